@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * One record for each call of the kernel's tcp_retransmit_skb tracepoint.
+ *
+ * The probe reads and counts; it decides nothing. Why the segment was sent
+ * again is worked out in user space from the evidence recorded here.
+ */
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include "event.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* One jiffy in µs, from the host: BTF does not tell HZ. 0 is "unknown". */
+const volatile __u32 jiffy_us = 0;
+
+/* Puts the record's types into the object's BTF, where build.rs checks them. */
+const struct retrans_event *unused_event __attribute__((unused));
+const enum retrans_has *unused_has __attribute__((unused));
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 * 1024 * 1024); /* --ring-size */
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct retrans_counters);
+} counters SEC(".maps");
+
+#define BIT(n) (1ULL << (n))
+
+/* Read off every full TCP socket. */
+#define ALWAYS_KNOWN                                                           \
+	(BIT(HAS_SEQ) | BIT(HAS_END_SEQ) | BIT(HAS_LENGTH) |                   \
+	 BIT(HAS_SEGMENTS) | BIT(HAS_TCP_FLAGS) | BIT(HAS_SACKED) |            \
+	 BIT(HAS_CA_STATE) | BIT(HAS_TIMER) | BIT(HAS_RETRANSMITS) |           \
+	 BIT(HAS_BACKOFF) | BIT(HAS_FAMILY) | BIT(HAS_TLP_HIGH_SEQ) |          \
+	 BIT(HAS_UNDO_MARKER) | BIT(HAS_CWND) | BIT(HAS_MSS) |                 \
+	 BIT(HAS_PACKETS_OUT) | BIT(HAS_LOST_OUT) | BIT(HAS_SACKED_OUT) |      \
+	 BIT(HAS_RETRANS_OUT) | BIT(HAS_SND_UNA) | BIT(HAS_SND_NXT) |          \
+	 BIT(HAS_SND_WND) | BIT(HAS_TOTAL_RETRANS) | BIT(HAS_DATA_SEGS_OUT) |  \
+	 BIT(HAS_DELIVERED) | BIT(HAS_DSACK_DUPS) | BIT(HAS_REORD_SEEN) |      \
+	 BIT(HAS_BYTES_SENT) | BIT(HAS_BYTES_RETRANS) | BIT(HAS_NETNS_INODE) | \
+	 BIT(HAS_MARK) | BIT(HAS_UID))
+
+/*
+ * A field through its typed pointer. tp_btf programs load it directly (`probed`
+ * false); the classic tracepoint hands out bare addresses, which only
+ * bpf_probe_read_kernel may follow. `probed` is a constant after inlining.
+ */
+#define LOAD(pointer, field)                                                  \
+	({                                                                    \
+		typeof((pointer)->field) value_;                              \
+		if (probed)                                                   \
+			bpf_core_read((void *)&value_, sizeof(value_),        \
+				      &(pointer)->field);                     \
+		else                                                          \
+			value_ = (pointer)->field;                            \
+		value_;                                                       \
+	})
+
+/* A field that is absent where its value says that the kernel knows none. */
+#define SET_UNLESS(event, bit, field, none, value)                            \
+	do {                                                                  \
+		typeof((event)->field) set_ = (value);                        \
+		if (set_ != (none)) {                                         \
+			(event)->field = set_;                                \
+			present |= BIT(bit);                                  \
+		}                                                             \
+	} while (0)
+
+static __always_inline void set_ipv4(__u8 *to, __be32 address)
+{
+	to[10] = 0xff;
+	to[11] = 0xff;
+	__builtin_memcpy(to + 12, &address, sizeof(address));
+}
+
+static __always_inline void fill_addresses(struct retrans_event *event, struct sock *sk,
+					   const bool probed)
+{
+	event->local_port = LOAD(sk, __sk_common.skc_num);
+	event->peer_port = bpf_ntohs(LOAD(sk, __sk_common.skc_dport));
+	event->family = LOAD(sk, __sk_common.skc_family);
+	event->ip_version = 4;
+	if (event->family == AF_INET6) {
+		struct in6_addr local = LOAD(sk, __sk_common.skc_v6_rcv_saddr);
+		struct in6_addr peer = LOAD(sk, __sk_common.skc_v6_daddr);
+		__u64 *half = (__u64 *)&peer;
+
+		__builtin_memcpy(event->local_address, &local, sizeof(local));
+		__builtin_memcpy(event->peer_address, &peer, sizeof(peer));
+		/* A dual-stack socket that talks IPv4: ::ffff:0:0/96. */
+		if (half[0] != 0 || (__u32)half[1] != bpf_htonl(0xffff))
+			event->ip_version = 6;
+	} else {
+		set_ipv4(event->local_address, LOAD(sk, __sk_common.skc_rcv_saddr));
+		set_ipv4(event->peer_address, LOAD(sk, __sk_common.skc_daddr));
+	}
+}
+
+static __always_inline void fill_segment(struct retrans_event *event, struct sk_buff *skb,
+					  const bool probed)
+{
+	struct tcp_skb_cb *cb = (struct tcp_skb_cb *)&skb->cb[0];
+
+	event->length = LOAD(skb, len);
+	event->seq = LOAD(cb, seq);
+	event->end_seq = LOAD(cb, end_seq);
+	event->segments = LOAD(cb, tcp_gso_segs);
+	event->sacked = LOAD(cb, sacked);
+	event->tcp_flags = LOAD(cb, tcp_flags);
+	/* A direct load is narrowed by libbpf, a probed one reads both bytes. */
+	if (probed && bpf_core_field_size(cb->tcp_flags) == 1)
+		event->tcp_flags &= 0xff;
+}
+
+static __always_inline __u64 fill_connection(struct retrans_event *event, struct tcp_sock *tp,
+					     const bool probed)
+{
+	struct inet_connection_sock *icsk = &tp->inet_conn;
+	struct tcp_congestion_ops *ca;
+	__u64 present = 0;
+	__u32 srtt;
+
+	event->ca_state = probed ? BPF_CORE_READ_BITFIELD_PROBED(icsk, icsk_ca_state)
+				 : BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state);
+	event->timer = LOAD(icsk, icsk_pending);
+	event->retransmits = LOAD(icsk, icsk_retransmits);
+	event->backoff = LOAD(icsk, icsk_backoff);
+	event->tlp_high_seq = LOAD(tp, tlp_high_seq);
+	event->undo_marker = LOAD(tp, undo_marker);
+
+	/* Without a sample, mdev_us and rtt_min hold start values. */
+	srtt = LOAD(tp, srtt_us) >> 3;
+	if (srtt) {
+		event->srtt_us = srtt;
+		event->rttvar_us = LOAD(tp, mdev_us) >> 2;
+		present |= BIT(HAS_SRTT_US) | BIT(HAS_RTTVAR_US);
+	}
+	SET_UNLESS(event, HAS_MIN_RTT_US, min_rtt_us, ~0U, LOAD(tp, rtt_min.s[0].v));
+	SET_UNLESS(event, HAS_RTO_US, rto_us, 0, LOAD(icsk, icsk_rto) * jiffy_us);
+	SET_UNLESS(event, HAS_SSTHRESH, ssthresh, TCP_INFINITE_SSTHRESH, LOAD(tp, snd_ssthresh));
+
+	event->cwnd = LOAD(tp, snd_cwnd);
+	event->mss = LOAD(tp, mss_cache);
+	event->packets_out = LOAD(tp, packets_out);
+	event->lost_out = LOAD(tp, lost_out);
+	event->sacked_out = LOAD(tp, sacked_out);
+	event->retrans_out = LOAD(tp, retrans_out);
+	event->snd_una = LOAD(tp, snd_una);
+	event->snd_nxt = LOAD(tp, snd_nxt);
+	event->snd_wnd = LOAD(tp, snd_wnd);
+	event->total_retrans = LOAD(tp, total_retrans);
+	event->data_segs_out = LOAD(tp, data_segs_out);
+	event->delivered = LOAD(tp, delivered);
+	event->dsack_dups = LOAD(tp, dsack_dups);
+	event->reord_seen = LOAD(tp, reord_seen);
+	event->bytes_sent = LOAD(tp, bytes_sent);
+	event->bytes_retrans = LOAD(tp, bytes_retrans);
+
+	ca = (struct tcp_congestion_ops *)LOAD(icsk, icsk_ca_ops);
+	if (ca && !bpf_core_read(event->congestion_control, sizeof(event->congestion_control),
+				 &ca->name))
+		present |= BIT(HAS_CONGESTION_CONTROL);
+	return present;
+}
+
+static __always_inline __u64 fill_origin(struct retrans_event *event, struct sock *sk,
+					 const bool probed)
+{
+	struct net *net = LOAD(sk, __sk_common.skc_net.net);
+	struct socket_alloc *alloc = (struct socket_alloc *)LOAD(sk, sk_socket);
+	__u64 present = 0;
+
+	event->mark = LOAD(sk, sk_mark);
+	event->uid = LOAD(sk, sk_uid.val);
+	event->netns_inode = LOAD(net, ns.inum);
+	if (bpf_core_field_exists(net->net_cookie))
+		SET_UNLESS(event, HAS_NETNS_COOKIE, netns_cookie, 0, LOAD(net, net_cookie));
+	SET_UNLESS(event, HAS_INTERFACE, interface, 0, LOAD(sk, __sk_common.skc_bound_dev_if));
+	SET_UNLESS(event, HAS_SOCKET_COOKIE, socket_cookie, 0,
+		   LOAD(sk, __sk_common.skc_cookie.counter));
+	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup)) {
+		struct cgroup *cgroup = LOAD(sk, sk_cgrp_data.cgroup);
+		struct kernfs_node *kn = cgroup ? LOAD(cgroup, kn) : 0;
+
+		if (kn)
+			SET_UNLESS(event, HAS_CGROUP_ID, cgroup_id, 0, LOAD(kn, id));
+	}
+	if (alloc) {
+		unsigned long inode = 0;
+
+		/* Behind the end of struct socket, where typed loads may not go. */
+		bpf_core_read(&inode, sizeof(inode), &alloc->vfs_inode.i_ino);
+		SET_UNLESS(event, HAS_SOCKET_INODE, socket_inode, 0, inode);
+	}
+	return present;
+}
+
+/* `tp` is `sk` as a typed tcp_sock. */
+static __always_inline int record(struct sock *sk, struct sk_buff *skb, struct tcp_sock *tp,
+				  const bool has_error, const int error, const bool probed)
+{
+	struct retrans_counters *counter;
+	struct retrans_event *event;
+	__u64 present = ALWAYS_KNOWN;
+	__u32 zero = 0;
+
+	counter = bpf_map_lookup_elem(&counters, &zero);
+	if (!counter || !tp) /* for the verifier; neither is ever NULL here */
+		return 0;
+	__sync_fetch_and_add(&counter->entered, 1);
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event) {
+		__sync_fetch_and_add(&counter->ring_full, 1);
+		return 0;
+	}
+	__builtin_memset(event, 0, sizeof(*event));
+
+	event->size = sizeof(*event);
+	event->cpu = bpf_get_smp_processor_id();
+	event->boot_time_ns = bpf_ktime_get_boot_ns();
+	/*
+	 * `entered` is the per-CPU sequence: it also counts what the ring
+	 * refused. A fetching atomic add needs 5.12; read separately, two nested
+	 * softirqs may see the same number, and the sum of the steps is still right.
+	 */
+	event->cpu_sequence = *(volatile __u64 *)&counter->entered;
+	event->origin = ORIGIN_TCP_RETRANSMIT_SKB;
+	event->state = LOAD(sk, __sk_common.skc_state);
+	if (has_error) {
+		event->error = error;
+		present |= BIT(HAS_ERROR);
+	}
+	fill_addresses(event, sk, probed);
+	fill_segment(event, skb, probed);
+	present |= fill_connection(event, tp, probed);
+	present |= fill_origin(event, sk, probed);
+	event->present = present;
+
+	bpf_ringbuf_submit(event, 0);
+	__sync_fetch_and_add(&counter->recorded, 1);
+	return 0;
+}
+
+#define HAS_ERR bpf_core_field_exists(((struct trace_event_raw_tcp_retransmit_skb *)0)->err)
+
+SEC("tp_btf/tcp_retransmit_skb")
+int btf_retransmit_skb(__u64 *ctx)
+{
+	struct sock *sk = (struct sock *)ctx[0];
+	struct sk_buff *skb = (struct sk_buff *)ctx[1];
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	/* The third argument came with 6.17; the verifier refuses it before. */
+	if (HAS_ERR)
+		return record(sk, skb, tp, true, (int)ctx[2], false);
+	return record(sk, skb, tp, false, 0, false);
+}
+
+SEC("tracepoint/tcp/tcp_retransmit_skb")
+int classic_retransmit_skb(void *ctx)
+{
+	struct sock *sk;
+	struct sk_buff *skb;
+
+	if (HAS_ERR) {
+		struct trace_event_raw_tcp_retransmit_skb *event = ctx;
+
+		sk = (struct sock *)event->skaddr;
+		skb = (struct sk_buff *)event->skbaddr;
+		return record(sk, skb, (struct tcp_sock *)sk, true, event->err, true);
+	} else {
+		struct trace_event_raw_tcp_event_sk_skb *event = ctx;
+
+		sk = (struct sock *)event->skaddr;
+		skb = (struct sk_buff *)event->skbaddr;
+		return record(sk, skb, (struct tcp_sock *)sk, false, 0, true);
+	}
+}

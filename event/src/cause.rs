@@ -1,0 +1,47 @@
+//! Why a segment was sent again, from the evidence that the probe recorded.
+
+use crate::event::Event;
+use crate::names::CaState;
+use crate::names::Kind;
+use crate::names::Origin;
+use crate::names::State;
+use crate::names::Timer;
+
+impl Event {
+    /// The cause, from the evidence in the record, whatever [`Event::kind`] says.
+    ///
+    /// The order of the tests matters. Each was compared with the kernel's own counters
+    /// (TCPLossProbes, TCPTimeouts, TCPFastRetrans, TCPSlowStartRetrans, TCPSynRetrans).
+    pub fn classify(&self) -> Kind {
+        if self.origin() == Origin::RetransmitSynack {
+            return Kind::SynAck;
+        }
+        let flags = self.tcp_flags().unwrap_or_default();
+        if flags.syn() && flags.ack() {
+            // Both sides opened at once (RFC 9293, 3.5): the answer to the other's SYN.
+            return Kind::SynAck;
+        }
+        if self.state() == State::SynSent || flags.syn() {
+            return Kind::Syn;
+        }
+        match self.ca_state() {
+            Some(CaState::Recovery) => Kind::Fast,
+            // The timer's handler clears what was pending before it retransmits. Anything else
+            // in this state follows from an earlier timeout, or from a path MTU change.
+            Some(CaState::Loss) if self.timer() == Some(Timer::None) => Kind::Timeout,
+            Some(CaState::Loss) => Kind::LossRecovery,
+            Some(CaState::Open | CaState::Disorder | CaState::Cwr) if self.is_tail_probe() => {
+                Kind::TailLossProbe
+            }
+            _ => Kind::Unknown,
+        }
+    }
+
+    /// The probe is sent before `tlp_high_seq` is set, and always is the last segment.
+    fn is_tail_probe(&self) -> bool {
+        self.timer() == Some(Timer::LossProbe)
+            && self.tlp_high_seq() == Some(0)
+            && self.end_seq().is_some()
+            && self.end_seq() == self.snd_nxt()
+    }
+}

@@ -1,0 +1,160 @@
+//! A checked view over the bytes of one record.
+
+use core::net::IpAddr;
+use core::net::SocketAddr;
+
+use crate::codec::Codec;
+use crate::fields::RECORD_SIZE;
+use crate::record::Record;
+
+/// The bytes that every record has: those of the fields without a presence bit.
+pub const CORE_SIZE: usize = 88;
+
+/// Where the presence bits start.
+const PRESENT: usize = 8;
+
+/// What tells one event from another; all fields are in the JSON form.
+impl core::fmt::Debug for Event {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Event")
+            .field("local", &self.local())
+            .field("peer", &self.peer())
+            .field("state", &self.state())
+            .field("kind", &self.kind())
+            .field("segments", &self.segments())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bytes that are too few for a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a record has at least {CORE_SIZE} bytes, this one has {0}")]
+pub struct TooShort(pub usize);
+
+/// One retransmit: a view over the bytes of a record of any version.
+///
+/// What the kernel did not know, and what a shorter record does not have, is `None`, never 0.
+#[derive(PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Event([u8]);
+
+impl Event {
+    /// A view over the bytes of one record.
+    #[inline]
+    pub fn new(bytes: &[u8]) -> Result<&Event, TooShort> {
+        if bytes.len() < CORE_SIZE {
+            return Err(TooShort(bytes.len()));
+        }
+        // SAFETY: `Event` is a transparent wrapper of `[u8]`, so that both references have the
+        // same layout, and any bytes are a valid `Event`.
+        Ok(unsafe { &*(core::ptr::from_ref(bytes) as *const Event) })
+    }
+
+    /// A view through which fields can be changed.
+    #[inline]
+    pub fn new_mut(bytes: &mut [u8]) -> Result<&mut Event, TooShort> {
+        if bytes.len() < CORE_SIZE {
+            return Err(TooShort(bytes.len()));
+        }
+        // SAFETY: as in `new`; the exclusive borrow goes on in the result.
+        Ok(unsafe { &mut *(core::ptr::from_mut(bytes) as *mut Event) })
+    }
+
+    /// The bytes of the record, fields of newer versions included.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// A copy with the size of this version: newer fields are cut off, missing ones absent.
+    pub fn to_record(&self) -> Record {
+        let mut record = Record::new();
+        let shared = self.0.len().min(RECORD_SIZE);
+        let bytes = record.as_bytes_mut();
+        bytes[..shared].copy_from_slice(&self.0[..shared]);
+        record.set_size(RECORD_SIZE as u32);
+        record
+    }
+
+    /// Local address and port: those of the side that retransmits.
+    pub fn local(&self) -> SocketAddr {
+        SocketAddr::new(self.local_address(), self.local_port())
+    }
+
+    /// Address and port of the peer.
+    pub fn peer(&self) -> SocketAddr {
+        SocketAddr::new(self.peer_address(), self.peer_port())
+    }
+
+    /// Is the connection IPv4? An IPv4 connection of a dual-stack socket is.
+    pub fn is_ipv4(&self) -> bool {
+        matches!(self.peer_address(), IpAddr::V4(_))
+    }
+
+    /// Was a segment sent? Not when the kernel says that the attempt failed (6.17 and later;
+    /// before, only what was sent is an event).
+    pub fn sent(&self) -> bool {
+        self.error().is_none_or(|error| error.0 == 0)
+    }
+
+    /// Puts back what belongs to the host, and no plugin may change: size, CPU, place in the
+    /// stream and times.
+    pub fn restore_host_fields(&mut self, original: &Event) {
+        self.0[..PRESENT].copy_from_slice(&original.0[..PRESENT]);
+        let times = PRESENT + size_of::<u64>()..48;
+        self.0[times.clone()].copy_from_slice(&original.0[times]);
+    }
+
+    #[inline]
+    pub(crate) fn has(&self, bit: u32) -> bool {
+        present(&self.0) & (1 << bit) != 0
+    }
+
+    /// A field that every record has.
+    #[inline]
+    pub(crate) fn core<C: Codec>(&self, offset: usize) -> C::Value {
+        C::read(&self.0[offset..offset + C::SIZE])
+    }
+
+    #[inline]
+    pub(crate) fn set_core<C: Codec>(&mut self, offset: usize, value: C::Value) {
+        C::write(value, &mut self.0[offset..offset + C::SIZE]);
+    }
+
+    /// A field that may be unknown, or beyond the end of an older record.
+    #[inline]
+    pub(crate) fn optional<C: Codec>(&self, bit: u32, offset: usize) -> Option<C::Value> {
+        let bytes = self.0.get(offset..offset + C::SIZE)?;
+        self.has(bit).then(|| C::read(bytes))
+    }
+
+    #[inline]
+    pub(crate) fn set_optional<C: Codec>(
+        &mut self,
+        bit: u32,
+        offset: usize,
+        value: Option<C::Value>,
+    ) {
+        let mut present = present(&self.0);
+        let Some(bytes) = self.0.get_mut(offset..offset + C::SIZE) else {
+            return;
+        };
+        match value {
+            Some(value) => {
+                C::write(value, bytes);
+                present |= 1 << bit;
+            }
+            None => {
+                bytes.fill(0);
+                present &= !(1 << bit);
+            }
+        }
+        self.0[PRESENT..PRESENT + 8].copy_from_slice(&present.to_le_bytes());
+    }
+}
+
+#[inline]
+fn present(record: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    word.copy_from_slice(&record[PRESENT..PRESENT + 8]);
+    u64::from_le_bytes(word)
+}

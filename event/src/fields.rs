@@ -1,0 +1,379 @@
+//! The table of fields: everything else about the record is made from it.
+
+use core::time::Duration;
+
+use crate::codec;
+use crate::codec::Codec;
+use crate::event::Event;
+use crate::names::CaState;
+use crate::names::Kind;
+use crate::names::Name;
+use crate::names::Origin;
+use crate::names::SendError;
+use crate::names::State;
+use crate::names::TcpFlags;
+use crate::names::Timer;
+
+/// The size of a record of this version in bytes.
+pub const RECORD_SIZE: usize = 288;
+
+/// What is known about one field of the record.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// Name, the same in C.
+    pub name: &'static str,
+    /// Bytes from the start of the record.
+    pub offset: usize,
+    /// Bytes.
+    pub size: usize,
+    /// How the bytes are to be read.
+    pub format: Format,
+    /// Position of the presence bit, counted from the start of the record (byte × 8 + bit);
+    /// `None`: every record has the field.
+    pub presence_bit: Option<u32>,
+    /// Where the JSON form has it: the object ("" for the top level) and the key. A field without
+    /// a key is not in the JSON form.
+    pub json: (&'static str, &'static str),
+    /// Where it comes from: a kernel field, or the host.
+    pub source: &'static str,
+    /// The first kernel that has it.
+    pub since: &'static str,
+    /// What it means.
+    pub doc: &'static str,
+}
+
+impl Field {
+    /// The bit's number within the presence word.
+    pub(crate) const fn bit(&self) -> Option<u32> {
+        match self.presence_bit {
+            Some(position) => Some(position - PRESENT_BITS),
+            None => None,
+        }
+    }
+}
+
+/// Position of the presence word in bits.
+const PRESENT_BITS: u32 = 64;
+
+/// How the bytes of a field are to be read. All numbers are little-endian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A number without a sign.
+    U8,
+    /// A number without a sign.
+    U16,
+    /// A number without a sign.
+    U32,
+    /// A number without a sign.
+    U64,
+    /// Time since boot (CLOCK_BOOTTIME) in ns, 64 bits.
+    BootTime,
+    /// Time since 1970-01-01T00:00:00Z in ns, 64 bits.
+    WallTime,
+    /// A duration in µs, 32 bits.
+    Micros,
+    /// Sixteen bytes in network order, IPv4 as `::ffff:a.b.c.d`.
+    Address,
+    /// Text of at most 16 bytes, padded with NULs.
+    Text,
+    /// [`Kind`], 8 bits.
+    Kind,
+    /// [`Origin`], 8 bits.
+    Origin,
+    /// [`State`], 8 bits.
+    State,
+    /// [`CaState`], 8 bits.
+    CaState,
+    /// [`Timer`], 8 bits.
+    Timer,
+    /// [`TcpFlags`], 16 bits.
+    TcpFlags,
+    /// [`SendError`], 32 bits with a sign.
+    SendError,
+}
+
+impl Format {
+    /// The name that plugins in any language see in `layout()`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Format::U8 => "u8",
+            Format::U16 => "u16",
+            Format::U32 => "u32",
+            Format::U64 => "u64",
+            Format::BootTime => "boot-time-ns",
+            Format::WallTime => "wall-time-ns",
+            Format::Micros => "duration-us",
+            Format::Address => "address",
+            Format::Text => "text",
+            Format::Kind => "kind",
+            Format::Origin => "origin",
+            Format::State => "state",
+            Format::CaState => "ca-state",
+            Format::Timer => "timer",
+            Format::TcpFlags => "tcp-flags",
+            Format::SendError => "send-error",
+        }
+    }
+}
+
+macro_rules! fields {
+    (
+        core { $(
+            $(#[doc = $doc:literal])+
+            $name:ident, $get:ident, $set:ident: $codec:ident, $value:ty, $format:ident
+            @ $offset:literal, $group:literal $key:literal, $source:literal, $since:literal;
+        )+ }
+        optional { $(
+            $(#[doc = $opt_doc:literal])+
+            $opt_name:ident, $opt_get:ident, $opt_set:ident: $opt_codec:ident, $opt_value:ty, $opt_format:ident
+            @ $opt_offset:literal ? $bit:literal, $opt_group:literal $opt_key:literal, $opt_source:literal, $opt_since:literal;
+        )+ }
+    ) => {
+        /// Every field, in the order of the JSON form: fields of one object stand together.
+        pub const FIELDS: &[Field] = &[
+            $(Field {
+                name: stringify!($name),
+                offset: $offset,
+                size: codec::$codec::SIZE,
+                format: Format::$format,
+                presence_bit: None,
+                json: ($group, $key),
+                source: $source,
+                since: $since,
+                doc: concat!($($doc),+),
+            },)+
+            $(Field {
+                name: stringify!($opt_name),
+                offset: $opt_offset,
+                size: codec::$opt_codec::SIZE,
+                format: Format::$opt_format,
+                presence_bit: Some(PRESENT_BITS + $bit),
+                json: ($opt_group, $opt_key),
+                source: $opt_source,
+                since: $opt_since,
+                doc: concat!($($opt_doc),+),
+            },)+
+        ];
+
+        impl Event {
+            $(
+                $(#[doc = $doc])+
+                ///
+                #[doc = concat!("Source: ", $source, "; Linux ", $since, ".")]
+                #[inline]
+                pub fn $get(&self) -> $value {
+                    self.core::<codec::$codec>($offset)
+                }
+
+                #[doc = concat!("Sets [`Event::", stringify!($get), "`].")]
+                pub fn $set(&mut self, value: $value) {
+                    self.set_core::<codec::$codec>($offset, value);
+                }
+            )+
+            $(
+                $(#[doc = $opt_doc])+
+                ///
+                #[doc = concat!("Source: ", $opt_source, "; Linux ", $opt_since, ".")]
+                #[inline]
+                pub fn $opt_get(&self) -> Option<$opt_value> {
+                    self.optional::<codec::$opt_codec>($bit, $opt_offset)
+                }
+
+                #[doc = concat!("Sets [`Event::", stringify!($opt_get), "`]; `None` makes it absent. ")]
+                /// A record too short to have the field stays as it is.
+                pub fn $opt_set(&mut self, value: Option<$opt_value>) {
+                    self.set_optional::<codec::$opt_codec>($bit, $opt_offset, value);
+                }
+            )+
+        }
+    };
+}
+
+use core::net::IpAddr;
+
+fields! {
+    core {
+        /// Time of day of the retransmit, since 1970-01-01T00:00:00Z.
+        wall_time_ns, wall_time, set_wall_time: Nanos, Duration, WallTime
+            @ 32, "" "timestamp", "host: boot_time_ns and the clocks' distance", "5.8";
+        /// The record's place in the host's stream, counted from 0.
+        sequence, sequence, set_sequence: U64, u64, U64
+            @ 16, "" "sequence", "host", "5.8";
+        /// IP version of the connection, 4 or 6. An IPv4 connection of an IPv6 socket is 4.
+        ip_version, ip_version, set_ip_version: U8, u8, U8
+            @ 84, "" "ipversion", "addresses of struct sock_common", "5.8";
+        /// State of the connection.
+        state, state, set_state: StateCodec, State, State
+            @ 85, "" "state", "sock_common.skc_state", "5.8";
+        /// Local address: that of the side that retransmits.
+        local_address, local_address, set_local_address: Address, IpAddr, Address
+            @ 48, "source" "ip", "sock_common.skc_rcv_saddr, skc_v6_rcv_saddr", "5.8";
+        /// Local port.
+        local_port, local_port, set_local_port: U16, u16, U16
+            @ 80, "source" "port", "sock_common.skc_num", "5.8";
+        /// Address of the peer.
+        peer_address, peer_address, set_peer_address: Address, IpAddr, Address
+            @ 64, "destination" "ip", "sock_common.skc_daddr, skc_v6_daddr", "5.8";
+        /// Port of the peer.
+        peer_port, peer_port, set_peer_port: U16, u16, U16
+            @ 82, "destination" "port", "sock_common.skc_dport", "5.8";
+        /// Size of the record in bytes.
+        size, size, set_size: U32, u32, U32
+            @ 0, "" "", "probe", "5.8";
+        /// CPU on which the tracepoint ran.
+        cpu, cpu, set_cpu: U32, u32, U32
+            @ 4, "record" "cpu", "bpf_get_smp_processor_id", "5.8";
+        /// Number of the retransmit on its CPU, from 1. Counts those too that the ring had no room for: a
+        /// step of more than one is a loss.
+        cpu_sequence, cpu_sequence, set_cpu_sequence: U64, u64, U64
+            @ 40, "record" "cpu_sequence", "probe", "5.8";
+        /// Time since boot, time asleep included. Of events of two CPUs the later may come first, by
+        /// microseconds.
+        boot_time_ns, time, set_time: Nanos, Duration, BootTime
+            @ 24, "record" "boot_time_ns", "bpf_ktime_get_boot_ns", "5.8";
+        /// Why the segment was sent again.
+        kind, kind, set_kind: KindCodec, Kind, Kind
+            @ 86, "retransmit" "kind", "host: from the evidence in the record", "5.8";
+        /// The tracepoint that told.
+        origin, origin, set_origin: OriginCodec, Origin, Origin
+            @ 87, "retransmit" "tracepoint", "probe", "5.8";
+    }
+    optional {
+        /// What the attempt returned: 0 when the segment was sent.
+        error, error, set_error: ErrorCodec, SendError, SendError
+            @ 88 ? 0, "retransmit" "error", "tracepoint argument err", "6.17";
+        /// Segments that the retransmit covers, as RetransSegs counts them.
+        segments, segments, set_segments: U32, u32, U32
+            @ 104 ? 4, "retransmit" "segments", "tcp_skb_cb.tcp_gso_segs", "5.8";
+        /// Payload in bytes.
+        length, length, set_length: U32, u32, U32
+            @ 100 ? 3, "retransmit" "length", "sk_buff.len", "5.8";
+        /// First sequence number of the segment.
+        seq, seq, set_seq: U32, u32, U32
+            @ 92 ? 1, "retransmit" "seq", "tcp_skb_cb.seq", "5.8";
+        /// Sequence number after the segment; SYN and FIN count as one each.
+        end_seq, end_seq, set_end_seq: U32, u32, U32
+            @ 96 ? 2, "retransmit" "end_seq", "tcp_skb_cb.end_seq", "5.8";
+        /// Flags of the TCP header.
+        tcp_flags, tcp_flags, set_tcp_flags: FlagsCodec, TcpFlags, TcpFlags
+            @ 108 ? 5, "retransmit" "flags", "tcp_skb_cb.tcp_flags", "5.8";
+        /// What the sender knows of the segment: TCPCB_* bits (1 SACKed, 2 retransmitted, 4 lost,
+        /// 128 retransmitted before).
+        sacked, sacked, set_sacked: U8, u8, U8
+            @ 110 ? 6, "retransmit" "sacked", "tcp_skb_cb.sacked", "5.8";
+        /// The timer that was pending.
+        timer, timer, set_timer: TimerCodec, Timer, Timer
+            @ 112 ? 8, "retransmit" "timer", "inet_connection_sock.icsk_pending", "5.8";
+        /// Timeouts in a row without an answer, this one included.
+        retransmits, retransmits, set_retransmits: U8, u8, U8
+            @ 113 ? 9, "retransmit" "retransmits", "inet_connection_sock.icsk_retransmits", "5.8";
+        /// How often the timeout was doubled.
+        backoff, backoff, set_backoff: U8, u8, U8
+            @ 114 ? 10, "retransmit" "backoff", "inet_connection_sock.icsk_backoff", "5.8";
+        /// Evidence: snd_nxt when a tail loss probe was sent, 0 without one.
+        tlp_high_seq, tlp_high_seq, set_tlp_high_seq: U32, u32, U32
+            @ 116 ? 12, "retransmit" "tlp_high_seq", "tcp_sock.tlp_high_seq", "5.8";
+        /// Evidence: where recovery began if it may be undone, else 0 (as after a path MTU change).
+        undo_marker, undo_marker, set_undo_marker: U32, u32, U32
+            @ 120 ? 13, "retransmit" "undo_marker", "tcp_sock.undo_marker", "5.8";
+        /// State of congestion control.
+        ca_state, ca_state, set_ca_state: CaStateCodec, CaState, CaState
+            @ 111 ? 7, "tcp" "ca_state", "inet_connection_sock.icsk_ca_state", "5.8";
+        /// Name of the congestion control algorithm.
+        congestion_control, congestion_control, set_congestion_control: Text, Name, Text
+            @ 216 ? 35, "tcp" "congestion_control", "tcp_congestion_ops.name", "5.8";
+        /// Smoothed round-trip time; absent before the first sample.
+        srtt_us, srtt, set_srtt: Micros, Duration, Micros
+            @ 124 ? 14, "tcp" "srtt_us", "tcp_sock.srtt_us >> 3", "5.8";
+        /// Mean deviation of the round-trip time, as `ss` shows it.
+        rttvar_us, rttvar, set_rttvar: Micros, Duration, Micros
+            @ 128 ? 15, "tcp" "rttvar_us", "tcp_sock.mdev_us >> 2", "5.8";
+        /// Smallest round-trip time of late.
+        min_rtt_us, min_rtt, set_min_rtt: Micros, Duration, Micros
+            @ 132 ? 16, "tcp" "min_rtt_us", "tcp_sock.rtt_min", "5.8";
+        /// Retransmission timeout.
+        rto_us, rto, set_rto: Micros, Duration, Micros
+            @ 136 ? 17, "tcp" "rto_us", "inet_connection_sock.icsk_rto", "5.8";
+        /// Congestion window in segments.
+        cwnd, cwnd, set_cwnd: U32, u32, U32
+            @ 140 ? 18, "tcp" "cwnd", "tcp_sock.snd_cwnd", "5.8";
+        /// Slow start threshold in segments; absent before the first loss.
+        ssthresh, ssthresh, set_ssthresh: U32, u32, U32
+            @ 144 ? 19, "tcp" "ssthresh", "tcp_sock.snd_ssthresh", "5.8";
+        /// Maximum segment size in bytes, for sending.
+        mss, mss, set_mss: U32, u32, U32
+            @ 148 ? 20, "tcp" "mss", "tcp_sock.mss_cache", "5.8";
+        /// Segments in flight, acknowledged ones of the middle included.
+        packets_out, packets_out, set_packets_out: U32, u32, U32
+            @ 152 ? 21, "tcp" "packets_out", "tcp_sock.packets_out", "5.8";
+        /// Segments in flight that count as lost.
+        lost_out, lost_out, set_lost_out: U32, u32, U32
+            @ 156 ? 22, "tcp" "lost_out", "tcp_sock.lost_out", "5.8";
+        /// Segments in flight that were selectively acknowledged.
+        sacked_out, sacked_out, set_sacked_out: U32, u32, U32
+            @ 160 ? 23, "tcp" "sacked_out", "tcp_sock.sacked_out", "5.8";
+        /// Retransmitted segments in flight.
+        retrans_out, retrans_out, set_retrans_out: U32, u32, U32
+            @ 164 ? 24, "tcp" "retrans_out", "tcp_sock.retrans_out", "5.8";
+        /// First byte that is not acknowledged.
+        snd_una, snd_una, set_snd_una: U32, u32, U32
+            @ 168 ? 25, "tcp" "snd_una", "tcp_sock.snd_una", "5.8";
+        /// Next sequence number to send.
+        snd_nxt, snd_nxt, set_snd_nxt: U32, u32, U32
+            @ 172 ? 26, "tcp" "snd_nxt", "tcp_sock.snd_nxt", "5.8";
+        /// The peer's receive window in bytes.
+        snd_wnd, snd_wnd, set_snd_wnd: U32, u32, U32
+            @ 176 ? 27, "tcp" "snd_wnd", "tcp_sock.snd_wnd", "5.8";
+        /// Segments that the connection has retransmitted, this one included.
+        total_retrans, total_retrans, set_total_retrans: U32, u32, U32
+            @ 180 ? 28, "tcp" "total_retrans", "tcp_sock.total_retrans", "5.8";
+        /// Segments with data that were sent, retransmitted ones included.
+        data_segs_out, data_segs_out, set_data_segs_out: U32, u32, U32
+            @ 184 ? 29, "tcp" "data_segs_out", "tcp_sock.data_segs_out", "5.8";
+        /// Segments that were delivered.
+        delivered, delivered, set_delivered: U32, u32, U32
+            @ 188 ? 30, "tcp" "delivered", "tcp_sock.delivered", "5.8";
+        /// Duplicates that the peer reported: retransmits that were not needed.
+        dsack_dups, dsack_dups, set_dsack_dups: U32, u32, U32
+            @ 192 ? 31, "tcp" "dsack_dups", "tcp_sock.dsack_dups", "5.8";
+        /// Times that reordering was seen.
+        reord_seen, reord_seen, set_reord_seen: U32, u32, U32
+            @ 196 ? 32, "tcp" "reord_seen", "tcp_sock.reord_seen", "5.8";
+        /// Payload bytes sent, retransmitted ones included.
+        bytes_sent, bytes_sent, set_bytes_sent: U64, u64, U64
+            @ 200 ? 33, "tcp" "bytes_sent", "tcp_sock.bytes_sent", "5.8";
+        /// Payload bytes retransmitted.
+        bytes_retrans, bytes_retrans, set_bytes_retrans: U64, u64, U64
+            @ 208 ? 34, "tcp" "bytes_retrans", "tcp_sock.bytes_retrans", "5.8";
+        /// Inode of the network namespace, as in `ls -l /proc/PID/ns/net`.
+        netns_inode, netns_inode, set_netns_inode: U32, u32, U32
+            @ 232 ? 36, "netns" "inode", "net.ns.inum", "5.8";
+        /// Cookie of the network namespace: never used twice.
+        netns_cookie, netns_cookie, set_netns_cookie: U64, u64, U64
+            @ 240 ? 38, "netns" "cookie", "net.net_cookie", "5.12";
+        /// Inode of the socket, as in `ss -e` and `ls -l /proc/PID/fd`; absent once it is closed.
+        socket_inode, socket_inode, set_socket_inode: U64, u64, U64
+            @ 272 ? 43, "socket" "inode", "socket_alloc.vfs_inode.i_ino", "5.8";
+        /// Cookie of the socket; absent until something on the system asked for it.
+        socket_cookie, socket_cookie, set_socket_cookie: U64, u64, U64
+            @ 264 ? 42, "socket" "cookie", "sock_common.skc_cookie", "5.8";
+        /// Address family of the socket: 2 is AF_INET, 10 is AF_INET6.
+        family, family, set_family: U8, u8, U8
+            @ 115 ? 11, "socket" "family", "sock_common.skc_family", "5.8";
+        /// User who made the socket.
+        uid, uid, set_uid: U32, u32, U32
+            @ 256 ? 40, "socket" "uid", "sock.sk_uid", "5.8";
+        /// Firewall mark.
+        mark, mark, set_mark: U32, u32, U32
+            @ 236 ? 37, "socket" "mark", "sock.sk_mark", "5.8";
+        /// Index of the interface that the socket is bound to; absent where it is not.
+        interface, interface, set_interface: U32, u32, U32
+            @ 260 ? 41, "socket" "interface", "sock_common.skc_bound_dev_if", "5.8";
+        /// Control group (version 2) of the socket: the inode of its directory.
+        cgroup_id, cgroup_id, set_cgroup_id: U64, u64, U64
+            @ 248 ? 39, "socket" "cgroup_id", "sock.sk_cgrp_data", "5.15";
+        /// Process that holds the socket; absent while the owner is unknown.
+        owner_pid, owner_pid, set_owner_pid: U32, u32, U32
+            @ 280 ? 44, "" "pid", "host", "5.8";
+    }
+}

@@ -1,0 +1,42 @@
+//! The record of one TCP retransmit, as the kernel probe writes it and as a plugin reads it.
+//!
+//! [`FIELDS`] is the one table from which everything is made: the accessors of [`Event`], the JSON
+//! form (feature `serde`), what plugins ask for as `layout()`, and `docs/events.md`. The same fields
+//! are declared in C in `bpf/event.h`; the build of the host fails where the two differ.
+//!
+//! An [`Event`] is a view over bytes, not a struct: fields are read little-endian at alignment 1,
+//! and records grow by appending. Code that is newer than a record sees the missing fields as
+//! absent; code that is older does not look at what it does not know.
+#![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+extern crate alloc;
+
+mod cause;
+mod codec;
+mod event;
+mod fields;
+#[cfg(feature = "serde")]
+mod json;
+mod names;
+mod record;
+#[cfg(feature = "synth")]
+pub mod synth;
+
+pub use event::CORE_SIZE;
+pub use event::Event;
+pub use event::TooShort;
+pub use fields::FIELDS;
+pub use fields::Field;
+pub use fields::Format;
+pub use fields::RECORD_SIZE;
+pub use names::CaState;
+pub use names::Kind;
+pub use names::Name;
+pub use names::Origin;
+pub use names::SendError;
+pub use names::State;
+pub use names::TcpFlags;
+pub use names::Timer;
+pub use names::UnknownName;
+pub use record::Record;

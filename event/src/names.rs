@@ -1,0 +1,363 @@
+//! The kernel's numbers with their names: states, timers, flags, errors.
+
+use core::fmt;
+use core::str::FromStr;
+
+/// A name that none of the numbers of this kind has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected {expected}")]
+pub struct UnknownName {
+    /// What was expected, as in "a TCP state such as ESTABLISHED".
+    pub expected: &'static str,
+}
+
+macro_rules! numbers {
+    ($(#[$doc:meta])* $name:ident, $expected:literal {
+        $($(#[$variant_doc:meta])* $variant:ident = $number:literal $text:literal,)+
+    }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)+
+            /// A number that this version does not know.
+            Other(u8),
+        }
+
+        impl $name {
+            /// Every known value.
+            pub const ALL: &'static [$name] = &[$($name::$variant),+];
+
+            /// The value with this number.
+            pub const fn from_number(number: u8) -> $name {
+                match number {
+                    $($number => $name::$variant,)+
+                    other => $name::Other(other),
+                }
+            }
+
+            /// The number, as it is in the record.
+            pub const fn number(self) -> u8 {
+                match self {
+                    $($name::$variant => $number,)+
+                    $name::Other(other) => other,
+                }
+            }
+
+            /// The name, or `None` for a number that this version does not know.
+            pub const fn name(self) -> Option<&'static str> {
+                match self {
+                    $($name::$variant => Some($text),)+
+                    $name::Other(_) => None,
+                }
+            }
+        }
+
+        /// The name; `other(N)` for an unknown number.
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self.name() {
+                    Some(name) => f.pad(name),
+                    None => write!(f, "other({})", self.number()),
+                }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownName;
+
+            fn from_str(text: &str) -> Result<Self, UnknownName> {
+                match text {
+                    $($text => Ok($name::$variant),)+
+                    _ => text
+                        .strip_prefix("other(")
+                        .and_then(|rest| rest.strip_suffix(')'))
+                        .and_then(|number| number.parse().ok())
+                        .map($name::from_number)
+                        .ok_or(UnknownName { expected: $expected }),
+                }
+            }
+        }
+    };
+}
+
+numbers! {
+    /// Why a segment was sent again, worked out from the evidence in the record.
+    Kind, "a kind of retransmit such as fast or timeout" {
+        /// None of the patterns fits.
+        Unknown = 0 "unknown",
+        /// A SYN that was not answered.
+        Syn = 1 "syn",
+        /// A SYN-ACK that was not answered.
+        SynAck = 2 "syn_ack",
+        /// A probe for a lost tail (RFC 8985), before any timeout.
+        TailLossProbe = 3 "tail_loss_probe",
+        /// The retransmission timer ran out.
+        Timeout = 4 "timeout",
+        /// A further segment while recovering from a timeout, or after a path MTU change.
+        LossRecovery = 5 "loss_recovery",
+        /// Fast retransmit: duplicate or selective acknowledgements told of the loss.
+        Fast = 6 "fast",
+    }
+}
+
+numbers! {
+    /// The tracepoint that an event came from.
+    Origin, "a tracepoint such as tcp_retransmit_skb" {
+        /// `tcp:tcp_retransmit_skb`: a segment of a full socket.
+        RetransmitSkb = 0 "tcp_retransmit_skb",
+        /// `tcp:tcp_retransmit_synack`: a SYN-ACK of a connection that is not yet a socket.
+        RetransmitSynack = 1 "tcp_retransmit_synack",
+    }
+}
+
+numbers! {
+    /// State of the connection (`include/net/tcp_states.h`).
+    State, "a TCP state such as ESTABLISHED" {
+        /// Data flows both ways.
+        Established = 1 "ESTABLISHED",
+        /// A SYN was sent.
+        SynSent = 2 "SYN_SENT",
+        /// A SYN was received.
+        SynRecv = 3 "SYN_RECV",
+        /// Closed here, not yet acknowledged.
+        FinWait1 = 4 "FIN_WAIT1",
+        /// Closed here, the peer has not closed.
+        FinWait2 = 5 "FIN_WAIT2",
+        /// Both are closed, late segments are waited for.
+        TimeWait = 6 "TIME_WAIT",
+        /// No connection.
+        Close = 7 "CLOSE",
+        /// The peer has closed, here it is still open.
+        CloseWait = 8 "CLOSE_WAIT",
+        /// The peer had closed first, and now here too.
+        LastAck = 9 "LAST_ACK",
+        /// Waiting for connections.
+        Listen = 10 "LISTEN",
+        /// Both closed at once.
+        Closing = 11 "CLOSING",
+        /// A connection request in the kernel's table, before it has a socket.
+        NewSynRecv = 12 "NEW_SYN_RECV",
+    }
+}
+
+numbers! {
+    /// State of congestion control (`enum tcp_ca_state`).
+    CaState, "a congestion control state such as recovery" {
+        /// Nothing suspicious.
+        Open = 0 "open",
+        /// Duplicate or selective acknowledgements are being watched.
+        Disorder = 1 "disorder",
+        /// The window was reduced by ECN or local congestion.
+        Cwr = 2 "cwr",
+        /// Fast retransmit and recovery.
+        Recovery = 3 "recovery",
+        /// Recovery from a retransmission timeout.
+        Loss = 4 "loss",
+    }
+}
+
+numbers! {
+    /// The timer that was pending (`icsk_pending`).
+    Timer, "a timer such as retransmit" {
+        /// No timer, as while its handler runs.
+        None = 0 "none",
+        /// Retransmission timer.
+        Retransmit = 1 "retransmit",
+        /// Delayed acknowledgement.
+        DelayedAck = 2 "delayed_ack",
+        /// Zero-window probe.
+        Probe = 3 "probe",
+        /// Early retransmit, before 4.12.
+        EarlyRetransmit = 4 "early_retransmit",
+        /// Tail loss probe.
+        LossProbe = 5 "loss_probe",
+        /// RACK's reordering window.
+        Reordering = 6 "reordering",
+    }
+}
+
+/// Flags of the segment's TCP header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct TcpFlags(pub u16);
+
+impl TcpFlags {
+    /// Bits and names, lowest bit first.
+    pub const NAMES: &'static [(u16, &'static str)] = &[
+        (0x01, "FIN"),
+        (0x02, "SYN"),
+        (0x04, "RST"),
+        (0x08, "PSH"),
+        (0x10, "ACK"),
+        (0x20, "URG"),
+        (0x40, "ECE"),
+        (0x80, "CWR"),
+        (0x100, "AE"),
+    ];
+
+    /// Is FIN set?
+    pub const fn fin(self) -> bool {
+        self.0 & 0x01 != 0
+    }
+
+    /// Is SYN set?
+    pub const fn syn(self) -> bool {
+        self.0 & 0x02 != 0
+    }
+
+    /// Is ACK set?
+    pub const fn ack(self) -> bool {
+        self.0 & 0x10 != 0
+    }
+}
+
+/// Names joined by `|`, as in `PSH|ACK`; unknown bits are left out.
+impl fmt::Display for TcpFlags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for (bit, name) in Self::NAMES {
+            if self.0 & bit != 0 {
+                write!(f, "{separator}{name}")?;
+                separator = "|";
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for TcpFlags {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let mut flags = 0;
+        for part in text.split('|').filter(|part| !part.is_empty()) {
+            let known = Self::NAMES.iter().find(|(_, name)| *name == part);
+            let (bit, _) = known.ok_or(UnknownName {
+                expected: "TCP flags such as PSH|ACK",
+            })?;
+            flags |= bit;
+        }
+        Ok(TcpFlags(flags))
+    }
+}
+
+/// What the attempt to send returned (`err` of the tracepoint, Linux 6.17 and later): 0 when the
+/// segment was sent, a negative errno, or a positive verdict of the queueing discipline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct SendError(pub i32);
+
+impl SendError {
+    /// Numbers and names that a retransmit was seen to return.
+    pub const NAMES: &'static [(i32, &'static str)] = &[
+        (0, "none"),
+        (1, "NET_XMIT_DROP"),
+        (2, "NET_XMIT_CN"),
+        (-1, "EPERM"),
+        (-11, "EAGAIN"),
+        (-12, "ENOMEM"),
+        (-13, "EACCES"),
+        (-16, "EBUSY"),
+        (-22, "EINVAL"),
+        (-90, "EMSGSIZE"),
+        (-99, "EADDRNOTAVAIL"),
+        (-100, "ENETDOWN"),
+        (-101, "ENETUNREACH"),
+        (-105, "ENOBUFS"),
+        (-113, "EHOSTUNREACH"),
+    ];
+
+    /// The name, or `None` for a number that this version does not know.
+    pub fn name(self) -> Option<&'static str> {
+        let known = Self::NAMES.iter().find(|(number, _)| *number == self.0);
+        known.map(|(_, name)| *name)
+    }
+}
+
+/// The name; `error(N)` for an unknown number.
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.pad(name),
+            None => write!(f, "error({})", self.0),
+        }
+    }
+}
+
+impl FromStr for SendError {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let known = Self::NAMES.iter().find(|(_, name)| *name == text);
+        known
+            .map(|(number, _)| *number)
+            .or_else(|| text.strip_prefix("error(")?.strip_suffix(')')?.parse().ok())
+            .map(SendError)
+            .ok_or(UnknownName {
+                expected: "an error such as EHOSTUNREACH",
+            })
+    }
+}
+
+/// A short name from the kernel, at most 16 bytes, such as `cubic`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Name {
+    bytes: [u8; Name::MAX],
+}
+
+impl Name {
+    /// The most bytes that a name has.
+    pub const MAX: usize = 16;
+
+    /// The name whose bytes these are, up to the first NUL.
+    pub fn from_bytes(bytes: [u8; Name::MAX]) -> Name {
+        let mut name = Name { bytes };
+        let length = name.as_bytes().len();
+        name.bytes[length..].fill(0);
+        name
+    }
+
+    /// As the kernel padded it, with NULs.
+    pub fn to_bytes(self) -> [u8; Name::MAX] {
+        self.bytes
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        let end = self.bytes.iter().position(|byte| *byte == 0);
+        &self.bytes[..end.unwrap_or(Name::MAX)]
+    }
+
+    /// The text before the first byte that is not UTF-8.
+    pub fn as_str(&self) -> &str {
+        let bytes = self.as_bytes();
+        match core::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => core::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or(""),
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl FromStr for Name {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        if text.len() > Name::MAX || text.contains('\0') {
+            return Err(UnknownName {
+                expected: "a name of at most 16 bytes",
+            });
+        }
+        let mut bytes = [0; Name::MAX];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        Ok(Name { bytes })
+    }
+}

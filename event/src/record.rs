@@ -1,0 +1,60 @@
+//! A record that owns its bytes.
+
+use core::fmt;
+use core::ops::Deref;
+use core::ops::DerefMut;
+
+use crate::event::Event;
+use crate::fields::RECORD_SIZE;
+
+/// One retransmit that owns its bytes, in the layout of this version. Reads and writes like
+/// [`Event`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct Record([u8; RECORD_SIZE]);
+
+impl Record {
+    /// A record of which nothing is known: no address (`::`), everything optional absent.
+    pub fn new() -> Record {
+        let mut record = Record([0; RECORD_SIZE]);
+        record.set_size(RECORD_SIZE as u32);
+        record
+    }
+
+    pub(crate) fn as_bytes_mut(&mut self) -> &mut [u8; RECORD_SIZE] {
+        &mut self.0
+    }
+}
+
+impl Default for Record {
+    fn default() -> Record {
+        Record::new()
+    }
+}
+
+impl Deref for Record {
+    type Target = Event;
+
+    #[inline]
+    fn deref(&self) -> &Event {
+        match Event::new(&self.0) {
+            Ok(event) => event,
+            Err(_) => unreachable!("RECORD_SIZE is at least CORE_SIZE"),
+        }
+    }
+}
+
+impl DerefMut for Record {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Event {
+        match Event::new_mut(&mut self.0) {
+            Ok(event) => event,
+            Err(_) => unreachable!("RECORD_SIZE is at least CORE_SIZE"),
+        }
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
