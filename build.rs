@@ -1,1 +1,211 @@
-fn main(){}
+//! Compiles the probe, compares its record with the table in `retrans-event`, and builds the
+//! bundled plugins.
+
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Context as _;
+use anyhow::Result;
+use anyhow::bail;
+use anyhow::ensure;
+use libbpf_cargo::SkeletonBuilder;
+use libbpf_rs::HasSize as _;
+use libbpf_rs::btf::Btf;
+use libbpf_rs::btf::types::Enum;
+use libbpf_rs::btf::types::MemberAttr;
+use libbpf_rs::btf::types::Struct;
+use retrans_event::FIELDS;
+use retrans_event::RECORD_SIZE;
+
+/// Packages in plugins/ whose component is embedded in the host.
+const BUNDLED: &[&str] = &["json-print", "threshold-alert"];
+
+fn main() {
+    // Cargo shows a build script's error in its Debug form, with a backtrace in between.
+    if let Err(error) = build() {
+        eprintln!("error: {error:#}");
+        std::process::exit(1);
+    }
+}
+
+fn build() -> Result<()> {
+    let out =
+        PathBuf::from(env::var_os("OUT_DIR").context("OUT_DIR is not set: not run by cargo")?);
+    let object = build_probe(&out)?;
+    let c_layout = CLayout::read(&object)?;
+    c_layout.compare()?;
+    c_layout.write(&out.join("c_layout.rs"))?;
+    build_plugins(&out)
+}
+
+fn build_probe(out: &Path) -> Result<PathBuf> {
+    println!("cargo:rerun-if-changed=bpf");
+    if Command::new("clang").arg("--version").output().is_err() {
+        bail!("clang is missing, which compiles the probe: apt-get install clang");
+    }
+    let object = out.join("retrans.bpf.o");
+    SkeletonBuilder::new()
+        .source("bpf/retrans.bpf.c")
+        .obj(&object)
+        .clang_args(["-Wall", "-Werror"])
+        .build_and_generate(out.join("retrans.skel.rs"))
+        .context("cannot compile bpf/retrans.bpf.c")?;
+    Ok(object)
+}
+
+/// The record as C declares it, from the BTF of the compiled probe.
+struct CLayout {
+    size: usize,
+    /// Name and offset in bytes.
+    members: Vec<(String, usize)>,
+    /// Name without HAS_, and bit.
+    bits: Vec<(String, i64)>,
+}
+
+impl CLayout {
+    fn read(object: &Path) -> Result<CLayout> {
+        let btf = Btf::from_path(object).context("the compiled probe has no BTF")?;
+        let record: Struct<'_> = btf
+            .type_by_name("retrans_event")
+            .context("bpf/event.h declares no struct retrans_event")?;
+        let has: Enum<'_> = btf
+            .type_by_name("retrans_has")
+            .context("bpf/event.h declares no enum retrans_has")?;
+        let text = |name: Option<&std::ffi::OsStr>| {
+            name.map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default()
+        };
+        let mut members = Vec::new();
+        for member in record.iter() {
+            let MemberAttr::Normal { offset } = member.attr else {
+                bail!("bpf/event.h: {} is a bit field", text(member.name));
+            };
+            members.push((text(member.name), offset as usize / 8));
+        }
+        let bits = has.iter().map(|bit| {
+            (
+                text(bit.name).trim_start_matches("HAS_").to_lowercase(),
+                bit.value,
+            )
+        });
+        Ok(CLayout {
+            size: record.size(),
+            bits: bits.collect(),
+            members,
+        })
+    }
+
+    /// Fails, naming the field, where C and Rust differ.
+    fn compare(&self) -> Result<()> {
+        for field in FIELDS {
+            let name = field.name;
+            let offset = self.members.iter().find(|(member, _)| member == name);
+            let Some((_, offset)) = offset else {
+                bail!("event/src/fields.rs has a field {name}, bpf/event.h has not");
+            };
+            ensure!(
+                *offset == field.offset,
+                "{name} is at byte {offset} in bpf/event.h and at {} in event/src/fields.rs",
+                field.offset
+            );
+            let size = self.size_at(*offset);
+            ensure!(
+                size == field.size,
+                "{name} has {size} bytes in bpf/event.h and {} in event/src/fields.rs",
+                field.size
+            );
+            let bit = self.bits.iter().find(|(bit, _)| bit == name);
+            let position = bit.map(|(_, bit)| 64 + *bit as u32);
+            ensure!(
+                position == field.presence_bit,
+                "the presence bit of {name} is {position:?} in bpf/event.h and {:?} in \
+                 event/src/fields.rs",
+                field.presence_bit
+            );
+        }
+        for (member, _) in &self.members {
+            ensure!(
+                ["present", "reserved"].contains(&member.as_str())
+                    || FIELDS.iter().any(|field| field.name == member),
+                "bpf/event.h has a field {member}, event/src/fields.rs has not"
+            );
+        }
+        ensure!(
+            self.size == RECORD_SIZE,
+            "struct retrans_event has {} bytes, RECORD_SIZE is {RECORD_SIZE}",
+            self.size
+        );
+        Ok(())
+    }
+
+    /// Up to the next member: the record has no padding, or sizes would differ.
+    fn size_at(&self, offset: usize) -> usize {
+        let next = self.members.iter().map(|(_, offset)| *offset);
+        next.filter(|next| *next > offset)
+            .min()
+            .unwrap_or(self.size)
+            - offset
+    }
+
+    /// For the test that compares again, offset by offset.
+    fn write(&self, path: &Path) -> Result<()> {
+        let mut code = String::from("&[\n");
+        for (name, offset) in &self.members {
+            writeln!(code, "    ({name:?}, {offset}, {}),", self.size_at(*offset))?;
+        }
+        code.push_str("]\n");
+        fs::write(path, code).with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+/// A nested cargo, with a target directory of its own: in the outer one it would wait for ever.
+fn build_plugins(out: &Path) -> Result<()> {
+    for path in ["plugins", "plugin-sdk", "event", "Cargo.lock"] {
+        println!("cargo:rerun-if-changed={path}");
+    }
+    let target = out.join("plugins");
+    let mut cargo =
+        Command::new(env::var_os("CARGO").context("CARGO is not set: not run by cargo")?);
+    cargo
+        .args(["build", "--release", "--locked", "--quiet"])
+        .args(["--target", "wasm32-wasip2", "--target-dir"])
+        .arg(&target);
+    for name in BUNDLED {
+        cargo.args(["--package", name]);
+    }
+    // What the outer build was told about the host's target, linters included.
+    for (key, _) in env::vars_os() {
+        let key = key.to_string_lossy().into_owned();
+        let outer = key.ends_with("RUSTFLAGS") || key.contains("RUSTC") || key.contains("WRAPPER");
+        if outer || key.starts_with("CARGO_BUILD_") || key.starts_with("CARGO_PROFILE_") {
+            cargo.env_remove(key);
+        }
+    }
+    let output = cargo
+        .output()
+        .context("cannot run cargo for the bundled plugins")?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if errors.contains("target may not be installed") {
+        bail!(
+            "the target wasm32-wasip2 is missing, which plugins are compiled to: rustup target add wasm32-wasip2"
+        );
+    }
+    ensure!(
+        output.status.success(),
+        "the bundled plugins do not build:\n{errors}"
+    );
+
+    let mut code = String::from("&[\n");
+    for name in BUNDLED {
+        let file = format!("{}.wasm", name.replace('-', "_"));
+        let path = target.join("wasm32-wasip2/release").join(file);
+        ensure!(path.is_file(), "cargo built no {}", path.display());
+        writeln!(code, "    ({name:?}, include_bytes!({path:?})),")?;
+    }
+    code.push_str("]\n");
+    fs::write(out.join("bundled.rs"), code).context("cannot write bundled.rs")
+}

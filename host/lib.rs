@@ -1,1 +1,19 @@
-//! x
+//! Watches TCP retransmits through eBPF and hands each one to a chain of WebAssembly plugins.
+//!
+//! An event goes one way: [`source`] (kernel ring buffer, completed and stamped) → a bounded
+//! channel of [`batch`]es → [`chain`] (the [`plugin`]s in order) → [`sink`]. It can be lost in one
+//! place only, the kernel's ring, and is counted there; the [`ledger`] shows that the books balance.
+
+pub mod alert;
+pub mod batch;
+pub mod bundled;
+pub mod chain;
+pub mod cli;
+pub mod config;
+pub mod labels;
+pub mod ledger;
+pub mod plugin;
+pub mod run;
+pub mod sink;
+pub mod source;
+pub mod stop;

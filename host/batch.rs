@@ -1,0 +1,165 @@
+//! What goes over the channel: batches of events, and marks of time between them.
+
+use std::time::Duration;
+
+use retrans_event::Event;
+use retrans_event::RECORD_SIZE;
+
+use crate::labels::Labels;
+
+/// The most events that a batch holds.
+pub const MAX_EVENTS: usize = 256;
+
+/// What the source tells the chain.
+#[derive(Debug)]
+pub enum Item {
+    /// Some events, at least one.
+    Events(Batch),
+    /// A second of the stream has passed.
+    Mark(Mark),
+    /// The stream has ended; nothing follows.
+    End(Mark),
+}
+
+/// A moment of the stream.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Mark {
+    /// Time since boot: what windows are measured in.
+    pub time: Duration,
+    /// Time of day, since 1970-01-01T00:00:00Z: what people read.
+    pub wall_time: Duration,
+    /// Events that were lost since the item before.
+    pub lost: u64,
+}
+
+/// Whatever had arrived when the source looked: 1 to [`MAX_EVENTS`] events, with their labels.
+#[derive(Debug)]
+pub struct Batch {
+    records: Vec<u8>,
+    record_size: usize,
+    /// Labels that plugins have put on the events.
+    pub labels: Labels,
+    /// Events that were lost since the item before.
+    pub lost: u64,
+}
+
+impl Batch {
+    /// An empty batch of records of this version.
+    pub fn new() -> Batch {
+        Batch {
+            records: Vec::with_capacity(MAX_EVENTS * RECORD_SIZE),
+            record_size: RECORD_SIZE,
+            labels: Labels::default(),
+            lost: 0,
+        }
+    }
+
+    /// Empties a batch that is to be used again.
+    pub fn clear(&mut self) {
+        self.records.clear();
+        self.labels.clear();
+        self.lost = 0;
+    }
+
+    /// Number of events.
+    pub fn len(&self) -> usize {
+        self.records.len() / self.record_size
+    }
+
+    /// Are there none?
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Adds an event; `record` has [`RECORD_SIZE`] bytes.
+    pub fn push(&mut self, record: &[u8]) {
+        debug_assert_eq!(record.len(), self.record_size);
+        self.records.extend_from_slice(record);
+    }
+
+    /// Bytes of each record.
+    pub fn record_size(&self) -> usize {
+        self.record_size
+    }
+
+    /// All records, one behind the other.
+    pub fn records(&self) -> &[u8] {
+        &self.records
+    }
+
+    /// The bytes of one record.
+    pub fn record(&self, index: usize) -> &[u8] {
+        &self.records[index * self.record_size..][..self.record_size]
+    }
+
+    /// The bytes of one record, to be changed.
+    pub fn record_mut(&mut self, index: usize) -> &mut [u8] {
+        &mut self.records[index * self.record_size..][..self.record_size]
+    }
+
+    /// The events in order.
+    pub fn events(&self) -> impl Iterator<Item = &Event> {
+        let records = self.records.chunks_exact(self.record_size);
+        records.filter_map(|record| Event::new(record).ok())
+    }
+
+    /// The events in order, to be completed.
+    pub fn events_mut(&mut self) -> impl Iterator<Item = &mut Event> {
+        let records = self.records.chunks_exact_mut(self.record_size);
+        records.filter_map(|record| Event::new_mut(record).ok())
+    }
+
+    /// Keeps the events that `keep` says yes to, by their numbers, and renumbers their labels.
+    pub fn retain(&mut self, keep: impl Fn(usize) -> bool) {
+        let mut numbers = Vec::with_capacity(self.len());
+        let mut kept = 0;
+        for index in 0..self.len() {
+            if !keep(index) {
+                numbers.push(None);
+                continue;
+            }
+            numbers.push(Some(kept as u32));
+            if kept != index {
+                let from = index * self.record_size;
+                let to = kept * self.record_size;
+                self.records.copy_within(from..from + self.record_size, to);
+            }
+            kept += 1;
+        }
+        self.records.truncate(kept * self.record_size);
+        self.labels.renumber(&numbers);
+    }
+}
+
+impl Default for Batch {
+    fn default() -> Batch {
+        Batch::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use retrans_event::Record;
+
+    use super::*;
+    use crate::labels::Column;
+
+    #[test]
+    fn what_is_kept_stays_in_order_with_its_labels() {
+        let mut batch = Batch::new();
+        for sequence in 0..5 {
+            let mut record = Record::new();
+            record.set_sequence(sequence);
+            batch.push(record.as_bytes());
+        }
+        let column = Column::new("zone", [(0, "a"), (1, "b"), (3, "d")]);
+        batch.labels.annotate(column);
+
+        batch.retain(|index| [1, 3, 4].contains(&index));
+
+        let sequences: Vec<u64> = batch.events().map(Event::sequence).collect();
+        assert_eq!(sequences, [1, 3, 4]);
+        let labels = batch.labels.columns();
+        assert_eq!(labels, [Column::new("zone", [(0, "b"), (1, "d")])]);
+    }
+}

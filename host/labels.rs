@@ -1,0 +1,208 @@
+//! Labels that plugins put on the events of a batch, a column for each key.
+
+/// The values of one key, for some of the events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// The key.
+    pub key: String,
+    /// Numbers of events within the batch, strictly ascending.
+    events: Vec<u32>,
+    /// Where each event's value ends in `text`.
+    ends: Vec<u32>,
+    text: String,
+}
+
+/// A column that a plugin got wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadColumn {
+    /// Not as many ends as events.
+    #[error("label {0:?}: {1} events, but {2} ends")]
+    Length(String, usize, usize),
+    /// An event that the call does not have, or one that is out of order.
+    #[error("label {0:?}: event {1} is out of order, or not one of this call's {2} events")]
+    Event(String, u32, u32),
+    /// An end before the one before it, within a character, or not at the text's end.
+    #[error("label {0:?}: end {1} does not fit the text of {2} bytes")]
+    End(String, u32, usize),
+    /// A key that is empty.
+    #[error("a label has an empty key")]
+    Key,
+}
+
+impl Column {
+    /// A column of these events and values, with ascending numbers.
+    pub fn new<'a>(key: &str, values: impl IntoIterator<Item = (u32, &'a str)>) -> Column {
+        let mut column = Column {
+            key: key.to_owned(),
+            events: Vec::new(),
+            ends: Vec::new(),
+            text: String::new(),
+        };
+        for (event, value) in values {
+            column.push(event, value);
+        }
+        column
+    }
+
+    /// A column as it came from a plugin, for a call of `count` events.
+    pub fn check(
+        key: String,
+        events: Vec<u32>,
+        ends: Vec<u32>,
+        text: String,
+        count: u32,
+    ) -> Result<Column, BadColumn> {
+        if key.is_empty() {
+            return Err(BadColumn::Key);
+        }
+        if events.len() != ends.len() {
+            return Err(BadColumn::Length(key, events.len(), ends.len()));
+        }
+        if let Some(event) = out_of_order(&events, count) {
+            return Err(BadColumn::Event(key, event, count));
+        }
+        let mut start = 0;
+        for end in &ends {
+            if *end < start || !text.is_char_boundary(*end as usize) {
+                return Err(BadColumn::End(key, *end, text.len()));
+            }
+            start = *end;
+        }
+        if start as usize != text.len() {
+            return Err(BadColumn::End(key, start, text.len()));
+        }
+        Ok(Column {
+            key,
+            events,
+            ends,
+            text,
+        })
+    }
+
+    fn push(&mut self, event: u32, value: &str) {
+        self.events.push(event);
+        self.text.push_str(value);
+        self.ends.push(self.text.len() as u32);
+    }
+
+    /// Events and values.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &str)> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let ranges = starts.zip(&self.ends);
+        let values = ranges.map(|(start, end)| &self.text[start as usize..*end as usize]);
+        self.events.iter().copied().zip(values)
+    }
+
+    /// Events, ends and text, as they cross to a plugin.
+    pub fn parts(&self) -> (&[u32], &[u32], &str) {
+        (&self.events, &self.ends, &self.text)
+    }
+}
+
+/// The first number that is not above the one before it, or not below `count`.
+pub fn out_of_order(events: &[u32], count: u32) -> Option<u32> {
+    let mut next = 0;
+    for event in events {
+        if *event < next || *event >= count {
+            return Some(*event);
+        }
+        next = *event + 1;
+    }
+    None
+}
+
+/// The labels of a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Labels {
+    columns: Vec<Column>,
+}
+
+impl Labels {
+    /// The columns, one a key.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        self.columns.clear();
+    }
+
+    /// Adds a column; where an event has a value for that key already, the new one wins.
+    pub fn annotate(&mut self, new: Column) {
+        let Some(old) = self.columns.iter_mut().find(|column| column.key == new.key) else {
+            self.columns.push(new);
+            return;
+        };
+        let mut merged = Column::new(&new.key, []);
+        let mut olds = old.iter().peekable();
+        for (event, value) in new.iter() {
+            while let Some((before, kept)) = olds.next_if(|(number, _)| *number < event) {
+                merged.push(before, kept);
+            }
+            olds.next_if(|(number, _)| *number == event);
+            merged.push(event, value);
+        }
+        for (event, value) in olds {
+            merged.push(event, value);
+        }
+        *old = merged;
+    }
+
+    /// Gives events their new numbers; those without one lose their labels.
+    pub fn renumber(&mut self, numbers: &[Option<u32>]) {
+        for column in &mut self.columns {
+            let kept = column.iter().filter_map(|(event, value)| {
+                let number = numbers.get(event as usize).copied().flatten();
+                number.map(|number| (number, value))
+            });
+            *column = Column::new(&column.key, kept);
+        }
+        self.columns.retain(|column| !column.events.is_empty());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_later_plugin_wins_for_the_same_key() {
+        let mut labels = Labels::default();
+        labels.annotate(Column::new("zone", [(0, "a"), (2, "c"), (5, "f")]));
+        labels.annotate(Column::new("zone", [(1, "B"), (2, "C")]));
+        let expected = Column::new("zone", [(0, "a"), (1, "B"), (2, "C"), (5, "f")]);
+        assert_eq!(labels.columns(), [expected]);
+    }
+
+    #[test]
+    fn a_column_that_does_not_fit_is_refused() {
+        let check = |events: &[u32], ends: &[u32], text: &str| {
+            let (events, ends) = (events.to_vec(), ends.to_vec());
+            Column::check("k".to_owned(), events, ends, text.to_owned(), 4)
+        };
+        assert!(check(&[0, 3], &[1, 2], "ab").is_ok());
+        assert!(matches!(
+            check(&[0], &[1, 2], "ab"),
+            Err(BadColumn::Length(..))
+        ));
+        assert!(matches!(
+            check(&[1, 1], &[1, 2], "ab"),
+            Err(BadColumn::Event(_, 1, 4))
+        ));
+        assert!(matches!(
+            check(&[0, 4], &[1, 2], "ab"),
+            Err(BadColumn::Event(_, 4, 4))
+        ));
+        assert!(matches!(
+            check(&[0, 1], &[2, 1], "ab"),
+            Err(BadColumn::End(_, 1, 2))
+        ));
+        assert!(matches!(check(&[0], &[1], "ab"), Err(BadColumn::End(..))));
+        assert!(matches!(check(&[0], &[9], "ab"), Err(BadColumn::End(..))));
+        assert!(matches!(
+            check(&[0, 1], &[1, 2], "ä"),
+            Err(BadColumn::End(_, 1, 2))
+        ));
+    }
+}

@@ -1,0 +1,159 @@
+//! Every event accounted for: what each stage was given, and what became of it.
+
+use std::fmt;
+
+/// What the probe counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kernel {
+    /// Calls of the probe.
+    pub entered: u64,
+    /// Records put into the ring.
+    pub recorded: u64,
+    /// Records that the ring had no room for: lost.
+    pub ring_full: u64,
+}
+
+/// What the source did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Source {
+    /// Records read from the ring.
+    pub recorded: u64,
+    /// Not given to the chain on purpose.
+    pub withheld: u64,
+    /// Given to the chain.
+    pub delivered: u64,
+}
+
+/// What one plugin did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plugin {
+    /// Name of the instance.
+    pub name: String,
+    /// Events given to it.
+    pub events: u64,
+    /// Passed on.
+    pub kept: u64,
+    /// Filtered out.
+    pub dropped: u64,
+    /// Passed on without the plugin having seen them.
+    pub passed_unseen: u64,
+    /// Neither: the plugin failed on them, and the host ended.
+    pub lost: u64,
+}
+
+/// The books of a whole run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// In the kernel.
+    pub kernel: Kernel,
+    /// In the source.
+    pub source: Source,
+    /// In the order of the chain.
+    pub plugins: Vec<Plugin>,
+}
+
+impl Ledger {
+    /// Does every stage account for all that the one before it passed on?
+    pub fn balances(&self) -> bool {
+        let Ledger {
+            kernel,
+            source,
+            plugins,
+        } = self;
+        let mut passed_on = source.delivered;
+        let chain = plugins.iter().all(|plugin| {
+            let given = std::mem::replace(&mut passed_on, plugin.kept + plugin.passed_unseen);
+            plugin.events == given
+                && plugin.events
+                    == plugin.kept + plugin.dropped + plugin.passed_unseen + plugin.lost
+        });
+        chain
+            && kernel.entered == kernel.recorded + kernel.ring_full
+            && kernel.recorded == source.recorded
+            && source.recorded == source.withheld + source.delivered
+    }
+}
+
+/// A line a stage, for people and for scripts.
+impl fmt::Display for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ledger { kernel, source, .. } = self;
+        writeln!(
+            f,
+            "ledger: kernel entered={} recorded={} ring_full={}",
+            kernel.entered, kernel.recorded, kernel.ring_full
+        )?;
+        writeln!(
+            f,
+            "ledger: host recorded={} withheld={} delivered={}",
+            source.recorded, source.withheld, source.delivered
+        )?;
+        for plugin in &self.plugins {
+            writeln!(
+                f,
+                "ledger: plugin {} in={} kept={} dropped={} passed_unseen={} lost={}",
+                plugin.name,
+                plugin.events,
+                plugin.kept,
+                plugin.dropped,
+                plugin.passed_unseen,
+                plugin.lost
+            )?;
+        }
+        if !self.balances() {
+            writeln!(f, "ledger: does not balance; please report this as a bug")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn balanced() -> Ledger {
+        let plugin = |name: &str, events, kept| Plugin {
+            name: name.to_owned(),
+            events,
+            kept,
+            dropped: events - kept,
+            ..Plugin::default()
+        };
+        Ledger {
+            kernel: Kernel {
+                entered: 12,
+                recorded: 10,
+                ring_full: 2,
+            },
+            source: Source {
+                recorded: 10,
+                withheld: 1,
+                delivered: 9,
+            },
+            plugins: vec![plugin("a", 9, 4), plugin("b", 4, 4)],
+        }
+    }
+
+    #[test]
+    fn books_balance_when_every_event_is_accounted_for() {
+        assert!(balanced().balances());
+    }
+
+    #[test]
+    fn one_event_missing_anywhere_unbalances_the_books() {
+        let break_it: [fn(&mut Ledger); 6] = [
+            |ledger| ledger.kernel.entered += 1,
+            |ledger| ledger.source.recorded -= 1,
+            |ledger| ledger.source.delivered -= 1,
+            |ledger| ledger.plugins[0].events += 1,
+            |ledger| ledger.plugins[0].dropped -= 1,
+            |ledger| ledger.plugins[1].kept -= 1,
+        ];
+        for change in break_it {
+            let mut ledger = balanced();
+            change(&mut ledger);
+            assert!(!ledger.balances(), "{ledger}");
+            assert!(ledger.to_string().contains("does not balance"));
+        }
+    }
+}

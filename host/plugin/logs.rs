@@ -1,0 +1,116 @@
+//! What a plugin logs, or prints as a program would, becomes lines of the host's log.
+
+use tracing::Level;
+
+use super::limits::LogBudget;
+
+/// The longest line that is logged, in bytes; the rest is cut off.
+const LONGEST_LINE: usize = 4096;
+
+/// One plugin's way to the log.
+#[derive(Debug)]
+pub struct Logs {
+    instance: String,
+    budget: LogBudget,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+}
+
+/// Where a guest's standard library prints to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stdio {
+    /// Logged as information.
+    Stdout,
+    /// Logged as a warning: a panic's message comes this way.
+    Stderr,
+}
+
+impl Logs {
+    pub(super) fn new(instance: &str, budget: LogBudget) -> Logs {
+        Logs {
+            instance: instance.to_owned(),
+            budget,
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+        }
+    }
+
+    /// Logs one message, if there still is room for it in this second.
+    pub(super) fn log(&mut self, level: Level, message: &str) {
+        let Some(suppressed) = self.budget.take() else {
+            return;
+        };
+        let plugin = self.instance.as_str();
+        if suppressed > 0 {
+            tracing::warn!(target: "plugin", "{plugin}: {suppressed} log lines suppressed");
+        }
+        let message = printable(message);
+        match level {
+            Level::ERROR => tracing::error!(target: "plugin", "{plugin}: {message}"),
+            Level::WARN => tracing::warn!(target: "plugin", "{plugin}: {message}"),
+            Level::INFO => tracing::info!(target: "plugin", "{plugin}: {message}"),
+            Level::DEBUG => tracing::debug!(target: "plugin", "{plugin}: {message}"),
+            Level::TRACE => tracing::trace!(target: "plugin", "{plugin}: {message}"),
+        }
+    }
+
+    /// Takes what was printed, and logs the lines that are whole.
+    pub(super) fn print(&mut self, stdio: Stdio, bytes: &[u8]) {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let line = self.line(stdio);
+            let room = LONGEST_LINE.saturating_sub(line.len());
+            line.extend_from_slice(&part[..part.len().min(room)]);
+            if part.ends_with(b"\n") {
+                self.end_line(stdio);
+            }
+        }
+    }
+
+    /// Logs a last line that has no end.
+    pub(super) fn flush(&mut self) {
+        for stdio in [Stdio::Stdout, Stdio::Stderr] {
+            if !self.line(stdio).is_empty() {
+                self.end_line(stdio);
+            }
+        }
+    }
+
+    fn line(&mut self, stdio: Stdio) -> &mut Vec<u8> {
+        match stdio {
+            Stdio::Stdout => &mut self.stdout,
+            Stdio::Stderr => &mut self.stderr,
+        }
+    }
+
+    fn end_line(&mut self, stdio: Stdio) {
+        let bytes = std::mem::take(self.line(stdio));
+        let line = String::from_utf8_lossy(&bytes);
+        let level = match stdio {
+            Stdio::Stdout => Level::INFO,
+            Stdio::Stderr => Level::WARN,
+        };
+        if !line.trim_end().is_empty() {
+            self.log(level, line.trim_end());
+        }
+    }
+}
+
+/// One line, without what could steer a terminal.
+fn printable(message: &str) -> String {
+    let shown = message.chars().map(|char| match char {
+        '\t' => ' ',
+        char if char.is_control() => '\u{fffd}',
+        char => char,
+    });
+    shown.take(LONGEST_LINE).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_cannot_steer_the_terminal() {
+        assert_eq!(printable("a\x1b[2Jb\tc\nd"), "a\u{fffd}[2Jb c\u{fffd}d");
+    }
+}

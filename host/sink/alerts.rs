@@ -1,0 +1,127 @@
+//! Alerts: one readable line each on standard error, and as JSON on standard output if wanted.
+
+use std::fmt::Write as _;
+use std::io;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anstyle::AnsiColor;
+use anstyle::Style;
+use jiff::Timestamp;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::alert::Alert;
+use crate::alert::Severity;
+use crate::alert::State;
+
+/// The line for people, with colours; what writes it takes them out where they are not wanted.
+pub fn line(alert: &Alert) -> String {
+    let (word, style) = match (alert.state, alert.severity) {
+        (State::Resolved, _) => ("RESOLVED", AnsiColor::Green.on_default()),
+        (_, Severity::Info) => ("INFO", AnsiColor::Cyan.on_default()),
+        (_, Severity::Warning) => ("WARNING", AnsiColor::Yellow.on_default().bold()),
+        (_, Severity::Critical) => ("CRITICAL", AnsiColor::Red.on_default().bold()),
+    };
+    let mut line = format!(
+        "{} {style}{word}{style:#} {}",
+        timestamp(alert.wall_time, 3),
+        clean(&alert.name)
+    );
+    if !alert.summary.is_empty() {
+        let _ = write!(line, ": {}", clean(&alert.summary));
+    }
+    let dim = Style::new().dimmed();
+    let labels = alert
+        .labels
+        .iter()
+        .map(|(key, value)| format!("{}={}", clean(key), clean(value)));
+    let labels: Vec<String> = labels.collect();
+    let _ = write!(line, " {dim}[{}", alert.plugin);
+    if !labels.is_empty() {
+        let _ = write!(line, "; {}", labels.join(", "));
+    }
+    let _ = write!(line, "]{dim:#}");
+    line
+}
+
+/// The line for programs, `"type":"alert"`.
+pub fn write_json(alert: &Alert, out: &mut impl Write) -> io::Result<()> {
+    let labels: Map<String, Value> = alert
+        .labels
+        .iter()
+        .map(|(key, value)| (key.clone(), value.as_str().into()))
+        .collect();
+    let mut json = json!({
+        "type": "alert",
+        "timestamp": timestamp(alert.wall_time, 9),
+        "plugin": alert.plugin,
+        "name": alert.name,
+        "severity": alert.severity.to_string(),
+        "state": alert.state.to_string(),
+        "summary": alert.summary,
+        "labels": labels,
+    });
+    if let Some((local, peer)) = alert.connection {
+        let side = |address: SocketAddr| json!({ "ip": address.ip(), "port": address.port() });
+        json["event"] = json!({ "source": side(local), "destination": side(peer) });
+    }
+    serde_json::to_writer(&mut *out, &json)?;
+    out.write_all(b"\n")
+}
+
+/// RFC 3339 in UTC, with so many digits of a second.
+fn timestamp(time: Duration, digits: usize) -> String {
+    let nanos = i128::try_from(time.as_nanos()).unwrap_or(i128::MAX);
+    let time = Timestamp::from_nanosecond(nanos).unwrap_or(Timestamp::MAX);
+    format!("{time:.digits$}")
+}
+
+/// A plugin's text, without what could steer a terminal or begin another line.
+fn clean(text: &str) -> String {
+    let shown = text
+        .chars()
+        .map(|char| if char.is_control() { '\u{fffd}' } else { char });
+    shown.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alert() -> Alert {
+        Alert {
+            plugin: "threshold-alert".to_owned(),
+            name: "retransmit-threshold".to_owned(),
+            severity: Severity::Warning,
+            state: State::Firing,
+            summary: "10 segments\x1b[2J".to_owned(),
+            labels: vec![("peer".to_owned(), "10.0.0.2".to_owned())],
+            connection: Some((([10, 0, 0, 1], 40_000).into(), ([10, 0, 0, 2], 443).into())),
+            wall_time: Duration::from_millis(1_800_000_000_123),
+        }
+    }
+
+    #[test]
+    fn an_alert_is_one_line_for_people() {
+        let line = anstream::adapter::strip_str(&line(&alert())).to_string();
+        let expected = "2027-01-15T08:00:00.123Z WARNING retransmit-threshold: \
+                        10 segments\u{fffd}[2J [threshold-alert; peer=10.0.0.2]";
+        assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn an_alert_is_one_object_for_programs() {
+        let mut bytes = Vec::new();
+        write_json(&alert(), &mut bytes).expect("a vector takes all");
+        assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), 1);
+        let json: Value = serde_json::from_slice(&bytes).expect("JSON");
+        assert_eq!(json["type"], "alert");
+        assert_eq!(json["timestamp"], "2027-01-15T08:00:00.123000000Z");
+        assert_eq!(json["state"], "firing");
+        assert_eq!(json["labels"]["peer"], "10.0.0.2");
+        assert_eq!(json["event"]["destination"]["port"], 443);
+    }
+}

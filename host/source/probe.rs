@@ -1,0 +1,170 @@
+//! The live source: the probe in the kernel, and the ring buffer that it fills.
+
+use std::cell::RefCell;
+use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use libbpf_rs::Link;
+use libbpf_rs::OpenObject;
+use libbpf_rs::PrintLevel;
+use libbpf_rs::skel::OpenSkel as _;
+use libbpf_rs::skel::SkelBuilder as _;
+
+use self::skeleton::RetransSkel;
+use self::skeleton::RetransSkelBuilder;
+use super::clock;
+use super::clock::Now;
+use super::preflight;
+use super::preflight::ProbeError;
+use super::preflight::cannot;
+use super::ring::Books;
+use super::ring::Channel;
+use super::ring::Counters;
+use super::ring::Reader;
+use super::ring::ring;
+use crate::batch::Batch;
+use crate::stop::Stop;
+use crate::stop::Wake;
+
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::undocumented_unsafe_blocks,
+    clippy::unwrap_used
+)]
+mod skeleton {
+    include!(concat!(env!("OUT_DIR"), "/retrans.skel.rs"));
+}
+
+/// How far the marks are apart.
+const MARK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How the probe is attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Attach {
+    /// BTF-typed, or else the classic tracepoint.
+    Auto,
+    /// The BTF-typed tracepoint: direct loads, no tracefs needed.
+    Btf,
+    /// The classic tracepoint: needs tracefs.
+    Tracepoint,
+}
+
+impl Attach {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Attach::Auto => "auto",
+            Attach::Btf => "btf",
+            Attach::Tracepoint => "tracepoint",
+        }
+    }
+}
+
+/// The probe, loaded and attached.
+pub struct Probe<'obj> {
+    skel: RetransSkel<'obj>,
+    link: Link,
+    /// How it was attached in the end.
+    pub attached: Attach,
+}
+
+impl<'obj> Probe<'obj> {
+    /// Loads the probe into the kernel and attaches it; from then on events are recorded.
+    ///
+    /// `ring_size` is in bytes, a power of two and a multiple of the page size. The two storages
+    /// are for the two ways to attach.
+    pub fn attach(
+        storage: &'obj mut [MaybeUninit<OpenObject>; 2],
+        attach: Attach,
+        ring_size: u32,
+    ) -> Result<Probe<'obj>, ProbeError> {
+        preflight::check()?;
+        libbpf_rs::set_print(Some((PrintLevel::Debug, log_libbpf)));
+        let [first, second] = storage;
+        match attach {
+            Attach::Btf | Attach::Tracepoint => Probe::attach_as(first, attach, ring_size),
+            Attach::Auto => Probe::attach_as(first, Attach::Btf, ring_size).or_else(|error| {
+                tracing::debug!("{error}; trying the classic tracepoint");
+                // Where that fails as well, the first error is the one to know.
+                Probe::attach_as(second, Attach::Tracepoint, ring_size).map_err(|_| error)
+            }),
+        }
+    }
+
+    fn attach_as(
+        storage: &'obj mut MaybeUninit<OpenObject>,
+        attached: Attach,
+        ring_size: u32,
+    ) -> Result<Probe<'obj>, ProbeError> {
+        if attached == Attach::Tracepoint && !preflight::has_tracefs() {
+            return Err(ProbeError::NoTracefs);
+        }
+        let failed = preflight::explain;
+        let mut open = RetransSkelBuilder::default()
+            .open(storage)
+            .map_err(|error| failed("open", error))?;
+        if let Some(rodata) = open.maps.rodata_data.as_deref_mut() {
+            rodata.jiffy_us = clock::jiffy().as_micros().try_into().unwrap_or(0);
+        }
+        let resized = open.maps.events.set_max_entries(ring_size);
+        resized.map_err(|error| failed("size the ring of", error))?;
+        let typed = attached == Attach::Btf;
+        open.progs.btf_retransmit_skb.set_autoload(typed);
+        open.progs.classic_retransmit_skb.set_autoload(!typed);
+
+        let skel = open.load().map_err(|error| failed("load", error))?;
+        let program = if typed {
+            &skel.progs.btf_retransmit_skb
+        } else {
+            &skel.progs.classic_retransmit_skb
+        };
+        let link = program.attach().map_err(|error| failed("attach", error))?;
+        Ok(Probe {
+            skel,
+            link,
+            attached,
+        })
+    }
+
+    /// Sends events and marks until told to stop, or until nobody receives them any more; then
+    /// detaches, drains what was recorded, and returns the books.
+    pub fn run(self, channel: &Channel, stop: &Stop) -> Result<Books, ProbeError> {
+        let Probe { skel, link, .. } = self;
+        let counters = Counters::new(&skel.maps.counters);
+        let batch = RefCell::new(Batch::new());
+        let ring = ring(&skel.maps.events, &batch)?;
+        let mut reader = Reader::new(&ring, &batch, counters, channel);
+        // SAFETY: the descriptor belongs to `ring`, which outlives `ready`.
+        let ready = unsafe { BorrowedFd::borrow_raw(ring.epoll_fd()) };
+
+        let mut next_mark = Now::read().boot() + MARK_INTERVAL;
+        let mut open = true;
+        while open {
+            let timeout = next_mark.saturating_sub(Now::read().boot());
+            match stop
+                .wait(ready, timeout)
+                .map_err(cannot("wait for events"))?
+            {
+                Wake::Stop => break,
+                Wake::Ready => open = reader.read()?,
+                Wake::Timeout => {}
+            }
+            let now = Now::read();
+            if now.boot() >= next_mark {
+                open = open && reader.mark(now)?;
+                // After a long wait, as for a full channel, the missed marks are not made up for.
+                next_mark = (next_mark + MARK_INTERVAL).max(now.boot());
+            }
+        }
+        drop(link);
+        reader.drain()
+    }
+}
+
+/// The kernel side's log, which is long: only shown on request.
+fn log_libbpf(_level: PrintLevel, message: String) {
+    tracing::debug!(target: "libbpf", "{}", message.trim_end());
+}

@@ -1,0 +1,99 @@
+//! What ends a run: a signal, the end of the chain, or a reader that has gone.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use rustix::event::PollFd;
+use rustix::event::PollFlags;
+use rustix::event::Timespec;
+use rustix::event::poll;
+use signal_hook::consts::SIGINT;
+use signal_hook::consts::SIGTERM;
+
+/// Exit code of a run that a second signal cut short: 128 + SIGINT, as shells have it.
+const INTERRUPTED: i32 = 130;
+
+/// Wakes the source up when the run is to end.
+#[derive(Debug)]
+pub struct Stop {
+    wake: UnixStream,
+    trigger: UnixStream,
+}
+
+/// Why [`Stop::wait`] came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wake {
+    /// There is something to read.
+    Ready,
+    /// The time is up.
+    Timeout,
+    /// The run is to end.
+    Stop,
+}
+
+impl Stop {
+    /// Ends the run at the first SIGINT or SIGTERM. The second kills the process, so that nobody is
+    /// held up by a reader that does not read.
+    pub fn at_signals() -> io::Result<Stop> {
+        let (wake, trigger) = UnixStream::pair()?;
+        wake.set_nonblocking(true)?;
+        let seen = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // In this order: the first signal finds `seen` false, sets it and wakes the source.
+            signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED, seen.clone())?;
+            signal_hook::flag::register(signal, seen.clone())?;
+            signal_hook::low_level::pipe::register(signal, trigger.try_clone()?)?;
+        }
+        Ok(Stop { wake, trigger })
+    }
+
+    /// A handle with which another thread ends the run when it drops it.
+    pub fn on_drop(&self) -> io::Result<StopOnDrop> {
+        Ok(StopOnDrop(self.trigger.try_clone()?))
+    }
+
+    /// Waits until `ready` can be read, but at most so long. A standard output that nobody reads
+    /// any more ends the run too, or `retrans-host | head -1` would wait for one more event.
+    pub fn wait(&self, ready: BorrowedFd<'_>, timeout: Duration) -> io::Result<Wake> {
+        let stdout = io::stdout();
+        let mut fds = [
+            PollFd::from_borrowed_fd(self.wake.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty()),
+            PollFd::from_borrowed_fd(ready, PollFlags::IN),
+        ];
+        let timeout = Timespec {
+            tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
+            tv_nsec: timeout.subsec_nanos().into(),
+        };
+        match poll(&mut fds, Some(&timeout)) {
+            // A signal that ends the run also wrote to `wake`.
+            Err(rustix::io::Errno::INTR) => return Ok(Wake::Timeout),
+            result => result?,
+        };
+        let [wake, stdout, ready] = fds.map(|fd| fd.revents());
+        if !wake.is_empty() || stdout.intersects(PollFlags::ERR | PollFlags::HUP) {
+            return Ok(Wake::Stop);
+        }
+        Ok(if ready.is_empty() {
+            Wake::Timeout
+        } else {
+            Wake::Ready
+        })
+    }
+}
+
+/// Ends the run when it is dropped, also by a panic.
+#[derive(Debug)]
+pub struct StopOnDrop(UnixStream);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        // Full means that the source will wake up anyhow.
+        let _ = rustix::io::write(&self.0, &[0]);
+    }
+}
