@@ -28,8 +28,11 @@ impl Event {
             Some(CaState::Recovery) => Kind::Fast,
             // The timer's handler clears what was pending before it retransmits. Anything else
             // in this state follows from an earlier timeout, or from a path MTU change.
-            Some(CaState::Loss) if self.timer() == Some(Timer::None) => Kind::Timeout,
-            Some(CaState::Loss) => Kind::LossRecovery,
+            Some(CaState::Loss) => match self.timer() {
+                Some(Timer::None) => Kind::Timeout,
+                Some(_) => Kind::LossRecovery,
+                None => Kind::Unknown,
+            },
             Some(CaState::Open | CaState::Disorder | CaState::Cwr) if self.is_tail_probe() => {
                 Kind::TailLossProbe
             }
@@ -37,7 +40,7 @@ impl Event {
         }
     }
 
-    /// The probe is sent before `tlp_high_seq` is set, and always is the last segment.
+    /// The probe is sent before `tlp_high_seq` is set, and is always the last segment.
     fn is_tail_probe(&self) -> bool {
         self.timer() == Some(Timer::LossProbe)
             && self.tlp_high_seq() == Some(0)

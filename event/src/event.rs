@@ -1,30 +1,24 @@
 //! A checked view over the bytes of one record.
 
+use core::fmt;
 use core::net::IpAddr;
 use core::net::SocketAddr;
+use core::ops::Range;
 
 use crate::codec::Codec;
+use crate::fields::FIELDS;
 use crate::fields::RECORD_SIZE;
 use crate::record::Record;
 
 /// The bytes that every record has: those of the fields without a presence bit.
 pub const CORE_SIZE: usize = 88;
 
-/// Where the presence bits start.
-const PRESENT: usize = 8;
+/// Where the presence bits are.
+const PRESENT: Range<usize> = 8..16;
 
-/// What tells one event from another; all fields are in the JSON form.
-impl core::fmt::Debug for Event {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Event")
-            .field("local", &self.local())
-            .field("peer", &self.peer())
-            .field("state", &self.state())
-            .field("kind", &self.kind())
-            .field("segments", &self.segments())
-            .finish_non_exhaustive()
-    }
-}
+/// What no plugin may change: size and CPU, then sequence, time since boot, time of day and the
+/// CPU's sequence.
+const HOST_FIELDS: [Range<usize>; 2] = [0..8, 16..48];
 
 /// Bytes that are too few for a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -69,10 +63,27 @@ impl Event {
     pub fn to_record(&self) -> Record {
         let mut record = Record::new();
         let shared = self.0.len().min(RECORD_SIZE);
-        let bytes = record.as_bytes_mut();
-        bytes[..shared].copy_from_slice(&self.0[..shared]);
+        record.as_bytes_mut()[..shared].copy_from_slice(&self.0[..shared]);
         record.set_size(RECORD_SIZE as u32);
+        if shared < RECORD_SIZE {
+            record.forget_beyond(shared);
+        }
         record
+    }
+
+    /// Makes the fields that end beyond `length` absent: their presence bits may be set all the
+    /// same, and the first bytes of one may be there.
+    fn forget_beyond(&mut self, length: usize) {
+        let mut known = present(&self.0);
+        for field in FIELDS {
+            if let Some(bit) = field.bit()
+                && field.offset + field.size > length
+            {
+                known &= !(1 << bit);
+                self.0[field.offset..field.offset + field.size].fill(0);
+            }
+        }
+        self.0[PRESENT].copy_from_slice(&known.to_le_bytes());
     }
 
     /// Local address and port: those of the side that retransmits.
@@ -99,9 +110,9 @@ impl Event {
     /// Puts back what belongs to the host, and no plugin may change: size, CPU, place in the
     /// stream and times.
     pub fn restore_host_fields(&mut self, original: &Event) {
-        self.0[..PRESENT].copy_from_slice(&original.0[..PRESENT]);
-        let times = PRESENT + size_of::<u64>()..48;
-        self.0[times.clone()].copy_from_slice(&original.0[times]);
+        for range in HOST_FIELDS {
+            self.0[range.clone()].copy_from_slice(&original.0[range]);
+        }
     }
 
     #[inline]
@@ -148,13 +159,26 @@ impl Event {
                 present &= !(1 << bit);
             }
         }
-        self.0[PRESENT..PRESENT + 8].copy_from_slice(&present.to_le_bytes());
+        self.0[PRESENT].copy_from_slice(&present.to_le_bytes());
+    }
+}
+
+/// What tells one event from another; all fields are in the JSON form.
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("local", &self.local())
+            .field("peer", &self.peer())
+            .field("state", &self.state())
+            .field("kind", &self.kind())
+            .field("segments", &self.segments())
+            .finish_non_exhaustive()
     }
 }
 
 #[inline]
 fn present(record: &[u8]) -> u64 {
     let mut word = [0; 8];
-    word.copy_from_slice(&record[PRESENT..PRESENT + 8]);
+    word.copy_from_slice(&record[PRESENT]);
     u64::from_le_bytes(word)
 }

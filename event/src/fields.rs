@@ -1,5 +1,6 @@
 //! The table of fields: everything else about the record is made from it.
 
+use core::net::IpAddr;
 use core::time::Duration;
 
 use crate::codec;
@@ -19,6 +20,7 @@ pub const RECORD_SIZE: usize = 288;
 
 /// What is known about one field of the record.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Field {
     /// Name, the same in C.
     pub name: &'static str,
@@ -57,6 +59,7 @@ const PRESENT_BITS: u32 = 64;
 
 /// How the bytes of a field are to be read. All numbers are little-endian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Format {
     /// A number without a sign.
     U8,
@@ -140,7 +143,7 @@ macro_rules! fields {
                 json: ($group, $key),
                 source: $source,
                 since: $since,
-                doc: concat!($($doc),+),
+                doc: concat!($($doc),+).trim_ascii_start(),
             },)+
             $(Field {
                 name: stringify!($opt_name),
@@ -151,7 +154,7 @@ macro_rules! fields {
                 json: ($opt_group, $opt_key),
                 source: $opt_source,
                 since: $opt_since,
-                doc: concat!($($opt_doc),+),
+                doc: concat!($($opt_doc),+).trim_ascii_start(),
             },)+
         ];
 
@@ -188,8 +191,6 @@ macro_rules! fields {
         }
     };
 }
-
-use core::net::IpAddr;
 
 fields! {
     core {
@@ -257,8 +258,8 @@ fields! {
         /// Flags of the TCP header.
         tcp_flags, tcp_flags, set_tcp_flags: FlagsCodec, TcpFlags, TcpFlags
             @ 108 ? 5, "retransmit" "flags", "tcp_skb_cb.tcp_flags", "5.8";
-        /// What the sender knows of the segment: TCPCB_* bits (1 SACKed, 2 retransmitted, 4 lost,
-        /// 128 retransmitted before).
+        /// What the sender knew of the segment: TCPCB_* bits (1 SACKed, 2 retransmitted, 4 lost,
+        /// 128 ever retransmitted, which up to 6.9 counts this time).
         sacked, sacked, set_sacked: U8, u8, U8
             @ 110 ? 6, "retransmit" "sacked", "tcp_skb_cb.sacked", "5.8";
         /// The timer that was pending.
@@ -267,7 +268,7 @@ fields! {
         /// Timeouts in a row without an answer, this one included.
         retransmits, retransmits, set_retransmits: U8, u8, U8
             @ 113 ? 9, "retransmit" "retransmits", "inet_connection_sock.icsk_retransmits", "5.8";
-        /// How often the timeout was doubled.
+        /// How often the timeout was doubled so far.
         backoff, backoff, set_backoff: U8, u8, U8
             @ 114 ? 10, "retransmit" "backoff", "inet_connection_sock.icsk_backoff", "5.8";
         /// Evidence: snd_nxt when a tail loss probe was sent, 0 without one.
@@ -288,7 +289,7 @@ fields! {
         /// Mean deviation of the round-trip time, as `ss` shows it.
         rttvar_us, rttvar, set_rttvar: Micros, Duration, Micros
             @ 128 ? 15, "tcp" "rttvar_us", "tcp_sock.mdev_us >> 2", "5.8";
-        /// Smallest round-trip time of late.
+        /// Smallest round-trip time of the last five minutes (sysctl tcp_min_rtt_wlen).
         min_rtt_us, min_rtt, set_min_rtt: Micros, Duration, Micros
             @ 132 ? 16, "tcp" "min_rtt_us", "tcp_sock.rtt_min", "5.8";
         /// Retransmission timeout.
@@ -303,7 +304,7 @@ fields! {
         /// Maximum segment size in bytes, for sending.
         mss, mss, set_mss: U32, u32, U32
             @ 148 ? 20, "tcp" "mss", "tcp_sock.mss_cache", "5.8";
-        /// Segments in flight, acknowledged ones of the middle included.
+        /// Segments in flight, selectively acknowledged ones included.
         packets_out, packets_out, set_packets_out: U32, u32, U32
             @ 152 ? 21, "tcp" "packets_out", "tcp_sock.packets_out", "5.8";
         /// Segments in flight that count as lost.
@@ -312,7 +313,7 @@ fields! {
         /// Segments in flight that were selectively acknowledged.
         sacked_out, sacked_out, set_sacked_out: U32, u32, U32
             @ 160 ? 23, "tcp" "sacked_out", "tcp_sock.sacked_out", "5.8";
-        /// Retransmitted segments in flight.
+        /// Retransmitted segments in flight, this one not yet included.
         retrans_out, retrans_out, set_retrans_out: U32, u32, U32
             @ 164 ? 24, "tcp" "retrans_out", "tcp_sock.retrans_out", "5.8";
         /// First byte that is not acknowledged.
@@ -324,13 +325,14 @@ fields! {
         /// The peer's receive window in bytes.
         snd_wnd, snd_wnd, set_snd_wnd: U32, u32, U32
             @ 176 ? 27, "tcp" "snd_wnd", "tcp_sock.snd_wnd", "5.8";
-        /// Segments that the connection has retransmitted, this one included.
+        /// Segments that the connection has retransmitted, this one included (unless the attempt
+        /// failed before it was counted).
         total_retrans, total_retrans, set_total_retrans: U32, u32, U32
             @ 180 ? 28, "tcp" "total_retrans", "tcp_sock.total_retrans", "5.8";
         /// Segments with data that were sent, retransmitted ones included.
         data_segs_out, data_segs_out, set_data_segs_out: U32, u32, U32
             @ 184 ? 29, "tcp" "data_segs_out", "tcp_sock.data_segs_out", "5.8";
-        /// Segments that were delivered.
+        /// Segments that were delivered, retransmitted ones included.
         delivered, delivered, set_delivered: U32, u32, U32
             @ 188 ? 30, "tcp" "delivered", "tcp_sock.delivered", "5.8";
         /// Duplicates that the peer reported: retransmits that were not needed.
@@ -342,7 +344,7 @@ fields! {
         /// Payload bytes sent, retransmitted ones included.
         bytes_sent, bytes_sent, set_bytes_sent: U64, u64, U64
             @ 200 ? 33, "tcp" "bytes_sent", "tcp_sock.bytes_sent", "5.8";
-        /// Payload bytes retransmitted.
+        /// Payload bytes retransmitted, this segment's included.
         bytes_retrans, bytes_retrans, set_bytes_retrans: U64, u64, U64
             @ 208 ? 34, "tcp" "bytes_retrans", "tcp_sock.bytes_retrans", "5.8";
         /// Inode of the network namespace, as in `ls -l /proc/PID/ns/net`.
@@ -360,10 +362,10 @@ fields! {
         /// Address family of the socket: 2 is AF_INET, 10 is AF_INET6.
         family, family, set_family: U8, u8, U8
             @ 115 ? 11, "socket" "family", "sock_common.skc_family", "5.8";
-        /// User who made the socket.
+        /// User who made the socket, as numbered outside of user namespaces.
         uid, uid, set_uid: U32, u32, U32
             @ 256 ? 40, "socket" "uid", "sock.sk_uid", "5.8";
-        /// Firewall mark.
+        /// Mark of the socket (SO_MARK).
         mark, mark, set_mark: U32, u32, U32
             @ 236 ? 37, "socket" "mark", "sock.sk_mark", "5.8";
         /// Index of the interface that the socket is bound to; absent where it is not.

@@ -10,8 +10,6 @@
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-extern crate alloc;
-
 mod cause;
 mod codec;
 mod event;

@@ -24,6 +24,9 @@ macro_rules! numbers {
         }
 
         impl $name {
+            /// What a name is to be, for the errors of readers.
+            pub(crate) const EXPECTED: &'static str = $expected;
+
             /// Every known value.
             pub const ALL: &'static [$name] = &[$($name::$variant),+];
 
@@ -73,7 +76,7 @@ macro_rules! numbers {
                         .and_then(|rest| rest.strip_suffix(')'))
                         .and_then(|number| number.parse().ok())
                         .map($name::from_number)
-                        .ok_or(UnknownName { expected: $expected }),
+                        .ok_or(UnknownName { expected: $name::EXPECTED }),
                 }
             }
         }
@@ -181,6 +184,8 @@ numbers! {
 pub struct TcpFlags(pub u16);
 
 impl TcpFlags {
+    pub(crate) const EXPECTED: &'static str = "TCP flags such as PSH|ACK";
+
     /// Bits and names, lowest bit first.
     pub const NAMES: &'static [(u16, &'static str)] = &[
         (0x01, "FIN"),
@@ -232,7 +237,7 @@ impl FromStr for TcpFlags {
         for part in text.split('|').filter(|part| !part.is_empty()) {
             let known = Self::NAMES.iter().find(|(_, name)| *name == part);
             let (bit, _) = known.ok_or(UnknownName {
-                expected: "TCP flags such as PSH|ACK",
+                expected: Self::EXPECTED,
             })?;
             flags |= bit;
         }
@@ -246,6 +251,8 @@ impl FromStr for TcpFlags {
 pub struct SendError(pub i32);
 
 impl SendError {
+    pub(crate) const EXPECTED: &'static str = "an error such as EHOSTUNREACH";
+
     /// Numbers and names that a retransmit was seen to return.
     pub const NAMES: &'static [(i32, &'static str)] = &[
         (0, "none"),
@@ -292,7 +299,7 @@ impl FromStr for SendError {
             .or_else(|| text.strip_prefix("error(")?.strip_suffix(')')?.parse().ok())
             .map(SendError)
             .ok_or(UnknownName {
-                expected: "an error such as EHOSTUNREACH",
+                expected: Self::EXPECTED,
             })
     }
 }
@@ -304,6 +311,8 @@ pub struct Name {
 }
 
 impl Name {
+    pub(crate) const EXPECTED: &'static str = "a name of at most 16 bytes";
+
     /// The most bytes that a name has.
     pub const MAX: usize = 16;
 
@@ -353,7 +362,7 @@ impl FromStr for Name {
     fn from_str(text: &str) -> Result<Self, UnknownName> {
         if text.len() > Name::MAX || text.contains('\0') {
             return Err(UnknownName {
-                expected: "a name of at most 16 bytes",
+                expected: Self::EXPECTED,
             });
         }
         let mut bytes = [0; Name::MAX];

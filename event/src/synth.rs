@@ -1,6 +1,7 @@
-//! Made-up events: seeded, in bursts, of several kinds, over both IP versions.
+//! Made-up events: seeded, in bursts, of every kind that has a cause, over both IP versions.
 //!
-//! The same seed gives the same events on every machine and with every version of this crate.
+//! The same seed gives the same events on every machine, and with every later version of this
+//! crate, which at most adds the fields that are new.
 
 use core::net::IpAddr;
 use core::net::Ipv4Addr;
@@ -29,12 +30,21 @@ pub struct Synth {
     burst: Burst,
 }
 
+/// Payload of a full segment.
+const MSS: u32 = 1_448;
+
+/// Segments in flight, where data is.
+const IN_FLIGHT: u32 = 20;
+
+/// The kernel doubles the timeout no further (TCP_RTO_MAX).
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(120);
+
 /// Retransmits of one connection that follow each other closely.
 #[derive(Debug, Clone, Copy)]
 struct Burst {
     connection: u64,
     kind: Kind,
-    left: u64,
+    length: u32,
     sent: u32,
 }
 
@@ -53,8 +63,8 @@ impl Synth {
             now: Duration::from_secs(1_000),
             burst: Burst {
                 connection: 0,
-                kind: Kind::Fast,
-                left: 0,
+                kind: Kind::Unknown,
+                length: 0,
                 sent: 0,
             },
         };
@@ -69,60 +79,71 @@ impl Synth {
                 0..50 => Kind::Fast,
                 50..70 => Kind::LossRecovery,
                 70..85 => Kind::Timeout,
-                85..95 => Kind::TailLossProbe,
-                _ => Kind::Syn,
+                85..94 => Kind::TailLossProbe,
+                94..98 => Kind::Syn,
+                _ => Kind::SynAck,
             },
-            left: 1 + self.random.below(12),
+            length: 1 + self.random.below(12) as u32,
             sent: 0,
         };
         self.now += Duration::from_micros(self.random.below(20_000));
     }
 
     fn record(&mut self) -> Record {
-        let Burst {
-            connection,
-            kind,
-            sent,
-            ..
-        } = self.burst;
         let mut record = Record::new();
         record.set_sequence(self.sequence);
         record.set_cpu_sequence(self.sequence + 1);
         record.set_time(self.now);
         record.set_wall_time(BOOT + self.now);
-        record.set_kind(kind);
+        record.set_kind(self.burst.kind);
         record.set_error(Some(SendError(0)));
-        set_connection(&mut record, connection);
-        set_evidence(&mut record, kind);
+        set_connection(&mut record, self.burst.connection);
+        set_evidence(&mut record, &self.burst);
+        set_progress(&mut record, &self.burst);
+        set_window(&mut record, &self.burst);
 
-        let base = (connection as u32).wrapping_mul(0x9e37_79b9);
-        let seq = base.wrapping_add(sent * 1448);
-        let length = if kind == Kind::Syn { 0 } else { 1448 };
-        record.set_segments(Some(1));
-        record.set_length(Some(length));
-        record.set_seq(Some(seq));
-        let end_seq = seq.wrapping_add(length.max(1));
-        record.set_end_seq(Some(end_seq));
-        record.set_snd_una(Some(base));
-        record.set_snd_nxt(Some(match kind {
-            Kind::TailLossProbe => end_seq,
-            _ => seq.wrapping_add(20 * 1448),
+        record.set_cwnd(Some(match self.burst.kind {
+            Kind::Timeout | Kind::Syn | Kind::SynAck => 1,
+            _ => 1 + self.random.below(20) as u32,
         }));
-        if kind != Kind::Syn {
+        // A connection that is not there yet has no round-trip time.
+        let mut timeout = Duration::from_secs(1);
+        if !self.burst.is_handshake() {
             let rtt = Duration::from_micros(200 + self.random.below(80_000));
             record.set_srtt(Some(rtt));
             record.set_rttvar(Some(rtt / 4));
             record.set_min_rtt(Some(rtt / 2));
-            record.set_rto(Some(Duration::from_millis(200) + rtt));
             record.set_ssthresh(Some(10));
+            timeout = Duration::from_millis(200) + rtt;
         }
-        record.set_cwnd(Some(1 + self.random.below(20) as u32));
-        record.set_mss(Some(1448));
-        record.set_packets_out(Some(20));
-        record.set_retrans_out(Some(sent));
-        record.set_total_retrans(Some(sent + 1));
-        record.set_bytes_retrans(Some(u64::from(sent + 1) * u64::from(length)));
+        let backoff = u32::from(record.backoff().unwrap_or(0));
+        record.set_rto(Some((timeout * (1 << backoff)).min(LONGEST_TIMEOUT)));
         record
+    }
+}
+
+impl Burst {
+    fn is_handshake(&self) -> bool {
+        matches!(self.kind, Kind::Syn | Kind::SynAck)
+    }
+
+    /// Did a timer run out again and again, so that it is the same segment each time?
+    fn is_timeout(&self) -> bool {
+        self.kind == Kind::Timeout || self.is_handshake()
+    }
+
+    /// Place of the segment among those in flight.
+    fn segment(&self) -> u32 {
+        match self.kind {
+            Kind::TailLossProbe => IN_FLIGHT - 1,
+            _ if self.is_timeout() => 0,
+            _ => self.sent,
+        }
+    }
+
+    /// The first sequence number in flight.
+    fn first(&self) -> u32 {
+        (self.connection as u32).wrapping_mul(0x9e37_79b9)
     }
 }
 
@@ -130,11 +151,10 @@ impl Iterator for Synth {
     type Item = Record;
 
     fn next(&mut self) -> Option<Record> {
-        if self.burst.left == 0 {
+        if self.burst.sent == self.burst.length {
             self.begin_burst();
         }
         let record = self.record();
-        self.burst.left -= 1;
         self.burst.sent += 1;
         self.sequence += 1;
         self.now += Duration::from_micros(1 + self.random.below(50));
@@ -156,7 +176,8 @@ fn set_connection(record: &mut Record, connection: u64) {
     };
     record.set_local_address(local);
     record.set_peer_address(peer);
-    record.set_local_port(32_768 | low);
+    // More connections than 65,536 have addresses in common, and ports that differ.
+    record.set_local_port(32_768 | (low ^ (connection >> 16) as u16));
     record.set_peer_port([443, 5432, 6379, 8080][connection as usize % 4]);
     record.set_family(Some(if connection % 3 == 2 { 10 } else { 2 }));
     record.set_netns_inode(Some(4_026_531_840 + (connection % 4) as u32));
@@ -170,41 +191,86 @@ fn set_connection(record: &mut Record, connection: u64) {
 }
 
 /// The evidence from which [`crate::Event::classify`] comes to this kind.
-fn set_evidence(record: &mut Record, kind: Kind) {
-    let (state, flags, ca_state, timer) = match kind {
-        Kind::Syn => (State::SynSent, TcpFlags(0x02), CaState::Loss, Timer::None),
-        Kind::Timeout => (
-            State::Established,
-            TcpFlags(0x18),
-            CaState::Loss,
-            Timer::None,
-        ),
-        Kind::LossRecovery => (
-            State::Established,
-            TcpFlags(0x10),
-            CaState::Loss,
-            Timer::Retransmit,
-        ),
-        Kind::TailLossProbe => (
-            State::Established,
-            TcpFlags(0x18),
-            CaState::Open,
-            Timer::LossProbe,
-        ),
-        _ => (
-            State::Established,
-            TcpFlags(0x10),
-            CaState::Recovery,
-            Timer::Retransmit,
-        ),
+fn set_evidence(record: &mut Record, burst: &Burst) {
+    use State::Established;
+
+    const SYN: TcpFlags = TcpFlags(0x02);
+    const SYN_ACK: TcpFlags = TcpFlags(0x12);
+    const ACK: TcpFlags = TcpFlags(0x10);
+    const PSH_ACK: TcpFlags = TcpFlags(0x18);
+    let (state, flags, ca_state, timer) = match burst.kind {
+        Kind::Syn => (State::SynSent, SYN, CaState::Loss, Timer::None),
+        Kind::SynAck => (State::SynRecv, SYN_ACK, CaState::Loss, Timer::None),
+        Kind::Timeout => (Established, PSH_ACK, CaState::Loss, Timer::None),
+        Kind::LossRecovery => (Established, ACK, CaState::Loss, Timer::Retransmit),
+        Kind::TailLossProbe => (Established, PSH_ACK, CaState::Open, Timer::LossProbe),
+        _ => (Established, ACK, CaState::Recovery, Timer::Retransmit),
     };
     record.set_state(state);
     record.set_tcp_flags(Some(flags));
     record.set_ca_state(Some(ca_state));
     record.set_timer(Some(timer));
-    record.set_retransmits(Some(u8::from(kind == Kind::Timeout)));
-    record.set_backoff(Some(0));
     record.set_tlp_high_seq(Some(0));
+    record.set_undo_marker(Some(match ca_state {
+        CaState::Open => 0,
+        _ => burst.first(),
+    }));
+    // A burst is of 12 at most.
+    let timeouts = burst.sent as u8;
+    record.set_retransmits(Some(if burst.is_timeout() { timeouts + 1 } else { 0 }));
+    record.set_backoff(Some(if burst.is_timeout() { timeouts } else { 0 }));
+    let lost = if ca_state == CaState::Open { 0 } else { 0x04 };
+    let again = burst.is_timeout() && burst.sent > 0;
+    record.set_sacked(Some(if again { lost | 0x80 } else { lost }));
+}
+
+/// What was sent so far, and which segment is sent again.
+fn set_progress(record: &mut Record, burst: &Burst) {
+    let (payload, in_flight) = if burst.is_handshake() {
+        (0, 1)
+    } else {
+        (MSS, IN_FLIGHT * MSS)
+    };
+    let seq = burst.first().wrapping_add(burst.segment() * MSS);
+    record.set_segments(Some(1));
+    record.set_length(Some(payload));
+    record.set_seq(Some(seq));
+    // A SYN counts as one.
+    record.set_end_seq(Some(seq.wrapping_add(payload.max(1))));
+    record.set_snd_una(Some(burst.first()));
+    record.set_snd_nxt(Some(burst.first().wrapping_add(in_flight)));
+
+    let retransmits = burst.sent + 1;
+    let (delivered, segments) = if burst.is_handshake() {
+        (0, 0)
+    } else {
+        let delivered = 1 + (burst.connection % 10_000) as u32;
+        (delivered, delivered + IN_FLIGHT + retransmits)
+    };
+    record.set_total_retrans(Some(retransmits));
+    record.set_delivered(Some(delivered));
+    record.set_data_segs_out(Some(segments));
+    record.set_bytes_sent(Some(u64::from(segments) * u64::from(MSS)));
+    record.set_bytes_retrans(Some(u64::from(retransmits) * u64::from(payload)));
+}
+
+/// What is in flight, and what may be.
+fn set_window(record: &mut Record, burst: &Burst) {
+    let in_flight = if burst.is_handshake() { 1 } else { IN_FLIGHT };
+    let (lost, sacked, retransmitted) = match burst.kind {
+        Kind::Fast => (burst.length, in_flight - burst.length, burst.sent),
+        Kind::LossRecovery => (in_flight, 0, burst.sent),
+        Kind::TailLossProbe => (0, 0, 0),
+        _ => (in_flight, 0, 0),
+    };
+    record.set_mss(Some(MSS));
+    record.set_snd_wnd(Some(65_536));
+    record.set_packets_out(Some(in_flight));
+    record.set_lost_out(Some(lost));
+    record.set_sacked_out(Some(sacked));
+    record.set_retrans_out(Some(retransmitted));
+    record.set_dsack_dups(Some(0));
+    record.set_reord_seen(Some(0));
 }
 
 /// SplitMix64 (Steele, Lea and Flood, 2014): five lines, and never to change.

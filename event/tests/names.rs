@@ -1,0 +1,94 @@
+//! Numbers and names of the kernel's enumerations.
+#![allow(clippy::unwrap_used)]
+
+use retrans_event::CaState;
+use retrans_event::Kind;
+use retrans_event::Name;
+use retrans_event::Origin;
+use retrans_event::SendError;
+use retrans_event::State;
+use retrans_event::TcpFlags;
+use retrans_event::Timer;
+
+macro_rules! every_number_reads_back {
+    ($($test:ident: $type:ident, $example:literal;)+) => {$(
+        #[test]
+        fn $test() {
+            for number in 0..=u8::MAX {
+                let value = $type::from_number(number);
+                let text = value.to_string();
+                assert_eq!(value.number(), number);
+                assert_eq!(text.parse(), Ok(value), "{text}");
+                assert_eq!(value.name().is_some(), $type::ALL.contains(&value), "{text}");
+                if value.name().is_none() {
+                    assert_eq!(value, $type::Other(number));
+                    assert_eq!(text, format!("other({number})"));
+                }
+            }
+            for text in ["", "other", "other(", "other(256)", "other(-1)", "nonsense"] {
+                let error = text.parse::<$type>().unwrap_err();
+                assert!(error.to_string().contains($example), "{error}");
+            }
+        }
+    )+};
+}
+
+every_number_reads_back! {
+    every_kind_reads_back: Kind, "fast or timeout";
+    every_origin_reads_back: Origin, "tcp_retransmit_skb";
+    every_state_reads_back: State, "ESTABLISHED";
+    every_ca_state_reads_back: CaState, "recovery";
+    every_timer_reads_back: Timer, "retransmit";
+}
+
+#[test]
+fn states_have_the_names_of_the_kernel() {
+    assert_eq!(State::from_number(1).to_string(), "ESTABLISHED");
+    assert_eq!(State::from_number(4).to_string(), "FIN_WAIT1");
+    assert_eq!(format!("{:>12}", State::SynSent), "    SYN_SENT");
+}
+
+#[test]
+fn flags_are_shown_lowest_bit_first() {
+    assert_eq!(TcpFlags(0x18).to_string(), "PSH|ACK");
+    assert_eq!(TcpFlags(0).to_string(), "");
+    assert_eq!("ACK|PSH".parse(), Ok(TcpFlags(0x18)));
+    assert_eq!("".parse(), Ok(TcpFlags(0)));
+    let error = "PSH|PUSH".parse::<TcpFlags>().unwrap_err();
+    assert_eq!(error.to_string(), "expected TCP flags such as PSH|ACK");
+    let flags = TcpFlags(0x13);
+    assert!(flags.syn() && flags.ack() && flags.fin());
+}
+
+#[test]
+fn errors_are_shown_by_name_or_by_number() {
+    assert_eq!(SendError(0).to_string(), "none");
+    assert_eq!(SendError(-113).to_string(), "EHOSTUNREACH");
+    assert_eq!(SendError(1).to_string(), "NET_XMIT_DROP");
+    assert_eq!(SendError(-4095).to_string(), "error(-4095)");
+    for number in [0, 1, 2, -1, -16, -113, -4095, i32::MIN, i32::MAX] {
+        let text = SendError(number).to_string();
+        assert_eq!(text.parse(), Ok(SendError(number)), "{text}");
+    }
+    assert!("error(x)".parse::<SendError>().is_err());
+}
+
+#[test]
+fn a_name_ends_at_the_first_nul_and_has_sixteen_bytes_at_most() {
+    let name = Name::from_bytes(*b"cubic\0garbage\0\0\0");
+    assert_eq!(name.as_str(), "cubic");
+    assert_eq!(name, "cubic".parse().unwrap(), "garbage is no difference");
+    assert_eq!(
+        Name::from_bytes(*b"sixteen-bytes-16").as_str().len(),
+        Name::MAX
+    );
+    assert!("seventeen-bytes-1".parse::<Name>().is_err());
+    assert!("nul\0".parse::<Name>().is_err());
+}
+
+#[test]
+fn a_name_is_shown_up_to_the_first_byte_that_is_not_utf8() {
+    let name = Name::from_bytes(*b"bbr\xff2\0\0\0\0\0\0\0\0\0\0\0");
+    assert_eq!(name.as_str(), "bbr");
+    assert_eq!(format!("{name} {name:?}"), "bbr \"bbr\"");
+}
