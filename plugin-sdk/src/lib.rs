@@ -1,1 +1,155 @@
-//! x
+//! Write plugins for `retrans-host` in Rust.
+//!
+//! A plugin sees every TCP retransmit of a machine in turn. It may drop it, change it, put labels
+//! on it, write lines, and raise alerts. The shortest one is a line of logic:
+//!
+//! ```
+//! use retrans_plugin_sdk::prelude::*;
+//!
+//! filter!(|event| event.peer().port() == 443);
+//! ```
+//!
+//! A larger one is a type that implements [`Plugin`]:
+//!
+//! ```
+//! use retrans_plugin_sdk::prelude::*;
+//!
+//! settings! {
+//!     struct Settings {
+//!         /// Retransmits of one peer within the window.
+//!         threshold: u64 = 10,
+//!         /// Length of the window.
+//!         #[serde(with = "duration")]
+//!         window: Duration = Duration::from_secs(10),
+//!     }
+//! }
+//!
+//! struct Burst {
+//!     threshold: u64,
+//!     seen: SlidingCounter<IpAddr>,
+//! }
+//!
+//! impl Plugin for Burst {
+//!     type Settings = Settings;
+//!
+//!     fn new(settings: Settings) -> Result<Self> {
+//!         ensure!(settings.threshold > 0, "threshold: at least 1 is needed");
+//!         let seen = SlidingCounter::new(settings.window, settings.threshold);
+//!         Ok(Burst { threshold: settings.threshold, seen })
+//!     }
+//!
+//!     fn on_event(&mut self, event: &mut Event, out: &mut Output) -> Result<Verdict> {
+//!         let peer = event.peer().ip();
+//!         if self.seen.add(peer, event.time()) == self.threshold {
+//!             out.alert(Alert::warning("retransmit-burst").label("peer", peer));
+//!         }
+//!         Ok(Verdict::Keep)
+//!     }
+//! }
+//!
+//! export_plugin!(Burst);
+//! ```
+//!
+//! Tests run natively: see [`testing`]. Built with `--target wasm32-wasip2`, the crate is a
+//! component that the host loads.
+//!
+//! The contract itself, for other languages too, is `wit/plugin.wit`.
+
+// The macros name this crate as plugins do.
+extern crate self as retrans_plugin_sdk;
+
+mod alert;
+mod counter;
+mod event;
+#[doc(hidden)]
+pub mod export;
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub mod guest;
+mod host;
+mod human_duration;
+mod labels;
+mod one_or_many;
+mod output;
+mod plugin;
+mod recent;
+mod runner;
+mod settings;
+#[cfg(not(target_family = "wasm"))]
+pub mod testing;
+mod window;
+
+pub use anyhow;
+pub use log;
+pub use retrans_event;
+pub use schemars;
+pub use serde;
+pub use serde_json;
+
+pub use alert::Alert;
+pub use alert::AlertState;
+pub use alert::Severity;
+pub use counter::MAX_KEYS;
+pub use counter::SlidingCounter;
+pub use event::Event;
+pub use human_duration::duration;
+pub use one_or_many::OneOrMany;
+pub use output::Output;
+pub use plugin::Plugin;
+pub use plugin::Result;
+pub use plugin::Verdict;
+pub use recent::RecentMap;
+pub use settings::NoSettings;
+pub use window::SlidingCount;
+pub use window::SlidingWindow;
+
+/// The guide for plugin authors, whose code is tested with that of the other docs.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/writing-plugins.md")]
+struct Guide;
+
+/// What a plugin needs, in one line: `use retrans_plugin_sdk::prelude::*;`.
+pub mod prelude {
+    pub use std::net::IpAddr;
+    pub use std::net::SocketAddr;
+    pub use std::time::Duration;
+
+    pub use anyhow::Context;
+    pub use anyhow::anyhow;
+    pub use anyhow::bail;
+    pub use anyhow::ensure;
+    pub use log;
+    pub use retrans_event::CaState;
+    pub use retrans_event::Kind;
+    pub use retrans_event::Origin;
+    pub use retrans_event::Record;
+    pub use retrans_event::State;
+    pub use retrans_event::TcpFlags;
+    // The code that schemars derives for a default of `with` says `serde::Serialize`, and takes no
+    // other name for it: with this, plugins need no dependency on serde.
+    pub use schemars;
+    pub use schemars::JsonSchema;
+    pub use serde;
+    pub use serde::Deserialize;
+    pub use serde::Serialize;
+
+    pub use crate::Alert;
+    pub use crate::AlertState;
+    pub use crate::Event;
+    pub use crate::NoSettings;
+    pub use crate::OneOrMany;
+    pub use crate::Output;
+    pub use crate::Plugin;
+    pub use crate::RecentMap;
+    pub use crate::Result;
+    pub use crate::Severity;
+    pub use crate::SlidingCount;
+    pub use crate::SlidingCounter;
+    pub use crate::SlidingWindow;
+    pub use crate::Verdict;
+    pub use crate::duration;
+    pub use crate::export_plugin;
+    pub use crate::filter;
+    pub use crate::settings;
+    pub use crate::transform;
+}

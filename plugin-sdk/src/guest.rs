@@ -1,0 +1,219 @@
+//! The glue of a component: the contract's exports call the runner, its imports are the host.
+//!
+//! Only in plugins, for which [`export_plugin!`](crate::export_plugin) names it.
+
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::alert::Alert;
+use crate::alert::AlertState;
+use crate::alert::Severity;
+use crate::export::Exported;
+use crate::host::Host;
+use crate::labels::Column;
+use crate::plugin::Plugin;
+use crate::plugin::Result;
+use crate::runner::Keep;
+use crate::runner::Runner;
+use crate::settings;
+
+use bindings::exports::retrans::plugin::processor;
+use bindings::exports::retrans::plugin::timer;
+use bindings::retrans::plugin::host;
+
+/// Generated from `wit/plugin.wit`.
+#[allow(missing_docs, clippy::undocumented_unsafe_blocks)]
+pub mod bindings {
+    wit_bindgen::generate!({
+        world: "ticking-plugin",
+        path: "wit",
+        ownership: Borrowing { duplicate_if_necessary: true },
+        pub_export_macro: true,
+        export_macro_name: "export_component",
+    });
+}
+
+/// A runner whose plugin's type is forgotten, because a static cannot be generic. The call
+/// through it happens once a batch.
+trait Configured {
+    fn process(&mut self, count: u32, record_size: u32, records: &mut [u8]) -> Result<Keep>;
+    fn tick(&mut self, now: Duration) -> Result<()>;
+    fn finish(&mut self, now: Duration) -> Result<()>;
+}
+
+impl<P: Plugin> Configured for Runner<P> {
+    fn process(&mut self, count: u32, record_size: u32, records: &mut [u8]) -> Result<Keep> {
+        Runner::process(self, &Imports, count, record_size, records)
+    }
+
+    fn tick(&mut self, now: Duration) -> Result<()> {
+        Runner::tick(self, &Imports, now)
+    }
+
+    fn finish(&mut self, now: Duration) -> Result<()> {
+        Runner::finish(self, &Imports, now)
+    }
+}
+
+thread_local! {
+    /// The plugin; a component has one thread. `None` before it was configured.
+    static CONFIGURED: RefCell<Option<Box<dyn Configured>>> = const { RefCell::new(None) };
+}
+
+/// Calls the configured plugin; of an error, the host gets the whole chain of causes.
+fn call<R>(run: impl FnOnce(&mut dyn Configured) -> Result<R>) -> Result<R, String> {
+    CONFIGURED.with_borrow_mut(|configured| {
+        let plugin = configured
+            .as_mut()
+            .context("the plugin was called before it was configured");
+        plugin
+            .and_then(|plugin| run(plugin.as_mut()))
+            .map_err(|error| format!("{error:#}"))
+    })
+}
+
+/// The component that a plugin is.
+pub struct Component<E>(PhantomData<E>);
+
+impl<E: Exported> processor::Guest for Component<E>
+where
+    E::Plugin: 'static,
+{
+    fn describe() -> Vec<(String, String)> {
+        let schema = settings::schema::<<E::Plugin as Plugin>::Settings>();
+        vec![
+            ("name".to_owned(), E::NAME.to_owned()),
+            ("version".to_owned(), E::VERSION.to_owned()),
+            ("summary".to_owned(), E::SUMMARY.to_owned()),
+            ("settings".to_owned(), schema.as_value().to_string()),
+        ]
+    }
+
+    fn configure(settings: String) -> Result<(), String> {
+        log_to_host();
+        let runner = Runner::<E::Plugin>::configure(&settings);
+        let runner = runner.map_err(|error| format!("{error:#}"))?;
+        CONFIGURED.set(Some(Box::new(runner)));
+        Ok(())
+    }
+
+    fn process(
+        count: u32,
+        record_size: u32,
+        mut records: Vec<u8>,
+    ) -> Result<processor::Keep, String> {
+        let keep = call(|plugin| plugin.process(count, record_size, &mut records))?;
+        Ok(match keep {
+            Keep::All => processor::Keep::All,
+            Keep::None => processor::Keep::None,
+            Keep::Bits(bits) => processor::Keep::Bits(bits),
+        })
+    }
+}
+
+impl<E: Exported> timer::Guest for Component<E> {
+    fn tick(now_ns: u64) -> Result<(), String> {
+        call(|plugin| plugin.tick(Duration::from_nanos(now_ns)))
+    }
+
+    fn finish(now_ns: u64) -> Result<(), String> {
+        call(|plugin| plugin.finish(Duration::from_nanos(now_ns)))
+    }
+}
+
+/// The host's functions.
+struct Imports;
+
+impl Host for Imports {
+    fn lost(&self) -> u64 {
+        host::lost()
+    }
+
+    fn labels(&self) -> Vec<Column> {
+        let columns = host::labels().into_iter();
+        columns
+            .map(|column| Column {
+                key: column.key,
+                events: column.events,
+                ends: column.ends,
+                text: column.text,
+            })
+            .collect()
+    }
+
+    fn change(&self, events: &[u32], records: &[u8]) {
+        host::change(events, records);
+    }
+
+    fn annotate(&self, column: &Column) {
+        host::annotate(host::LabelColumnParam {
+            key: &column.key,
+            events: &column.events,
+            ends: &column.ends,
+            text: &column.text,
+        });
+    }
+
+    fn emit(&self, alert: &Alert) {
+        let labels: Vec<(&str, &str)> = alert
+            .labels
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
+        host::emit(host::Alert {
+            name: &alert.name,
+            severity: match alert.severity {
+                Severity::Info => host::Severity::Info,
+                Severity::Warning => host::Severity::Warning,
+                Severity::Critical => host::Severity::Critical,
+            },
+            state: match alert.state {
+                AlertState::Firing => host::AlertState::Firing,
+                AlertState::Resolved => host::AlertState::Resolved,
+            },
+            summary: &alert.summary,
+            labels: &labels,
+            event: alert.event,
+        });
+    }
+
+    fn write(&self, lines: &[u8]) {
+        host::write(lines);
+    }
+
+    fn count(&self, metric: &str, by: u64) {
+        host::count(metric, by);
+    }
+}
+
+/// Sends what the `log` macros say to the host, which chooses what to show.
+fn log_to_host() {
+    struct HostLog;
+
+    impl log::Log for HostLog {
+        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+            true
+        }
+
+        fn log(&self, record: &log::Record<'_>) {
+            let level = match record.level() {
+                log::Level::Error => host::Level::Error,
+                log::Level::Warn => host::Level::Warn,
+                log::Level::Info => host::Level::Info,
+                log::Level::Debug => host::Level::Debug,
+                log::Level::Trace => host::Level::Trace,
+            };
+            host::log(level, &record.args().to_string());
+        }
+
+        fn flush(&self) {}
+    }
+
+    // It fails where a logger is set already: this one, or the plugin's own, which may stay.
+    if log::set_logger(&HostLog).is_ok() {
+        log::set_max_level(log::LevelFilter::Trace);
+    }
+}

@@ -1,0 +1,178 @@
+//! Labels in columns: one for each key, with the values of some of a call's events.
+//!
+//! Columns, because a list of (event, key, value) has three allocations for each label on either
+//! side of the boundary.
+
+use std::cell::OnceCell;
+use std::cmp::Ordering;
+use std::fmt;
+use std::fmt::Write;
+use std::iter;
+
+use crate::host::Host;
+
+/// One label key. The value of the event `events[i]` is `text` from `ends[i - 1]` to `ends[i]`.
+#[derive(Debug, Default)]
+pub(crate) struct Column {
+    pub(crate) key: String,
+    pub(crate) events: Vec<u32>,
+    pub(crate) ends: Vec<u32>,
+    pub(crate) text: String,
+}
+
+impl Column {
+    fn new(key: &str) -> Column {
+        Column {
+            key: key.to_owned(),
+            ..Column::default()
+        }
+    }
+
+    /// The value of an event, wherever it stands.
+    pub(crate) fn get(&self, event: u32) -> Option<&str> {
+        self.value(self.events.binary_search(&event).ok()?)
+    }
+
+    /// The value of the event that was labelled last.
+    fn newest(&self, event: u32) -> Option<&str> {
+        let newest = self.events.len().checked_sub(1)?;
+        (self.events[newest] == event).then(|| self.value(newest))?
+    }
+
+    /// The column may be the host's: what does not fit together is no value.
+    fn value(&self, position: usize) -> Option<&str> {
+        let start = match position.checked_sub(1) {
+            Some(before) => *self.ends.get(before)? as usize,
+            None => 0,
+        };
+        self.text.get(start..*self.ends.get(position)? as usize)
+    }
+
+    /// Events come in ascending order; setting the newest again replaces its value.
+    fn set(&mut self, event: u32, value: impl fmt::Display) {
+        self.unset(event);
+        // A String takes everything: only a Display that fails by itself could, and what it has
+        // written by then is the value.
+        let _ = write!(self.text, "{value}");
+        self.events.push(event);
+        self.ends.push(self.text.len() as u32);
+    }
+
+    fn unset(&mut self, event: u32) {
+        if self.events.last() == Some(&event) {
+            self.events.pop();
+            self.ends.pop();
+            let end = self.ends.last().copied().unwrap_or(0);
+            self.text.truncate(end as usize);
+        }
+    }
+
+    fn clear(&mut self) {
+        self.events.clear();
+        self.ends.clear();
+        self.text.clear();
+    }
+}
+
+/// The labels of one call's events: those that earlier plugins set, fetched when first asked for,
+/// and those that this plugin sets. Both in the order of their keys.
+#[derive(Debug, Default)]
+pub(crate) struct Labels {
+    earlier: OnceCell<Vec<Column>>,
+    own: Vec<Column>,
+}
+
+impl Labels {
+    /// Forgets the labels of the last call, and keeps the buffers of the keys that it used.
+    pub(crate) fn begin(&mut self) {
+        self.earlier.take();
+        self.own.retain(|column| !column.events.is_empty());
+        self.own.iter_mut().for_each(Column::clear);
+    }
+
+    pub(crate) fn set(&mut self, event: u32, key: &str, value: impl fmt::Display) {
+        let position = self.own.partition_point(|column| column.key.as_str() < key);
+        if self
+            .own
+            .get(position)
+            .is_none_or(|column| column.key != key)
+        {
+            self.own.insert(position, Column::new(key));
+        }
+        self.own[position].set(event, value);
+    }
+
+    /// Takes back what was set on an event that does not go on.
+    #[inline]
+    pub(crate) fn unset(&mut self, event: u32) {
+        for column in &mut self.own {
+            column.unset(event);
+        }
+    }
+
+    pub(crate) fn get(&self, host: &dyn Host, event: u32, key: &str) -> Option<&str> {
+        let own = self.own.iter().find(|column| column.key == key);
+        own.and_then(|column| column.newest(event)).or_else(|| {
+            let mut earlier = self.earlier(host).iter();
+            earlier.find(|column| column.key == key)?.get(event)
+        })
+    }
+
+    /// Keys and values of one event, in the order of the keys.
+    pub(crate) fn of(
+        &self,
+        host: &dyn Host,
+        event: u32,
+    ) -> impl Iterator<Item = (&str, &str)> + use<'_> {
+        let earlier = self.earlier(host).iter();
+        let mut earlier = earlier
+            .filter_map(move |column| Some((column.key.as_str(), column.get(event)?)))
+            .peekable();
+        let own = self.own.iter();
+        let mut own = own
+            .filter_map(move |column| Some((column.key.as_str(), column.newest(event)?)))
+            .peekable();
+        iter::from_fn(move || match (earlier.peek(), own.peek()) {
+            (Some((before, _)), Some((after, _))) => match before.cmp(after) {
+                Ordering::Less => earlier.next(),
+                Ordering::Equal => {
+                    earlier.next();
+                    own.next()
+                }
+                Ordering::Greater => own.next(),
+            },
+            (Some(_), None) => earlier.next(),
+            (None, _) => own.next(),
+        })
+    }
+
+    /// The columns to hand to the host.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &Column> {
+        self.own.iter().filter(|column| !column.events.is_empty())
+    }
+
+    fn earlier(&self, host: &dyn Host) -> &[Column] {
+        self.earlier.get_or_init(|| {
+            let mut columns = host.labels();
+            columns.sort_by(|a, b| a.key.cmp(&b.key));
+            columns
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_go_unused_do_not_pile_up() {
+        let mut labels = Labels::default();
+        for call in 0..100 {
+            labels.begin();
+            labels.set(0, "often", call);
+            labels.set(0, &format!("once {call}"), call);
+            assert_eq!(labels.columns().count(), 2);
+            assert!(labels.own.len() <= 3);
+        }
+    }
+}

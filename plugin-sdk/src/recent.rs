@@ -1,0 +1,121 @@
+//! State for each key, with a bound: the key that was unused for longest makes room.
+
+use std::fmt;
+use std::hash::Hash;
+use std::time::Duration;
+
+use foldhash::fast::FixedState;
+use hashlink::LinkedHashMap;
+use hashlink::linked_hash_map::Entry;
+
+/// A map of bounded size from keys to state, in the order of their last use.
+///
+/// What it does is the same on every machine and in every run, whatever the hashing.
+pub struct RecentMap<K, V> {
+    /// Made at the first use. Its seed is the time of that, to the nanosecond: there is no
+    /// randomness in a plugin, and whoever picks their addresses could otherwise work out at home
+    /// which of them collide.
+    map: Option<LinkedHashMap<K, V, FixedState>>,
+    capacity: usize,
+}
+
+impl<K: Hash + Eq, V: Default> RecentMap<K, V> {
+    /// An empty map for so many keys, at least one.
+    pub fn new(capacity: usize) -> RecentMap<K, V> {
+        RecentMap {
+            map: None,
+            capacity: capacity.max(1),
+        }
+    }
+
+    /// Uses a key's state, a new one if need be. Returns what the closure returned, and the key
+    /// that had to make room, with its state.
+    ///
+    /// ```
+    /// # use retrans_plugin_sdk::prelude::*;
+    /// let mut seen = RecentMap::<&str, u32>::new(2);
+    /// let now = Duration::from_secs(1);
+    /// seen.touch("a", now, |times| *times += 1);
+    /// seen.touch("b", now, |times| *times += 1);
+    /// let (times, evicted) = seen.touch("a", now, |times| { *times += 1; *times });
+    /// assert_eq!((times, evicted), (2, None));
+    /// let (_, evicted) = seen.touch("c", now, |times| *times += 1);
+    /// assert_eq!(evicted, Some(("b", 1)));
+    /// ```
+    #[inline]
+    pub fn touch<R>(
+        &mut self,
+        key: K,
+        now: Duration,
+        use_state: impl FnOnce(&mut V) -> R,
+    ) -> (R, Option<(K, V)>) {
+        let map = self.map.get_or_insert_with(|| {
+            let seed = now.as_nanos() as u64;
+            LinkedHashMap::with_hasher(FixedState::with_seed(seed))
+        });
+        let result = match map.entry(key) {
+            Entry::Occupied(mut entry) => {
+                entry.to_back();
+                return (use_state(entry.get_mut()), None);
+            }
+            Entry::Vacant(entry) => use_state(entry.insert(V::default())),
+        };
+        let full = map.len() > self.capacity;
+        (result, full.then(|| map.pop_front()).flatten())
+    }
+
+    /// Takes out the key that was unused for longest.
+    pub fn pop_oldest(&mut self) -> Option<(K, V)> {
+        self.map.as_mut()?.pop_front()
+    }
+
+    /// Keeps only keys for which the closure returns true. The one unused for longest comes first.
+    pub fn retain(&mut self, keep: impl FnMut(&K, &mut V) -> bool) {
+        if let Some(map) = &mut self.map {
+            map.retain_with_order(keep);
+        }
+    }
+
+    /// The number of keys.
+    pub fn len(&self) -> usize {
+        self.map.as_ref().map_or(0, LinkedHashMap::len)
+    }
+
+    /// Are there no keys?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<K, V> fmt::Debug for RecentMap<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecentMap")
+            .field("len", &self.map.as_ref().map_or(0, LinkedHashMap::len))
+            .field("capacity", &self.capacity)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn keys_are_retained_in_the_order_of_their_use() {
+        let mut map = RecentMap::<u32, ()>::new(1_000);
+        for key in 0..100 {
+            map.touch(key, NOW, |()| ());
+        }
+        map.touch(0, NOW, |()| ());
+        let mut order = Vec::new();
+        map.retain(|key, ()| {
+            order.push(*key);
+            key % 2 == 0
+        });
+        assert_eq!(order, (1..100).chain([0]).collect::<Vec<_>>());
+        assert_eq!(map.len(), 50);
+        assert_eq!(map.pop_oldest(), Some((2, ())));
+    }
+}

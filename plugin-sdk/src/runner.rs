@@ -1,0 +1,176 @@
+//! Runs a plugin over the bytes of a call, and hands its effects to the host.
+//!
+//! Pure Rust: the glue of a component and the test harness both stand on this.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use retrans_event::CORE_SIZE;
+
+use crate::event::Event;
+use crate::host::Host;
+use crate::labels::Labels;
+use crate::output::Output;
+use crate::plugin::Plugin;
+use crate::plugin::Result;
+use crate::plugin::Verdict;
+use crate::settings;
+
+/// Which of a call's events go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keep {
+    /// All.
+    All,
+    /// None.
+    None,
+    /// A bit an event, least significant first.
+    Bits(Vec<u8>),
+}
+
+/// A plugin with the buffers that its calls use over and over.
+#[derive(Debug)]
+pub(crate) struct Runner<P> {
+    plugin: P,
+    labels: Labels,
+    output: Output,
+    /// Numbers of the kept events whose records changed.
+    changed: Vec<u32>,
+}
+
+impl<P: Plugin> Runner<P> {
+    /// Starts a plugin with settings from a JSON object.
+    pub(crate) fn configure(settings: &str) -> Result<Runner<P>> {
+        Ok(Runner {
+            plugin: P::new(settings::parse(settings)?)?,
+            labels: Labels::default(),
+            output: Output::default(),
+            changed: Vec::new(),
+        })
+    }
+
+    /// Processes `count` records of `record_size` bytes each.
+    ///
+    /// The records are changed in place, and afterwards of no use to the caller.
+    pub(crate) fn process(
+        &mut self,
+        host: &dyn Host,
+        count: u32,
+        record_size: u32,
+        records: &mut [u8],
+    ) -> Result<Keep> {
+        let size = record_size as usize;
+        ensure!(
+            size >= CORE_SIZE && records.len() as u64 == u64::from(count) * u64::from(record_size),
+            "the host handed over {} bytes as {count} records of {record_size}; \
+             a record has at least {CORE_SIZE}",
+            records.len(),
+        );
+        self.begin(host)?;
+        let mut dropped = Dropped::none_of(count);
+        for (number, record) in (0..count).zip(records.chunks_exact_mut(size)) {
+            let record = retrans_event::Event::new_mut(record)?;
+            self.output.begin_event(number);
+            let mut event = Event::new(record, number, &mut self.labels, host);
+            let verdict = self.plugin.on_event(&mut event, &mut self.output)?;
+            let is_changed = event.is_changed();
+            match verdict {
+                Verdict::Keep if is_changed => self.changed.push(number),
+                Verdict::Keep => (),
+                Verdict::Drop => {
+                    self.labels.unset(number);
+                    dropped.add(number);
+                }
+            }
+        }
+        self.hand_back_changed(host, size, records);
+        for column in self.labels.columns() {
+            host.annotate(column);
+        }
+        self.output.commit(host);
+        Ok(dropped.into_keep())
+    }
+
+    /// Tells the plugin the time.
+    pub(crate) fn tick(&mut self, host: &dyn Host, now: Duration) -> Result<()> {
+        self.begin(host)?;
+        self.plugin.on_tick(now, &mut self.output)?;
+        self.output.commit(host);
+        Ok(())
+    }
+
+    /// Tells the plugin that the stream has ended.
+    pub(crate) fn finish(&mut self, host: &dyn Host, now: Duration) -> Result<()> {
+        self.begin(host)?;
+        self.plugin.on_finish(now, &mut self.output)?;
+        self.output.commit(host);
+        Ok(())
+    }
+
+    /// Begins a call: nothing of an earlier one is left, even of one that failed.
+    fn begin(&mut self, host: &dyn Host) -> Result<()> {
+        self.labels.begin();
+        self.output.begin();
+        self.changed.clear();
+        match host.lost() {
+            0 => Ok(()),
+            lost => self.plugin.on_lost(lost, &mut self.output),
+        }
+    }
+
+    fn hand_back_changed(&self, host: &dyn Host, size: usize, records: &mut [u8]) {
+        if self.changed.is_empty() {
+            return;
+        }
+        // Numbers ascend, so that no record is overwritten before it has moved.
+        for (place, number) in self.changed.iter().enumerate() {
+            let start = *number as usize * size;
+            if start != place * size {
+                records.copy_within(start..start + size, place * size);
+            }
+        }
+        host.change(&self.changed, &records[..self.changed.len() * size]);
+    }
+}
+
+/// Collects what does not go on. Most plugins drop nothing: the bits are made for the first that is.
+struct Dropped {
+    count: u32,
+    dropped: u32,
+    keep: Vec<u8>,
+}
+
+impl Dropped {
+    fn none_of(count: u32) -> Dropped {
+        Dropped {
+            count,
+            dropped: 0,
+            keep: Vec::new(),
+        }
+    }
+
+    #[inline]
+    fn add(&mut self, number: u32) {
+        if self.dropped == 0 {
+            self.keep = vec![0xff; self.count.div_ceil(8) as usize];
+        }
+        self.dropped += 1;
+        self.keep[number as usize / 8] &= !(1 << (number % 8));
+    }
+
+    fn into_keep(mut self) -> Keep {
+        if self.dropped == 0 {
+            return Keep::All;
+        }
+        if self.dropped == self.count {
+            return Keep::None;
+        }
+        // The contract wants bits beyond the last event to be 0.
+        if let (Some(last), used @ 1..) = (self.keep.last_mut(), self.count % 8) {
+            *last &= (1 << used) - 1;
+        }
+        Keep::Bits(self.keep)
+    }
+}
+
+#[cfg(test)]
+mod tests;

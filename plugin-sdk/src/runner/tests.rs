@@ -1,0 +1,282 @@
+//! What crosses to the host, byte by byte.
+
+use std::cell::Cell;
+use std::cell::RefCell;
+
+use retrans_event::RECORD_SIZE;
+use retrans_event::synth::Synth;
+
+use super::*;
+use crate::Alert;
+use crate::NoSettings;
+use crate::labels::Column;
+
+/// What a host was told.
+#[derive(Default)]
+struct Told {
+    asked_for_labels: Cell<u32>,
+    changes: RefCell<Vec<(Vec<u32>, Vec<u8>)>>,
+    /// Key, events and text of each column.
+    columns: RefCell<Vec<(String, Vec<u32>, String)>>,
+    lines: RefCell<Vec<u8>>,
+    counts: RefCell<Vec<(String, u64)>>,
+}
+
+impl Host for Told {
+    fn lost(&self) -> u64 {
+        0
+    }
+
+    fn labels(&self) -> Vec<Column> {
+        self.asked_for_labels.update(|times| times + 1);
+        // One column that is sound, and one of a host that has lost its mind.
+        vec![
+            Column {
+                key: "sound".to_owned(),
+                events: vec![0, 2],
+                ends: vec![1, 3],
+                text: "abc".to_owned(),
+            },
+            Column {
+                key: "broken".to_owned(),
+                events: vec![0, 1, 2, 3],
+                ends: vec![9, 2, 1],
+                text: "é".to_owned(),
+            },
+        ]
+    }
+
+    fn change(&self, events: &[u32], records: &[u8]) {
+        let change = (events.to_vec(), records.to_vec());
+        self.changes.borrow_mut().push(change);
+    }
+
+    fn annotate(&self, column: &Column) {
+        let Column {
+            key, events, text, ..
+        } = column;
+        let column = (key.clone(), events.clone(), text.clone());
+        self.columns.borrow_mut().push(column);
+    }
+
+    fn emit(&self, _: &Alert) {}
+
+    fn write(&self, lines: &[u8]) {
+        self.lines.borrow_mut().extend(lines);
+    }
+
+    fn count(&self, metric: &str, by: u64) {
+        self.counts.borrow_mut().push((metric.to_owned(), by));
+    }
+}
+
+/// Does to each event what a function says.
+struct Does(fn(&mut Event<'_>, &mut Output) -> Result<Verdict>);
+
+impl Plugin for Does {
+    type Settings = NoSettings;
+
+    fn new(_: NoSettings) -> Result<Self> {
+        Ok(Does(|_, _| Ok(Verdict::Keep)))
+    }
+
+    fn on_event(&mut self, event: &mut Event<'_>, out: &mut Output) -> Result<Verdict> {
+        (self.0)(event, out)
+    }
+}
+
+fn runner(does: fn(&mut Event<'_>, &mut Output) -> Result<Verdict>) -> Runner<Does> {
+    let mut runner = Runner::<Does>::configure("{}").expect("there are no settings");
+    runner.plugin = Does(does);
+    runner
+}
+
+fn records(count: usize) -> Vec<u8> {
+    let records = Synth::new(1).take(count);
+    records
+        .flat_map(|record| record.as_bytes().to_vec())
+        .collect()
+}
+
+fn process(runner: &mut Runner<Does>, host: &Told, count: u32) -> Result<Keep> {
+    let mut records = records(count as usize);
+    runner.process(host, count, RECORD_SIZE as u32, &mut records)
+}
+
+#[test]
+fn a_bit_an_event_says_what_goes_on_and_the_rest_is_0() {
+    let host = Told::default();
+    let mut every_third = runner(|event, _| Ok(Verdict::keep_if(event.sequence() % 3 == 0)));
+    for (count, bits) in [
+        (3, vec![0b001]),
+        (8, vec![0b0100_1001]),
+        (9, vec![0b0100_1001, 0]),
+        (10, vec![0b0100_1001, 0b10]),
+    ] {
+        let keep = process(&mut every_third, &host, count).expect("it is sound");
+        assert_eq!(keep, Keep::Bits(bits), "of {count}");
+    }
+    assert_eq!(
+        process(&mut every_third, &host, 1).expect("it is sound"),
+        Keep::All
+    );
+    let mut nothing = runner(|_, _| Ok(Verdict::Drop));
+    assert_eq!(
+        process(&mut nothing, &host, 9).expect("it is sound"),
+        Keep::None
+    );
+    assert_eq!(
+        process(&mut nothing, &host, 0).expect("it is sound"),
+        Keep::All
+    );
+}
+
+#[test]
+fn only_kept_and_changed_records_cross_back() {
+    let host = Told::default();
+    let mut runner = runner(|event, _| {
+        let sequence = event.sequence();
+        if sequence % 4 > 1 {
+            event.set_mark(Some(sequence as u32));
+        }
+        Ok(Verdict::keep_if(sequence % 4 != 2))
+    });
+    process(&mut runner, &host, 12).expect("it is sound");
+    let changes = host.changes.borrow();
+    let [(events, bytes)] = changes.as_slice() else {
+        panic!("one call for all: {changes:?}")
+    };
+    assert_eq!(events, &[3, 7, 11]);
+    assert_eq!(bytes.len(), 3 * RECORD_SIZE);
+    for (number, bytes) in events.iter().zip(bytes.chunks_exact(RECORD_SIZE)) {
+        let mut expected = Synth::new(1)
+            .nth(*number as usize)
+            .expect("there is no end");
+        expected.set_mark(Some(*number));
+        assert_eq!(bytes, expected.as_bytes());
+    }
+}
+
+#[test]
+fn of_records_with_unknown_fields_every_byte_crosses_back() {
+    let host = Told::default();
+    let longer: Vec<u8> = Synth::new(1)
+        .take(3)
+        .flat_map(|record| [record.as_bytes(), b"a newer field"].concat())
+        .collect();
+    let size = RECORD_SIZE + b"a newer field".len();
+    let mut runner = runner(|event, _| {
+        event.set_mark(Some(1));
+        Ok(Verdict::Keep)
+    });
+    let keep = runner.process(&host, 3, size as u32, &mut longer.clone());
+    assert_eq!(keep.expect("it is sound"), Keep::All);
+    let changes = host.changes.borrow();
+    let newer = changes[0]
+        .1
+        .chunks_exact(size)
+        .map(|record| &record[RECORD_SIZE..]);
+    assert!(newer.eq([b"a newer field"; 3]));
+}
+
+#[test]
+fn of_shorter_records_later_fields_are_unknown() {
+    let host = Told::default();
+    let shorter: Vec<u8> = Synth::new(1)
+        .take(3)
+        .flat_map(|record| record.as_bytes()[..CORE_SIZE].to_vec())
+        .collect();
+    let mut runner = runner(|event, out| {
+        event.set_mark(Some(1));
+        out.line(format_args!("{:?} {:?}", event.mark(), event.sequence()));
+        Ok(Verdict::Keep)
+    });
+    let keep = runner.process(&host, 3, CORE_SIZE as u32, &mut shorter.clone());
+    assert_eq!(keep.expect("it is sound"), Keep::All);
+    assert_eq!(*host.lines.borrow(), b"None 0\nNone 1\nNone 2\n");
+}
+
+#[test]
+fn bytes_that_are_no_records_are_refused() {
+    let host = Told::default();
+    let mut runner = runner(|_, _| Ok(Verdict::Keep));
+    for (count, size, bytes) in [
+        (2, 288, 575),
+        (1, 87, 87),
+        (1, 0, 0),
+        (u32::MAX, u32::MAX, 288),
+    ] {
+        let error = runner.process(&host, count, size, &mut vec![0; bytes]);
+        assert_eq!(
+            error.expect_err("they are no records").to_string(),
+            format!(
+                "the host handed over {bytes} bytes as {count} records of {size}; \
+                 a record has at least 88"
+            )
+        );
+    }
+}
+
+#[test]
+fn labels_cross_in_one_column_a_key_without_those_of_dropped_events() {
+    let host = Told::default();
+    let mut runner = runner(|event, _| {
+        event.set_label("n", event.sequence());
+        if event.sequence() == 3 {
+            event.set_label("last", "yes");
+        }
+        Ok(Verdict::keep_if(event.sequence() != 2))
+    });
+    process(&mut runner, &host, 4).expect("it is sound");
+    assert_eq!(
+        *host.columns.borrow(),
+        [
+            ("last".to_owned(), vec![3], "yes".to_owned()),
+            ("n".to_owned(), vec![0, 1, 3], "013".to_owned()),
+        ]
+    );
+    assert_eq!(host.asked_for_labels.get(), 0, "nobody looked at one");
+}
+
+#[test]
+fn labels_are_fetched_once_and_only_what_fits_together_is_a_label() {
+    let host = Told::default();
+    let mut runner = runner(|event, out| {
+        let labels: Vec<String> = event
+            .labels()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        out.line(labels.join(" "));
+        assert_eq!(event.label("sound").is_some(), event.sequence() != 1);
+        Ok(Verdict::Keep)
+    });
+    process(&mut runner, &host, 3).expect("it is sound");
+    assert_eq!(*host.lines.borrow(), b"sound=a\n\nsound=bc\n");
+    assert_eq!(host.asked_for_labels.get(), 1);
+    process(&mut runner, &host, 3).expect("it is sound");
+    assert_eq!(host.asked_for_labels.get(), 2, "a call has its own");
+}
+
+#[test]
+fn a_call_that_fails_says_nothing_and_leaves_nothing() {
+    let host = Told::default();
+    let mut runner = runner(|event, out| {
+        event.set_mark(Some(1));
+        event.set_label("n", 1);
+        out.line("said");
+        out.count("said", 1);
+        ensure!(event.sequence() < 2, "no further");
+        Ok(Verdict::Keep)
+    });
+    process(&mut runner, &host, 4).expect_err("the third event fails");
+    assert!(host.changes.borrow().is_empty());
+    assert!(host.columns.borrow().is_empty());
+    assert!(host.lines.borrow().is_empty());
+    assert!(host.counts.borrow().is_empty());
+
+    process(&mut runner, &host, 1).expect("one event is sound");
+    assert_eq!(host.changes.borrow()[0].0, [0]);
+    assert_eq!(host.columns.borrow()[0].1, [0]);
+    assert_eq!(*host.lines.borrow(), b"said\n");
+    assert_eq!(*host.counts.borrow(), [("said".to_owned(), 1)]);
+}

@@ -1,0 +1,159 @@
+//! Settings: from JSON, with errors that name the key, and as a JSON schema.
+
+use anyhow::anyhow;
+use schemars::JsonSchema;
+use schemars::Schema;
+use schemars::generate::SchemaSettings;
+use serde::Deserialize;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The settings of a plugin that has none: setting anything is an error.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoSettings {}
+
+/// Reads settings from a JSON object.
+pub(crate) fn parse<S: DeserializeOwned>(json: &str) -> crate::Result<S> {
+    // By way of a `Value`: nobody has seen the text of which an error would name line and column.
+    let value: serde_json::Value = serde_json::from_str(json)?;
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let key = error.path().to_string();
+        let error = error.into_inner();
+        // An error of the whole has no key, and one of an unknown key names it already.
+        let named = key == "." || error.to_string().contains(&format!("`{key}`"));
+        match named {
+            true => anyhow!("{error}"),
+            false => anyhow!("{key}: {error}"),
+        }
+    })
+}
+
+/// The JSON schema of settings. Nothing in it refers to a definition elsewhere, so that whoever
+/// reads it needs to follow no references.
+pub(crate) fn schema<S: JsonSchema>() -> Schema {
+    let settings = SchemaSettings::default().with(|settings| settings.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<S>()
+}
+
+/// Declares a plugin's settings, each with its default. Wants the whole
+/// [`prelude`](crate::prelude) in scope.
+///
+/// ```
+/// use retrans_plugin_sdk::prelude::*;
+///
+/// settings! {
+///     /// What counts as a burst.
+///     struct Settings {
+///         /// Retransmits within the window.
+///         threshold: u64 = 10,
+///         /// Length of the window.
+///         #[serde(with = "duration")]
+///         window: Duration = Duration::from_secs(10),
+///         /// What to count by.
+///         by: By = By::Peer,
+///     }
+///
+///     /// What to count by.
+///     enum By {
+///         /// Address of the peer.
+///         Peer,
+///         /// Port of the peer.
+///         PeerPort,
+///     }
+/// }
+/// # assert_eq!(Settings::default().threshold, 10);
+/// # assert_eq!(Settings::default().window, Duration::from_secs(10));
+/// # assert!(matches!(Settings::default().by, By::Peer));
+/// # let _ = By::PeerPort;
+/// ```
+///
+/// A struct has [`serde::Deserialize`], [`schemars::JsonSchema`] and [`Default`]; unknown keys are
+/// errors. An enum is one of several words, `peer` and `peer_port` here. Comments become
+/// descriptions in the schema that the host shows. Attributes of serde and schemars may be added.
+///
+/// For settings that must be given, derive `Deserialize` and `JsonSchema` instead:
+///
+/// ```
+/// use retrans_plugin_sdk::prelude::*;
+///
+/// #[derive(Deserialize, JsonSchema)]
+/// #[serde(crate = "retrans_plugin_sdk::serde", deny_unknown_fields)]
+/// #[schemars(crate = "retrans_plugin_sdk::schemars")]
+/// struct Settings {
+///     /// Network to look for.
+///     network: IpAddr,
+/// }
+/// # fn network(settings: Settings) -> IpAddr { settings.network }
+/// # let _ = network;
+/// ```
+#[macro_export]
+macro_rules! settings {
+    () => {};
+    (
+        $(#[$attribute:meta])*
+        $visibility:vis struct $name:ident {
+            $(
+                $(#[$field_attribute:meta])*
+                $field_visibility:vis $field:ident: $type:ty = $default:expr
+            ),* $(,)?
+        }
+        $($rest:tt)*
+    ) => {
+        $(#[$attribute])*
+        #[derive(
+            ::core::fmt::Debug,
+            ::core::clone::Clone,
+            $crate::serde::Deserialize,
+            $crate::schemars::JsonSchema,
+        )]
+        #[serde(crate = "retrans_plugin_sdk::serde", deny_unknown_fields, default)]
+        #[schemars(crate = "retrans_plugin_sdk::schemars")]
+        $visibility struct $name {
+            $(
+                $(#[$field_attribute])*
+                $field_visibility $field: $type,
+            )*
+        }
+
+        impl ::core::default::Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default),* }
+            }
+        }
+
+        $crate::settings! { $($rest)* }
+    };
+    (
+        $(#[$attribute:meta])*
+        $visibility:vis enum $name:ident {
+            $(
+                $(#[$variant_attribute:meta])*
+                $variant:ident
+            ),+ $(,)?
+        }
+        $($rest:tt)*
+    ) => {
+        $(#[$attribute])*
+        #[derive(
+            ::core::fmt::Debug,
+            ::core::clone::Clone,
+            ::core::marker::Copy,
+            ::core::cmp::PartialEq,
+            ::core::cmp::Eq,
+            $crate::serde::Serialize,
+            $crate::serde::Deserialize,
+            $crate::schemars::JsonSchema,
+        )]
+        #[serde(crate = "retrans_plugin_sdk::serde", rename_all = "snake_case")]
+        #[schemars(crate = "retrans_plugin_sdk::schemars")]
+        $visibility enum $name {
+            $(
+                $(#[$variant_attribute])*
+                $variant,
+            )+
+        }
+
+        $crate::settings! { $($rest)* }
+    };
+}

@@ -1,0 +1,38 @@
+//! Runs a plugin natively: for tests and benchmarks.
+//!
+//! ```
+//! use retrans_plugin_sdk::prelude::*;
+//! use retrans_plugin_sdk::testing::Scenario;
+//! use retrans_plugin_sdk::testing::Synth;
+//!
+//! filter!(|event| event.peer().port() == 443);
+//!
+//! # fn main() -> Result<()> {
+//! let outcome = Scenario::new()
+//!     .events(Synth::new(7).take(100))
+//!     .run::<Filter>()?;
+//! assert!(outcome.kept.iter().all(|kept| kept.record.peer().port() == 443));
+//! # Ok(())
+//! # }
+//! ```
+
+mod logs;
+mod native;
+mod outcome;
+mod recorder;
+mod scenario;
+
+pub use native::Native;
+pub use outcome::Kept;
+pub use outcome::Outcome;
+pub use scenario::CUTS;
+pub use scenario::Scenario;
+
+pub use crate::runner::Keep;
+pub use retrans_event::Record;
+pub use retrans_event::synth::Synth;
+
+/// The JSON schema of a plugin's settings, as the host shows it.
+pub fn settings_schema<P: crate::Plugin>() -> serde_json::Value {
+    crate::settings::schema::<P::Settings>().to_value()
+}

@@ -1,0 +1,58 @@
+//! A plugin at its bare native speed.
+
+use crate::alert::Alert;
+use crate::host::Host;
+use crate::labels::Column;
+use crate::plugin::Plugin;
+use crate::plugin::Result;
+use crate::runner::Keep;
+use crate::runner::Runner;
+
+/// A plugin over the bytes of a call, as the host calls it, but native and with nobody to hear
+/// its effects: for benchmarks.
+#[derive(Debug)]
+pub struct Native<P>(Runner<P>);
+
+impl<P: Plugin> Native<P> {
+    /// Starts a plugin with settings from a JSON object.
+    ///
+    /// # Errors
+    ///
+    /// Those of the settings, and of [`Plugin::new`].
+    pub fn configure(settings: &serde_json::Value) -> Result<Native<P>> {
+        Runner::configure(&settings.to_string()).map(Native)
+    }
+
+    /// Processes records of `record_size` bytes each, which it may change and move.
+    ///
+    /// # Errors
+    ///
+    /// Where the bytes are no whole number of records, and those of [`Plugin::on_event`].
+    pub fn process(&mut self, records: &mut [u8], record_size: u32) -> Result<Keep> {
+        let count = (records.len() as u32).checked_div(record_size).unwrap_or(0);
+        self.0.process(&Deaf, count, record_size, records)
+    }
+}
+
+/// A host that says nothing and hears nothing.
+struct Deaf;
+
+impl Host for Deaf {
+    fn lost(&self) -> u64 {
+        0
+    }
+
+    fn labels(&self) -> Vec<Column> {
+        Vec::new()
+    }
+
+    fn change(&self, _: &[u32], _: &[u8]) {}
+
+    fn annotate(&self, _: &Column) {}
+
+    fn emit(&self, _: &Alert) {}
+
+    fn write(&self, _: &[u8]) {}
+
+    fn count(&self, _: &str, _: u64) {}
+}

@@ -1,0 +1,87 @@
+//! What came out of a plugin.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use log::Level;
+use retrans_event::Record;
+
+use crate::alert::Alert;
+
+/// Everything that a plugin made of a stream.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// What went on to the next plugin.
+    pub kept: Vec<Kept>,
+    /// Alerts, each with the number of its event in the stream.
+    pub alerts: Vec<Alert>,
+    /// Lines, without their line feeds.
+    pub lines: Vec<String>,
+    /// The plugin's own counters.
+    pub counts: BTreeMap<String, u64>,
+    /// What it logged.
+    pub logs: Vec<(Level, String)>,
+}
+
+/// An event that went on to the next plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Kept {
+    /// The record, with the plugin's changes.
+    pub record: Record,
+    /// Its labels: the plugin's, and those it had before.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Kept {
+    /// The label with this key.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        self.labels.get(key).map(String::as_str)
+    }
+}
+
+/// As a person compares it: the JSON form, and the labels.
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let json = serde_json::to_string(&self.record).map_err(|_| fmt::Error)?;
+        write!(f, "{json} with labels {:?}", self.labels)
+    }
+}
+
+impl Outcome {
+    /// The first difference to another outcome, in words.
+    pub(super) fn difference(&self, other: &Outcome) -> Option<String> {
+        difference("kept event", &self.kept, &other.kept, Kept::to_string)
+            .or_else(|| difference("alert", &self.alerts, &other.alerts, debug))
+            .or_else(|| difference("line", &self.lines, &other.lines, debug))
+            .or_else(|| difference("log line", &self.logs, &other.logs, debug))
+            .or_else(|| {
+                let counts = |outcome: &Outcome| outcome.counts.clone().into_iter().collect();
+                let (ours, theirs): (Vec<_>, Vec<_>) = (counts(self), counts(other));
+                difference("count", &ours, &theirs, debug)
+            })
+    }
+}
+
+fn debug(value: &impl fmt::Debug) -> String {
+    format!("{value:?}")
+}
+
+fn difference<T: PartialEq>(
+    what: &str,
+    ours: &[T],
+    theirs: &[T],
+    show: impl Fn(&T) -> String,
+) -> Option<String> {
+    let longest = ours.len().max(theirs.len());
+    let first = (0..longest).find(|i| ours.get(*i) != theirs.get(*i))?;
+    let show = |side: &[T]| side.get(first).map_or("(none)".to_owned(), &show);
+    Some(format!(
+        "{what} {first} (of {} and {}):\n  {}\n  {}",
+        ours.len(),
+        theirs.len(),
+        show(ours),
+        show(theirs),
+    ))
+}

@@ -1,0 +1,222 @@
+//! A host that writes down what a plugin does.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Context;
+use anyhow::bail;
+use retrans_event::RECORD_SIZE;
+use retrans_event::Record;
+
+use crate::alert::Alert;
+use crate::host::Host;
+use crate::labels::Column;
+use crate::plugin::Plugin;
+use crate::plugin::Result;
+use crate::runner::Keep;
+use crate::runner::Runner;
+use crate::testing::logs;
+use crate::testing::outcome::Kept;
+use crate::testing::outcome::Outcome;
+
+/// The longest name of a counter, as in the host.
+const LONGEST_METRIC: usize = 64;
+
+/// Plays a stream to a plugin, call by call, and collects the outcome.
+pub(super) struct Recorder<P> {
+    runner: Runner<P>,
+    outcome: Outcome,
+    /// Events of the calls so far.
+    events: u32,
+    lost: u64,
+}
+
+impl<P: Plugin> Recorder<P> {
+    pub(super) fn configure(settings: &str) -> Result<Recorder<P>> {
+        logs::catch();
+        Ok(Recorder {
+            runner: Runner::configure(settings)?,
+            outcome: Outcome::default(),
+            events: 0,
+            lost: 0,
+        })
+    }
+
+    /// The plugin hears of it at the next call.
+    pub(super) fn lose(&mut self, events: u64) {
+        self.lost += events;
+    }
+
+    pub(super) fn process(&mut self, events: &[Kept]) -> Result<()> {
+        let call = Call::new(self.lost, events);
+        let mut records: Vec<u8> = events
+            .iter()
+            .flat_map(|event| event.record.as_bytes())
+            .copied()
+            .collect();
+        let count = events.len() as u32;
+        let keep = self
+            .runner
+            .process(&call, count, RECORD_SIZE as u32, &mut records)?;
+        self.commit(call, &keep)?;
+        self.events += count;
+        Ok(())
+    }
+
+    pub(super) fn tick(&mut self, now: Duration) -> Result<()> {
+        let call = Call::new(self.lost, &[]);
+        self.runner.tick(&call, now).context("at a tick")?;
+        self.commit(call, &Keep::None)
+    }
+
+    pub(super) fn finish(mut self, now: Duration) -> Result<Outcome> {
+        let call = Call::new(self.lost, &[]);
+        self.runner
+            .finish(&call, now)
+            .context("at the end of the stream")?;
+        self.commit(call, &Keep::None)?;
+        self.outcome.logs = logs::take();
+        Ok(self.outcome)
+    }
+
+    /// The call has returned well.
+    fn commit(&mut self, call: Call, keep: &Keep) -> Result<()> {
+        self.lost = 0;
+        let effects = call.effects.into_inner();
+        if let Some(why) = effects.refused {
+            bail!("the host would refuse this: {why}");
+        }
+        let kept = (0..).zip(effects.events).filter(|(number, _)| match keep {
+            Keep::All => true,
+            Keep::None => false,
+            Keep::Bits(bits) => bits[number / 8] & (1 << (number % 8)) != 0,
+        });
+        self.outcome.kept.extend(kept.map(|(_, event)| event));
+        self.outcome
+            .alerts
+            .extend(effects.alerts.into_iter().map(|mut alert| {
+                alert.event = alert.event.map(|event| self.events + event);
+                alert
+            }));
+        let lines = String::from_utf8_lossy(&effects.lines);
+        self.outcome.lines.extend(lines.lines().map(str::to_owned));
+        for (metric, by) in effects.counts {
+            *self.outcome.counts.entry(metric).or_default() += by;
+        }
+        Ok(())
+    }
+}
+
+/// One call: what the plugin may ask, and what it has said.
+struct Call {
+    lost: u64,
+    labels: BTreeMap<String, Vec<(u32, String)>>,
+    effects: RefCell<Effects>,
+}
+
+struct Effects {
+    /// The call's events, with changes and labels.
+    events: Vec<Kept>,
+    alerts: Vec<Alert>,
+    lines: Vec<u8>,
+    counts: Vec<(String, u64)>,
+    /// What the host would not take.
+    refused: Option<&'static str>,
+}
+
+impl Effects {
+    fn refuse_if(&mut self, condition: bool, why: &'static str) {
+        if condition {
+            self.refused = Some(why);
+        }
+    }
+}
+
+impl Call {
+    fn new(lost: u64, events: &[Kept]) -> Call {
+        let mut labels: BTreeMap<String, Vec<(u32, String)>> = BTreeMap::new();
+        for (number, event) in (0..).zip(events) {
+            for (key, value) in &event.labels {
+                let column = labels.entry(key.clone()).or_default();
+                column.push((number, value.clone()));
+            }
+        }
+        Call {
+            lost,
+            labels,
+            effects: RefCell::new(Effects {
+                events: events.to_vec(),
+                alerts: Vec::new(),
+                lines: Vec::new(),
+                counts: Vec::new(),
+                refused: None,
+            }),
+        }
+    }
+}
+
+impl Host for Call {
+    fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    fn labels(&self) -> Vec<Column> {
+        let columns = self.labels.iter().map(|(key, values)| {
+            let mut column = Column {
+                key: key.clone(),
+                ..Column::default()
+            };
+            for (event, value) in values {
+                column.events.push(*event);
+                column.text.push_str(value);
+                column.ends.push(column.text.len() as u32);
+            }
+            column
+        });
+        columns.collect()
+    }
+
+    fn change(&self, events: &[u32], records: &[u8]) {
+        let mut effects = self.effects.borrow_mut();
+        for (number, bytes) in events.iter().zip(records.chunks_exact(RECORD_SIZE)) {
+            let event = &mut effects.events[*number as usize];
+            if let Ok(changed) = retrans_event::Event::new(bytes) {
+                let original: Record = std::mem::take(&mut event.record);
+                event.record = changed.to_record();
+                event.record.restore_host_fields(&original);
+            }
+        }
+    }
+
+    fn annotate(&self, column: &Column) {
+        let mut effects = self.effects.borrow_mut();
+        effects.refuse_if(column.key.is_empty(), "a label has an empty key");
+        for number in &column.events {
+            if let Some(value) = column.get(*number) {
+                let labels = &mut effects.events[*number as usize].labels;
+                labels.insert(column.key.clone(), value.to_owned());
+            }
+        }
+    }
+
+    fn emit(&self, alert: &Alert) {
+        let mut effects = self.effects.borrow_mut();
+        effects.refuse_if(alert.name.is_empty(), "an alert has no name");
+        effects.alerts.push(alert.clone());
+    }
+
+    fn write(&self, lines: &[u8]) {
+        self.effects.borrow_mut().lines.extend_from_slice(lines);
+    }
+
+    fn count(&self, metric: &str, by: u64) {
+        let mut effects = self.effects.borrow_mut();
+        let odd = |char: char| char.is_whitespace() || char.is_control();
+        effects.refuse_if(
+            metric.is_empty() || metric.len() > LONGEST_METRIC || metric.contains(odd),
+            "a counter's name has from 1 to 64 bytes, and no spaces",
+        );
+        effects.counts.push((metric.to_owned(), by));
+    }
+}

@@ -1,0 +1,224 @@
+//! Counting within a sliding window of the stream's time.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How long a window is, and up to which count it has to be exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlidingWindow {
+    /// In ns, as are all times here: half the size of a `Duration`.
+    length: u64,
+    limit: u64,
+}
+
+impl SlidingWindow {
+    /// A window in which counts up to `limit` are exact, and of larger ones it is only known that
+    /// they are: that bounds the memory of a [`SlidingCount`] to `limit` + 1 times.
+    pub fn new(length: Duration, limit: u64) -> SlidingWindow {
+        SlidingWindow {
+            length: nanos(length),
+            limit,
+        }
+    }
+}
+
+/// How much there was within a [`SlidingWindow`], exact to the nanosecond.
+///
+/// The window ends with the latest time that was seen, and something exactly as old as the window
+/// is long is outside. Times may step back a little, as they do between CPUs.
+#[derive(Debug, Clone, Default)]
+pub struct SlidingCount {
+    /// In the order of their times.
+    entries: VecDeque<Entry>,
+    sum: u64,
+    /// The end of the window.
+    latest: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    time: u64,
+    weight: u32,
+}
+
+/// Saturates after 584 years.
+#[inline]
+fn nanos(time: Duration) -> u64 {
+    let whole = time.as_secs().saturating_mul(1_000_000_000);
+    whole.saturating_add(time.subsec_nanos().into())
+}
+
+impl SlidingCount {
+    /// Adds something, and returns the count. Above the window's limit it may be too small, though
+    /// still above; the one that first passes the limit is exact.
+    #[inline]
+    pub fn add(&mut self, window: &SlidingWindow, time: Duration, weight: u32) -> u64 {
+        let entry = Entry {
+            time: nanos(time),
+            weight,
+        };
+        let mut position = self.entries.len();
+        while position > 0 && self.entries[position - 1].time > entry.time {
+            position -= 1;
+        }
+        if position == self.entries.len() {
+            self.entries.push_back(entry);
+        } else {
+            self.entries.insert(position, entry);
+        }
+        self.sum += u64::from(weight);
+        let count = self.count(window, time);
+        // What is not needed to know that the limit is passed.
+        self.pop_while(|oldest, sum| sum - u64::from(oldest.weight) > window.limit);
+        count
+    }
+
+    /// The count in the window that ends now.
+    #[inline]
+    pub fn count(&mut self, window: &SlidingWindow, now: Duration) -> u64 {
+        let latest = self.latest.max(nanos(now));
+        self.latest = latest;
+        self.pop_while(|oldest, _| latest.saturating_sub(oldest.time) >= window.length);
+        self.sum
+    }
+
+    #[inline]
+    fn pop_while(&mut self, condition: impl Fn(&Entry, u64) -> bool) {
+        while let Some(oldest) = self.entries.front()
+            && condition(oldest, self.sum)
+        {
+            self.sum -= u64::from(oldest.weight);
+            self.entries.pop_front();
+        }
+    }
+
+    /// Until when the count is above the window's limit if nothing more is added; `None` where it
+    /// is not.
+    pub fn above_limit_until(&self, window: &SlidingWindow) -> Option<Duration> {
+        // What is kept is the least that makes more than the limit: with its oldest entry the
+        // count falls.
+        let oldest = self.entries.front()?;
+        let until = oldest.time.saturating_add(window.length);
+        (self.sum > window.limit).then(|| Duration::from_nanos(until))
+    }
+
+    /// How many times there is memory for, at 16 bytes each: for who counts many keys and has a
+    /// bound of their own.
+    pub fn capacity(&self) -> usize {
+        self.entries.capacity()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn at(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn the_window_slides_and_does_not_tumble() {
+        let window = SlidingWindow::new(SECOND, 10);
+        let mut count = SlidingCount::default();
+        assert_eq!(count.add(&window, at(900), 1), 1);
+        assert_eq!(count.add(&window, at(1_100), 1), 2);
+        assert_eq!(count.add(&window, at(1_899), 1), 3);
+        assert_eq!(count.add(&window, at(1_900), 1), 3, "the first is out");
+        assert_eq!(count.count(&window, at(2_899)), 1);
+        assert_eq!(count.count(&window, at(2_900)), 0);
+    }
+
+    #[test]
+    fn weights_count() {
+        let window = SlidingWindow::new(SECOND, 100);
+        let mut count = SlidingCount::default();
+        assert_eq!(count.add(&window, at(0), 40), 40);
+        assert_eq!(count.add(&window, at(500), 2), 42);
+        assert_eq!(count.add(&window, at(1_000), 0), 2);
+    }
+
+    #[test]
+    fn the_count_that_passes_the_limit_is_exact() {
+        let window = SlidingWindow::new(SECOND, 9);
+        let mut count = SlidingCount::default();
+        count.add(&window, at(0), 3);
+        assert_eq!(count.add(&window, at(1), 11), 14);
+        assert_eq!(
+            count.entries.len(),
+            1,
+            "the last alone is more than the limit"
+        );
+    }
+
+    #[test]
+    fn times_may_step_back() {
+        let window = SlidingWindow::new(SECOND, 10);
+        let mut count = SlidingCount::default();
+        assert_eq!(count.add(&window, at(1_001), 1), 1);
+        assert_eq!(count.add(&window, at(1_000), 1), 2);
+        assert_eq!(count.count(&window, at(2_000)), 1, "the earlier one is out");
+        assert_eq!(count.add(&window, at(500), 1), 1, "too old to count");
+    }
+
+    #[test]
+    fn memory_is_bounded_by_the_limit() {
+        let window = SlidingWindow::new(SECOND, 3);
+        let mut count = SlidingCount::default();
+        for _ in 0..1_000 {
+            count.add(&window, at(0), 1);
+            assert!(count.entries.len() <= 4);
+        }
+        assert!(count.count(&window, at(0)) > 3);
+    }
+
+    /// The bounded count against one that remembers everything.
+    #[test]
+    fn a_bounded_count_is_exact_up_to_its_limit() {
+        let window = SlidingWindow::new(at(4), 12);
+        let mut count = SlidingCount::default();
+        let mut all: Vec<(Duration, u32)> = Vec::new();
+        let mut latest = Duration::ZERO;
+        let mut above = 0;
+        for record in retrans_event::synth::Synth::new(1).take(10_000) {
+            let step = record.sequence().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let back = Duration::from_micros(step >> 60);
+            let weight = (step >> 40) as u32 % 4;
+            let time = record.time().saturating_sub(back);
+            latest = latest.max(time);
+            all.push((time, weight));
+            let within = |(time, _): &&(Duration, u32)| latest - *time < at(4);
+            let expected: u64 = all
+                .iter()
+                .rev()
+                .take(200)
+                .filter(within)
+                .map(|(_, w)| u64::from(*w))
+                .sum();
+            let actual = count.add(&window, time, weight);
+            match expected {
+                0..=12 => assert_eq!(actual, expected),
+                _ => {
+                    assert!(actual > 12);
+                    above += 1;
+                }
+            }
+        }
+        assert!((1_000..9_000).contains(&above), "both cases occur: {above}");
+    }
+
+    #[test]
+    fn it_says_until_when_the_count_is_above_the_limit() {
+        let window = SlidingWindow::new(SECOND, 2);
+        let mut count = SlidingCount::default();
+        count.add(&window, at(0), 1);
+        count.add(&window, at(100), 1);
+        assert_eq!(count.above_limit_until(&window), None);
+        count.add(&window, at(200), 1);
+        assert_eq!(count.above_limit_until(&window), Some(at(1_000)));
+        count.add(&window, at(300), 2);
+        assert_eq!(count.above_limit_until(&window), Some(at(1_200)));
+    }
+}

@@ -1,0 +1,46 @@
+//! `docs/writing-plugins.md` shows code that is built and tested. Its other blocks are doc tests of
+//! the SDK.
+
+#![allow(missing_docs)]
+
+const GUIDE: &str = include_str!("../../docs/writing-plugins.md");
+
+/// The guide's blocks of Rust that have this in them.
+fn blocks(with: &str) -> Vec<&'static str> {
+    let blocks = GUIDE.split("```rust\n").skip(1);
+    let blocks = blocks.filter_map(|block| Some(block.split_once("```")?.0));
+    blocks.filter(|block| block.contains(with)).collect()
+}
+
+/// An example without its first line, which says what it is.
+fn code(example: &str) -> &str {
+    example.split_once("\n\n").map_or("", |(_, code)| code)
+}
+
+#[test]
+fn the_guides_first_plugin_is_the_example() {
+    let example = code(include_str!("../examples/https_only.rs"));
+    assert_eq!(blocks("filter!("), [example]);
+}
+
+#[test]
+fn the_guides_second_plugin_and_its_test_are_the_example() {
+    let shown = [blocks("struct Burst"), blocks("run::<Burst>")].concat();
+    assert_eq!(shown.join("\n"), code(include_str!("../examples/burst.rs")));
+}
+
+#[test]
+fn the_guides_links_lead_somewhere() {
+    let heading = |anchor: &str| {
+        let mut headings = GUIDE.lines().filter_map(|line| line.strip_prefix("## "));
+        headings.any(|heading| heading.to_lowercase().replace(' ', "-") == anchor)
+    };
+    let links = GUIDE.split("](#").skip(1);
+    let anchors: Vec<&str> = links
+        .filter_map(|link| Some(link.split_once(')')?.0))
+        .collect();
+    assert!(anchors.len() > 8);
+    for anchor in anchors {
+        assert!(heading(anchor), "no heading for #{anchor}");
+    }
+}

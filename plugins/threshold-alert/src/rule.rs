@@ -1,0 +1,103 @@
+//! What to count by which key, and what to say about it.
+
+use std::fmt;
+
+use retrans_plugin_sdk::prelude::*;
+
+use crate::key::Key;
+use crate::settings::Count;
+use crate::settings::Settings;
+
+/// The most times to remember: 16 MiB of the memory that a plugin may have. A key may have as many
+/// as the threshold says, and twice as much memory.
+const MOST_TIMES: usize = 1 << 20;
+
+/// The settings, checked.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) settings: Settings,
+    /// A count above its limit has reached the threshold.
+    pub(crate) window: SlidingWindow,
+    /// The most times to remember, over all keys.
+    pub(crate) most_times: usize,
+}
+
+impl Rule {
+    /// Refuses settings that make no sense.
+    pub(crate) fn new(settings: Settings) -> Result<Rule> {
+        let thresholds = 1..=MOST_TIMES / 2;
+        ensure!(
+            thresholds.contains(&(settings.threshold as usize)),
+            "threshold: expected from {} to {}",
+            thresholds.start(),
+            thresholds.end()
+        );
+        ensure!(!settings.window.is_zero(), "window: expected more than 0s");
+        ensure!(
+            !settings.key.is_empty(),
+            "key: expected at least one word, such as peer"
+        );
+        ensure!(settings.max_keys > 0, "max_keys: expected at least 1");
+        let limit = u64::from(settings.threshold) - 1;
+        Ok(Rule {
+            window: SlidingWindow::new(settings.window, limit),
+            most_times: MOST_TIMES,
+            settings,
+        })
+    }
+
+    #[inline]
+    pub(crate) fn key(&self, event: &Event<'_>) -> Key {
+        Key::of(event, &self.settings.key)
+    }
+
+    /// How much an event counts.
+    #[inline]
+    pub(crate) fn weight(&self, event: &Event<'_>) -> u32 {
+        match self.settings.count {
+            Count::Segments => event.segments().unwrap_or(1).max(1),
+            Count::Events => 1,
+        }
+    }
+
+    /// The count has reached the threshold.
+    pub(crate) fn firing(&self, key: &Key, count: u64) -> Alert {
+        let summary = self.within_window(key, count);
+        self.alert(key).summary(summary)
+    }
+
+    /// The count was below the threshold for a whole window.
+    pub(crate) fn resolved(&self, key: &Key) -> Alert {
+        let most = self.within_window(key, self.settings.threshold.into());
+        let window = duration::show(self.settings.window);
+        let summary = format_args!("fewer than {most}, for the last {window}");
+        self.alert(key).summary(summary).resolved()
+    }
+
+    /// The key had to make room for another while its alert was firing.
+    pub(crate) fn evicted(&self, key: &Key) -> Alert {
+        let words = key.in_words(&self.settings.key);
+        let summary = format_args!(
+            "retransmits {words} are no longer counted: there is no room for so many keys"
+        );
+        self.alert(key).summary(summary).resolved()
+    }
+
+    fn alert(&self, key: &Key) -> Alert {
+        let alert = Alert::new(self.settings.severity, "retransmit-threshold");
+        let labels = key.labels(&self.settings.key);
+        labels.fold(alert, |alert, (name, value)| alert.label(name, value))
+    }
+
+    /// As in "12 segments retransmitted to 10.0.0.2 within 10s".
+    fn within_window(&self, key: &Key, count: u64) -> impl fmt::Display {
+        let plural = if count == 1 { "" } else { "s" };
+        let what = match self.settings.count {
+            Count::Segments => format!("segment{plural} retransmitted"),
+            Count::Events => format!("retransmit{plural}"),
+        };
+        let key = key.in_words(&self.settings.key);
+        let window = duration::show(self.settings.window);
+        format!("{count} {what} {key} within {window}")
+    }
+}
