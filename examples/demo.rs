@@ -1,0 +1,291 @@
+//! `make demo`: two private network namespaces, a link between them that loses every tenth segment, and
+//! `retrans-host` watching what the kernel does about it.
+//!
+//! Nothing outside of the namespaces is touched, and they are gone when this program is.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fmt;
+use std::io;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::process::Child;
+use std::process::Command;
+use std::process::ExitCode;
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::sync::mpsc::RecvTimeoutError;
+use std::thread;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use std::time::Instant;
+
+use anyhow::Context;
+use anyhow::Result;
+use anyhow::bail;
+use anyhow::ensure;
+use rustix::process::Pid;
+use rustix::process::Signal;
+use rustix::process::kill_process;
+use rustix::process::set_parent_process_death_signal;
+use serde_json::Value;
+
+use crate::lab::HAS_PAYLOAD;
+use crate::lab::Lab;
+use crate::lab::PORT;
+use crate::lab::RECEIVER_V4;
+use crate::lab::RECEIVER_V6;
+use crate::oracle::Nstat;
+use crate::oracle::PATIENCE;
+use crate::oracle::wait_until;
+
+#[allow(dead_code, reason = "the tests use more of it")]
+#[path = "../tests/live/lab.rs"]
+mod lab;
+#[allow(dead_code, reason = "the tests use more of it")]
+#[path = "../tests/live/netns.rs"]
+mod netns;
+#[allow(dead_code, reason = "the tests use more of it")]
+#[path = "../tests/live/oracle.rs"]
+mod oracle;
+
+/// What the host is started with.
+const ARGUMENTS: &[&str] = &[
+    "--plugin",
+    "threshold-alert",
+    "--set",
+    "threshold=5",
+    "--set",
+    "window=5s",
+    "--plugin",
+    "json-print",
+    "--alerts",
+    "json",
+];
+/// Segments that each connection sends.
+const SEGMENTS: usize = 80;
+/// Between two segments of a connection.
+const PACE: Duration = Duration::from_millis(30);
+
+fn main() -> ExitCode {
+    match demo() {
+        Ok(seen) => {
+            let _ = writeln!(io::stdout(), "\n{seen}");
+            if seen.events > 0 && !seen.alerts.is_empty() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+        Err(error) => {
+            eprintln!("no demo: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn demo() -> Result<Seen> {
+    ensure!(
+        rustix::process::geteuid().is_root(),
+        "network namespaces and the probe need root; run `make demo` as root or where there is sudo"
+    );
+    eprintln!("$ retrans-host {}", ARGUMENTS.join(" "));
+    // First, because nobody says better why a probe may not be loaded.
+    let host = Host::start()?;
+    let lab = Lab::new()?;
+    eprintln!("Two private network namespaces, one link, every tenth segment lost:");
+
+    let begin = Instant::now();
+    send_over_lossy_link(&lab)?;
+    let took = begin.elapsed();
+
+    let counted = Nstat::of(&lab.sender)?.retransmitted_segments()?;
+    let lines = host.stop()?;
+    Ok(Seen::in_lines(&lines, &lab, took, counted))
+}
+
+/// Three connections at once, two over IPv4 and one over IPv6.
+fn send_over_lossy_link(lab: &Lab) -> Result<()> {
+    let mut flows = [
+        lab.connect(RECEIVER_V4)?,
+        lab.connect(RECEIVER_V4)?,
+        lab.connect(RECEIVER_V6)?,
+    ];
+    lab.lose(&format!(
+        "tcp dport {PORT} {HAS_PAYLOAD} numgen inc mod 10 == 4"
+    ))?;
+    for _ in 0..SEGMENTS {
+        for flow in &mut flows {
+            flow.send_segment()?;
+        }
+        thread::sleep(PACE);
+    }
+    for flow in &mut flows {
+        flow.receive_segments(SEGMENTS)?;
+    }
+    Ok(())
+}
+
+/// What the host reported, and what the kernel itself counted.
+struct Seen {
+    took: Duration,
+    events: usize,
+    segments: u64,
+    connections: usize,
+    alerts: Vec<String>,
+    counted: u64,
+}
+
+impl Seen {
+    fn in_lines(lines: &[Value], lab: &Lab, took: Duration, counted: u64) -> Seen {
+        // Whatever else is retransmitted on this machine is none of the demo's.
+        let events: Vec<&Value> = lines
+            .iter()
+            .filter(|line| line["type"] == "retransmit")
+            .filter(|event| event["netns"]["inode"] == lab.sender.inode())
+            .collect();
+        let connections: BTreeSet<String> = events
+            .iter()
+            .map(|event| format!("{}{}", event["source"], event["destination"]))
+            .collect();
+        let alerts = lines
+            .iter()
+            .filter(|line| line["type"] == "alert" && line["state"] == "firing")
+            .filter_map(|alert| alert["summary"].as_str().map(str::to_owned))
+            .collect();
+        Seen {
+            took,
+            events: events.len(),
+            segments: events
+                .iter()
+                .filter(|event| event["retransmit"]["error_number"].as_i64().unwrap_or(0) == 0)
+                .filter_map(|event| event["retransmit"]["segments"].as_u64())
+                .sum(),
+            connections: connections.len(),
+            alerts,
+            counted,
+        }
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Seen {
+            took,
+            events,
+            segments,
+            connections,
+            alerts,
+            counted,
+        } = self;
+        write!(
+            f,
+            "In {:.1} s, retrans-host saw {events} retransmits of {connections} connections \
+             ({segments} segments; the kernel's own count, RetransSegs, is {counted}), and ",
+            took.as_secs_f64()
+        )?;
+        match alerts.as_slice() {
+            [] => write!(f, "no alert fired."),
+            [alert] => write!(f, "one alert fired: {alert}."),
+            alerts => write!(f, "{} alerts fired: {}.", alerts.len(), alerts.join("; ")),
+        }
+    }
+}
+
+/// The host, whose lines are shown as they come.
+struct Host {
+    child: KilledOnDrop,
+    stdout: JoinHandle<Vec<String>>,
+    stderr: JoinHandle<Vec<String>>,
+}
+
+impl Host {
+    /// Starts the host and waits until it is attached.
+    fn start() -> Result<Host> {
+        let demo = env::current_exe()?;
+        let binary = demo
+            .ancestors()
+            .nth(2)
+            .context("the demo runs from cargo's target directory")?
+            .join("retrans-host");
+        let mut command = Command::new(&binary);
+        command
+            .args(ARGUMENTS)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        // SAFETY: a single system call on the child's own behalf, which neither allocates nor locks.
+        unsafe {
+            // Whatever becomes of the demo: no host is left behind.
+            command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
+        }
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("cannot start {}; cargo build --release", binary.display()))?;
+        let stdout = child.stdout.take().context("standard output is a pipe")?;
+        let stderr = child.stderr.take().context("standard error is a pipe")?;
+        let (said, is_attached) = mpsc::channel();
+        let host = Host {
+            child: KilledOnDrop(child),
+            stdout: show_and_collect(stdout, io::stdout(), |_| ()),
+            stderr: show_and_collect(stderr, io::stderr(), move |line| {
+                if line.contains("watching TCP retransmits") {
+                    let _ = said.send(());
+                }
+            }),
+        };
+        match is_attached.recv_timeout(PATIENCE) {
+            Ok(()) => Ok(host),
+            // The sending side is gone when the host is.
+            Err(RecvTimeoutError::Disconnected) => {
+                bail!("retrans-host could not attach its probe, for the reason above")
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                bail!("retrans-host has not attached its probe after {PATIENCE:?}")
+            }
+        }
+    }
+
+    /// Ends the host as Ctrl-C does; the lines of its standard output.
+    fn stop(mut self) -> Result<Vec<Value>> {
+        let KilledOnDrop(child) = &mut self.child;
+        kill_process(Pid::from_child(child), Signal::INT)?;
+        wait_until("retrans-host to end", || Ok(child.try_wait()?.is_some()))?;
+        // Both, so that the demo has the last word.
+        let [lines, _] = [self.stdout, self.stderr].map(|reader| reader.join().unwrap_or_default());
+        let lines = lines.iter().map(|line| serde_json::from_str(line));
+        lines
+            .collect::<Result<_, _>>()
+            .context("retrans-host printed a line that is not JSON")
+    }
+}
+
+struct KilledOnDrop(Child);
+
+impl Drop for KilledOnDrop {
+    fn drop(&mut self) {
+        let KilledOnDrop(child) = self;
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+/// Shows each line of `pipe`, and tells `then` of it; all of them in the end.
+fn show_and_collect(
+    pipe: impl io::Read + Send + 'static,
+    mut to: impl io::Write + Send + 'static,
+    then: impl Fn(&str) + Send + 'static,
+) -> JoinHandle<Vec<String>> {
+    thread::spawn(move || {
+        let lines = BufReader::new(pipe).lines().map_while(io::Result::ok);
+        lines
+            .inspect(|line| {
+                // Where nobody looks any more, the demo goes on all the same.
+                let _ = writeln!(to, "{line}");
+                then(line);
+            })
+            .collect()
+    })
+}

@@ -1,0 +1,216 @@
+//! A chain of real plugins that is fed by the test, and a sink that remembers what came out.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::OnceLock;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use crossbeam_channel::unbounded;
+use retrans_event::Record;
+use retrans_host::alert::Alert;
+use retrans_host::batch::Batch;
+use retrans_host::batch::Item;
+use retrans_host::batch::Mark;
+use retrans_host::chain::Chain;
+use retrans_host::chain::ChainError;
+use retrans_host::chain::Report;
+use retrans_host::chain::Sink;
+use retrans_host::ledger;
+use retrans_host::plugin::Engine;
+use retrans_host::plugin::Limits;
+use retrans_host::plugin::Origin;
+use retrans_host::plugin::Plugin;
+use retrans_host::plugin::StartError;
+use serde_json::Value;
+
+use super::fixtures::LIAR;
+use super::fixtures::fixture;
+
+/// The engine of a test process. It compiles every time: a test leaves no cache behind.
+pub fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| Engine::without_cache().expect("wasmtime runs here"))
+}
+
+/// Starts an instance with these settings.
+pub fn start(
+    name: &str,
+    origin: &Origin,
+    settings: &[(&str, &str)],
+    limits: Limits,
+) -> Result<Plugin, StartError> {
+    let settings: Vec<_> = settings
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect();
+    Plugin::start(engine(), name, origin, &settings, limits)
+}
+
+/// An instance of a fixture.
+#[track_caller]
+pub fn plugin(name: &str, file: &str, settings: &[(&str, &str)]) -> Plugin {
+    let origin = Origin::File(fixture(file));
+    start(name, &origin, settings, Limits::default()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// An instance of a plugin that is embedded in the host.
+#[track_caller]
+pub fn bundled(name: &'static str) -> Plugin {
+    start(name, &Origin::Bundled(name), &[], Limits::default())
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// An instance of the liar.
+#[track_caller]
+pub fn liar(act: &str) -> Plugin {
+    plugin("liar", LIAR, &[("act", act)])
+}
+
+/// A stream cut into batches of so many events.
+pub fn batches(records: &[Record], cut: usize) -> Vec<Item> {
+    let batches = records.chunks(cut).map(batch);
+    batches.map(Item::Events).collect()
+}
+
+/// A batch of these events.
+pub fn batch(records: &[Record]) -> Batch {
+    let mut batch = Batch::new();
+    for record in records {
+        batch.push(record.as_bytes());
+    }
+    batch
+}
+
+/// The mark of a second of the stream.
+pub fn mark(seconds: u64) -> Mark {
+    let time = Duration::from_secs(seconds);
+    Mark {
+        time,
+        wall_time: Duration::from_secs(1_800_000_000) + time,
+        lost: 0,
+    }
+}
+
+/// What a chain left behind.
+pub struct Ran {
+    /// What came out.
+    pub said: Said,
+    /// The pages of the ledger, and counters.
+    pub report: Report,
+    /// How it ended.
+    pub result: Result<(), ChainError>,
+}
+
+/// Runs plugins until the stream has ended.
+pub fn run(plugins: Vec<Plugin>, items: impl IntoIterator<Item = Item>) -> Ran {
+    let recorder = Recorder::default();
+    let chain = Chain::new(plugins, recorder.clone());
+    let (report, result) = drive(chain, items);
+    Ran {
+        said: recorder.take(),
+        report,
+        result,
+    }
+}
+
+/// The same for a chain with another sink. All items are in the channel before it begins.
+pub fn drive<S: Sink>(
+    chain: Chain<S>,
+    items: impl IntoIterator<Item = Item>,
+) -> (Report, Result<(), ChainError>) {
+    let (sender, receiver) = unbounded();
+    let (used, _recycled) = unbounded();
+    for item in items {
+        sender.send(item).expect("the receiver is there");
+    }
+    drop(sender);
+    chain.run(&receiver, &used, ())
+}
+
+impl Ran {
+    /// The whole ledger of a run in which so many events were delivered, and it balances.
+    #[track_caller]
+    pub fn assert_balances(&self, delivered: u64) {
+        assert_balances(&self.report, delivered);
+    }
+}
+
+/// Is every delivered event accounted for?
+#[track_caller]
+pub fn assert_balances(report: &Report, delivered: u64) {
+    let ledger = ledger::Ledger {
+        kernel: ledger::Kernel {
+            entered: delivered,
+            recorded: delivered,
+            ring_full: 0,
+        },
+        source: ledger::Source {
+            recorded: delivered,
+            withheld: 0,
+            delivered,
+        },
+        plugins: report.plugins.clone(),
+    };
+    assert!(ledger.balances(), "{ledger}");
+}
+
+/// What came out of a chain.
+#[derive(Debug, Default)]
+pub struct Said {
+    /// Whole lines.
+    pub lines: Vec<String>,
+    /// Alerts.
+    pub alerts: Vec<Alert>,
+    /// How often all was to be written through.
+    pub flushes: usize,
+}
+
+impl Said {
+    /// The lines as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Vec<Value> {
+        let values = self.lines.iter().map(|line| serde_json::from_str(line));
+        values.map(|value| value.expect("a line of JSON")).collect()
+    }
+}
+
+/// A sink that remembers.
+#[derive(Debug, Clone, Default)]
+pub struct Recorder(Arc<Mutex<Said>>);
+
+impl Recorder {
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What it has been given so far.
+    pub fn take(&self) -> Said {
+        std::mem::take(&mut self.said())
+    }
+}
+
+impl Sink for Recorder {
+    fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        let text = std::str::from_utf8(lines).expect("only text comes out of a chain");
+        let whole = text.split_inclusive('\n').map(|line| {
+            let line = line.strip_suffix('\n');
+            line.expect("only whole lines come out of a chain")
+                .to_owned()
+        });
+        self.said().lines.extend(whole);
+        Ok(())
+    }
+
+    fn alert(&mut self, alert: &Alert) -> io::Result<()> {
+        self.said().alerts.push(alert.clone());
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.said().flushes += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,54 @@
+//! Plugins that the tests build themselves: the examples of the SDK, and the liar.
+
+use std::env;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// A plugin that keeps retransmits to port 443.
+pub const HTTPS_ONLY: &str = "examples/https_only.wasm";
+/// A plugin that labels events with the name of a network.
+pub const TAG_NETWORK: &str = "examples/tag_network.wasm";
+/// A plugin that alerts when a peer has many retransmits.
+pub const BURST: &str = "examples/burst.wasm";
+/// A plugin that drops every n-th event.
+pub const DROP_EVERY: &str = "examples/drop_every.wasm";
+/// A plugin that misbehaves in the way that its setting `act` names.
+pub const LIAR: &str = "liar.wasm";
+
+/// The component, built anew if its source has changed.
+pub fn fixture(name: &str) -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let path = BUILT.get_or_init(build).join(name);
+    assert!(path.is_file(), "cargo built no {}", path.display());
+    path
+}
+
+/// In the directory in which build.rs has already compiled what they depend on.
+fn build() -> PathBuf {
+    let target = Path::new(env!("OUT_DIR")).join("plugins");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["build", "--profile", "plugin", "--locked", "--quiet"])
+        .args(["--target", "wasm32-wasip2", "--target-dir"])
+        .arg(&target)
+        .args(["--package", "retrans-plugin-sdk", "--examples"])
+        .args(["--package", "liar", "--lib"]);
+    // What the outer build was told about the host's target, as in build.rs.
+    for (key, _) in env::vars_os() {
+        let key = key.to_string_lossy().into_owned();
+        let outer = key.ends_with("RUSTFLAGS") || key.contains("RUSTC") || key.contains("WRAPPER");
+        if outer || key.starts_with("CARGO_BUILD_") || key.starts_with("CARGO_PROFILE_") {
+            cargo.env_remove(key);
+        }
+    }
+    let output = cargo.output().expect("cargo can be run");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "no plugins to test with:\n{errors}"
+    );
+    target.join("wasm32-wasip2/plugin")
+}

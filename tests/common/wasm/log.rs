@@ -1,0 +1,47 @@
+//! What the host logs while something runs.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Runs something on this thread; what it returns, and the lines `LEVEL message` that were logged.
+pub fn logged<T>(run: impl FnOnce() -> T) -> (T, Vec<String>) {
+    let buffer = Buffer::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_target(false)
+        .without_time()
+        .with_writer(buffer.clone())
+        .finish();
+    let result = tracing::subscriber::with_default(subscriber, run);
+    let bytes = buffer.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = String::from_utf8(bytes.clone()).expect("the log is text");
+    let lines = text.lines().map(|line| line.trim_start().to_owned());
+    (result, lines.collect())
+}
+
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        buffer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Buffer {
+    type Writer = Buffer;
+
+    fn make_writer(&self) -> Buffer {
+        self.clone()
+    }
+}

@@ -1,0 +1,89 @@
+//! What every event of a recipe must say.
+
+use std::net::IpAddr;
+use std::time::Duration;
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use serde_json::json;
+
+use super::lab::Flow;
+
+/// The moments between which a test's events must lie.
+pub struct Window {
+    begin: SystemTime,
+}
+
+impl Window {
+    /// Begins now.
+    pub fn open() -> Window {
+        Window {
+            begin: SystemTime::now(),
+        }
+    }
+
+    /// Every event happened since the window was opened, one after the other.
+    #[track_caller]
+    pub fn assert_holds(&self, events: &[Value]) {
+        let end = SystemTime::now();
+        let mut earliest = self.begin - Duration::from_millis(1); // the clocks are read one by one
+        for event in events {
+            let time = timestamp(event);
+            assert!(
+                earliest <= time && time <= end,
+                "{time:?} is not between {earliest:?} and {end:?}: {event}"
+            );
+            earliest = time;
+        }
+    }
+}
+
+/// The event's time of day; fails the test where it is none.
+#[track_caller]
+pub fn timestamp(event: &Value) -> SystemTime {
+    let text = event["timestamp"].as_str();
+    let time: Timestamp = text
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| panic!("no RFC 3339 timestamp: {event}"));
+    time.into()
+}
+
+/// The kinds, in the order of the events.
+pub fn kinds(events: &[Value]) -> Vec<&str> {
+    let kinds = events.iter().map(|event| &event["retransmit"]["kind"]);
+    kinds.map(|kind| kind.as_str().unwrap_or("none")).collect()
+}
+
+/// The event's addresses and ports are those of this connection, seen from the sender.
+#[track_caller]
+pub fn assert_on_flow(event: &Value, flow: &Flow) {
+    let local = flow
+        .client
+        .local_addr()
+        .expect("a connected socket has one");
+    let peer = flow.client.peer_addr().expect("a connected socket has one");
+    assert_between(event, (local.ip(), local.port()), (peer.ip(), peer.port()));
+}
+
+/// The event's addresses and ports.
+#[track_caller]
+pub fn assert_between(event: &Value, source: (IpAddr, u16), destination: (IpAddr, u16)) {
+    let end =
+        |(ip, port): (IpAddr, u16)| json!({"ip": ip.to_canonical().to_string(), "port": port});
+    let version = if source.0.to_canonical().is_ipv4() {
+        4
+    } else {
+        6
+    };
+    assert_eq!(event["source"], end(source), "{event}");
+    assert_eq!(event["destination"], end(destination), "{event}");
+    assert_eq!(event["ipversion"], version, "{event}");
+}
+
+/// The event was sent: what the kernel counts in RetransSegs. Kernels before 6.17 do not say.
+#[track_caller]
+pub fn assert_sent(event: &Value) {
+    let error = &event["retransmit"]["error_number"];
+    assert!(error.is_null() || error == 0, "{event}");
+}

@@ -1,0 +1,261 @@
+//! Two hosts and the link between them, and recipes that make the sender retransmit exactly so
+//! many segments for exactly this reason.
+//!
+//! Loss happens in the receiver, on the way in: dropped on the way out, a segment would be an error
+//! for the sender instead of a loss.
+
+use std::io;
+use std::io::ErrorKind;
+use std::io::Read;
+use std::io::Write;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
+use std::net::SocketAddr;
+use std::net::TcpListener;
+use std::net::TcpStream;
+use std::net::UdpSocket;
+use std::ops::RangeInclusive;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use anyhow::Result;
+use anyhow::ensure;
+
+use super::netns::Namespace;
+use super::oracle::PATIENCE;
+use super::oracle::wait_for_counter;
+use super::oracle::wait_until;
+
+/// The sender's addresses. Every lab has the same ones: nobody else can see them.
+pub const SENDER_V4: Ipv4Addr = Ipv4Addr::new(10, 7, 0, 1);
+/// The sender's IPv6 address.
+pub const SENDER_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 7, 0, 0, 0, 0, 0, 1);
+/// The receiver's IPv4 address.
+pub const RECEIVER_V4: Ipv4Addr = Ipv4Addr::new(10, 7, 0, 2);
+/// The receiver's IPv6 address.
+pub const RECEIVER_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 7, 0, 0, 0, 0, 0, 2);
+/// Where the receiver listens.
+pub const PORT: u16 = 5201;
+
+/// What both sides use, whatever is the machine's default.
+pub const CONGESTION_CONTROL: &str = "reno";
+
+/// Payload of one segment: more than any pure acknowledgement or handshake packet has.
+pub const SEGMENT: usize = 700;
+/// The local ports that unanswered connects come from.
+pub const LOCAL_PORTS: RangeInclusive<u64> = 40_000..=40_007;
+/// For nft: matches the segments that a [`Flow`] sends, and no packet without payload.
+pub const HAS_PAYLOAD: &str = "meta length > 600";
+/// Between two writes: time for the loss to be noticed and made good, so that losses do not overlap.
+/// The kernel waits two or three jiffies for reordered packets, at most 30 ms where HZ is 100.
+const PACE: Duration = Duration::from_millis(30);
+
+/// Two private network namespaces with a veth pair between them.
+pub struct Lab {
+    /// Connects and sends; the one that retransmits.
+    pub sender: Namespace,
+    /// Listens and loses packets.
+    pub receiver: Namespace,
+}
+
+/// An established connection between the two.
+pub struct Flow {
+    /// The sender's end.
+    pub client: TcpStream,
+    /// The receiver's end.
+    pub server: TcpStream,
+}
+
+impl Lab {
+    /// Both namespaces, linked and addressed. Needs root.
+    pub fn new() -> Result<Lab> {
+        let sender = Namespace::new()?;
+        let receiver = Namespace::new()?;
+        sender.run(&format!(
+            "ip link add name to-receiver type veth peer name to-sender netns {}",
+            receiver.path()
+        ))?;
+        for (namespace, device) in [(&sender, "to-receiver"), (&receiver, "to-sender")] {
+            // No GSO: one packet is one segment, for the filter and for the counters.
+            namespace.run(&format!(
+                "ip link set dev {device} gso_max_segs 1 gso_max_size 1600 up"
+            ))?;
+            // A connection that outlives its owner gives up after one more timeout.
+            namespace.sysctl("net.ipv4.tcp_orphan_retries", "1")?;
+        }
+        for (namespace, device, v4, v6) in [
+            (&sender, "to-receiver", SENDER_V4, SENDER_V6),
+            (&receiver, "to-sender", RECEIVER_V4, RECEIVER_V6),
+        ] {
+            // nodad: usable at once.
+            namespace.run(&format!(
+                "ip address add {v4}/24 dev {device} noprefixroute"
+            ))?;
+            namespace.run(&format!(
+                "ip address add {v6}/64 dev {device} noprefixroute nodad"
+            ))?;
+            route(namespace, device, "")?;
+        }
+        receiver.run("nft add table inet lab")?;
+        receiver.run("nft add chain inet lab input { type filter hook input priority 0 ; }")?;
+        let lab = Lab { sender, receiver };
+        lab.wait_for_link(RECEIVER_V4)?;
+        lab.wait_for_link(RECEIVER_V6)?;
+        Ok(lab)
+    }
+
+    /// Waits until packets arrive. A SYN that waits for the peer's link-layer address would be
+    /// retransmitted: an event that nobody asked for.
+    pub fn wait_for_link(&self, peer: impl Into<IpAddr>) -> Result<()> {
+        let peer = SocketAddr::new(peer.into(), PORT);
+        let any = match peer {
+            SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+            SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+        };
+        let receiver = self
+            .receiver
+            .enter(|| UdpSocket::bind(peer))?
+            .with_context(|| format!("cannot listen at {peer}"))?;
+        receiver.set_read_timeout(Some(Duration::from_millis(10)))?;
+        let sender = self.sender.enter(|| UdpSocket::bind((any, 0)))??;
+        wait_until(format_args!("a datagram to arrive at {peer}"), || {
+            // While the address is being set up, sending fails.
+            let _ = sender.send_to(&[0], peer);
+            Ok(receiver.recv(&mut [0]).is_ok())
+        })
+    }
+
+    /// The receiver drops what matches, in nft's words.
+    pub fn lose(&self, rule: &str) -> Result<()> {
+        self.receiver
+            .run(&format!("nft add rule inet lab input {rule} drop"))?;
+        Ok(())
+    }
+
+    /// The receiver drops nothing any more.
+    pub fn lose_nothing(&self) -> Result<()> {
+        self.receiver.run("nft flush chain inet lab input")?;
+        Ok(())
+    }
+
+    /// Listens at `peer` in the receiver and connects the sender to it. Each write is a segment of
+    /// its own: Nagle's algorithm is off.
+    pub fn connect(&self, peer: impl Into<IpAddr>) -> Result<Flow> {
+        let peer = SocketAddr::new(peer.into(), PORT);
+        // A mapped address is how an IPv6 socket talks IPv4; the listener is a plain one.
+        let local = SocketAddr::new(peer.ip().to_canonical(), PORT);
+        let listener = self
+            .receiver
+            .enter(|| TcpListener::bind(local))?
+            .with_context(|| format!("cannot listen at {peer}"))?;
+        let client = self
+            .sender
+            .enter(|| TcpStream::connect_timeout(&peer, PATIENCE))?
+            .with_context(|| format!("cannot connect to {peer}"))?;
+        let (server, _) = listener.accept()?;
+        client.set_nodelay(true)?;
+        server.set_read_timeout(Some(PATIENCE))?;
+        Ok(Flow { client, server })
+    }
+
+    /// Timers out of the way: a connection made after this is repaired by fast retransmits alone,
+    /// however long the machine leaves the test waiting.
+    pub fn fast_retransmits_only(&self) -> Result<()> {
+        self.sender.sysctl("net.ipv4.tcp_early_retrans", "0")?;
+        route(&self.sender, "to-receiver", "rto_min 10s")
+    }
+
+    /// Twenty segments to the receiver, of which it loses five: five fast retransmits.
+    ///
+    /// Exactly five, in whatever order the packets come: each loss costs one retransmit, which the
+    /// filter counts as well, and of 25 packets it drops five.
+    pub fn five_fast_retransmits(&self, peer: impl Into<IpAddr>) -> Result<Flow> {
+        self.fast_retransmits_only()?;
+        let mut flow = self.connect(peer)?;
+        self.lose(&format!(
+            "tcp dport {PORT} {HAS_PAYLOAD} numgen inc mod 5 == 2"
+        ))?;
+        for _ in 0..20 {
+            flow.send_segment()?;
+            thread::sleep(PACE);
+        }
+        flow.receive_segments(20)?;
+        self.lose_nothing()?;
+        Ok(flow)
+    }
+
+    /// One segment, lost until the third timeout: a tail loss probe and three timeouts.
+    pub fn tail_loss_probe_and_three_timeouts(&self, peer: impl Into<IpAddr>) -> Result<Flow> {
+        let mut flow = self.connect(peer)?;
+        self.lose(&format!("tcp dport {PORT} {HAS_PAYLOAD}"))?;
+        flow.send_segment()?;
+        wait_for_counter(&self.sender, "TcpExtTCPTimeouts", 2)?;
+        // The third comes four times the first one's wait later: 800 ms, time enough.
+        self.lose_nothing()?;
+        flow.receive_segments(1)?;
+        Ok(flow)
+    }
+
+    /// Connects to addresses where nobody answers, all at once, from [`LOCAL_PORTS`]; each SYN is sent
+    /// again exactly once. Takes three seconds.
+    pub fn unanswered_connects(&self, peers: &[IpAddr]) -> Result<()> {
+        self.sender.sysctl("net.ipv4.tcp_syn_retries", "1")?;
+        // Since 6.5 the first four timeouts do not back off.
+        self.sender
+            .sysctl("net.ipv4.tcp_syn_linear_timeouts", "0")
+            .or_else(|error| match error.downcast_ref::<io::Error>() {
+                Some(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                _ => Err(error),
+            })?;
+        self.sender.sysctl(
+            "net.ipv4.ip_local_port_range",
+            &format!("{} {}", LOCAL_PORTS.start(), LOCAL_PORTS.end()),
+        )?;
+        self.lose(&format!("tcp dport {PORT}"))?;
+        let attempts = self.sender.enter(|| {
+            thread::scope(|scope| {
+                let attempts: Vec<_> = peers
+                    .iter()
+                    // The threads inherit the namespace of the thread that starts them.
+                    .map(|peer| scope.spawn(move || TcpStream::connect((*peer, PORT))))
+                    .collect();
+                attempts
+                    .into_iter()
+                    .map(|attempt| attempt.join().expect("connecting does not panic"))
+                    .collect::<Vec<_>>()
+            })
+        })?;
+        for (peer, attempt) in peers.iter().zip(attempts) {
+            ensure!(attempt.is_err(), "{peer} answered, although it was cut off");
+        }
+        self.lose_nothing()
+    }
+}
+
+impl Flow {
+    /// Writes one segment's worth of data.
+    pub fn send_segment(&mut self) -> Result<()> {
+        self.client
+            .write_all(&[0x5a; SEGMENT])
+            .context("cannot send")
+    }
+
+    /// Reads so many segments' worth of data.
+    pub fn receive_segments(&mut self, segments: usize) -> Result<()> {
+        self.server
+            .read_exact(&mut vec![0; segments * SEGMENT])
+            .context("the data did not arrive")
+    }
+}
+
+/// The way to the other side. Its congestion control cannot be set by a sysctl of a namespace.
+fn route(namespace: &Namespace, device: &str, metrics: &str) -> Result<()> {
+    for prefix in ["10.7.0.0/24", "fd00:7::/64"] {
+        namespace.run(&format!(
+            "ip route replace {prefix} dev {device} congctl {CONGESTION_CONTROL} {metrics}"
+        ))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! The kernel's own trace of retransmits, in a tracefs instance that nobody else sees.
+
+use std::fs;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::path::PathBuf;
+use std::process;
+use std::process::Child;
+use std::process::Stdio;
+
+use anyhow::Context;
+use anyhow::Result;
+use anyhow::ensure;
+
+use super::Root;
+use super::netns::command;
+
+/// Mounts tracefs in a private mount namespace, switches the event on in an instance of its own, and
+/// removes the instance when standard input ends: also when the test was killed.
+const HOLDER: &str = r#"
+set -e
+test -d /sys/kernel/tracing/events || mount -t tracefs tracefs /sys/kernel/tracing
+instance=/sys/kernel/tracing/instances/$0
+mkdir "$instance"
+trap 'echo 0 >"$instance/events/tcp/tcp_retransmit_skb/enable"; rmdir "$instance"' EXIT
+trap '' INT
+echo 1 >"$instance/events/tcp/tcp_retransmit_skb/enable"
+echo ready
+cat >/dev/null
+"#;
+
+/// A trace of `tcp:tcp_retransmit_skb`, from [`Trace::start`] until it is dropped.
+pub struct Trace {
+    holder: Child,
+    instance: PathBuf,
+}
+
+impl Trace {
+    /// Starts tracing.
+    pub fn start(_: &Root) -> Result<Trace> {
+        let name = format!("retrans-test-{}", process::id());
+        let mut holder = command("unshare")
+            .args(["--mount", "sh", "-c", HOLDER, &name])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start unshare")?;
+        let stdout = holder.stdout.take().context("standard output is a pipe")?;
+        let instance = format!(
+            "/proc/{}/root/sys/kernel/tracing/instances/{name}",
+            holder.id()
+        );
+        let trace = Trace {
+            holder,
+            instance: PathBuf::from(instance),
+        };
+        let mut answer = String::new();
+        BufReader::new(stdout).read_line(&mut answer)?;
+        ensure!(answer == "ready\n", "cannot make a tracefs instance");
+        Ok(trace)
+    }
+
+    /// The trace's lines that have all of these words.
+    pub fn lines_with(&self, words: &[&str]) -> Result<Vec<String>> {
+        let trace = fs::read_to_string(self.instance.join("trace"))?;
+        let has_all = |line: &&str| {
+            words
+                .iter()
+                .all(|word| line.split_whitespace().any(|part| part == *word))
+        };
+        Ok(trace.lines().filter(has_all).map(str::to_owned).collect())
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        drop(self.holder.stdin.take());
+        let _ = self.holder.wait();
+    }
+}
