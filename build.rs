@@ -171,7 +171,7 @@ fn build_plugins(out: &Path) -> Result<()> {
     let mut cargo =
         Command::new(env::var_os("CARGO").context("CARGO is not set: not run by cargo")?);
     cargo
-        .args(["build", "--release", "--locked", "--quiet"])
+        .args(["build", "--profile", "plugin", "--locked", "--quiet"])
         .args(["--target", "wasm32-wasip2", "--target-dir"])
         .arg(&target);
     for name in BUNDLED {
@@ -202,7 +202,7 @@ fn build_plugins(out: &Path) -> Result<()> {
     let mut code = String::from("&[\n");
     for name in BUNDLED {
         let file = format!("{}.wasm", name.replace('-', "_"));
-        let path = target.join("wasm32-wasip2/release").join(file);
+        let path = target.join("wasm32-wasip2/plugin").join(file);
         ensure!(path.is_file(), "cargo built no {}", path.display());
         writeln!(code, "    ({name:?}, include_bytes!({path:?})),")?;
     }

@@ -59,6 +59,21 @@ pub struct Report {
     pub counters: BTreeMap<(String, String), u64>,
 }
 
+impl Report {
+    fn count(&mut self, plugin: &str, metric: &str, by: u64) {
+        let key = (plugin.to_owned(), metric.to_owned());
+        if let Some(count) = self.counters.get_mut(&key) {
+            *count = count.saturating_add(by);
+            return;
+        }
+        let from = (plugin.to_owned(), String::new());
+        let counters = self.counters.range(from..);
+        if counters.take_while(|((name, _), _)| name == plugin).count() < MOST_COUNTERS {
+            self.counters.insert(key, by);
+        }
+    }
+}
+
 /// Plugins in their order, and where their results go.
 pub struct Chain<S> {
     plugins: Vec<Plugin>,
@@ -143,8 +158,12 @@ impl<S: Sink> Chain<S> {
                     return Err(fault.into());
                 }
             };
-            self.commit(index, batch, outcome)?;
+            let said = self.commit(index, batch, outcome);
             let page = &mut self.report.plugins[index];
+            if let Err(error) = said {
+                page.lost += given;
+                return Err(error.into());
+            }
             page.kept += batch.len() as u64;
             page.dropped += given - batch.len() as u64;
         }
@@ -207,12 +226,7 @@ impl<S: Sink> Chain<S> {
 
     fn emit(&mut self, index: usize, staged: &Staged) -> io::Result<()> {
         for (metric, by) in &staged.counts {
-            let key = (self.plugins[index].name().to_owned(), metric.clone());
-            if let Some(count) = self.report.counters.get_mut(&key) {
-                *count = count.saturating_add(*by);
-            } else if self.report.counters.len() < MOST_COUNTERS {
-                self.report.counters.insert(key, *by);
-            }
+            self.report.count(self.plugins[index].name(), metric, *by);
         }
         self.sink.lines(&staged.lines)
     }

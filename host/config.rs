@@ -67,7 +67,7 @@ pub enum UsageError {
     #[error("--plugin {0}: an instance's name has letters, digits, - and _ only")]
     BadName(String),
     /// No such bundled plugin.
-    #[error("--plugin {0}")]
+    #[error("--plugin: {0}")]
     NotBundled(String),
     /// A ring that the kernel would refuse.
     #[error(

@@ -37,7 +37,7 @@ pub struct Plugin {
     pub dropped: u64,
     /// Passed on without the plugin having seen them.
     pub passed_unseen: u64,
-    /// Neither: the plugin failed on them, and the host ended.
+    /// Neither: the plugin failed on them, or the output did, and the host ended.
     pub lost: u64,
 }
 

@@ -39,8 +39,14 @@ pub(super) const VERSION: &str = "0.1.0";
 /// What a field without a presence bit has instead.
 const ALWAYS: u32 = u32::MAX;
 
+/// The most label columns that a plugin adds in one call.
+const MOST_COLUMNS: usize = 256;
+
 /// The most counters that a plugin adds to in one call.
 const MOST_COUNTS: usize = 256;
+
+/// The longest name of a counter in bytes: it stands in the ledger's lines.
+const LONGEST_METRIC: usize = 64;
 
 impl wit::Host for State {
     fn layout(&mut self) -> Result<Vec<wit::Field>> {
@@ -97,6 +103,10 @@ impl wit::Host for State {
             text,
         } = column;
         self.charge(key.len() + text.len() + 8 * events.len())?;
+        // Each is looked for among the others, and that is the host's time, not the plugin's.
+        if self.staged.columns.len() == MOST_COLUMNS {
+            return Err(BadAnswer::Columns(MOST_COLUMNS).into());
+        }
         let column = Column::check(key, events, ends, text, self.call.count);
         self.staged.columns.push(column.map_err(BadAnswer::from)?);
         Ok(())
@@ -152,6 +162,10 @@ impl wit::Host for State {
         self.charge(metric.len())?;
         if metric.is_empty() {
             return Err(BadAnswer::Metric("the counter has no name").into());
+        }
+        let odd = |char: char| char.is_whitespace() || char.is_control();
+        if metric.len() > LONGEST_METRIC || metric.contains(odd) {
+            return Err(BadAnswer::Metric("a name has at most 64 bytes, and no spaces").into());
         }
         if self.staged.counts.len() == MOST_COUNTS {
             return Err(BadAnswer::Metric("more than 256 times in one call").into());

@@ -54,7 +54,12 @@ impl MemoryLimiter {
         }
     }
 
-    /// Was more asked for than is allowed?
+    /// What was refused during an earlier call explains nothing about the next one.
+    pub(super) fn begin(&mut self) {
+        self.refused = false;
+    }
+
+    /// Was more asked for than is allowed, during this call?
     pub(super) fn refused(&self) -> bool {
         self.refused
     }

@@ -31,9 +31,9 @@ impl Origin {
             Origin::Bundled(name) => crate::bundled::component(name)
                 .map(<[u8]>::to_vec)
                 .ok_or(LoadError::NotBundled),
-            Origin::File(path) => fs::read(path).map_err(|source| LoadError::Read {
+            Origin::File(path) => fs::read(path).map_err(|error| LoadError::Read {
                 path: path.clone(),
-                source,
+                error,
             }),
         }
     }
@@ -46,12 +46,12 @@ pub enum LoadError {
     #[error("not one of the bundled plugins")]
     NotBundled,
     /// The file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {error}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// Anything but WebAssembly.
     #[error(

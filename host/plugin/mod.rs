@@ -34,6 +34,7 @@ use self::contract::ExportIndices;
 use self::contract::Exports;
 use self::contract::Keep;
 use self::limits::CpuDeadline;
+use self::logs::printable;
 use self::settings::SettingsError;
 use self::state::Call;
 use self::state::State;
@@ -45,10 +46,10 @@ use crate::batch::Mark;
 pub enum StartError {
     /// Its component cannot be used.
     #[error("plugin {0}: {1}")]
-    Load(String, #[source] LoadError),
+    Load(String, LoadError),
     /// The settings do not fit, in the plugin's own words.
     #[error("plugin {0}: {1}")]
-    Settings(String, #[source] SettingsError),
+    Settings(String, SettingsError),
     /// It failed while it was instantiated, described or configured.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -235,7 +236,7 @@ impl Plugin {
         begin(&mut self.store, start_time, Call::default());
         let answer = processor.call_configure(&mut self.store, &settings);
         let answer = end(&mut self.store, &self.name, Export::Configure, answer)?;
-        answer.map_err(|words| wrong(SettingsError::Refused(words)))?;
+        answer.map_err(|words| wrong(SettingsError::Refused(printable(&words))))?;
         // There is no event yet that it could say anything about.
         self.store.data_mut().staged = Staged::default();
         Ok(())
@@ -251,7 +252,7 @@ impl Plugin {
         answer.map_err(|words| Fault {
             plugin: self.name.clone(),
             export,
-            cause: Cause::Refused(words),
+            cause: Cause::Refused(printable(&words)),
         })
     }
 
@@ -283,6 +284,7 @@ impl Timer {
 fn begin(store: &mut Store<State>, allowed: Duration, call: Call) {
     let state = store.data_mut();
     state.deadline = CpuDeadline::new(allowed);
+    state.memory.begin();
     state.call = call;
     state.staged = Staged::default();
     store.set_epoch_deadline(1);

@@ -20,6 +20,8 @@ pub struct State {
     pub(super) deadline: CpuDeadline,
     pub(super) call: Call,
     pub(super) staged: Staged,
+    /// Handles of WASI that the plugin holds.
+    pub(super) handles: u32,
     pub(super) logs: Logs,
 }
 
@@ -47,6 +49,7 @@ impl State {
             deadline: CpuDeadline::new(limits.start_time),
             call: Call::default(),
             staged: Staged::default(),
+            handles: 0,
             logs: Logs::new(instance, LogBudget::new(limits.log_lines)),
             limits,
         }
@@ -121,6 +124,9 @@ pub enum BadAnswer {
     /// A label column that does not fit.
     #[error("annotate: {0}")]
     Label(#[from] crate::labels::BadColumn),
+    /// More label columns than a call may add.
+    #[error("annotate: more than {0} times in one call")]
+    Columns(usize),
     /// An alert without a name.
     #[error("emit: the alert has no name")]
     AlertName,
@@ -137,7 +143,7 @@ pub enum BadAnswer {
     #[error("count: {0}")]
     Metric(&'static str),
     /// Too few or too many bits in the answer.
-    #[error("process: {bytes} bytes of keep bits for {count} events, expected {expected}")]
+    #[error("keep: {bytes} bytes of bits for {count} events, expected {expected}")]
     KeepSize {
         /// Bytes given.
         bytes: usize,
@@ -147,6 +153,6 @@ pub enum BadAnswer {
         expected: usize,
     },
     /// Bits that stand for no event.
-    #[error("process: keep bits are set beyond the last of {0} events")]
+    #[error("keep: bits are set beyond the last of {0} events")]
     KeepBeyond(u32),
 }

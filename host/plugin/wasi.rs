@@ -60,6 +60,9 @@ const OFFERED: &[&str] = &[
 /// How much may be printed before asking again; nothing is ever held back.
 const WRITABLE: u64 = 64 * 1024;
 
+/// The most streams and the like that a plugin may hold at a time.
+const MOST_HANDLES: u32 = 10_000;
+
 /// The most random bytes given at once.
 const MOST_RANDOM: u64 = 64 * 1024;
 
@@ -109,7 +112,11 @@ pub(super) fn link(
     for (name, item) in imported.exports(engine) {
         match item.ty {
             ComponentItem::Resource(_) => {
-                linker.resource(name, resource(name), |_, _| Ok(()))?;
+                linker.resource(name, resource(name), |mut store, _| {
+                    let handles = &mut store.data_mut().handles;
+                    *handles = handles.saturating_sub(1);
+                    Ok(())
+                })?;
             }
             ComponentItem::ComponentFunc(_) => link_function(linker, interface, name)?,
             _ => {}
@@ -130,6 +137,16 @@ fn resource(name: &str) -> ResourceType {
 
 type Store<'a> = StoreContextMut<'a, State>;
 
+/// A handle for the plugin. The table of them is in the host's memory.
+fn own<T: 'static>(mut store: Store, rep: u32) -> Result<(Resource<T>,)> {
+    let handles = &mut store.data_mut().handles;
+    if *handles == MOST_HANDLES {
+        return Err(format_err!("it holds more than {MOST_HANDLES} handles"));
+    }
+    *handles += 1;
+    Ok((Resource::new_own(rep),))
+}
+
 fn link_function(
     linker: &mut LinkerInstance<'_, State>,
     interface: &str,
@@ -148,15 +165,15 @@ fn link_function(
         ("wasi:cli/exit", "exit") => linker.func_wrap(name, |_: Store, (_,): (Result<(), ()>,)| {
             Err::<(), _>(format_err!("the plugin called exit"))
         }),
-        ("wasi:cli/stdin", "get-stdin") => linker.func_wrap(name, |_: Store, ()| {
-            Ok((Resource::<InputStream>::new_own(0),))
-        }),
-        ("wasi:cli/stdout", "get-stdout") => linker.func_wrap(name, |_: Store, ()| {
-            Ok((Resource::<OutputStream>::new_own(STDOUT),))
-        }),
-        ("wasi:cli/stderr", "get-stderr") => linker.func_wrap(name, |_: Store, ()| {
-            Ok((Resource::<OutputStream>::new_own(STDERR),))
-        }),
+        ("wasi:cli/stdin", "get-stdin") => {
+            linker.func_wrap(name, |store: Store, ()| own::<InputStream>(store, 0))
+        }
+        ("wasi:cli/stdout", "get-stdout") => {
+            linker.func_wrap(name, |store: Store, ()| own::<OutputStream>(store, STDOUT))
+        }
+        ("wasi:cli/stderr", "get-stderr") => {
+            linker.func_wrap(name, |store: Store, ()| own::<OutputStream>(store, STDERR))
+        }
         (
             "wasi:cli/terminal-stdin" | "wasi:cli/terminal-stdout" | "wasi:cli/terminal-stderr",
             _,
@@ -175,24 +192,38 @@ fn link_function(
         }
         ("wasi:random/random" | "wasi:random/insecure", _) => link_random(linker, interface, name),
         ("wasi:filesystem/preopens", "get-directories") => {
-            linker.func_new(name, |_, _, _, results| {
-                results[0] = Val::List(Vec::new());
-                Ok(())
-            })
+            link_answer(linker, name, || Val::List(Vec::new()))
         }
         ("wasi:sockets/tcp-create-socket" | "wasi:sockets/udp-create-socket", _)
-        | ("wasi:sockets/ip-name-lookup", "resolve-addresses") => {
-            linker.func_new(name, |_, _, _, results| {
-                let denied = Val::Enum("access-denied".to_owned());
-                results[0] = Val::Result(Err(Some(Box::new(denied))));
-                Ok(())
-            })
-        }
+        | ("wasi:sockets/ip-name-lookup", "resolve-addresses") => link_answer(linker, name, || {
+            let denied = Val::Enum("access-denied".to_owned());
+            Val::Result(Err(Some(Box::new(denied))))
+        }),
         ("wasi:sockets/instance-network", "instance-network") => {
-            linker.func_wrap(name, |_: Store, ()| Ok((Resource::<Never>::new_own(0),)))
+            linker.func_wrap(name, |store: Store, ()| own::<Never>(store, 0))
         }
         _ => link_refusal(linker, interface, name),
     }
+}
+
+/// The same answer always. The function's type is what the component says that it is: there may be
+/// no result at all.
+fn link_answer(
+    linker: &mut LinkerInstance<'_, State>,
+    name: &str,
+    answer: fn() -> Val,
+) -> Result<()> {
+    linker.func_new(name, move |mut store, _, params, results| {
+        for param in params {
+            // What was lent is given back.
+            if let Val::Resource(resource) = param {
+                resource.resource_drop(&mut store)?;
+            }
+        }
+        let result = results.first_mut();
+        *result.ok_or_else(|| format_err!("an import of WASI with a type of its own"))? = answer();
+        Ok(())
+    })
 }
 
 /// What cannot be called with anything but a file or a socket, of which there are none.
@@ -217,10 +248,9 @@ fn link_clock(linker: &mut LinkerInstance<'_, State>, interface: &str, name: &st
         }),
         "resolution" => linker.func_wrap(name, |_: Store, ()| Ok((1u64,))),
         // Ready at once: sleeping advances nothing.
-        "subscribe-instant" | "subscribe-duration" => linker
-            .func_wrap(name, |_: Store, (_,): (u64,)| {
-                Ok((Resource::<Pollable>::new_own(0),))
-            }),
+        "subscribe-instant" | "subscribe-duration" => {
+            linker.func_wrap(name, |store: Store, (_,): (u64,)| own::<Pollable>(store, 0))
+        }
         _ => link_refusal(linker, interface, name),
     }
 }
@@ -278,16 +308,16 @@ fn link_stream(linker: &mut LinkerInstance<'_, State>, interface: &str, name: &s
                 Ok((Written::Ok(()),))
             }),
         "[method]output-stream.subscribe" => linker
-            .func_wrap(name, |_: Store, (_,): (Resource<OutputStream>,)| {
-                Ok((Resource::<Pollable>::new_own(0),))
+            .func_wrap(name, |store: Store, (_,): (Resource<OutputStream>,)| {
+                own::<Pollable>(store, 0)
             }),
         "[method]input-stream.read" | "[method]input-stream.blocking-read" => linker
             .func_wrap(name, |_: Store, (_, _): (Resource<InputStream>, u64)| {
                 Ok((Read::Err(StreamError::Closed),))
             }),
         "[method]input-stream.subscribe" => linker
-            .func_wrap(name, |_: Store, (_,): (Resource<InputStream>,)| {
-                Ok((Resource::<Pollable>::new_own(0),))
+            .func_wrap(name, |store: Store, (_,): (Resource<InputStream>,)| {
+                own::<Pollable>(store, 0)
             }),
         _ => link_refusal(linker, interface, name),
     }

@@ -1,17 +1,17 @@
 //! Alerts: one readable line each on standard error, and as JSON on standard output if wanted.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 use std::io::Write;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use anstyle::AnsiColor;
 use anstyle::Style;
 use jiff::Timestamp;
-use serde_json::Map;
-use serde_json::Value;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::alert::Alert;
 use crate::alert::Severity;
@@ -47,28 +47,58 @@ pub fn line(alert: &Alert) -> String {
     line
 }
 
-/// The line for programs, `"type":"alert"`.
+/// The line for programs.
+#[derive(Serialize)]
+struct Line<'a> {
+    r#type: &'static str,
+    timestamp: String,
+    plugin: &'a str,
+    name: &'a str,
+    severity: String,
+    state: String,
+    summary: &'a str,
+    labels: BTreeMap<&'a str, &'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<Connection>,
+}
+
+/// The connection of the event that an alert is about, with the keys that an event's line has.
+#[derive(Serialize)]
+struct Connection {
+    source: Side,
+    destination: Side,
+}
+
+#[derive(Serialize)]
+struct Side {
+    ip: IpAddr,
+    port: u16,
+}
+
+/// Writes the line for programs, `"type":"alert"`.
 pub fn write_json(alert: &Alert, out: &mut impl Write) -> io::Result<()> {
-    let labels: Map<String, Value> = alert
-        .labels
-        .iter()
-        .map(|(key, value)| (key.clone(), value.as_str().into()))
-        .collect();
-    let mut json = json!({
-        "type": "alert",
-        "timestamp": timestamp(alert.wall_time, 9),
-        "plugin": alert.plugin,
-        "name": alert.name,
-        "severity": alert.severity.to_string(),
-        "state": alert.state.to_string(),
-        "summary": alert.summary,
-        "labels": labels,
-    });
-    if let Some((local, peer)) = alert.connection {
-        let side = |address: SocketAddr| json!({ "ip": address.ip(), "port": address.port() });
-        json["event"] = json!({ "source": side(local), "destination": side(peer) });
-    }
-    serde_json::to_writer(&mut *out, &json)?;
+    let side = |address: SocketAddr| Side {
+        ip: address.ip(),
+        port: address.port(),
+    };
+    let labels = alert.labels.iter();
+    let line = Line {
+        r#type: "alert",
+        timestamp: timestamp(alert.wall_time, 9),
+        plugin: &alert.plugin,
+        name: &alert.name,
+        severity: alert.severity.to_string(),
+        state: alert.state.to_string(),
+        summary: &alert.summary,
+        labels: labels
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect(),
+        event: alert.connection.map(|(local, peer)| Connection {
+            source: side(local),
+            destination: side(peer),
+        }),
+    };
+    serde_json::to_writer(&mut *out, &line)?;
     out.write_all(b"\n")
 }
 
@@ -117,7 +147,7 @@ mod tests {
         let mut bytes = Vec::new();
         write_json(&alert(), &mut bytes).expect("a vector takes all");
         assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), 1);
-        let json: Value = serde_json::from_slice(&bytes).expect("JSON");
+        let json: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
         assert_eq!(json["type"], "alert");
         assert_eq!(json["timestamp"], "2027-01-15T08:00:00.123000000Z");
         assert_eq!(json["state"], "firing");

@@ -39,20 +39,20 @@ pub enum ProbeError {
     )]
     NoTracefs,
     /// Anything else, in libbpf's words.
-    #[error("cannot {doing} the probe: {source}; -vv shows what the kernel said")]
+    #[error("cannot {doing} the probe: {error}; -vv shows what the kernel said")]
     Libbpf {
         /// What was being done: open, load, attach.
         doing: &'static str,
         /// What libbpf said.
-        source: libbpf_rs::Error,
+        error: libbpf_rs::Error,
     },
     /// The kernel refused something else that the probe needs.
-    #[error("cannot {doing}: {source}")]
+    #[error("cannot {doing}: {error}")]
     System {
         /// What was being done.
         doing: &'static str,
         /// What the system said.
-        source: std::io::Error,
+        error: std::io::Error,
     },
 }
 
@@ -60,7 +60,7 @@ pub enum ProbeError {
 pub fn cannot<E: Into<std::io::Error>>(doing: &'static str) -> impl Fn(E) -> ProbeError {
     move |error| ProbeError::System {
         doing,
-        source: error.into(),
+        error: error.into(),
     }
 }
 
@@ -92,14 +92,14 @@ fn missing_capabilities(effective: CapabilitySet) -> Vec<&'static str> {
 }
 
 /// Looks closer at an error of libbpf's: most have one of a few causes.
-pub fn explain(doing: &'static str, source: libbpf_rs::Error) -> ProbeError {
+pub fn explain(doing: &'static str, error: libbpf_rs::Error) -> ProbeError {
     let tracepoint = Btf::from_vmlinux().map(|btf| {
         let prototype: Option<Typedef<'_>> = btf.type_by_name("btf_trace_tcp_retransmit_skb");
         prototype.is_some()
     });
     match tracepoint {
         Ok(false) => ProbeError::NoTracepoint,
-        _ => ProbeError::Libbpf { doing, source },
+        _ => ProbeError::Libbpf { doing, error },
     }
 }
 

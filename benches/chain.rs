@@ -1,0 +1,186 @@
+//! What a plugin costs: the same events through native code, one plugin and three, in batches of 1,
+//! 64 and 256. Ends with a table of ns an event.
+//!
+//! The filter has no state, its native form is a loop over the batch. The alert keeps a hash map with a
+//! sliding window for each peer, its native form is the same plugin without WebAssembly.
+
+use std::fs;
+use std::hint::black_box;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use criterion::BenchmarkId;
+use criterion::Criterion;
+use criterion::Throughput;
+use retrans_event::RECORD_SIZE;
+use retrans_event::synth::Synth;
+use retrans_host::alert::Alert;
+use retrans_host::batch::Batch;
+use retrans_host::chain::Chain;
+use retrans_host::chain::Sink;
+use retrans_host::plugin::Engine;
+use retrans_host::plugin::Limits;
+use retrans_host::plugin::Origin;
+use retrans_host::plugin::Plugin;
+use retrans_plugin_sdk::testing::Native;
+use threshold_alert::ThresholdAlert;
+
+#[path = "../tests/common/wasm.rs"]
+#[allow(dead_code, reason = "shared with the tests, which use the rest")]
+mod wasm;
+
+const EVENTS: usize = 8_192;
+const BATCHES: [usize; 3] = [1, 64, 256];
+
+/// A row of the table: native code, and as many plugins, on the same events.
+const ROWS: [(&str, &str, &str); 3] = [
+    ("filter", "native", "plugin"),
+    ("alert", "native", "plugin"),
+    ("alert_x3", "native", "plugins"),
+];
+
+fn main() {
+    let mut criterion = Criterion::default()
+        .without_plots()
+        .sample_size(30)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+        .configure_from_args();
+    let engine = Engine::without_cache().expect("wasmtime starts");
+    let filter = Origin::File(wasm::fixtures::fixture(wasm::fixtures::HTTPS_ONLY));
+    let alert = Origin::Bundled("threshold-alert");
+
+    bench(&mut criterion, "filter", "native", native_filter);
+    let mut chain = chain(&engine, &[filter]);
+    bench(&mut criterion, "filter", "plugin", |batch| run(&mut chain, batch));
+
+    let mut natives = native_alerts(1);
+    bench(&mut criterion, "alert", "native", |batch| run_natives(&mut natives, batch));
+    let mut chain = self::chain(&engine, std::slice::from_ref(&alert));
+    bench(&mut criterion, "alert", "plugin", |batch| run(&mut chain, batch));
+
+    let mut natives = native_alerts(3);
+    bench(&mut criterion, "alert_x3", "native", |batch| run_natives(&mut natives, batch));
+    let mut chain = self::chain(&engine, &[alert.clone(), alert.clone(), alert]);
+    bench(&mut criterion, "alert_x3", "plugins", |batch| run(&mut chain, batch));
+
+    criterion.final_summary();
+    print_table();
+}
+
+/// Measures `run` on the same events in batches of each size. Filling the batch is part of it; for
+/// native code and plugins alike.
+fn bench(criterion: &mut Criterion, group: &str, what: &str, mut run: impl FnMut(&mut Batch)) {
+    let records: Vec<_> = Synth::new(7).take(EVENTS).collect();
+    let span = records[EVENTS - 1].time() - records[0].time();
+    let mut group = criterion.benchmark_group(group);
+    group.throughput(Throughput::Elements(EVENTS as u64));
+    let mut shift = Duration::ZERO;
+    for size in BATCHES {
+        let mut batch = Batch::new();
+        group.bench_function(BenchmarkId::new(what, size), |bencher| {
+            bencher.iter(|| {
+                // Time goes on, or windows would be empty from the second round on.
+                shift += span;
+                for records in records.chunks(size) {
+                    batch.clear();
+                    for record in records {
+                        batch.push(record.as_bytes());
+                    }
+                    for event in batch.events_mut() {
+                        event.set_time(event.time() + shift);
+                    }
+                    run(&mut batch);
+                    black_box(batch.len());
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
+fn native_filter(batch: &mut Batch) {
+    let keep: Vec<bool> = batch.events().map(|event| event.peer().port() == 443).collect();
+    batch.retain(|event| keep[event]);
+}
+
+fn native_alerts(count: usize) -> Vec<(Native<ThresholdAlert>, Vec<u8>)> {
+    let settings = serde_json::json!({});
+    let native = |_| {
+        let plugin = Native::configure(&settings).expect("the defaults are valid");
+        (plugin, Vec::with_capacity(256 * RECORD_SIZE))
+    };
+    (0..count).map(native).collect()
+}
+
+/// On a copy each, as a plugin gets its own.
+fn run_natives(natives: &mut [(Native<ThresholdAlert>, Vec<u8>)], batch: &mut Batch) {
+    for (native, records) in natives {
+        records.clear();
+        records.extend_from_slice(batch.records());
+        let keep = native.process(records, RECORD_SIZE as u32);
+        black_box(&keep);
+        assert!(keep.is_ok());
+    }
+}
+
+fn chain(engine: &Engine, origins: &[Origin]) -> Chain<Nowhere> {
+    let plugins = origins.iter().enumerate().map(|(index, origin)| {
+        let name = format!("plugin{index}");
+        Plugin::start(engine, &name, origin, &[], Limits::default()).expect("the plugin starts")
+    });
+    Chain::new(plugins.collect(), Nowhere)
+}
+
+fn run(chain: &mut Chain<Nowhere>, batch: &mut Batch) {
+    chain.process(batch).expect("the plugins are well-behaved");
+}
+
+/// Takes results and forgets them.
+struct Nowhere;
+
+impl Sink for Nowhere {
+    fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        black_box(lines);
+        Ok(())
+    }
+
+    fn alert(&mut self, alert: &Alert) -> io::Result<()> {
+        black_box(alert);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// ns an event, and the factor to native code, from what criterion has written.
+fn print_table() {
+    println!("\n{:<10} {:>6} {:>14} {:>14} {:>10}", "", "batch", "native ns", "plugin ns", "× native");
+    for (group, native, plugin) in ROWS {
+        for size in BATCHES {
+            let (Some(native), Some(plugin)) =
+                (median(group, native, size), median(group, plugin, size))
+            else {
+                continue;
+            };
+            let factor = plugin / native;
+            println!("{group:<10} {size:>6} {native:>14.1} {plugin:>14.1} {factor:>10.2}");
+        }
+    }
+}
+
+fn median(group: &str, what: &str, size: usize) -> Option<f64> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let path = Path::new(&target)
+        .join("criterion")
+        .join(group)
+        .join(what)
+        .join(size.to_string())
+        .join("new/estimates.json");
+    let estimates: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
+    Some(estimates["median"]["point_estimate"].as_f64()? / EVENTS as f64)
+}
