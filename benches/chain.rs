@@ -26,9 +26,9 @@ use retrans_host::plugin::Plugin;
 use retrans_plugin_sdk::testing::Native;
 use threshold_alert::ThresholdAlert;
 
-#[path = "../tests/common/wasm.rs"]
+#[path = "../tests/common/fixtures.rs"]
 #[allow(dead_code, reason = "shared with the tests, which use the rest")]
-mod wasm;
+mod fixtures;
 
 const EVENTS: usize = 8_192;
 const BATCHES: [usize; 3] = [1, 64, 256];
@@ -48,22 +48,32 @@ fn main() {
         .measurement_time(Duration::from_secs(2))
         .configure_from_args();
     let engine = Engine::without_cache().expect("wasmtime starts");
-    let filter = Origin::File(wasm::fixtures::fixture(wasm::fixtures::HTTPS_ONLY));
+    let filter = Origin::File(fixtures::fixture(fixtures::HTTPS_ONLY));
     let alert = Origin::Bundled("threshold-alert");
 
     bench(&mut criterion, "filter", "native", native_filter);
     let mut chain = chain(&engine, &[filter]);
-    bench(&mut criterion, "filter", "plugin", |batch| run(&mut chain, batch));
+    bench(&mut criterion, "filter", "plugin", |batch| {
+        run(&mut chain, batch)
+    });
 
     let mut natives = native_alerts(1);
-    bench(&mut criterion, "alert", "native", |batch| run_natives(&mut natives, batch));
+    bench(&mut criterion, "alert", "native", |batch| {
+        run_natives(&mut natives, batch)
+    });
     let mut chain = self::chain(&engine, std::slice::from_ref(&alert));
-    bench(&mut criterion, "alert", "plugin", |batch| run(&mut chain, batch));
+    bench(&mut criterion, "alert", "plugin", |batch| {
+        run(&mut chain, batch)
+    });
 
     let mut natives = native_alerts(3);
-    bench(&mut criterion, "alert_x3", "native", |batch| run_natives(&mut natives, batch));
+    bench(&mut criterion, "alert_x3", "native", |batch| {
+        run_natives(&mut natives, batch)
+    });
     let mut chain = self::chain(&engine, &[alert.clone(), alert.clone(), alert]);
-    bench(&mut criterion, "alert_x3", "plugins", |batch| run(&mut chain, batch));
+    bench(&mut criterion, "alert_x3", "plugins", |batch| {
+        run(&mut chain, batch)
+    });
 
     criterion.final_summary();
     print_table();
@@ -101,7 +111,10 @@ fn bench(criterion: &mut Criterion, group: &str, what: &str, mut run: impl FnMut
 }
 
 fn native_filter(batch: &mut Batch) {
-    let keep: Vec<bool> = batch.events().map(|event| event.peer().port() == 443).collect();
+    let keep: Vec<bool> = batch
+        .events()
+        .map(|event| event.peer().port() == 443)
+        .collect();
     batch.retain(|event| keep[event]);
 }
 
@@ -158,7 +171,10 @@ impl Sink for Nowhere {
 
 /// ns an event, and the factor to native code, from what criterion has written.
 fn print_table() {
-    println!("\n{:<10} {:>6} {:>14} {:>14} {:>10}", "", "batch", "native ns", "plugin ns", "× native");
+    println!(
+        "\n{:<10} {:>6} {:>14} {:>14} {:>10}",
+        "", "batch", "native ns", "plugin ns", "× native"
+    );
     for (group, native, plugin) in ROWS {
         for size in BATCHES {
             let (Some(native), Some(plugin)) =

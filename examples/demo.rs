@@ -282,8 +282,9 @@ fn show_and_collect(
         let lines = BufReader::new(pipe).lines().map_while(io::Result::ok);
         lines
             .inspect(|line| {
-                // Where nobody looks any more, the demo goes on all the same.
-                let _ = writeln!(to, "{line}");
+                // In one piece, since both streams share a terminal. Where nobody looks any more, the
+                // demo goes on all the same.
+                let _ = to.write_all(format!("{line}\n").as_bytes());
                 then(line);
             })
             .collect()

@@ -64,16 +64,16 @@ pub enum UsageError {
     )]
     Twice(String),
     /// A name that would be hard to read in a log.
-    #[error("--plugin {0}: an instance's name has letters, digits, - and _ only")]
+    #[error("--plugin {0}: an instance's name has letters, digits, -, _ and . only")]
     BadName(String),
     /// No such bundled plugin.
     #[error("--plugin: {0}")]
     NotBundled(String),
     /// A ring that the kernel would refuse.
     #[error(
-        "--ring-size {0}: must be a power of two from {1} bytes (a page) to 1 GiB, such as 4MiB"
+        "--ring-size: {0} bytes, expected a power of two from {1} (a page) to 1 GiB, such as 4MiB"
     )]
-    RingSize(bytesize::ByteSize, u64),
+    RingSize(u64, u64),
 }
 
 /// What runs when no plugin is named.
@@ -170,9 +170,9 @@ fn ring_size(size: bytesize::ByteSize) -> Result<u32, UsageError> {
     let page = rustix::param::page_size() as u64;
     let bytes = size.as_u64();
     if !bytes.is_power_of_two() || !(page..=LARGEST_RING).contains(&bytes) {
-        return Err(UsageError::RingSize(size, page));
+        return Err(UsageError::RingSize(bytes, page));
     }
-    u32::try_from(bytes).map_err(|_| UsageError::RingSize(size, page))
+    u32::try_from(bytes).map_err(|_| UsageError::RingSize(bytes, page))
 }
 
 #[cfg(test)]

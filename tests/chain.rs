@@ -31,23 +31,23 @@ use retrans_host::plugin::Plugin;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::common::wasm::chain::Ran;
-use crate::common::wasm::chain::Recorder;
-use crate::common::wasm::chain::assert_balances;
-use crate::common::wasm::chain::batch;
-use crate::common::wasm::chain::batches;
-use crate::common::wasm::chain::bundled;
-use crate::common::wasm::chain::drive;
-use crate::common::wasm::chain::liar;
-use crate::common::wasm::chain::mark;
-use crate::common::wasm::chain::plugin;
-use crate::common::wasm::chain::run;
-use crate::common::wasm::chain::start;
-use crate::common::wasm::fixtures::BURST;
-use crate::common::wasm::fixtures::DROP_EVERY;
-use crate::common::wasm::fixtures::HTTPS_ONLY;
-use crate::common::wasm::fixtures::LIAR;
-use crate::common::wasm::fixtures::TAG_NETWORK;
+use crate::common::chain::Ran;
+use crate::common::chain::Recorder;
+use crate::common::chain::assert_balances;
+use crate::common::chain::batch;
+use crate::common::chain::batches;
+use crate::common::chain::bundled;
+use crate::common::chain::drive;
+use crate::common::chain::liar;
+use crate::common::chain::mark;
+use crate::common::chain::plugin;
+use crate::common::chain::run;
+use crate::common::chain::start;
+use crate::common::fixtures::BURST;
+use crate::common::fixtures::DROP_EVERY;
+use crate::common::fixtures::HTTPS_ONLY;
+use crate::common::fixtures::LIAR;
+use crate::common::fixtures::TAG_NETWORK;
 
 /// Some bursts on 40 connections: several ports, a third of them IPv6.
 fn events(count: usize) -> Vec<Record> {

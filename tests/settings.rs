@@ -12,14 +12,14 @@ use retrans_host::plugin::Origin;
 use retrans_host::plugin::StartError;
 use serde_json::Value;
 
-use crate::common::wasm::chain::batch;
-use crate::common::wasm::chain::bundled;
-use crate::common::wasm::chain::plugin;
-use crate::common::wasm::chain::run;
-use crate::common::wasm::chain::start;
-use crate::common::wasm::fixtures::DROP_EVERY;
-use crate::common::wasm::fixtures::TAG_NETWORK;
-use crate::common::wasm::fixtures::fixture;
+use crate::common::chain::batch;
+use crate::common::chain::bundled;
+use crate::common::chain::plugin;
+use crate::common::chain::run;
+use crate::common::chain::start;
+use crate::common::fixtures::DROP_EVERY;
+use crate::common::fixtures::TAG_NETWORK;
+use crate::common::fixtures::fixture;
 
 fn events() -> Vec<Record> {
     Synth::with_connections(1, 1).take(30).collect()
@@ -111,10 +111,10 @@ fn the_last_of_several_values_counts() {
 fn an_unknown_setting_is_refused_by_its_name() {
     let bundled = Origin::Bundled("threshold-alert");
     let refused = refusal(&bundled, &[("treshold", "1")]);
-    assert!(refused.starts_with("treshold: "), "{refused}");
-    assert!(refused.contains("`threshold`"), "{refused}");
+    assert!(refused.contains("unknown field `treshold`"), "{refused}");
+    assert!(refused.contains("expected one of `threshold`"), "{refused}");
     let refused = refusal(&Origin::Bundled("json-print"), &[("x", "1")]);
-    assert!(refused.starts_with("x: "), "{refused}");
+    assert!(refused.contains("unknown field `x`"), "{refused}");
 }
 
 #[test]

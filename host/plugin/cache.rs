@@ -30,7 +30,16 @@ enum Unusable {
 
 /// The cache, or none where its directory is not to be trusted: the host then compiles each time.
 pub(super) fn open() -> Option<Cache> {
-    match directory().and_then(|directory| open_in(&directory)) {
+    or_none(directory().and_then(|directory| open_in(&directory)))
+}
+
+/// The same in this directory, instead of the user's.
+pub(super) fn open_at(directory: &Path) -> Option<Cache> {
+    or_none(open_in(directory))
+}
+
+fn or_none(cache: Result<Cache, Unusable>) -> Option<Cache> {
+    match cache {
         Ok(cache) => Some(cache),
         Err(error) => {
             tracing::warn!("compiled plugins are not cached: {error}");

@@ -1,5 +1,6 @@
 //! The engine that all plugins share: its settings, and its epochs.
 
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -23,6 +24,11 @@ impl Engine {
     /// An engine that keeps compiled code in the user's cache directory.
     pub fn new() -> wasmtime::Result<Engine> {
         Engine::with_cache(cache::open())
+    }
+
+    /// An engine that keeps it in this directory, as long as nobody else may write there.
+    pub fn with_cache_in(directory: &Path) -> wasmtime::Result<Engine> {
+        Engine::with_cache(cache::open_at(directory))
     }
 
     /// An engine that compiles every time.

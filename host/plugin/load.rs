@@ -174,7 +174,7 @@ fn link(engine: &wasmtime::Engine, component: &Component) -> Result<Linker<State
 }
 
 /// An error and its causes in one line.
-fn one_line(error: &wasmtime::Error) -> String {
+pub(super) fn one_line(error: &wasmtime::Error) -> String {
     let text = format!("{error:#}");
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

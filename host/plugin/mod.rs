@@ -105,10 +105,7 @@ impl Plugin {
     ) -> Result<Plugin, StartError> {
         let load_error = |error| StartError::Load(name.to_owned(), error);
         let mismatch = |error: wasmtime::Error| {
-            StartError::Load(
-                name.to_owned(),
-                LoadError::Mismatch(error.root_cause().to_string()),
-            )
+            StartError::Load(name.to_owned(), LoadError::Mismatch(load::one_line(&error)))
         };
         let loaded = load::load(engine, origin).map_err(load_error)?;
         let indices = ExportIndices::new(&loaded.pre).map_err(mismatch)?;
@@ -190,12 +187,12 @@ impl Plugin {
 
     /// Tells it that time has passed.
     pub fn tick(&mut self, mark: &Mark) -> Result<Staged, Fault> {
-        self.call_timer(Export::Tick, mark, |timer| timer.tick.clone())
+        self.call_timer(Export::Tick, mark, |timer| timer.tick)
     }
 
     /// Tells it that the stream has ended.
     pub fn finish(&mut self, mark: &Mark) -> Result<Staged, Fault> {
-        self.call_timer(Export::Finish, mark, |timer| timer.finish.clone())
+        self.call_timer(Export::Finish, mark, |timer| timer.finish)
     }
 
     fn call_timer(
@@ -271,7 +268,8 @@ impl Timer {
             let interface = instance.get_export_index(&mut *store, None, name);
             let index = instance.get_export_index(&mut *store, interface.as_ref(), function);
             let index = index.ok_or_else(|| wasmtime::format_err!("{name} has no {function}"))?;
-            instance.get_typed_func(&mut *store, index)
+            let typed = instance.get_typed_func(&mut *store, index);
+            typed.map_err(|error| error.context(format!("{name}.{function}")))
         };
         Ok(Timer {
             tick: function("tick")?,

@@ -324,7 +324,7 @@ fn link_stream(linker: &mut LinkerInstance<'_, State>, interface: &str, name: &s
 }
 
 /// Any number would do, as long as it stays the same.
-const SEED: u64 = 0x5eed_0f_7e7a_0000;
+const SEED: u64 = 0x5eed_0f7e_7a00_0000;
 
 fn link_random(linker: &mut LinkerInstance<'_, State>, interface: &str, name: &str) -> Result<()> {
     match name {

@@ -103,12 +103,17 @@ pub fn explain(doing: &'static str, error: libbpf_rs::Error) -> ProbeError {
     }
 }
 
-/// Is a file of tracefs there? Reading the tracepoint's number is how libbpf attaches to it.
-pub fn has_tracefs() -> bool {
-    let event = "events/tcp/tcp_retransmit_skb/id";
-    ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"]
-        .iter()
-        .any(|root| Path::new(root).join(event).exists())
+/// Is the classic tracepoint there? Reading its number from tracefs is how libbpf attaches to it.
+pub fn check_tracefs() -> Result<(), ProbeError> {
+    let roots = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
+    let has = |path| roots.iter().any(|root| Path::new(root).join(path).exists());
+    if has("events/tcp/tcp_retransmit_skb/id") {
+        Ok(())
+    } else if has("events") {
+        Err(ProbeError::NoTracepoint)
+    } else {
+        Err(ProbeError::NoTracefs)
+    }
 }
 
 #[cfg(test)]

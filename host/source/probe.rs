@@ -99,8 +99,8 @@ impl<'obj> Probe<'obj> {
         attached: Attach,
         ring_size: u32,
     ) -> Result<Probe<'obj>, ProbeError> {
-        if attached == Attach::Tracepoint && !preflight::has_tracefs() {
-            return Err(ProbeError::NoTracefs);
+        if attached == Attach::Tracepoint {
+            preflight::check_tracefs()?;
         }
         let failed = preflight::explain;
         let mut open = RetransSkelBuilder::default()

@@ -1,5 +1,6 @@
 //! The macros that make a crate a plugin.
 
+use crate::alert::Alert;
 use crate::event::Event;
 use crate::plugin::Plugin;
 
@@ -15,6 +16,10 @@ pub trait Exported {
     /// What it does, in a line.
     const SUMMARY: &'static str;
 }
+
+/// How a plugin starts.
+#[doc(hidden)]
+pub type New<P> = fn(<P as Plugin>::Settings) -> crate::Result<P>;
 
 /// The name of a package, or that of its target where it is another, as for an example.
 #[doc(hidden)]
@@ -48,6 +53,13 @@ pub fn transforms(event: &mut Event<'_>, transform: impl FnOnce(&mut Event<'_>))
     transform(event);
 }
 
+/// Gives the closure of [`alert!`](crate::alert) its type.
+#[doc(hidden)]
+#[inline]
+pub fn alerts(event: &Event<'_>, alert: impl FnOnce(&Event<'_>) -> Option<Alert>) -> Option<Alert> {
+    alert(event)
+}
+
 /// Makes a type the plugin that this crate is.
 ///
 /// Name, version and summary are those of the package: `name`, `version` and `description` in
@@ -70,6 +82,9 @@ macro_rules! export_plugin {
                 const VERSION: &'static str = ::core::env!("CARGO_PKG_VERSION");
                 const SUMMARY: &'static str = ::core::env!("CARGO_PKG_DESCRIPTION");
             }
+
+            // Natively nothing else uses the plugin, and the compiler would warn of dead code.
+            const _: $crate::export::New<$plugin> = <$plugin as $crate::Plugin>::new;
 
             #[cfg(target_family = "wasm")]
             type Component = $crate::guest::Component<Exported>;
@@ -94,28 +109,12 @@ macro_rules! export_plugin {
 #[macro_export]
 macro_rules! filter {
     ($keep:expr) => {
-        /// Keeps the events that fulfil a condition.
-        struct Filter;
-
-        impl $crate::Plugin for Filter {
-            type Settings = $crate::NoSettings;
-
-            fn new(_: $crate::NoSettings) -> $crate::Result<Self> {
-                $crate::Result::Ok(Filter)
-            }
-
-            #[inline]
-            fn on_event(
-                &mut self,
-                event: &mut $crate::Event<'_>,
-                _: &mut $crate::Output,
-            ) -> $crate::Result<$crate::Verdict> {
-                let keeps = $crate::export::keeps(event, $keep);
-                $crate::Result::Ok($crate::Verdict::keep_if(keeps))
+        $crate::closure_plugin! {
+            /// Keeps the events that fulfil a condition.
+            Filter, event, _out => {
+                $crate::Verdict::keep_if($crate::export::keeps(event, $keep))
             }
         }
-
-        $crate::export_plugin!(Filter);
     };
 }
 
@@ -135,27 +134,69 @@ macro_rules! filter {
 #[macro_export]
 macro_rules! transform {
     ($transform:expr) => {
-        /// Changes or labels every event.
-        struct Transform;
+        $crate::closure_plugin! {
+            /// Changes or labels every event.
+            Transform, event, _out => {
+                $crate::export::transforms(event, $transform);
+                $crate::Verdict::Keep
+            }
+        }
+    };
+}
 
-        impl $crate::Plugin for Transform {
+/// A plugin that raises the alert that the closure returns, if it returns one, and keeps every
+/// event. A whole crate is:
+///
+/// ```
+/// use retrans_plugin_sdk::prelude::*;
+///
+/// alert!(|event| {
+///     let timed_out = event.kind() == Kind::Timeout;
+///     timed_out.then(|| Alert::warning("timeout").label("peer", event.peer().ip()))
+/// });
+/// ```
+///
+/// It declares the plugin `Alerter`, which [`Scenario`](crate::testing::Scenario) can test.
+#[macro_export]
+macro_rules! alert {
+    ($alert:expr) => {
+        $crate::closure_plugin! {
+            /// Raises an alert for some events.
+            Alerter, event, out => {
+                if let ::core::option::Option::Some(alert) = $crate::export::alerts(event, $alert) {
+                    out.alert(alert);
+                }
+                $crate::Verdict::Keep
+            }
+        }
+    };
+}
+
+/// A plugin without settings or state, from what it does with an event.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! closure_plugin {
+    ($(#[$doc:meta])* $name:ident, $event:ident, $out:ident => $verdict:block) => {
+        $(#[$doc])*
+        struct $name;
+
+        impl $crate::Plugin for $name {
             type Settings = $crate::NoSettings;
 
             fn new(_: $crate::NoSettings) -> $crate::Result<Self> {
-                $crate::Result::Ok(Transform)
+                $crate::Result::Ok($name)
             }
 
             #[inline]
             fn on_event(
                 &mut self,
-                event: &mut $crate::Event<'_>,
-                _: &mut $crate::Output,
+                $event: &mut $crate::Event<'_>,
+                $out: &mut $crate::Output,
             ) -> $crate::Result<$crate::Verdict> {
-                $crate::export::transforms(event, $transform);
-                $crate::Result::Ok($crate::Verdict::Keep)
+                $crate::Result::Ok($verdict)
             }
         }
 
-        $crate::export_plugin!(Transform);
+        $crate::export_plugin!($name);
     };
 }

@@ -147,6 +147,7 @@ pub mod prelude {
     pub use crate::SlidingCounter;
     pub use crate::SlidingWindow;
     pub use crate::Verdict;
+    pub use crate::alert;
     pub use crate::duration;
     pub use crate::export_plugin;
     pub use crate::filter;

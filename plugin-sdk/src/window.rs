@@ -57,13 +57,11 @@ impl SlidingCount {
             time: nanos(time),
             weight,
         };
-        let mut position = self.entries.len();
-        while position > 0 && self.entries[position - 1].time > entry.time {
-            position -= 1;
-        }
-        if position == self.entries.len() {
+        let not_later = |other: &Entry| other.time <= entry.time;
+        if self.entries.back().is_none_or(not_later) {
             self.entries.push_back(entry);
         } else {
+            let position = self.entries.partition_point(not_later);
             self.entries.insert(position, entry);
         }
         self.sum += u64::from(weight);

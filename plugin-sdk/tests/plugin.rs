@@ -98,6 +98,31 @@ mod transforms {
     }
 }
 
+mod alerters {
+    use super::*;
+
+    alert!(|event| {
+        let timed_out = event.kind() == Kind::Timeout;
+        timed_out.then(|| Alert::warning("timeout").label("peer", event.peer().ip()))
+    });
+
+    #[test]
+    fn an_alert_is_raised_where_one_is_returned() {
+        let timeouts = (0..).zip(thousand());
+        let timeouts: Vec<(u32, Record)> = timeouts
+            .filter(|(_, record)| record.kind() == Kind::Timeout)
+            .collect();
+        assert!((50..900).contains(&timeouts.len()));
+        let outcome = run::<Alerter>(Scenario::new().events(thousand()));
+        assert_eq!(outcome.kept.len(), 1_000);
+        assert_eq!(outcome.alerts.len(), timeouts.len());
+        for (alert, (number, record)) in outcome.alerts.iter().zip(&timeouts) {
+            assert_eq!(alert.event, Some(*number));
+            assert_eq!(alert.get("peer"), Some(&*record.peer_address().to_string()));
+        }
+    }
+}
+
 plugin!(Relabel, |event, out| {
     event.set_label("b", "first");
     event.set_label("b", "second");

@@ -1,4 +1,8 @@
-//! Shared by the tests of plugins.
+//! Shared by the tests of plugins: real components, and a chain that they run in without a kernel.
 #![allow(dead_code, reason = "every test binary uses a part of this")]
 
-pub mod wasm;
+pub mod chain;
+pub mod components;
+pub mod fixtures;
+pub mod log;
+pub mod refusal;

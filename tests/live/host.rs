@@ -117,6 +117,11 @@ impl Host {
         Ok(self)
     }
 
+    /// Number of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends the host as Ctrl-C does; what it left behind.
     pub fn stop(self) -> Result<Run> {
         self.stop_with(Signal::INT)

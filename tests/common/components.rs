@@ -14,7 +14,7 @@ use wit_parser::ManglingAndAbi;
 use wit_parser::Resolve;
 
 /// The contract.
-pub const CONTRACT: &str = include_str!("../../../plugin-sdk/wit/plugin.wit");
+pub const CONTRACT: &str = include_str!("../../plugin-sdk/wit/plugin.wit");
 
 /// A core module that implements the processor of the contract, with `body` as the code of
 /// `describe` and `imports` before it.

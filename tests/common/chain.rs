@@ -1,6 +1,7 @@
 //! A chain of real plugins that is fed by the test, and a sink that remembers what came out.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -29,10 +30,13 @@ use serde_json::Value;
 use super::fixtures::LIAR;
 use super::fixtures::fixture;
 
-/// The engine of a test process. It compiles every time: a test leaves no cache behind.
+/// The engine of a test process. It keeps compiled code: nearly every test uses the same plugins.
 pub fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| Engine::without_cache().expect("wasmtime runs here"))
+    ENGINE.get_or_init(|| {
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
+        Engine::with_cache_in(&cache).expect("wasmtime runs here")
+    })
 }
 
 /// Starts an instance with these settings.

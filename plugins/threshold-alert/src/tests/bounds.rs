@@ -1,0 +1,92 @@
+//! What is remembered is bounded.
+
+use super::*;
+
+#[test]
+fn the_key_unused_for_longest_makes_room_and_is_counted() {
+    let peers = [
+        "10.0.0.2:1",
+        "10.0.0.3:1",
+        "10.0.0.2:1",
+        "10.0.0.4:1",
+        "10.0.0.2:1",
+    ];
+    let records = (0..)
+        .zip(peers)
+        .map(|(millis, peer)| retransmit(millis, peer));
+    let outcome = run(&three_in_ten_seconds()
+        .setting("max_keys", 2)
+        .events(records));
+    assert_eq!(outcome.counts["keys_evicted"], 1, "10.0.0.3");
+    assert_eq!(outcome.alerts.len(), 1);
+    assert_eq!(outcome.alerts[0].get("peer"), Some("10.0.0.2"));
+}
+
+#[test]
+fn a_firing_key_that_makes_room_is_resolved() {
+    let scenario = three_in_ten_seconds().setting("max_keys", 1);
+    let scenario = at(scenario, [0, 1, 2]).event(retransmit(3, "10.0.0.9:443"));
+    let outcome = run(&scenario);
+    assert_eq!(states(&outcome), [AlertState::Firing, AlertState::Resolved]);
+    let resolved = &outcome.alerts[1];
+    assert_eq!(resolved.get("peer"), Some("10.0.0.2"));
+    assert_eq!(
+        resolved.summary,
+        "retransmits to 10.0.0.2 are no longer counted: there is no room for so many keys"
+    );
+}
+
+/// The plugin with room for 16 times.
+struct Cramped(ThresholdAlert);
+
+impl Plugin for Cramped {
+    type Settings = crate::Settings;
+
+    fn new(settings: crate::Settings) -> Result<Self> {
+        let mut plugin = ThresholdAlert::new(settings)?;
+        plugin.rule.most_times = 16;
+        Ok(Cramped(plugin))
+    }
+
+    fn on_event(&mut self, event: &mut Event, out: &mut Output) -> Result<Verdict> {
+        let verdict = self.0.on_event(event, out);
+        assert!(self.0.times <= 16, "{} times", self.0.times);
+        verdict
+    }
+
+    fn on_tick(&mut self, now: Duration, out: &mut Output) -> Result<()> {
+        self.0.on_tick(now, out)
+    }
+}
+
+#[test]
+fn memory_is_bounded_over_all_keys_however_high_the_threshold() {
+    let scenario = Scenario::new().setting("threshold", 12);
+    let peers = (0..100).map(|number| format!("10.0.0.{}:443", number % 10));
+    let records = (0..)
+        .zip(peers)
+        .map(|(millis, peer)| retransmit(millis, &peer));
+    let crowded = scenario.clone().events(records);
+    let outcome = crowded.run::<Cramped>().expect("the scenario is sound");
+    assert!(outcome.counts["keys_evicted"] > 5);
+    assert_eq!(outcome.alerts, [], "nobody stayed for long enough");
+
+    let alone = at(scenario, 0..12).tick(seconds(9));
+    let outcome = at(alone, 9_000..9_003)
+        .run::<Cramped>()
+        .expect("the scenario is sound");
+    assert_eq!(
+        outcome.alerts.len(),
+        1,
+        "one key has room for as many as it needs"
+    );
+    assert!(outcome.counts.is_empty());
+}
+
+#[test]
+fn idle_keys_are_forgotten_and_need_not_make_room() {
+    let scenario = three_in_ten_seconds().setting("max_keys", 1);
+    let scenario = at(scenario, [0]).tick(seconds(10));
+    let outcome = run(&scenario.event(retransmit(10_001, "10.0.0.9:443")));
+    assert!(outcome.counts.is_empty(), "{:?}", outcome.counts);
+}

@@ -1,0 +1,48 @@
+//! How the binary says no.
+
+use std::process::Command;
+use std::process::Output;
+
+/// The binary under test.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_retrans-host");
+
+/// Exit code of a wrong command line or setting.
+pub const USAGE: i32 = 2;
+/// Exit code of anything else that goes wrong.
+pub const FAILURE: i32 = 1;
+
+/// Runs a command until it ends, as somebody who wants to see backtraces.
+#[track_caller]
+pub fn output(command: &mut Command) -> Output {
+    let command = command.env("RUST_BACKTRACE", "1");
+    command.output().expect("the binary can be run")
+}
+
+/// Runs the host, which says in exactly one line why it will not go on, with all of these words.
+#[track_caller]
+pub fn assert_refused(command: &mut Command, code: i32, words: &[&str]) {
+    let output = output(command);
+    let stderr = String::from_utf8(output.stderr).expect("it writes text");
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    let [line] = stderr.lines().collect::<Vec<_>>()[..] else {
+        panic!("not one line:\n{stderr}");
+    };
+    let message = line.strip_prefix("retrans-host: error: ");
+    let message = message.unwrap_or_else(|| panic!("not an error: {line}"));
+    assert!(!message.contains(char::is_control), "{message:?}");
+    for word in words {
+        assert!(message.contains(word), "{word:?} is not in: {message}");
+    }
+    assert_said_once(message);
+}
+
+/// An error that is also its own cause is easily printed twice.
+#[track_caller]
+fn assert_said_once(message: &str) {
+    let parts: Vec<&str> = message.split(": ").collect();
+    for (index, part) in parts.iter().enumerate() {
+        let again = parts[..index].contains(part);
+        assert!(!again, "{part:?} is said twice: {message}");
+    }
+}
