@@ -1,4 +1,4 @@
-//! `make demo`: two private network namespaces, a link between them that loses every tenth segment, and
+//! `make demo`: two private network namespaces, a link between them that loses every eighth segment, and
 //! `retrans-host` watching what the kernel does about it.
 //!
 //! Nothing outside of the namespaces is touched, and they are gone when this program is.
@@ -95,7 +95,7 @@ fn demo() -> Result<Seen> {
     // First, because nobody says better why a probe may not be loaded.
     let host = Host::start()?;
     let lab = Lab::new()?;
-    eprintln!("Two private network namespaces, one link, every tenth segment lost:");
+    eprintln!("Two private network namespaces, one link, every eighth segment lost:");
 
     let begin = Instant::now();
     send_over_lossy_link(&lab)?;
@@ -113,8 +113,10 @@ fn send_over_lossy_link(lab: &Lab) -> Result<()> {
         lab.connect(RECEIVER_V4)?,
         lab.connect(RECEIVER_V6)?,
     ];
+    // The retransmit takes a number too: of seven new segments one is lost, and seven is no multiple
+    // of the number of flows, so that each gets its share.
     lab.lose(&format!(
-        "tcp dport {PORT} {HAS_PAYLOAD} numgen inc mod 10 == 4"
+        "tcp dport {PORT} {HAS_PAYLOAD} numgen inc mod 8 == 4"
     ))?;
     for _ in 0..SEGMENTS {
         for flow in &mut flows {

@@ -4,5 +4,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh
-cargo build --release --bin retrans-host --example demo
-exec scripts/as-root.sh "${CARGO_TARGET_DIR:-target}/release/examples/demo"
+# Not --release: make test uses the same build, and dependencies are optimised in it.
+cargo build --bin retrans-host --example demo
+exec scripts/as-root.sh "${CARGO_TARGET_DIR:-target}/debug/examples/demo"

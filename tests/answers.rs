@@ -1,18 +1,12 @@
-//! Whatever a plugin answers, takes or tries: the host believes nothing, and what does not fit the
-//! contract has no effect.
+//! Whatever a plugin answers: what does not fit the contract is refused, and has no effect.
 
 mod common;
 
 use std::fs;
-use std::time::Duration;
-use std::time::Instant;
 
 use retrans_event::Event;
 use retrans_event::FIELDS;
 use retrans_event::RECORD_SIZE;
-use retrans_event::Record;
-use retrans_event::synth::Synth;
-use retrans_host::batch::Batch;
 use retrans_host::batch::Item;
 use retrans_host::chain::Chain;
 use retrans_host::labels::Column;
@@ -21,77 +15,24 @@ use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
 use retrans_host::plugin::StartError;
 
-use crate::common::chain::Ran;
 use crate::common::chain::Recorder;
-use crate::common::chain::batch;
 use crate::common::chain::drive;
-use crate::common::chain::liar;
 use crate::common::chain::mark;
+use crate::common::chain::plugin;
 use crate::common::chain::run;
 use crate::common::chain::start;
 use crate::common::components::CONTRACT;
 use crate::common::components::Files;
-use crate::common::components::implemented;
-use crate::common::components::processor_module;
 use crate::common::components::unimplemented;
 use crate::common::fixtures::LIAR;
 use crate::common::fixtures::fixture;
-use crate::common::log::logged;
-
-/// So many events are in each call: the second byte of keep bits has two of them.
-const EVENTS: usize = 10;
-
-fn records() -> Vec<Record> {
-    Synth::new(2).take(EVENTS).collect()
-}
-
-/// A batch on which an earlier plugin has put a label.
-fn labelled() -> Batch {
-    let mut batch = batch(&records());
-    batch.labels.annotate(Column::new("earlier", [(3, "here")]));
-    batch
-}
-
-/// The liar does this to a batch: its call fails, nothing that it said has any effect, and the books
-/// balance. What the fault says.
-#[track_caller]
-fn fault_in_process(act: &str) -> String {
-    let recorder = Recorder::default();
-    let mut chain = Chain::new(vec![liar(act)], recorder.clone());
-    let mut batch = labelled();
-    let fault = chain.process(&mut batch).expect_err(act);
-
-    let untouched = labelled();
-    assert_eq!(batch.records(), untouched.records(), "{act}");
-    assert_eq!(batch.labels, untouched.labels, "{act}");
-    let (report, result) = drive(chain, []);
-    result.expect("there was nothing left to do");
-    let said = recorder.take();
-    assert!(said.lines.is_empty(), "{act}: {:?}", said.lines);
-    assert!(said.alerts.is_empty(), "{act}: {:?}", said.alerts);
-    assert!(report.counters.is_empty(), "{act}: {:?}", report.counters);
-    let page = &report.plugins[0];
-    assert_eq!((page.events, page.lost), (10, 10), "{act}");
-
-    let fault = fault.to_string();
-    let words = fault.strip_prefix("plugin liar failed in process: ");
-    words.unwrap_or_else(|| panic!("{act}: {fault}")).to_owned()
-}
-
-/// The liar does this to a batch, which is allowed. The lines that it wrote.
-#[track_caller]
-fn lines(act: &str) -> Vec<String> {
-    allowed(liar(act), [Item::Events(labelled())]).said.lines
-}
-
-#[track_caller]
-fn allowed(plugin: Plugin, items: impl IntoIterator<Item = Item>) -> Ran {
-    let ran = run(vec![plugin], items);
-    if let Err(error) = &ran.result {
-        panic!("{error}");
-    }
-    ran
-}
+use crate::common::liar::allowed;
+use crate::common::liar::fault_in_process;
+use crate::common::liar::labelled;
+use crate::common::liar::liar;
+use crate::common::liar::lines;
+use crate::common::liar::records;
+use crate::common::liar::start_liar;
 
 #[test]
 fn what_a_good_call_says_takes_effect() {
@@ -293,107 +234,6 @@ fn the_counters_of_one_plugin_are_bounded_and_leave_room_for_those_of_others() {
 }
 
 #[test]
-fn a_call_that_says_too_much_is_refused() {
-    let too_much = "more than 8388608 bytes said in one call";
-    assert_eq!(fault_in_process("writes_without_end"), too_much);
-    assert_eq!(
-        fault_in_process("count_a_million_times"),
-        "count: more than 256 times in one call"
-    );
-    assert_eq!(
-        fault_in_process("annotate_a_million_times"),
-        "annotate: more than 256 times in one call"
-    );
-}
-
-#[test]
-fn what_is_small_in_the_plugin_and_large_in_the_host_is_refused() {
-    for act in ["alias_bomb", "keep_bomb", "refuse_bomb"] {
-        let fault = fault_in_process(act);
-        let too_much = "too much data is being copied between the host and the guest";
-        assert!(fault.starts_with(too_much), "{act}: {fault}");
-    }
-}
-
-#[test]
-fn a_plugin_that_hoards_handles_is_stopped() {
-    let io = "package wasi:io@0.2.0; interface streams { resource output-stream; }";
-    let cli = "package wasi:cli@0.2.0; interface stdout {
-        use wasi:io/streams@0.2.0.{output-stream};
-        get-stdout: func() -> output-stream;
-    }";
-    let import = r#"(import "wasi:cli/stdout@0.2.0" "get-stdout" (func $get (result i32)))"#;
-    let body = "(loop $again (drop (call $get)) (br $again))";
-    let error = start_odd(&[io, cli], "wasi:cli/stdout@0.2.0", import, body);
-    assert_eq!(
-        error.to_string(),
-        "plugin odd failed in describe: it holds more than 10000 handles"
-    );
-}
-
-#[test]
-fn an_endless_call_is_stopped() {
-    let stopped = "took more than 250ms of CPU time; it was stopped";
-    for act in ["loops", "logs_without_end", "prints_without_end"] {
-        assert_eq!(fault_in_process(act), stopped, "{act}");
-    }
-}
-
-#[test]
-fn an_endless_start_is_stopped() {
-    let limits = Limits {
-        start_time: Duration::from_millis(50),
-        ..Limits::default()
-    };
-    let error = start_liar("configure_loops", limits).err();
-    assert_eq!(
-        error.expect("it never ends").to_string(),
-        "plugin liar failed in configure: took more than 50ms of CPU time; it was stopped"
-    );
-}
-
-#[test]
-fn memory_beyond_the_limit_is_refused() {
-    assert_eq!(
-        fault_in_process("takes_memory"),
-        "it ran out of memory: the limit is 64 MiB"
-    );
-    // A plugin that copes goes on.
-    assert_eq!(lines("asks_for_memory"), ["a gigabyte was refused"]);
-}
-
-#[test]
-fn memory_that_was_refused_in_one_call_is_not_blamed_in_the_next() {
-    let one = Item::Events(batch(&records()[..1]));
-    let plugin = liar("asks_for_memory_or_panics_at_one_event");
-    let ran = run(vec![plugin], [Item::Events(labelled()), one]);
-    let error = ran.result.expect_err("it panics").to_string();
-    assert!(error.contains("unreachable"), "{error}");
-}
-
-#[test]
-fn a_panic_is_a_fault_and_its_message_is_in_the_log() {
-    let (fault, log) = logged(|| fault_in_process("panics"));
-    assert!(fault.contains("unreachable"), "{fault}");
-    assert!(
-        log.iter().any(|line| line == "WARN liar: on purpose"),
-        "{log:#?}"
-    );
-    assert!(
-        log.iter()
-            .any(|line| line.contains("panicked at") && line.contains("resources.rs")),
-        "{log:#?}"
-    );
-}
-
-#[test]
-fn other_ways_to_fall_over_are_faults() {
-    assert_eq!(fault_in_process("exits"), "the plugin called exit");
-    let fault = fault_in_process("recurses");
-    assert!(fault.contains("wasm trap"), "{fault}");
-}
-
-#[test]
 fn a_plugin_refuses_in_its_own_words_and_in_one_line() {
     let words = "it is Monday\u{fffd}retrans-host: \u{fffd}[31mfire";
     assert_eq!(fault_in_process("refuses"), words);
@@ -401,16 +241,6 @@ fn a_plugin_refuses_in_its_own_words_and_in_one_line() {
     let error = error.expect("it refuses");
     assert!(matches!(error, StartError::Settings(..)));
     assert_eq!(error.to_string(), format!("plugin liar: {words}"));
-}
-
-#[test]
-fn a_panic_in_configure_is_a_fault() {
-    let error = start_liar("configure_panics", Limits::default()).err();
-    let error = error.expect("it panics").to_string();
-    assert!(
-        error.starts_with("plugin liar failed in configure: wasm trap"),
-        "{error}"
-    );
 }
 
 #[test]
@@ -496,18 +326,6 @@ fn a_schema_that_is_no_json_object_is_refused() {
 }
 
 #[test]
-fn a_plugin_that_traps_before_it_is_configured_is_a_fault() {
-    let component = unimplemented(&[CONTRACT], "plugin").expect("a component");
-    let files = Files::new();
-    let origin = Origin::File(files.write("empty.wasm", component));
-    let error = start("empty", &origin, &[], Limits::default()).err();
-    assert_eq!(
-        error.expect("it traps").to_string(),
-        "plugin empty failed in describe: wasm trap: wasm `unreachable` instruction executed"
-    );
-}
-
-#[test]
 fn a_plugin_of_another_patch_version_of_the_contract_is_linked() {
     let contract = CONTRACT.replace("@0.1.0", "@0.1.7");
     let component = unimplemented(&[&contract], "ticking-plugin").expect("a component");
@@ -522,69 +340,6 @@ fn a_plugin_of_another_patch_version_of_the_contract_is_linked() {
 }
 
 #[test]
-fn a_plugin_has_no_arguments_environment_or_input() {
-    assert_eq!(
-        lines("reads_its_surroundings"),
-        ["arguments: 0", "variables: 0", "standard input: Ok(0)"]
-    );
-}
-
-#[test]
-fn a_plugin_has_no_files() {
-    let refused = [
-        "read a file: refused",
-        "read a directory: refused",
-        "read here: refused",
-        "write a file: refused",
-    ];
-    assert_eq!(lines("opens_files"), refused);
-}
-
-#[test]
-fn a_plugin_has_no_network() {
-    let refused = [
-        "connect: refused",
-        "listen: refused",
-        "send datagrams: refused",
-        "look a name up: refused",
-    ];
-    assert_eq!(lines("opens_sockets"), refused);
-}
-
-#[test]
-fn a_plugin_starts_no_processes_and_threads() {
-    let refused = ["start a process: refused", "start a thread: refused"];
-    assert_eq!(lines("starts_others"), refused);
-}
-
-#[test]
-fn sleeping_advances_nothing_and_holds_nobody_up() {
-    let began = Instant::now();
-    assert_eq!(lines("sleeps"), ["slept for 0ns"]);
-    assert!(began.elapsed() < Duration::from_secs(3_600));
-}
-
-#[test]
-fn the_clocks_of_a_plugin_show_the_time_of_the_stream() {
-    let records: Vec<Record> = Synth::new(5).take(20).collect();
-    let items = records.chunks(5).map(|events| Item::Events(batch(events)));
-    let ran = allowed(liar("tells_the_time"), items);
-
-    // That of the last event of each call; the monotonic clock since the first one.
-    let expected = records.chunks(5).map(|events| {
-        let last = &events[4];
-        let elapsed = last.time() - records[4].time();
-        format!("{} {}", last.wall_time().as_nanos(), elapsed.as_nanos())
-    });
-    assert_eq!(ran.said.lines, expected.collect::<Vec<_>>());
-}
-
-#[test]
-fn random_numbers_are_the_same_in_every_run() {
-    assert_eq!(lines("hashes"), lines("hashes"));
-}
-
-#[test]
 fn the_layout_is_that_of_the_table_of_fields() {
     let expected = FIELDS.iter().map(|field| {
         let (name, kind) = (field.name, field.format.name());
@@ -596,86 +351,7 @@ fn the_layout_is_that_of_the_table_of_fields() {
     assert_eq!(lines("write_the_layout"), expected);
 }
 
-#[test]
-fn what_a_plugin_prints_is_logged_and_never_output() {
-    let (lines, log) = logged(|| lines("prints"));
-    assert!(lines.is_empty(), "{lines:?}");
-    let [first, complaint, long, last] = log.as_slice() else {
-        panic!("{log:#?}");
-    };
-    assert_eq!(first, "INFO liar: one line");
-    assert_eq!(complaint, "WARN liar: a complaint\u{fffd}[2J");
-    assert_eq!(long.len(), "INFO liar: ".len() + 4096, "cut");
-    assert_eq!(last, "INFO liar: no line feed");
-}
-
-#[test]
-fn what_a_plugin_logs_is_one_line_a_message() {
-    let (_, log) = logged(|| lines("logs"));
-    let expected = [
-        "ERROR liar: an error",
-        "WARN liar: a warning",
-        "INFO liar: two\u{fffd}lines\u{fffd}[2J",
-        "DEBUG liar: a detail",
-        "TRACE liar: a small detail",
-        "INFO liar:",
-    ];
-    let log: Vec<&str> = log.iter().map(|line| line.trim_end()).collect();
-    assert_eq!(log, expected);
-}
-
-#[test]
-fn a_plugin_cannot_flood_the_log() {
-    for act in ["logs_without_end", "prints_without_end"] {
-        let began = Instant::now();
-        let (_, log) = logged(|| fault_in_process(act));
-        // A second may have begun before it, another may not be over.
-        let seconds = began.elapsed().as_secs() as usize + 2;
-        let told = log.iter().filter(|line| line.contains("again")).count();
-        assert!(told >= 100, "{act}: {told} lines");
-        assert!(told <= 100 * seconds, "{act}: {told} lines in {seconds} s");
-    }
-}
-
-#[test]
-fn a_wasi_function_with_a_type_of_its_own_is_a_fault() {
-    // The real one returns a list.
-    let wasi = "package wasi:filesystem@0.2.0;
-        interface preopens { get-directories: func(); }";
-    let interface = "wasi:filesystem/preopens@0.2.0";
-    let import = format!(r#"(import "{interface}" "get-directories" (func $call))"#);
-    let error = start_odd(&[wasi], interface, &import, "call $call");
-    assert_eq!(
-        error.to_string(),
-        "plugin odd failed in describe: an import of WASI with a type of its own"
-    );
-}
-
-/// Starts a plugin that imports an interface of these packages, and in `describe` does this.
-#[track_caller]
-fn start_odd(packages: &[&str], interface: &str, import: &str, body: &str) -> StartError {
-    let world = format!("{CONTRACT} world odd {{ include plugin; import {interface}; }}");
-    let packages = [packages, &[&world]].concat();
-    let module = processor_module(import, body);
-    let component = implemented(&packages, "odd", &module).expect("a component");
-    let files = Files::new();
-    let origin = Origin::File(files.write("odd.wasm", component));
-    match start("odd", &origin, &[], Limits::default()) {
-        Ok(_) => panic!("it started"),
-        Err(error) => error,
-    }
-}
-
-fn start_liar(act: &str, limits: Limits) -> Result<Plugin, StartError> {
-    start(
-        "liar",
-        &Origin::File(fixture(LIAR)),
-        &[("act", act)],
-        limits,
-    )
-}
-
 #[track_caller]
 fn start_as(name: &str, act: &str) -> Plugin {
-    common::chain::plugin(name, LIAR, &[("act", act)])
+    plugin(name, LIAR, &[("act", act)])
 }

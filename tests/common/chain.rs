@@ -27,7 +27,6 @@ use retrans_host::plugin::Plugin;
 use retrans_host::plugin::StartError;
 use serde_json::Value;
 
-use super::fixtures::LIAR;
 use super::fixtures::fixture;
 
 /// The engine of a test process. It keeps compiled code: nearly every test uses the same plugins.
@@ -65,12 +64,6 @@ pub fn plugin(name: &str, file: &str, settings: &[(&str, &str)]) -> Plugin {
 pub fn bundled(name: &'static str) -> Plugin {
     start(name, &Origin::Bundled(name), &[], Limits::default())
         .unwrap_or_else(|error| panic!("{error}"))
-}
-
-/// An instance of the liar.
-#[track_caller]
-pub fn liar(act: &str) -> Plugin {
-    plugin("liar", LIAR, &[("act", act)])
 }
 
 /// A stream cut into batches of so many events.

@@ -4,5 +4,6 @@
 pub mod chain;
 pub mod components;
 pub mod fixtures;
+pub mod liar;
 pub mod log;
 pub mod refusal;

@@ -1,0 +1,64 @@
+//! Says what the build needs and this machine lacks, and which Debian package has it.
+
+use std::env;
+use std::path::Path;
+use std::process::Command;
+use std::process::ExitCode;
+use std::process::Stdio;
+
+/// Commands, and the Debian packages that have them.
+const COMMANDS: &[(&str, &str)] = &[
+    ("clang", "clang"),
+    ("cc", "gcc"),
+    ("make", "make"),
+    ("pkg-config", "pkg-config"),
+];
+/// C headers, and the Debian packages that have them.
+const HEADERS: &[(&str, &str)] = &[("libelf.h", "libelf-dev"), ("zlib.h", "zlib1g-dev")];
+/// What plugins are compiled to.
+const PLUGIN_TARGET: &str = "wasm32-wasip2";
+
+fn main() -> ExitCode {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-env-changed=PATH");
+    let commands = COMMANDS.iter().filter(|(command, _)| !runs(command));
+    let mut missing: Vec<&str> = commands.map(|(_, package)| *package).collect();
+    if !missing.contains(&"clang") {
+        let headers = HEADERS.iter().filter(|(header, _)| !compiles(header));
+        missing.extend(headers.map(|(_, package)| package));
+    }
+    let mut code = ExitCode::SUCCESS;
+    if !missing.is_empty() {
+        let packages = missing.join(" ");
+        eprintln!("error: the build needs what is missing here: apt-get install {packages}");
+        code = ExitCode::FAILURE;
+    }
+    if !has_plugin_target() {
+        eprintln!("error: plugins cannot be compiled: rustup target add {PLUGIN_TARGET}");
+        code = ExitCode::FAILURE;
+    }
+    code
+}
+
+fn runs(command: &str) -> bool {
+    succeeds(Command::new(command).arg("--version"))
+}
+
+fn compiles(header: &str) -> bool {
+    succeeds(Command::new("clang").args(["-E", "-x", "c", "-include", header, "/dev/null"]))
+}
+
+fn has_plugin_target() -> bool {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).args(["--print", "sysroot"]).output();
+    let sysroot = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    sysroot.is_ok_and(|sysroot| {
+        let rustlib = Path::new(&sysroot).join("lib/rustlib");
+        rustlib.join(PLUGIN_TARGET).join("lib").is_dir()
+    })
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    let silent = command.stdout(Stdio::null()).stderr(Stdio::null());
+    silent.status().is_ok_and(|status| status.success())
+}

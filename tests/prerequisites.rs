@@ -1,0 +1,91 @@
+//! What the build needs and a machine lacks is named, with what installs it.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+/// Builds the crate that looks, on a machine with these commands only. What it said, if it failed.
+fn build_with(commands: &Path) -> Option<String> {
+    let target = tempfile::tempdir().expect("a temporary directory");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args([
+            "build",
+            "--locked",
+            "--package",
+            "prerequisites",
+            "--target-dir",
+        ])
+        .arg(target.path())
+        .env("PATH", commands);
+    let own = commands.join("rustc");
+    let installed = Path::new(env!("CARGO")).with_file_name("rustc");
+    cargo.env("RUSTC", if own.exists() { own } else { installed });
+    let output = cargo.output().expect("cargo can be run");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (!output.status.success()).then_some(said)
+}
+
+/// A directory with the commands of this machine that the build uses, less `without`.
+fn commands(without: &str) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = env::var_os("PATH").expect("there is a PATH");
+    for command in ["clang", "cc", "ld", "make", "pkg-config", "sh"] {
+        let found = env::split_paths(&path).map(|directory| directory.join(command));
+        let found = found.into_iter().find(|file| file.exists());
+        if command != without {
+            let found = found.unwrap_or_else(|| panic!("this machine has {command}"));
+            symlink(found, directory.path().join(command)).expect("a link of our own");
+        }
+    }
+    directory
+}
+
+/// Puts a shell script in the place of a command.
+fn replace(commands: &Path, command: &str, script: &str) {
+    let file = commands.join(command);
+    let _ = fs::remove_file(&file);
+    fs::write(&file, format!("#!/bin/sh\n{script}\n")).expect("a file of our own");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("a file of our own");
+}
+
+#[test]
+fn nothing_is_said_where_nothing_is_missing() {
+    assert_eq!(build_with(commands("").path()), None);
+}
+
+#[test]
+fn a_missing_compiler_is_named() {
+    let said = build_with(commands("clang").path()).expect("the build fails");
+    assert!(said.contains("apt-get install clang\n"), "{said}");
+}
+
+#[test]
+fn missing_headers_are_named_by_their_packages() {
+    let commands = commands("");
+    let clang = fs::canonicalize(commands.path().join("clang")).expect("it is a link to a file");
+    let script = format!("exec {} -nostdinc \"$@\"", clang.display());
+    replace(commands.path(), "clang", &script);
+    let said = build_with(commands.path()).expect("the build fails");
+    assert!(
+        said.contains("apt-get install libelf-dev zlib1g-dev\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_missing_target_is_named() {
+    let commands = commands("");
+    // Beside cargo, and not through rustup, which is not on that machine's path.
+    let rustc = Path::new(env!("CARGO")).with_file_name("rustc");
+    let rustc = rustc.display();
+    let script =
+        format!("[ \"$*\" = \"--print sysroot\" ] && exec echo /nowhere\nexec {rustc} \"$@\"");
+    replace(commands.path(), "rustc", &script);
+    let said = build_with(commands.path()).expect("the build fails");
+    assert!(said.contains("rustup target add wasm32-wasip2\n"), "{said}");
+}
