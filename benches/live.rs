@@ -17,7 +17,6 @@ use socket2::Socket;
 use socket2::Type;
 
 #[path = "../tests/live/mod.rs"]
-#[allow(dead_code, reason = "shared with the tests, which use the rest")]
 mod live;
 
 use live::Root;

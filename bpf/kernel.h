@@ -2,7 +2,7 @@
 /*
  * The kernel types that the probe reads, and of them only the fields it reads.
  * CO-RE relocates every access to where the running kernel keeps the field, so
- * one object loads on 5.10 to 7.3 without a generated vmlinux.h.
+ * one object is for all kernels from 5.10 on, without a generated vmlinux.h.
  */
 #ifndef RETRANS_KERNEL_H
 #define RETRANS_KERNEL_H
