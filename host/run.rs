@@ -29,6 +29,7 @@ use crate::plugin::Engine;
 use crate::plugin::Limits;
 use crate::plugin::Plugin;
 use crate::plugin::StartError;
+use crate::plugin::settings::SettingsError;
 use crate::sink::alerts;
 use crate::sink::stdout::stdout;
 use crate::source::probe::Probe;
@@ -107,7 +108,9 @@ pub fn run(config: &Config) -> Result<()> {
 
 /// Is this the fault of the command line?
 pub fn is_usage(error: &anyhow::Error) -> bool {
-    let settings = matches!(error.downcast_ref(), Some(StartError::Settings(..)));
+    let refused =
+        |error: &StartError| matches!(error, StartError::Settings(_, SettingsError::Refused(_)));
+    let settings = error.downcast_ref().is_some_and(refused);
     settings || error.is::<UsageError>()
 }
 

@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh
-# Not --release: make test uses the same build, and dependencies are optimised in it.
-cargo build --bin retrans-host --example demo
+# What make test builds as well, and with the same features: neither --release nor a part of it.
+# Dependencies are optimised all the same.
+cargo build --workspace --bins --examples
 exec scripts/as-root.sh "${CARGO_TARGET_DIR:-target}/debug/examples/demo"
