@@ -35,6 +35,7 @@ use crate::sink::stdout::stdout;
 use crate::source::probe::Probe;
 use crate::source::ring::Channel;
 use crate::stop::Stop;
+use crate::stop::stdout_is_closed;
 
 /// Batches that may be on their way: 4,096 events, beyond which the kernel's ring is the buffer.
 const CHANNEL_BATCHES: usize = 16;
@@ -94,9 +95,12 @@ pub fn run(config: &Config) -> Result<()> {
         .join()
         .map_err(|_| anyhow!("the chain's thread panicked"))?;
 
-    if let Err(error) = &result
-        && error.is_broken_pipe()
-    {
+    // As `| head -1` ends: silently, whether a write failed or the source saw it first.
+    let unread = match &result {
+        Ok(()) => stdout_is_closed(),
+        Err(error) => error.is_broken_pipe(),
+    };
+    if unread {
         return Ok(());
     }
     let (kernel, source) = books?;

@@ -87,6 +87,17 @@ impl Stop {
     }
 }
 
+/// Has the reader of standard output gone?
+pub fn stdout_is_closed() -> bool {
+    let stdout = io::stdout();
+    let mut fds = [PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty())];
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().contains(PollFlags::ERR)
+}
+
 /// Ends the run when it is dropped, also by a panic.
 #[derive(Debug)]
 pub struct StopOnDrop(UnixStream);
