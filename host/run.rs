@@ -95,17 +95,19 @@ pub fn run(config: &Config) -> Result<()> {
         .join()
         .map_err(|_| anyhow!("the chain's thread panicked"))?;
 
-    // As `| head -1` ends: silently, whether a write failed or the source saw it first.
-    let unread = match &result {
-        Ok(()) => stdout_is_closed(),
-        Err(error) => error.is_broken_pipe(),
-    };
-    if unread {
+    // As `| head -1` ends: silently, whether a write failed or the source saw it first. Not after
+    // Ctrl-C, which ends the reader of a pipe as well: the ledger is then still wanted.
+    let broken = matches!(&result, Err(error) if error.is_broken_pipe());
+    let unread = broken || result.is_ok() && stdout_is_closed();
+    if unread && !stop.by_signal() {
         return Ok(());
     }
     let (kernel, source) = books?;
     if config.verbosity >= Verbosity::Normal {
         tell(&report, kernel, source);
+    }
+    if broken {
+        return Ok(());
     }
     Ok(result?)
 }

@@ -6,6 +6,7 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rustix::event::PollFd;
@@ -23,6 +24,7 @@ const INTERRUPTED: i32 = 130;
 pub struct Stop {
     wake: UnixStream,
     trigger: UnixStream,
+    signalled: Arc<AtomicBool>,
 }
 
 /// Why [`Stop::wait`] came back.
@@ -49,7 +51,16 @@ impl Stop {
             signal_hook::flag::register(signal, seen.clone())?;
             signal_hook::low_level::pipe::register(signal, trigger.try_clone()?)?;
         }
-        Ok(Stop { wake, trigger })
+        Ok(Stop {
+            wake,
+            trigger,
+            signalled: seen,
+        })
+    }
+
+    /// Did a signal come?
+    pub fn by_signal(&self) -> bool {
+        self.signalled.load(Ordering::Relaxed)
     }
 
     /// A handle with which another thread ends the run when it drops it.
