@@ -35,22 +35,25 @@ fn main() {
 fn build() -> Result<()> {
     let out =
         PathBuf::from(env::var_os("OUT_DIR").context("OUT_DIR is not set: not run by cargo")?);
-    let object = build_probe(&out)?;
+    println!("cargo:rerun-if-changed=bpf");
+    let object = compile("retrans", &out)?;
+    compile("holders", &out)?;
     let c_layout = CLayout::read(&object)?;
     c_layout.compare()?;
     c_layout.write(&out.join("c_layout.rs"))?;
     build_plugins(&out)
 }
 
-fn build_probe(out: &Path) -> Result<PathBuf> {
-    println!("cargo:rerun-if-changed=bpf");
-    let object = out.join("retrans.bpf.o");
+/// Compiles a BPF program of bpf/ and generates its skeleton.
+fn compile(name: &str, out: &Path) -> Result<PathBuf> {
+    let source = format!("bpf/{name}.bpf.c");
+    let object = out.join(format!("{name}.bpf.o"));
     SkeletonBuilder::new()
-        .source("bpf/retrans.bpf.c")
+        .source(&source)
         .obj(&object)
         .clang_args(["-Wall", "-Werror"])
-        .build_and_generate(out.join("retrans.skel.rs"))
-        .context("cannot compile bpf/retrans.bpf.c")?;
+        .build_and_generate(out.join(format!("{name}.skel.rs")))
+        .with_context(|| format!("cannot compile {source}"))?;
     Ok(object)
 }
 

@@ -12,6 +12,8 @@
 #define RETRANS_EVENT_H
 
 #define RETRANS_CC_NAME_MAX 16 /* TCP_CA_NAME_MAX */
+#define RETRANS_COMM_MAX 16    /* TASK_COMM_LEN */
+#define RETRANS_CONTAINER_MAX 16
 
 /* Which tracepoint an event came from. */
 enum retrans_origin {
@@ -66,6 +68,27 @@ enum retrans_has {
 	HAS_SOCKET_COOKIE,
 	HAS_SOCKET_INODE,
 	HAS_OWNER_PID,
+	HAS_SENT,
+	HAS_FAST_OPEN,
+	HAS_OWNER_STATUS,
+	HAS_OWNER_COMM,
+	HAS_OWNER_UID,
+	HAS_OWNER_HOLDERS,
+	HAS_OWNER_CONTAINER,
+	HAS_LISTENER_INODE,
+	HAS_LAST_PID,
+	HAS_LAST_COMM,
+	HAS_LAST_UID,
+	HAS_LAST_CONTAINER,
+};
+
+/* Whose a socket is, as far as the kernel tells; the host looks up the rest. */
+enum retrans_owner_status {
+	OWNER_UNKNOWN = 0,
+	OWNER_HELD = 1, /* host */
+	OWNER_ORPHANED = 2,
+	OWNER_NOT_ACCEPTED = 3,
+	OWNER_KERNEL = 4,
 };
 
 struct retrans_event {
@@ -136,7 +159,21 @@ struct retrans_event {
 	__u64 socket_cookie;
 	__u64 socket_inode;
 	__u32 owner_pid; /* host */
-	__u32 reserved;	 /* zero; the next 32-bit field goes here */
+	__u8 sent;	 /* host, from the error */
+	__u8 fast_open;
+	__u8 owner_status;
+	__u8 reserved; /* zero; the next 8-bit field goes here */
+	__u64 listener_inode;
+	/* The process, all by the host. */
+	__u32 owner_uid;
+	__u32 owner_holders;
+	char owner_comm[RETRANS_COMM_MAX];
+	char owner_container[RETRANS_CONTAINER_MAX];
+	/* Who held it last, once nobody does. */
+	__u32 last_pid;
+	__u32 last_uid;
+	char last_comm[RETRANS_COMM_MAX];
+	char last_container[RETRANS_CONTAINER_MAX];
 };
 
 /* One a CPU. Only ever added to, atomically: softirqs nest. */

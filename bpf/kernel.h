@@ -30,6 +30,15 @@ enum bpf_map_type {
 
 #define AF_INET 2
 #define AF_INET6 10
+#define IPPROTO_TCP 6
+#define IPPROTO_MPTCP 262
+#define TCP_SYN_RECV 3
+#define TCP_LISTEN 10
+#define TCPHDR_SYN 0x02
+#define TCPHDR_ACK 0x10
+#define SOCK_DEAD 0 /* a bit of sk_flags */
+#define S_IFMT 00170000
+#define S_IFSOCK 0140000
 #define TCP_CA_OPEN 0
 #define TCP_INFINITE_SSTHRESH 0x7fffffff /* net/tcp.h */
 
@@ -75,11 +84,18 @@ struct sock_cgroup_data {
 };
 
 struct inode {
+	unsigned short i_mode;
 	unsigned long i_ino;
 };
 
+struct file {
+	void *private_data;
+	struct inode *f_inode;
+};
+
 struct socket {
-	short type;
+	struct file *file;
+	struct sock *sk;
 };
 
 struct socket_alloc {
@@ -99,10 +115,15 @@ struct sock_common {
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 	atomic64_t skc_cookie;
+	union {
+		unsigned long skc_flags;
+		struct sock *skc_listener; /* of a request_sock */
+	};
 };
 
 struct sock {
 	struct sock_common __sk_common;
+	__u16 sk_protocol;
 	__u32 sk_mark;
 	kuid_t sk_uid;
 	struct socket *sk_socket;
@@ -161,6 +182,24 @@ struct tcp_sock {
 	__u32 undo_marker;
 	__u64 bytes_retrans;
 	__u32 total_retrans;
+	bool is_mptcp; /* where CONFIG_MPTCP=y */
+};
+
+/* A connection that is not yet a socket. */
+struct request_sock {
+	struct sock_common __req_common;
+	__u16 mss;
+	__u8 num_retrans;
+};
+
+struct inet_request_sock {
+	struct request_sock req;
+	__u32 ir_mark;
+};
+
+struct tcp_request_sock {
+	struct inet_request_sock req;
+	__u32 snt_isn;
 };
 
 struct sk_buff {
@@ -198,6 +237,48 @@ struct trace_event_raw_tcp_retransmit_skb {
 	const void *skbaddr;
 	const void *skaddr;
 	int err; /* 6.17+ */
+};
+
+struct trace_event_raw_tcp_retransmit_synack {
+	struct trace_entry ent;
+	const void *skaddr;
+	const void *req;
+};
+
+/* Who holds a file. */
+struct upid {
+	int nr;
+};
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[1];
+};
+
+struct cred {
+	kuid_t euid;
+};
+
+struct task_struct {
+	struct task_struct *group_leader;
+	struct task_struct *real_parent;
+	struct pid *thread_pid;
+	const struct cred *real_cred;
+	char comm[16];
+};
+
+struct seq_file {
+	unsigned long count;
+};
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	struct file *file;
 };
 
 #pragma clang attribute pop

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * One record for each call of the kernel's tcp_retransmit_skb tracepoint.
+ * One record for each call of the kernel's tracepoints tcp_retransmit_skb and
+ * tcp_retransmit_synack.
  *
  * The probe reads and counts; it decides nothing. Why the segment was sent
  * again is worked out in user space from the evidence recorded here.
@@ -34,8 +35,8 @@ struct {
 
 #define BIT(n) (1ULL << (n))
 
-/* Read off every full TCP socket. */
-#define ALWAYS_KNOWN                                                           \
+/* Known of every full TCP socket. */
+#define KNOWN_OF_SOCKET                                                           \
 	(BIT(HAS_SEQ) | BIT(HAS_END_SEQ) | BIT(HAS_LENGTH) |                   \
 	 BIT(HAS_SEGMENTS) | BIT(HAS_TCP_FLAGS) | BIT(HAS_SACKED) |            \
 	 BIT(HAS_CA_STATE) | BIT(HAS_TIMER) | BIT(HAS_RETRANSMITS) |           \
@@ -46,7 +47,15 @@ struct {
 	 BIT(HAS_SND_WND) | BIT(HAS_TOTAL_RETRANS) | BIT(HAS_DATA_SEGS_OUT) |  \
 	 BIT(HAS_DELIVERED) | BIT(HAS_DSACK_DUPS) | BIT(HAS_REORD_SEEN) |      \
 	 BIT(HAS_BYTES_SENT) | BIT(HAS_BYTES_RETRANS) | BIT(HAS_NETNS_INODE) | \
-	 BIT(HAS_MARK) | BIT(HAS_UID))
+	 BIT(HAS_MARK) | BIT(HAS_UID) | BIT(HAS_OWNER_STATUS))
+
+/* Known of a connection request, which has no congestion control yet. */
+#define KNOWN_OF_REQUEST                                                       \
+	(BIT(HAS_SEQ) | BIT(HAS_END_SEQ) | BIT(HAS_LENGTH) |                   \
+	 BIT(HAS_SEGMENTS) | BIT(HAS_TCP_FLAGS) | BIT(HAS_RETRANSMITS) |       \
+	 BIT(HAS_FAMILY) | BIT(HAS_MSS) | BIT(HAS_TOTAL_RETRANS) |             \
+	 BIT(HAS_NETNS_INODE) | BIT(HAS_MARK) | BIT(HAS_UID) |                 \
+	 BIT(HAS_FAST_OPEN) | BIT(HAS_OWNER_STATUS))
 
 /*
  * A field through its typed pointer. tp_btf programs load it directly (`probed`
@@ -81,16 +90,17 @@ static __always_inline void set_ipv4(__u8 *to, __be32 address)
 	__builtin_memcpy(to + 12, &address, sizeof(address));
 }
 
-static __always_inline void fill_addresses(struct retrans_event *event, struct sock *sk,
+/* Of a socket, or of a connection request: both begin with a sock_common. */
+static __always_inline void fill_addresses(struct retrans_event *event, struct sock_common *sk,
 					   const bool probed)
 {
-	event->local_port = LOAD(sk, __sk_common.skc_num);
-	event->peer_port = bpf_ntohs(LOAD(sk, __sk_common.skc_dport));
-	event->family = LOAD(sk, __sk_common.skc_family);
+	event->local_port = LOAD(sk, skc_num);
+	event->peer_port = bpf_ntohs(LOAD(sk, skc_dport));
+	event->family = LOAD(sk, skc_family);
 	event->ip_version = 4;
 	if (event->family == AF_INET6) {
-		struct in6_addr local = LOAD(sk, __sk_common.skc_v6_rcv_saddr);
-		struct in6_addr peer = LOAD(sk, __sk_common.skc_v6_daddr);
+		struct in6_addr local = LOAD(sk, skc_v6_rcv_saddr);
+		struct in6_addr peer = LOAD(sk, skc_v6_daddr);
 		__u64 *half = (__u64 *)&peer;
 
 		__builtin_memcpy(event->local_address, &local, sizeof(local));
@@ -99,8 +109,8 @@ static __always_inline void fill_addresses(struct retrans_event *event, struct s
 		if (half[0] != 0 || (__u32)half[1] != bpf_htonl(0xffff))
 			event->ip_version = 6;
 	} else {
-		set_ipv4(event->local_address, LOAD(sk, __sk_common.skc_rcv_saddr));
-		set_ipv4(event->peer_address, LOAD(sk, __sk_common.skc_daddr));
+		set_ipv4(event->local_address, LOAD(sk, skc_rcv_saddr));
+		set_ipv4(event->peer_address, LOAD(sk, skc_daddr));
 	}
 }
 
@@ -171,21 +181,38 @@ static __always_inline __u64 fill_connection(struct retrans_event *event, struct
 	return present;
 }
 
-static __always_inline __u64 fill_origin(struct retrans_event *event, struct sock *sk,
-					 const bool probed)
+/* The inode behind a socket, as fstat and `ss -e` show it; 0 without a socket. */
+static __always_inline unsigned long inode_of(struct socket *socket)
 {
-	struct net *net = LOAD(sk, __sk_common.skc_net.net);
-	struct socket_alloc *alloc = (struct socket_alloc *)LOAD(sk, sk_socket);
+	struct socket_alloc *alloc = (struct socket_alloc *)socket;
+	unsigned long inode = 0;
+
+	/* Behind the end of struct socket, where typed loads may not go. */
+	if (alloc)
+		bpf_core_read(&inode, sizeof(inode), &alloc->vfs_inode.i_ino);
+	return inode;
+}
+
+/* Network namespace, control group and cookie. `common` is the socket's, or a request's. */
+static __always_inline __u64 fill_origin(struct retrans_event *event, struct sock *sk,
+					 struct sock_common *common, const bool probed)
+{
+	struct net *net = LOAD(common, skc_net.net);
 	__u64 present = 0;
 
-	event->mark = LOAD(sk, sk_mark);
 	event->uid = LOAD(sk, sk_uid.val);
 	event->netns_inode = LOAD(net, ns.inum);
-	if (bpf_core_field_exists(net->net_cookie))
+	if (bpf_core_field_exists(net->net_cookie)) {
 		SET_UNLESS(event, HAS_NETNS_COOKIE, netns_cookie, 0, LOAD(net, net_cookie));
-	SET_UNLESS(event, HAS_INTERFACE, interface, 0, LOAD(sk, __sk_common.skc_bound_dev_if));
-	SET_UNLESS(event, HAS_SOCKET_COOKIE, socket_cookie, 0,
-		   LOAD(sk, __sk_common.skc_cookie.counter));
+		/*
+		 * Gives the socket its cookie if it has none yet: what it is known by when it has
+		 * lost its inode. For tracing programs since 5.12, as is net_cookie.
+		 */
+		if (!probed)
+			bpf_get_socket_cookie(common);
+	}
+	SET_UNLESS(event, HAS_SOCKET_COOKIE, socket_cookie, 0, LOAD(common, skc_cookie.counter));
+	SET_UNLESS(event, HAS_INTERFACE, interface, 0, LOAD(common, skc_bound_dev_if));
 	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup)) {
 		struct cgroup *cgroup = LOAD(sk, sk_cgrp_data.cgroup);
 		struct kernfs_node *kn = cgroup ? LOAD(cgroup, kn) : 0;
@@ -193,28 +220,63 @@ static __always_inline __u64 fill_origin(struct retrans_event *event, struct soc
 		if (kn)
 			SET_UNLESS(event, HAS_CGROUP_ID, cgroup_id, 0, LOAD(kn, id));
 	}
-	if (alloc) {
-		unsigned long inode = 0;
+	return present;
+}
 
-		/* Behind the end of struct socket, where typed loads may not go. */
-		bpf_core_read(&inode, sizeof(inode), &alloc->vfs_inode.i_ino);
-		SET_UNLESS(event, HAS_SOCKET_INODE, socket_inode, 0, inode);
+/* What tells whose a full socket is: its inode, or why it has none. */
+static __always_inline __u64 fill_owner(struct retrans_event *event, struct sock *sk,
+					struct tcp_sock *tp, const bool probed)
+{
+	struct socket *socket = LOAD(sk, sk_socket);
+	__u64 present = 0;
+
+	if (socket) {
+		SET_UNLESS(event, HAS_SOCKET_INODE, socket_inode, 0, inode_of(socket));
+		/* Made by the kernel for itself. A subflow of MPTCP is the user's all the same. */
+		if (!LOAD(socket, file) &&
+		    !(bpf_core_field_exists(tp->is_mptcp) && LOAD(tp, is_mptcp)))
+			event->owner_status = OWNER_KERNEL;
+	} else if (LOAD(sk, __sk_common.skc_flags) & BIT(SOCK_DEAD)) {
+		event->owner_status = OWNER_ORPHANED;
+	} else {
+		event->owner_status = OWNER_NOT_ACCEPTED;
 	}
 	return present;
 }
 
-/* `tp` is `sk` as a typed tcp_sock. */
-static __always_inline int record(struct sock *sk, struct sk_buff *skb, struct tcp_sock *tp,
-				  const bool has_error, const int error, const bool probed)
+/* Everything about a full socket. `tp` is `sk` as a typed tcp_sock. */
+static __always_inline __u64 fill_socket(struct retrans_event *event, struct sock *sk,
+					 struct tcp_sock *tp, const bool probed)
 {
-	struct retrans_counters *counter;
-	struct retrans_event *event;
-	__u64 present = ALWAYS_KNOWN;
-	__u32 zero = 0;
+	event->state = LOAD(sk, __sk_common.skc_state);
+	event->mark = LOAD(sk, sk_mark);
+	fill_addresses(event, &sk->__sk_common, probed);
+	return fill_connection(event, tp, probed) |
+	       fill_origin(event, sk, &sk->__sk_common, probed) |
+	       fill_owner(event, sk, tp, probed);
+}
 
-	counter = bpf_map_lookup_elem(&counters, &zero);
-	if (!counter || !tp) /* for the verifier; neither is ever NULL here */
-		return 0;
+/* The SYN-ACK itself, of which the tracepoint has no skb. */
+static __always_inline void fill_synack(struct retrans_event *event, struct request_sock *req,
+					const bool probed)
+{
+	struct tcp_request_sock *treq = (struct tcp_request_sock *)req;
+
+	/* Behind the end of struct request_sock, where typed loads may not go. */
+	bpf_core_read(&event->seq, sizeof(event->seq), &treq->snt_isn);
+	bpf_core_read(&event->mark, sizeof(event->mark), &treq->req.ir_mark);
+	event->end_seq = event->seq + 1;
+	event->segments = 1;
+	event->tcp_flags = TCPHDR_SYN | TCPHDR_ACK;
+	/* Counted by the kernel after the tracepoint. */
+	event->retransmits = LOAD(req, num_retrans) + 1;
+}
+
+/* A record in the ring, and what every record has; NULL where the ring is full. */
+static __always_inline struct retrans_event *begin(struct retrans_counters *counter)
+{
+	struct retrans_event *event;
+
 	__sync_fetch_and_add(&counter->entered, 1);
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event) {
@@ -222,7 +284,6 @@ static __always_inline int record(struct sock *sk, struct sk_buff *skb, struct t
 		return 0;
 	}
 	__builtin_memset(event, 0, sizeof(*event));
-
 	event->size = sizeof(*event);
 	event->cpu = bpf_get_smp_processor_id();
 	event->boot_time_ns = bpf_ktime_get_boot_ns();
@@ -232,21 +293,85 @@ static __always_inline int record(struct sock *sk, struct sk_buff *skb, struct t
 	 * softirqs may see the same number, and the sum of the steps is still right.
 	 */
 	event->cpu_sequence = *(volatile __u64 *)&counter->entered;
+	return event;
+}
+
+static __always_inline int submit(struct retrans_counters *counter, struct retrans_event *event,
+				  __u64 present)
+{
+	event->present = present;
+	bpf_ringbuf_submit(event, 0);
+	__sync_fetch_and_add(&counter->recorded, 1);
+	return 0;
+}
+
+static __always_inline struct retrans_counters *this_cpu(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&counters, &zero);
+}
+
+static __always_inline int record(struct sock *sk, struct sk_buff *skb, struct tcp_sock *tp,
+				  const bool has_error, const int error, const bool probed)
+{
+	struct retrans_counters *counter = this_cpu();
+	struct retrans_event *event;
+	__u64 present = KNOWN_OF_SOCKET;
+
+	if (!counter || !tp) /* for the verifier; neither is ever NULL here */
+		return 0;
+	event = begin(counter);
+	if (!event)
+		return 0;
 	event->origin = ORIGIN_TCP_RETRANSMIT_SKB;
-	event->state = LOAD(sk, __sk_common.skc_state);
 	if (has_error) {
 		event->error = error;
 		present |= BIT(HAS_ERROR);
 	}
-	fill_addresses(event, sk, probed);
 	fill_segment(event, skb, probed);
-	present |= fill_connection(event, tp, probed);
-	present |= fill_origin(event, sk, probed);
-	event->present = present;
+	present |= fill_socket(event, sk, tp, probed);
+	return submit(counter, event, present);
+}
 
-	bpf_ringbuf_submit(event, 0);
-	__sync_fetch_and_add(&counter->recorded, 1);
-	return 0;
+/*
+ * `sk` is the listener; with TCP fast open it is the child, a full socket that
+ * may have been accepted already. `tp` is then the child, else NULL.
+ */
+static __always_inline int record_synack(struct sock *sk, struct request_sock *req,
+					 struct tcp_sock *tp, const bool probed)
+{
+	struct retrans_counters *counter = this_cpu();
+	struct retrans_event *event;
+	__u64 present = KNOWN_OF_REQUEST;
+	struct sock *listener = sk;
+
+	if (!counter)
+		return 0;
+	event = begin(counter);
+	if (!event)
+		return 0;
+	event->origin = ORIGIN_TCP_RETRANSMIT_SYNACK;
+	if (tp) {
+		event->fast_open = 1;
+		present |= KNOWN_OF_SOCKET | fill_socket(event, sk, tp, probed);
+		present &= ~BIT(HAS_SACKED);
+		listener = BPF_CORE_READ(req, __req_common.skc_listener);
+	} else {
+		/* The request's own state, NEW_SYN_RECV, is an inner matter of the kernel's. */
+		event->state = TCP_SYN_RECV;
+		event->mss = LOAD(req, mss);
+		event->total_retrans = LOAD(req, num_retrans) + 1;
+		event->owner_status = OWNER_NOT_ACCEPTED;
+		fill_addresses(event, &req->__req_common, probed);
+		present |= fill_origin(event, sk, &req->__req_common, probed);
+	}
+	fill_synack(event, req, probed);
+	/* skc_listener is in a union, whose pointers the verifier does not follow. */
+	if (event->owner_status == OWNER_NOT_ACCEPTED && listener)
+		SET_UNLESS(event, HAS_LISTENER_INODE, listener_inode, 0,
+			   inode_of(BPF_CORE_READ(listener, sk_socket)));
+	return submit(counter, event, present);
 }
 
 #define HAS_ERR bpf_core_field_exists(((struct trace_event_raw_tcp_retransmit_skb *)0)->err)
@@ -262,6 +387,17 @@ int btf_retransmit_skb(__u64 *ctx)
 	if (HAS_ERR)
 		return record(sk, skb, tp, true, (int)ctx[2], false);
 	return record(sk, skb, tp, false, 0, false);
+}
+
+SEC("tp_btf/tcp_retransmit_synack")
+int btf_retransmit_synack(__u64 *ctx)
+{
+	struct sock *sk = (struct sock *)ctx[0];
+	struct request_sock *req = (struct request_sock *)ctx[1];
+
+	if (sk->__sk_common.skc_state == TCP_LISTEN)
+		return record_synack(sk, req, 0, false);
+	return record_synack(sk, req, bpf_skc_to_tcp_sock(sk), false);
 }
 
 SEC("tracepoint/tcp/tcp_retransmit_skb")
@@ -283,4 +419,16 @@ int classic_retransmit_skb(void *ctx)
 		skb = (struct sk_buff *)event->skbaddr;
 		return record(sk, skb, (struct tcp_sock *)sk, false, 0, true);
 	}
+}
+
+SEC("tracepoint/tcp/tcp_retransmit_synack")
+int classic_retransmit_synack(struct trace_event_raw_tcp_retransmit_synack *event)
+{
+	struct sock *sk = (struct sock *)event->skaddr;
+	struct request_sock *req = (struct request_sock *)event->req;
+	const bool probed = true;
+
+	if (LOAD(sk, __sk_common.skc_state) == TCP_LISTEN)
+		return record_synack(sk, req, 0, true);
+	return record_synack(sk, req, (struct tcp_sock *)sk, true);
 }

@@ -33,6 +33,20 @@ pub struct Cli {
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub attach: Attach,
 
+    /// Also passes on attempts that came to nothing because the first copy of the segment is still
+    /// queued in this host (EBUSY, Linux 6.17 and later). They are counted as withheld otherwise
+    #[arg(long)]
+    pub failed: bool,
+
+    /// Does not look for the processes that hold the sockets: saves the scans of open files
+    #[arg(long)]
+    pub no_owners: bool,
+
+    /// At the end, compares what was recorded with the kernel's own counters (RetransSegs and
+    /// others) in each network namespace
+    #[arg(long)]
+    pub reconcile: bool,
+
     /// Says more on standard error: once for what plugins log as debug messages, twice for libbpf
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
@@ -56,6 +70,7 @@ Examples:
   sudo retrans-host                                one JSON line for each retransmit
   sudo retrans-host | jq -r .destination.ip        the peers that packets to are lost
   sudo retrans-host --plugin threshold-alert --set threshold=50 --set window=30s
+  sudo retrans-host --reconcile > events.jsonl     and then: was anything missed?
   sudo retrans-host --plugin ./filter.wasm --plugin json-print
   sudo retrans-host --plugin a=./tag.wasm --set zone=eu --plugin b=./tag.wasm --set zone=us
 

@@ -21,6 +21,12 @@ pub struct Config {
     pub ring_size: u32,
     /// How the probe is attached.
     pub attach: Attach,
+    /// Are attempts passed on whose first copy is still queued in this host?
+    pub show_queued: bool,
+    /// Are the processes looked for that hold the sockets?
+    pub owners: bool,
+    /// Is what was recorded compared with the kernel's own counters?
+    pub reconcile: bool,
     /// How much is said on standard error.
     pub verbosity: Verbosity,
 }
@@ -95,6 +101,9 @@ impl Config {
             json_alerts: cli.alerts == AlertFormat::Json,
             ring_size: ring_size(cli.ring_size)?,
             attach: cli.attach,
+            show_queued: cli.failed,
+            owners: !cli.no_owners,
+            reconcile: cli.reconcile,
             verbosity: match (cli.quiet, cli.verbose) {
                 (true, _) => Verbosity::Quiet,
                 (false, 0) => Verbosity::Normal,

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use retrans_event::Owner;
+use retrans_event::OwnerStatus;
+
 /// What the probe counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Kernel {
@@ -11,6 +14,9 @@ pub struct Kernel {
     pub recorded: u64,
     /// Records that the ring had no room for: lost.
     pub ring_full: u64,
+    /// Calls that the kernel skipped because the probe was running on that CPU already: what the
+    /// probe cannot count itself. `None` before Linux 5.12.
+    pub recursion_misses: Option<u64>,
 }
 
 /// What the source did.
@@ -22,6 +28,40 @@ pub struct Source {
     pub withheld: u64,
     /// Given to the chain.
     pub delivered: u64,
+}
+
+/// How many of the delivered events had which owner.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Owners {
+    /// Held by a process.
+    pub held: u64,
+    /// Closed.
+    pub orphaned: u64,
+    /// Not accepted yet.
+    pub not_accepted: u64,
+    /// The kernel's own.
+    pub kernel: u64,
+    /// Nobody was found.
+    pub unknown: u64,
+    /// Scans of open files.
+    pub scans: u64,
+}
+
+impl Owners {
+    /// Counts one event.
+    pub fn count(&mut self, owner: &Owner) {
+        *match owner.status() {
+            OwnerStatus::Held => &mut self.held,
+            OwnerStatus::Orphaned => &mut self.orphaned,
+            OwnerStatus::NotAccepted => &mut self.not_accepted,
+            OwnerStatus::Kernel => &mut self.kernel,
+            OwnerStatus::Unknown | OwnerStatus::Other(_) => &mut self.unknown,
+        } += 1;
+    }
+
+    fn total(&self) -> u64 {
+        self.held + self.orphaned + self.not_accepted + self.kernel + self.unknown
+    }
 }
 
 /// What one plugin did.
@@ -48,6 +88,8 @@ pub struct Ledger {
     pub kernel: Kernel,
     /// In the source.
     pub source: Source,
+    /// Whose the events were.
+    pub owners: Owners,
     /// In the order of the chain.
     pub plugins: Vec<Plugin>,
 }
@@ -58,6 +100,7 @@ impl Ledger {
         let Ledger {
             kernel,
             source,
+            owners,
             plugins,
         } = self;
         let mut passed_on = source.delivered;
@@ -71,6 +114,7 @@ impl Ledger {
             && kernel.entered == kernel.recorded + kernel.ring_full
             && kernel.recorded == source.recorded
             && source.recorded == source.withheld + source.delivered
+            && source.delivered == owners.total()
     }
 }
 
@@ -78,15 +122,32 @@ impl Ledger {
 impl fmt::Display for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Ledger { kernel, source, .. } = self;
-        writeln!(
+        write!(
             f,
             "ledger: kernel entered={} recorded={} ring_full={}",
             kernel.entered, kernel.recorded, kernel.ring_full
         )?;
+        if let Some(misses) = kernel.recursion_misses {
+            write!(f, " recursion_misses={misses}")?;
+        }
+        writeln!(f)?;
         writeln!(
             f,
             "ledger: host recorded={} withheld={} delivered={}",
             source.recorded, source.withheld, source.delivered
+        )?;
+        let Owners {
+            held,
+            orphaned,
+            not_accepted,
+            kernel,
+            unknown,
+            scans,
+        } = self.owners;
+        writeln!(
+            f,
+            "ledger: owners held={held} orphaned={orphaned} not_accepted={not_accepted} \
+             kernel={kernel} unknown={unknown} scans={scans}"
         )?;
         for plugin in &self.plugins {
             writeln!(
@@ -124,11 +185,20 @@ mod tests {
                 entered: 12,
                 recorded: 10,
                 ring_full: 2,
+                recursion_misses: Some(1),
             },
             source: Source {
                 recorded: 10,
                 withheld: 1,
                 delivered: 9,
+            },
+            owners: Owners {
+                held: 5,
+                orphaned: 1,
+                not_accepted: 1,
+                kernel: 1,
+                unknown: 1,
+                scans: 3,
             },
             plugins: vec![plugin("a", 9, 4), plugin("b", 4, 4)],
         }
@@ -141,10 +211,11 @@ mod tests {
 
     #[test]
     fn one_event_missing_anywhere_unbalances_the_books() {
-        let break_it: [fn(&mut Ledger); 6] = [
+        let break_it: [fn(&mut Ledger); 7] = [
             |ledger| ledger.kernel.entered += 1,
             |ledger| ledger.source.recorded -= 1,
             |ledger| ledger.source.delivered -= 1,
+            |ledger| ledger.owners.held += 1,
             |ledger| ledger.plugins[0].events += 1,
             |ledger| ledger.plugins[0].dropped -= 1,
             |ledger| ledger.plugins[1].kept -= 1,

@@ -30,10 +30,14 @@ use crate::plugin::Limits;
 use crate::plugin::Plugin;
 use crate::plugin::StartError;
 use crate::plugin::settings::SettingsError;
+use crate::reconcile::Reconciliation;
 use crate::sink::alerts;
 use crate::sink::stdout::stdout;
+use crate::source::owner::Owners;
 use crate::source::probe::Probe;
-use crate::source::ring::Channel;
+use crate::source::ring::Books;
+use crate::source::ring::Desk;
+use crate::source::stream::Channel;
 use crate::stop::Stop;
 use crate::stop::stdout_is_closed;
 
@@ -69,6 +73,12 @@ pub fn run(config: &Config) -> Result<()> {
 
     let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
     let probe = Probe::attach(&mut storage, config.attach, config.ring_size)?;
+    let desk = Desk {
+        owners: owners(config.owners),
+        show_queued: config.show_queued,
+        // From here on: the probe is attached, and nobody was told yet.
+        reconciliation: config.reconcile.then(Reconciliation::begin),
+    };
     if config.verbosity >= Verbosity::Normal {
         let ring = bytesize::ByteSize(config.ring_size.into());
         say(&format!(
@@ -89,7 +99,7 @@ pub fn run(config: &Config) -> Result<()> {
         .context("cannot start the chain's thread")?;
     // Sending blocks, so that a slow plugin fills the ring, where losses are counted.
     let channel = Channel { items, recycled };
-    let books = probe.run(&channel, &stop);
+    let books = probe.run(desk, &channel, &stop);
     drop(channel);
     let (report, result) = chain
         .join()
@@ -102,9 +112,9 @@ pub fn run(config: &Config) -> Result<()> {
     if unread && !stop.by_signal() {
         return Ok(());
     }
-    let (kernel, source) = books?;
+    let books = books?;
     if config.verbosity >= Verbosity::Normal {
-        tell(&report, kernel, source);
+        tell(&report, books);
     }
     if broken {
         return Ok(());
@@ -126,16 +136,31 @@ pub fn say(line: &str) {
     let _ = writeln!(anstream::stderr(), "retrans-host: {line}");
 }
 
-fn tell(report: &Report, kernel: crate::ledger::Kernel, source: crate::ledger::Source) {
+/// The owners of events are worth having, but no condition: without them the rest is still true.
+fn owners(wanted: bool) -> Owners {
+    if !wanted {
+        return Owners::unknown();
+    }
+    Owners::scanning().unwrap_or_else(|error| {
+        tracing::warn!("{error}; owners are unknown (--no-owners does without them)");
+        Owners::unknown()
+    })
+}
+
+fn tell(report: &Report, books: Books) {
     let ledger = Ledger {
-        kernel,
-        source,
+        kernel: books.kernel,
+        source: books.source,
+        owners: books.owners,
         plugins: report.plugins.clone(),
     };
     let mut stderr = io::stderr().lock();
     let _ = write!(stderr, "{ledger}");
     for ((plugin, counter), count) in &report.counters {
         let _ = writeln!(stderr, "ledger: counter {plugin} {counter}={count}");
+    }
+    if let Some(report) = books.reconciled {
+        let _ = write!(stderr, "{report}");
     }
 }
 

@@ -68,14 +68,21 @@ impl Stop {
         Ok(StopOnDrop(self.trigger.try_clone()?))
     }
 
-    /// Waits until `ready` can be read, but at most so long. A standard output that nobody reads
-    /// any more ends the run too, or `retrans-host | head -1` would wait for one more event.
-    pub fn wait(&self, ready: BorrowedFd<'_>, timeout: Duration) -> io::Result<Wake> {
+    /// Waits until one of two descriptors can be read, but at most so long. A standard output that
+    /// nobody reads any more ends the run too, or `retrans-host | head -1` would wait for one more
+    /// event.
+    pub fn wait(
+        &self,
+        first: BorrowedFd<'_>,
+        second: Option<BorrowedFd<'_>>,
+        timeout: Duration,
+    ) -> io::Result<Wake> {
         let stdout = io::stdout();
         let mut fds = [
             PollFd::from_borrowed_fd(self.wake.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty()),
-            PollFd::from_borrowed_fd(ready, PollFlags::IN),
+            PollFd::from_borrowed_fd(first, PollFlags::IN),
+            PollFd::from_borrowed_fd(second.unwrap_or(first), PollFlags::IN),
         ];
         let timeout = Timespec {
             tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
@@ -86,11 +93,11 @@ impl Stop {
             Err(rustix::io::Errno::INTR) => return Ok(Wake::Timeout),
             result => result?,
         };
-        let [wake, stdout, ready] = fds.map(|fd| fd.revents());
+        let [wake, stdout, first, second] = fds.map(|fd| fd.revents());
         if !wake.is_empty() || stdout.intersects(PollFlags::ERR | PollFlags::HUP) {
             return Ok(Wake::Stop);
         }
-        Ok(if ready.is_empty() {
+        Ok(if (first | second).is_empty() {
             Wake::Timeout
         } else {
             Wake::Ready

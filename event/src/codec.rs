@@ -8,6 +8,7 @@ use crate::names::CaState;
 use crate::names::Kind;
 use crate::names::Name;
 use crate::names::Origin;
+use crate::names::OwnerStatus;
 use crate::names::SendError;
 use crate::names::State;
 use crate::names::TcpFlags;
@@ -90,6 +91,8 @@ numbered! {
     CaStateCodec U8 CaState, CaState::from_number, CaState::number;
     TimerCodec U8 Timer, Timer::from_number, Timer::number;
     FlagsCodec U16 TcpFlags, TcpFlags, |flags: TcpFlags| flags.0;
+    OwnerCodec U8 OwnerStatus, OwnerStatus::from_number, OwnerStatus::number;
+    Bool U8 bool, |byte: u8| byte != 0, u8::from;
     ErrorCodec I32 SendError, SendError, |error: SendError| error.0;
     Nanos U64 Duration, Duration::from_nanos, nanos;
     Micros U32 Duration, |micros: u32| Duration::from_micros(micros.into()), micros;

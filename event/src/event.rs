@@ -104,7 +104,9 @@ impl Event {
     /// Was a segment sent? Not when the kernel says that the attempt failed (6.17 and later;
     /// before, only what was sent is an event).
     pub fn sent(&self) -> bool {
-        self.error().is_none_or(|error| error.0 == 0)
+        self.was_sent()
+            .or_else(|| Some(self.error()?.0 == 0))
+            .unwrap_or(true)
     }
 
     /// Puts back what belongs to the host, and no plugin may change: size, CPU, place in the

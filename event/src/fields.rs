@@ -10,13 +10,14 @@ use crate::names::CaState;
 use crate::names::Kind;
 use crate::names::Name;
 use crate::names::Origin;
+use crate::names::OwnerStatus;
 use crate::names::SendError;
 use crate::names::State;
 use crate::names::TcpFlags;
 use crate::names::Timer;
 
 /// The size of a record of this version in bytes.
-pub const RECORD_SIZE: usize = 288;
+pub const RECORD_SIZE: usize = 376;
 
 /// What is known about one field of the record.
 #[derive(Debug, Clone, Copy)]
@@ -33,8 +34,8 @@ pub struct Field {
     /// Position of the presence bit, counted from the start of the record (byte × 8 + bit);
     /// `None`: every record has the field.
     pub presence_bit: Option<u32>,
-    /// Where the JSON form has it: the object ("" for the top level) and the key. A field without
-    /// a key is not in the JSON form.
+    /// Where the JSON form has it: the object ("" for the top level, "a.b" for the object `b` within
+    /// the object `a`) and the key. A field without a key is not in the JSON form.
     pub json: (&'static str, &'static str),
     /// Where it comes from: a kernel field, or the host.
     pub source: &'static str,
@@ -93,6 +94,10 @@ pub enum Format {
     TcpFlags,
     /// [`SendError`], 32 bits with a sign.
     SendError,
+    /// [`OwnerStatus`], 8 bits.
+    OwnerStatus,
+    /// True or false, 8 bits: 0 is false.
+    Bool,
 }
 
 impl Format {
@@ -115,6 +120,8 @@ impl Format {
             Format::Timer => "timer",
             Format::TcpFlags => "tcp-flags",
             Format::SendError => "send-error",
+            Format::OwnerStatus => "owner-status",
+            Format::Bool => "bool",
         }
     }
 }
@@ -225,11 +232,11 @@ fields! {
         cpu, cpu, set_cpu: U32, u32, U32
             @ 4, "record" "cpu", "bpf_get_smp_processor_id", "5.8";
         /// Number of the retransmit on its CPU, from 1. Counts those too that the ring had no room for: a
-        /// step of more than one is a loss.
+        /// number that never comes is a loss, or was withheld.
         cpu_sequence, cpu_sequence, set_cpu_sequence: U64, u64, U64
             @ 40, "record" "cpu_sequence", "probe", "5.8";
-        /// Time since boot, time asleep included. Of events of two CPUs the later may come first, by
-        /// microseconds.
+        /// Time since boot, time asleep included. Of events of two sockets the later may come first, by
+        /// up to 100 ms: an event may wait for its owner.
         boot_time_ns, time, set_time: Nanos, Duration, BootTime
             @ 24, "record" "boot_time_ns", "bpf_ktime_get_boot_ns", "5.8";
         /// Why the segment was sent again.
@@ -240,24 +247,32 @@ fields! {
             @ 87, "retransmit" "tracepoint", "probe", "5.8";
     }
     optional {
+        /// Was the segment sent? Not when the attempt failed, or when it was dropped within this host.
+        sent, was_sent, set_sent: Bool, bool, Bool
+            @ 284 ? 45, "retransmit" "sent", "host: from the error", "5.8";
         /// What the attempt returned: 0 when the segment was sent.
         error, error, set_error: ErrorCodec, SendError, SendError
             @ 88 ? 0, "retransmit" "error", "tracepoint argument err", "6.17";
-        /// Segments that the retransmit covers, as RetransSegs counts them.
+        /// Segments that the retransmit covers, as RetransSegs counts them: 0 for an attempt that
+        /// failed before it became a segment.
         segments, segments, set_segments: U32, u32, U32
-            @ 104 ? 4, "retransmit" "segments", "tcp_skb_cb.tcp_gso_segs", "5.8";
+            @ 104 ? 4, "retransmit" "segments", "tcp_skb_cb.tcp_gso_segs; host: 0 for an attempt that was not counted", "5.8";
         /// Payload in bytes.
         length, length, set_length: U32, u32, U32
             @ 100 ? 3, "retransmit" "length", "sk_buff.len", "5.8";
         /// First sequence number of the segment.
         seq, seq, set_seq: U32, u32, U32
-            @ 92 ? 1, "retransmit" "seq", "tcp_skb_cb.seq", "5.8";
+            @ 92 ? 1, "retransmit" "seq", "tcp_skb_cb.seq, tcp_request_sock.snt_isn", "5.8";
         /// Sequence number after the segment; SYN and FIN count as one each.
         end_seq, end_seq, set_end_seq: U32, u32, U32
             @ 96 ? 2, "retransmit" "end_seq", "tcp_skb_cb.end_seq", "5.8";
         /// Flags of the TCP header.
         tcp_flags, tcp_flags, set_tcp_flags: FlagsCodec, TcpFlags, TcpFlags
             @ 108 ? 5, "retransmit" "flags", "tcp_skb_cb.tcp_flags", "5.8";
+        /// Is it the SYN-ACK of a TCP Fast Open connection, which may carry data already? Known of
+        /// SYN-ACKs.
+        fast_open, fast_open, set_fast_open: Bool, bool, Bool
+            @ 285 ? 46, "retransmit" "fast_open", "probe: the tracepoint's socket is no listener", "5.8";
         /// What the sender knew of the segment: TCPCB_* bits (1 SACKed, 2 retransmitted, 4 lost,
         /// 128 ever retransmitted, which up to 6.9 counts this time).
         sacked, sacked, set_sacked: U8, u8, U8
@@ -267,7 +282,7 @@ fields! {
             @ 112 ? 8, "retransmit" "timer", "inet_connection_sock.icsk_pending", "5.8";
         /// Timeouts in a row without an answer, this one included.
         retransmits, retransmits, set_retransmits: U8, u8, U8
-            @ 113 ? 9, "retransmit" "retransmits", "inet_connection_sock.icsk_retransmits", "5.8";
+            @ 113 ? 9, "retransmit" "retransmits", "inet_connection_sock.icsk_retransmits, request_sock.num_retrans + 1", "5.8";
         /// How often the timeout was doubled so far.
         backoff, backoff, set_backoff: U8, u8, U8
             @ 114 ? 10, "retransmit" "backoff", "inet_connection_sock.icsk_backoff", "5.8";
@@ -303,7 +318,7 @@ fields! {
             @ 144 ? 19, "tcp" "ssthresh", "tcp_sock.snd_ssthresh", "5.8";
         /// Maximum segment size in bytes, for sending.
         mss, mss, set_mss: U32, u32, U32
-            @ 148 ? 20, "tcp" "mss", "tcp_sock.mss_cache", "5.8";
+            @ 148 ? 20, "tcp" "mss", "tcp_sock.mss_cache, request_sock.mss", "5.8";
         /// Segments in flight, selectively acknowledged ones included.
         packets_out, packets_out, set_packets_out: U32, u32, U32
             @ 152 ? 21, "tcp" "packets_out", "tcp_sock.packets_out", "5.8";
@@ -328,7 +343,7 @@ fields! {
         /// Segments that the connection has retransmitted, this one included (unless the attempt
         /// failed before it was counted).
         total_retrans, total_retrans, set_total_retrans: U32, u32, U32
-            @ 180 ? 28, "tcp" "total_retrans", "tcp_sock.total_retrans", "5.8";
+            @ 180 ? 28, "tcp" "total_retrans", "tcp_sock.total_retrans, request_sock.num_retrans + 1", "5.8";
         /// Segments with data that were sent, retransmitted ones included.
         data_segs_out, data_segs_out, set_data_segs_out: U32, u32, U32
             @ 184 ? 29, "tcp" "data_segs_out", "tcp_sock.data_segs_out", "5.8";
@@ -356,26 +371,60 @@ fields! {
         /// Inode of the socket, as in `ss -e` and `ls -l /proc/PID/fd`; absent once it is closed.
         socket_inode, socket_inode, set_socket_inode: U64, u64, U64
             @ 272 ? 43, "socket" "inode", "socket_alloc.vfs_inode.i_ino", "5.8";
-        /// Cookie of the socket; absent until something on the system asked for it.
+        /// Cookie of the socket, as in `ss -e`: never used twice, and kept when the socket is closed.
+        /// Before 5.12, and through the classic tracepoint, only if something has asked for it.
         socket_cookie, socket_cookie, set_socket_cookie: U64, u64, U64
             @ 264 ? 42, "socket" "cookie", "sock_common.skc_cookie", "5.8";
         /// Address family of the socket: 2 is AF_INET, 10 is AF_INET6.
         family, family, set_family: U8, u8, U8
             @ 115 ? 11, "socket" "family", "sock_common.skc_family", "5.8";
-        /// User who made the socket, as numbered outside of user namespaces.
+        /// User who made the socket (for a SYN-ACK, the listener), as numbered outside of user namespaces.
         uid, uid, set_uid: U32, u32, U32
             @ 256 ? 40, "socket" "uid", "sock.sk_uid", "5.8";
         /// Mark of the socket (SO_MARK).
         mark, mark, set_mark: U32, u32, U32
-            @ 236 ? 37, "socket" "mark", "sock.sk_mark", "5.8";
+            @ 236 ? 37, "socket" "mark", "sock.sk_mark, inet_request_sock.ir_mark", "5.8";
         /// Index of the interface that the socket is bound to; absent where it is not.
         interface, interface, set_interface: U32, u32, U32
             @ 260 ? 41, "socket" "interface", "sock_common.skc_bound_dev_if", "5.8";
-        /// Control group (version 2) of the socket: the inode of its directory.
+        /// Inode of the listening socket, of a connection that was not accepted yet. Known of SYN-ACKs.
+        listener_inode, listener_inode, set_listener_inode: U64, u64, U64
+            @ 288 ? 52, "socket" "listener_inode", "request_sock.rsk_listener, its inode", "5.8";
+        /// Control group (version 2) of the socket (for a SYN-ACK, the listener): the inode of its
+        /// directory.
         cgroup_id, cgroup_id, set_cgroup_id: U64, u64, U64
             @ 248 ? 39, "socket" "cgroup_id", "sock.sk_cgrp_data", "5.15";
-        /// Process that holds the socket; absent while the owner is unknown.
+        /// Whose the socket is: whether a process was found that holds it, or why there is none.
+        owner_status, owner_status, set_owner_status: OwnerCodec, OwnerStatus, OwnerStatus
+            @ 286 ? 47, "owner" "status", "sock.sk_socket, socket.file, SOCK_DEAD; host: scan of open files", "5.8";
+        /// Process: the one that holds the socket, or the listener of a connection that was not
+        /// accepted. Of several the one that the others descend from, else the lowest.
         owner_pid, owner_pid, set_owner_pid: U32, u32, U32
-            @ 280 ? 44, "" "pid", "host", "5.8";
+            @ 280 ? 44, "owner" "pid", "host: task_struct.tgid in the host's pid namespace", "5.8";
+        /// Name of that process.
+        owner_comm, owner_comm, set_owner_comm: Text, Name, Text
+            @ 304 ? 48, "owner" "comm", "host: task_struct.comm of the main thread", "5.8";
+        /// Effective user of that process, as numbered outside of user namespaces.
+        owner_uid, owner_uid, set_owner_uid: U32, u32, U32
+            @ 296 ? 49, "owner" "uid", "host: task_struct.real_cred.euid", "5.8";
+        /// Processes that held the socket when open files were scanned.
+        owner_holders, owner_holders, set_owner_holders: U32, u32, U32
+            @ 300 ? 50, "owner" "holders", "host: scan of open files", "5.8";
+        /// Container of that process: the first 12 digits of its id, as `docker ps` shows it, or the
+        /// beginning of its name.
+        owner_container, owner_container, set_owner_container: Text, Name, Text
+            @ 320 ? 51, "owner" "container", "host: /proc/PID/cgroup", "5.8";
+        /// The last process that was seen to hold a socket which has been closed.
+        last_pid, last_pid, set_last_pid: U32, u32, U32
+            @ 336 ? 53, "owner.last" "pid", "host: an earlier event of the same socket cookie", "5.12";
+        /// Name of that process.
+        last_comm, last_comm, set_last_comm: Text, Name, Text
+            @ 344 ? 54, "owner.last" "comm", "host: as last_pid", "5.12";
+        /// Effective user of that process.
+        last_uid, last_uid, set_last_uid: U32, u32, U32
+            @ 340 ? 55, "owner.last" "uid", "host: as last_pid", "5.12";
+        /// Container of that process.
+        last_container, last_container, set_last_container: Text, Name, Text
+            @ 360 ? 56, "owner.last" "container", "host: as last_pid", "5.12";
     }
 }

@@ -18,3 +18,13 @@ fn has_number(format: Format) -> bool {
         Format::State | Format::CaState | Format::Timer | Format::TcpFlags | Format::SendError
     )
 }
+
+/// Where an object is within another, as in "last" for "owner.last" within "owner": the path that
+/// is left, or `None` if it is not within it.
+fn within<'a>(outer: &str, path: &'a str) -> Option<&'a str> {
+    let rest = match outer {
+        "" => path,
+        outer => path.strip_prefix(outer)?.strip_prefix('.')?,
+    };
+    (!rest.is_empty()).then_some(rest)
+}

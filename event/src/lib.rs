@@ -17,6 +17,7 @@ mod fields;
 #[cfg(feature = "serde")]
 mod json;
 mod names;
+mod owner;
 mod record;
 #[cfg(feature = "synth")]
 pub mod synth;
@@ -32,9 +33,12 @@ pub use names::CaState;
 pub use names::Kind;
 pub use names::Name;
 pub use names::Origin;
+pub use names::OwnerStatus;
 pub use names::SendError;
 pub use names::State;
 pub use names::TcpFlags;
 pub use names::Timer;
 pub use names::UnknownName;
+pub use owner::Owner;
+pub use owner::Process;
 pub use record::Record;

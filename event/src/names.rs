@@ -114,6 +114,23 @@ numbers! {
 }
 
 numbers! {
+    /// Whose a socket is.
+    OwnerStatus, "an owner's status such as held" {
+        /// It is held by a process that was not found: perhaps one outside of the host's pid
+        /// namespace, or the socket is on its way from one process to another.
+        Unknown = 0 "unknown",
+        /// A process was seen to hold it.
+        Held = 1 "held",
+        /// Closed by whoever held it; the kernel goes on sending what is left.
+        Orphaned = 2 "orphaned",
+        /// Not accepted yet: the process is the one that holds the listener.
+        NotAccepted = 3 "not_accepted",
+        /// Made by the kernel for itself, as those of NFS or of a virtual file server.
+        Kernel = 4 "kernel",
+    }
+}
+
+numbers! {
     /// State of the connection (`include/net/tcp_states.h`).
     State, "a TCP state such as ESTABLISHED" {
         /// Data flows both ways.
@@ -271,6 +288,19 @@ impl SendError {
         (-105, "ENOBUFS"),
         (-113, "EHOSTUNREACH"),
     ];
+
+    /// Did the attempt end before it became a segment? Then the kernel has not counted it
+    /// (`__tcp_retransmit_skb` leaves with these before it adds to RetransSegs and `total_retrans`).
+    /// All other failures were counted, in RetransSegs and in TCPRetransFail.
+    pub const fn before_counting(self) -> bool {
+        // EBUSY, EINVAL, ENOMEM, EHOSTUNREACH, EAGAIN
+        matches!(self.0, -16 | -22 | -12 | -113 | -11)
+    }
+
+    /// Is the first copy of the segment still queued in this host? There was nothing to do again.
+    pub const fn is_still_queued(self) -> bool {
+        self.0 == -16 // EBUSY
+    }
 
     /// The name, or `None` for a number that this version does not know.
     pub fn name(self) -> Option<&'static str> {

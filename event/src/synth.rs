@@ -15,6 +15,8 @@ use crate::names::SendError;
 use crate::names::State;
 use crate::names::TcpFlags;
 use crate::names::Timer;
+use crate::owner::Owner;
+use crate::owner::Process;
 use crate::record::Record;
 
 /// 2026-01-01T00:00:00Z, when the made-up machine booted.
@@ -97,7 +99,9 @@ impl Synth {
         record.set_wall_time(BOOT + self.now);
         record.set_kind(self.burst.kind);
         record.set_error(Some(SendError(0)));
+        record.set_sent(Some(true));
         set_connection(&mut record, self.burst.connection);
+        set_owner(&mut record, &self.burst);
         set_evidence(&mut record, &self.burst);
         set_progress(&mut record, &self.burst);
         set_window(&mut record, &self.burst);
@@ -188,6 +192,47 @@ fn set_connection(record: &mut Record, connection: u64) {
     record.set_uid(Some((connection % 5) as u32 * 1_000));
     record.set_mark(Some(0));
     record.set_congestion_control("cubic".parse::<Name>().ok());
+}
+
+/// Most connections are held by one of a hundred processes, a third of which are in a container.
+fn set_owner(record: &mut Record, burst: &Burst) {
+    let programs = ["nginx", "postgres", "redis-server", "curl"];
+    let number = burst.connection % 97;
+    let comm = programs[number as usize % programs.len()];
+    let process = Process {
+        pid: 1_000 + number as u32,
+        comm: comm.parse().unwrap_or_default(),
+        uid: Some((number % 5) as u32 * 1_000),
+        container: number.is_multiple_of(3).then(|| container(number % 12)),
+    };
+    let owner = match burst.connection % 32 {
+        _ if burst.kind == Kind::SynAck => Owner::NotAccepted {
+            listener: Some(process),
+        },
+        30 => Owner::Unknown,
+        31 => Owner::Orphaned {
+            last: Some(process),
+        },
+        _ => Owner::Held {
+            process,
+            holders: 1,
+        },
+    };
+    record.set_owner(&owner);
+    if burst.kind == Kind::SynAck {
+        record.set_fast_open(Some(false));
+        record.set_listener_inode(Some(90_000 + number));
+    }
+}
+
+/// The first 12 digits of a container's id.
+fn container(number: u64) -> Name {
+    let id = SplitMix(number).next();
+    let mut digits = [0; Name::MAX];
+    for (place, digit) in digits[..12].iter_mut().enumerate() {
+        *digit = b"0123456789abcdef"[(id >> (4 * place)) as usize % 16];
+    }
+    Name::from_bytes(digits)
 }
 
 /// The evidence from which [`crate::Event::classify`] comes to this kind.

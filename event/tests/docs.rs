@@ -15,6 +15,7 @@ use retrans_event::Field;
 use retrans_event::Format;
 use retrans_event::Kind;
 use retrans_event::Origin;
+use retrans_event::OwnerStatus;
 use retrans_event::RECORD_SIZE;
 use retrans_event::SendError;
 use retrans_event::State;
@@ -71,6 +72,16 @@ fn every_kind_is_explained() {
 }
 
 #[test]
+fn every_owner_status_is_explained() {
+    let page = page();
+    let section = page.split("### Owner").nth(1).unwrap();
+    for status in OwnerStatus::ALL {
+        let row = format!("| `{status}` | {} | ", status.number());
+        assert!(section.contains(&row), "no row {row}");
+    }
+}
+
+#[test]
 fn every_format_is_explained() {
     let page = page();
     let section = page.split("### Formats").nth(1).unwrap();
@@ -116,17 +127,44 @@ fn key(field: &Field) -> String {
     }
 }
 
-/// What stands at the key.
+/// What a number counts; a plain number only tells one thing from another.
+fn number(field: &Field) -> &'static str {
+    match field.name {
+        "length" | "mss" | "snd_wnd" | "bytes_sent" | "bytes_retrans" => "number of bytes",
+        "segments" | "cwnd" | "ssthresh" | "packets_out" | "lost_out" | "sacked_out"
+        | "retrans_out" | "total_retrans" | "data_segs_out" | "delivered" | "dsack_dups" => {
+            "number of segments"
+        }
+        "seq" | "end_seq" | "snd_una" | "snd_nxt" | "tlp_high_seq" | "undo_marker" => {
+            "sequence number"
+        }
+        "sequence" | "cpu_sequence" => "number of events",
+        "retransmits" => "number of timeouts",
+        "backoff" => "number of doublings",
+        "reord_seen" => "number of times",
+        "owner_holders" => "number of processes",
+        "sacked" => "bits",
+        "ip_version" | "local_port" | "peer_port" | "cpu" | "family" | "mark" | "interface"
+        | "uid" | "owner_pid" | "owner_uid" | "last_pid" | "last_uid" | "netns_inode"
+        | "netns_cookie" | "socket_inode" | "socket_cookie" | "listener_inode" | "cgroup_id" => {
+            "number"
+        }
+        other => panic!("say what {other} counts"),
+    }
+}
+
+/// What stands at the key, with its unit.
 fn value(field: &Field) -> String {
     let numbered = format!("name, `{}_number`", field.json.1);
     match field.format {
-        Format::U8 | Format::U16 | Format::U32 | Format::U64 => "number".to_owned(),
-        Format::BootTime => "number, ns".to_owned(),
-        Format::Micros => "number, µs".to_owned(),
+        Format::U8 | Format::U16 | Format::U32 | Format::U64 => number(field).to_owned(),
+        Format::BootTime => "number of ns".to_owned(),
+        Format::Micros => "number of µs".to_owned(),
         Format::WallTime => "time".to_owned(),
         Format::Address => "address".to_owned(),
         Format::Text => "text".to_owned(),
-        Format::Kind | Format::Origin => "name".to_owned(),
+        Format::Bool => "true or false".to_owned(),
+        Format::Kind | Format::Origin | Format::OwnerStatus => "name".to_owned(),
         Format::State | Format::CaState | Format::Timer => numbered,
         Format::TcpFlags | Format::SendError => numbered,
         other => panic!("{other:?} is not documented"),
@@ -185,6 +223,10 @@ fn names() -> String {
         (
             Format::Timer,
             list(Timer::ALL.iter().map(|v| (v.number(), v))),
+        ),
+        (
+            Format::OwnerStatus,
+            list(OwnerStatus::ALL.iter().map(|v| (v.number(), v))),
         ),
         (
             Format::TcpFlags,

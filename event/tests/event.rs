@@ -87,6 +87,30 @@ fn a_segment_was_sent_unless_the_kernel_says_that_it_was_not() {
 }
 
 #[test]
+fn what_the_record_says_of_being_sent_goes_before_the_error() {
+    let mut record = Record::new();
+    for sent in [false, true] {
+        for error in [None, Some(SendError(0)), Some(SendError(-113))] {
+            record.set_sent(Some(sent));
+            record.set_error(error);
+            assert_eq!(record.sent(), sent, "{error:?}");
+        }
+    }
+}
+
+#[test]
+fn any_byte_but_zero_is_true() {
+    let field = FIELDS.iter().find(|field| field.name == "sent").unwrap();
+    for byte in 0..=u8::MAX {
+        let mut bytes = [0; RECORD_SIZE];
+        let bit = field.presence_bit.unwrap() as usize;
+        bytes[bit / 8] = 1 << (bit % 8);
+        bytes[field.offset] = byte;
+        assert_eq!(Event::new(&bytes).unwrap().was_sent(), Some(byte != 0));
+    }
+}
+
+#[test]
 fn the_host_puts_back_size_cpu_sequences_and_times_and_nothing_else() {
     let original = [0x11; RECORD_SIZE];
     let mut changed = [0x22; RECORD_SIZE];

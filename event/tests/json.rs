@@ -9,6 +9,8 @@ use retrans_event::Event;
 use retrans_event::FIELDS;
 use retrans_event::Field;
 use retrans_event::Format;
+use retrans_event::Owner;
+use retrans_event::Process;
 use retrans_event::RECORD_SIZE;
 use retrans_event::Record;
 use retrans_event::SendError;
@@ -38,10 +40,19 @@ fn event(bytes: &[u8]) -> &Event {
 
 /// The value of a field in the JSON form.
 fn at<'a>(line: &'a Value, field: &Field) -> Option<&'a Value> {
-    match field.json {
-        ("", key) => line.get(key),
-        (group, key) => line.get(group)?.get(key),
-    }
+    let (group, key) = field.json;
+    let mut objects = group.split('.').filter(|group| !group.is_empty());
+    objects
+        .try_fold(line, |line, group| line.get(group))?
+        .get(key)
+}
+
+/// A line with nothing but this value of a field.
+fn with_only(field: &Field, value: &str) -> String {
+    let (group, key) = field.json;
+    let objects = group.rsplit('.').filter(|group| !group.is_empty());
+    let innermost = format!("{{{key:?}: {value}}}");
+    objects.fold(innermost, |inner, group| format!("{{{group:?}: {inner}}}"))
 }
 
 /// Any bytes that are a value of the field.
@@ -61,6 +72,7 @@ fn bytes_of(field: &Field) -> BoxedStrategy<Vec<u8>> {
                 bytes
             })
             .boxed(),
+        Format::Bool => any::<bool>().prop_map(|value| vec![value.into()]).boxed(),
         _ => any_bytes.boxed(),
     }
 }
@@ -167,7 +179,15 @@ fn the_keys_that_readers_know_are_kept() {
     record.set_local_port(40_000);
     record.set_peer_address([192, 0, 2, 2].into());
     record.set_peer_port(443);
-    record.set_owner_pid(Some(1_234));
+    record.set_owner(&Owner::Held {
+        process: Process {
+            pid: 1_234,
+            comm: "curl".parse().unwrap(),
+            uid: None,
+            container: None,
+        },
+        holders: 1,
+    });
     let line = to_json(&record);
     assert_eq!(line["timestamp"], "2026-01-01T00:00:00.000000042Z");
     assert_eq!(line["source"], json!({"ip": "192.0.2.1", "port": 40_000}));
@@ -183,6 +203,17 @@ fn a_zero_that_is_known_is_written() {
     record.set_uid(Some(0));
     record.set_mark(Some(0));
     assert_eq!(to_json(&record)["socket"], json!({"uid": 0, "mark": 0}));
+}
+
+#[test]
+fn true_and_false_are_written_and_read() {
+    let mut record = Record::new();
+    record.set_sent(Some(false));
+    record.set_fast_open(Some(true));
+    let line = to_json(&record);
+    assert_eq!(line["retransmit"]["sent"], false);
+    assert_eq!(line["retransmit"]["fast_open"], true);
+    assert_eq!(read(&line.to_string()), record);
 }
 
 #[test]
@@ -226,7 +257,8 @@ fn keys_that_are_no_field_are_passed_over() {
     let text = r#"{
         "type": "retransmit", "": 1, "_number": 2, "size": 3, "labels": {"peer": "db"},
         "sequence_number": "x", "later": [1, {"source": 2}],
-        "tcp": {"cwnd": 7, "later": null, "cwnd_number": true, "source": {"port": 1}, "": 0}
+        "tcp": {"cwnd": 7, "later": null, "cwnd_number": true, "source": {"port": 1}, "": 0},
+        "owner.last": {"pid": 1}, "owner.last.pid": 2, "last": {"pid": 3}
     }"#;
     let mut expected = Record::new();
     expected.set_cwnd(Some(7));
@@ -262,11 +294,9 @@ fn an_ill_typed_value_is_an_error_that_names_the_key() {
             group => format!("{group}.{key}"),
         };
         let texts = ["true", "null", "1.5", "[]", "{}", r#""\u0000""#, "-1"];
-        for value in texts {
-            let text = match group {
-                "" => format!("{{{key:?}: {value}}}"),
-                group => format!("{{{group:?}: {{{key:?}: {value}}}}}"),
-            };
+        let is_bool = field.format == Format::Bool;
+        for value in texts.iter().skip(usize::from(is_bool)) {
+            let text = with_only(field, value);
             let message = error(&text);
             assert!(
                 message.contains(&format!(" for {path} at line"))
@@ -323,6 +353,30 @@ fn errors_say_what_was_expected() {
         (
             r#"{"source": 5}"#,
             "invalid type: integer `5`, expected an object for source",
+        ),
+        (
+            r#"{"owner": {"last": 5}}"#,
+            "invalid type: integer `5`, expected an object for owner.last",
+        ),
+        (
+            r#"{"owner": {"last": {"pid": -1}}}"#,
+            "invalid value: integer `-1`, expected a number from 0 to 4294967295 for owner.last.pid",
+        ),
+        (
+            r#"{"owner": {"status": "mine"}}"#,
+            "invalid value: string \"mine\", expected an owner's status such as held for owner.status",
+        ),
+        (
+            r#"{"retransmit": {"sent": 1}}"#,
+            "invalid type: integer `1`, expected true or false for retransmit.sent",
+        ),
+        (
+            r#"{"retransmit": {"fast_open": "yes"}}"#,
+            "invalid type: string \"yes\", expected true or false for retransmit.fast_open",
+        ),
+        (
+            r#"{"retransmit": {"segments": true}}"#,
+            "invalid type: boolean `true`, expected a number from 0 to 4294967295 for retransmit.segments",
         ),
         ("[]", "invalid type: sequence, expected an object"),
     ];

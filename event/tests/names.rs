@@ -5,6 +5,7 @@ use retrans_event::CaState;
 use retrans_event::Kind;
 use retrans_event::Name;
 use retrans_event::Origin;
+use retrans_event::OwnerStatus;
 use retrans_event::SendError;
 use retrans_event::State;
 use retrans_event::TcpFlags;
@@ -39,6 +40,7 @@ every_number_reads_back! {
     every_state_reads_back: State, "ESTABLISHED";
     every_ca_state_reads_back: CaState, "recovery";
     every_timer_reads_back: Timer, "retransmit";
+    every_owner_status_reads_back: OwnerStatus, "held";
 }
 
 #[test]
@@ -71,6 +73,22 @@ fn errors_are_shown_by_name_or_by_number() {
         assert_eq!(text.parse(), Ok(SendError(number)), "{text}");
     }
     assert!("error(x)".parse::<SendError>().is_err());
+}
+
+#[test]
+fn an_attempt_that_ends_early_is_not_counted_by_the_kernel() {
+    // As __tcp_retransmit_skb leaves before it counts.
+    let early = ["EBUSY", "EINVAL", "ENOMEM", "EHOSTUNREACH", "EAGAIN"];
+    for (number, name) in SendError::NAMES {
+        let error = SendError(*number);
+        assert_eq!(error.before_counting(), early.contains(name), "{name}");
+        assert_eq!(error.is_still_queued(), *name == "EBUSY", "{name}");
+    }
+    // Whatever else a route or a filter may say comes after.
+    for number in [-4095, -2, 3, 16, 113, i32::MIN, i32::MAX] {
+        assert!(!SendError(number).before_counting(), "{number}");
+        assert!(!SendError(number).is_still_queued(), "{number}");
+    }
 }
 
 #[test]

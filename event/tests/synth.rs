@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 
 use retrans_event::Event;
 use retrans_event::Kind;
+use retrans_event::OwnerStatus;
 use retrans_event::RECORD_SIZE;
 use retrans_event::Record;
 use retrans_event::synth::Synth;
@@ -120,6 +121,47 @@ fn no_two_of_a_million_connections_share_addresses_and_ports() {
         let before = cookies.insert(connection(&event), cookie);
         assert!(before.is_none_or(|before| before == cookie), "{event:?}");
     }
+}
+
+#[test]
+fn most_connections_are_held_and_every_status_but_the_kernels_comes_up() {
+    let mut statuses = BTreeMap::new();
+    for event in events(10) {
+        let status = event.owner().status();
+        *statuses.entry(status).or_insert(0) += 1;
+        assert_eq!(
+            status == OwnerStatus::NotAccepted,
+            event.kind() == Kind::SynAck
+        );
+        assert_eq!(
+            event.listener_inode().is_some(),
+            event.kind() == Kind::SynAck
+        );
+    }
+    assert!(statuses[&OwnerStatus::Held] > MANY * 4 / 5, "{statuses:?}");
+    let known: Vec<OwnerStatus> = statuses.into_keys().collect();
+    let all_but_kernel = &OwnerStatus::ALL[..OwnerStatus::ALL.len() - 1];
+    assert!(cfg!(miri) || known == all_but_kernel, "{known:?}");
+}
+
+#[test]
+fn a_process_has_one_name_one_user_and_one_container_and_a_connection_one_process() {
+    let mut by_pid = BTreeMap::new();
+    let mut by_connection = BTreeMap::new();
+    let mut containers = BTreeSet::new();
+    for event in events(11) {
+        let Some(process) = event.owner().process().copied() else {
+            continue;
+        };
+        assert_eq!(*by_pid.entry(process.pid).or_insert(process), process);
+        let pid = by_connection
+            .entry(connection(&event))
+            .or_insert(process.pid);
+        assert_eq!(*pid, process.pid);
+        containers.extend(process.container.map(|container| container.to_string()));
+    }
+    assert!(containers.iter().all(|id| id.len() == 12), "{containers:?}");
+    assert!(cfg!(miri) || (by_pid.len(), containers.len()) == (97, 4));
 }
 
 #[test]

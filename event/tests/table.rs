@@ -13,8 +13,8 @@ use retrans_event::FIELDS;
 use retrans_event::Field;
 use retrans_event::RECORD_SIZE;
 
-/// The presence word, and the four free bytes at the end.
-const NO_FIELD: [Range<usize>; 2] = [8..16, 284..288];
+/// The presence word, and a free byte.
+const NO_FIELD: [Range<usize>; 2] = [8..16, 287..288];
 
 fn field(name: &str) -> &'static Field {
     let found = FIELDS.iter().find(|field| field.name == name);
@@ -55,7 +55,7 @@ fn what_every_record_has_is_the_core_and_nothing_else() {
 }
 
 #[test]
-fn presence_bits_are_in_the_presence_word_and_in_the_order_of_offsets() {
+fn presence_bits_are_in_the_presence_word_and_none_is_left_out() {
     let mut fields: Vec<&Field> = FIELDS.iter().filter(|f| f.presence_bit.is_some()).collect();
     fields.sort_by_key(|field| field.presence_bit);
     let numbers: Vec<u32> = fields.iter().filter_map(|f| f.presence_bit).collect();
@@ -78,7 +78,7 @@ fn names_and_json_keys_are_snake_case_and_used_once() {
         assert!(snake(field.name), "{}", field.name);
         assert!(names.insert(field.name), "{} twice", field.name);
         let (group, key) = field.json;
-        assert!(group.is_empty() || snake(group), "{group}");
+        assert!(group.is_empty() || group.split('.').all(snake), "{group}");
         // The size is of use to nobody who has the event as JSON.
         if field.name == "size" {
             assert_eq!(field.json, ("", ""));
@@ -89,18 +89,39 @@ fn names_and_json_keys_are_snake_case_and_used_once() {
     }
     // No key may be taken for an object, nor for the line's own keys.
     let groups: BTreeSet<&str> = FIELDS.iter().map(|field| field.json.0).collect();
-    for key in groups.iter().copied().chain(["type", "labels"]) {
-        assert!(!paths.contains(&("", key)), "{key} is an object's key");
+    for path in groups.iter().copied().chain(["type", "labels", "pid"]) {
+        let path = path.rsplit_once('.').unwrap_or(("", path));
+        assert!(!paths.contains(&path), "{path:?} is an object's key");
     }
+}
+
+/// Each once, where runs of the same are one.
+fn stand_together(objects: impl Iterator<Item = &'static str>) {
+    let mut objects: Vec<&str> = objects.filter(|object| !object.is_empty()).collect();
+    objects.dedup();
+    let once: BTreeSet<&str> = objects.iter().copied().collect();
+    assert_eq!(objects.len(), once.len(), "{objects:?}");
 }
 
 #[test]
 fn fields_of_one_json_object_stand_together() {
-    let groups = FIELDS.iter().map(|field| field.json.0);
-    let mut objects: Vec<&str> = groups.filter(|group| !group.is_empty()).collect();
-    objects.dedup();
-    let once: BTreeSet<&str> = objects.iter().copied().collect();
-    assert_eq!(objects.len(), once.len(), "{objects:?}");
+    let groups = || FIELDS.iter().map(|field| field.json.0);
+    stand_together(groups());
+    stand_together(groups().filter_map(|group| group.split('.').next()));
+}
+
+#[test]
+fn fields_of_an_object_come_before_the_objects_within_it() {
+    for (index, field) in FIELDS.iter().enumerate() {
+        if let Some((outer, _)) = field.json.0.rsplit_once('.') {
+            let mut before = FIELDS[..index].iter();
+            assert!(
+                before.any(|before| before.json.0 == outer),
+                "{}",
+                field.name
+            );
+        }
+    }
 }
 
 #[test]

@@ -50,6 +50,11 @@ pub fn jiffy() -> Duration {
     duration(clock_getres(ClockId::MonotonicCoarse))
 }
 
+/// CPU time that the calling thread has used.
+pub fn of_thread() -> Duration {
+    duration(clock_gettime(ClockId::ThreadCPUTime))
+}
+
 fn duration(time: Timespec) -> Duration {
     let seconds = Duration::from_secs(time.tv_sec.try_into().unwrap_or(0));
     seconds + Duration::from_nanos(time.tv_nsec.try_into().unwrap_or(0))

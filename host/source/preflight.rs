@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use libbpf_rs::btf::Btf;
+use libbpf_rs::btf::types::Struct;
 use libbpf_rs::btf::types::Typedef;
 use rustix::thread::CapabilitySet;
 use rustix::thread::capabilities;
@@ -101,6 +102,15 @@ pub fn explain(doing: &'static str, error: libbpf_rs::Error) -> ProbeError {
         Ok(false) => ProbeError::NoTracepoint,
         _ => ProbeError::Libbpf { doing, error },
     }
+}
+
+/// Does the tracepoint tell of attempts that failed? Since Linux 6.17 it has one argument more.
+pub fn tells_errors() -> Result<bool, ProbeError> {
+    let failed = |error| explain("read the kernel's types for", error);
+    let btf = Btf::from_vmlinux().map_err(failed)?;
+    let event: Option<Struct<'_>> = btf.type_by_name("trace_event_raw_tcp_retransmit_skb");
+    let mut members = event.iter().flat_map(|event| event.iter());
+    Ok(members.any(|member| member.name.is_some_and(|name| name == "err")))
 }
 
 /// Is the classic tracepoint there? Reading its number from tracefs is how libbpf attaches to it.

@@ -1,7 +1,10 @@
 //! The live source: the probe in the kernel, and the ring buffer that it fills.
 
 use std::cell::RefCell;
+use std::fs;
 use std::mem::MaybeUninit;
+use std::os::fd::AsFd as _;
+use std::os::fd::AsRawFd as _;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
@@ -20,10 +23,12 @@ use super::preflight;
 use super::preflight::ProbeError;
 use super::preflight::cannot;
 use super::ring::Books;
-use super::ring::Channel;
 use super::ring::Counters;
+use super::ring::Desk;
 use super::ring::Reader;
 use super::ring::ring;
+use super::stream::Channel;
+use super::stream::Stream;
 use crate::batch::Batch;
 use crate::stop::Stop;
 use crate::stop::Wake;
@@ -66,7 +71,8 @@ impl Attach {
 /// The probe, loaded and attached.
 pub struct Probe<'obj> {
     skel: RetransSkel<'obj>,
-    link: Link,
+    /// Of both tracepoints.
+    links: [Link; 2],
     /// How it was attached in the end.
     pub attached: Attach,
 }
@@ -113,45 +119,55 @@ impl<'obj> Probe<'obj> {
         resized.map_err(|error| failed("size the ring of", error))?;
         let typed = attached == Attach::Btf;
         open.progs.btf_retransmit_skb.set_autoload(typed);
+        open.progs.btf_retransmit_synack.set_autoload(typed);
         open.progs.classic_retransmit_skb.set_autoload(!typed);
+        open.progs.classic_retransmit_synack.set_autoload(!typed);
 
         let skel = open.load().map_err(|error| failed("load", error))?;
-        let program = if typed {
-            &skel.progs.btf_retransmit_skb
-        } else {
-            &skel.progs.classic_retransmit_skb
+        let attach = |program: &libbpf_rs::ProgramMut<'_>| {
+            program.attach().map_err(|error| failed("attach", error))
         };
-        let link = program.attach().map_err(|error| failed("attach", error))?;
+        let progs = &skel.progs;
+        let links = if typed {
+            [
+                attach(&progs.btf_retransmit_skb)?,
+                attach(&progs.btf_retransmit_synack)?,
+            ]
+        } else {
+            [
+                attach(&progs.classic_retransmit_skb)?,
+                attach(&progs.classic_retransmit_synack)?,
+            ]
+        };
         Ok(Probe {
             skel,
-            link,
+            links,
             attached,
         })
     }
 
     /// Sends events and marks until told to stop, or until nobody receives them any more; then
     /// detaches, drains what was recorded, and returns the books.
-    pub fn run(self, channel: &Channel, stop: &Stop) -> Result<Books, ProbeError> {
-        let Probe { skel, link, .. } = self;
+    pub fn run(self, desk: Desk, channel: &Channel, stop: &Stop) -> Result<Books, ProbeError> {
+        let Probe { skel, links, .. } = self;
         let counters = Counters::new(&skel.maps.counters);
-        let batch = RefCell::new(Batch::new());
-        let ring = ring(&skel.maps.events, &batch)?;
-        let mut reader = Reader::new(&ring, &batch, counters, channel);
-        // SAFETY: the descriptor belongs to `ring`, which outlives `ready`.
-        let ready = unsafe { BorrowedFd::borrow_raw(ring.epoll_fd()) };
+        let arrived = RefCell::new(Batch::new());
+        let ring = ring(&skel.maps.events, &arrived)?;
+        let mut reader = Reader::new(&ring, &arrived, counters, desk, Stream::new(channel));
+        // SAFETY: the descriptor belongs to `ring`, which outlives `ring_ready`.
+        let ring_ready = unsafe { BorrowedFd::borrow_raw(ring.epoll_fd()) };
 
         let mut next_mark = Now::read().boot() + MARK_INTERVAL;
         let mut open = true;
         while open {
-            let timeout = next_mark.saturating_sub(Now::read().boot());
-            match stop
-                .wait(ready, timeout)
-                .map_err(cannot("wait for events"))?
-            {
-                Wake::Stop => break,
-                Wake::Ready => open = reader.read()?,
-                Wake::Timeout => {}
+            let wake_at = reader.owners().wake_at();
+            let wake_at = wake_at.map_or(next_mark, |owners| owners.min(next_mark));
+            let timeout = wake_at.saturating_sub(Now::read().boot());
+            let woken = stop.wait(ring_ready, reader.owners().ready(), timeout);
+            if woken.map_err(cannot("wait for events"))? == Wake::Stop {
+                break;
             }
+            open = reader.read()?;
             let now = Now::read();
             if now.boot() >= next_mark {
                 open = open && reader.mark(now)?;
@@ -159,9 +175,32 @@ impl<'obj> Probe<'obj> {
                 next_mark = (next_mark + MARK_INTERVAL).max(now.boot());
             }
         }
-        drop(link);
-        reader.drain()
+        reader.freeze();
+        let misses = recursion_misses(&skel);
+        drop(links);
+        reader.drain(misses)
     }
+}
+
+/// Calls that the kernel skipped because the program was running on that CPU already; since 5.12.
+fn recursion_misses(skel: &RetransSkel<'_>) -> Option<u64> {
+    let progs = &skel.progs;
+    let programs = [
+        &progs.btf_retransmit_skb,
+        &progs.btf_retransmit_synack,
+        &progs.classic_retransmit_skb,
+        &progs.classic_retransmit_synack,
+    ];
+    let loaded = programs.iter().filter(|program| program.autoload());
+    loaded
+        .map(|program| {
+            let fd = program.as_fd().as_raw_fd();
+            let info = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
+            let lines = info.lines();
+            let mut misses = lines.filter_map(|line| line.strip_prefix("recursion_misses:"));
+            misses.next()?.trim().parse::<u64>().ok()
+        })
+        .sum()
 }
 
 /// The kernel side's log, which is long: only shown on request.

@@ -1,41 +1,35 @@
-//! Reads the kernel's ring into batches, completes each event, and keeps the source's books.
+//! Reads the kernel's ring, completes each event, and keeps the source's books.
 
 use std::cell::RefCell;
 use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
-use crossbeam_channel::Receiver;
-use crossbeam_channel::Sender;
 use libbpf_rs::MapCore;
 use libbpf_rs::MapFlags;
 use libbpf_rs::RingBuffer;
 use libbpf_rs::RingBufferBuilder;
+use retrans_event::Event;
 use retrans_event::RECORD_SIZE;
 
 use super::clock::Now;
+use super::owner::Owners;
 use super::preflight::ProbeError;
 use super::preflight::cannot;
 use super::preflight::explain;
+use super::preflight::tells_errors;
+use super::stream::Stream;
 use crate::batch::Batch;
-use crate::batch::Item;
 use crate::batch::MAX_EVENTS;
 use crate::ledger;
+use crate::reconcile::Reconciliation;
+use crate::reconcile::Report;
 
 /// How long to wait, at the end, for a probe that is still running on another CPU.
 const DRAIN_LIMIT: Duration = Duration::from_secs(1);
 
-/// The way to the chain, and the way back for empty batches.
-#[derive(Debug)]
-pub struct Channel {
-    /// Blocks when the chain is behind: the ring fills, and the kernel counts what it loses.
-    pub items: Sender<Item>,
-    /// Batches to be used again.
-    pub recycled: Receiver<Batch>,
-}
-
-/// What the kernel and the source counted.
-pub type Books = (ledger::Kernel, ledger::Source);
+/// Between two looks, at the end, whether the last owners are known.
+const DRAIN_PAUSE: Duration = Duration::from_millis(1);
 
 /// The probe's counters, one set a CPU.
 pub struct Counters<'a>(&'a dyn MapCore);
@@ -46,7 +40,8 @@ impl<'a> Counters<'a> {
         Counters(map)
     }
 
-    fn read(&self) -> Result<ledger::Kernel, ProbeError> {
+    /// The sum over all CPUs.
+    pub fn read(&self) -> Result<ledger::Kernel, ProbeError> {
         let key = 0u32.to_ne_bytes();
         let values = self.0.lookup_percpu(&key, MapFlags::ANY);
         let values = values.map_err(|error| explain("read the counters of", error))?;
@@ -89,85 +84,162 @@ pub fn ring<'a>(
         .map_err(|error| explain("read the ring of", error))
 }
 
+/// What is done with events on their way from the ring to the stream.
+pub struct Desk {
+    /// Whose they are.
+    pub owners: Owners,
+    /// Are attempts passed on whose first copy is still queued in this host?
+    pub show_queued: bool,
+    /// Compares them with the kernel's own counters.
+    pub reconciliation: Option<Reconciliation>,
+}
+
+/// What the source counted.
+pub struct Books {
+    /// In the kernel.
+    pub kernel: ledger::Kernel,
+    /// In the source.
+    pub source: ledger::Source,
+    /// Whose the events were.
+    pub owners: ledger::Owners,
+    /// The comparison with the kernel's own counters.
+    pub reconciled: Option<Report>,
+}
+
 /// Reads the ring and sends what was in it.
 pub struct Reader<'a> {
     ring: &'a RingBuffer<'a>,
-    batch: &'a RefCell<Batch>,
+    /// Where the ring puts its records.
+    arrived: &'a RefCell<Batch>,
     counters: Counters<'a>,
-    channel: &'a Channel,
-    books: ledger::Source,
+    desk: Desk,
+    stream: Stream<'a>,
+    recorded: u64,
+    withheld: u64,
     /// Losses that the chain was told of.
     told_lost: u64,
 }
 
 impl<'a> Reader<'a> {
-    /// A reader of a ring that fills `batch`.
+    /// A reader of a ring that fills `arrived`.
     pub fn new(
         ring: &'a RingBuffer<'a>,
-        batch: &'a RefCell<Batch>,
+        arrived: &'a RefCell<Batch>,
         counters: Counters<'a>,
-        channel: &'a Channel,
+        desk: Desk,
+        stream: Stream<'a>,
     ) -> Reader<'a> {
         Reader {
             ring,
-            batch,
+            arrived,
             counters,
-            channel,
-            books: ledger::Source::default(),
+            desk,
+            stream,
+            recorded: 0,
+            withheld: 0,
             told_lost: 0,
         }
     }
 
-    /// Sends whatever has arrived, at most a batch. False: nobody receives any more.
+    /// Whose events are waited for.
+    pub fn owners(&self) -> &Owners {
+        &self.desk.owners
+    }
+
+    /// Takes whatever has arrived, at most a batch, and sends what is ready. False: nobody receives
+    /// any more.
     pub fn read(&mut self) -> Result<bool, ProbeError> {
         let consumed = self.ring.consume_raw_n(MAX_EVENTS);
         if consumed < 0 {
             let errno = rustix::io::Errno::from_raw_os_error(-consumed);
             return Err(cannot("read the ring")(errno));
         }
-        let empty = self.channel.recycled.try_recv().unwrap_or_default();
-        let mut batch = self.batch.replace(empty);
-        if batch.is_empty() {
+        let now = Now::read();
+        let Desk {
+            owners,
+            show_queued,
+            reconciliation,
+        } = &mut self.desk;
+        let stream = &mut self.stream;
+        let mut arrived = self.arrived.borrow_mut();
+        for event in arrived.events_mut() {
+            complete(event, &now);
+            self.recorded += 1;
+            if let Some(reconciliation) = reconciliation {
+                reconciliation.note(event);
+            }
+            if !*show_queued && event.error().is_some_and(|error| error.is_still_queued()) {
+                self.withheld += 1;
+                continue;
+            }
+            owners.take(event, now.boot(), |event, found| stream.push(event, found));
+        }
+        arrived.clear();
+        owners.settle(now.boot(), |event, found| stream.push(event, found));
+        if self.stream.is_empty() {
             return Ok(true);
         }
-        let now = Now::read();
-        for event in batch.events_mut() {
-            event.set_sequence(self.books.recorded);
-            event.set_wall_time(now.wall_at(event.time()));
-            event.set_kind(event.classify());
-            self.books.recorded += 1;
-        }
         // Read after the events: a loss is told with the events around it, not with later ones.
-        batch.lost = self.newly_lost()?;
-        self.books.delivered += batch.len() as u64;
-        Ok(self.send(Item::Events(batch)))
+        let lost = self.newly_lost()?;
+        Ok(self.stream.send(lost))
     }
 
     /// Sends a mark. False: nobody receives any more.
     pub fn mark(&mut self, now: Now) -> Result<bool, ProbeError> {
-        let mark = now.mark(self.newly_lost()?);
-        Ok(self.send(Item::Mark(mark)))
+        let lost = self.newly_lost()?;
+        Ok(self.stream.mark(now, lost))
     }
 
-    /// After the probe was detached: sends the rest of the ring and the end of the stream.
-    pub fn drain(mut self) -> Result<Books, ProbeError> {
+    /// Before the probe is detached: what comes later is not compared.
+    pub fn freeze(&mut self) {
+        if let Some(reconciliation) = &mut self.desk.reconciliation {
+            reconciliation.freeze();
+        }
+    }
+
+    /// After the probe was detached: sends the rest of the ring, and the events that still wait for
+    /// their owner, and the end of the stream. `recursion_misses` belong into the books.
+    pub fn drain(mut self, recursion_misses: Option<u64>) -> Result<Books, ProbeError> {
         let deadline = Instant::now() + DRAIN_LIMIT;
-        let kernel = loop {
+        let mut kernel = loop {
             self.read()?;
             let kernel = self.counters.read()?;
-            let settled = kernel.entered == kernel.recorded + kernel.ring_full;
-            if settled && kernel.recorded == self.books.recorded {
+            let settled = kernel.entered == kernel.recorded + kernel.ring_full
+                && kernel.recorded == self.recorded;
+            if settled && !self.desk.owners.is_waiting() {
                 break kernel;
             }
-            if Instant::now() > deadline {
+            // Nobody waits for long, so that this is a probe that has not come to its end.
+            if Instant::now() > deadline && !self.desk.owners.is_waiting() {
                 break kernel;
             }
-            // A full batch may leave more; otherwise a probe is still running.
-            thread::yield_now();
+            if settled {
+                thread::sleep(DRAIN_PAUSE);
+            } else {
+                // A full batch may leave more; otherwise a probe is still running.
+                thread::yield_now();
+            }
         };
-        let mark = Now::read().mark(kernel.ring_full - self.told_lost);
-        self.send(Item::End(mark));
-        Ok((kernel, self.books))
+        kernel.recursion_misses = recursion_misses;
+        let reconciled = self
+            .desk
+            .reconciliation
+            .map(|reconciliation| Ok(reconciliation.finish(&kernel, tells_errors()?)));
+        let mut owners = self.stream.owners();
+        owners.scans = self.desk.owners.scans();
+        let source = ledger::Source {
+            recorded: self.recorded,
+            withheld: self.withheld,
+            delivered: self.stream.delivered(),
+        };
+        let lost = kernel.ring_full - self.told_lost;
+        self.stream.end(Now::read(), lost);
+        Ok(Books {
+            kernel,
+            source,
+            owners,
+            reconciled: reconciled.transpose()?,
+        })
     }
 
     fn newly_lost(&mut self) -> Result<u64, ProbeError> {
@@ -176,8 +248,14 @@ impl<'a> Reader<'a> {
         self.told_lost = lost;
         Ok(newly)
     }
+}
 
-    fn send(&self, item: Item) -> bool {
-        self.channel.items.send(item).is_ok()
+/// Fills in what the host knows: time of day, cause, and what became of the attempt.
+fn complete(event: &mut Event, now: &Now) {
+    event.set_wall_time(now.wall_at(event.time()));
+    event.set_kind(event.classify());
+    event.set_sent(Some(event.error().is_none_or(|error| error.0 == 0)));
+    if event.error().is_some_and(|error| error.before_counting()) {
+        event.set_segments(Some(0));
     }
 }

@@ -122,6 +122,9 @@ pub mod prelude {
     pub use retrans_event::CaState;
     pub use retrans_event::Kind;
     pub use retrans_event::Origin;
+    pub use retrans_event::Owner;
+    pub use retrans_event::OwnerStatus;
+    pub use retrans_event::Process;
     pub use retrans_event::Record;
     pub use retrans_event::State;
     pub use retrans_event::TcpFlags;

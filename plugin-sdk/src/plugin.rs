@@ -59,7 +59,8 @@ pub trait Plugin: Sized {
     /// Where the plugin cannot go on.
     fn on_event(&mut self, event: &mut Event<'_>, out: &mut Output) -> Result<Verdict>;
 
-    /// Hears that the host lost so many events before the ones that follow.
+    /// Hears that the host lost so many events. It hears so before the ones that follow, which may be
+    /// older: they have waited in the kernel's full ring.
     ///
     /// # Errors
     ///
@@ -70,7 +71,8 @@ pub trait Plugin: Sized {
     }
 
     /// Hears the time, every second of the stream, also while there are no events. `now` is the
-    /// time since boot, as in [`Event::time`](retrans_event::Event::time).
+    /// time since boot, as in [`Event::time`](retrans_event::Event::time). Events that follow may be
+    /// up to 100 ms older.
     ///
     /// # Errors
     ///

@@ -29,7 +29,7 @@ impl<K: Hash + Eq, V: Default> RecentMap<K, V> {
     }
 
     /// Uses a key's state, a new one if need be. Returns what the closure returned, and the key
-    /// that had to make room, with its state.
+    /// that had to make room, with its state. `now` may step back: the order is that of the calls.
     ///
     /// ```
     /// # use retrans_plugin_sdk::prelude::*;
@@ -117,5 +117,15 @@ mod tests {
         assert_eq!(order, (1..100).chain([0]).collect::<Vec<_>>());
         assert_eq!(map.len(), 50);
         assert_eq!(map.pop_oldest(), Some((2, ())));
+    }
+
+    #[test]
+    fn a_key_that_is_used_with_an_earlier_time_is_used_later_all_the_same() {
+        let mut map = RecentMap::<&str, ()>::new(2);
+        map.touch("a", NOW, |()| ());
+        map.touch("b", NOW, |()| ());
+        map.touch("a", NOW / 2, |()| ());
+        let ((), evicted) = map.touch("c", NOW / 2, |()| ());
+        assert_eq!(evicted, Some(("b", ())));
     }
 }

@@ -30,6 +30,13 @@ fn the_guides_second_plugin_and_its_test_are_the_example() {
 }
 
 #[test]
+fn the_guides_alert_that_names_an_owner_is_tested() {
+    let shown = blocks("event.owner()");
+    assert_eq!(shown.len(), 1);
+    assert!(include_str!("owner.rs").contains(code(shown[0])));
+}
+
+#[test]
 fn the_guides_links_lead_somewhere() {
     let heading = |anchor: &str| {
         let mut headings = GUIDE.lines().filter_map(|line| line.strip_prefix("## "));

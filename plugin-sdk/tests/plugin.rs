@@ -323,6 +323,15 @@ fn losses_ticks_and_the_end_are_heard_in_their_place() {
     assert!(outcome.alerts.iter().all(|alert| alert.event.is_none()));
 }
 
+#[test]
+fn the_end_is_not_before_any_event_however_late_some_have_come() {
+    let [mut first, mut late] = [Record::new(), Record::new()];
+    first.set_time(Duration::from_millis(1_100));
+    late.set_time(Duration::from_millis(1_000));
+    let outcome = run::<Diary>(Scenario::new().event(first).event(late));
+    assert_eq!(outcome.lines, ["event 0", "event 0", "finish 1.1s"]);
+}
+
 plugin!(Faulty, |event, out| {
     out.line(event.sequence());
     let port: Result<u16, _> = "no number".parse();

@@ -143,11 +143,16 @@ pub fn assert_balances(report: &Report, delivered: u64) {
             entered: delivered,
             recorded: delivered,
             ring_full: 0,
+            recursion_misses: Some(0),
         },
         source: ledger::Source {
             recorded: delivered,
             withheld: 0,
             delivered,
+        },
+        owners: ledger::Owners {
+            unknown: delivered,
+            ..ledger::Owners::default()
         },
         plugins: report.plugins.clone(),
     };

@@ -143,21 +143,7 @@ impl Lab {
     /// Listens at `peer` in the receiver and connects the sender to it. Each write is a segment of
     /// its own: Nagle's algorithm is off.
     pub fn connect(&self, peer: impl Into<IpAddr>) -> Result<Flow> {
-        let peer = SocketAddr::new(peer.into(), PORT);
-        // A mapped address is how an IPv6 socket talks IPv4; the listener is a plain one.
-        let local = SocketAddr::new(peer.ip().to_canonical(), PORT);
-        let listener = self
-            .receiver
-            .enter(|| TcpListener::bind(local))?
-            .with_context(|| format!("cannot listen at {peer}"))?;
-        let client = self
-            .sender
-            .enter(|| TcpStream::connect_timeout(&peer, PATIENCE))?
-            .with_context(|| format!("cannot connect to {peer}"))?;
-        let (server, _) = listener.accept()?;
-        client.set_nodelay(true)?;
-        server.set_read_timeout(Some(PATIENCE))?;
-        Ok(Flow { client, server })
+        connect(&self.sender, &self.receiver, peer.into())
     }
 
     /// Timers out of the way: a connection made after this is repaired by fast retransmits alone,
@@ -165,6 +151,18 @@ impl Lab {
     pub fn fast_retransmits_only(&self) -> Result<()> {
         self.sender.sysctl("net.ipv4.tcp_early_retrans", "0")?;
         route(&self.sender, "to-receiver", "rto_min 10s")
+    }
+
+    /// Tail loss probes out of the way, and the first timeout no sooner than half a second after the
+    /// segment: a connection made after this leaves time to change something in between.
+    pub fn timeouts_only(&self) -> Result<()> {
+        self.sender.sysctl("net.ipv4.tcp_early_retrans", "0")?;
+        self.patient_timers()
+    }
+
+    /// The sender's way to the receiver, with no timer under half a second.
+    pub fn patient_timers(&self) -> Result<()> {
+        route(&self.sender, "to-receiver", "rto_min 500ms")
     }
 
     /// Twenty segments to the receiver, of which it loses five: five fast retransmits.
@@ -248,6 +246,23 @@ impl Flow {
             .read_exact(&mut vec![0; segments * SEGMENT])
             .context("the data did not arrive")
     }
+}
+
+/// Listens at `peer` in one namespace and connects from the other.
+pub fn connect(from: &Namespace, to: &Namespace, peer: IpAddr) -> Result<Flow> {
+    let peer = SocketAddr::new(peer, PORT);
+    // A mapped address is how an IPv6 socket talks IPv4; the listener is a plain one.
+    let local = SocketAddr::new(peer.ip().to_canonical(), PORT);
+    let listener = to
+        .enter(|| TcpListener::bind(local))?
+        .with_context(|| format!("cannot listen at {peer}"))?;
+    let client = from
+        .enter(|| TcpStream::connect_timeout(&peer, PATIENCE))?
+        .with_context(|| format!("cannot connect to {peer}"))?;
+    let (server, _) = listener.accept()?;
+    client.set_nodelay(true)?;
+    server.set_read_timeout(Some(PATIENCE))?;
+    Ok(Flow { client, server })
 }
 
 /// The way to the other side. Its congestion control cannot be set by a sysctl of a namespace.

@@ -17,6 +17,8 @@ pub struct Ledger {
     pub kernel: Stage,
     /// The source.
     pub host: Stage,
+    /// Whose the events were.
+    pub owners: Stage,
     /// The plugins with their names.
     pub plugins: Vec<(String, Stage)>,
 }
@@ -33,6 +35,7 @@ impl Ledger {
             match stage {
                 "kernel" => ledger.kernel = Stage::parse(counts)?,
                 "host" => ledger.host = Stage::parse(counts)?,
+                "owners" => ledger.owners = Stage::parse(counts)?,
                 "plugin" => {
                     let (name, counts) = counts.split_once(' ').with_context(|| line.to_owned())?;
                     ledger
@@ -53,6 +56,7 @@ impl Ledger {
         let Ledger {
             kernel,
             host,
+            owners,
             plugins,
         } = self;
         assert_eq!(
@@ -69,6 +73,15 @@ impl Ledger {
             host.get("recorded"),
             host.get("withheld") + host.get("delivered"),
             "host: {host:?}"
+        );
+        let statuses = ["held", "orphaned", "not_accepted", "kernel", "unknown"];
+        assert_eq!(
+            host.get("delivered"),
+            statuses
+                .map(|status| owners.get(status))
+                .iter()
+                .sum::<u64>(),
+            "owners: {owners:?}"
         );
         assert!(!plugins.is_empty(), "no plugin in the ledger: {self:?}");
         let mut passed_on = host.get("delivered");

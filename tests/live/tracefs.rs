@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::BufRead;
 use std::io::BufReader;
+use std::path::Path;
 use std::path::PathBuf;
 use std::process;
 use std::process::Child;
@@ -60,7 +61,7 @@ impl Trace {
         Ok(trace)
     }
 
-    /// The trace's lines that have all of these words.
+    /// The trace's lines that have all of these words, a line for each call of the tracepoint.
     pub fn lines_with(&self, words: &[&str]) -> Result<Vec<String>> {
         let trace = fs::read_to_string(self.instance.join("trace"))?;
         let has_all = |line: &&str| {
@@ -68,7 +69,8 @@ impl Trace {
                 .iter()
                 .all(|word| line.split_whitespace().any(|part| part == *word))
         };
-        Ok(trace.lines().filter(has_all).map(str::to_owned).collect())
+        let lines = trace.lines().filter(|line| !line.starts_with('#'));
+        Ok(lines.filter(has_all).map(str::to_owned).collect())
     }
 }
 
@@ -77,4 +79,14 @@ impl Drop for Trace {
         drop(self.holder.stdin.take());
         let _ = self.holder.wait();
     }
+}
+
+/// Did the softirq of this line interrupt a thread of process 1? Some virtual machines run no BPF
+/// program then, of anybody (seen on a vendor's 6.18, with threads of the machine's agent; tracefs
+/// is not affected), and do not count it.
+pub fn interrupted_init(line: &str) -> bool {
+    // "tokio-rt-worker-75      [001] ..s.. 12.3: tcp_retransmit_skb: …"
+    let task = line.split_once(" [").map(|(task, _)| task.trim_end());
+    let thread = task.and_then(|task| task.rsplit_once('-'));
+    thread.is_some_and(|(_, thread)| Path::new(&format!("/proc/1/task/{thread}")).exists())
 }

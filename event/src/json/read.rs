@@ -14,6 +14,7 @@ use serde::de::Visitor;
 
 use super::NUMBER;
 use super::has_number;
+use super::within;
 use crate::codec;
 use crate::codec::Codec;
 use crate::event::Event;
@@ -24,6 +25,7 @@ use crate::names::CaState;
 use crate::names::Kind;
 use crate::names::Name;
 use crate::names::Origin;
+use crate::names::OwnerStatus;
 use crate::names::SendError;
 use crate::names::State;
 use crate::names::TcpFlags;
@@ -137,10 +139,11 @@ impl Key {
         has_number(FIELDS[index].format).then_some(index)
     }
 
-    /// Objects are at the top level only.
+    /// The object within this one that has the key.
     fn group(&self, key: &str) -> Option<&'static str> {
         let mut groups = FIELDS.iter().map(|field| field.json.0);
-        groups.find(|group| self.group.is_empty() && !key.is_empty() && *group == key)
+        let is_object = !key.is_empty() && !key.contains('.');
+        groups.find(|group| is_object && within(self.group, group) == Some(key))
     }
 }
 
@@ -253,6 +256,14 @@ impl Visitor<'_> for Value<'_> {
         }
     }
 
+    fn visit_bool<E: de::Error>(mut self, truth: bool) -> Result<Read, E> {
+        match self.field.format {
+            Format::Bool => self.put::<codec::Bool>(truth),
+            _ => return Err(E::invalid_type(Unexpected::Bool(truth), &self)),
+        }
+        Ok(Read::Done)
+    }
+
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Read, E> {
         self.visit_number(number.into(), Unexpected::Unsigned(number))
     }
@@ -264,6 +275,7 @@ impl Visitor<'_> for Value<'_> {
     fn visit_str<E: de::Error>(mut self, text: &str) -> Result<Read, E> {
         let understood = match self.field.format {
             _ if self.is_number => return Err(E::invalid_type(Unexpected::Str(text), &self)),
+            Format::OwnerStatus => self.put_text::<codec::OwnerCodec>(text),
             Format::Kind => self.put_text::<codec::KindCodec>(text),
             Format::Origin => self.put_text::<codec::OriginCodec>(text),
             Format::State => self.put_text::<codec::StateCodec>(text),
@@ -282,7 +294,8 @@ impl Visitor<'_> for Value<'_> {
             | Format::U32
             | Format::U64
             | Format::BootTime
-            | Format::Micros => return Err(E::invalid_type(Unexpected::Str(text), &self)),
+            | Format::Micros
+            | Format::Bool => return Err(E::invalid_type(Unexpected::Str(text), &self)),
         };
         match understood {
             true => Ok(Read::Done),
@@ -323,5 +336,7 @@ fn expected(format: Format) -> &'static str {
         Format::Timer => Timer::EXPECTED,
         Format::TcpFlags => TcpFlags::EXPECTED,
         Format::SendError => SendError::EXPECTED,
+        Format::OwnerStatus => OwnerStatus::EXPECTED,
+        Format::Bool => "true or false",
     }
 }

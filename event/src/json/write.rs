@@ -9,12 +9,14 @@ use serde::ser::Error;
 use serde::ser::SerializeMap;
 
 use super::NUMBER;
+use super::within;
 use crate::codec;
 use crate::codec::Codec;
 use crate::event::Event;
 use crate::fields::FIELDS;
 use crate::fields::Field;
 use crate::fields::Format;
+use crate::names::OwnerStatus;
 use crate::record::Record;
 
 impl Event {
@@ -31,16 +33,40 @@ impl Event {
 
     /// Writes every known field into a map that the caller has begun, and may go on with.
     pub fn serialize_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        for field in FIELDS.iter().filter(|field| field.json.0.is_empty()) {
+        self.serialize_level("", FIELDS, map)?;
+        // As the tool had it that this one comes from.
+        if let (Some(OwnerStatus::Held), Some(pid)) = (self.owner_status(), self.owner_pid()) {
+            map.serialize_entry("pid", &pid)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the fields of one object, then the objects within it. `fields` are those of all of them.
+    fn serialize_level<M: SerializeMap>(
+        &self,
+        path: &'static str,
+        fields: &[Field],
+        map: &mut M,
+    ) -> Result<(), M::Error> {
+        for field in fields.iter().filter(|field| field.json.0 == path) {
             if self.shows(field) {
                 self.serialize_field(field, map)?;
             }
         }
-        for fields in FIELDS.chunk_by(|a, b| a.json.0 == b.json.0) {
-            let key = fields[0].json.0;
-            if !key.is_empty() && fields.iter().any(|field| self.shows(field)) {
-                let event = self;
-                map.serialize_entry(key, &Group { event, fields })?;
+        let key = |field: &Field| Some(within(path, field.json.0)?.split('.').next().unwrap_or(""));
+        for fields in fields.chunk_by(|a, b| key(a) == key(b)) {
+            if let Some(key) = key(&fields[0])
+                && fields.iter().any(|field| self.shows(field))
+            {
+                let (event, path) = (self, fields[0].json.0);
+                map.serialize_entry(
+                    key,
+                    &Group {
+                        event,
+                        path,
+                        fields,
+                    },
+                )?;
             }
         }
         Ok(())
@@ -58,6 +84,8 @@ impl Event {
             Format::Address => map.serialize_entry(key, &Shown(codec::Address::read(bytes))),
             Format::Text => map.serialize_entry(key, codec::Text::read(bytes).as_str()),
             Format::Kind => map.serialize_entry(key, &Shown(codec::KindCodec::read(bytes))),
+            Format::OwnerStatus => map.serialize_entry(key, &Shown(codec::OwnerCodec::read(bytes))),
+            Format::Bool => map.serialize_entry(key, &codec::Bool::read(bytes)),
             Format::Origin => map.serialize_entry(key, &Shown(codec::OriginCodec::read(bytes))),
             Format::State => {
                 let state = codec::StateCodec::read(bytes);
@@ -93,18 +121,18 @@ fn with_number<M: SerializeMap>(
     map.serialize_entry(&Shown(format_args!("{key}{NUMBER}")), &number)
 }
 
-/// One object of the JSON form.
+/// One object of the JSON form, with the objects within it.
 struct Group<'a> {
     event: &'a Event,
+    path: &'static str,
     fields: &'a [Field],
 }
 
 impl Serialize for Group<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for field in self.fields.iter().filter(|field| self.event.shows(field)) {
-            self.event.serialize_field(field, &mut map)?;
-        }
+        self.event
+            .serialize_level(self.path, self.fields, &mut map)?;
         map.end()
     }
 }

@@ -9,6 +9,7 @@ use retrans_event::Event;
 use retrans_event::Kind;
 use retrans_event::Name;
 use retrans_event::Origin;
+use retrans_event::OwnerStatus;
 use retrans_event::SendError;
 use retrans_event::State;
 use retrans_event::TcpFlags;
@@ -121,5 +122,17 @@ accessors! {
         socket_cookie: socket_cookie, set_socket_cookie, 0x7922_3344_5566_7788;
         socket_inode: socket_inode, set_socket_inode, 0x7a22_3344_5566_7788;
         owner_pid: owner_pid, set_owner_pid, 0x7b22_3344;
+        sent: was_sent, set_sent, true;
+        fast_open: fast_open, set_fast_open, true;
+        owner_status: owner_status, set_owner_status, OwnerStatus::Other(0x7c);
+        owner_comm: owner_comm, set_owner_comm, name("sixteen-bytes-7d");
+        owner_uid: owner_uid, set_owner_uid, 0x7e22_3344;
+        owner_holders: owner_holders, set_owner_holders, 0x7f22_3344;
+        owner_container: owner_container, set_owner_container, name("sixteen-bytes-80");
+        listener_inode: listener_inode, set_listener_inode, 0x8122_3344_5566_7788;
+        last_pid: last_pid, set_last_pid, 0x8222_3344;
+        last_comm: last_comm, set_last_comm, name("sixteen-bytes-83");
+        last_uid: last_uid, set_last_uid, 0x8422_3344;
+        last_container: last_container, set_last_container, name("sixteen-bytes-85");
     }
 }

@@ -1,5 +1,5 @@
 //! The record of version 0.1, written out by hand: what a plugin of that version was built against.
-//! Never to change.
+//! Never to change, but for the JSON key of `owner_pid`: no host of 0.1 wrote that field.
 
 /// Bytes in a record.
 pub const RECORD_SIZE: usize = 288;
@@ -111,5 +111,5 @@ pub const FIELDS: &[OldField] = &[
     maybe("interface", 260, 4, "u32", 105, ("socket", "interface")),
     maybe("socket_cookie", 264, 8, "u64", 106, ("socket", "cookie")),
     maybe("socket_inode", 272, 8, "u64", 107, ("socket", "inode")),
-    maybe("owner_pid", 280, 4, "u32", 108, ("", "pid")),
+    maybe("owner_pid", 280, 4, "u32", 108, ("owner", "pid")),
 ];

@@ -1,9 +1,17 @@
-//! Prints each event as one line of JSON, and lets it pass.
+//! Prints each event as one line of JSON, and lets it pass. Says where events are missing.
 
 use retrans_plugin_sdk::prelude::*;
 
 /// The plugin.
 pub struct JsonPrint;
+
+/// The line for events that the host lost. It has no time: nobody knows when each was lost, and the
+/// events that follow may be older.
+#[derive(Serialize)]
+#[serde(crate = "retrans_plugin_sdk::serde", tag = "type", rename = "gap")]
+struct Gap {
+    lost: u64,
+}
 
 impl Plugin for JsonPrint {
     type Settings = NoSettings;
@@ -16,6 +24,10 @@ impl Plugin for JsonPrint {
         out.json(event)?;
         Ok(Verdict::Keep)
     }
+
+    fn on_lost(&mut self, events: u64, out: &mut Output) -> Result<()> {
+        out.json(&Gap { lost: events })
+    }
 }
 
 export_plugin!(JsonPrint);
@@ -24,8 +36,22 @@ export_plugin!(JsonPrint);
 mod tests {
     use super::*;
     use retrans_plugin_sdk::serde_json;
+    use retrans_plugin_sdk::testing::Outcome;
     use retrans_plugin_sdk::testing::Scenario;
     use retrans_plugin_sdk::testing::Synth;
+
+    fn held_by(pid: u32) -> Result<Owner> {
+        let process = Process {
+            pid,
+            comm: "curl".parse()?,
+            uid: None,
+            container: None,
+        };
+        Ok(Owner::Held {
+            process,
+            holders: 1,
+        })
+    }
 
     #[test]
     fn every_event_is_a_line_of_json_that_reads_back() -> Result<()> {
@@ -68,7 +94,7 @@ mod tests {
     #[test]
     fn the_keys_of_the_seed_are_there() -> Result<()> {
         let mut record = Synth::new(6).next().context("the stream has no end")?;
-        record.set_owner_pid(Some(42));
+        record.set_owner(&held_by(42)?);
         let outcome = Scenario::new().event(record).run::<JsonPrint>()?;
         let line: serde_json::Value = serde_json::from_str(&outcome.lines[0])?;
         for pointer in [
@@ -86,6 +112,64 @@ mod tests {
                 "{pointer} is missing in {line}"
             );
         }
+        assert_eq!(line["pid"], 42);
+        Ok(())
+    }
+
+    /// Which lines are events, and which say that some are missing.
+    fn lines(outcome: &Outcome) -> Vec<&str> {
+        let lines = outcome.lines.iter().map(String::as_str);
+        lines
+            .map(|line| match line.starts_with(r#"{"type":"retransmit""#) {
+                true => "event",
+                false => line,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_gap_is_a_line_before_the_events_that_follow_it() -> Result<()> {
+        let mut records = Synth::new(7);
+        let mut two = || records.by_ref().take(2).collect::<Vec<_>>();
+        let scenario = Scenario::new()
+            .lost(1)
+            .events(two())
+            .lost(3)
+            .lost(4)
+            .events(two())
+            .events(two());
+        let outcome = scenario.run::<JsonPrint>()?;
+        let (first, second) = (r#"{"type":"gap","lost":1}"#, r#"{"type":"gap","lost":7}"#);
+        let expected = [
+            first, "event", "event", second, "event", "event", "event", "event",
+        ];
+        assert_eq!(lines(&outcome), expected);
+        assert_eq!(outcome.kept.len(), 6);
+        Ok(())
+    }
+
+    #[test]
+    fn a_gap_is_told_without_any_event_to_follow() -> Result<()> {
+        let scenario = Scenario::new()
+            .lost(u64::MAX)
+            .tick(Duration::from_secs(1))
+            .tick(Duration::from_secs(2))
+            .lost(2);
+        let outcome = scenario.run::<JsonPrint>()?;
+        let expected = [
+            r#"{"type":"gap","lost":18446744073709551615}"#,
+            r#"{"type":"gap","lost":2}"#,
+        ];
+        assert_eq!(lines(&outcome), expected);
+        Ok(())
+    }
+
+    #[test]
+    fn where_nothing_is_lost_there_is_no_gap() -> Result<()> {
+        let scenario = Scenario::new()
+            .events(Synth::new(8).take(300))
+            .tick(Duration::from_secs(2_000));
+        assert_eq!(lines(&scenario.run::<JsonPrint>()?), ["event"; 300]);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! What is counted separately: a peer, a connection, a port, a network namespace, or several.
+//! What is counted separately: a peer, a connection, a port, a process, or several of these.
 
 use std::fmt;
 use std::hash::Hash;
@@ -7,6 +7,7 @@ use std::net::Ipv6Addr;
 use std::num::NonZeroU32;
 
 use retrans_plugin_sdk::prelude::*;
+use retrans_plugin_sdk::retrans_event::Name;
 
 settings! {
     /// A part of what is counted by.
@@ -23,12 +24,18 @@ settings! {
         PeerPort,
         /// Network namespace.
         Netns,
+        /// Process that holds the socket, or the listener of a connection that was not accepted: labels
+        /// `process` and `pid`.
+        Process,
+        /// Container of that process.
+        Container,
     }
 }
 
 /// The parts of an event that it is counted by; the others are zero in every key.
 ///
-/// Addresses are numbers, IPv4 as `::ffff:a.b.c.d`: keys are hashed and compared for every event.
+/// Addresses are numbers, IPv4 as `::ffff:a.b.c.d`, and so are names: keys are hashed and compared for
+/// every event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Key {
     local: u128,
@@ -37,6 +44,11 @@ pub(crate) struct Key {
     peer_port: u16,
     /// 0 where it is unknown, which no namespace has.
     netns: u32,
+    /// 0 where it is unknown, which no process has.
+    pid: u32,
+    comm: u128,
+    /// 0 where it is unknown, or there is none.
+    container: u128,
 }
 
 fn to_bits(address: IpAddr) -> u128 {
@@ -48,6 +60,14 @@ fn to_bits(address: IpAddr) -> u128 {
 
 fn from_bits(bits: u128) -> IpAddr {
     Ipv6Addr::from_bits(bits).to_canonical()
+}
+
+fn name_to_bits(name: Name) -> u128 {
+    u128::from_le_bytes(name.to_bytes())
+}
+
+fn name_from_bits(bits: u128) -> Name {
+    Name::from_bytes(bits.to_le_bytes())
 }
 
 impl Key {
@@ -67,6 +87,17 @@ impl Key {
                 KeyPart::LocalPort => key.local_port = event.local_port(),
                 KeyPart::PeerPort => key.peer_port = event.peer_port(),
                 KeyPart::Netns => key.netns = event.netns_inode().unwrap_or(0),
+                KeyPart::Process => {
+                    if let Some(process) = event.owner().process() {
+                        key.pid = process.pid;
+                        key.comm = name_to_bits(process.comm);
+                    }
+                }
+                KeyPart::Container => {
+                    let owner = event.owner();
+                    let container = owner.process().and_then(|process| process.container);
+                    key.container = container.map_or(0, name_to_bits);
+                }
             }
         }
         key
@@ -84,20 +115,45 @@ impl Key {
         NonZeroU32::new(self.netns)
     }
 
-    /// Names and values of the parts. An unknown network namespace is left out.
-    pub(crate) fn labels(&self, parts: &[KeyPart]) -> impl Iterator<Item = (&'static str, String)> {
-        parts.iter().filter_map(|part| {
-            Some(match part {
-                KeyPart::Peer => ("peer", self.peer().ip().to_string()),
+    /// Name and number of the process.
+    fn process(&self) -> Option<(Name, NonZeroU32)> {
+        Some((name_from_bits(self.comm), NonZeroU32::new(self.pid)?))
+    }
+
+    fn container(&self) -> Option<Name> {
+        (self.container != 0).then(|| name_from_bits(self.container))
+    }
+
+    /// Names and values of the parts. What is unknown is left out.
+    pub(crate) fn labels(&self, parts: &[KeyPart]) -> Vec<(&'static str, String)> {
+        let mut labels = Vec::new();
+        for part in parts {
+            match part {
+                KeyPart::Peer => labels.push(("peer", self.peer().ip().to_string())),
                 KeyPart::Connection => {
-                    ("connection", format!("{} -> {}", self.local(), self.peer()))
+                    let connection = format!("{} -> {}", self.local(), self.peer());
+                    labels.push(("connection", connection));
                 }
-                KeyPart::Local => ("local", self.local().ip().to_string()),
-                KeyPart::LocalPort => ("local_port", self.local_port.to_string()),
-                KeyPart::PeerPort => ("peer_port", self.peer_port.to_string()),
-                KeyPart::Netns => ("netns", self.netns()?.to_string()),
-            })
-        })
+                KeyPart::Local => labels.push(("local", self.local().ip().to_string())),
+                KeyPart::LocalPort => labels.push(("local_port", self.local_port.to_string())),
+                KeyPart::PeerPort => labels.push(("peer_port", self.peer_port.to_string())),
+                KeyPart::Netns => {
+                    labels.extend(self.netns().map(|inode| ("netns", inode.to_string())));
+                }
+                KeyPart::Process => {
+                    // Two labels: those who get the alert may go by the name alone.
+                    if let Some((comm, pid)) = self.process() {
+                        labels.push(("process", comm.to_string()));
+                        labels.push(("pid", pid.to_string()));
+                    }
+                }
+                KeyPart::Container => {
+                    let container = self.container();
+                    labels.extend(container.map(|id| ("container", id.to_string())));
+                }
+            }
+        }
+        labels
     }
 
     /// In words, to go on after "12 segments retransmitted".
@@ -114,6 +170,11 @@ impl Hash for Key {
         state.write_u128(self.local);
         state.write_u128(self.peer);
         state.write_u64(ports << 32 | u64::from(self.netns));
+        if self.pid != 0 || self.container != 0 {
+            state.write_u128(self.comm);
+            state.write_u128(self.container);
+            state.write_u32(self.pid);
+        }
     }
 }
 
@@ -147,7 +208,21 @@ impl fmt::Display for InWords<'_> {
             Some(inode) => format!("network namespace {inode}"),
             None => "an unknown network namespace".to_owned(),
         });
-        let words = [("from", local), ("to", peer), ("in", netns)];
+        let process = counted(KeyPart::Process).then(|| match key.process() {
+            Some((comm, pid)) => format!("{comm} ({pid})"),
+            None => "no known process".to_owned(),
+        });
+        let container = counted(KeyPart::Container).then(|| match key.container() {
+            Some(id) => format!("container {id}"),
+            None => "no known container".to_owned(),
+        });
+        let words = [
+            ("from", local),
+            ("to", peer),
+            ("for", process),
+            ("in", container),
+            ("in", netns),
+        ];
         let words = words
             .iter()
             .filter_map(|(word, what)| Some((word, what.as_ref()?)));

@@ -1,4 +1,4 @@
-//! Alerts when something, such as a peer, retransmits too much within a sliding window.
+//! Alerts when something, such as a peer or a process, retransmits too much within a sliding window.
 //!
 //! The alert fires when the count *reaches* the threshold, and is resolved when the count has
 //! stayed below it for a whole window. Until then it does not fire again.

@@ -86,7 +86,8 @@ impl Rule {
     fn alert(&self, key: &Key) -> Alert {
         let alert = Alert::new(self.settings.severity, "retransmit-threshold");
         let labels = key.labels(&self.settings.key);
-        labels.fold(alert, |alert, (name, value)| alert.label(name, value))
+        let add = |alert: Alert, (name, value)| alert.label(name, value);
+        labels.into_iter().fold(alert, add)
     }
 
     /// As in "12 segments retransmitted to 10.0.0.2 within 10s".

@@ -10,7 +10,8 @@ settings! {
         /// Count at which the alert fires.
         #[schemars(range(min = 1, max = 524_288))]
         pub threshold: u32 = 10,
-        /// Length of the sliding window.
+        /// Length of the sliding window. An event may come 100 ms late, and not be counted where the window
+        /// is shorter.
         #[serde(with = "duration")]
         pub window: Duration = Duration::from_secs(10),
         /// What to count. Attempts that failed are never counted.

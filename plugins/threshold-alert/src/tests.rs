@@ -2,6 +2,7 @@
 
 mod bounds;
 mod keys;
+mod owners;
 mod settings;
 
 use retrans_plugin_sdk::prelude::*;
@@ -104,9 +105,21 @@ fn what_is_as_old_as_the_window_does_not_count() {
 }
 
 #[test]
-fn times_that_step_back_between_cpus_count_all_the_same() {
-    let outcome = run(&at(three_in_ten_seconds(), [5_001, 5_000, 4_999]));
+fn events_that_waited_for_their_owner_count_all_the_same() {
+    // A tenth of a second late, among others and after a tick.
+    let outcome = run(&at(three_in_ten_seconds(), [5_100, 5_000, 5_050]));
     assert_eq!(outcome.alerts.len(), 1);
+    let scenario = at(three_in_ten_seconds(), [5_000, 5_050]).tick(seconds(6));
+    let outcome = run(&at(scenario, [5_900]));
+    assert_eq!(outcome.alerts.len(), 1);
+}
+
+#[test]
+fn the_window_does_not_go_back_with_an_event_that_comes_late() {
+    let in_time = run(&at(three_in_ten_seconds(), [5_020, 5_030, 15_010]));
+    assert_eq!(in_time.alerts.len(), 1);
+    let late = run(&at(three_in_ten_seconds(), [5_020, 5_030, 15_080, 15_010]));
+    assert_eq!(late.alerts, [], "two within the 10 s before 15.08 s");
 }
 
 #[test]
@@ -148,9 +161,13 @@ fn a_retransmit_of_unknown_size_is_one_segment() {
 
 #[test]
 fn attempts_that_failed_do_not_count() {
+    // No route, and dropped by a queue, which the kernel has counted.
     let failed = (0..10).map(|millis| {
+        let (error, segments) = [(-113, 0), (1, 2)][millis as usize % 2];
         let mut record = retransmit(millis, PEER);
-        record.set_error(Some(SendError(-113)));
+        record.set_error(Some(SendError(error)));
+        record.set_sent(Some(false));
+        record.set_segments(Some(segments));
         record
     });
     let outcome = run(&at(three_in_ten_seconds().events(failed), [10, 11]));

@@ -49,7 +49,7 @@ fn settings_that_make_no_sense_are_refused_by_name() {
             "key",
             json!("pear"),
             "key: unknown variant `pear`, expected one of `peer`, `connection`, `local`, \
-             `local_port`, `peer_port`, `netns`",
+             `local_port`, `peer_port`, `netns`, `process`, `container`",
         ),
         (
             "count",

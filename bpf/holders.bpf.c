@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Which processes hold which TCP sockets: one pass over the open files of all
+ * tasks that the reader's pid namespace has. A process may be written more than
+ * once for a socket, for each descriptor.
+ */
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include "holder.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Puts the type into the object's BTF, from which its Rust form is generated. */
+const struct retrans_holder *unused_holder __attribute__((unused));
+
+static __always_inline unsigned int pid_level(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, group_leader, thread_pid, level);
+}
+
+/* The process's number at that level of pid namespaces; 0 where it has none. */
+static __always_inline __u32 pid_at(struct task_struct *task, unsigned int level)
+{
+	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	__u32 number = 0;
+	void *upid;
+
+	if (!pid || BPF_CORE_READ(pid, level) < level)
+		return 0;
+	upid = (void *)&pid->numbers[0] + level * bpf_core_type_size(struct upid);
+	bpf_core_read(&number, sizeof(number), &((struct upid *)upid)->nr);
+	return number;
+}
+
+SEC("iter/task_file")
+int socket_holders(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct retrans_holder holder = {};
+	struct task_struct *leader;
+	struct socket *socket;
+	unsigned int level;
+	__u16 protocol;
+
+	if (!task || !file)
+		return 0;
+	/* What bpf_sock_from_file (5.11) asks of file->f_op: only socket files have this mode. */
+	if ((file->f_inode->i_mode & S_IFMT) != S_IFSOCK)
+		return 0;
+	socket = file->private_data;
+	protocol = BPF_CORE_READ(socket, sk, sk_protocol);
+	if (protocol != IPPROTO_TCP && protocol != IPPROTO_MPTCP)
+		return 0;
+
+	/* The reader is the current task. */
+	level = pid_level((struct task_struct *)bpf_get_current_task());
+	holder.pid = pid_at(task, level);
+	if (!holder.pid)
+		return 0;
+	leader = BPF_CORE_READ(task, group_leader);
+	holder.parent = pid_at(BPF_CORE_READ(leader, real_parent), level);
+	holder.inode = file->f_inode->i_ino;
+	holder.uid = BPF_CORE_READ(task, real_cred, euid.val);
+	BPF_CORE_READ_INTO(&holder.comm, leader, comm);
+	bpf_seq_write(ctx->meta->seq, &holder, sizeof(holder));
+	return 0;
+}

@@ -1,0 +1,456 @@
+//! Promises of the comparison, kept on a made-up `/proc` and with made-up events.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use anyhow::Result;
+use retrans_event::Record;
+use retrans_event::SendError;
+use retrans_event::TcpFlags;
+use tempfile::TempDir;
+
+use super::counters::Counters;
+use super::*;
+
+const INODE: u32 = 4_026_532_260;
+
+/// A machine with a clock, which stands still unless told otherwise, and with processes.
+struct Machine {
+    proc: TempDir,
+    /// Time since boot in µs.
+    time: Arc<AtomicU64>,
+}
+
+impl Machine {
+    fn new() -> Result<Machine> {
+        let machine = Machine {
+            proc: TempDir::new()?,
+            time: Arc::default(),
+        };
+        fs::write(machine.proc.path().join("uptime"), "1 1")?;
+        machine.at(1_000);
+        Ok(machine)
+    }
+
+    /// With a process numbered 100 in [`INODE`], where 10 segments were sent again.
+    fn with_process() -> Result<Machine> {
+        let machine = Machine::new()?;
+        machine.process(100, INODE)?;
+        machine.counters(100, [10, 0, 0])?;
+        Ok(machine)
+    }
+
+    fn at(&self, milliseconds: u64) {
+        self.time.store(milliseconds * 1_000, Ordering::Relaxed);
+    }
+
+    /// Starts a process, which no later one with the same number is.
+    fn process(&self, pid: u32, inode: u32) -> Result<()> {
+        let directory = self.proc.path().join(pid.to_string());
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(directory.join("ns"))?;
+        fs::create_dir(directory.join("net"))?;
+        symlink(format!("net:[{inode}]"), directory.join("ns/net"))?;
+        let started = self.time.fetch_add(1, Ordering::Relaxed);
+        let stat = format!("{pid} (a ) (b) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {started} 0 0");
+        fs::write(directory.join("stat"), stat)?;
+        self.counters(pid, [0, 0, 0])
+    }
+
+    /// RetransSegs, TCPRetransFail and TCPSynRetrans as a process sees them.
+    fn counters(&self, pid: u32, [segs, fail, syn]: [u64; 3]) -> Result<()> {
+        let net = self.proc.path().join(pid.to_string()).join("net");
+        let snmp = format!("Tcp: MaxConn RetransSegs\nTcp: -1 {segs}\n");
+        let netstat = format!("TcpExt: TCPRetransFail TCPSynRetrans\nTcpExt: {fail} {syn}\n");
+        fs::write(net.join("snmp"), snmp)?;
+        fs::write(net.join("netstat"), netstat)?;
+        Ok(())
+    }
+
+    fn end_process(&self, pid: u32) -> Result<()> {
+        Ok(fs::remove_dir_all(self.proc.path().join(pid.to_string()))?)
+    }
+
+    fn begin(&self) -> Reconciliation {
+        self.begin_with_step(0)
+    }
+
+    /// With a clock that steps on by so many µs whenever it is read.
+    fn begin_with_step(&self, step: u64) -> Reconciliation {
+        let time = self.time.clone();
+        let now = move || Duration::from_micros(time.fetch_add(step, Ordering::Relaxed));
+        Reconciliation::begin_in(self.proc.path().to_owned(), Box::new(now))
+    }
+}
+
+/// An event in [`INODE`] at this time in ms.
+fn event(milliseconds: u64, segments: u32) -> Record {
+    let mut event = Record::new();
+    event.set_time(Duration::from_millis(milliseconds));
+    event.set_netns_inode(Some(INODE));
+    event.set_segments(Some(segments));
+    event
+}
+
+fn with_cookie(milliseconds: u64, cookie: u64) -> Record {
+    let mut event = event(milliseconds, 1);
+    event.set_netns_cookie(Some(cookie));
+    event
+}
+
+fn tally(reconciliation: &Reconciliation) -> Tally {
+    let account = reconciliation.accounts.get(&INODE);
+    account.map(|account| account.tally).unwrap_or_default()
+}
+
+fn outcome(reconciliation: &Reconciliation) -> Option<Outcome> {
+    let account = reconciliation.accounts.get(&INODE);
+    account.map(|account| account.outcome(false))
+}
+
+fn grown(retrans_segs: u64) -> Option<Outcome> {
+    Some(Ok(Counters {
+        retrans_segs,
+        retrans_fail: Some(0),
+        syn_retrans: Some(0),
+    }))
+}
+
+#[test]
+fn events_between_the_two_readings_are_compared_with_what_the_kernel_counted() -> Result<()> {
+    let machine = Machine::with_process()?;
+    machine.at(1_000);
+    let mut reconciliation = machine.begin();
+    for (time, segments) in [(990, 1), (1_000, 2), (1_500, 3), (1_600, 4)] {
+        reconciliation.note(&event(time, segments));
+    }
+    machine.counters(100, [17, 0, 0])?;
+    machine.at(2_000);
+    reconciliation.freeze();
+    // The ring is drained: some events are older than the reading.
+    for (time, segments) in [(1_999, 5), (2_100, 6)] {
+        reconciliation.note(&event(time, segments));
+    }
+
+    assert_eq!(
+        tally(&reconciliation),
+        Tally {
+            segments: 3 + 4 + 5,
+            outside: 1 + 2 + 6,
+            ..Tally::default()
+        }
+    );
+    assert_eq!(outcome(&reconciliation), grown(7));
+    let report = reconciliation
+        .finish(&ledger::Kernel::default(), true)
+        .to_string();
+    let line = format!("reconcile: netns={INODE} RetransSegs=7 segments=12 coverage=171.43% ");
+    assert!(report.starts_with(&line), "{report}");
+    Ok(())
+}
+
+#[test]
+fn an_event_that_a_reading_may_have_cut_off_is_uncertain() -> Result<()> {
+    let machine = Machine::with_process()?;
+    machine.at(1_000);
+    // The scan reads the clock twice, then each reading does: from 1,020 to 1,030 ms.
+    let mut reconciliation = machine.begin_with_step(10_000);
+    for (time, segments) in [(1_020, 1), (1_021, 2), (1_030, 4), (1_031, 8), (1_032, 16)] {
+        reconciliation.note(&event(time, segments));
+    }
+    machine.at(2_000);
+    reconciliation.freeze();
+    // From 2,000 to 2,010 ms.
+    for (time, segments) in [(2_000, 32), (2_001, 64), (2_011, 128), (2_012, 256)] {
+        reconciliation.note(&event(time, segments));
+    }
+
+    assert_eq!(
+        tally(&reconciliation),
+        Tally {
+            segments: 8 + 16 + 32 + 64,
+            outside: 1 + 2 + 4 + 128 + 256,
+            uncertain: 2 + 4 + 8 + 64 + 128,
+            ..Tally::default()
+        }
+    );
+    Ok(())
+}
+
+#[test]
+fn failures_and_syns_are_tallied_as_the_kernel_counts_them() -> Result<()> {
+    let machine = Machine::with_process()?;
+    let mut reconciliation = machine.begin();
+    let mut note = |segments, error, flags| {
+        let mut event = event(1_500, segments);
+        event.set_error(Some(SendError(error)));
+        event.set_tcp_flags(Some(TcpFlags(flags)));
+        reconciliation.note(&event);
+    };
+    note(2, 0, 0x10);
+    // Dropped by a queue, and by a local filter.
+    note(3, 1, 0x10);
+    note(1, -1, 0x02);
+    // No route: not counted by the kernel, neither as a segment nor as a SYN.
+    note(0, -113, 0x10);
+    note(0, -113, 0x02);
+    // A SYN with data (fast open) counts as one, a SYN-ACK too.
+    note(2, 0, 0x02);
+    note(1, 0, 0x12);
+
+    assert_eq!(
+        tally(&reconciliation),
+        Tally {
+            segments: 9,
+            failed: 4,
+            syn: 3,
+            ..Tally::default()
+        }
+    );
+    Ok(())
+}
+
+#[test]
+fn a_namespace_whose_events_are_all_missing_is_reported() -> Result<()> {
+    let machine = Machine::with_process()?;
+    let mut reconciliation = machine.begin();
+    machine.counters(100, [14, 0, 0])?;
+    reconciliation.freeze();
+    let report = reconciliation
+        .finish(&ledger::Kernel::default(), true)
+        .to_string();
+    let line = format!("reconcile: netns={INODE} RetransSegs=4 segments=0 coverage=0.00% ");
+    assert!(report.starts_with(&line), "{report}");
+    assert!(report.ends_with(" unexplained=4\n"), "{report}");
+    Ok(())
+}
+
+#[test]
+fn a_namespace_without_retransmits_is_not_mentioned() -> Result<()> {
+    let machine = Machine::with_process()?;
+    let mut reconciliation = machine.begin();
+    reconciliation.freeze();
+    let report = reconciliation.finish(&ledger::Kernel::default(), true);
+    assert!(!report.to_string().contains("netns="), "{report}");
+    Ok(())
+}
+
+#[test]
+fn a_namespace_that_came_later_is_compared_from_its_first_event_on() -> Result<()> {
+    let machine = Machine::new()?;
+    let mut reconciliation = machine.begin();
+    machine.at(5_000);
+    machine.process(100, INODE)?;
+    machine.counters(100, [3, 0, 0])?;
+    machine.at(5_000);
+    reconciliation.note(&event(4_990, 1));
+    reconciliation.note(&event(5_500, 1));
+    machine.counters(100, [4, 0, 0])?;
+    machine.at(6_000);
+    reconciliation.freeze();
+
+    let expected = Tally {
+        segments: 1,
+        outside: 1,
+        ..Tally::default()
+    };
+    assert_eq!(tally(&reconciliation), expected);
+    assert_eq!(outcome(&reconciliation), grown(1));
+    Ok(())
+}
+
+#[test]
+fn a_process_is_looked_for_ever_more_rarely() -> Result<()> {
+    let machine = Machine::new()?;
+    let mut reconciliation = machine.begin();
+    // In ms after the first event; the others come too early.
+    let tries = [100, 300, 700, 1_500, 3_100];
+    for time in [0, 99, 100, 299, 300, 699, 700, 1_499, 1_500, 3_099, 3_100] {
+        machine.at(2_000 + time);
+        // What is seen only if it is looked for at this time.
+        machine.process(100, INODE)?;
+        machine.at(2_000 + time);
+        if time == 0 || tries[..4].contains(&time) {
+            machine.end_process(100)?;
+        }
+        reconciliation.note(&event(2_000 + time, 1));
+        let found = reconciliation.accounts[&INODE].baseline.is_some();
+        assert_eq!(found, time == 3_100, "{time}");
+    }
+    Ok(())
+}
+
+#[test]
+fn after_a_slow_look_at_all_processes_the_next_one_waits_longer() -> Result<()> {
+    let machine = Machine::new()?;
+    machine.at(1_000);
+    // A look takes 20 ms: from 1,000 to 1,020.
+    let mut reconciliation = machine.begin_with_step(20_000);
+    machine.process(100, INODE)?;
+    machine.at(1_900);
+    reconciliation.note(&event(1_900, 1));
+    assert!(reconciliation.accounts[&INODE].baseline.is_none());
+    machine.at(2_100);
+    reconciliation.note(&event(2_100, 1));
+    assert!(reconciliation.accounts[&INODE].baseline.is_some());
+    Ok(())
+}
+
+#[test]
+fn a_baseline_counts_only_if_its_process_is_there_at_the_first_event() -> Result<()> {
+    let machine = Machine::with_process()?;
+    let mut reconciliation = machine.begin();
+    // The container ends; another one gets the inode, and its process even the number.
+    machine.at(2_000);
+    machine.process(100, INODE)?;
+    machine.counters(100, [50, 0, 0])?;
+    machine.at(2_000);
+    reconciliation.note(&with_cookie(1_990, 7));
+    reconciliation.note(&with_cookie(2_500, 7));
+    machine.counters(100, [51, 0, 0])?;
+    reconciliation.freeze();
+
+    assert_eq!(tally(&reconciliation).segments, 1);
+    assert_eq!(tally(&reconciliation).outside, 1);
+    assert_eq!(outcome(&reconciliation), grown(1));
+    Ok(())
+}
+
+#[test]
+fn another_cookie_is_another_namespace_with_the_same_inode() -> Result<()> {
+    let machine = Machine::with_process()?;
+    machine.at(1_000);
+    let mut reconciliation = machine.begin();
+    reconciliation.note(&with_cookie(1_500, 7));
+    reconciliation.note(&with_cookie(1_600, 7));
+    machine.at(3_000);
+    machine.process(200, INODE)?;
+    machine.end_process(100)?;
+    machine.at(3_000);
+    reconciliation.note(&with_cookie(2_990, 8));
+    reconciliation.note(&with_cookie(3_500, 8));
+    machine.counters(200, [1, 0, 0])?;
+    machine.at(4_000);
+    reconciliation.freeze();
+
+    assert_eq!(reconciliation.replaced.segments, 2);
+    let expected = Tally {
+        segments: 1,
+        outside: 1,
+        ..Tally::default()
+    };
+    assert_eq!(tally(&reconciliation), expected);
+    assert_eq!(outcome(&reconciliation), grown(1));
+    let report = reconciliation
+        .finish(&ledger::Kernel::default(), true)
+        .to_string();
+    assert!(report.contains("reconcile: gone recorded=2 "), "{report}");
+    assert!(report.contains(" unreconciled=2 "), "{report}");
+    Ok(())
+}
+
+#[test]
+fn a_cookie_that_is_told_late_is_no_other_namespace() -> Result<()> {
+    let machine = Machine::with_process()?;
+    let mut reconciliation = machine.begin();
+    reconciliation.note(&event(1_500, 1));
+    reconciliation.note(&with_cookie(1_600, 7));
+    reconciliation.note(&event(1_700, 1));
+    assert_eq!(tally(&reconciliation).segments, 3);
+    assert_eq!(reconciliation.replaced, Tally::default());
+    Ok(())
+}
+
+#[test]
+fn a_namespace_without_a_process_at_the_end_is_unreconciled() -> Result<()> {
+    let machine = Machine::with_process()?;
+    let mut reconciliation = machine.begin();
+    reconciliation.note(&event(1_500, 1));
+    machine.end_process(100)?;
+    reconciliation.freeze();
+    assert_eq!(
+        outcome(&reconciliation),
+        Some(Err(Unreconciled::NoProcessLeft))
+    );
+    Ok(())
+}
+
+#[test]
+fn the_end_may_be_read_through_another_process() -> Result<()> {
+    let machine = Machine::with_process()?;
+    let mut reconciliation = machine.begin();
+    reconciliation.note(&event(1_500, 1));
+    machine.process(200, INODE)?;
+    machine.counters(200, [11, 0, 0])?;
+    machine.end_process(100)?;
+    reconciliation.freeze();
+    assert_eq!(outcome(&reconciliation), grown(1));
+    Ok(())
+}
+
+#[test]
+fn a_silent_successor_at_the_end_is_not_taken_for_the_namespace() -> Result<()> {
+    // Its counters are lower, or have grown by less than was recorded.
+    for retrans_segs in [2, 11] {
+        let machine = Machine::with_process()?;
+        let mut reconciliation = machine.begin();
+        reconciliation.note(&event(1_500, 2));
+        machine.process(200, INODE)?;
+        machine.counters(200, [retrans_segs, 0, 0])?;
+        machine.end_process(100)?;
+        reconciliation.freeze();
+        assert_eq!(
+            outcome(&reconciliation),
+            Some(Err(Unreconciled::Replaced)),
+            "{retrans_segs}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn more_events_than_the_kernel_counted_are_shown_if_it_is_the_same_namespace() -> Result<()> {
+    let machine = Machine::with_process()?;
+    let mut reconciliation = machine.begin();
+    reconciliation.note(&event(1_500, 2));
+    machine.counters(100, [11, 0, 0])?;
+    reconciliation.freeze();
+    assert_eq!(outcome(&reconciliation), grown(1));
+    let report = reconciliation
+        .finish(&ledger::Kernel::default(), true)
+        .to_string();
+    assert!(report.contains(" missing=-1\n"), "{report}");
+    Ok(())
+}
+
+#[test]
+fn a_process_that_went_to_another_namespace_is_not_read() -> Result<()> {
+    let machine = Machine::with_process()?;
+    let mut reconciliation = machine.begin();
+    reconciliation.note(&event(1_500, 1));
+    machine.process(100, INODE + 1)?;
+    reconciliation.freeze();
+    assert_eq!(
+        outcome(&reconciliation),
+        Some(Err(Unreconciled::NoProcessLeft))
+    );
+    Ok(())
+}
+
+#[test]
+fn the_namespace_of_this_very_process_can_always_be_read() -> Result<()> {
+    let link = fs::read_link("/proc/self/ns/net")?;
+    let link = link.to_string_lossy();
+    let inode = link
+        .trim_matches(|byte: char| !byte.is_ascii_digit())
+        .parse()?;
+    let mut reconciliation = Reconciliation::begin();
+    reconciliation.freeze();
+    let account = reconciliation.accounts.get(&inode);
+    let outcome = account.map(|account| account.outcome(false));
+    assert!(matches!(outcome, Some(Ok(_))), "{outcome:?}");
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! Whose a socket is: which process holds it, found by its inode among the open files.
+//!
+//! The task that runs when a segment is retransmitted is whatever the timer interrupted, and who
+//! called connect() may have forked or passed the socket on since. Only who holds the inode is right.
+
+mod registry;
+mod scan;
+mod snapshot;
+mod waiting;
+
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use retrans_event::Event;
+
+use self::registry::Answer;
+use self::registry::Registry;
+use self::scan::Scanner;
+use self::waiting::Waiting;
+
+pub use self::registry::Found;
+pub use self::scan::ScanError;
+
+/// Finds the owners of events. Events whose owner is not known yet wait here, at most
+/// [`waiting::PATIENCE`], while others pass them by.
+pub struct Owners {
+    /// `None`: nobody is looked up.
+    scanner: Option<Scanner>,
+    registry: Registry,
+    waiting: Waiting,
+}
+
+impl Owners {
+    /// Looks nobody up: owners are unknown, but for what the kernel says by itself.
+    pub fn unknown() -> Owners {
+        Owners {
+            scanner: None,
+            registry: Registry::new(),
+            waiting: Waiting::default(),
+        }
+    }
+
+    /// Loads the scan into the kernel.
+    pub fn scanning() -> Result<Owners, ScanError> {
+        let scanner = Some(Scanner::start()?);
+        Ok(Owners {
+            scanner,
+            ..Owners::unknown()
+        })
+    }
+
+    /// Becomes readable when a scan is done.
+    pub fn ready(&self) -> Option<BorrowedFd<'_>> {
+        self.scanner.as_ref().map(Scanner::ready)
+    }
+
+    /// When [`Owners::settle`] has something to do, if nothing else happens.
+    pub fn wake_at(&self) -> Option<Duration> {
+        let scan = self
+            .scanner
+            .as_ref()
+            .filter(|_| !self.waiting.is_empty())
+            .and_then(Scanner::may_begin_at);
+        self.waiting.deadline().into_iter().chain(scan).min()
+    }
+
+    /// Are there events that wait?
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Scans that were made.
+    pub fn scans(&self) -> u64 {
+        self.scanner.as_ref().map_or(0, Scanner::scans)
+    }
+
+    /// Takes an event as the probe recorded it: hands it to `pass_on` at once if its owner is known,
+    /// else keeps it for [`Owners::settle`].
+    pub fn take(
+        &mut self,
+        event: &Event,
+        now: Duration,
+        mut pass_on: impl FnMut(&mut Event, Found),
+    ) {
+        let mut record = event.to_record();
+        let answer = if self.scanner.is_none() {
+            Answer::Known(self.registry.nobody(event))
+        } else if self.waiting.holds_back(event) {
+            Answer::Later
+        } else {
+            self.registry.answer(event, now)
+        };
+        match answer {
+            Answer::Known(found) => pass_on(&mut record, found),
+            Answer::Later => {
+                if let Some(mut first) = self.waiting.push(record, now) {
+                    let found = self.registry.nobody(&first);
+                    pass_on(&mut first, found);
+                }
+            }
+        }
+    }
+
+    /// Takes the result of a scan, passes on the events that have their owner now, or have waited
+    /// long enough, and begins the next scan if one is needed.
+    pub fn settle(&mut self, now: Duration, mut pass_on: impl FnMut(&mut Event, Found)) {
+        if let Some(snapshot) = self.scanner.as_mut().and_then(Scanner::result) {
+            self.registry.update(snapshot, now);
+            let registry = &mut self.registry;
+            self.waiting
+                .release(|event| match registry.answer(event, now) {
+                    Answer::Known(found) => {
+                        pass_on(event, found);
+                        true
+                    }
+                    Answer::Later => false,
+                });
+        }
+        while let Some(mut record) = self.waiting.expired(now) {
+            let found = match self.registry.answer(&record, now) {
+                Answer::Known(found) => found,
+                Answer::Later => self.registry.nobody(&record),
+            };
+            pass_on(&mut record, found);
+        }
+        if !self.waiting.is_empty()
+            && let Some(scanner) = &mut self.scanner
+        {
+            scanner.begin(now);
+        }
+    }
+}

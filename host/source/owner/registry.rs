@@ -1,0 +1,341 @@
+//! What is known about the owners of sockets, from scans and from earlier events.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use retrans_event::Event;
+use retrans_event::Name;
+use retrans_event::Owner;
+use retrans_event::OwnerStatus;
+use retrans_event::Process;
+
+use super::snapshot::Holder;
+use super::snapshot::Snapshot;
+use super::snapshot::spokesman;
+use crate::container;
+use crate::container::Container;
+
+/// How long an answer holds, also the answer that nobody was found.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Sockets whose last holder is remembered, for when they are orphaned.
+const MOST_REMEMBERED: usize = 32_768;
+
+/// Whose a socket is, and the container in full.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// What the event says.
+    pub owner: Owner,
+    /// Where the process lives.
+    pub container: Option<Rc<Container>>,
+}
+
+/// What can be said of an event's owner now.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// This.
+    Known(Found),
+    /// The next scan will tell.
+    Later,
+}
+
+/// The latest scan, and what is remembered beyond it.
+pub struct Registry {
+    snapshot: Snapshot,
+    /// Inodes that a scan has not found, and when it began.
+    absent: HashMap<u64, Duration>,
+    /// Of processes in the snapshot, by number.
+    containers: HashMap<u32, Option<Rc<Container>>>,
+    last: Recent<Process>,
+}
+
+impl Registry {
+    /// Knows nobody yet.
+    pub fn new() -> Registry {
+        Registry {
+            snapshot: Snapshot::default(),
+            absent: HashMap::new(),
+            containers: HashMap::new(),
+            last: Recent::new(MOST_REMEMBERED),
+        }
+    }
+
+    /// Takes the result of a scan.
+    pub fn update(&mut self, snapshot: Snapshot, now: Duration) {
+        self.snapshot = snapshot;
+        self.containers.clear();
+        self.absent.retain(|_, since| is_fresh(*since, now));
+    }
+
+    /// Whose the event is, as far as is known now.
+    pub fn answer(&mut self, event: &Event, now: Duration) -> Answer {
+        let status = event.owner_status().unwrap_or(OwnerStatus::Unknown);
+        let inode = match status {
+            OwnerStatus::NotAccepted => event.listener_inode(),
+            OwnerStatus::Unknown => event.socket_inode(),
+            _ => None,
+        };
+        let Some(inode) = inode else {
+            return Answer::Known(self.nobody(event));
+        };
+        if is_fresh(self.snapshot.begun, now)
+            && let holders = self.snapshot.holders(inode)
+            && let Some(holder) = spokesman(holders)
+        {
+            let (holder, holders) = (holder.clone(), holders.len() as u32);
+            return Answer::Known(self.somebody(event, &holder, holders));
+        }
+        // A scan that began before the event may have passed by before the socket was opened.
+        if self.snapshot.begun > event.time() {
+            self.absent.insert(inode, self.snapshot.begun);
+        }
+        if self
+            .absent
+            .get(&inode)
+            .is_some_and(|since| is_fresh(*since, now))
+        {
+            return Answer::Known(self.nobody(event));
+        }
+        Answer::Later
+    }
+
+    /// What the kernel says by itself, where no process is to be found.
+    pub fn nobody(&self, event: &Event) -> Found {
+        let last = event
+            .socket_cookie()
+            .and_then(|cookie| self.last.get(cookie));
+        let owner = match event.owner_status() {
+            Some(OwnerStatus::Orphaned) => Owner::Orphaned { last },
+            Some(OwnerStatus::NotAccepted) => Owner::NotAccepted { listener: None },
+            Some(OwnerStatus::Kernel) => Owner::Kernel,
+            _ => Owner::Unknown,
+        };
+        Found {
+            owner,
+            container: None,
+        }
+    }
+
+    fn somebody(&mut self, event: &Event, holder: &Holder, holders: u32) -> Found {
+        let container = self.container(holder.pid);
+        let short = container.as_ref().map(|container| container.short());
+        let process = Process {
+            pid: holder.pid,
+            comm: holder.comm,
+            uid: Some(holder.uid),
+            container: short.map(cut_off),
+        };
+        let owner = if event.owner_status() == Some(OwnerStatus::NotAccepted) {
+            let listener = Some(process);
+            Owner::NotAccepted { listener }
+        } else {
+            if let Some(cookie) = event.socket_cookie() {
+                self.last.insert(cookie, process);
+            }
+            Owner::Held { process, holders }
+        };
+        Found { owner, container }
+    }
+
+    /// Read as soon as it is asked for, and not kept longer than the snapshot: a number may be given
+    /// to another process.
+    fn container(&mut self, pid: u32) -> Option<Rc<Container>> {
+        let container = self.containers.entry(pid);
+        container
+            .or_insert_with(|| container::of_process(pid).map(Rc::new))
+            .clone()
+    }
+}
+fn is_fresh(since: Duration, now: Duration) -> bool {
+    now.saturating_sub(since) <= FRESH
+}
+
+/// As much of it as there is room for.
+fn cut_off(text: &str) -> Name {
+    let mut bytes = [0; Name::MAX];
+    let length = text.floor_char_boundary(Name::MAX);
+    bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
+    Name::from_bytes(bytes)
+}
+
+/// The most recent values, by key: at least half of `most` of them.
+struct Recent<V> {
+    new: HashMap<u64, V>,
+    old: HashMap<u64, V>,
+    most: usize,
+}
+
+impl<V: Copy> Recent<V> {
+    fn new(most: usize) -> Recent<V> {
+        Recent {
+            new: HashMap::new(),
+            old: HashMap::new(),
+            most,
+        }
+    }
+
+    fn insert(&mut self, key: u64, value: V) {
+        if self.new.len() >= self.most / 2 {
+            self.old = std::mem::take(&mut self.new);
+        }
+        self.new.insert(key, value);
+    }
+
+    fn get(&self, key: u64) -> Option<V> {
+        self.new.get(&key).or_else(|| self.old.get(&key)).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use retrans_event::Record;
+
+    use super::*;
+
+    const SCANNED: Duration = Duration::from_secs(100);
+    const SOON: Duration = Duration::from_millis(100_010);
+    const INODE: u64 = 7_000;
+
+    /// One scan, which found one process that holds one socket.
+    fn registry() -> Registry {
+        let mut registry = Registry::new();
+        let holder = Holder {
+            inode: INODE,
+            pid: u32::MAX, // no process of this machine: it has no cgroup
+            parent: 1,
+            uid: 33,
+            comm: name("nginx"),
+        };
+        registry.update(Snapshot::of(SCANNED, vec![holder]), SCANNED);
+        registry
+    }
+
+    fn name(text: &str) -> Name {
+        text.parse().expect("a name")
+    }
+
+    fn nginx() -> Process {
+        Process {
+            pid: u32::MAX,
+            comm: name("nginx"),
+            uid: Some(33),
+            container: None,
+        }
+    }
+
+    fn event(status: OwnerStatus, inode: Option<u64>, time: Duration) -> Record {
+        let mut event = Record::new();
+        event.set_owner_status(Some(status));
+        event.set_socket_cookie(Some(1));
+        match status {
+            OwnerStatus::NotAccepted => event.set_listener_inode(inode),
+            _ => event.set_socket_inode(inode),
+        }
+        event.set_time(time);
+        event
+    }
+
+    fn known(owner: Owner) -> Answer {
+        let container = None;
+        Answer::Known(Found { owner, container })
+    }
+
+    #[test]
+    fn who_held_the_inode_is_the_owner_for_a_second() {
+        let mut registry = registry();
+        let event = event(OwnerStatus::Unknown, Some(INODE), SOON);
+        let held = Owner::Held {
+            process: nginx(),
+            holders: 1,
+        };
+        assert_eq!(registry.answer(&event, SOON), known(held));
+        assert_eq!(registry.answer(&event, SCANNED + FRESH), known(held));
+        let later = SCANNED + FRESH + Duration::from_nanos(1);
+        assert_eq!(registry.answer(&event, later), Answer::Later);
+    }
+
+    #[test]
+    fn an_inode_that_a_scan_before_the_event_did_not_find_is_looked_for_again() {
+        let mut registry = registry();
+        let event = event(OwnerStatus::Unknown, Some(INODE + 1), SOON);
+        assert_eq!(registry.answer(&event, SOON), Answer::Later);
+    }
+
+    #[test]
+    fn an_inode_that_a_scan_after_the_event_did_not_find_is_nobodys_for_a_second() {
+        let mut registry = registry();
+        let earlier = SCANNED - Duration::from_millis(10);
+        let first = event(OwnerStatus::Unknown, Some(INODE + 1), earlier);
+        assert_eq!(registry.answer(&first, SOON), known(Owner::Unknown));
+        // The next one does not wait for another scan.
+        let next = event(OwnerStatus::Unknown, Some(INODE + 1), SOON);
+        assert_eq!(registry.answer(&next, SOON), known(Owner::Unknown));
+        let later = SCANNED + FRESH + Duration::from_nanos(1);
+        registry.update(Snapshot::of(later, Vec::new()), later);
+        let next = event(OwnerStatus::Unknown, Some(INODE + 1), later);
+        assert_eq!(registry.answer(&next, later), Answer::Later);
+    }
+
+    #[test]
+    fn an_orphan_says_who_was_last_confirmed_to_hold_that_very_socket() {
+        let mut registry = registry();
+        let orphan = event(OwnerStatus::Orphaned, None, SOON);
+        let nobody = Owner::Orphaned { last: None };
+        assert_eq!(registry.answer(&orphan, SOON), known(nobody));
+        registry.answer(&event(OwnerStatus::Unknown, Some(INODE), SOON), SOON);
+        let last = Some(nginx());
+        assert_eq!(
+            registry.answer(&orphan, SOON),
+            known(Owner::Orphaned { last })
+        );
+        let mut another = event(OwnerStatus::Orphaned, None, SOON);
+        another.set_socket_cookie(Some(2));
+        assert_eq!(registry.answer(&another, SOON), known(nobody));
+        another.set_socket_cookie(None);
+        assert_eq!(registry.answer(&another, SOON), known(nobody));
+    }
+
+    #[test]
+    fn a_connection_that_was_not_accepted_says_who_listens_and_nobody_holds_it() {
+        let mut registry = registry();
+        let synack = event(OwnerStatus::NotAccepted, Some(INODE), SOON);
+        let listener = Some(nginx());
+        assert_eq!(
+            registry.answer(&synack, SOON),
+            known(Owner::NotAccepted { listener })
+        );
+        let closed = event(OwnerStatus::NotAccepted, None, SOON);
+        let listener = None;
+        assert_eq!(
+            registry.answer(&closed, SOON),
+            known(Owner::NotAccepted { listener })
+        );
+        // The listener's process never held this socket.
+        let orphan = event(OwnerStatus::Orphaned, None, SOON);
+        let last = None;
+        assert_eq!(
+            registry.answer(&orphan, SOON),
+            known(Owner::Orphaned { last })
+        );
+    }
+
+    #[test]
+    fn the_kernels_own_sockets_and_those_without_an_inode_wait_for_nobody() {
+        let mut registry = registry();
+        let kernel = event(OwnerStatus::Kernel, Some(INODE + 1), SOON);
+        assert_eq!(registry.answer(&kernel, SOON), known(Owner::Kernel));
+        let unknown = event(OwnerStatus::Unknown, None, SOON);
+        assert_eq!(registry.answer(&unknown, SOON), known(Owner::Unknown));
+    }
+
+    #[test]
+    fn the_most_recent_half_at_least_is_remembered() {
+        let mut recent = Recent::new(4);
+        for key in 0..7 {
+            recent.insert(key, key);
+        }
+        let known: Vec<u64> = (0..7).filter(|key| recent.get(*key).is_some()).collect();
+        assert!(known.ends_with(&[5, 6]) && known.len() <= 4, "{known:?}");
+    }
+}

@@ -1,0 +1,161 @@
+//! Who held which TCP sockets when open files were last scanned.
+
+use std::mem::offset_of;
+use std::time::Duration;
+
+use retrans_event::Name;
+
+use super::scan::skeleton::types::retrans_holder;
+
+/// Bytes that the kernel writes for each process and socket.
+pub const HOLDER_SIZE: usize = size_of::<retrans_holder>();
+
+/// One process that holds one socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Inode of the socket.
+    pub inode: u64,
+    /// Number in the host's pid namespace.
+    pub pid: u32,
+    /// Number of its parent, 0 if that is in another pid namespace.
+    pub parent: u32,
+    /// Effective user.
+    pub uid: u32,
+    /// Name of its main thread.
+    pub comm: Name,
+}
+
+impl Holder {
+    /// Reads `struct retrans_holder`, in the byte order of this machine.
+    fn read(bytes: &[u8; HOLDER_SIZE]) -> Holder {
+        let number = |offset: usize| {
+            let mut number = [0; 4];
+            number.copy_from_slice(&bytes[offset..offset + 4]);
+            u32::from_ne_bytes(number)
+        };
+        let mut inode = [0; 8];
+        inode.copy_from_slice(&bytes[offset_of!(retrans_holder, inode)..][..8]);
+        let mut comm = [0; Name::MAX];
+        comm.copy_from_slice(&bytes[offset_of!(retrans_holder, comm)..][..Name::MAX]);
+        Holder {
+            inode: u64::from_ne_bytes(inode),
+            pid: number(offset_of!(retrans_holder, pid)),
+            parent: number(offset_of!(retrans_holder, parent)),
+            uid: number(offset_of!(retrans_holder, uid)),
+            comm: Name::from_bytes(comm),
+        }
+    }
+}
+
+/// What one scan found.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// When the scan began, since boot.
+    pub begun: Duration,
+    /// By inode, then by process; no two are the same.
+    holders: Vec<Holder>,
+}
+
+impl Snapshot {
+    /// From what the kernel wrote, one holder after the other.
+    pub fn new(begun: Duration, bytes: &[u8]) -> Snapshot {
+        let (holders, _) = bytes.as_chunks();
+        Snapshot::of(begun, holders.iter().map(Holder::read).collect())
+    }
+
+    /// Of these holders, in whatever order.
+    pub fn of(begun: Duration, mut holders: Vec<Holder>) -> Snapshot {
+        holders.sort_unstable_by_key(|holder| (holder.inode, holder.pid));
+        // A process may have several descriptors of a socket.
+        holders.dedup_by_key(|holder| (holder.inode, holder.pid));
+        Snapshot { begun, holders }
+    }
+
+    /// The processes that held a socket, by number.
+    pub fn holders(&self, inode: u64) -> &[Holder] {
+        let begin = self.holders.partition_point(|holder| holder.inode < inode);
+        let holders = &self.holders[begin..];
+        &holders[..holders.partition_point(|holder| holder.inode == inode)]
+    }
+}
+
+/// The one of several to be named: that from which all others descend, which is who opened the
+/// socket if it still holds it; else the one with the lowest number, which comes first.
+pub fn spokesman(holders: &[Holder]) -> Option<&Holder> {
+    let inherited = |holder: &Holder| holders.iter().any(|other| other.pid == holder.parent);
+    let mut openers = holders.iter().filter(|holder| !inherited(holder));
+    match (openers.next(), openers.next()) {
+        (Some(opener), None) => Some(opener),
+        _ => holders.first(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(inode: u64, pid: u32, parent: u32, comm: &str) -> Vec<u8> {
+        let mut bytes = vec![0; HOLDER_SIZE];
+        let mut put = |offset: usize, value: &[u8]| {
+            bytes[offset..offset + value.len()].copy_from_slice(value);
+        };
+        put(offset_of!(retrans_holder, inode), &inode.to_ne_bytes());
+        put(offset_of!(retrans_holder, pid), &pid.to_ne_bytes());
+        put(offset_of!(retrans_holder, parent), &parent.to_ne_bytes());
+        put(offset_of!(retrans_holder, uid), &1_000u32.to_ne_bytes());
+        put(offset_of!(retrans_holder, comm), comm.as_bytes());
+        bytes
+    }
+
+    fn snapshot(holders: &[(u64, u32, u32)]) -> Snapshot {
+        let bytes = |(inode, pid, parent): &(u64, u32, u32)| bytes(*inode, *pid, *parent, "a");
+        let bytes: Vec<u8> = holders.iter().flat_map(bytes).collect();
+        Snapshot::new(Duration::from_secs(1), &bytes)
+    }
+
+    fn spokesman_of(holders: &[(u64, u32, u32)]) -> Option<u32> {
+        let snapshot = snapshot(holders);
+        spokesman(snapshot.holders(7)).map(|holder| holder.pid)
+    }
+
+    #[test]
+    fn a_holder_is_read_as_the_kernel_wrote_it() {
+        let snapshot = Snapshot::new(Duration::ZERO, &bytes(1 << 40, 12, 1, "nginx"));
+        let [holder] = snapshot.holders(1 << 40) else {
+            panic!("{snapshot:?}");
+        };
+        assert_eq!((holder.pid, holder.parent, holder.uid), (12, 1, 1_000));
+        assert_eq!(holder.comm.as_str(), "nginx");
+    }
+
+    #[test]
+    fn a_process_counts_once_however_many_descriptors_it_has() {
+        let snapshot = snapshot(&[(7, 3, 1), (8, 3, 1), (7, 3, 1), (7, 2, 1), (9, 3, 1)]);
+        let pids = |inode| -> Vec<u32> {
+            let holders = snapshot.holders(inode).iter();
+            holders.map(|holder| holder.pid).collect()
+        };
+        assert_eq!(pids(7), [2, 3]);
+        assert_eq!(pids(8), [3]);
+        assert_eq!(pids(6), [] as [u32; 0]);
+        assert_eq!(pids(10), [] as [u32; 0]);
+    }
+
+    #[test]
+    fn the_ancestor_of_all_other_holders_is_named_whatever_its_number() {
+        assert_eq!(
+            spokesman_of(&[(7, 900, 1), (7, 20, 900), (7, 30, 20)]),
+            Some(900)
+        );
+    }
+
+    #[test]
+    fn of_unrelated_holders_the_lowest_number_is_named() {
+        assert_eq!(
+            spokesman_of(&[(7, 900, 1), (7, 20, 2), (7, 901, 900)]),
+            Some(20)
+        );
+        assert_eq!(spokesman_of(&[(7, 44, 43)]), Some(44));
+        assert_eq!(spokesman_of(&[]), None);
+    }
+}

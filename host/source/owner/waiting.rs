@@ -1,0 +1,185 @@
+//! Events that wait for their owner, in the order in which they came.
+
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use retrans_event::Event;
+use retrans_event::Record;
+
+/// How long an event waits at most.
+pub const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The most events that wait, 6 MB of them. When one more comes, the first has waited long enough.
+const MOST_WAITING: usize = 16_384;
+
+/// Which socket an event is about.
+type Socket = u64;
+
+/// Its cookie, or, where it has none, the inode by which its owner is looked up. That the numbers
+/// may meet does no harm: an event waits that need not.
+fn socket(event: &Event) -> Option<Socket> {
+    let inode = || event.socket_inode().or_else(|| event.listener_inode());
+    event.socket_cookie().or_else(inode)
+}
+
+/// The queue.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    queue: VecDeque<Waiter>,
+    /// How many wait for each socket: what comes later waits behind them.
+    sockets: HashMap<Socket, usize>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    record: Record,
+    until: Duration,
+}
+
+impl Waiting {
+    /// Does nobody wait?
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// When the first has waited long enough.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.queue.front().map(|waiter| waiter.until)
+    }
+
+    /// Do earlier events of the same socket wait?
+    pub fn holds_back(&self, event: &Event) -> bool {
+        socket(event).is_some_and(|socket| self.sockets.contains_key(&socket))
+    }
+
+    /// Lines up at the end. Returns the first if there is no room for so many.
+    pub fn push(&mut self, record: Record, now: Duration) -> Option<Record> {
+        let first = (self.queue.len() >= MOST_WAITING).then(|| self.pop());
+        if let Some(socket) = socket(&record) {
+            *self.sockets.entry(socket).or_default() += 1;
+        }
+        let until = now + PATIENCE;
+        self.queue.push_back(Waiter { record, until });
+        first.flatten()
+    }
+
+    /// The first, if it has waited long enough.
+    pub fn expired(&mut self, now: Duration) -> Option<Record> {
+        if self.deadline()? <= now {
+            self.pop()
+        } else {
+            None
+        }
+    }
+
+    /// Lets those go that `goes` says yes to, in order. Nobody goes before an earlier event of the
+    /// same socket.
+    pub fn release(&mut self, mut goes: impl FnMut(&mut Event) -> bool) {
+        let mut stay = HashSet::new();
+        let sockets = &mut self.sockets;
+        self.queue.retain_mut(|waiter| {
+            let socket = socket(&waiter.record);
+            let held_back = socket.is_some_and(|socket| stay.contains(&socket));
+            let stays = held_back || !goes(&mut waiter.record);
+            match socket {
+                Some(socket) if stays => {
+                    stay.insert(socket);
+                }
+                Some(socket) => count_down(sockets, socket),
+                None => {}
+            }
+            stays
+        });
+    }
+
+    fn pop(&mut self) -> Option<Record> {
+        let record = self.queue.pop_front()?.record;
+        if let Some(socket) = socket(&record) {
+            count_down(&mut self.sockets, socket);
+        }
+        Some(record)
+    }
+}
+
+fn count_down(sockets: &mut HashMap<Socket, usize>, socket: Socket) {
+    if let Some(count) = sockets.get_mut(&socket) {
+        *count -= 1;
+        if *count == 0 {
+            sockets.remove(&socket);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(5);
+
+    fn record(socket: u64, number: u64) -> Record {
+        let mut record = Record::new();
+        record.set_socket_cookie(Some(socket));
+        record.set_sequence(number);
+        record
+    }
+
+    fn waiting(sockets: &[u64]) -> Waiting {
+        let mut waiting = Waiting::default();
+        for (number, socket) in (0..).zip(sockets) {
+            assert_eq!(waiting.push(record(*socket, number), NOW), None);
+        }
+        waiting
+    }
+
+    #[test]
+    fn later_events_of_a_waiting_socket_are_held_back_and_others_are_not() {
+        let waiting = waiting(&[1, 2]);
+        assert!(waiting.holds_back(&record(1, 9)));
+        assert!(!waiting.holds_back(&record(3, 9)));
+        assert!(!waiting.holds_back(&Record::new()));
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_the_limit() {
+        let mut waiting = waiting(&[1]);
+        assert_eq!(waiting.deadline(), Some(NOW + PATIENCE));
+        assert_eq!(waiting.expired(NOW + PATIENCE / 2), None);
+        assert_eq!(waiting.expired(NOW + PATIENCE), Some(record(1, 0)));
+        assert!(waiting.is_empty());
+        assert!(!waiting.holds_back(&record(1, 9)));
+    }
+
+    #[test]
+    fn events_of_one_socket_go_in_their_order() {
+        let mut waiting = waiting(&[1, 2, 1, 3, 2]);
+        let mut asked = Vec::new();
+        // The first event of socket 2 has no answer; the second would have one.
+        waiting.release(|event| {
+            asked.push(event.sequence());
+            event.sequence() != 1
+        });
+        assert_eq!(asked, [0, 1, 2, 3]);
+        assert!(!waiting.holds_back(&record(1, 9)));
+        assert!(waiting.holds_back(&record(2, 9)));
+        let mut left = Vec::new();
+        waiting.release(|event| {
+            left.push(event.sequence());
+            true
+        });
+        assert_eq!(left, [1, 4]);
+        assert!(waiting.is_empty());
+        assert!(!waiting.holds_back(&record(2, 9)));
+    }
+
+    #[test]
+    fn where_too_many_wait_the_first_goes() {
+        let mut waiting = Waiting::default();
+        for number in 0..MOST_WAITING as u64 {
+            assert_eq!(waiting.push(record(1, number), NOW), None);
+        }
+        assert_eq!(waiting.push(record(1, 7), NOW), Some(record(1, 0)));
+        assert!(waiting.holds_back(&record(1, 9)));
+    }
+}

@@ -1,0 +1,131 @@
+//! What leaves the source: completed events in batches, and marks of time between them.
+
+use std::rc::Rc;
+
+use crossbeam_channel::Receiver;
+use crossbeam_channel::Sender;
+use retrans_event::Event;
+
+use super::clock::Now;
+use super::owner::Found;
+use crate::batch::Batch;
+use crate::batch::Item;
+use crate::batch::MAX_EVENTS;
+use crate::container::Container;
+use crate::labels::Column;
+use crate::ledger;
+
+/// Label with the whole id of the container that an event's owner lives in (OpenTelemetry's name).
+const CONTAINER_LABEL: &str = "container.id";
+
+/// Label with the uid of its Kubernetes pod.
+const POD_LABEL: &str = "k8s.pod.uid";
+
+/// The way to the chain, and the way back for empty batches.
+#[derive(Debug)]
+pub struct Channel {
+    /// Blocks when the chain is behind: the ring fills, and the kernel counts what it loses.
+    pub items: Sender<Item>,
+    /// Batches to be used again.
+    pub recycled: Receiver<Batch>,
+}
+
+/// Numbers events and puts them into batches.
+pub struct Stream<'a> {
+    channel: &'a Channel,
+    batch: Batch,
+    /// Of the batch's events, by their numbers.
+    containers: Vec<(u32, Rc<Container>)>,
+    /// Batches that are full.
+    full: Vec<Batch>,
+    delivered: u64,
+    owners: ledger::Owners,
+}
+
+impl<'a> Stream<'a> {
+    /// A stream without events.
+    pub fn new(channel: &'a Channel) -> Stream<'a> {
+        Stream {
+            channel,
+            batch: Batch::new(),
+            containers: Vec::new(),
+            full: Vec::new(),
+            delivered: 0,
+            owners: ledger::Owners::default(),
+        }
+    }
+
+    /// Events that were put into the stream.
+    pub fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
+    /// How many of them had which owner.
+    pub fn owners(&self) -> ledger::Owners {
+        self.owners
+    }
+
+    /// Gives an event its place in the stream, and its owner.
+    pub fn push(&mut self, event: &mut Event, found: Found) {
+        event.set_sequence(self.delivered);
+        event.set_owner(&found.owner);
+        self.delivered += 1;
+        self.owners.count(&found.owner);
+        if let Some(container) = found.container {
+            self.containers.push((self.batch.len() as u32, container));
+        }
+        self.batch.push(event.as_bytes());
+        if self.batch.len() == MAX_EVENTS {
+            self.close_batch();
+        }
+    }
+
+    fn close_batch(&mut self) {
+        let empty = self.channel.recycled.try_recv().unwrap_or_default();
+        let mut batch = std::mem::replace(&mut self.batch, empty);
+        if !self.containers.is_empty() {
+            let ids = self.containers.iter();
+            let ids = ids.map(|(event, container)| (*event, container.id.as_str()));
+            batch.labels.annotate(Column::new(CONTAINER_LABEL, ids));
+            let pods = self.containers.iter();
+            let mut pods = pods
+                .filter_map(|(event, container)| Some((*event, container.pod.as_deref()?)))
+                .peekable();
+            if pods.peek().is_some() {
+                batch.labels.annotate(Column::new(POD_LABEL, pods));
+            }
+            self.containers.clear();
+        }
+        self.full.push(batch);
+    }
+
+    /// Is there nothing to send?
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty() && self.full.is_empty()
+    }
+
+    /// Sends what is there, and says how many events were lost since the last time. False: nobody
+    /// receives any more.
+    pub fn send(&mut self, mut lost: u64) -> bool {
+        if !self.batch.is_empty() {
+            self.close_batch();
+        }
+        let channel = self.channel;
+        self.full.drain(..).fold(true, |open, mut batch| {
+            batch.lost = std::mem::take(&mut lost);
+            open && channel.items.send(Item::Events(batch)).is_ok()
+        })
+    }
+
+    /// Sends a mark. False: nobody receives any more.
+    pub fn mark(&mut self, now: Now, lost: u64) -> bool {
+        let mark = Item::Mark(now.mark(lost));
+        self.channel.items.send(mark).is_ok()
+    }
+
+    /// Sends the end of the stream.
+    pub fn end(self, now: Now, lost: u64) {
+        // Where nobody receives any more, nobody waits for the end.
+        let _ = self.channel.items.send(Item::End(now.mark(lost)));
+    }
+}

@@ -1,0 +1,178 @@
+//! Counted by process and by container.
+
+use retrans_plugin_sdk::serde_json::json;
+
+use super::*;
+
+fn process(pid: u32, comm: &str, container: Option<&str>) -> Process {
+    let name = |text: &str| text.parse().expect("it is short enough");
+    Process {
+        pid,
+        comm: name(comm),
+        uid: None,
+        container: container.map(name),
+    }
+}
+
+fn held(process: Process) -> Owner {
+    Owner::Held {
+        process,
+        holders: 1,
+    }
+}
+
+fn owned_by(millis: u64, owner: Owner) -> Record {
+    let mut record = retransmit(millis, PEER);
+    record.set_owner(&owner);
+    record
+}
+
+/// Three are too many; one retransmit for each of these owners.
+fn counted_by<const N: usize>(key: &str, owners: [Owner; N]) -> Outcome {
+    let records = (0..).zip(owners);
+    let records = records.map(|(millis, owner)| owned_by(millis, owner));
+    run(&three_in_ten_seconds()
+        .setting("key", key)
+        .events(records.collect::<Vec<_>>()))
+}
+
+fn labels(outcome: &Outcome) -> Vec<(&str, &str)> {
+    let [alert] = outcome.alerts.as_slice() else {
+        panic!("one alert, not {:?}", outcome.alerts)
+    };
+    let labels = alert.labels.iter();
+    labels.map(|(key, value)| (&**key, &**value)).collect()
+}
+
+#[test]
+fn a_process_is_told_by_its_name_and_its_number() {
+    let nginx = held(process(1_234, "nginx", None));
+    let outcome = counted_by("process", [nginx; 3]);
+    assert_eq!(labels(&outcome), [("process", "nginx"), ("pid", "1234")]);
+    assert_eq!(
+        outcome.alerts[0].summary,
+        "3 segments retransmitted for nginx (1234) within 10s"
+    );
+}
+
+#[test]
+fn a_worker_that_was_started_anew_is_another_process() {
+    let [one, two] = [7, 8].map(|pid| held(process(pid, "nginx", None)));
+    let outcome = counted_by("process", [one, two, one, two]);
+    assert_eq!(outcome.alerts, []);
+    let outcome = counted_by("process", [one, two, one, two, two]);
+    assert_eq!(labels(&outcome), [("process", "nginx"), ("pid", "8")]);
+}
+
+#[test]
+fn a_number_that_is_used_again_is_another_process() {
+    let [one, two] = ["nginx", "curl"].map(|comm| held(process(7, comm, None)));
+    let outcome = counted_by("process", [one, two, one, two]);
+    assert_eq!(outcome.alerts, []);
+}
+
+#[test]
+fn how_many_hold_a_socket_makes_no_other_process() {
+    let nginx = process(7, "nginx", None);
+    let owners = [1, 2, 3].map(|holders| Owner::Held {
+        process: nginx,
+        holders,
+    });
+    let outcome = counted_by("process", owners);
+    assert_eq!(labels(&outcome), [("process", "nginx"), ("pid", "7")]);
+}
+
+#[test]
+fn what_was_not_accepted_counts_for_the_listener() {
+    let sshd = process(1, "sshd", Some("0123456789ab"));
+    let listener = Owner::NotAccepted {
+        listener: Some(sshd),
+    };
+    for (key, expected) in [("process", "sshd"), ("container", "0123456789ab")] {
+        let outcome = counted_by(key, [listener, held(sshd), listener]);
+        assert_eq!(outcome.alerts[0].get(key), Some(expected));
+    }
+}
+
+#[test]
+fn what_no_process_is_known_of_counts_together_and_has_no_label() {
+    let last = Some(process(7, "nginx", Some("0123456789ab")));
+    let nobody = [
+        Owner::Unknown,
+        Owner::Kernel,
+        // It held the socket, and does so no more.
+        Owner::Orphaned { last },
+    ];
+    for (key, words) in [
+        ("process", "for no known process"),
+        ("container", "in no known container"),
+    ] {
+        let outcome = counted_by(key, nobody);
+        assert_eq!(labels(&outcome), []);
+        assert_eq!(
+            outcome.alerts[0].summary,
+            format!("3 segments retransmitted {words} within 10s")
+        );
+    }
+    let silent = (0..3).map(|millis| retransmit(millis, PEER));
+    let outcome = run(&three_in_ten_seconds()
+        .setting("key", "process")
+        .events(silent));
+    assert_eq!(labels(&outcome), [], "an older host does not say");
+}
+
+#[test]
+fn the_processes_of_a_container_count_together() {
+    let owners = [(1, "nginx"), (2, "php-fpm"), (3, "cron")]
+        .map(|(pid, comm)| held(process(pid, comm, Some("0123456789ab"))));
+    let outcome = counted_by("container", owners);
+    assert_eq!(labels(&outcome), [("container", "0123456789ab")]);
+    assert_eq!(
+        outcome.alerts[0].summary,
+        "3 segments retransmitted in container 0123456789ab within 10s"
+    );
+}
+
+#[test]
+fn containers_count_separately_and_so_does_what_is_outside() {
+    let owners = [Some("0123456789ab"), Some("ba9876543210"), None]
+        .map(|container| held(process(7, "nginx", container)));
+    let [first, second, outside] = owners;
+    let outcome = counted_by(
+        "container",
+        [first, second, outside, first, second, outside],
+    );
+    assert_eq!(outcome.alerts, []);
+    let outcome = counted_by(
+        "container",
+        [first, second, outside, first, outside, outside],
+    );
+    assert_eq!(labels(&outcome), []);
+}
+
+#[test]
+fn an_owner_counts_together_with_other_keys() {
+    let keys = json!(["peer", "process", "container", "netns"]);
+    let nginx = held(process(7, "nginx", Some("0123456789ab")));
+    let mut elsewhere = owned_by(2, nginx);
+    elsewhere.set_peer_address(IpAddr::from([10, 0, 0, 3]));
+    let others = [owned_by(0, nginx), owned_by(1, nginx), elsewhere];
+    let scenario = three_in_ten_seconds().setting("key", keys).events(others);
+    assert_eq!(run(&scenario).alerts, []);
+    let outcome = run(&scenario.event(owned_by(3, nginx)));
+    assert_eq!(
+        labels(&outcome),
+        [
+            ("peer", "10.0.0.2"),
+            ("process", "nginx"),
+            ("pid", "7"),
+            ("container", "0123456789ab"),
+            ("netns", "4026531840"),
+        ]
+    );
+    assert_eq!(
+        outcome.alerts[0].summary,
+        "3 segments retransmitted to 10.0.0.2 for nginx (7) in container 0123456789ab in network \
+         namespace 4026531840 within 10s"
+    );
+}

@@ -1,0 +1,49 @@
+//! Many connections that nobody answers, whose SYNs are all sent again at almost the same time.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use anyhow::Result;
+use rustix::process::Resource;
+use rustix::process::Rlimit;
+use rustix::process::getrlimit;
+use rustix::process::setrlimit;
+use socket2::Domain;
+use socket2::Socket;
+use socket2::Type;
+
+use super::lab::Lab;
+use super::lab::PORT;
+use super::lab::RECEIVER_V4;
+use super::oracle::wait_for_counter;
+
+/// What connect says of a socket that does not block.
+const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
+
+/// Connects so many sockets to an address where nobody answers, and waits until the SYN of each was
+/// sent again, once: a second later, all within some 0.3 s.
+pub fn syn_burst(lab: &Lab, connections: u64) -> Result<()> {
+    lab.sender.sysctl("net.ipv4.tcp_syn_retries", "1")?;
+    lab.sender.sysctl("net.ipv4.tcp_syn_linear_timeouts", "0")?;
+    lab.lose(&format!("tcp dport {PORT}"))?;
+    let limit = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    setrlimit(Resource::Nofile, most).context("cannot have so many sockets")?;
+    let _sockets = lab.sender.enter(|| connect_all(connections))??;
+    wait_for_counter(&lab.sender, "TcpExtTCPSynRetrans", connections)
+}
+
+fn connect_all(count: u64) -> Result<Vec<Socket>> {
+    let peer = SocketAddr::from((RECEIVER_V4, PORT)).into();
+    let connect = |_| {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), None)?;
+        match socket.connect(&peer) {
+            Err(error) if error.raw_os_error() != Some(IN_PROGRESS) => Err(error.into()),
+            _ => Ok(socket),
+        }
+    };
+    (0..count).map(connect).collect()
+}

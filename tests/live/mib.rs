@@ -1,0 +1,64 @@
+//! What the kernel's counters of a namespace should say of a set of events.
+
+use anyhow::Context;
+use anyhow::Result;
+use serde_json::Value;
+
+use super::netns::Namespace;
+use super::oracle::Nstat;
+
+/// Events and segments of each cause.
+#[derive(Debug, Default)]
+pub struct Causes {
+    syn: u64,
+    syn_ack: u64,
+    tail_loss_probe: u64,
+    timeout: u64,
+    /// Segments.
+    loss_recovery: u64,
+    /// Segments.
+    fast: u64,
+    /// Of all causes.
+    segments: u64,
+}
+
+impl Causes {
+    /// Counts events that were all sent.
+    pub fn of(events: &[Value]) -> Result<Causes> {
+        let mut causes = Causes::default();
+        for event in events {
+            assert_eq!(event["retransmit"]["sent"], true, "{event}");
+            let segments = event["retransmit"]["segments"].as_u64();
+            let segments = segments.with_context(|| format!("how many segments? {event}"))?;
+            causes.segments += segments;
+            match event["retransmit"]["kind"].as_str() {
+                Some("syn") => causes.syn += 1,
+                Some("syn_ack") => causes.syn_ack += 1,
+                Some("tail_loss_probe") => causes.tail_loss_probe += 1,
+                Some("timeout") => causes.timeout += 1,
+                Some("loss_recovery") => causes.loss_recovery += segments,
+                Some("fast") => causes.fast += segments,
+                other => panic!("a retransmit of no known cause, {other:?}: {event}"),
+            }
+        }
+        Ok(causes)
+    }
+
+    /// The kernel counted just these in the namespace, where no connection was given up and no tail
+    /// loss probe carried new data.
+    pub fn assert_counted(&self, namespace: &Namespace) -> Result<()> {
+        let kernel = Nstat::of(namespace)?;
+        for (counter, expected) in [
+            ("TcpRetransSegs", self.segments),
+            ("TcpExtTCPSynRetrans", self.syn + self.syn_ack),
+            ("TcpExtTCPLossProbes", self.tail_loss_probe),
+            ("TcpExtTCPTimeouts", self.timeout + self.syn + self.syn_ack),
+            ("TcpExtTCPSlowStartRetrans", self.loss_recovery),
+            ("TcpExtTCPFastRetrans", self.fast),
+            ("TcpExtTCPRetransFail", 0),
+        ] {
+            assert_eq!(kernel.get(counter)?, expected, "{counter}: {self:?}");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,337 @@
+//! The process that an event names is the one that holds the socket, whoever opened it and whoever ran
+//! when the segment was sent again.
+
+mod live;
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::live::host::Host;
+use crate::live::lab::Lab;
+use crate::live::owners::AT_RECEIVER;
+use crate::live::owners::AT_SENDER;
+use crate::live::owners::Identity;
+use crate::live::owners::accept;
+use crate::live::owners::assert_named_nobody;
+use crate::live::owners::boot_time;
+use crate::live::owners::call;
+use crate::live::owners::events_between;
+use crate::live::owners::events_in;
+use crate::live::owners::let_answers_expire;
+use crate::live::owners::listen;
+use crate::live::owners::lose_a_segment;
+use crate::live::processes;
+use crate::live::processes::Process;
+use crate::live::processes::THREAD;
+use crate::live::require_root;
+
+/// A user that is not root: nobody's number everywhere.
+const NOBODY: u32 = 65_534;
+
+/// No promise: where the processes begin that the tests start. Without a test it ends at once.
+#[test]
+fn the_process_that_other_tests_start() -> Result<()> {
+    processes::serve()
+}
+
+#[test]
+fn root_a_process_that_connected_is_named() -> Result<()> {
+    let Some(root) = require_root() else {
+        return Ok(());
+    };
+    let lab = Lab::new()?;
+    let host = Host::start(&root, &[])?;
+    let listener = listen(&lab)?;
+    let mut client = Process::start(&root, &lab.sender)?;
+    client.connect(AT_RECEIVER)?;
+    lose_a_segment(&lab, &mut client, &mut accept(&listener)?)?;
+    let run = host.stop()?;
+
+    let events = events_in(&run, &lab.sender)?;
+    Identity::of(&client)?.assert_holds(&events, 1);
+    assert!(run.ledger.owners.get("scans") >= 1);
+    Ok(())
+}
+
+#[test]
+fn root_a_socket_that_is_older_than_the_host_has_its_owner() -> Result<()> {
+    let Some(root) = require_root() else {
+        return Ok(());
+    };
+    let lab = Lab::new()?;
+    let listener = listen(&lab)?;
+    let mut client = Process::start(&root, &lab.sender)?;
+    client.connect(AT_RECEIVER)?;
+    let mut peer = accept(&listener)?;
+    let host = Host::start(&root, &[])?;
+    lose_a_segment(&lab, &mut client, &mut peer)?;
+    let run = host.stop()?;
+
+    Identity::of(&client)?.assert_holds(&events_in(&run, &lab.sender)?, 1);
+    Ok(())
+}
+
+#[test]
+fn root_after_a_fork_the_parent_is_named_until_it_ends_and_then_the_child() -> Result<()> {
+    let Some(root) = require_root() else {
+        return Ok(());
+    };
+    let lab = Lab::new()?;
+    let host = Host::start(&root, &[])?;
+    let listener = listen(&lab)?;
+    let mut parent = Process::start(&root, &lab.sender)?;
+    parent.connect(AT_RECEIVER)?;
+    let mut peer = accept(&listener)?;
+    let mut child = parent.fork()?;
+    // By the child: who sends does not matter, nor who was forked.
+    lose_a_segment(&lab, &mut child, &mut peer)?;
+    let (opener, heir) = (Identity::of(&parent)?, Identity::of(&child)?);
+    drop(parent);
+    let ended = boot_time();
+    let_answers_expire();
+    let expired = boot_time();
+    lose_a_segment(&lab, &mut child, &mut peer)?;
+    let run = host.stop()?;
+
+    let events = events_in(&run, &lab.sender)?;
+    opener.assert_holds(&events_between(&events, Duration::ZERO, ended), 2);
+    heir.assert_holds(&events_between(&events, expired, Duration::MAX), 1);
+    Ok(())
+}
+
+#[test]
+fn root_of_three_generations_the_oldest_that_has_not_closed_the_socket_is_named() -> Result<()> {
+    let Some(root) = require_root() else {
+        return Ok(());
+    };
+    let lab = Lab::new()?;
+    let host = Host::start(&root, &[])?;
+    let listener = listen(&lab)?;
+    let mut parent = Process::start(&root, &lab.sender)?;
+    parent.connect(AT_RECEIVER)?;
+    let mut peer = accept(&listener)?;
+    let mut child = parent.fork()?;
+    let mut grandchild = child.fork()?;
+    lose_a_segment(&lab, &mut grandchild, &mut peer)?;
+    let all_hold_it = boot_time();
+    parent.close()?;
+    let_answers_expire();
+    let expired = boot_time();
+    lose_a_segment(&lab, &mut grandchild, &mut peer)?;
+    let run = host.stop()?;
+
+    let events = events_in(&run, &lab.sender)?;
+    let first = events_between(&events, Duration::ZERO, all_hold_it);
+    Identity::of(&parent)?.assert_holds(&first, 3);
+    let second = events_between(&events, expired, Duration::MAX);
+    Identity::of(&child)?.assert_holds(&second, 2);
+    Ok(())
+}
+
+#[test]
+fn root_a_socket_that_is_passed_on_is_the_receivers_and_nobodys_on_the_way() -> Result<()> {
+    let Some(root) = require_root() else {
+        return Ok(());
+    };
+    let lab = Lab::new()?;
+    let host = Host::start(&root, &[])?;
+    let listener = listen(&lab)?;
+    let mut from = Process::start(&root, &lab.sender)?;
+    let mut to = Process::start(&root, &lab.sender)?;
+    from.connect(AT_RECEIVER)?;
+    let mut peer = accept(&listener)?;
+    from.pass_to(&mut to)?;
+    to.receive_passed()?;
+    lose_a_segment(&lab, &mut from, &mut peer)?;
+    let both_hold_it = boot_time();
+    from.close()?;
+    let_answers_expire();
+    let expired = boot_time();
+    lose_a_segment(&lab, &mut to, &mut peer)?;
+    let run = host.stop()?;
+
+    let events = events_in(&run, &lab.sender)?;
+    let (from, to) = (Identity::of(&from)?, Identity::of(&to)?);
+    let lower = if from.pid < to.pid { &from } else { &to };
+    lower.assert_holds(&events_between(&events, Duration::ZERO, both_hold_it), 2);
+    to.assert_holds(&events_between(&events, expired, Duration::MAX), 1);
+    Ok(())
+}
+
+#[test]
+fn root_a_socket_on_its_way_between_two_processes_is_nobodys() -> Result<()> {
+    let Some(root) = require_root() else {
+        return Ok(());
+    };
+    let lab = Lab::new()?;
+    let host = Host::start(&root, &[])?;
+    let listener = listen(&lab)?;
+    let mut from = Process::start(&root, &lab.sender)?;
+    let mut to = Process::start(&root, &lab.sender)?;
+    from.connect(AT_RECEIVER)?;
+    let mut peer = accept(&listener)?;
+    from.pass_to(&mut to)?;
+    live::owners::begin_to_lose_a_segment(&lab, &mut from)?;
+    from.close()?;
+    let_answers_expire();
+    let on_its_way = boot_time();
+    live::owners::wait_for_another_retransmit(&lab)?;
+    let before_it_arrives = boot_time();
+    to.receive_passed()?;
+    lab.lose_nothing()?;
+    live::owners::receive_a_segment(&mut peer)?;
+    let_answers_expire();
+    let arrived = boot_time();
+    lose_a_segment(&lab, &mut to, &mut peer)?;
+    let run = host.stop()?;
+
+    let events = events_in(&run, &lab.sender)?;
+    for event in events_between(&events, on_its_way, before_it_arrives) {
+        assert_named_nobody(&event, "unknown");
+    }
+    let last = events_between(&events, arrived, Duration::MAX);
+    Identity::of(&to)?.assert_holds(&last, 1);
+    Ok(())
+}
+
+#[test]
+fn root_a_process_that_accepted_is_named() -> Result<()> {
+    let Some(root) = require_root() else {
+        return Ok(());
+    };
+    let lab = Lab::new()?;
+    let host = Host::start(&root, &[])?;
+    let mut server = Process::start(&root, &lab.sender)?;
+    server.listen(AT_SENDER)?;
+    let mut peer = call(&lab)?;
+    server.accept()?;
+    lose_a_segment(&lab, &mut server, &mut peer)?;
+    let run = host.stop()?;
+
+    Identity::of(&server)?.assert_holds(&events_in(&run, &lab.sender)?, 1);
+    Ok(())
+}
+
+#[test]
+fn root_a_server_that_forks_for_each_connection_is_not_named_but_its_child() -> Result<()> {
+    let Some(root) = require_root() else {
+        return Ok(());
+    };
+    let lab = Lab::new()?;
+    let host = Host::start(&root, &[])?;
+    let mut server = Process::start(&root, &lab.sender)?;
+    server.listen(AT_SENDER)?;
+    let mut peer = call(&lab)?;
+    server.accept()?;
+    let mut child = server.fork()?;
+    server.close()?;
+    child.close_listener()?;
+    lose_a_segment(&lab, &mut child, &mut peer)?;
+    let run = host.stop()?;
+
+    Identity::of(&child)?.assert_holds(&events_in(&run, &lab.sender)?, 1);
+    Ok(())
+}
+
+#[test]
+fn root_of_a_pool_of_servers_the_one_that_accepted_is_named() -> Result<()> {
+    let Some(root) = require_root() else {
+        return Ok(());
+    };
+    let lab = Lab::new()?;
+    let host = Host::start(&root, &[])?;
+    let mut parent = Process::start(&root, &lab.sender)?;
+    parent.listen(AT_SENDER)?;
+    let mut workers = Vec::new();
+    for _ in 0..3 {
+        workers.push(parent.fork()?);
+    }
+    let syn_acks = live::owners::lose_a_syn_ack(&lab)?;
+    let connected = boot_time();
+    let mut peer = syn_acks;
+    workers[1].accept()?;
+    lose_a_segment(&lab, &mut workers[1], &mut peer)?;
+    let run = host.stop()?;
+
+    let events = events_in(&run, &lab.sender)?;
+    let handshake = events_between(&events, Duration::ZERO, connected);
+    for event in &handshake {
+        assert_eq!(event["retransmit"]["kind"], "syn_ack", "{event}");
+    }
+    Identity::of(&parent)?.assert_listens(&handshake);
+    let data = events_between(&events, connected, Duration::MAX);
+    Identity::of(&workers[1])?.assert_holds(&data, 1);
+    Ok(())
+}
+
+#[test]
+fn root_a_thread_is_named_by_its_process() -> Result<()> {
+    a_thread_is_named_by_its_process(Process::connect_in_thread)
+}
+
+#[test]
+fn root_a_thread_with_open_files_of_its_own_is_named_by_its_process() -> Result<()> {
+    a_thread_is_named_by_its_process(Process::connect_in_thread_with_own_files)
+}
+
+fn a_thread_is_named_by_its_process(
+    connect: impl FnOnce(&mut Process, std::net::SocketAddr) -> Result<std::net::SocketAddr>,
+) -> Result<()> {
+    let Some(root) = require_root() else {
+        return Ok(());
+    };
+    let lab = Lab::new()?;
+    let host = Host::start(&root, &[])?;
+    let listener = listen(&lab)?;
+    let mut client = Process::start(&root, &lab.sender)?;
+    connect(&mut client, AT_RECEIVER)?;
+    lose_a_segment(&lab, &mut client, &mut accept(&listener)?)?;
+    let run = host.stop()?;
+
+    let threads = client.threads()?;
+    assert!(threads.iter().any(|name| name == THREAD), "{threads:?}");
+    assert_ne!(client.comm()?, THREAD);
+    Identity::of(&client)?.assert_holds(&events_in(&run, &lab.sender)?, 1);
+    Ok(())
+}
+
+#[test]
+fn root_a_process_in_another_pid_namespace_has_its_number_in_the_hosts() -> Result<()> {
+    let Some(root) = require_root() else {
+        return Ok(());
+    };
+    let lab = Lab::new()?;
+    let host = Host::start(&root, &[])?;
+    let listener = listen(&lab)?;
+    let mut outside = Process::start(&root, &lab.sender)?;
+    outside.begin_pid_namespace()?;
+    let mut inside = outside.fork()?;
+    assert_eq!(inside.own_number()?, 1);
+    inside.connect(AT_RECEIVER)?;
+    lose_a_segment(&lab, &mut inside, &mut accept(&listener)?)?;
+    let run = host.stop()?;
+
+    Identity::of(&inside)?.assert_holds(&events_in(&run, &lab.sender)?, 1);
+    Ok(())
+}
+
+#[test]
+fn root_a_process_that_gave_up_root_has_the_user_that_it_became() -> Result<()> {
+    let Some(root) = require_root() else {
+        return Ok(());
+    };
+    let lab = Lab::new()?;
+    let host = Host::start(&root, &[])?;
+    let listener = listen(&lab)?;
+    let mut client = Process::start(&root, &lab.sender)?;
+    client.connect(AT_RECEIVER)?;
+    client.become_user(NOBODY)?;
+    assert_eq!(client.uid()?, NOBODY);
+    lose_a_segment(&lab, &mut client, &mut accept(&listener)?)?;
+    let run = host.stop()?;
+
+    let events = events_in(&run, &lab.sender)?;
+    Identity::of(&client)?.assert_holds(&events, 1);
+    Ok(())
+}
