@@ -18,10 +18,13 @@ use crate::common::chain::plugin;
 use crate::common::fixtures::LIAR;
 use crate::common::fixtures::fixture;
 use crate::live::burst::syn_burst;
+use crate::live::bystander::Bystander;
 use crate::live::host::Host;
 use crate::live::lab::Lab;
 use crate::live::lab::RECEIVER_V4;
 use crate::live::oracle::Nstat;
+use crate::live::reconcile::compared;
+use crate::live::reconcile::compared_in_all;
 use crate::live::require_root;
 use crate::live::tracefs::Trace;
 use crate::live::tracefs::interrupted_init;
@@ -43,6 +46,7 @@ fn root_what_a_slow_plugin_makes_the_ring_lose_is_counted_and_every_plugin_is_to
     let slow = format!("slow={}", fixture(LIAR).display());
     let act = format!("act=burns {}", rounds_an_event()?);
     let lab = Lab::new()?;
+    let _bystander = Bystander::of(&lab.sender)?;
     let trace = Trace::start(&root)?;
     let arguments = ["--ring-size", RING, "--no-owners", "--reconcile"];
     let plugins = ["--plugin", &slow, "--set", &act, "--plugin", "json-print"];
@@ -69,6 +73,10 @@ fn root_what_a_slow_plugin_makes_the_ring_lose_is_counted_and_every_plugin_is_to
         run.stderr
     );
 
+    let compared = compared(&run, &lab.sender)?;
+    assert_eq!(compared.get("RetransSegs"), BURST);
+    assert_eq!(compared.get("missing"), lost + not_probed as u64);
+    assert_eq!(compared_in_all(&run)?.get("unexplained"), not_probed as u64);
     let gaps = run.of_type("gap")?;
     let told = gaps.iter().map(|gap| gap["lost"].as_u64().unwrap_or(0));
     assert_eq!(told.sum::<u64>(), lost, "{gaps:#?}");

@@ -3,68 +3,19 @@
 
 mod live;
 
-use std::net::IpAddr;
-
 use anyhow::Result;
 
 use crate::live::expect::Window;
-use crate::live::expect::assert_between;
 use crate::live::expect::assert_on_flow;
 use crate::live::expect::assert_sent;
 use crate::live::expect::kinds;
 use crate::live::host::Host;
-use crate::live::lab::CONGESTION_CONTROL;
-use crate::live::lab::LOCAL_PORTS;
 use crate::live::lab::Lab;
 use crate::live::lab::PORT;
 use crate::live::lab::RECEIVER_V4;
-use crate::live::lab::RECEIVER_V6;
-use crate::live::lab::SEGMENT;
-use crate::live::lab::SENDER_V4;
-use crate::live::lab::SENDER_V6;
 use crate::live::oracle::Nstat;
 use crate::live::require_root;
 use crate::live::tracefs::Trace;
-
-#[test]
-fn root_five_fast_retransmits_over_ipv4_are_five_events() -> Result<()> {
-    five_fast_retransmits_are_five_events(RECEIVER_V4.into())
-}
-
-#[test]
-fn root_five_fast_retransmits_over_ipv6_are_five_events() -> Result<()> {
-    five_fast_retransmits_are_five_events(RECEIVER_V6.into())
-}
-
-fn five_fast_retransmits_are_five_events(peer: IpAddr) -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let lab = Lab::new()?;
-    let window = Window::open();
-    let host = Host::start(&root, &[])?;
-    let flow = lab.five_fast_retransmits(peer)?;
-    let run = host.stop()?;
-
-    let kernel = Nstat::of(&lab.sender)?;
-    assert_eq!(kernel.retransmitted_segments()?, 5);
-    assert_eq!(kernel.get("TcpExtTCPFastRetrans")?, 5);
-    let events = run.retransmits_in(&lab.sender)?;
-    assert_eq!(kinds(&events), ["fast"; 5]);
-    for (number, event) in (1..).zip(&events) {
-        assert_on_flow(event, &flow);
-        assert_sent(event);
-        assert_eq!(event["state"], "ESTABLISHED", "{event}");
-        assert_eq!(event["retransmit"]["segments"], 1, "{event}");
-        assert_eq!(event["retransmit"]["length"], SEGMENT, "{event}");
-        assert_eq!(event["tcp"]["ca_state"], "recovery", "{event}");
-        assert_eq!(event["tcp"]["total_retrans"], number, "{event}");
-        assert_eq!(event["tcp"]["congestion_control"], CONGESTION_CONTROL);
-    }
-    window.assert_holds(&events);
-    run.ledger.assert_complete();
-    Ok(())
-}
 
 #[test]
 fn root_a_lost_tail_is_a_probe_and_then_timeouts() -> Result<()> {
@@ -96,44 +47,6 @@ fn root_a_lost_tail_is_a_probe_and_then_timeouts() -> Result<()> {
     let rto = |event: usize| events[event]["tcp"]["rto_us"].as_u64();
     assert_eq!(rto(2), rto(1).map(|rto| 2 * rto), "the timeout doubles");
     window.assert_holds(&events);
-    run.ledger.assert_complete();
-    Ok(())
-}
-
-#[test]
-fn root_unanswered_syns_are_one_event_for_each_retransmit() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let lab = Lab::new()?;
-    let window = Window::open();
-    let host = Host::start(&root, &[])?;
-    let peers = [RECEIVER_V4.into(), RECEIVER_V4.into(), RECEIVER_V6.into()];
-    lab.unanswered_connects(&peers)?;
-    let run = host.stop()?;
-
-    let kernel = Nstat::of(&lab.sender)?;
-    assert_eq!(kernel.retransmitted_segments()?, 3);
-    assert_eq!(kernel.get("TcpExtTCPSynRetrans")?, 3);
-    let mut events = run.retransmits_in(&lab.sender)?;
-    assert_eq!(kinds(&events), ["syn"; 3]);
-    window.assert_holds(&events);
-    // Two connections to different peers may share a local port.
-    events.sort_by_key(|event| event["ipversion"].as_u64());
-    for (event, peer) in events.iter().zip(peers) {
-        let local = match peer {
-            IpAddr::V4(_) => IpAddr::from(SENDER_V4),
-            IpAddr::V6(_) => IpAddr::from(SENDER_V6),
-        };
-        let port = event["source"]["port"].as_u64().unwrap_or_default();
-        assert!(LOCAL_PORTS.contains(&port), "{event}");
-        assert_between(event, (local, port.try_into()?), (peer, PORT));
-        assert_sent(event);
-        assert_eq!(event["state"], "SYN_SENT", "{event}");
-        assert_eq!(event["retransmit"]["flags"], "SYN", "{event}");
-        assert_eq!(event["retransmit"]["length"], 0, "{event}");
-    }
-    assert_ne!(events[0]["source"]["port"], events[1]["source"]["port"]);
     run.ledger.assert_complete();
     Ok(())
 }

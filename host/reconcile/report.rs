@@ -16,7 +16,7 @@ pub enum Unreconciled {
     #[error("no process was found in it")]
     NoProcess,
     /// Perhaps there was one that may not be looked at.
-    #[error("no process was found in it; to look at those of other users takes CAP_SYS_PTRACE")]
+    #[error("no process was found in it, of those that may be looked at (others: CAP_SYS_PTRACE)")]
     NoProcessVisible,
     /// No process at the end.
     #[error("no process is left in it")]
@@ -336,8 +336,8 @@ mod tests {
         let text = Report::new(lines, replaced, kernel(0, Some(0)), true).to_string();
         let starts = [
             "reconcile: netns=5 recorded=100 unreconciled: no process was found in it",
-            "reconcile: netns=6 recorded=100 unreconciled: no process was found in it; to look at \
-             those of other users takes CAP_SYS_PTRACE",
+            "reconcile: netns=6 recorded=100 unreconciled: no process was found in it, of those that \
+             may be looked at (others: CAP_SYS_PTRACE)",
             "reconcile: netns=7 recorded=100 unreconciled: no process is left in it",
             "reconcile: netns=8 recorded=100 unreconciled: it has gone; another namespace has its \
              number",

@@ -25,10 +25,14 @@ use crate::ledger;
 use crate::reconcile::Reconciliation;
 use crate::reconcile::Report;
 
-/// How long to wait, at the end, for a probe that is still running on another CPU.
+/// How long to wait, at the end and after the last record, for a probe that is still running on
+/// another CPU.
 const DRAIN_LIMIT: Duration = Duration::from_secs(1);
 
-/// Between two looks, at the end, whether the last owners are known.
+/// Sending that takes longer was held up by a chain that is behind.
+const HELD_UP: Duration = Duration::from_millis(1);
+
+/// Between two looks, at the end, whether there is more, or the last owners are known.
 const DRAIN_PAUSE: Duration = Duration::from_millis(1);
 
 /// The probe's counters, one set a CPU.
@@ -181,7 +185,12 @@ impl<'a> Reader<'a> {
         }
         // Read after the events: a loss is told with the events around it, not with later ones.
         let lost = self.newly_lost()?;
-        Ok(self.stream.send(lost))
+        let open = self.stream.send(lost);
+        let sending = Now::read().boot().saturating_sub(now.boot());
+        if sending > HELD_UP && self.desk.owners.is_waiting() {
+            self.desk.owners.was_held_up(sending);
+        }
+        Ok(open)
     }
 
     /// Sends a mark. False: nobody receives any more.
@@ -200,25 +209,24 @@ impl<'a> Reader<'a> {
     /// After the probe was detached: sends the rest of the ring, and the events that still wait for
     /// their owner, and the end of the stream. `recursion_misses` belong into the books.
     pub fn drain(mut self, recursion_misses: Option<u64>) -> Result<Books, ProbeError> {
-        let deadline = Instant::now() + DRAIN_LIMIT;
+        let mut deadline = Instant::now() + DRAIN_LIMIT;
         let mut kernel = loop {
+            let before = self.recorded;
             self.read()?;
+            if self.recorded > before {
+                // However slow the chain is: what was recorded is delivered.
+                deadline = Instant::now() + DRAIN_LIMIT;
+                continue;
+            }
             let kernel = self.counters.read()?;
             let settled = kernel.entered == kernel.recorded + kernel.ring_full
                 && kernel.recorded == self.recorded;
-            if settled && !self.desk.owners.is_waiting() {
+            // Nobody waits for long. What is not settled is a probe still running on another CPU.
+            let over = settled || Instant::now() > deadline;
+            if over && !self.desk.owners.is_waiting() {
                 break kernel;
             }
-            // Nobody waits for long, so that this is a probe that has not come to its end.
-            if Instant::now() > deadline && !self.desk.owners.is_waiting() {
-                break kernel;
-            }
-            if settled {
-                thread::sleep(DRAIN_PAUSE);
-            } else {
-                // A full batch may leave more; otherwise a probe is still running.
-                thread::yield_now();
-            }
+            thread::sleep(DRAIN_PAUSE);
         };
         kernel.recursion_misses = recursion_misses;
         let reconciled = self

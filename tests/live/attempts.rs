@@ -1,23 +1,51 @@
 //! Attempts to retransmit that come to nothing in the sender itself.
 
+use std::io;
+use std::io::Write;
 use std::net::IpAddr;
 use std::str;
+use std::thread;
 
 use anyhow::Context;
 use anyhow::Result;
 use anyhow::ensure;
+use serde_json::Value;
 
+use super::Root;
+use super::expect::assert_on_flow;
 use super::host::WITH_TRACEFS;
 use super::lab::Flow;
 use super::lab::HAS_PAYLOAD;
 use super::lab::Lab;
 use super::lab::PORT;
 use super::netns::command;
+use super::oracle::Nstat;
 use super::oracle::wait_for_counter;
+use super::require_root;
+
+/// [`require_root`], and a kernel whose tracepoint tells of attempts that failed. `None`, and the
+/// reason on standard error, where it does not.
+pub fn require_failures() -> Result<Option<Root>> {
+    let Some(root) = require_root() else {
+        return Ok(None);
+    };
+    if kernel_tells_of_failures()? {
+        return Ok(Some(root));
+    }
+    let thread = thread::current();
+    let name = thread.name().unwrap_or("a test without a name");
+    // Not eprintln!, which the test harness swallows when the test passes.
+    let _ = writeln!(
+        io::stderr(),
+        "skipped: {name}: this kernel's tracepoint does not tell of failed attempts, as it does \
+         since Linux 6.17"
+    );
+    Ok(None)
+}
 
 /// Does this kernel's tracepoint tell of attempts that failed? Since Linux 6.17; before, it fires only
 /// for segments that were sent.
-pub fn kernel_tells_of_failures() -> Result<bool> {
+fn kernel_tells_of_failures() -> Result<bool> {
     let output = command("unshare")
         .args(["--mount", "sh", "-c", WITH_TRACEFS, "cat"])
         .arg("/sys/kernel/tracing/events/tcp/tcp_retransmit_skb/format")
@@ -31,30 +59,32 @@ pub fn kernel_tells_of_failures() -> Result<bool> {
 }
 
 impl Lab {
-    /// One segment is lost on the way. Before its first timeout the sender does `fault` to itself, and
-    /// after the second timeout `repair` (command lines both): the third gets through.
-    pub fn two_timeouts_in_vain(
+    /// One segment is lost on the way. Before its first timeout `fault` keeps the sender from sending
+    /// it again, and after two attempts or more `repair` lets the next one through: command lines both.
+    pub fn attempts_in_vain(
         &self,
         peer: impl Into<IpAddr>,
-        fault: impl FnOnce() -> Result<()>,
-        repair: impl FnOnce() -> Result<()>,
+        fault: &[&str],
+        repair: &[&str],
     ) -> Result<Flow> {
         self.timeouts_only()?;
         let mut flow = self.connect(peer)?;
-        self.lose(&format!("tcp dport {PORT} {HAS_PAYLOAD}"))?;
+        self.lose_first(1, &format!("tcp dport {PORT} {HAS_PAYLOAD}"))?;
         flow.send_segment()?;
-        fault()?;
+        for line in fault {
+            self.sender.run(line)?;
+        }
         wait_for_counter(&self.sender, "TcpExtTCPTimeouts", 2)?;
-        // The third comes two seconds later.
-        self.lose_nothing()?;
-        repair()?;
+        for line in repair {
+            self.sender.run(line)?;
+        }
         flow.receive_segments(1)?;
         Ok(flow)
     }
 
     /// Two segments through a queue that lets the first one pass and keeps the second, through two
-    /// timeouts; then the queue is emptied.
-    pub fn two_timeouts_in_a_queue(&self, peer: impl Into<IpAddr>) -> Result<Flow> {
+    /// timeouts or more; then the queue is thrown away.
+    pub fn attempts_while_still_queued(&self, peer: impl Into<IpAddr>) -> Result<Flow> {
         self.timeouts_only()?;
         let mut flow = self.connect(peer)?;
         // 8 bytes a second: the second segment is not due within a minute.
@@ -64,9 +94,99 @@ impl Lab {
         flow.receive_segments(1)?;
         flow.send_segment()?;
         wait_for_counter(&self.sender, "TcpExtTCPTimeouts", 2)?;
-        // The third comes two seconds later.
         self.sender.run("tc qdisc del dev to-receiver root")?;
         flow.receive_segments(1)?;
         Ok(flow)
     }
+}
+
+/// What an event says of its attempt.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Attempt<'a> {
+    /// The error's name.
+    pub error: &'a str,
+    /// Did it leave the host?
+    pub sent: bool,
+    /// As the kernel counts them.
+    pub segments: u64,
+}
+
+/// It left this host, whatever became of it on the way.
+pub const SENT: Attempt = Attempt {
+    error: "none",
+    sent: true,
+    segments: 1,
+};
+/// There was no way to the peer: nothing was built, nothing counted.
+pub const NO_ROUTE: Attempt = Attempt {
+    error: "EHOSTUNREACH",
+    sent: false,
+    segments: 0,
+};
+/// The first copy is still in this host.
+pub const QUEUED: Attempt = Attempt {
+    error: "EBUSY",
+    sent: false,
+    segments: 0,
+};
+/// Dropped by a filter on the way out: the kernel counted it.
+pub const FILTERED: Attempt = Attempt {
+    error: "EPERM",
+    sent: false,
+    segments: 1,
+};
+/// Dropped by the device's queue: the kernel counted it.
+pub const OVERFLOWED: Attempt = Attempt {
+    error: "NET_XMIT_DROP",
+    sent: false,
+    segments: 1,
+};
+
+impl<'a> Attempt<'a> {
+    /// What this event says; `None` if it leaves something out.
+    pub fn of(event: &'a Value) -> Option<Attempt<'a>> {
+        let retransmit = &event["retransmit"];
+        Some(Attempt {
+            error: retransmit["error"].as_str()?,
+            sent: retransmit["sent"].as_bool()?,
+            segments: retransmit["segments"].as_u64()?,
+        })
+    }
+}
+
+/// The events are of this connection, and of these kinds: at least two that `failed`, and at last one
+/// that was sent. The kernel's counters agree.
+pub fn assert_fails_until_repaired(
+    events: &[Value],
+    lab: &Lab,
+    flow: &Flow,
+    failed: Attempt,
+    kinds: &[&str],
+) -> Result<()> {
+    let (last, before) = events.split_last().context("there are events")?;
+    for event in before {
+        assert_eq!(Attempt::of(event), Some(failed), "{event}");
+    }
+    assert_eq!(Attempt::of(last), Some(SENT), "{last}");
+    let mut timeouts = 0;
+    for event in events {
+        assert_on_flow(event, flow);
+        let kind = event["retransmit"]["kind"].as_str().unwrap_or("none");
+        assert!(kinds.contains(&kind), "{event}");
+        timeouts += u64::from(kind != "loss_recovery");
+    }
+    let failures = before.len() as u64;
+    let counted = failures * failed.segments;
+    let queued = if failed == QUEUED { failures } else { 0 };
+    let kernel = Nstat::of(&lab.sender)?;
+    for (counter, expected) in [
+        ("TcpExtTCPTimeouts", timeouts),
+        ("TcpRetransSegs", counted + SENT.segments),
+        ("TcpExtTCPRetransFail", counted),
+        ("TcpExtTCPSpuriousRtxHostQueues", queued),
+    ] {
+        assert_eq!(kernel.get(counter)?, expected, "{counter}: {events:#?}");
+    }
+    assert!(failures >= 2, "{events:#?}");
+    Ok(())
 }

@@ -1,34 +1,36 @@
-//! Handshakes that take more than one SYN-ACK.
+//! Handshakes that take more than one attempt.
 //!
-//! The lab's sender is the side that retransmits, here the server: it listens, and the receiver
-//! connects to it and loses what it answers.
+//! The lab's sender is the side that retransmits. Where that is the server, it listens, and the
+//! receiver connects to it and loses what it answers.
 
-use std::io;
+use std::io::ErrorKind;
 use std::io::Read;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
+use std::process;
 
 use anyhow::Context;
 use anyhow::Result;
+use anyhow::ensure;
 use rustix::io::Errno;
+use serde_json::Value;
 use socket2::Domain;
 use socket2::Socket;
 use socket2::Type;
 
+use super::expect::assert_between;
+use super::expect::kinds;
 use super::lab::Flow;
 use super::lab::Lab;
 use super::lab::PORT;
-use super::lab::RECEIVER_V4;
-use super::lab::RECEIVER_V6;
 use super::lab::SEGMENT;
-use super::lab::SENDER_V4;
-use super::lab::SENDER_V6;
+use super::lab::sender_towards;
 use super::netns::Namespace;
 use super::oracle::PATIENCE;
 use super::oracle::wait_for_counter;
-use super::timers::ALL_BUT_THE_FIRST;
+use super::oracle::wait_until;
 
 /// `net.ipv4.tcp_fastopen`: client and server, data without a cookie on both sides, for every
 /// listener without being asked.
@@ -36,56 +38,111 @@ const FAST_OPEN: &str = "0x607";
 /// For `sendto`: connect, with this data in the SYN.
 const MSG_FASTOPEN: i32 = 0x2000_0000;
 
-/// A connection whose SYN-ACKs were lost.
-pub struct HalfOpen {
+/// A connection that took three SYN-ACKs.
+pub struct Accepted {
     /// In the lab's sender.
     pub listener: TcpListener,
-    /// In the lab's receiver: still connecting.
+    /// What it accepted.
+    pub server: TcpStream,
+    /// In the lab's receiver.
     pub client: Socket,
 }
 
-impl HalfOpen {
-    /// Where the client comes from.
-    pub fn client_address(&self) -> Result<SocketAddr> {
-        let address = self.client.local_addr()?.as_socket();
-        address.context("an internet socket has an address")
+impl Accepted {
+    /// The events are the two SYN-ACKs: from the server's address to the client's, whatever the
+    /// sockets' family is, each with this status of the owner, and with fast open or without it.
+    /// The owner is this process.
+    #[track_caller]
+    pub fn assert_syn_acks(&self, events: &[Value], family: u64, told: [(&str, bool); 2]) {
+        assert_eq!(kinds(events), ["syn_ack"; 2]);
+        let [server, client] = [self.server.local_addr(), self.server.peer_addr()]
+            .map(|address| address.expect("a connected socket has one"));
+        for ((number, event), (owner, fast_open)) in (1..).zip(events).zip(told) {
+            assert_between(
+                event,
+                (server.ip(), server.port()),
+                (client.ip(), client.port()),
+            );
+            assert_eq!(event["state"], "SYN_RECV", "{event}");
+            let retransmit = &event["retransmit"];
+            assert_eq!(retransmit["tracepoint"], "tcp_retransmit_synack", "{event}");
+            assert_eq!(retransmit["flags"], "SYN|ACK", "{event}");
+            assert_eq!(retransmit["retransmits"], number, "{event}");
+            assert_eq!(retransmit["segments"], 1, "{event}");
+            assert_eq!(retransmit["length"], 0, "{event}");
+            assert_eq!(retransmit["sent"], true, "{event}");
+            assert_eq!(retransmit["fast_open"], fast_open, "{event}");
+            assert_eq!(event["socket"]["family"], family, "{event}");
+            assert_eq!(event["owner"]["status"], owner, "{event}");
+            assert_eq!(event["owner"]["pid"], process::id(), "{event}");
+        }
     }
 }
 
 impl Lab {
-    /// Connects to a server that listens at `local`, by way of its address `server`. One SYN comes
-    /// through, and no SYN-ACK: two are sent again, then the server gives up. Takes three seconds.
-    pub fn two_lost_syn_acks(&self, local: IpAddr, server: IpAddr) -> Result<HalfOpen> {
-        self.sender.sysctl("net.ipv4.tcp_synack_retries", "2")?;
-        self.one_syn_and_no_syn_ack()?;
+    /// Connects to a server that listens at `local`, by way of its address `server`. The SYN-ACK is
+    /// lost twice and comes through when it is sent again the second time, after three seconds.
+    pub fn two_syn_acks_again(&self, local: IpAddr, server: IpAddr) -> Result<Accepted> {
+        self.lose_two_syn_acks()?;
         let listener = listen(&self.sender, SocketAddr::new(local, PORT))?;
         let client = socket(&self.receiver, server)?;
         begin_connect(&client, SocketAddr::new(server, PORT))?;
-        wait_for_counter(&self.sender, "TcpExtTCPSynRetrans", 2)?;
-        Ok(HalfOpen { listener, client })
+        let server = accept(&listener)?;
+        Ok(Accepted {
+            listener,
+            server,
+            client,
+        })
     }
 
-    /// The same with a SYN that carries data, which the server's application can accept at once: it does
-    /// so after the first SYN-ACK was sent again.
-    pub fn two_lost_syn_acks_of_fast_open(&self, server: IpAddr) -> Result<(HalfOpen, TcpStream)> {
-        // One more than that is sent for fast open.
-        self.sender.sysctl("net.ipv4.tcp_synack_retries", "1")?;
+    /// The same with a SYN that carries data, so that the server's application may accept the
+    /// connection before the client has heard of it: it does so after the SYN-ACK was sent again once.
+    pub fn two_syn_acks_again_of_fast_open(&self, server: IpAddr) -> Result<Accepted> {
         for namespace in [&self.sender, &self.receiver] {
             namespace.sysctl("net.ipv4.tcp_fastopen", FAST_OPEN)?;
         }
-        self.one_syn_and_no_syn_ack()?;
-        let server = SocketAddr::new(server, PORT);
-        let listener = listen(&self.sender, server)?;
-        let client = socket(&self.receiver, server.ip())?;
-        send_with_syn(&client, server)?;
+        self.lose_two_syn_acks()?;
+        let address = SocketAddr::new(server, PORT);
+        let listener = listen(&self.sender, address)?;
+        let client = socket(&self.receiver, server)?;
+        send_with_syn(&client, address)?;
         wait_for_counter(&self.sender, "TcpExtTCPSynRetrans", 1)?;
-        let (mut accepted, _) = listener.accept()?;
-        accepted.set_read_timeout(Some(PATIENCE))?;
-        accepted
+        let mut server = accept(&listener)?;
+        server
             .read_exact(&mut [0; SEGMENT])
             .context("the SYN had data")?;
         wait_for_counter(&self.sender, "TcpExtTCPSynRetrans", 2)?;
-        Ok((HalfOpen { listener, client }, accepted))
+        Ok(Accepted {
+            listener,
+            server,
+            client,
+        })
+    }
+
+    /// The sender's SYN is lost. Before the first timeout `fault` keeps the sender from sending it
+    /// again, and after two attempts or more `repair` lets the next one through: command lines
+    /// both.
+    pub fn connect_in_vain(
+        &self,
+        peer: impl Into<IpAddr>,
+        fault: &[&str],
+        repair: &[&str],
+    ) -> Result<Flow> {
+        let peer = SocketAddr::new(peer.into(), PORT);
+        self.lose_first(1, &format!("tcp dport {PORT}"))?;
+        let listener = listen(&self.receiver, peer)?;
+        let client = socket(&self.sender, peer.ip())?;
+        begin_connect(&client, peer)?;
+        for line in fault {
+            self.sender.run(line)?;
+        }
+        wait_for_counter(&self.sender, "TcpExtTCPTimeouts", 2)?;
+        for line in repair {
+            self.sender.run(line)?;
+        }
+        let server = accept(&listener)?;
+        let client = client.into();
+        Ok(Flow { client, server })
     }
 
     /// The sender's SYN carries data to a server that does not take it: it acknowledges the SYN
@@ -97,8 +154,7 @@ impl Lab {
         let listener = listen(&self.receiver, peer)?;
         let client = socket(&self.sender, peer.ip())?;
         send_with_syn(&client, peer)?;
-        let (server, _) = listener.accept()?;
-        server.set_read_timeout(Some(PATIENCE))?;
+        let server = accept(&listener)?;
         let mut flow = Flow {
             client: client.into(),
             server,
@@ -107,24 +163,23 @@ impl Lab {
         Ok(flow)
     }
 
-    /// Both sides connect to each other at the same time; the receiver hears the sender late. The
-    /// sender's answer to its SYN, a SYN-ACK, is sent again twice. Takes three seconds.
+    /// Both sides connect to each other at the same time, and the sender's SYN is lost. Its answer
+    /// to the receiver's SYN, a SYN-ACK, comes through when it is sent again the second time, after
+    /// three seconds.
     pub fn simultaneous_open(&self, peer: IpAddr) -> Result<Flow> {
-        let local = match peer {
-            IpAddr::V4(_) => IpAddr::from(SENDER_V4),
-            IpAddr::V6(_) => IpAddr::from(SENDER_V6),
-        };
+        let local = sender_towards(peer);
         let (local, peer) = (SocketAddr::new(local, PORT), SocketAddr::new(peer, PORT));
-        self.lose(&format!("tcp dport {PORT}"))?;
+        self.lose(&format!("tcp dport {PORT} tcp flags & (syn|ack) == syn"))?;
+        self.lose_first(
+            2,
+            &format!("tcp dport {PORT} tcp flags & (syn|ack) == (syn|ack)"),
+        )?;
         let ours = socket(&self.sender, local.ip())?;
         let theirs = socket(&self.receiver, peer.ip())?;
         ours.bind(&local.into())?;
         theirs.bind(&peer.into())?;
         begin_connect(&ours, peer)?;
         begin_connect(&theirs, local)?;
-        wait_for_counter(&self.sender, "TcpExtTCPSynRetrans", 1)?;
-        // The second comes two seconds later.
-        self.lose_nothing()?;
         wait_for_counter(&self.sender, "TcpExtTCPSynRetrans", 2)?;
         for socket in [&ours, &theirs] {
             socket.set_nonblocking(false)?;
@@ -139,24 +194,41 @@ impl Lab {
         Ok(flow)
     }
 
-    /// The client's SYN is sent again when the server's SYN-ACK is. If it came through, the server
-    /// would answer it, and the count would be a matter of which was first.
-    fn one_syn_and_no_syn_ack(&self) -> Result<()> {
+    fn lose_two_syn_acks(&self) -> Result<()> {
+        // The client's SYN is sent again at the same time as the server's SYN-ACK. If it came through,
+        // the server would answer it, and the count would depend on which of the two was first.
         let server = &self.sender;
         server.run("nft add table inet lab")?;
         server.run("nft add chain inet lab input { type filter hook input priority 0 ; }")?;
         server.run(&format!(
-            "nft add rule inet lab input tcp dport {PORT} tcp flags syn {ALL_BUT_THE_FIRST} drop"
+            "nft add rule inet lab input tcp dport {PORT} tcp flags syn \
+             numgen inc mod 1000000 != 0 drop"
         ))?;
-        self.lose(&format!("tcp sport {PORT}"))
+        self.lose_first(2, &format!("tcp sport {PORT}"))
     }
 }
 
-/// An address of the sender's, of the same family as the receiver's.
 fn listen(namespace: &Namespace, local: SocketAddr) -> Result<TcpListener> {
-    namespace
+    let listener = namespace
         .enter(|| TcpListener::bind(local))?
-        .with_context(|| format!("cannot listen at {local}"))
+        .with_context(|| format!("cannot listen at {local}"))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn accept(listener: &TcpListener) -> Result<TcpStream> {
+    let mut accepted = None;
+    wait_until("a connection to accept", || match listener.accept() {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+        other => {
+            accepted = Some(other?.0);
+            Ok(true)
+        }
+    })?;
+    let accepted = accepted.context("it was accepted")?;
+    accepted.set_nonblocking(false)?;
+    accepted.set_read_timeout(Some(PATIENCE))?;
+    Ok(accepted)
 }
 
 /// A socket that does not wait for the handshake.
@@ -181,6 +253,6 @@ fn begin_connect(socket: &Socket, peer: SocketAddr) -> Result<()> {
 fn send_with_syn(socket: &Socket, peer: SocketAddr) -> Result<()> {
     let sent = socket.send_to_with_flags(&[0x5a; SEGMENT], &peer.into(), MSG_FASTOPEN);
     let sent = sent.with_context(|| format!("cannot send data with a SYN to {peer}"))?;
-    anyhow::ensure!(sent == SEGMENT, "{sent} bytes went with the SYN");
+    ensure!(sent == SEGMENT, "{sent} bytes went with the SYN");
     Ok(())
 }

@@ -142,9 +142,11 @@ impl Host {
         });
         waited.with_context(|| format!("retrans-host said: {:#?}", self.stderr.so_far()))?;
         let stderr = self.stderr.finish();
+        let ledger = Ledger::parse(stderr.iter().map(String::as_str))
+            .with_context(|| format!("retrans-host said: {stderr:#?}"))?;
         Ok(Run {
             lines: self.stdout.finish(),
-            ledger: Ledger::parse(stderr.iter().map(String::as_str))?,
+            ledger,
             stderr,
             status: status.context("it has ended")?,
         })

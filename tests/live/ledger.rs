@@ -105,7 +105,8 @@ impl Ledger {
 }
 
 impl Stage {
-    fn parse(counts: &str) -> Result<Stage> {
+    /// Reads `KEY=NUMBER` words.
+    pub fn parse(counts: &str) -> Result<Stage> {
         let counts = counts.split_whitespace().map(|count| {
             let (key, number) = count.split_once('=').with_context(|| count.to_owned())?;
             Ok((key.to_owned(), number.parse()?))

@@ -2,20 +2,22 @@
 //! counters to compare it with.
 #![allow(dead_code, reason = "every test binary uses a part of this")]
 
-pub mod burst;
 pub mod attempts;
+pub mod burst;
+pub mod bystander;
 pub mod expect;
 pub mod handshake;
 pub mod host;
 pub mod lab;
-pub mod mib;
 pub mod ledger;
+pub mod mib;
 pub mod netns;
 pub mod oracle;
-pub mod pmtu;
-pub mod timers;
 pub mod owners;
+pub mod pmtu;
 pub mod processes;
+pub mod reconcile;
+pub mod timers;
 pub mod tracefs;
 
 use std::env;

@@ -31,10 +31,17 @@ use super::processes::Process;
 /// How long the host's answers hold: what it said before may be said again until then.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// How often a segment is lost again. More than once: the kernel may, rarely, skip a run of the probe,
+/// and these tests ask who it was, not how many.
+pub const AGAIN: u64 = 2;
+
 /// Where a process in the sender listens.
 pub const AT_SENDER: SocketAddr = SocketAddr::new(IpAddr::V4(SENDER_V4), PORT);
 /// Where the test listens, in the receiver.
 pub const AT_RECEIVER: SocketAddr = SocketAddr::new(IpAddr::V4(RECEIVER_V4), PORT);
+
+/// For nft: matches the answers to SYNs.
+pub const IS_SYN_ACK: &str = "tcp flags & (syn|ack) == syn|ack";
 
 /// Listens in the receiver.
 pub fn listen(lab: &Lab) -> Result<TcpListener> {
@@ -57,6 +64,18 @@ pub fn call(lab: &Lab) -> Result<TcpStream> {
     Ok(peer)
 }
 
+/// The same, with SYN-ACKs of the sender's lost until they were sent twice again.
+pub fn call_and_lose_a_syn_ack(lab: &Lab) -> Result<TcpStream> {
+    lab.lose(IS_SYN_ACK)?;
+    thread::scope(|scope| {
+        let call = scope.spawn(|| call(lab));
+        let lost = wait_for_counter(&lab.sender, "TcpExtTCPSynRetrans", AGAIN);
+        lab.lose_nothing()?;
+        lost?;
+        call.join().expect("connecting does not panic")
+    })
+}
+
 /// A process in the sender sends a segment, which is lost until it was sent twice again, and arrives
 /// in the end. Nothing is under way before and after.
 pub fn lose_a_segment(lab: &Lab, process: &mut Process, peer: &mut TcpStream) -> Result<()> {
@@ -70,7 +89,13 @@ pub fn begin_to_lose_a_segment(lab: &Lab, process: &mut Process) -> Result<()> {
     lab.lose(&format!("meta l4proto tcp {HAS_PAYLOAD}"))?;
     let before = Nstat::of(&lab.sender)?.retransmitted_segments()?;
     process.send_segments(1)?;
-    wait_for_counter(&lab.sender, "TcpRetransSegs", before + 2)
+    wait_for_counter(&lab.sender, "TcpRetransSegs", before + AGAIN)
+}
+
+/// Waits until what is lost was sent twice more.
+pub fn lose_it_again(lab: &Lab) -> Result<()> {
+    let before = Nstat::of(&lab.sender)?.retransmitted_segments()?;
+    wait_for_counter(&lab.sender, "TcpRetransSegs", before + AGAIN)
 }
 
 /// The peer has received everything.

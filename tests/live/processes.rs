@@ -2,8 +2,8 @@
 //! that the owners in the events are compared with.
 //!
 //! A process is this test binary once more, running nothing but the test [`ENTRY`], which is
-//! [`serve`]. It takes one order a line from a Unix socket, and ends when that is closed: with the
-//! test at the latest.
+//! [`serve()`]. It takes one order a line from the Unix socket that is its standard input, and ends when
+//! that is closed: with the test at the latest.
 
 mod passing;
 mod serve;
@@ -12,21 +12,19 @@ use std::env;
 use std::fmt;
 use std::fs;
 use std::fs::File;
+use std::io;
 use std::io::BufRead;
 use std::io::BufReader;
-use std::io::ErrorKind;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use anyhow::Context;
 use anyhow::Result;
@@ -36,88 +34,78 @@ use rustix::process::Signal;
 use rustix::process::set_parent_process_death_signal;
 use rustix::thread::LinkNameSpaceType;
 use rustix::thread::move_into_link_name_space;
-use tempfile::TempDir;
 
 use super::Root;
 use super::netns::Namespace;
 use super::oracle::PATIENCE;
-use super::oracle::wait_until;
 
-pub use self::serve::THREAD;
-pub use self::serve::serve;
-
-/// The test that every test binary with such processes must have; it calls [`serve`].
+/// The test that every test binary with such processes must have; it calls [`serve()`].
 pub const ENTRY: &str = "the_process_that_other_tests_start";
-/// Tells a process where it is given its orders.
-const CONTROL: &str = "RETRANS_TEST_CONTROL";
+/// Tells a process that a test has started it.
+const STARTED: &str = "RETRANS_TEST_PROCESS";
+
+/// Name of the thread that opens sockets instead of the main thread.
+pub const THREAD: &str = "another-thread";
+
+/// The whole life of a process that a test has started. Returns at once where none has.
+pub fn serve() -> Result<()> {
+    match env::var_os(STARTED) {
+        Some(_) => serve::serve(),
+        None => Ok(()),
+    }
+}
 
 /// A process. Ended when dropped.
 pub struct Process {
     pid: u32,
     /// `None` for one that another process forked: that is its parent.
     child: Option<Child>,
-    control: BufReader<UnixStream>,
-    home: Arc<Home>,
-}
-
-/// Where a process and those that it forks report.
-struct Home {
-    directory: TempDir,
-    listener: UnixListener,
+    control: Control,
 }
 
 impl Process {
     /// Starts a process in a network namespace. It holds no socket yet.
     pub fn start(_: &Root, namespace: &Namespace) -> Result<Process> {
-        let directory = tempfile::tempdir()?;
-        let path = directory.path().join("control");
-        let listener = UnixListener::bind(&path)?;
-        listener.set_nonblocking(true)?;
+        let (control, controlled) = UnixStream::pair()?;
+        // Longer than any order may take.
+        control.set_read_timeout(Some(3 * PATIENCE))?;
         let network = File::open(namespace.path())?;
         let mut command = Command::new(env::current_exe()?);
         command
             .args(["--exact", ENTRY, "--nocapture"])
-            .env(CONTROL, &path)
-            .stdin(Stdio::null())
+            .env(STARTED, "1")
+            .stdin(OwnedFd::from(controlled))
             .stdout(Stdio::null());
         // SAFETY: two system calls on the child's own behalf, which neither allocate nor lock.
         unsafe {
             command.pre_exec(move || {
                 set_parent_process_death_signal(Some(Signal::KILL))?;
-                let network = network.as_fd();
-                Ok(move_into_link_name_space(
-                    network,
-                    Some(LinkNameSpaceType::Network),
-                )?)
+                let kind = Some(LinkNameSpaceType::Network);
+                Ok(move_into_link_name_space(network.as_fd(), kind)?)
             });
         }
-        let mut child = command.spawn().context("cannot start a process")?;
-        let home = Arc::new(Home {
-            directory,
-            listener,
-        });
-        let control = home.admit(|| match child.try_wait()? {
-            Some(status) => bail!("the process ended before it reported: {status}"),
-            None => Ok(()),
-        })?;
-        Ok(Process {
+        let child = command.spawn().context("cannot start a process")?;
+        let mut process = Process {
             pid: child.id(),
             child: Some(child),
-            control,
-            home,
-        })
+            control: Control::new(control),
+        };
+        // From here on it is what it will be, by name too.
+        process.order("nothing")?;
+        Ok(process)
     }
 
     /// Forks a child, which holds what this process holds.
     pub fn fork(&mut self) -> Result<Process> {
+        self.begin("fork")?;
+        let control = UnixStream::from(passing::receive(self.control.stream())?);
+        control.set_read_timeout(Some(3 * PATIENCE))?;
         // What fork() returned to the parent: the number in the parent's pid namespace, which is ours.
-        let pid = self.ask("fork")?;
-        let control = self.home.admit(|| Ok(()))?;
+        let pid = self.answer()?.parse()?;
         Ok(Process {
             pid,
             child: None,
-            control,
-            home: Arc::clone(&self.home),
+            control: Control::new(control),
         })
     }
 
@@ -161,6 +149,11 @@ impl Process {
         self.order(format_args!("listen {at}"))
     }
 
+    /// The same with MPTCP.
+    pub fn listen_mptcp(&mut self, at: SocketAddr) -> Result<()> {
+        self.order(format_args!("listen_mptcp {at}"))
+    }
+
     /// Accepts one connection; the peer's address.
     pub fn accept(&mut self) -> Result<SocketAddr> {
         self.ask("accept")
@@ -181,12 +174,20 @@ impl Process {
         self.order("close_listener")
     }
 
-    /// Sends the connection to another process, which need not be there yet to receive it.
-    /// Both hold it then.
+    /// Sends the connection to another process, which need not receive it yet. This process goes on
+    /// holding it.
     pub fn pass_to(&mut self, other: &mut Process) -> Result<()> {
-        let path = other.home.directory.path().join("passing");
-        other.order(format_args!("await_passing {}", path.display()))?;
-        self.order(format_args!("pass {}", path.display()))
+        let (from, to) = UnixStream::pair()?;
+        self.take_way(&from)?;
+        other.take_way(&to)?;
+        self.order("pass")
+    }
+
+    /// Gives the process one end of its way to another process.
+    fn take_way(&mut self, way: &UnixStream) -> Result<()> {
+        self.begin("take_way")?;
+        passing::send(self.control.stream(), way)?;
+        self.answer().map(|_| ())
     }
 
     /// Receives the connection that another process has passed.
@@ -222,7 +223,7 @@ impl Process {
     pub fn threads(&self) -> Result<Vec<String>> {
         let mut names = Vec::new();
         for thread in fs::read_dir(format!("/proc/{}/task", self.pid))? {
-            let comm: PathBuf = thread?.path().join("comm");
+            let comm = thread?.path().join("comm");
             names.push(fs::read_to_string(comm)?.trim_end().to_owned());
         }
         Ok(names)
@@ -236,16 +237,16 @@ impl Process {
 
     /// Gives an order without waiting until it is done, which [`Process::answer`] does.
     pub fn begin(&mut self, order: impl fmt::Display) -> Result<()> {
-        writeln!(self.control.get_mut(), "{order}").context("the process is gone")
+        let line = format!("{order}\n");
+        let sent = self.control.stream().write_all(line.as_bytes());
+        sent.with_context(|| format!("process {} has ended", self.pid))
     }
 
     /// What the process answers to the order that was begun.
     pub fn answer(&mut self) -> Result<String> {
-        let mut line = String::new();
-        self.control
-            .read_line(&mut line)
-            .with_context(|| format!("process {} does not answer", self.pid))?;
-        match line.trim_end().split_once(' ') {
+        let line = self.control.read_line();
+        let line = line.with_context(|| format!("process {} does not answer", self.pid))?;
+        match line.split_once(' ') {
             Some(("ok", answer)) => Ok(answer.to_owned()),
             Some(("error", error)) => Err(anyhow!("process {}: {error}", self.pid)),
             _ => bail!("process {} ended, its last words: {line:?}", self.pid),
@@ -274,23 +275,24 @@ impl Drop for Process {
     }
 }
 
-impl Home {
-    /// Waits for a process to report. `alive` fails once it cannot any more.
-    fn admit(&self, mut alive: impl FnMut() -> Result<()>) -> Result<BufReader<UnixStream>> {
-        let mut control = None;
-        wait_until("a process to report", || {
-            alive()?;
-            match self.listener.accept() {
-                Ok((stream, _)) => control = Some(stream),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error.into()),
-            }
-            Ok(control.is_some())
-        })?;
-        let control = control.context("it has reported")?;
-        control.set_nonblocking(false)?;
-        // Longer than any order may take there.
-        control.set_read_timeout(Some(3 * PATIENCE))?;
-        Ok(BufReader::new(control))
+/// One end of the socket through which orders come, and answers go.
+struct Control(BufReader<UnixStream>);
+
+impl Control {
+    fn new(stream: UnixStream) -> Control {
+        // Byte by byte: an open file may come along right behind a line.
+        Control(BufReader::with_capacity(1, stream))
+    }
+
+    fn stream(&self) -> &UnixStream {
+        self.0.get_ref()
+    }
+
+    /// A line without its end; empty when there are no more.
+    fn read_line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        self.0.read_line(&mut line)?;
+        line.truncate(line.trim_end_matches('\n').len());
+        Ok(line)
     }
 }

@@ -8,12 +8,6 @@ use super::lab::Flow;
 use super::lab::HAS_PAYLOAD;
 use super::lab::Lab;
 use super::lab::PORT;
-use super::oracle::wait_for_counter;
-
-/// For nft: the first packet that comes so far, and none of the next 999.
-pub const THE_FIRST: &str = "numgen inc mod 1000 == 0";
-/// For nft: all but the first, up to the thousandth.
-pub const ALL_BUT_THE_FIRST: &str = "numgen inc mod 1000 != 0";
 
 impl Lab {
     /// One segment, lost once: the tail loss probe gets through, so that no timeout follows.
@@ -21,7 +15,7 @@ impl Lab {
         // Between the probe and the timeout is half a second, for the acknowledgement.
         self.patient_timers()?;
         let mut flow = self.connect(peer)?;
-        self.lose(&format!("tcp dport {PORT} {HAS_PAYLOAD} {THE_FIRST}"))?;
+        self.lose_first(1, &format!("tcp dport {PORT} {HAS_PAYLOAD}"))?;
         flow.send_segment()?;
         flow.receive_segments(1)?;
         Ok(flow)
@@ -29,14 +23,34 @@ impl Lab {
 
     /// One segment, lost until the third timeout.
     pub fn three_timeouts(&self, peer: impl Into<IpAddr>) -> Result<Flow> {
+        self.sender.sysctl("net.ipv4.tcp_early_retrans", "0")?;
+        let mut flow = self.connect(peer)?;
+        self.lose_first(3, &format!("tcp dport {PORT} {HAS_PAYLOAD}"))?;
+        flow.send_segment()?;
+        flow.receive_segments(1)?;
+        Ok(flow)
+    }
+
+    /// Two segments, of which the second is lost, to a receiver that takes back all of its window
+    /// when the first has come: what is sent again asks for the window as well. Once, after half a
+    /// second.
+    pub fn timeout_at_a_window_of_zero(&self, peer: impl Into<IpAddr>) -> Result<Flow> {
         self.timeouts_only()?;
         let mut flow = self.connect(peer)?;
-        self.lose(&format!("tcp dport {PORT} {HAS_PAYLOAD}"))?;
-        flow.send_segment()?;
-        wait_for_counter(&self.sender, "TcpExtTCPTimeouts", 2)?;
-        // The third comes two seconds later.
-        self.lose_nothing()?;
-        flow.receive_segments(1)?;
+        self.lose(&format!(
+            "tcp dport {PORT} {HAS_PAYLOAD} numgen inc mod 1000000 == 1"
+        ))?;
+        // Linux does not do that as a receiver.
+        let sender = &self.sender;
+        sender.run("nft add table inet lab")?;
+        sender.run("nft add chain inet lab input { type filter hook input priority 0 ; }")?;
+        sender.run(&format!(
+            "nft add rule inet lab input tcp sport {PORT} tcp window set 0"
+        ))?;
+        let segments = 2 * flow.mss()?;
+        // In one write: the second is on its way before the first is acknowledged.
+        flow.send(segments)?;
+        flow.receive(segments)?;
         Ok(flow)
     }
 
@@ -44,12 +58,13 @@ impl Lab {
     /// that one is acknowledged.
     pub fn timeout_and_three_in_slow_start(&self, peer: impl Into<IpAddr>) -> Result<Flow> {
         self.timeouts_only()?;
+        // A segment that is sent again may take the next one's data along.
+        self.sender.sysctl("net.ipv4.tcp_retrans_collapse", "0")?;
         let mut flow = self.connect(peer)?;
-        self.lose(&format!("tcp dport {PORT} {HAS_PAYLOAD}"))?;
+        self.lose_first(4, &format!("tcp dport {PORT} {HAS_PAYLOAD}"))?;
         for _ in 0..4 {
             flow.send_segment()?;
         }
-        self.lose_nothing()?;
         flow.receive_segments(4)?;
         Ok(flow)
     }

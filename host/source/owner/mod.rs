@@ -12,6 +12,7 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use retrans_event::Event;
+use retrans_event::Owner;
 
 use self::registry::Answer;
 use self::registry::Registry;
@@ -28,6 +29,8 @@ pub struct Owners {
     scanner: Option<Scanner>,
     registry: Registry,
     waiting: Waiting,
+    /// Is a scan wanted, though nobody waits for it yet?
+    refresh: bool,
 }
 
 impl Owners {
@@ -37,6 +40,7 @@ impl Owners {
             scanner: None,
             registry: Registry::new(),
             waiting: Waiting::default(),
+            refresh: false,
         }
     }
 
@@ -88,10 +92,15 @@ impl Owners {
         } else if self.waiting.holds_back(event) {
             Answer::Later
         } else {
-            self.registry.answer(event, now)
+            self.registry.answer(event)
         };
         match answer {
-            Answer::Known(found) => pass_on(&mut record, found),
+            Answer::Known(found) => {
+                // Sockets that are busy all the time need not wait for their owner every second.
+                let by_scan = matches!(found.owner, Owner::Held { .. });
+                self.refresh |= by_scan && self.registry.is_aging(event.time());
+                pass_on(&mut record, found);
+            }
             Answer::Later => {
                 if let Some(mut first) = self.waiting.push(record, now) {
                     let found = self.registry.nobody(&first);
@@ -105,28 +114,33 @@ impl Owners {
     /// long enough, and begins the next scan if one is needed.
     pub fn settle(&mut self, now: Duration, mut pass_on: impl FnMut(&mut Event, Found)) {
         if let Some(snapshot) = self.scanner.as_mut().and_then(Scanner::result) {
-            self.registry.update(snapshot, now);
+            self.registry.update(snapshot);
             let registry = &mut self.registry;
-            self.waiting
-                .release(|event| match registry.answer(event, now) {
-                    Answer::Known(found) => {
-                        pass_on(event, found);
-                        true
-                    }
-                    Answer::Later => false,
-                });
+            self.waiting.release(|event| match registry.answer(event) {
+                Answer::Known(found) => {
+                    pass_on(event, found);
+                    true
+                }
+                Answer::Later => false,
+            });
         }
         while let Some(mut record) = self.waiting.expired(now) {
-            let found = match self.registry.answer(&record, now) {
+            let found = match self.registry.answer(&record) {
                 Answer::Known(found) => found,
                 Answer::Later => self.registry.nobody(&record),
             };
             pass_on(&mut record, found);
         }
-        if !self.waiting.is_empty()
+        if (self.refresh || !self.waiting.is_empty())
             && let Some(scanner) = &mut self.scanner
         {
             scanner.begin(now);
+            self.refresh = false;
         }
+    }
+
+    /// For so long nothing could be passed on: that was not for want of an owner.
+    pub fn was_held_up(&mut self, time: Duration) {
+        self.waiting.postpone(time);
     }
 }

@@ -16,7 +16,8 @@ use super::snapshot::spokesman;
 use crate::container;
 use crate::container::Container;
 
-/// How long an answer holds, also the answer that nobody was found.
+/// For events how much later than the scan an answer holds, also the answer that nobody was found.
+/// Measured by the events' own times: the source may be behind, and what it then asks for is older.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Sockets whose last holder is remembered, for when they are orphaned.
@@ -62,14 +63,20 @@ impl Registry {
     }
 
     /// Takes the result of a scan.
-    pub fn update(&mut self, snapshot: Snapshot, now: Duration) {
-        self.snapshot = snapshot;
+    pub fn update(&mut self, snapshot: Snapshot) {
         self.containers.clear();
-        self.absent.retain(|_, since| is_fresh(*since, now));
+        self.absent
+            .retain(|_, since| is_fresh(*since, snapshot.begun));
+        self.snapshot = snapshot;
+    }
+
+    /// Will the answers soon be too old for events of this time?
+    pub fn is_aging(&self, time: Duration) -> bool {
+        time.saturating_sub(self.snapshot.begun) > FRESH / 2
     }
 
     /// Whose the event is, as far as is known now.
-    pub fn answer(&mut self, event: &Event, now: Duration) -> Answer {
+    pub fn answer(&mut self, event: &Event) -> Answer {
         let status = event.owner_status().unwrap_or(OwnerStatus::Unknown);
         let inode = match status {
             OwnerStatus::NotAccepted => event.listener_inode(),
@@ -79,7 +86,7 @@ impl Registry {
         let Some(inode) = inode else {
             return Answer::Known(self.nobody(event));
         };
-        if is_fresh(self.snapshot.begun, now)
+        if is_fresh(self.snapshot.begun, event.time())
             && let holders = self.snapshot.holders(inode)
             && let Some(holder) = spokesman(holders)
         {
@@ -93,7 +100,7 @@ impl Registry {
         if self
             .absent
             .get(&inode)
-            .is_some_and(|since| is_fresh(*since, now))
+            .is_some_and(|since| is_fresh(*since, event.time()))
         {
             return Answer::Known(self.nobody(event));
         }
@@ -147,8 +154,8 @@ impl Registry {
             .clone()
     }
 }
-fn is_fresh(since: Duration, now: Duration) -> bool {
-    now.saturating_sub(since) <= FRESH
+fn is_fresh(since: Duration, time: Duration) -> bool {
+    time.saturating_sub(since) <= FRESH
 }
 
 /// As much of it as there is room for.
@@ -207,7 +214,7 @@ mod tests {
             uid: 33,
             comm: name("nginx"),
         };
-        registry.update(Snapshot::of(SCANNED, vec![holder]), SCANNED);
+        registry.update(Snapshot::of(SCANNED, vec![holder]));
         registry
     }
 
@@ -244,37 +251,37 @@ mod tests {
     #[test]
     fn who_held_the_inode_is_the_owner_for_a_second() {
         let mut registry = registry();
-        let event = event(OwnerStatus::Unknown, Some(INODE), SOON);
         let held = Owner::Held {
             process: nginx(),
             holders: 1,
         };
-        assert_eq!(registry.answer(&event, SOON), known(held));
-        assert_eq!(registry.answer(&event, SCANNED + FRESH), known(held));
+        let mut answer = |time| registry.answer(&event(OwnerStatus::Unknown, Some(INODE), time));
+        assert_eq!(answer(SOON), known(held));
+        assert_eq!(answer(SCANNED + FRESH), known(held));
         let later = SCANNED + FRESH + Duration::from_nanos(1);
-        assert_eq!(registry.answer(&event, later), Answer::Later);
+        assert_eq!(answer(later), Answer::Later);
+        // However long the source took to come to it.
+        assert_eq!(answer(SCANNED - FRESH), known(held));
     }
 
     #[test]
     fn an_inode_that_a_scan_before_the_event_did_not_find_is_looked_for_again() {
         let mut registry = registry();
         let event = event(OwnerStatus::Unknown, Some(INODE + 1), SOON);
-        assert_eq!(registry.answer(&event, SOON), Answer::Later);
+        assert_eq!(registry.answer(&event), Answer::Later);
     }
 
     #[test]
     fn an_inode_that_a_scan_after_the_event_did_not_find_is_nobodys_for_a_second() {
         let mut registry = registry();
+        let of = |time| event(OwnerStatus::Unknown, Some(INODE + 1), time);
         let earlier = SCANNED - Duration::from_millis(10);
-        let first = event(OwnerStatus::Unknown, Some(INODE + 1), earlier);
-        assert_eq!(registry.answer(&first, SOON), known(Owner::Unknown));
+        assert_eq!(registry.answer(&of(earlier)), known(Owner::Unknown));
         // The next one does not wait for another scan.
-        let next = event(OwnerStatus::Unknown, Some(INODE + 1), SOON);
-        assert_eq!(registry.answer(&next, SOON), known(Owner::Unknown));
+        assert_eq!(registry.answer(&of(SOON)), known(Owner::Unknown));
         let later = SCANNED + FRESH + Duration::from_nanos(1);
-        registry.update(Snapshot::of(later, Vec::new()), later);
-        let next = event(OwnerStatus::Unknown, Some(INODE + 1), later);
-        assert_eq!(registry.answer(&next, later), Answer::Later);
+        registry.update(Snapshot::of(later, Vec::new()));
+        assert_eq!(registry.answer(&of(later)), Answer::Later);
     }
 
     #[test]
@@ -282,18 +289,15 @@ mod tests {
         let mut registry = registry();
         let orphan = event(OwnerStatus::Orphaned, None, SOON);
         let nobody = Owner::Orphaned { last: None };
-        assert_eq!(registry.answer(&orphan, SOON), known(nobody));
-        registry.answer(&event(OwnerStatus::Unknown, Some(INODE), SOON), SOON);
+        assert_eq!(registry.answer(&orphan), known(nobody));
+        registry.answer(&event(OwnerStatus::Unknown, Some(INODE), SOON));
         let last = Some(nginx());
-        assert_eq!(
-            registry.answer(&orphan, SOON),
-            known(Owner::Orphaned { last })
-        );
+        assert_eq!(registry.answer(&orphan), known(Owner::Orphaned { last }));
         let mut another = event(OwnerStatus::Orphaned, None, SOON);
         another.set_socket_cookie(Some(2));
-        assert_eq!(registry.answer(&another, SOON), known(nobody));
+        assert_eq!(registry.answer(&another), known(nobody));
         another.set_socket_cookie(None);
-        assert_eq!(registry.answer(&another, SOON), known(nobody));
+        assert_eq!(registry.answer(&another), known(nobody));
     }
 
     #[test]
@@ -302,31 +306,28 @@ mod tests {
         let synack = event(OwnerStatus::NotAccepted, Some(INODE), SOON);
         let listener = Some(nginx());
         assert_eq!(
-            registry.answer(&synack, SOON),
+            registry.answer(&synack),
             known(Owner::NotAccepted { listener })
         );
         let closed = event(OwnerStatus::NotAccepted, None, SOON);
         let listener = None;
         assert_eq!(
-            registry.answer(&closed, SOON),
+            registry.answer(&closed),
             known(Owner::NotAccepted { listener })
         );
         // The listener's process never held this socket.
         let orphan = event(OwnerStatus::Orphaned, None, SOON);
         let last = None;
-        assert_eq!(
-            registry.answer(&orphan, SOON),
-            known(Owner::Orphaned { last })
-        );
+        assert_eq!(registry.answer(&orphan), known(Owner::Orphaned { last }));
     }
 
     #[test]
     fn the_kernels_own_sockets_and_those_without_an_inode_wait_for_nobody() {
         let mut registry = registry();
         let kernel = event(OwnerStatus::Kernel, Some(INODE + 1), SOON);
-        assert_eq!(registry.answer(&kernel, SOON), known(Owner::Kernel));
+        assert_eq!(registry.answer(&kernel), known(Owner::Kernel));
         let unknown = event(OwnerStatus::Unknown, None, SOON);
-        assert_eq!(registry.answer(&unknown, SOON), known(Owner::Unknown));
+        assert_eq!(registry.answer(&unknown), known(Owner::Unknown));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use retrans_event::Event;
 use retrans_event::Record;
 
-/// How long an event waits at most.
+/// How long an event waits at most, as long as the chain takes what is sent.
 pub const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The most events that wait, 6 MB of them. When one more comes, the first has waited long enough.
@@ -63,6 +63,13 @@ impl Waiting {
         let until = now + PATIENCE;
         self.queue.push_back(Waiter { record, until });
         first.flatten()
+    }
+
+    /// Lets all wait longer.
+    pub fn postpone(&mut self, time: Duration) {
+        for waiter in &mut self.queue {
+            waiter.until += time;
+        }
     }
 
     /// The first, if it has waited long enough.
@@ -149,6 +156,14 @@ mod tests {
         assert_eq!(waiting.expired(NOW + PATIENCE), Some(record(1, 0)));
         assert!(waiting.is_empty());
         assert!(!waiting.holds_back(&record(1, 9)));
+    }
+
+    #[test]
+    fn time_in_which_nothing_could_go_on_does_not_count() {
+        let mut waiting = waiting(&[1]);
+        waiting.postpone(PATIENCE);
+        assert_eq!(waiting.expired(NOW + PATIENCE), None);
+        assert_eq!(waiting.expired(NOW + 2 * PATIENCE), Some(record(1, 0)));
     }
 
     #[test]

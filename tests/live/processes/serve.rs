@@ -1,19 +1,17 @@
 //! The process's side: takes orders and carries them out.
 
-use std::env;
+use std::convert::Infallible;
 use std::ffi::c_int;
 use std::ffi::c_uint;
-use std::io::BufRead;
-use std::io::BufReader;
+use std::io;
 use std::io::ErrorKind;
 use std::io::Read;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
-use std::os::unix::net::UnixListener;
+use std::os::fd::FromRawFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::process;
 use std::sync::mpsc;
 use std::thread;
@@ -21,6 +19,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use anyhow::Result;
+use anyhow::anyhow;
 use anyhow::bail;
 use anyhow::ensure;
 use rustix::thread::UnshareFlags;
@@ -30,14 +29,12 @@ use socket2::Protocol;
 use socket2::Socket;
 use socket2::Type;
 
-use super::CONTROL;
+use super::super::lab::SEGMENT;
+use super::super::oracle::PATIENCE;
+use super::super::oracle::wait_until;
+use super::Control;
+use super::THREAD;
 use super::passing;
-use crate::live::lab::SEGMENT;
-use crate::live::oracle::PATIENCE;
-use crate::live::oracle::wait_until;
-
-/// Name of the thread that opens sockets instead of the main thread.
-pub const THREAD: &str = "another-thread";
 
 /// Between two segments of a conversation.
 const PACE: Duration = Duration::from_millis(10);
@@ -56,45 +53,53 @@ struct Open {
     /// Sends on a connection that it has opened itself.
     thread: Option<mpsc::Sender<usize>>,
     listener: Option<TcpListener>,
-    passing: Option<UnixListener>,
+    /// The way to another process.
+    way: Option<UnixStream>,
 }
 
-/// Carries out the test's orders until there are no more, and ends the process. Returns at once where
-/// no test has started this process.
-pub fn serve() -> Result<()> {
-    let Some(path) = env::var_os(CONTROL) else {
-        return Ok(());
-    };
-    let path = Path::new(&path);
-    let mut control = BufReader::new(UnixStream::connect(path)?);
+/// Carries out the orders that come through standard input until there are no more, and ends the process.
+pub fn serve() -> ! {
+    let Err(error) = obey_all();
+    // Seen where the test's own standard error is.
+    eprintln!("process {}: {error:#}", process::id());
+    process::exit(1)
+}
+
+fn obey_all() -> Result<Infallible> {
+    // SAFETY: it is open, and nothing else in this process reads standard input.
+    let stdin = unsafe { UnixStream::from_raw_fd(0) };
+    let mut control = Control::new(stdin);
     let mut open = Open::default();
     loop {
-        let mut line = String::new();
-        if !control.read_line(&mut line).is_ok_and(|length| length > 0) {
-            process::exit(0);
-        }
-        let order = line.trim_end();
-        let result = if order == "fork" {
-            // SAFETY: the only other thread, that of the test harness, waits for this one and holds no
-            // lock; the C library keeps its own in order.
-            match unsafe { fork() } {
-                0 => {
-                    control = BufReader::new(UnixStream::connect(path)?);
-                    continue;
+        let order = control.read_line()?;
+        let result = match order.as_str() {
+            "" => process::exit(0),
+            "fork" => {
+                let (ours, childs) = UnixStream::pair()?;
+                // SAFETY: the test harness's thread only waits for this one and holds no lock that
+                // the child will need; the C library keeps its own in order.
+                match unsafe { fork() } {
+                    0 => {
+                        control = Control::new(childs);
+                        continue;
+                    }
+                    -1 => Err(io::Error::last_os_error()).context("fork"),
+                    pid => passing::send(control.stream(), ours)
+                        .map(|()| pid.to_string())
+                        .context("cannot hand over the child"),
                 }
-                -1 => Err(std::io::Error::last_os_error()).context("fork"),
-                pid => Ok(pid.to_string()),
             }
-        } else {
-            open.obey(order)
+            "take_way" => passing::receive(control.stream()).map(|way| {
+                open.way = Some(way.into());
+                String::new()
+            }),
+            order => open.obey(order),
         };
         let answer = match result {
             Ok(answer) => format!("ok {answer}\n"),
             Err(error) => format!("error {order}: {error:#}\n"),
         };
-        if control.get_mut().write_all(answer.as_bytes()).is_err() {
-            process::exit(0);
-        }
+        control.stream().write_all(answer.as_bytes())?;
     }
 }
 
@@ -102,6 +107,7 @@ impl Open {
     fn obey(&mut self, order: &str) -> Result<String> {
         let (order, argument) = order.split_once(' ').unwrap_or((order, ""));
         match order {
+            "nothing" => {}
             "own_number" => return Ok(process::id().to_string()),
             "begin_pid_namespace" => {
                 // SAFETY: changes nothing but where the next children are counted.
@@ -109,7 +115,7 @@ impl Open {
             }
             "become_user" => {
                 let failed = setuid(argument.parse()?) != 0;
-                ensure!(!failed, "{}", std::io::Error::last_os_error());
+                ensure!(!failed, "{}", io::Error::last_os_error());
             }
             "connect" => {
                 let stream = connect(argument.parse()?)?;
@@ -117,8 +123,7 @@ impl Open {
             }
             "connect_mptcp" => {
                 let peer: SocketAddr = argument.parse()?;
-                let protocol = Some(Protocol::MPTCP);
-                let socket = Socket::new(Domain::for_address(peer), Type::STREAM, protocol)?;
+                let socket = mptcp_socket(peer)?;
                 socket.connect_timeout(&peer.into(), PATIENCE)?;
                 return self.keep(socket.into());
             }
@@ -131,6 +136,14 @@ impl Open {
                 listener.set_nonblocking(true)?;
                 self.listener = Some(listener);
             }
+            "listen_mptcp" => {
+                let at: SocketAddr = argument.parse()?;
+                let socket = mptcp_socket(at)?;
+                socket.bind(&at.into())?;
+                socket.listen(1)?;
+                socket.set_nonblocking(true)?;
+                self.listener = Some(socket.into());
+            }
             "accept" => {
                 let listener = self.listener.as_ref().context("nothing listens")?;
                 let (stream, peer) = accept(listener)?;
@@ -140,14 +153,13 @@ impl Open {
             "send" => self.send(argument.parse()?)?,
             "close" => drop(self.connection.take().context("nothing to close")?),
             "close_listener" => drop(self.listener.take().context("nothing to close")?),
-            "await_passing" => self.passing = Some(UnixListener::bind(argument)?),
             "pass" => {
                 let connection = self.connection.as_ref().context("not connected")?;
-                passing::send(&UnixStream::connect(argument)?, connection)?;
+                passing::send(self.way.as_ref().context("there is no way")?, connection)?;
             }
             "receive_passed" => {
-                let (way, _) = self.passing.as_ref().context("nothing awaited")?.accept()?;
-                self.keep(passing::receive(&way)?.into())?;
+                let way = self.way.as_ref().context("there is no way")?;
+                self.keep(passing::receive(way)?.into())?;
             }
             "converse" => return self.converse(argument),
             _ => bail!("there is no such order"),
@@ -179,7 +191,7 @@ impl Open {
         let name = thread::Builder::new().name(THREAD.to_owned());
         let thread = name.spawn(work)?;
         let Ok(local) = told.recv() else {
-            thread.join().map_err(|_| anyhow::anyhow!("it panicked"))??;
+            thread.join().map_err(|_| anyhow!("it panicked"))??;
             bail!("the thread has ended");
         };
         self.thread = Some(orders);
@@ -213,6 +225,11 @@ impl Open {
         }
         Ok(ports.join(" "))
     }
+}
+
+fn mptcp_socket(address: SocketAddr) -> Result<Socket> {
+    let domain = Domain::for_address(address);
+    Ok(Socket::new(domain, Type::STREAM, Some(Protocol::MPTCP))?)
 }
 
 /// Each write is a segment of its own: Nagle's algorithm is off.
@@ -260,7 +277,7 @@ fn exchange(mut stream: TcpStream, segments: usize) -> Result<()> {
     stream.read_exact(&mut vec![0; segments * SEGMENT])?;
     writer
         .join()
-        .map_err(|_| anyhow::anyhow!("the writer panicked"))??;
+        .map_err(|_| anyhow!("the writer panicked"))??;
     stream.write_all(&[0])?;
     stream.read_exact(&mut [0])?;
     Ok(())
