@@ -5,6 +5,7 @@
 
 struct retrans_holder {
 	__u64 inode;
+	__u64 begun_ns; /* since boot */
 	__u32 pid;    /* in the reader's pid namespace, as are all that it sees */
 	__u32 parent; /* 0: not in that namespace */
 	__u32 uid;    /* effective, as numbered outside of user namespaces */

@@ -46,7 +46,10 @@ int socket_holders(struct bpf_iter__task_file *ctx)
 
 	if (!task || !file)
 		return 0;
-	/* What bpf_sock_from_file (5.11) asks of file->f_op: only socket files have this mode. */
+	/*
+	 * What bpf_sock_from_file (5.11) asks of file->f_op. A path to a Unix socket that was opened
+	 * with O_PATH has this mode too, but no private data: its protocol reads as 0.
+	 */
 	if ((file->f_inode->i_mode & S_IFMT) != S_IFSOCK)
 		return 0;
 	socket = file->private_data;
@@ -62,6 +65,7 @@ int socket_holders(struct bpf_iter__task_file *ctx)
 	leader = BPF_CORE_READ(task, group_leader);
 	holder.parent = pid_at(BPF_CORE_READ(leader, real_parent), level);
 	holder.inode = file->f_inode->i_ino;
+	holder.begun_ns = BPF_CORE_READ(leader, start_boottime);
 	holder.uid = BPF_CORE_READ(task, real_cred, euid.val);
 	BPF_CORE_READ_INTO(&holder.comm, leader, comm);
 	bpf_seq_write(ctx->meta->seq, &holder, sizeof(holder));

@@ -33,6 +33,7 @@ enum bpf_map_type {
 #define IPPROTO_TCP 6
 #define IPPROTO_MPTCP 262
 #define TCP_SYN_RECV 3
+#define TCP_CLOSE 7
 #define TCP_LISTEN 10
 #define TCPHDR_SYN 0x02
 #define TCPHDR_ACK 0x10
@@ -56,7 +57,7 @@ struct ns_common {
 
 struct net {
 	struct ns_common ns;
-	__u64 net_cookie; /* 5.12+ */
+	__u64 net_cookie; /* 5.12+; an atomic64_t before, which does not match */
 };
 
 typedef struct {
@@ -264,6 +265,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct pid *thread_pid;
 	const struct cred *real_cred;
+	__u64 start_boottime; /* 5.5+ */
 	char comm[16];
 };
 

@@ -3,7 +3,8 @@
  * One record for each call of the kernel's tracepoints tcp_retransmit_skb and
  * tcp_retransmit_synack.
  *
- * The probe reads and counts; it decides nothing. Why the segment was sent
+ * The probe reads and counts; it decides nothing, and changes nothing but that it has the kernel give
+ * sockets their cookies. Why the segment was sent
  * again is worked out in user space from the evidence recorded here.
  */
 #include "kernel.h"
@@ -376,6 +377,12 @@ static __always_inline int record_synack(struct sock *sk, struct request_sock *r
 
 #define HAS_ERR bpf_core_field_exists(((struct trace_event_raw_tcp_retransmit_skb *)0)->err)
 
+/* And no child of fast open: that one has its connection. CLOSE: a listener that is being closed. */
+static __always_inline bool is_listener(unsigned char state)
+{
+	return state == TCP_LISTEN || state == TCP_CLOSE;
+}
+
 SEC("tp_btf/tcp_retransmit_skb")
 int btf_retransmit_skb(__u64 *ctx)
 {
@@ -395,7 +402,7 @@ int btf_retransmit_synack(__u64 *ctx)
 	struct sock *sk = (struct sock *)ctx[0];
 	struct request_sock *req = (struct request_sock *)ctx[1];
 
-	if (sk->__sk_common.skc_state == TCP_LISTEN)
+	if (is_listener(sk->__sk_common.skc_state))
 		return record_synack(sk, req, 0, false);
 	return record_synack(sk, req, bpf_skc_to_tcp_sock(sk), false);
 }
@@ -428,7 +435,7 @@ int classic_retransmit_synack(struct trace_event_raw_tcp_retransmit_synack *even
 	struct request_sock *req = (struct request_sock *)event->req;
 	const bool probed = true;
 
-	if (LOAD(sk, __sk_common.skc_state) == TCP_LISTEN)
+	if (is_listener(LOAD(sk, __sk_common.skc_state)))
 		return record_synack(sk, req, 0, true);
 	return record_synack(sk, req, (struct tcp_sock *)sk, true);
 }

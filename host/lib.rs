@@ -14,6 +14,7 @@ mod container;
 pub mod labels;
 pub mod ledger;
 pub mod plugin;
+mod process;
 pub mod reconcile;
 pub mod run;
 pub mod sink;

@@ -46,6 +46,7 @@ pub struct Reconciliation {
     /// Events of namespaces that had gone when another one got their number.
     replaced: Tally,
     frozen: bool,
+    tells_errors: bool,
 }
 
 /// What is known of one namespace.
@@ -80,12 +81,13 @@ struct Tally {
 
 impl Reconciliation {
     /// Reads the counters of every namespace that has a process. To be called as soon as the probe
-    /// is attached.
-    pub fn begin() -> Reconciliation {
-        Reconciliation::begin_in("/proc".into(), Box::new(|| Now::read().boot()))
+    /// is attached. `tells_errors`: attempts that failed are events too (Linux 6.17).
+    pub fn begin(tells_errors: bool) -> Reconciliation {
+        let now = Box::new(|| Now::read().boot());
+        Reconciliation::begin_in("/proc".into(), now, tells_errors)
     }
 
-    fn begin_in(proc: PathBuf, now: Clock) -> Reconciliation {
+    fn begin_in(proc: PathBuf, now: Clock, tells_errors: bool) -> Reconciliation {
         let mut namespaces = Namespaces::new(proc, now);
         namespaces.scan();
         let inodes = namespaces.inodes().into_iter();
@@ -102,6 +104,7 @@ impl Reconciliation {
             accounts,
             replaced: Tally::default(),
             frozen: false,
+            tells_errors,
         }
     }
 
@@ -147,8 +150,8 @@ impl Reconciliation {
         }
     }
 
-    /// Compares. `tells_errors`: attempts that failed are events too (Linux 6.17).
-    pub fn finish(self, kernel: &ledger::Kernel, tells_errors: bool) -> Report {
+    /// Compares.
+    pub fn finish(self, kernel: &ledger::Kernel) -> Report {
         let hidden = self.namespaces.hidden;
         let accounts = self.accounts.into_iter();
         let mut lines: Vec<Line> = accounts
@@ -160,7 +163,7 @@ impl Reconciliation {
             .filter(|line| !line.is_silent())
             .collect();
         lines.sort_unstable_by_key(|line| line.inode);
-        Report::new(lines, self.replaced, *kernel, tells_errors)
+        Report::new(lines, self.replaced, *kernel, self.tells_errors)
     }
 }
 
@@ -215,7 +218,9 @@ impl Account {
 
     fn outcome(&self, hidden: bool) -> Outcome {
         let Some(baseline) = self.baseline else {
-            return Err(if hidden {
+            return Err(if !self.seen {
+                Unreconciled::TooLate
+            } else if hidden {
                 Unreconciled::NoProcessVisible
             } else {
                 Unreconciled::NoProcess

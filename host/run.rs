@@ -34,9 +34,10 @@ use crate::reconcile::Reconciliation;
 use crate::sink::alerts;
 use crate::sink::stdout::stdout;
 use crate::source::owner::Owners;
+use crate::source::preflight;
 use crate::source::probe::Probe;
 use crate::source::ring::Books;
-use crate::source::ring::Desk;
+use crate::source::ring::Processing;
 use crate::source::stream::Channel;
 use crate::stop::Stop;
 use crate::stop::stdout_is_closed;
@@ -71,13 +72,14 @@ pub fn run(config: &Config) -> Result<()> {
     };
     let chain = Chain::new(plugins, sink);
 
+    let tells_errors = config.reconcile.then(preflight::tells_errors).transpose()?;
     let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
     let probe = Probe::attach(&mut storage, config.attach, config.ring_size)?;
-    let desk = Desk {
+    let processing = Processing {
         owners: owners(config.owners),
         show_queued: config.show_queued,
         // From here on: the probe is attached, and nobody was told yet.
-        reconciliation: config.reconcile.then(Reconciliation::begin),
+        reconciliation: tells_errors.map(Reconciliation::begin),
     };
     if config.verbosity >= Verbosity::Normal {
         let ring = bytesize::ByteSize(config.ring_size.into());
@@ -99,7 +101,7 @@ pub fn run(config: &Config) -> Result<()> {
         .context("cannot start the chain's thread")?;
     // Sending blocks, so that a slow plugin fills the ring, where losses are counted.
     let channel = Channel { items, recycled };
-    let books = probe.run(desk, &channel, &stop);
+    let books = probe.run(processing, &channel, &stop);
     drop(channel);
     let (report, result) = chain
         .join()
@@ -114,7 +116,11 @@ pub fn run(config: &Config) -> Result<()> {
     }
     let books = books?;
     if config.verbosity >= Verbosity::Normal {
-        tell(&report, books);
+        tell(&report, &books);
+    }
+    // It was asked for: however quiet the rest is to be.
+    if let Some(report) = &books.reconciled {
+        let _ = write!(io::stderr().lock(), "{report}");
     }
     if broken {
         return Ok(());
@@ -147,7 +153,7 @@ fn owners(wanted: bool) -> Owners {
     })
 }
 
-fn tell(report: &Report, books: Books) {
+fn tell(report: &Report, books: &Books) {
     let ledger = Ledger {
         kernel: books.kernel,
         source: books.source,
@@ -158,9 +164,6 @@ fn tell(report: &Report, books: Books) {
     let _ = write!(stderr, "{ledger}");
     for ((plugin, counter), count) in &report.counters {
         let _ = writeln!(stderr, "ledger: counter {plugin} {counter}={count}");
-    }
-    if let Some(report) = books.reconciled {
-        let _ = write!(stderr, "{report}");
     }
 }
 

@@ -333,3 +333,20 @@ fn root_a_process_that_gave_up_root_has_the_user_that_it_became() -> Result<()> 
     Identity::of(&client)?.assert_holds(&events, 1);
     Ok(())
 }
+
+#[test]
+fn root_two_capabilities_are_enough_for_events_and_their_owners() -> Result<()> {
+    let Some(root) = require_root() else {
+        return Ok(());
+    };
+    let lab = Lab::new()?;
+    let host = Host::start_as_nobody(&root, &[])?;
+    let listener = listen(&lab)?;
+    let mut client = Process::start(&root, &lab.sender)?;
+    client.connect(AT_RECEIVER)?;
+    lose_a_segment(&lab, &mut client, &mut accept(&listener)?)?;
+    let run = host.stop()?;
+
+    Identity::of(&client)?.assert_holds(&events_in(&run, &lab.sender)?, 1);
+    Ok(())
+}

@@ -11,7 +11,8 @@ pub enum Owner {
     /// Nobody was found. Some process holds it all the same, perhaps one that the host cannot see.
     #[default]
     Unknown,
-    /// Processes that held the socket when open files were last scanned, at most a second before.
+    /// Processes that held the socket when open files were scanned: at most a second before the segment
+    /// was sent again, or at any time after.
     Held {
         /// Of several the one that the others descend from, else the one with the lowest number.
         process: Process,

@@ -5,9 +5,6 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::fs::File;
-use std::io;
-use std::io::Read as _;
 use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -15,13 +12,13 @@ use std::process;
 use std::time::Duration;
 
 use rustix::fs::CWD;
-use rustix::fs::Mode;
-use rustix::fs::OFlags;
-use rustix::fs::openat;
 use rustix::fs::readlinkat;
 use rustix::io::Errno;
 
 use super::counters::Counters;
+use crate::process::directory;
+use crate::process::read_to_string;
+use crate::process::started;
 
 /// How far apart two looks at all processes are at least.
 const SCAN_INTERVAL: Duration = Duration::from_millis(100);
@@ -144,7 +141,6 @@ impl Namespaces {
     }
 
     fn read_pid(&self, pid: u32, inode: u32) -> Option<Reading> {
-        // Behind an open directory no other process can take the number over.
         let directory = self.directory(pid).ok()?;
         let is_there = || namespace_of(&directory, "ns/net") == Ok(inode);
         if !is_there() {
@@ -166,8 +162,7 @@ impl Namespaces {
     }
 
     fn directory(&self, pid: u32) -> rustix::io::Result<OwnedFd> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        openat(CWD, self.proc.join(pid.to_string()), flags, Mode::empty())
+        directory(&self.proc, pid)
     }
 }
 
@@ -179,22 +174,4 @@ fn namespace_of(directory: impl AsFd, path: impl rustix::path::Arg) -> rustix::i
         number.parse().ok()
     });
     inode.ok_or(Errno::INVAL)
-}
-
-/// When the process was started: the 22nd field of `stat`. The second, its name, is in brackets and
-/// may hold anything.
-fn started(directory: &OwnedFd) -> Option<u64> {
-    let stat = read_to_string(directory, "stat").ok()?;
-    let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_ascii_whitespace().nth(19)?.parse().ok()
-}
-
-/// The kernel makes all of such a file at the first read.
-fn read_to_string(directory: &OwnedFd, path: &str) -> io::Result<String> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let mut file = File::from(openat(directory, path, flags, Mode::empty())?);
-    let mut bytes = Vec::with_capacity(8192);
-    file.read_to_end(&mut bytes)?;
-    // A process's name need not be UTF-8.
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

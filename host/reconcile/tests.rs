@@ -82,7 +82,7 @@ impl Machine {
     fn begin_with_step(&self, step: u64) -> Reconciliation {
         let time = self.time.clone();
         let now = move || Duration::from_micros(time.fetch_add(step, Ordering::Relaxed));
-        Reconciliation::begin_in(self.proc.path().to_owned(), Box::new(now))
+        Reconciliation::begin_in(self.proc.path().to_owned(), Box::new(now), true)
     }
 }
 
@@ -145,7 +145,7 @@ fn events_between_the_two_readings_are_compared_with_what_the_kernel_counted() -
     );
     assert_eq!(outcome(&reconciliation), grown(7));
     let report = reconciliation
-        .finish(&ledger::Kernel::default(), true)
+        .finish(&ledger::Kernel::default())
         .to_string();
     let line = format!("reconcile: netns={INODE} RetransSegs=7 segments=12 coverage=171.43% ");
     assert!(report.starts_with(&line), "{report}");
@@ -220,7 +220,7 @@ fn a_namespace_whose_events_are_all_missing_is_reported() -> Result<()> {
     machine.counters(100, [14, 0, 0])?;
     reconciliation.freeze();
     let report = reconciliation
-        .finish(&ledger::Kernel::default(), true)
+        .finish(&ledger::Kernel::default())
         .to_string();
     let line = format!("reconcile: netns={INODE} RetransSegs=4 segments=0 coverage=0.00% ");
     assert!(report.starts_with(&line), "{report}");
@@ -233,7 +233,7 @@ fn a_namespace_without_retransmits_is_not_mentioned() -> Result<()> {
     let machine = Machine::with_process()?;
     let mut reconciliation = machine.begin();
     reconciliation.freeze();
-    let report = reconciliation.finish(&ledger::Kernel::default(), true);
+    let report = reconciliation.finish(&ledger::Kernel::default());
     assert!(!report.to_string().contains("netns="), "{report}");
     Ok(())
 }
@@ -345,7 +345,7 @@ fn another_cookie_is_another_namespace_with_the_same_inode() -> Result<()> {
     assert_eq!(tally(&reconciliation), expected);
     assert_eq!(outcome(&reconciliation), grown(1));
     let report = reconciliation
-        .finish(&ledger::Kernel::default(), true)
+        .finish(&ledger::Kernel::default())
         .to_string();
     assert!(report.contains("reconcile: gone recorded=2 "), "{report}");
     assert!(report.contains(" unreconciled=2 "), "{report}");
@@ -420,7 +420,7 @@ fn more_events_than_the_kernel_counted_are_shown_if_it_is_the_same_namespace() -
     reconciliation.freeze();
     assert_eq!(outcome(&reconciliation), grown(1));
     let report = reconciliation
-        .finish(&ledger::Kernel::default(), true)
+        .finish(&ledger::Kernel::default())
         .to_string();
     assert!(report.contains(" missing=-1\n"), "{report}");
     Ok(())
@@ -447,7 +447,7 @@ fn the_namespace_of_this_very_process_can_always_be_read() -> Result<()> {
     let inode = link
         .trim_matches(|byte: char| !byte.is_ascii_digit())
         .parse()?;
-    let mut reconciliation = Reconciliation::begin();
+    let mut reconciliation = Reconciliation::begin(true);
     reconciliation.freeze();
     let account = reconciliation.accounts.get(&inode);
     let outcome = account.map(|account| account.outcome(false));

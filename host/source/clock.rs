@@ -35,11 +35,12 @@ impl Now {
         (self.wall + boot).saturating_sub(self.boot)
     }
 
-    /// This moment as a mark in the stream.
-    pub fn mark(&self, lost: u64) -> Mark {
+    /// A moment, since boot, as a mark in the stream.
+    pub fn mark(&self, time: Duration, lost: u64) -> Mark {
+        let wall_time = self.wall_at(time);
         Mark {
-            time: self.boot,
-            wall_time: self.wall,
+            time,
+            wall_time,
             lost,
         }
     }

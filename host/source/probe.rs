@@ -24,7 +24,7 @@ use super::preflight::ProbeError;
 use super::preflight::cannot;
 use super::ring::Books;
 use super::ring::Counters;
-use super::ring::Desk;
+use super::ring::Processing;
 use super::ring::Reader;
 use super::ring::ring;
 use super::stream::Channel;
@@ -148,12 +148,17 @@ impl<'obj> Probe<'obj> {
 
     /// Sends events and marks until told to stop, or until nobody receives them any more; then
     /// detaches, drains what was recorded, and returns the books.
-    pub fn run(self, desk: Desk, channel: &Channel, stop: &Stop) -> Result<Books, ProbeError> {
+    pub fn run(
+        self,
+        processing: Processing,
+        channel: &Channel,
+        stop: &Stop,
+    ) -> Result<Books, ProbeError> {
         let Probe { skel, links, .. } = self;
         let counters = Counters::new(&skel.maps.counters);
         let arrived = RefCell::new(Batch::new());
         let ring = ring(&skel.maps.events, &arrived)?;
-        let mut reader = Reader::new(&ring, &arrived, counters, desk, Stream::new(channel));
+        let mut reader = Reader::new(&ring, &arrived, counters, processing, Stream::new(channel));
         // SAFETY: the descriptor belongs to `ring`, which outlives `ring_ready`.
         let ring_ready = unsafe { BorrowedFd::borrow_raw(ring.epoll_fd()) };
 

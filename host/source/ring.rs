@@ -17,7 +17,6 @@ use super::owner::Owners;
 use super::preflight::ProbeError;
 use super::preflight::cannot;
 use super::preflight::explain;
-use super::preflight::tells_errors;
 use super::stream::Stream;
 use crate::batch::Batch;
 use crate::batch::MAX_EVENTS;
@@ -89,7 +88,7 @@ pub fn ring<'a>(
 }
 
 /// What is done with events on their way from the ring to the stream.
-pub struct Desk {
+pub struct Processing {
     /// Whose they are.
     pub owners: Owners,
     /// Are attempts passed on whose first copy is still queued in this host?
@@ -116,12 +115,16 @@ pub struct Reader<'a> {
     /// Where the ring puts its records.
     arrived: &'a RefCell<Batch>,
     counters: Counters<'a>,
-    desk: Desk,
+    processing: Processing,
     stream: Stream<'a>,
     recorded: u64,
     withheld: u64,
     /// Losses that the chain was told of.
     told_lost: u64,
+    /// Had the ring more than a batch when it was last read?
+    behind: bool,
+    /// Time of the latest event.
+    newest: Duration,
 }
 
 impl<'a> Reader<'a> {
@@ -130,24 +133,26 @@ impl<'a> Reader<'a> {
         ring: &'a RingBuffer<'a>,
         arrived: &'a RefCell<Batch>,
         counters: Counters<'a>,
-        desk: Desk,
+        processing: Processing,
         stream: Stream<'a>,
     ) -> Reader<'a> {
         Reader {
             ring,
             arrived,
             counters,
-            desk,
+            processing,
             stream,
             recorded: 0,
             withheld: 0,
             told_lost: 0,
+            behind: false,
+            newest: Duration::ZERO,
         }
     }
 
     /// Whose events are waited for.
     pub fn owners(&self) -> &Owners {
-        &self.desk.owners
+        &self.processing.owners
     }
 
     /// Takes whatever has arrived, at most a batch, and sends what is ready. False: nobody receives
@@ -158,17 +163,20 @@ impl<'a> Reader<'a> {
             let errno = rustix::io::Errno::from_raw_os_error(-consumed);
             return Err(cannot("read the ring")(errno));
         }
+        self.behind = consumed as usize == MAX_EVENTS;
         let now = Now::read();
-        let Desk {
+        let Processing {
             owners,
             show_queued,
             reconciliation,
-        } = &mut self.desk;
+        } = &mut self.processing;
         let stream = &mut self.stream;
+        owners.release(now.boot(), |event, found| stream.push(event, found));
         let mut arrived = self.arrived.borrow_mut();
         for event in arrived.events_mut() {
             complete(event, &now);
             self.recorded += 1;
+            self.newest = self.newest.max(event.time());
             if let Some(reconciliation) = reconciliation {
                 reconciliation.note(event);
             }
@@ -179,29 +187,40 @@ impl<'a> Reader<'a> {
             owners.take(event, now.boot(), |event, found| stream.push(event, found));
         }
         arrived.clear();
-        owners.settle(now.boot(), |event, found| stream.push(event, found));
+        owners.scan(now.boot());
         if self.stream.is_empty() {
             return Ok(true);
         }
         // Read after the events: a loss is told with the events around it, not with later ones.
         let lost = self.newly_lost()?;
         let open = self.stream.send(lost);
-        let sending = Now::read().boot().saturating_sub(now.boot());
-        if sending > HELD_UP && self.desk.owners.is_waiting() {
-            self.desk.owners.was_held_up(sending);
-        }
+        self.note_sending(&now);
         Ok(open)
     }
 
     /// Sends a mark. False: nobody receives any more.
+    ///
+    /// A second of the *stream* has passed: while the ring has more, that is not yet now, and events
+    /// that follow would be older than the mark by as much as the source is behind.
     pub fn mark(&mut self, now: Now) -> Result<bool, ProbeError> {
         let lost = self.newly_lost()?;
-        Ok(self.stream.mark(now, lost))
+        let moment = if self.behind { self.newest } else { now.boot() };
+        let open = self.stream.mark(now.mark(moment, lost));
+        self.note_sending(&now);
+        Ok(open)
+    }
+
+    /// Waiting for a chain that is behind is not waiting for an owner.
+    fn note_sending(&mut self, begun: &Now) {
+        let sending = Now::read().boot().saturating_sub(begun.boot());
+        if sending > HELD_UP && self.processing.owners.is_waiting() {
+            self.processing.owners.was_held_up(sending);
+        }
     }
 
     /// Before the probe is detached: what comes later is not compared.
     pub fn freeze(&mut self) {
-        if let Some(reconciliation) = &mut self.desk.reconciliation {
+        if let Some(reconciliation) = &mut self.processing.reconciliation {
             reconciliation.freeze();
         }
     }
@@ -223,30 +242,29 @@ impl<'a> Reader<'a> {
                 && kernel.recorded == self.recorded;
             // Nobody waits for long. What is not settled is a probe still running on another CPU.
             let over = settled || Instant::now() > deadline;
-            if over && !self.desk.owners.is_waiting() {
+            if over && !self.processing.owners.is_waiting() {
                 break kernel;
             }
             thread::sleep(DRAIN_PAUSE);
         };
         kernel.recursion_misses = recursion_misses;
-        let reconciled = self
-            .desk
-            .reconciliation
-            .map(|reconciliation| Ok(reconciliation.finish(&kernel, tells_errors()?)));
+        let reconciliation = self.processing.reconciliation;
+        let reconciled = reconciliation.map(|reconciliation| reconciliation.finish(&kernel));
         let mut owners = self.stream.owners();
-        owners.scans = self.desk.owners.scans();
+        owners.scans = self.processing.owners.scans();
         let source = ledger::Source {
             recorded: self.recorded,
             withheld: self.withheld,
             delivered: self.stream.delivered(),
         };
         let lost = kernel.ring_full - self.told_lost;
-        self.stream.end(Now::read(), lost);
+        let end = Now::read();
+        self.stream.end(end.mark(end.boot(), lost));
         Ok(Books {
             kernel,
             source,
             owners,
-            reconciled: reconciled.transpose()?,
+            reconciled,
         })
     }
 

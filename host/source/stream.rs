@@ -6,11 +6,11 @@ use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
 use retrans_event::Event;
 
-use super::clock::Now;
 use super::owner::Found;
 use crate::batch::Batch;
 use crate::batch::Item;
 use crate::batch::MAX_EVENTS;
+use crate::batch::Mark;
 use crate::container::Container;
 use crate::labels::Column;
 use crate::ledger;
@@ -118,14 +118,13 @@ impl<'a> Stream<'a> {
     }
 
     /// Sends a mark. False: nobody receives any more.
-    pub fn mark(&mut self, now: Now, lost: u64) -> bool {
-        let mark = Item::Mark(now.mark(lost));
-        self.channel.items.send(mark).is_ok()
+    pub fn mark(&mut self, mark: Mark) -> bool {
+        self.channel.items.send(Item::Mark(mark)).is_ok()
     }
 
     /// Sends the end of the stream.
-    pub fn end(self, now: Now, lost: u64) {
+    pub fn end(self, mark: Mark) {
         // Where nobody receives any more, nobody waits for the end.
-        let _ = self.channel.items.send(Item::End(now.mark(lost)));
+        let _ = self.channel.items.send(Item::End(mark));
     }
 }

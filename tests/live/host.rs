@@ -80,6 +80,18 @@ impl Host {
         Host::spawn(command, usize::MAX)?.attached()
     }
 
+    /// The same as a user that is not root, with no capabilities but these two.
+    pub fn start_as_nobody(_: &Root, arguments: &[&str]) -> Result<Host> {
+        let mut command = command("setpriv");
+        let only = "-all,+bpf,+perfmon";
+        command
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .args([format!("--inh-caps={only}"), format!("--ambient-caps={only}")])
+            .arg(BINARY)
+            .args(arguments);
+        Host::spawn(command, usize::MAX)?.attached()
+    }
+
     fn spawn(mut command: Command, read_lines: usize) -> Result<Host> {
         command
             .stdin(Stdio::null())

@@ -5,6 +5,7 @@
 pub mod attempts;
 pub mod burst;
 pub mod bystander;
+pub mod cgroup;
 pub mod expect;
 pub mod handshake;
 pub mod host;

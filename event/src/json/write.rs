@@ -8,14 +8,13 @@ use serde::Serializer;
 use serde::ser::Error;
 use serde::ser::SerializeMap;
 
-use super::NUMBER;
-use super::within;
 use crate::codec;
 use crate::codec::Codec;
 use crate::event::Event;
 use crate::fields::FIELDS;
 use crate::fields::Field;
 use crate::fields::Format;
+use crate::fields::object;
 use crate::names::OwnerStatus;
 use crate::record::Record;
 
@@ -33,7 +32,7 @@ impl Event {
 
     /// Writes every known field into a map that the caller has begun, and may go on with.
     pub fn serialize_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        self.serialize_level("", FIELDS, map)?;
+        self.serialize_object(&ROOT, map)?;
         // As the tool had it that this one comes from.
         if let (Some(OwnerStatus::Held), Some(pid)) = (self.owner_status(), self.owner_pid()) {
             map.serialize_entry("pid", &pid)?;
@@ -41,38 +40,37 @@ impl Event {
         Ok(())
     }
 
-    /// Writes the fields of one object, then the objects within it. `fields` are those of all of them.
-    fn serialize_level<M: SerializeMap>(
+    /// Writes the fields of one object, then the objects within it that have something to show.
+    fn serialize_object<M: SerializeMap>(
         &self,
-        path: &'static str,
-        fields: &[Field],
+        object: &'static Object,
         map: &mut M,
     ) -> Result<(), M::Error> {
-        for field in fields.iter().filter(|field| field.json.0 == path) {
+        for field in object.fields {
             if self.shows(field) {
                 self.serialize_field(field, map)?;
             }
         }
-        let key = |field: &Field| Some(within(path, field.json.0)?.split('.').next().unwrap_or(""));
-        for fields in fields.chunk_by(|a, b| key(a) == key(b)) {
-            if let Some(key) = key(&fields[0])
-                && fields.iter().any(|field| self.shows(field))
-            {
-                let (event, path) = (self, fields[0].json.0);
-                map.serialize_entry(
-                    key,
-                    &Group {
-                        event,
-                        path,
-                        fields,
-                    },
-                )?;
+        for object in object.objects {
+            if self.shows_any(object) {
+                let event = self;
+                map.serialize_entry(object.key, &Within { event, object })?;
             }
         }
         Ok(())
     }
 
-    fn serialize_field<M: SerializeMap>(&self, field: &Field, map: &mut M) -> Result<(), M::Error> {
+    fn shows_any(&self, object: &Object) -> bool {
+        let mut fields = object.fields.iter();
+        fields.any(|field| self.shows(field))
+            || object.objects.iter().any(|inner| self.shows_any(inner))
+    }
+
+    fn serialize_field<M: SerializeMap>(
+        &self,
+        field: &'static Field,
+        map: &mut M,
+    ) -> Result<(), M::Error> {
         let bytes = &self.as_bytes()[field.offset..field.offset + field.size];
         let key = field.json.1;
         match field.format {
@@ -83,29 +81,38 @@ impl Event {
             Format::WallTime => map.serialize_entry(key, &Rfc3339(codec::U64::read(bytes))),
             Format::Address => map.serialize_entry(key, &Shown(codec::Address::read(bytes))),
             Format::Text => map.serialize_entry(key, codec::Text::read(bytes).as_str()),
-            Format::Kind => map.serialize_entry(key, &Shown(codec::KindCodec::read(bytes))),
-            Format::OwnerStatus => map.serialize_entry(key, &Shown(codec::OwnerCodec::read(bytes))),
+            Format::Kind => {
+                let kind = codec::KindCodec::read(bytes);
+                map.serialize_entry(key, &Named(kind.name(), kind))
+            }
+            Format::OwnerStatus => {
+                let status = codec::OwnerCodec::read(bytes);
+                map.serialize_entry(key, &Named(status.name(), status))
+            }
             Format::Bool => map.serialize_entry(key, &codec::Bool::read(bytes)),
-            Format::Origin => map.serialize_entry(key, &Shown(codec::OriginCodec::read(bytes))),
+            Format::Origin => {
+                let origin = codec::OriginCodec::read(bytes);
+                map.serialize_entry(key, &Named(origin.name(), origin))
+            }
             Format::State => {
                 let state = codec::StateCodec::read(bytes);
-                with_number(map, key, state, state.number())
+                with_number(map, field, Named(state.name(), state), state.number())
             }
             Format::CaState => {
                 let state = codec::CaStateCodec::read(bytes);
-                with_number(map, key, state, state.number())
+                with_number(map, field, Named(state.name(), state), state.number())
             }
             Format::Timer => {
                 let timer = codec::TimerCodec::read(bytes);
-                with_number(map, key, timer, timer.number())
+                with_number(map, field, Named(timer.name(), timer), timer.number())
             }
             Format::TcpFlags => {
                 let flags = codec::FlagsCodec::read(bytes);
-                with_number(map, key, flags, flags.0)
+                with_number(map, field, Shown(flags), flags.0)
             }
             Format::SendError => {
                 let error = codec::ErrorCodec::read(bytes);
-                with_number(map, key, error, error.0)
+                with_number(map, field, Named(error.name(), error), error.0)
             }
         }
     }
@@ -113,26 +120,93 @@ impl Event {
 
 fn with_number<M: SerializeMap>(
     map: &mut M,
-    key: &'static str,
-    name: impl fmt::Display,
+    field: &'static Field,
+    name: impl Serialize,
     number: impl Serialize,
 ) -> Result<(), M::Error> {
-    map.serialize_entry(key, &Shown(name))?;
-    map.serialize_entry(&Shown(format_args!("{key}{NUMBER}")), &number)
+    map.serialize_entry(field.json.1, &name)?;
+    map.serialize_entry(field.number_key, &number)
 }
 
-/// One object of the JSON form, with the objects within it.
-struct Group<'a> {
+/// Written as its name, or as its `Display` form if it has none.
+struct Named<T>(Option<&'static str>, T);
+
+impl<T: fmt::Display> Serialize for Named<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Some(name) => serializer.serialize_str(name),
+            None => serializer.collect_str(&self.1),
+        }
+    }
+}
+
+/// One object of the JSON form.
+struct Object {
+    key: &'static str,
+    fields: &'static [Field],
+    objects: &'static [Object],
+}
+
+impl Object {
+    const fn new(key: &'static str, object: u8, objects: &'static [Object]) -> Object {
+        Object {
+            key,
+            fields: fields_of(object),
+            objects,
+        }
+    }
+}
+
+/// All of it: what is at the top level, and the objects in their order.
+static ROOT: Object = Object::new(
+    "",
+    object!(""),
+    &[
+        Object::new("source", object!("source"), &[]),
+        Object::new("destination", object!("destination"), &[]),
+        Object::new("record", object!("record"), &[]),
+        Object::new("retransmit", object!("retransmit"), &[]),
+        Object::new("tcp", object!("tcp"), &[]),
+        Object::new("netns", object!("netns"), &[]),
+        Object::new("socket", object!("socket"), &[]),
+        Object::new(
+            "owner",
+            object!("owner"),
+            &[Object::new("last", object!("owner.last"), &[])],
+        ),
+    ],
+);
+
+/// The fields of an object, which stand together in the table: the build fails where they do not.
+const fn fields_of(object: u8) -> &'static [Field] {
+    let mut begin = FIELDS.len();
+    let mut end = 0;
+    let mut count = 0;
+    let mut index = 0;
+    while index < FIELDS.len() {
+        if FIELDS[index].object == object && !FIELDS[index].json.1.is_empty() {
+            if count == 0 {
+                begin = index;
+            }
+            end = index + 1;
+            count += 1;
+        }
+        index += 1;
+    }
+    assert!(count > 0 && end - begin == count);
+    FIELDS.split_at(end).0.split_at(begin).1
+}
+
+/// An object of this event.
+struct Within<'a> {
     event: &'a Event,
-    path: &'static str,
-    fields: &'a [Field],
+    object: &'static Object,
 }
 
-impl Serialize for Group<'_> {
+impl Serialize for Within<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        self.event
-            .serialize_level(self.path, self.fields, &mut map)?;
+        self.event.serialize_object(self.object, &mut map)?;
         map.end()
     }
 }

@@ -12,7 +12,6 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use retrans_event::Event;
-use retrans_event::Owner;
 
 use self::registry::Answer;
 use self::registry::Registry;
@@ -58,14 +57,18 @@ impl Owners {
         self.scanner.as_ref().map(Scanner::ready)
     }
 
-    /// When [`Owners::settle`] has something to do, if nothing else happens.
+    /// When there is something to do, if nothing else happens.
     pub fn wake_at(&self) -> Option<Duration> {
         let scan = self
             .scanner
             .as_ref()
-            .filter(|_| !self.waiting.is_empty())
+            .filter(|_| self.wants_scan())
             .and_then(Scanner::may_begin_at);
         self.waiting.deadline().into_iter().chain(scan).min()
+    }
+
+    fn wants_scan(&self) -> bool {
+        self.refresh || !self.waiting.is_empty()
     }
 
     /// Are there events that wait?
@@ -73,13 +76,13 @@ impl Owners {
         !self.waiting.is_empty()
     }
 
-    /// Scans that were made.
+    /// Scans that were begun.
     pub fn scans(&self) -> u64 {
         self.scanner.as_ref().map_or(0, Scanner::scans)
     }
 
     /// Takes an event as the probe recorded it: hands it to `pass_on` at once if its owner is known,
-    /// else keeps it for [`Owners::settle`].
+    /// else keeps it for [`Owners::release`].
     pub fn take(
         &mut self,
         event: &Event,
@@ -97,7 +100,7 @@ impl Owners {
         match answer {
             Answer::Known(found) => {
                 // Sockets that are busy all the time need not wait for their owner every second.
-                let by_scan = matches!(found.owner, Owner::Held { .. });
+                let by_scan = found.owner.process().is_some();
                 self.refresh |= by_scan && self.registry.is_aging(event.time());
                 pass_on(&mut record, found);
             }
@@ -110,9 +113,9 @@ impl Owners {
         }
     }
 
-    /// Takes the result of a scan, passes on the events that have their owner now, or have waited
-    /// long enough, and begins the next scan if one is needed.
-    pub fn settle(&mut self, now: Duration, mut pass_on: impl FnMut(&mut Event, Found)) {
+    /// Takes the result of a scan, and passes on the events that have their owner now, or have waited
+    /// long enough. To be called before new events are taken, which are younger.
+    pub fn release(&mut self, now: Duration, mut pass_on: impl FnMut(&mut Event, Found)) {
         if let Some(snapshot) = self.scanner.as_mut().and_then(Scanner::result) {
             self.registry.update(snapshot);
             let registry = &mut self.registry;
@@ -127,14 +130,22 @@ impl Owners {
         while let Some(mut record) = self.waiting.expired(now) {
             let found = match self.registry.answer(&record) {
                 Answer::Known(found) => found,
-                Answer::Later => self.registry.nobody(&record),
+                Answer::Later => {
+                    // The scan that it would have needed is made all the same: for its next event.
+                    self.refresh = true;
+                    self.registry.nobody(&record)
+                }
             };
             pass_on(&mut record, found);
         }
-        if (self.refresh || !self.waiting.is_empty())
+    }
+
+    /// Begins a scan if one is wanted. To be called after new events were taken.
+    pub fn scan(&mut self, now: Duration) {
+        if self.wants_scan()
             && let Some(scanner) = &mut self.scanner
+            && scanner.begin(now)
         {
-            scanner.begin(now);
             self.refresh = false;
         }
     }

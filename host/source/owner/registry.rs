@@ -88,7 +88,10 @@ impl Registry {
         };
         if is_fresh(self.snapshot.begun, event.time())
             && let holders = self.snapshot.holders(inode)
-            && let Some(holder) = spokesman(holders)
+            && let before = event
+                .socket_cookie()
+                .and_then(|cookie| self.last.get(cookie))
+            && let Some(holder) = spokesman(holders, before.map(|before| before.pid))
         {
             let (holder, holders) = (holder.clone(), holders.len() as u32);
             return Answer::Known(self.somebody(event, &holder, holders));
@@ -125,7 +128,7 @@ impl Registry {
     }
 
     fn somebody(&mut self, event: &Event, holder: &Holder, holders: u32) -> Found {
-        let container = self.container(holder.pid);
+        let container = self.container(holder);
         let short = container.as_ref().map(|container| container.short());
         let process = Process {
             pid: holder.pid,
@@ -147,13 +150,14 @@ impl Registry {
 
     /// Read as soon as it is asked for, and not kept longer than the snapshot: a number may be given
     /// to another process.
-    fn container(&mut self, pid: u32) -> Option<Rc<Container>> {
-        let container = self.containers.entry(pid);
+    fn container(&mut self, holder: &Holder) -> Option<Rc<Container>> {
+        let container = self.containers.entry(holder.pid);
         container
-            .or_insert_with(|| container::of_process(pid).map(Rc::new))
+            .or_insert_with(|| container::of_process(holder.pid, holder.begun).map(Rc::new))
             .clone()
     }
 }
+
 fn is_fresh(since: Duration, time: Duration) -> bool {
     time.saturating_sub(since) <= FRESH
 }
@@ -212,6 +216,7 @@ mod tests {
             pid: u32::MAX, // no process of this machine: it has no cgroup
             parent: 1,
             uid: 33,
+            begun: Duration::ZERO,
             comm: name("nginx"),
         };
         registry.update(Snapshot::of(SCANNED, vec![holder]));

@@ -39,8 +39,8 @@ pub mod skeleton {
 /// From the beginning of one scan to the beginning of the next, at least.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// A scan of 100,000 open files takes some 60 ms of CPU time (measured on 6.18): at most this part of
-/// one CPU is spent.
+/// A scan takes CPU time, 28 ms with 126,000 open files (measured on 6.18): of one CPU at most one part
+/// in so many.
 const SHARE: u32 = 10;
 
 /// Why open files cannot be scanned.
@@ -141,13 +141,20 @@ impl Scanner {
         (!self.running).then_some(self.next)
     }
 
-    /// Begins a scan, unless one is running or the last one was just now.
-    pub fn begin(&mut self, now: Duration) {
-        if !self.running && now >= self.next && self.requests.try_send(()).is_ok() {
-            self.running = true;
-            self.last_begun = now;
-            self.scans += 1;
+    /// Begins a scan, unless one is running or the last one was just now; did it?
+    pub fn begin(&mut self, now: Duration) -> bool {
+        if self.running || now < self.next {
+            return false;
         }
+        if self.requests.try_send(()).is_err() {
+            // The thread has panicked, which was printed: there will be no more scans.
+            self.next = Duration::MAX;
+            return false;
+        }
+        self.running = true;
+        self.last_begun = now;
+        self.scans += 1;
+        true
     }
 
     /// What the scan found that was running, once it is done.

@@ -21,6 +21,8 @@ pub struct Holder {
     pub parent: u32,
     /// Effective user.
     pub uid: u32,
+    /// When its main thread began, since boot.
+    pub begun: Duration,
     /// Name of its main thread.
     pub comm: Name,
 }
@@ -33,15 +35,19 @@ impl Holder {
             number.copy_from_slice(&bytes[offset..offset + 4]);
             u32::from_ne_bytes(number)
         };
-        let mut inode = [0; 8];
-        inode.copy_from_slice(&bytes[offset_of!(retrans_holder, inode)..][..8]);
+        let long = |offset: usize| {
+            let mut number = [0; 8];
+            number.copy_from_slice(&bytes[offset..offset + 8]);
+            u64::from_ne_bytes(number)
+        };
         let mut comm = [0; Name::MAX];
         comm.copy_from_slice(&bytes[offset_of!(retrans_holder, comm)..][..Name::MAX]);
         Holder {
-            inode: u64::from_ne_bytes(inode),
+            inode: long(offset_of!(retrans_holder, inode)),
             pid: number(offset_of!(retrans_holder, pid)),
             parent: number(offset_of!(retrans_holder, parent)),
             uid: number(offset_of!(retrans_holder, uid)),
+            begun: Duration::from_nanos(long(offset_of!(retrans_holder, begun_ns))),
             comm: Name::from_bytes(comm),
         }
     }
@@ -79,9 +85,14 @@ impl Snapshot {
     }
 }
 
-/// The one of several to be named: that from which all others descend, which is who opened the
-/// socket if it still holds it; else the one with the lowest number, which comes first.
-pub fn spokesman(holders: &[Holder]) -> Option<&Holder> {
+/// The one of several to be named: `before`, the process that was named before, while it still holds
+/// the socket; else that from which all others descend, which has opened it unless it was passed to
+/// strangers; else the one with the lowest number, which comes first.
+pub fn spokesman(holders: &[Holder], before: Option<u32>) -> Option<&Holder> {
+    let named = |pid| holders.iter().find(|holder| holder.pid == pid);
+    if let Some(holder) = before.and_then(named) {
+        return Some(holder);
+    }
     let inherited = |holder: &Holder| holders.iter().any(|other| other.pid == holder.parent);
     let mut openers = holders.iter().filter(|holder| !inherited(holder));
     match (openers.next(), openers.next()) {
@@ -115,7 +126,7 @@ mod tests {
 
     fn spokesman_of(holders: &[(u64, u32, u32)]) -> Option<u32> {
         let snapshot = snapshot(holders);
-        spokesman(snapshot.holders(7)).map(|holder| holder.pid)
+        spokesman(snapshot.holders(7), None).map(|holder| holder.pid)
     }
 
     #[test]
@@ -157,5 +168,13 @@ mod tests {
         );
         assert_eq!(spokesman_of(&[(7, 44, 43)]), Some(44));
         assert_eq!(spokesman_of(&[]), None);
+    }
+
+    #[test]
+    fn who_was_named_before_is_named_while_it_holds_the_socket() {
+        let snapshot = snapshot(&[(7, 20, 1), (7, 900, 1)]);
+        let named = |before| spokesman(snapshot.holders(7), before).map(|holder| holder.pid);
+        assert_eq!(named(Some(900)), Some(900));
+        assert_eq!(named(Some(30)), Some(20));
     }
 }

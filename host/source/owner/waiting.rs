@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use retrans_event::Event;
@@ -14,22 +15,21 @@ pub const PATIENCE: Duration = Duration::from_millis(100);
 /// The most events that wait, 6 MB of them. When one more comes, the first has waited long enough.
 const MOST_WAITING: usize = 16_384;
 
-/// Which socket an event is about.
-type Socket = u64;
+/// Which connection an event is about.
+type Connection = (Option<u32>, SocketAddr, SocketAddr);
 
-/// Its cookie, or, where it has none, the inode by which its owner is looked up. That the numbers
-/// may meet does no harm: an event waits that need not.
-fn socket(event: &Event) -> Option<Socket> {
-    let inode = || event.socket_inode().or_else(|| event.listener_inode());
-    event.socket_cookie().or_else(inode)
+/// By namespace and addresses, which every event has: a socket that is closed loses its inode, and one
+/// that nobody asked for has no cookie.
+fn connection(event: &Event) -> Connection {
+    (event.netns_inode(), event.local(), event.peer())
 }
 
 /// The queue.
 #[derive(Debug, Default)]
 pub struct Waiting {
     queue: VecDeque<Waiter>,
-    /// How many wait for each socket: what comes later waits behind them.
-    sockets: HashMap<Socket, usize>,
+    /// How many wait for each connection: what comes later waits behind them.
+    connections: HashMap<Connection, usize>,
 }
 
 #[derive(Debug)]
@@ -51,15 +51,13 @@ impl Waiting {
 
     /// Do earlier events of the same socket wait?
     pub fn holds_back(&self, event: &Event) -> bool {
-        socket(event).is_some_and(|socket| self.sockets.contains_key(&socket))
+        !self.connections.is_empty() && self.connections.contains_key(&connection(event))
     }
 
     /// Lines up at the end. Returns the first if there is no room for so many.
     pub fn push(&mut self, record: Record, now: Duration) -> Option<Record> {
         let first = (self.queue.len() >= MOST_WAITING).then(|| self.pop());
-        if let Some(socket) = socket(&record) {
-            *self.sockets.entry(socket).or_default() += 1;
-        }
+        *self.connections.entry(connection(&record)).or_default() += 1;
         let until = now + PATIENCE;
         self.queue.push_back(Waiter { record, until });
         first.flatten()
@@ -85,17 +83,14 @@ impl Waiting {
     /// same socket.
     pub fn release(&mut self, mut goes: impl FnMut(&mut Event) -> bool) {
         let mut stay = HashSet::new();
-        let sockets = &mut self.sockets;
+        let connections = &mut self.connections;
         self.queue.retain_mut(|waiter| {
-            let socket = socket(&waiter.record);
-            let held_back = socket.is_some_and(|socket| stay.contains(&socket));
-            let stays = held_back || !goes(&mut waiter.record);
-            match socket {
-                Some(socket) if stays => {
-                    stay.insert(socket);
-                }
-                Some(socket) => count_down(sockets, socket),
-                None => {}
+            let connection = connection(&waiter.record);
+            let stays = stay.contains(&connection) || !goes(&mut waiter.record);
+            if stays {
+                stay.insert(connection);
+            } else {
+                count_down(connections, connection);
             }
             stays
         });
@@ -103,18 +98,16 @@ impl Waiting {
 
     fn pop(&mut self) -> Option<Record> {
         let record = self.queue.pop_front()?.record;
-        if let Some(socket) = socket(&record) {
-            count_down(&mut self.sockets, socket);
-        }
+        count_down(&mut self.connections, connection(&record));
         Some(record)
     }
 }
 
-fn count_down(sockets: &mut HashMap<Socket, usize>, socket: Socket) {
-    if let Some(count) = sockets.get_mut(&socket) {
+fn count_down(connections: &mut HashMap<Connection, usize>, connection: Connection) {
+    if let Some(count) = connections.get_mut(&connection) {
         *count -= 1;
         if *count == 0 {
-            sockets.remove(&socket);
+            connections.remove(&connection);
         }
     }
 }
@@ -125,17 +118,17 @@ mod tests {
 
     const NOW: Duration = Duration::from_secs(5);
 
-    fn record(socket: u64, number: u64) -> Record {
+    fn record(port: u16, number: u64) -> Record {
         let mut record = Record::new();
-        record.set_socket_cookie(Some(socket));
+        record.set_local_port(port);
         record.set_sequence(number);
         record
     }
 
-    fn waiting(sockets: &[u64]) -> Waiting {
+    fn waiting(ports: &[u16]) -> Waiting {
         let mut waiting = Waiting::default();
-        for (number, socket) in (0..).zip(sockets) {
-            assert_eq!(waiting.push(record(*socket, number), NOW), None);
+        for (number, port) in (0..).zip(ports) {
+            assert_eq!(waiting.push(record(*port, number), NOW), None);
         }
         waiting
     }
