@@ -86,7 +86,10 @@ impl Host {
         let only = "-all,+bpf,+perfmon";
         command
             .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-            .args([format!("--inh-caps={only}"), format!("--ambient-caps={only}")])
+            .args([
+                format!("--inh-caps={only}"),
+                format!("--ambient-caps={only}"),
+            ])
             .arg(BINARY)
             .args(arguments);
         Host::spawn(command, usize::MAX)?.attached()
