@@ -1,16 +1,20 @@
 //! `make demo`: two private network namespaces, a link between them that loses every eighth segment, and
-//! `retrans-host` watching what the kernel does about it.
+//! `retrans-host` watching what the kernel does about it. What it has seen is recorded, and replayed at
+//! the end.
 //!
 //! Nothing outside of the namespaces is touched, and they are gone when this program is.
 
 use std::collections::BTreeSet;
 use std::env;
 use std::fmt;
+use std::fs;
 use std::io;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
 use std::process::ExitCode;
@@ -32,11 +36,7 @@ use rustix::process::kill_process;
 use rustix::process::set_parent_process_death_signal;
 use serde_json::Value;
 
-use crate::lab::HAS_PAYLOAD;
 use crate::lab::Lab;
-use crate::lab::PORT;
-use crate::lab::RECEIVER_V4;
-use crate::lab::RECEIVER_V6;
 use crate::oracle::Nstat;
 use crate::oracle::PATIENCE;
 use crate::oracle::wait_until;
@@ -51,8 +51,8 @@ mod netns;
 #[path = "../tests/live/oracle.rs"]
 mod oracle;
 
-/// What the host is started with.
-const ARGUMENTS: &[&str] = &[
+/// The plugins.
+const CHAIN: &[&str] = &[
     "--plugin",
     "threshold-alert",
     "--set",
@@ -64,10 +64,8 @@ const ARGUMENTS: &[&str] = &[
     "--alerts",
     "json",
 ];
-/// Segments that each connection sends.
-const SEGMENTS: usize = 80;
-/// Between two segments of a connection.
-const PACE: Duration = Duration::from_millis(30);
+/// Where the host records, in a directory that goes with the demo.
+const CAPTURE: &str = "demo.rtc";
 
 fn main() -> ExitCode {
     match demo() {
@@ -91,43 +89,44 @@ fn demo() -> Result<Seen> {
         rustix::process::geteuid().is_root(),
         "network namespaces and the probe need root; run `make demo` as root or where there is sudo"
     );
-    eprintln!("$ retrans-host {}", ARGUMENTS.join(" "));
+    let directory = tempfile::tempdir()?;
+    let arguments = [CHAIN, &["--record", CAPTURE]].concat();
+    eprintln!("$ retrans-host {}", arguments.join(" "));
     // First, because nobody says better why a probe may not be loaded.
-    let host = Host::start()?;
+    let host = Host::start(&arguments, directory.path())?;
     let lab = Lab::new()?;
     eprintln!("Two private network namespaces, one link, every eighth segment lost:");
 
     let begin = Instant::now();
-    send_over_lossy_link(&lab)?;
+    lab.lossy_transfer()?;
     let took = begin.elapsed();
 
     let counted = Nstat::of(&lab.sender)?.retransmitted_segments()?;
     let lines = host.stop()?;
-    Ok(Seen::in_lines(&lines, &lab, took, counted))
+    let replayed = replay(directory.path())?;
+    ensure!(
+        replayed == lines,
+        "replayed, the capture prints other lines"
+    );
+    let capture = fs::metadata(directory.path().join(CAPTURE))?.len();
+    let lines = lines.iter().map(|line| serde_json::from_str(line));
+    let lines = lines
+        .collect::<Result<Vec<Value>, _>>()
+        .context("retrans-host printed a line that is not JSON")?;
+    Ok(Seen::in_lines(&lines, &lab, took, counted, capture))
 }
 
-/// Three connections at once, two over IPv4 and one over IPv6.
-fn send_over_lossy_link(lab: &Lab) -> Result<()> {
-    let mut flows = [
-        lab.connect(RECEIVER_V4)?,
-        lab.connect(RECEIVER_V4)?,
-        lab.connect(RECEIVER_V6)?,
-    ];
-    // The retransmit takes a number too: of seven new segments one is lost, and seven is no multiple
-    // of the number of flows, so that each gets its share.
-    lab.lose(&format!(
-        "tcp dport {PORT} {HAS_PAYLOAD} numgen inc mod 8 == 4"
-    ))?;
-    for _ in 0..SEGMENTS {
-        for flow in &mut flows {
-            flow.send_segment()?;
-        }
-        thread::sleep(PACE);
-    }
-    for flow in &mut flows {
-        flow.receive_segments(SEGMENTS)?;
-    }
-    Ok(())
+/// What the capture prints once more: no probe, and no root.
+fn replay(directory: &Path) -> Result<Vec<String>> {
+    let output = Command::new(binary()?)
+        .args(["replay", CAPTURE, "--quiet"])
+        .args(CHAIN)
+        .current_dir(directory)
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "the replay failed: {said}");
+    let printed = String::from_utf8(output.stdout)?;
+    Ok(printed.lines().map(str::to_owned).collect())
 }
 
 /// What the host reported, and what the kernel itself counted.
@@ -138,10 +137,13 @@ struct Seen {
     connections: usize,
     alerts: Vec<String>,
     counted: u64,
+    lines: usize,
+    /// Bytes of the capture.
+    capture: u64,
 }
 
 impl Seen {
-    fn in_lines(lines: &[Value], lab: &Lab, took: Duration, counted: u64) -> Seen {
+    fn in_lines(lines: &[Value], lab: &Lab, took: Duration, counted: u64, capture: u64) -> Seen {
         // Whatever else is retransmitted on this machine is none of the demo's.
         let events: Vec<&Value> = lines
             .iter()
@@ -168,6 +170,8 @@ impl Seen {
             connections: connections.len(),
             alerts,
             counted,
+            lines: lines.len(),
+            capture,
         }
     }
 }
@@ -181,6 +185,8 @@ impl fmt::Display for Seen {
             connections,
             alerts,
             counted,
+            lines,
+            capture,
         } = self;
         write!(
             f,
@@ -192,8 +198,19 @@ impl fmt::Display for Seen {
             [] => write!(f, "no alert fired."),
             [alert] => write!(f, "one alert fired: {alert}."),
             alerts => write!(f, "{} alerts fired: {}.", alerts.len(), alerts.join("; ")),
-        }
+        }?;
+        write!(
+            f,
+            " The recording has {capture} bytes; replayed, it has printed the same {lines} lines."
+        )
     }
+}
+
+fn binary() -> Result<PathBuf> {
+    let demo = env::current_exe()?;
+    let target = demo.ancestors().nth(2);
+    let target = target.context("the demo runs from cargo's target directory")?;
+    Ok(target.join("retrans-host"))
 }
 
 /// The host, whose lines are shown as they come.
@@ -205,16 +222,12 @@ struct Host {
 
 impl Host {
     /// Starts the host and waits until it is attached.
-    fn start() -> Result<Host> {
-        let demo = env::current_exe()?;
-        let binary = demo
-            .ancestors()
-            .nth(2)
-            .context("the demo runs from cargo's target directory")?
-            .join("retrans-host");
+    fn start(arguments: &[&str], directory: &Path) -> Result<Host> {
+        let binary = binary()?;
         let mut command = Command::new(&binary);
         command
-            .args(ARGUMENTS)
+            .args(arguments)
+            .current_dir(directory)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -251,16 +264,13 @@ impl Host {
     }
 
     /// Ends the host as Ctrl-C does; the lines of its standard output.
-    fn stop(mut self) -> Result<Vec<Value>> {
+    fn stop(mut self) -> Result<Vec<String>> {
         let KilledOnDrop(child) = &mut self.child;
         kill_process(Pid::from_child(child), Signal::INT)?;
         wait_until("retrans-host to end", || Ok(child.try_wait()?.is_some()))?;
         // Both, so that the demo has the last word.
         let [lines, _] = [self.stdout, self.stderr].map(|reader| reader.join().unwrap_or_default());
-        let lines = lines.iter().map(|line| serde_json::from_str(line));
-        lines
-            .collect::<Result<_, _>>()
-            .context("retrans-host printed a line that is not JSON")
+        Ok(lines)
     }
 }
 

@@ -77,6 +77,12 @@ impl Batch {
         self.records.extend_from_slice(record);
     }
 
+    /// Adds events; `records` has [`RECORD_SIZE`] bytes for each.
+    pub fn extend(&mut self, records: &[u8]) {
+        debug_assert_eq!(records.len() % self.record_size, 0);
+        self.records.extend_from_slice(records);
+    }
+
     /// Bytes of each record.
     pub fn record_size(&self) -> usize {
         self.record_size

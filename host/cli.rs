@@ -1,16 +1,51 @@
 //! The command line, as it is written.
 
+use std::path::PathBuf;
+
 use bytesize::ByteSize;
 use clap::ArgAction;
+use clap::Args;
 use clap::Parser;
+use clap::Subcommand;
 use clap::ValueEnum;
 
 use crate::source::probe::Attach;
 
 /// Watches TCP retransmits and hands each one to a chain of WebAssembly plugins.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true
+)]
 pub struct Cli {
+    /// What to do instead of watching.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// How to watch.
+    #[command(flatten)]
+    pub watch: WatchArgs,
+}
+
+/// What to do instead of watching.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Hands recorded events to plugins, as if they happened now: without root, on any machine
+    #[command(max_term_width = 100, after_help = REPLAY_EXAMPLES)]
+    Replay(ReplayArgs),
+    /// Writes a capture of made-up events: the same ones for the same seed
+    #[command(max_term_width = 100, after_help = GENERATE_EXAMPLES)]
+    Generate(GenerateArgs),
+    /// Says what captures hold: host, time, events by kind, losses, peers
+    #[command(max_term_width = 100)]
+    Inspect(InspectArgs),
+}
+
+/// Which plugins, and where their results go.
+#[derive(Debug, Args)]
+pub struct ChainArgs {
     /// Adds a plugin to the chain: a .wasm file, or the name of a bundled one (json-print,
     /// threshold-alert). Repeatable: what one keeps, the next one sees. NAME= names the instance,
     /// so that one file can be used twice. Without this option, json-print runs
@@ -24,6 +59,22 @@ pub struct Cli {
     /// How alerts are shown: as a line on standard error, or also as JSON on standard output
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub alerts: AlertFormat,
+
+    /// Says more on standard error: once for what plugins log as debug messages, twice for libbpf
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Says less on standard error: only alerts, warnings and errors
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+/// How to watch.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// The chain.
+    #[command(flatten)]
+    pub chain: ChainArgs,
 
     /// Size of the kernel's ring buffer: a power of two, at least one page
     #[arg(long, value_name = "SIZE", default_value = "4MiB")]
@@ -47,13 +98,88 @@ pub struct Cli {
     #[arg(long)]
     pub reconcile: bool,
 
-    /// Says more on standard error: once for what plugins log as debug messages, twice for libbpf
-    #[arg(short, long, action = ArgAction::Count)]
-    pub verbose: u8,
+    /// Records every event in a file, before any plugin sees it, for `retrans-host replay`
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
 
-    /// Says less on standard error: only alerts, warnings and errors
-    #[arg(short, long, conflicts_with = "verbose")]
-    pub quiet: bool,
+    /// Begins a new file when this one has so many bytes, or is so old: "100MiB", "1h", or
+    /// "100MiB,1h". The older ones are FILE.1, FILE.2 and so on
+    #[arg(long, value_name = "SIZE,AGE", requires = "record")]
+    pub record_rotate: Option<String>,
+
+    /// Keeps so many older files
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        requires = "record_rotate",
+        default_value_t = 10
+    )]
+    pub record_keep: u32,
+
+    /// Overwrites the file that is to be recorded to
+    #[arg(long, requires = "record")]
+    pub force: bool,
+}
+
+/// What to replay, and how fast.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Captures, or files with lines as json-print writes them; - is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// The chain.
+    #[command(flatten)]
+    pub chain: ChainArgs,
+
+    /// How fast: 1x is as fast as it was recorded, 10x ten times as fast. Without this option, as
+    /// fast as possible
+    #[arg(long, value_name = "FACTOR")]
+    pub speed: Option<String>,
+
+    /// Leaves out what was before this time of day, such as 2026-01-01T12:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+
+    /// Leaves out what was at this time of day or later
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+}
+
+/// What to make up.
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    /// The capture to write
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// How many events, such as 5000, 20k or 1M
+    #[arg(long, value_name = "NUMBER", default_value = "100k")]
+    pub events: String,
+
+    /// Of how many connections
+    #[arg(long, value_name = "NUMBER", default_value = "1k")]
+    pub connections: String,
+
+    /// The same seed makes the same events
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Loses some events on the way, as a ring that is full does
+    #[arg(long)]
+    pub gaps: bool,
+
+    /// Overwrites the file
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What to look at.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// Captures; - is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
 }
 
 /// How alerts are shown.
@@ -71,8 +197,22 @@ Examples:
   sudo retrans-host | jq -r .destination.ip        the peers that packets to are lost
   sudo retrans-host --plugin threshold-alert --set threshold=50 --set window=30s
   sudo retrans-host --reconcile > events.jsonl     and then: was anything missed?
-  sudo retrans-host --plugin ./filter.wasm --plugin json-print
+  sudo retrans-host --record lossy.rtc             everything, to be replayed elsewhere
+  retrans-host replay lossy.rtc --plugin ./filter.wasm --plugin json-print
   sudo retrans-host --plugin a=./tag.wasm --set zone=eu --plugin b=./tag.wasm --set zone=us
 
 Exit codes: 0 after Ctrl-C, SIGTERM or when standard output is closed; 2 for a wrong command line
 or setting; 1 for anything else.";
+
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  retrans-host replay lossy.rtc                    one JSON line for each event
+  retrans-host replay lossy.rtc.1 lossy.rtc --plugin ./mine.wasm
+  retrans-host replay events.jsonl --plugin threshold-alert --set threshold=5
+  zcat events.jsonl.gz | retrans-host replay -     lines that json-print wrote, or you
+  retrans-host replay lossy.rtc --speed 1x --from 2026-01-01T12:00:00Z --to 2026-01-01T12:05:00Z";
+
+const GENERATE_EXAMPLES: &str = "\
+Examples:
+  retrans-host generate test.rtc --events 1M --connections 5k --seed 7 --gaps
+  retrans-host replay test.rtc --plugin ./mine.wasm";

@@ -81,47 +81,103 @@ pub struct Plugin {
     pub lost: u64,
 }
 
+/// What a replay read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Replay {
+    /// Events in the files.
+    pub read: u64,
+    /// Outside of the time that was asked for.
+    pub left_out: u64,
+    /// Given to the chain.
+    pub delivered: u64,
+}
+
+/// Where the events came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// From the live probe.
+    Live {
+        /// In the kernel.
+        kernel: Kernel,
+        /// In the source.
+        source: Source,
+        /// Whose the events were.
+        owners: Owners,
+    },
+    /// From files.
+    Replay(Replay),
+}
+
 /// The books of a whole run.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ledger {
-    /// In the kernel.
-    pub kernel: Kernel,
-    /// In the source.
-    pub source: Source,
-    /// Whose the events were.
-    pub owners: Owners,
+    /// Where the events came from.
+    pub origin: Origin,
     /// In the order of the chain.
     pub plugins: Vec<Plugin>,
+}
+
+impl Origin {
+    /// Events that the chain was given.
+    fn delivered(&self) -> u64 {
+        match self {
+            Origin::Live { source, .. } => source.delivered,
+            Origin::Replay(replay) => replay.delivered,
+        }
+    }
+
+    fn balances(&self) -> bool {
+        match self {
+            Origin::Live {
+                kernel,
+                source,
+                owners,
+            } => {
+                kernel.entered == kernel.recorded + kernel.ring_full
+                    && kernel.recorded == source.recorded
+                    && source.recorded == source.withheld + source.delivered
+                    && source.delivered == owners.total()
+            }
+            Origin::Replay(replay) => replay.read == replay.left_out + replay.delivered,
+        }
+    }
 }
 
 impl Ledger {
     /// Does every stage account for all that the one before it passed on?
     pub fn balances(&self) -> bool {
-        let Ledger {
-            kernel,
-            source,
-            owners,
-            plugins,
-        } = self;
-        let mut passed_on = source.delivered;
-        let chain = plugins.iter().all(|plugin| {
+        let mut passed_on = self.origin.delivered();
+        let chain = self.plugins.iter().all(|plugin| {
             let given = std::mem::replace(&mut passed_on, plugin.kept + plugin.passed_unseen);
             plugin.events == given
                 && plugin.events
                     == plugin.kept + plugin.dropped + plugin.passed_unseen + plugin.lost
         });
-        chain
-            && kernel.entered == kernel.recorded + kernel.ring_full
-            && kernel.recorded == source.recorded
-            && source.recorded == source.withheld + source.delivered
-            && source.delivered == owners.total()
+        chain && self.origin.balances()
     }
 }
 
-/// A line a stage, for people and for scripts.
-impl fmt::Display for Ledger {
+/// A line a stage.
+impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ledger { kernel, source, .. } = self;
+        let (kernel, source, owners) = match self {
+            Origin::Live {
+                kernel,
+                source,
+                owners,
+            } => (kernel, source, owners),
+            Origin::Replay(replay) => {
+                let Replay {
+                    read,
+                    left_out,
+                    delivered,
+                } = replay;
+                return writeln!(
+                    f,
+                    "ledger: replay read={read} left_out={left_out} delivered={delivered}"
+                );
+            }
+        };
         write!(
             f,
             "ledger: kernel entered={} recorded={} ring_full={}",
@@ -143,12 +199,19 @@ impl fmt::Display for Ledger {
             kernel,
             unknown,
             scans,
-        } = self.owners;
+        } = owners;
         writeln!(
             f,
             "ledger: owners held={held} orphaned={orphaned} not_accepted={not_accepted} \
              kernel={kernel} unknown={unknown} scans={scans}"
-        )?;
+        )
+    }
+}
+
+/// A line a stage, for people and for scripts.
+impl fmt::Display for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.origin)?;
         for plugin in &self.plugins {
             writeln!(
                 f,
@@ -172,7 +235,7 @@ impl fmt::Display for Ledger {
 mod tests {
     use super::*;
 
-    fn balanced() -> Ledger {
+    fn plugins() -> Vec<Plugin> {
         let plugin = |name: &str, events, kept| Plugin {
             name: name.to_owned(),
             events,
@@ -180,51 +243,95 @@ mod tests {
             dropped: events - kept,
             ..Plugin::default()
         };
+        vec![plugin("a", 9, 4), plugin("b", 4, 4)]
+    }
+
+    const KERNEL: Kernel = Kernel {
+        entered: 12,
+        recorded: 10,
+        ring_full: 2,
+        recursion_misses: Some(1),
+    };
+    const SOURCE: Source = Source {
+        recorded: 10,
+        withheld: 1,
+        delivered: 9,
+    };
+    const OWNERS: Owners = Owners {
+        held: 5,
+        orphaned: 1,
+        not_accepted: 1,
+        kernel: 1,
+        unknown: 1,
+        scans: 3,
+    };
+    const REPLAY: Replay = Replay {
+        read: 12,
+        left_out: 3,
+        delivered: 9,
+    };
+
+    fn live(kernel: Kernel, source: Source, owners: Owners) -> Ledger {
+        let origin = Origin::Live {
+            kernel,
+            source,
+            owners,
+        };
+        let plugins = plugins();
+        Ledger { origin, plugins }
+    }
+
+    fn replay(replay: Replay) -> Ledger {
         Ledger {
-            kernel: Kernel {
-                entered: 12,
-                recorded: 10,
-                ring_full: 2,
-                recursion_misses: Some(1),
-            },
-            source: Source {
-                recorded: 10,
-                withheld: 1,
-                delivered: 9,
-            },
-            owners: Owners {
-                held: 5,
-                orphaned: 1,
-                not_accepted: 1,
-                kernel: 1,
-                unknown: 1,
-                scans: 3,
-            },
-            plugins: vec![plugin("a", 9, 4), plugin("b", 4, 4)],
+            origin: Origin::Replay(replay),
+            plugins: plugins(),
         }
+    }
+
+    #[track_caller]
+    fn assert_unbalanced(ledger: &Ledger) {
+        assert!(!ledger.balances(), "{ledger}");
+        assert!(ledger.to_string().contains("does not balance"));
     }
 
     #[test]
     fn books_balance_when_every_event_is_accounted_for() {
-        assert!(balanced().balances());
+        assert!(live(KERNEL, SOURCE, OWNERS).balances());
+        assert!(replay(REPLAY).balances());
     }
 
     #[test]
     fn one_event_missing_anywhere_unbalances_the_books() {
-        let break_it: [fn(&mut Ledger); 7] = [
-            |ledger| ledger.kernel.entered += 1,
-            |ledger| ledger.source.recorded -= 1,
-            |ledger| ledger.source.delivered -= 1,
-            |ledger| ledger.owners.held += 1,
+        let (mut kernel, mut owners) = (KERNEL, OWNERS);
+        kernel.entered += 1;
+        assert_unbalanced(&live(kernel, SOURCE, OWNERS));
+        owners.held += 1;
+        assert_unbalanced(&live(KERNEL, SOURCE, owners));
+        for change in [
+            |source: &mut Source| source.recorded -= 1,
+            |source: &mut Source| source.delivered -= 1,
+        ] {
+            let mut source = SOURCE;
+            change(&mut source);
+            assert_unbalanced(&live(KERNEL, source, OWNERS));
+        }
+        for change in [
+            |replay: &mut Replay| replay.read += 1,
+            |replay: &mut Replay| replay.delivered -= 1,
+        ] {
+            let mut changed = REPLAY;
+            change(&mut changed);
+            assert_unbalanced(&replay(changed));
+        }
+        let break_it: [fn(&mut Ledger); 3] = [
             |ledger| ledger.plugins[0].events += 1,
             |ledger| ledger.plugins[0].dropped -= 1,
             |ledger| ledger.plugins[1].kept -= 1,
         ];
         for change in break_it {
-            let mut ledger = balanced();
+            let mut ledger = live(KERNEL, SOURCE, OWNERS);
             change(&mut ledger);
-            assert!(!ledger.balances(), "{ledger}");
-            assert!(ledger.to_string().contains("does not balance"));
+            assert_unbalanced(&ledger);
         }
     }
 }

@@ -7,6 +7,7 @@
 pub mod alert;
 pub mod batch;
 pub mod bundled;
+pub mod capture;
 pub mod chain;
 pub mod cli;
 pub mod config;
@@ -20,3 +21,4 @@ pub mod run;
 pub mod sink;
 pub mod source;
 pub mod stop;
+mod timestamp;

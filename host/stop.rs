@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use std::time::Instant;
 
 use rustix::event::PollFd;
 use rustix::event::PollFlags;
@@ -18,6 +19,9 @@ use signal_hook::consts::SIGTERM;
 
 /// Exit code of a run that a second signal cut short: 128 + SIGINT, as shells have it.
 const INTERRUPTED: i32 = 130;
+
+/// Nobody waits a year for the next event, and an [`Instant`] must not overflow.
+const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 /// Wakes the source up when the run is to end.
 #[derive(Debug)]
@@ -63,6 +67,21 @@ impl Stop {
         self.signalled.load(Ordering::Relaxed)
     }
 
+    /// Waits so long; true: the run is to end.
+    pub fn comes_within(&self, time: Duration) -> bool {
+        // Standard output that was closed ends the run as well, when something is written to it.
+        let mut fds = [PollFd::from_borrowed_fd(self.wake.as_fd(), PollFlags::IN)];
+        let end = Instant::now() + time.min(LONGEST_WAIT);
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match poll(&mut fds, Some(&timespec(left))) {
+                Err(rustix::io::Errno::INTR) => {}
+                Ok(0) => return false,
+                _ => return true,
+            }
+        }
+    }
+
     /// A handle with which another thread ends the run when it drops it.
     pub fn on_drop(&self) -> io::Result<StopOnDrop> {
         Ok(StopOnDrop(self.trigger.try_clone()?))
@@ -84,11 +103,7 @@ impl Stop {
             PollFd::from_borrowed_fd(first, PollFlags::IN),
             PollFd::from_borrowed_fd(second.unwrap_or(first), PollFlags::IN),
         ];
-        let timeout = Timespec {
-            tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
-            tv_nsec: timeout.subsec_nanos().into(),
-        };
-        match poll(&mut fds, Some(&timeout)) {
+        match poll(&mut fds, Some(&timespec(timeout))) {
             // A signal that ends the run also wrote to `wake`.
             Err(rustix::io::Errno::INTR) => return Ok(Wake::Timeout),
             result => result?,
@@ -105,15 +120,19 @@ impl Stop {
     }
 }
 
+fn timespec(time: Duration) -> Timespec {
+    Timespec {
+        tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX),
+        tv_nsec: time.subsec_nanos().into(),
+    }
+}
+
 /// Has the reader of standard output gone?
 pub fn stdout_is_closed() -> bool {
     let stdout = io::stdout();
     let mut fds = [PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty())];
-    let now = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().contains(PollFlags::ERR)
+    poll(&mut fds, Some(&timespec(Duration::ZERO))).is_ok()
+        && fds[0].revents().contains(PollFlags::ERR)
 }
 
 /// Ends the run when it is dropped, also by a panic.

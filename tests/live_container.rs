@@ -2,13 +2,9 @@
 
 mod live;
 
-use std::io;
-use std::io::Write as _;
-use std::process;
-
 use anyhow::Result;
 
-use crate::live::cgroup::Cgroup;
+use crate::live::container::Container;
 use crate::live::host::Host;
 use crate::live::lab::Lab;
 use crate::live::owners::AT_RECEIVER;
@@ -21,6 +17,8 @@ use crate::live::processes;
 use crate::live::processes::Process;
 use crate::live::require_root;
 
+const POD: &str = "1f3c5b7a-0d2e-4c6b-8a9f-123456789abc";
+
 /// No promise: where the processes begin that the tests start. Without a test it ends at once.
 #[test]
 fn the_process_that_other_tests_start() -> Result<()> {
@@ -32,24 +30,12 @@ fn root_a_container_of_a_pod_is_named() -> Result<()> {
     let Some(root) = require_root() else {
         return Ok(());
     };
-    let id = format!("{:064x}", process::id());
-    // As the kubelet and containerd name them with systemd's driver.
-    let path = format!(
-        "retrans-test-{}/kubepods-pod1f3c5b7a_0d2e_4c6b_8a9f_123456789abc.slice/cri-containerd-{id}.scope",
-        process::id()
-    );
-    let Some(cgroup) = Cgroup::new(&path)? else {
-        let _ = writeln!(
-            io::stderr(),
-            "skipped: root_a_container_of_a_pod_is_named: no cgroup2 is mounted"
-        );
-        return Ok(());
-    };
+    let directory = tempfile::tempdir()?;
     let lab = Lab::new()?;
     let host = Host::start(&root, &[])?;
     let listener = listen(&lab)?;
     let mut client = Process::start(&root, &lab.sender)?;
-    cgroup.take(client.pid())?;
+    let container = Container::in_pod(&root, &client, directory.path(), POD)?;
     client.connect(AT_RECEIVER)?;
     lose_a_segment(&lab, &mut client, &mut accept(&listener)?)?;
     let run = host.stop()?;
@@ -57,12 +43,11 @@ fn root_a_container_of_a_pod_is_named() -> Result<()> {
     let events = events_in(&run, &lab.sender)?;
     Identity::of(&client)?.assert_holds(&events, 1);
     for event in &events {
-        assert_eq!(event["owner"]["container"], id[..12], "{event}");
-        assert_eq!(event["labels"]["container.id"], id.as_str(), "{event}");
-        let pod = "1f3c5b7a-0d2e-4c6b-8a9f-123456789abc";
-        assert_eq!(event["labels"]["k8s.pod.uid"], pod, "{event}");
+        assert_eq!(event["owner"]["container"], container.id()[..12], "{event}");
+        assert_eq!(event["labels"]["container.id"], container.id(), "{event}");
+        assert_eq!(event["labels"]["k8s.pod.uid"], POD, "{event}");
     }
-    // The group can be removed once it is empty.
+    // Its group is removed once it is empty.
     drop(client);
     Ok(())
 }

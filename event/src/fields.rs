@@ -39,8 +39,10 @@ pub struct Field {
     pub json: (&'static str, &'static str),
     /// The same object as a number: comparing the names of 71 fields took a third of the time of
     /// writing a line.
+    #[cfg_attr(not(feature = "serde"), allow(dead_code, reason = "for the JSON form"))]
     pub(crate) object: u8,
     /// The key with "_number" appended.
+    #[cfg_attr(not(feature = "serde"), allow(dead_code, reason = "for the JSON form"))]
     pub(crate) number_key: &'static str,
     /// Where it comes from: a kernel field, or the host.
     pub source: &'static str,
@@ -164,6 +166,7 @@ macro_rules! object {
         9
     };
 }
+#[cfg(feature = "serde")]
 pub(crate) use object;
 
 macro_rules! fields {

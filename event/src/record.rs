@@ -20,6 +20,11 @@ impl Record {
         record
     }
 
+    /// A record whose bytes these are, in the layout of this version.
+    pub fn from_bytes(bytes: [u8; RECORD_SIZE]) -> Record {
+        Record(bytes)
+    }
+
     pub(crate) fn as_bytes_mut(&mut self) -> &mut [u8; RECORD_SIZE] {
         &mut self.0
     }

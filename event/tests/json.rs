@@ -1,6 +1,8 @@
 //! A record as JSON, and back.
 #![allow(clippy::unwrap_used)]
 
+use std::net::Ipv4Addr;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use retrans_event::CORE_SIZE;
@@ -386,5 +388,16 @@ fn errors_say_what_was_expected() {
             message.starts_with(&format!("{expected} at line 1 ")),
             "{message}"
         );
+    }
+}
+
+#[test]
+fn every_number_of_an_ipv4_address_is_written_as_display_does() {
+    for number in 0..=u8::MAX {
+        let address = Ipv4Addr::new(number, 255 - number, 0, number / 2);
+        let mut record = Record::new();
+        record.set_peer_address(address.into());
+        let line = serde_json::to_value(&record).unwrap();
+        assert_eq!(line["destination"]["ip"], address.to_string());
     }
 }

@@ -149,7 +149,7 @@ impl Plugin {
 
     /// Notes events that were lost before the next call.
     pub fn note_lost(&mut self, lost: u64) {
-        self.lost += lost;
+        self.lost = self.lost.saturating_add(lost);
     }
 
     /// Gives it a batch of events. What it says is not applied to the batch yet.

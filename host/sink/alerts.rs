@@ -6,16 +6,15 @@ use std::io;
 use std::io::Write;
 use std::net::IpAddr;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use anstyle::AnsiColor;
 use anstyle::Style;
-use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::alert::Alert;
 use crate::alert::Severity;
 use crate::alert::State;
+use crate::timestamp;
 
 /// The line for people, with colours; what writes it takes them out where they are not wanted.
 pub fn line(alert: &Alert) -> String {
@@ -27,7 +26,7 @@ pub fn line(alert: &Alert) -> String {
     };
     let mut line = format!(
         "{} {style}{word}{style:#} {}",
-        timestamp(alert.wall_time, 3),
+        timestamp::show(alert.wall_time, 3),
         clean(&alert.name)
     );
     if !alert.summary.is_empty() {
@@ -84,7 +83,7 @@ pub fn write_json(alert: &Alert, out: &mut impl Write) -> io::Result<()> {
     let labels = alert.labels.iter();
     let line = Line {
         r#type: "alert",
-        timestamp: timestamp(alert.wall_time, 9),
+        timestamp: timestamp::show(alert.wall_time, 9),
         plugin: &alert.plugin,
         name: &alert.name,
         severity: alert.severity.to_string(),
@@ -103,12 +102,6 @@ pub fn write_json(alert: &Alert, out: &mut impl Write) -> io::Result<()> {
 }
 
 /// RFC 3339 in UTC, with so many digits of a second.
-fn timestamp(time: Duration, digits: usize) -> String {
-    let nanos = i128::try_from(time.as_nanos()).unwrap_or(i128::MAX);
-    let time = Timestamp::from_nanosecond(nanos).unwrap_or(Timestamp::MAX);
-    format!("{time:.digits$}")
-}
-
 /// A plugin's text, without what could steer a terminal or begin another line.
 fn clean(text: &str) -> String {
     let shown = text
@@ -119,6 +112,8 @@ fn clean(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn alert() -> Alert {

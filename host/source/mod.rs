@@ -4,5 +4,6 @@ pub mod clock;
 pub mod owner;
 pub mod preflight;
 pub mod probe;
+pub mod replay;
 pub mod ring;
 pub mod stream;

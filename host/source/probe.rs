@@ -28,7 +28,6 @@ use super::ring::Processing;
 use super::ring::Reader;
 use super::ring::ring;
 use super::stream::Channel;
-use super::stream::Stream;
 use crate::batch::Batch;
 use crate::stop::Stop;
 use crate::stop::Wake;
@@ -158,7 +157,7 @@ impl<'obj> Probe<'obj> {
         let counters = Counters::new(&skel.maps.counters);
         let arrived = RefCell::new(Batch::new());
         let ring = ring(&skel.maps.events, &arrived)?;
-        let mut reader = Reader::new(&ring, &arrived, counters, processing, Stream::new(channel));
+        let mut reader = Reader::new(&ring, &arrived, counters, processing, channel);
         // SAFETY: the descriptor belongs to `ring`, which outlives `ring_ready`.
         let ring_ready = unsafe { BorrowedFd::borrow_raw(ring.epoll_fd()) };
 

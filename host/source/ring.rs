@@ -17,9 +17,12 @@ use super::owner::Owners;
 use super::preflight::ProbeError;
 use super::preflight::cannot;
 use super::preflight::explain;
+use super::stream::Channel;
 use super::stream::Stream;
 use crate::batch::Batch;
 use crate::batch::MAX_EVENTS;
+use crate::capture::Recording;
+use crate::capture::Summary;
 use crate::ledger;
 use crate::reconcile::Reconciliation;
 use crate::reconcile::Report;
@@ -95,6 +98,8 @@ pub struct Processing {
     pub show_queued: bool,
     /// Compares them with the kernel's own counters.
     pub reconciliation: Option<Reconciliation>,
+    /// Where they are recorded.
+    pub recording: Option<Recording>,
 }
 
 /// What the source counted.
@@ -107,6 +112,8 @@ pub struct Books {
     pub owners: ledger::Owners,
     /// The comparison with the kernel's own counters.
     pub reconciled: Option<Report>,
+    /// What was recorded.
+    pub recorded: Option<Summary>,
 }
 
 /// Reads the ring and sends what was in it.
@@ -133,9 +140,10 @@ impl<'a> Reader<'a> {
         ring: &'a RingBuffer<'a>,
         arrived: &'a RefCell<Batch>,
         counters: Counters<'a>,
-        processing: Processing,
-        stream: Stream<'a>,
+        mut processing: Processing,
+        channel: &'a Channel,
     ) -> Reader<'a> {
+        let stream = Stream::new(channel, processing.recording.take());
         Reader {
             ring,
             arrived,
@@ -169,6 +177,7 @@ impl<'a> Reader<'a> {
             owners,
             show_queued,
             reconciliation,
+            ..
         } = &mut self.processing;
         let stream = &mut self.stream;
         owners.release(now.boot(), |event, found| stream.push(event, found));
@@ -259,12 +268,13 @@ impl<'a> Reader<'a> {
         };
         let lost = kernel.ring_full - self.told_lost;
         let end = Now::read();
-        self.stream.end(end.mark(end.boot(), lost));
+        let recorded = self.stream.end(end.mark(end.boot(), lost));
         Ok(Books {
             kernel,
             source,
             owners,
             reconciled,
+            recorded,
         })
     }
 

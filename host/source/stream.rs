@@ -11,6 +11,8 @@ use crate::batch::Batch;
 use crate::batch::Item;
 use crate::batch::MAX_EVENTS;
 use crate::batch::Mark;
+use crate::capture::Recording;
+use crate::capture::Summary;
 use crate::container::Container;
 use crate::labels::Column;
 use crate::ledger;
@@ -33,6 +35,8 @@ pub struct Channel {
 /// Numbers events and puts them into batches.
 pub struct Stream<'a> {
     channel: &'a Channel,
+    /// What goes into the stream is also written there.
+    recording: Option<Recording>,
     batch: Batch,
     /// Of the batch's events, by their numbers.
     containers: Vec<(u32, Rc<Container>)>,
@@ -44,9 +48,10 @@ pub struct Stream<'a> {
 
 impl<'a> Stream<'a> {
     /// A stream without events.
-    pub fn new(channel: &'a Channel) -> Stream<'a> {
+    pub fn new(channel: &'a Channel, recording: Option<Recording>) -> Stream<'a> {
         Stream {
             channel,
+            recording,
             batch: Batch::new(),
             containers: Vec::new(),
             full: Vec::new(),
@@ -110,21 +115,30 @@ impl<'a> Stream<'a> {
         if !self.batch.is_empty() {
             self.close_batch();
         }
-        let channel = self.channel;
-        self.full.drain(..).fold(true, |open, mut batch| {
+        let mut open = true;
+        for mut batch in std::mem::take(&mut self.full) {
             batch.lost = std::mem::take(&mut lost);
-            open && channel.items.send(Item::Events(batch)).is_ok()
-        })
+            open &= self.pass_on(Item::Events(batch));
+        }
+        open
     }
 
     /// Sends a mark. False: nobody receives any more.
     pub fn mark(&mut self, mark: Mark) -> bool {
-        self.channel.items.send(Item::Mark(mark)).is_ok()
+        self.pass_on(Item::Mark(mark))
     }
 
-    /// Sends the end of the stream.
-    pub fn end(self, mark: Mark) {
+    /// Sends the end of the stream; what was recorded of it.
+    pub fn end(mut self, mark: Mark) -> Option<Summary> {
         // Where nobody receives any more, nobody waits for the end.
-        let _ = self.channel.items.send(Item::End(mark));
+        self.pass_on(Item::End(mark));
+        self.recording.map(Recording::finish)
+    }
+
+    fn pass_on(&mut self, item: Item) -> bool {
+        if let Some(recording) = &mut self.recording {
+            recording.item(&item);
+        }
+        self.channel.items.send(item).is_ok()
     }
 }

@@ -139,21 +139,11 @@ impl Ran {
 #[track_caller]
 pub fn assert_balances(report: &Report, delivered: u64) {
     let ledger = ledger::Ledger {
-        kernel: ledger::Kernel {
-            entered: delivered,
-            recorded: delivered,
-            ring_full: 0,
-            recursion_misses: Some(0),
-        },
-        source: ledger::Source {
-            recorded: delivered,
-            withheld: 0,
+        origin: ledger::Origin::Replay(ledger::Replay {
+            read: delivered,
+            left_out: 0,
             delivered,
-        },
-        owners: ledger::Owners {
-            unknown: delivered,
-            ..ledger::Owners::default()
-        },
+        }),
         plugins: report.plugins.clone(),
     };
     assert!(ledger.balances(), "{ledger}");

@@ -73,10 +73,19 @@ impl Host {
     }
 
     /// The same where tracefs is mounted: in a private mount namespace, whatever the machine has.
-    pub fn start_with_tracefs(_: &Root, arguments: &[&str]) -> Result<Host> {
-        let mut command = command("unshare");
-        command.args(["--mount", "sh", "-c", WITH_TRACEFS, BINARY]);
-        command.args(arguments);
+    pub fn start_with_tracefs(root: &Root, arguments: &[&str]) -> Result<Host> {
+        let launcher = ["unshare", "--mount", "sh", "-c", WITH_TRACEFS];
+        Host::start_by(root, &launcher, arguments)
+    }
+
+    /// The same by another program: its words, which the host's own come after. It must become the
+    /// host, not start it.
+    pub fn start_by(_: &Root, launcher: &[&str], arguments: &[&str]) -> Result<Host> {
+        let [program, words @ ..] = launcher else {
+            bail!("no program to start the host");
+        };
+        let mut command = command(program);
+        command.args(words).arg(BINARY).args(arguments);
         Host::spawn(command, usize::MAX)?.attached()
     }
 
@@ -137,6 +146,21 @@ impl Host {
         self.child.id()
     }
 
+    /// Waits until the host has said this on standard error.
+    pub fn wait_until_said(&self, words: &str) -> Result<()> {
+        wait_until_in(&self.stderr, words)
+    }
+
+    /// Waits until the host has printed this.
+    pub fn wait_until_printed(&self, words: &str) -> Result<()> {
+        wait_until_in(&self.stdout, words)
+    }
+
+    /// Stops the host's time, or lets it go on.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(kill_process(Pid::from_child(&self.child), signal)?)
+    }
+
     /// Ends the host as Ctrl-C does; what it left behind.
     pub fn stop(self) -> Result<Run> {
         self.stop_with(Signal::INT)
@@ -144,7 +168,7 @@ impl Host {
 
     /// Ends the host with this signal; what it left behind.
     pub fn stop_with(self, signal: Signal) -> Result<Run> {
-        kill_process(Pid::from_child(&self.child), signal)?;
+        self.signal(signal)?;
         self.wait()
     }
 
@@ -175,7 +199,19 @@ impl Drop for Host {
     }
 }
 
+fn wait_until_in(lines: &Lines, words: &str) -> Result<()> {
+    wait_until(format_args!("{words:?}"), || {
+        Ok(lines.so_far().iter().any(|line| line.contains(words)))
+    })
+}
+
 impl Run {
+    /// Standard output as it came: lines, each with its end.
+    pub fn stdout(&self) -> String {
+        let lines = self.lines.iter().map(|line| format!("{line}\n"));
+        lines.collect()
+    }
+
     /// The retransmits of a namespace's sockets, in the order in which they were printed.
     pub fn retransmits_in(&self, namespace: &Namespace) -> Result<Vec<Value>> {
         let mut events = self.of_type("retransmit")?;

@@ -52,6 +52,9 @@ pub const HAS_PAYLOAD: &str = "meta length > 600";
 /// The kernel waits two or three jiffies for reordered packets, at most 30 ms where HZ is 100.
 const PACE: Duration = Duration::from_millis(30);
 
+/// Segments that each connection of a lossy transfer sends.
+const TRANSFER_SEGMENTS: usize = 80;
+
 /// Two private network namespaces with a veth pair between them.
 pub struct Lab {
     /// Connects and sends; the one that retransmits.
@@ -174,6 +177,31 @@ impl Lab {
         flow.receive_segments(20)?;
         self.lose_nothing()?;
         Ok(flow)
+    }
+
+    /// Three connections at once, two over IPv4 and one over IPv6, on a link that loses every eighth
+    /// segment. How many retransmits of which kind that makes is the machine's affair.
+    pub fn lossy_transfer(&self) -> Result<()> {
+        let mut flows = [
+            self.connect(RECEIVER_V4)?,
+            self.connect(RECEIVER_V4)?,
+            self.connect(RECEIVER_V6)?,
+        ];
+        // The retransmit takes a number too: of seven new segments one is lost, and seven is no
+        // multiple of the number of flows, so that each gets its share.
+        self.lose(&format!(
+            "tcp dport {PORT} {HAS_PAYLOAD} numgen inc mod 8 == 4"
+        ))?;
+        for _ in 0..TRANSFER_SEGMENTS {
+            for flow in &mut flows {
+                flow.send_segment()?;
+            }
+            thread::sleep(PACE);
+        }
+        for flow in &mut flows {
+            flow.receive_segments(TRANSFER_SEGMENTS)?;
+        }
+        self.lose_nothing()
     }
 
     /// One segment, lost until the third timeout: a tail loss probe and three timeouts.

@@ -21,6 +21,8 @@ pub struct Ledger {
     pub owners: Stage,
     /// The plugins with their names.
     pub plugins: Vec<(String, Stage)>,
+    /// What was recorded, if anything was to be.
+    pub capture: Option<Stage>,
 }
 
 impl Ledger {
@@ -42,6 +44,10 @@ impl Ledger {
                         .plugins
                         .push((name.to_owned(), Stage::parse(counts)?));
                 }
+                "capture" => {
+                    let (_, counts) = counts.split_once(' ').with_context(|| line.to_owned())?;
+                    ledger.capture = Some(Stage::parse(counts)?);
+                }
                 // A plugin's own counters are no part of the books.
                 "counter" => {}
                 _ => bail!("the ledger has a line of no known stage: {line}"),
@@ -58,6 +64,7 @@ impl Ledger {
             host,
             owners,
             plugins,
+            capture,
         } = self;
         assert_eq!(
             kernel.get("entered"),
@@ -83,6 +90,13 @@ impl Ledger {
                 .sum::<u64>(),
             "owners: {owners:?}"
         );
+        if let Some(capture) = capture {
+            assert_eq!(
+                host.get("delivered"),
+                capture.get("events") + capture.get("not_recorded"),
+                "capture: {capture:?}"
+            );
+        }
         assert!(!plugins.is_empty(), "no plugin in the ledger: {self:?}");
         let mut passed_on = host.get("delivered");
         for (name, plugin) in plugins {
@@ -101,6 +115,13 @@ impl Ledger {
     pub fn assert_complete(&self) {
         self.assert_balances();
         assert_eq!(self.kernel.get("ring_full"), 0, "events were lost");
+    }
+
+    /// What was recorded.
+    #[track_caller]
+    pub fn captured(&self) -> &Stage {
+        let capture = self.capture.as_ref();
+        capture.unwrap_or_else(|| panic!("the ledger has no capture: {self:?}"))
     }
 }
 

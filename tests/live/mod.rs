@@ -5,7 +5,8 @@
 pub mod attempts;
 pub mod burst;
 pub mod bystander;
-pub mod cgroup;
+pub mod captures;
+pub mod container;
 pub mod expect;
 pub mod handshake;
 pub mod host;

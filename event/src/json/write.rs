@@ -1,6 +1,8 @@
 //! From a record to JSON.
 
 use core::fmt;
+use core::net::IpAddr;
+use core::net::Ipv4Addr;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -79,7 +81,10 @@ impl Event {
             Format::U32 | Format::Micros => map.serialize_entry(key, &codec::U32::read(bytes)),
             Format::U64 | Format::BootTime => map.serialize_entry(key, &codec::U64::read(bytes)),
             Format::WallTime => map.serialize_entry(key, &Rfc3339(codec::U64::read(bytes))),
-            Format::Address => map.serialize_entry(key, &Shown(codec::Address::read(bytes))),
+            Format::Address => match codec::Address::read(bytes) {
+                IpAddr::V4(address) => map.serialize_entry(key, &Dotted(address)),
+                IpAddr::V6(address) => map.serialize_entry(key, &Shown(address)),
+            },
             Format::Text => map.serialize_entry(key, codec::Text::read(bytes).as_str()),
             Format::Kind => {
                 let kind = codec::KindCodec::read(bytes);
@@ -220,12 +225,43 @@ impl<T: fmt::Display> Serialize for Shown<T> {
     }
 }
 
+/// An IPv4 address, without the machinery of `fmt`, which takes a plugin longer than all the digits.
+struct Dotted(Ipv4Addr);
+
+impl Serialize for Dotted {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut text = [0; "255.255.255.255".len()];
+        let mut length = 0;
+        let mut push = |byte| {
+            text[length] = byte;
+            length += 1;
+        };
+        for (place, number) in self.0.octets().into_iter().enumerate() {
+            if place > 0 {
+                push(b'.');
+            }
+            if number >= 100 {
+                push(b'0' + number / 100);
+            }
+            if number >= 10 {
+                push(b'0' + number / 10 % 10);
+            }
+            push(b'0' + number % 10);
+        }
+        let text = core::str::from_utf8(&text[..length]).map_err(S::Error::custom)?;
+        serializer.serialize_str(text)
+    }
+}
+
 /// A time of day in ns, with all nine digits of a second, so that lines sort as text.
 struct Rfc3339(u64);
 
 impl Serialize for Rfc3339 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let time = Timestamp::from_nanosecond(self.0.into()).map_err(S::Error::custom)?;
+        const SECOND: u64 = 1_000_000_000;
+        // Not from_nanosecond: WebAssembly has no division of 128 bits.
+        let time = Timestamp::new((self.0 / SECOND) as i64, (self.0 % SECOND) as i32);
+        let time = time.map_err(S::Error::custom)?;
         serializer.collect_str(&format_args!("{time:.9}"))
     }
 }

@@ -1,0 +1,316 @@
+//! Frames: compressed, and with a checksum each.
+
+use std::io;
+use std::io::Read;
+use std::io::Write;
+
+use zstd::bulk::Compressor;
+use zstd::bulk::Decompressor;
+
+/// What a frame begins with: where one is expected and this is not found, the file is damaged.
+const MARK: u32 = u32::from_le_bytes(*b"frm\n");
+
+/// Mark, kind, stored length, length, checksum of what is stored, checksum of all this; 32 bits
+/// each, little-endian. The header has one of its own: a length that is wrong is to be told from
+/// a file that was cut off.
+const HEADER: usize = 24;
+
+/// Where the header's checksum is.
+const CHECKED: usize = 20;
+
+/// The most bytes of a frame before compression: what a reader must have memory for.
+pub const MOST_BYTES: usize = 16 << 20;
+
+/// A quick one. Made-up events take 325 ns each and 57 bytes; with level 1 they took 391 ns and 51 bytes,
+/// and 146 ns instead of 114 to read.
+const LEVEL: i32 = -2;
+
+/// What is in a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A [`super::Head`], in JSON.
+    Head,
+    /// Items.
+    Items,
+    /// Nothing: the recording was ended, not cut off.
+    End,
+}
+
+impl Kind {
+    const fn number(self) -> u32 {
+        match self {
+            Kind::Head => 1,
+            Kind::Items => 2,
+            Kind::End => 3,
+        }
+    }
+
+    fn from_number(number: u32) -> Option<Kind> {
+        [Kind::Head, Kind::Items, Kind::End]
+            .into_iter()
+            .find(|kind| kind.number() == number)
+    }
+}
+
+/// Why there is no frame.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// The file ends within a frame.
+    #[error("the file was cut off within a frame")]
+    Cut,
+    /// The bytes are not those that were written.
+    #[error("{0}")]
+    Damaged(&'static str),
+    /// The file cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Writes frames.
+pub struct FrameWriter {
+    compressor: Compressor<'static>,
+    stored: Vec<u8>,
+}
+
+impl FrameWriter {
+    /// Ready to compress.
+    pub fn new() -> io::Result<FrameWriter> {
+        Ok(FrameWriter {
+            compressor: Compressor::new(LEVEL)?,
+            stored: Vec::new(),
+        })
+    }
+
+    /// Writes one frame, of at most [`MOST_BYTES`]. Returns its size in the file.
+    pub fn write(&mut self, to: &mut impl Write, kind: Kind, bytes: &[u8]) -> io::Result<u64> {
+        if bytes.len() > MOST_BYTES {
+            return Err(io::Error::other("a frame that nobody would read"));
+        }
+        self.stored.clear();
+        self.stored
+            .reserve(zstd::zstd_safe::compress_bound(bytes.len()));
+        self.compressor
+            .compress_to_buffer(bytes, &mut self.stored)?;
+        let fields = [
+            MARK,
+            kind.number(),
+            self.stored.len() as u32,
+            bytes.len() as u32,
+            crc32fast::hash(&self.stored),
+        ];
+        let mut header = [0; HEADER];
+        for (field, place) in fields.iter().zip(header.chunks_exact_mut(4)) {
+            place.copy_from_slice(&field.to_le_bytes());
+        }
+        let checksum = crc32fast::hash(&header[..CHECKED]);
+        header[CHECKED..].copy_from_slice(&checksum.to_le_bytes());
+        to.write_all(&header)?;
+        to.write_all(&self.stored)?;
+        Ok((HEADER + self.stored.len()) as u64)
+    }
+}
+
+/// Reads frames.
+pub struct FrameReader<R> {
+    from: R,
+    decompressor: Decompressor<'static>,
+    stored: Vec<u8>,
+    /// Bytes of whole frames that were read.
+    offset: u64,
+}
+
+impl<R: Read> FrameReader<R> {
+    /// Reads from behind what was read already, `offset` bytes.
+    pub fn new(from: R, offset: u64) -> io::Result<FrameReader<R>> {
+        Ok(FrameReader {
+            from,
+            decompressor: Decompressor::new()?,
+            stored: Vec::new(),
+            offset,
+        })
+    }
+
+    /// Where the next frame begins in the file.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Is there nothing behind the frames that were read?
+    pub fn is_at_end(&mut self) -> io::Result<bool> {
+        Ok(fill(&mut self.from, &mut [0])? == 0)
+    }
+
+    /// Reads a frame into `bytes`; `None` at the end of the file.
+    pub fn read(&mut self, bytes: &mut Vec<u8>) -> Result<Option<Kind>, FrameError> {
+        let mut header = [0; HEADER];
+        match fill(&mut self.from, &mut header)? {
+            0 => return Ok(None),
+            HEADER => {}
+            _ => return Err(FrameError::Cut),
+        }
+        let mut fields = header.chunks_exact(4).map(|field| {
+            let mut number = [0; 4];
+            number.copy_from_slice(field);
+            u32::from_le_bytes(number)
+        });
+        let mut next = || fields.next().unwrap_or(0);
+        let (mark, kind, stored, length, expected) = (next(), next(), next(), next(), next());
+        if mark != MARK {
+            return Err(FrameError::Damaged("no frame begins there"));
+        }
+        if next() != crc32fast::hash(&header[..CHECKED]) {
+            return Err(FrameError::Damaged(
+                "the frame's header does not fit its checksum",
+            ));
+        }
+        let (stored, length) = (stored as usize, length as usize);
+        // Before there is memory for it.
+        if length > MOST_BYTES || stored > zstd::zstd_safe::compress_bound(MOST_BYTES) {
+            return Err(FrameError::Damaged("a frame of impossible size"));
+        }
+        self.stored.resize(stored, 0);
+        if fill(&mut self.from, &mut self.stored)? < stored {
+            return Err(FrameError::Cut);
+        }
+        if crc32fast::hash(&self.stored) != expected {
+            return Err(FrameError::Damaged("the frame does not fit its checksum"));
+        }
+        let kind = Kind::from_number(kind);
+        let kind = kind.ok_or(FrameError::Damaged("a frame of an unknown kind"))?;
+        bytes.clear();
+        bytes.reserve(length);
+        let decompressed = self.decompressor.decompress_to_buffer(&self.stored, bytes);
+        if !decompressed.is_ok_and(|decompressed| decompressed == length) {
+            return Err(FrameError::Damaged("a frame that cannot be decompressed"));
+        }
+        self.offset += (HEADER + stored) as u64;
+        Ok(Some(kind))
+    }
+}
+
+/// Reads until the buffer is full or the file ends; how much was read.
+fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match from.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(kind: Kind, bytes: &[u8]) -> Vec<u8> {
+        let mut file = Vec::new();
+        let mut writer = FrameWriter::new().expect("there is memory");
+        let written = writer.write(&mut file, kind, bytes).expect("it fits");
+        assert_eq!(written, file.len() as u64);
+        file
+    }
+
+    fn read(file: &[u8]) -> Result<Option<(Kind, Vec<u8>)>, FrameError> {
+        let mut bytes = vec![1, 2, 3];
+        let kind = FrameReader::new(file, 0)?.read(&mut bytes)?;
+        Ok(kind.map(|kind| (kind, bytes)))
+    }
+
+    /// With a header that fits its checksum.
+    fn with_field(file: &[u8], field: usize, value: u32) -> Vec<u8> {
+        let mut file = file.to_vec();
+        file[4 * field..][..4].copy_from_slice(&value.to_le_bytes());
+        let checksum = crc32fast::hash(&file[..CHECKED]);
+        file[CHECKED..HEADER].copy_from_slice(&checksum.to_le_bytes());
+        file
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let large: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+        for (kind, bytes) in [
+            (Kind::Head, &b"{}"[..]),
+            (Kind::Items, &large),
+            (Kind::End, &[]),
+        ] {
+            let (read_kind, read_bytes) = read(&frame(kind, bytes)).expect("sound").expect("one");
+            assert_eq!((read_kind, read_bytes.as_slice()), (kind, bytes));
+        }
+        assert!(matches!(read(&[]), Ok(None)));
+    }
+
+    #[test]
+    fn frames_follow_each_other() {
+        let mut file = frame(Kind::Items, b"one");
+        let first = file.len() as u64;
+        file.extend(frame(Kind::Items, b"another"));
+        let mut reader = FrameReader::new(file.as_slice(), 8).expect("there is memory");
+        let mut bytes = Vec::new();
+        for (expected, offset) in [
+            (&b"one"[..], 8 + first),
+            (b"another", 8 + file.len() as u64),
+        ] {
+            assert!(matches!(reader.read(&mut bytes), Ok(Some(Kind::Items))));
+            assert_eq!((bytes.as_slice(), reader.offset()), (expected, offset));
+        }
+        assert!(matches!(reader.read(&mut bytes), Ok(None)));
+    }
+
+    #[test]
+    fn a_frame_that_is_cut_off_anywhere_is_cut_off() {
+        let file = frame(Kind::Items, &[7; 100]);
+        for length in 1..file.len() {
+            let cut = read(&file[..length]);
+            assert!(matches!(cut, Err(FrameError::Cut)), "{length}: {cut:?}");
+        }
+    }
+
+    #[test]
+    fn no_bit_of_a_frame_can_change_unseen() {
+        let file = frame(Kind::Items, b"sixteen bytes or so");
+        for bit in 0..8 * file.len() {
+            let mut file = file.clone();
+            file[bit / 8] ^= 1 << (bit % 8);
+            let changed = read(&file);
+            assert!(
+                matches!(changed, Err(FrameError::Damaged(_))),
+                "{bit}: {changed:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn absurd_lengths_are_refused_before_there_is_memory_for_them() {
+        let file = frame(Kind::Items, b"small");
+        let most = MOST_BYTES as u32;
+        for (field, value, words) in [
+            (1, 4, "unknown kind"),
+            (2, u32::MAX, "impossible size"),
+            (3, u32::MAX, "impossible size"),
+            (3, most + 1, "impossible size"),
+            (3, most, "cannot be decompressed"),
+            (3, 4, "cannot be decompressed"),
+        ] {
+            let refused = read(&with_field(&file, field, value)).expect_err(words);
+            assert!(refused.to_string().contains(words), "{refused}");
+        }
+        // More than there is: as of a file that was cut off.
+        let longer = read(&with_field(&file, 2, most));
+        assert!(matches!(longer, Err(FrameError::Cut)), "{longer:?}");
+    }
+
+    #[test]
+    fn what_would_not_be_read_is_not_written() {
+        let mut writer = FrameWriter::new().expect("there is memory");
+        let mut file = Vec::new();
+        let most = vec![0; MOST_BYTES];
+        assert!(writer.write(&mut file, Kind::Items, &most).is_ok());
+        assert!(matches!(read(&file), Ok(Some((Kind::Items, bytes))) if bytes == most));
+        let more = vec![0; MOST_BYTES + 1];
+        assert!(writer.write(&mut Vec::new(), Kind::Items, &more).is_err());
+    }
+}

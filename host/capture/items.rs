@@ -1,0 +1,169 @@
+//! Items of the stream as bytes.
+//!
+//! Each begins with a byte that says what it is. A mark: time, time of day, losses. Events: losses,
+//! their number, the records, then columns of labels. Numbers are little-endian.
+
+use std::time::Duration;
+
+use crate::batch::Batch;
+use crate::batch::Item;
+use crate::batch::MAX_EVENTS;
+use crate::batch::Mark;
+use crate::labels::Column;
+
+const EVENTS: u8 = 1;
+const MARK: u8 = 2;
+const END: u8 = 3;
+
+/// Bytes that are no items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadItem(pub &'static str);
+
+/// Appends an item.
+pub fn encode(item: &Item, to: &mut Vec<u8>) {
+    match item {
+        Item::Events(batch) => encode_events(batch, to),
+        Item::Mark(mark) => encode_mark(MARK, mark, to),
+        Item::End(mark) => encode_mark(END, mark, to),
+    }
+}
+
+fn encode_mark(kind: u8, mark: &Mark, to: &mut Vec<u8>) {
+    to.push(kind);
+    for time in [mark.time, mark.wall_time] {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        to.extend_from_slice(&nanos.to_le_bytes());
+    }
+    to.extend_from_slice(&mark.lost.to_le_bytes());
+}
+
+fn encode_events(batch: &Batch, to: &mut Vec<u8>) {
+    to.push(EVENTS);
+    to.extend_from_slice(&batch.lost.to_le_bytes());
+    put(to, batch.len());
+    put(to, batch.labels.columns().len());
+    to.extend_from_slice(batch.records());
+    for column in batch.labels.columns() {
+        let (events, ends, text) = column.parts();
+        put_text(to, &column.key);
+        put(to, events.len());
+        for number in events.iter().chain(ends) {
+            to.extend_from_slice(&number.to_le_bytes());
+        }
+        put_text(to, text);
+    }
+}
+
+fn put(to: &mut Vec<u8>, length: usize) {
+    to.extend_from_slice(&(length as u32).to_le_bytes());
+}
+
+fn put_text(to: &mut Vec<u8>, text: &str) {
+    put(to, text.len());
+    to.extend_from_slice(text.as_bytes());
+}
+
+/// Reads items one after the other.
+pub struct Items<'a> {
+    bytes: &'a [u8],
+    record_size: usize,
+}
+
+impl<'a> Items<'a> {
+    /// Of records of that size.
+    pub fn new(bytes: &'a [u8], record_size: usize) -> Items<'a> {
+        Items { bytes, record_size }
+    }
+
+    /// The bytes that are left.
+    pub fn rest(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The next item; `None` at the end. `translate` puts the capture's records into the batch, as
+    /// records of this version.
+    pub fn next(
+        &mut self,
+        batch: impl FnOnce() -> Batch,
+        translate: impl FnOnce(&[u8], &mut Batch),
+    ) -> Result<Option<Item>, BadItem> {
+        let Some((kind, rest)) = self.bytes.split_first() else {
+            return Ok(None);
+        };
+        self.bytes = rest;
+        let item = match *kind {
+            EVENTS => {
+                let mut batch = batch();
+                self.events(&mut batch, translate)?;
+                Item::Events(batch)
+            }
+            MARK => Item::Mark(self.mark()?),
+            END => Item::End(self.mark()?),
+            _ => return Err(BadItem("an item of an unknown kind")),
+        };
+        Ok(Some(item))
+    }
+
+    fn events(
+        &mut self,
+        batch: &mut Batch,
+        translate: impl FnOnce(&[u8], &mut Batch),
+    ) -> Result<(), BadItem> {
+        batch.lost = self.long()?;
+        let (count, columns) = (self.number()? as usize, self.number()?);
+        if !(1..=MAX_EVENTS).contains(&count) {
+            return Err(BadItem("a batch of an impossible size"));
+        }
+        translate(self.take(count * self.record_size)?, batch);
+        for _ in 0..columns {
+            let key = self.text()?;
+            let labelled = self.number()? as usize;
+            if labelled > count {
+                return Err(BadItem("more labels than events"));
+            }
+            let mut numbers = Vec::with_capacity(2 * labelled);
+            for _ in 0..2 * labelled {
+                numbers.push(self.number()?);
+            }
+            let ends = numbers.split_off(labelled);
+            let column = Column::check(key, numbers, ends, self.text()?, count as u32);
+            let column = column.map_err(|_| BadItem("labels that do not fit their events"))?;
+            batch.labels.annotate(column);
+        }
+        Ok(())
+    }
+
+    fn mark(&mut self) -> Result<Mark, BadItem> {
+        Ok(Mark {
+            time: Duration::from_nanos(self.long()?),
+            wall_time: Duration::from_nanos(self.long()?),
+            lost: self.long()?,
+        })
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], BadItem> {
+        let taken = self.bytes.split_at_checked(length);
+        let (taken, rest) = taken.ok_or(BadItem("an item that is cut off"))?;
+        self.bytes = rest;
+        Ok(taken)
+    }
+
+    fn number(&mut self) -> Result<u32, BadItem> {
+        let mut number = [0; 4];
+        number.copy_from_slice(self.take(4)?);
+        Ok(u32::from_le_bytes(number))
+    }
+
+    fn long(&mut self) -> Result<u64, BadItem> {
+        let mut number = [0; 8];
+        number.copy_from_slice(self.take(8)?);
+        Ok(u64::from_le_bytes(number))
+    }
+
+    fn text(&mut self) -> Result<String, BadItem> {
+        let length = self.number()? as usize;
+        let text = String::from_utf8(self.take(length)?.to_vec());
+        text.map_err(|_| BadItem("a label that is not text"))
+    }
+}

@@ -1,0 +1,388 @@
+//! The command line, checked: what a run needs to know.
+
+mod plugins;
+mod values;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ArgMatches;
+use clap::CommandFactory as _;
+use clap::FromArgMatches as _;
+
+use crate::cli::AlertFormat;
+use crate::cli::ChainArgs;
+use crate::cli::Cli;
+use crate::cli::Command;
+use crate::cli::GenerateArgs;
+use crate::cli::ReplayArgs;
+use crate::cli::WatchArgs;
+use crate::plugin::Origin;
+use crate::source::probe::Attach;
+
+/// What is to be done.
+#[derive(Debug, PartialEq)]
+pub enum Config {
+    /// Watch the live probe.
+    Watch(Watch),
+    /// Replay what was recorded.
+    Replay(Replay),
+    /// Make up a capture.
+    Generate(Generate),
+    /// Say what captures hold.
+    Inspect(Vec<PathBuf>),
+}
+
+/// The chain, and what is shown of it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// The plugins, in order; never empty.
+    pub plugins: Vec<PluginConfig>,
+    /// Are alerts written to standard output as JSON?
+    pub json_alerts: bool,
+    /// How much is said on standard error.
+    pub verbosity: Verbosity,
+}
+
+/// How to watch.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// The chain.
+    pub chain: Chain,
+    /// Size of the ring in bytes.
+    pub ring_size: u32,
+    /// How the probe is attached.
+    pub attach: Attach,
+    /// Are attempts passed on whose first copy is still queued in this host?
+    pub show_queued: bool,
+    /// Are the processes looked for that hold the sockets?
+    pub owners: bool,
+    /// Is what was recorded compared with the kernel's own counters?
+    pub reconcile: bool,
+    /// Where events are recorded, if they are.
+    pub record: Option<Record>,
+}
+
+/// Where events are recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The file.
+    pub file: PathBuf,
+    /// When to begin another one.
+    pub rotate: Rotate,
+    /// Older files that are kept.
+    pub keep: u32,
+    /// May the file be there already?
+    pub force: bool,
+}
+
+/// When to begin another file; by default never.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rotate {
+    /// At so many bytes.
+    pub bytes: Option<u64>,
+    /// At this age.
+    pub age: Option<Duration>,
+}
+
+/// What to replay.
+#[derive(Debug, PartialEq)]
+pub struct Replay {
+    /// The chain.
+    pub chain: Chain,
+    /// In this order; `-` is standard input.
+    pub files: Vec<PathBuf>,
+    /// Times as fast as it was recorded; `None`: as fast as possible.
+    pub speed: Option<f64>,
+    /// Only what was in this time, since 1970-01-01T00:00:00Z.
+    pub times: Times,
+}
+
+/// A span of time, since 1970-01-01T00:00:00Z: its end is outside.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Times {
+    /// Its begin.
+    pub from: Option<Duration>,
+    /// Its end.
+    pub to: Option<Duration>,
+}
+
+impl Times {
+    /// Is this time within?
+    pub fn contain(&self, time: Duration) -> bool {
+        self.from.is_none_or(|from| from <= time) && self.to.is_none_or(|to| time < to)
+    }
+}
+
+/// What to make up.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Generate {
+    /// The capture to write.
+    pub file: PathBuf,
+    /// Events.
+    pub events: u64,
+    /// Connections that they are of.
+    pub connections: u64,
+    /// What they are made from.
+    pub seed: u64,
+    /// Are some lost?
+    pub gaps: bool,
+    /// May the file be there already?
+    pub force: bool,
+}
+
+/// One plugin of the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginConfig {
+    /// Name of the instance: no two have the same.
+    pub name: String,
+    /// Where its component comes from.
+    pub origin: Origin,
+    /// Keys and values, as they were written.
+    pub settings: Vec<(String, String)>,
+}
+
+/// How much is said on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Alerts, warnings and errors.
+    Quiet,
+    /// The start, the ledger, what plugins log.
+    Normal,
+    /// Debug messages of plugins.
+    Debug,
+    /// And those of libbpf.
+    Trace,
+}
+
+/// A command line that cannot be carried out.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UsageError {
+    /// A setting, but of no plugin.
+    #[error("--set {0}: no --plugin before it; a setting belongs to the plugin named just before")]
+    NoPlugin(String),
+    /// A setting without a key.
+    #[error("--set {0}: expected KEY=VALUE, such as threshold=10")]
+    NoKey(String),
+    /// Two instances with one name.
+    #[error(
+        "--plugin: two instances are called {0}; give one another name, as in --plugin other={0}"
+    )]
+    Twice(String),
+    /// A name that would be hard to read in a log.
+    #[error("--plugin {0}: an instance's name has letters, digits, -, _ and . only")]
+    BadName(String),
+    /// No such bundled plugin.
+    #[error("--plugin: {0}")]
+    NotBundled(String),
+    /// A ring that the kernel would refuse.
+    #[error(
+        "--ring-size: {0} bytes, expected a power of two from {1} (a page) to 1 GiB, such as 4MiB"
+    )]
+    RingSize(u64, u64),
+    /// A value that is not what it should be.
+    #[error("{option}: {value:?}, expected {expected}")]
+    Value {
+        /// The option.
+        option: &'static str,
+        /// What was written.
+        value: String,
+        /// What was expected, with an example.
+        expected: &'static str,
+    },
+    /// A span of time that ends before it begins.
+    #[error("--to: {to} is not after --from {from}")]
+    NoTime {
+        /// Its begin.
+        from: String,
+        /// Its end.
+        to: String,
+    },
+    /// Standard input, twice.
+    #[error("-: standard input can be read once only")]
+    StdinTwice,
+}
+
+/// The largest ring: the kernel's own limit is 2 GiB.
+const LARGEST_RING: u64 = 1 << 30;
+
+impl Config {
+    /// Reads the command line. What clap finds wrong ends the process, as everywhere.
+    pub fn from_args() -> Result<Config, UsageError> {
+        Config::from_matches(&Cli::command().get_matches())
+    }
+
+    fn from_matches(matches: &ArgMatches) -> Result<Config, UsageError> {
+        let cli = Cli::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
+        // Plugins and settings are looked up where they were written.
+        let matches = matches.subcommand().map_or(matches, |(_, matches)| matches);
+        match cli.command {
+            None => watch(cli.watch, matches).map(Config::Watch),
+            Some(Command::Replay(args)) => replay(args, matches).map(Config::Replay),
+            Some(Command::Generate(args)) => generate(args).map(Config::Generate),
+            Some(Command::Inspect(args)) => Ok(Config::Inspect(stdin_once(args.files)?)),
+        }
+    }
+
+    /// How much is said on standard error.
+    pub fn verbosity(&self) -> Verbosity {
+        match self {
+            Config::Watch(watch) => watch.chain.verbosity,
+            Config::Replay(replay) => replay.chain.verbosity,
+            Config::Generate(_) | Config::Inspect(_) => Verbosity::Normal,
+        }
+    }
+}
+
+fn chain(args: &ChainArgs, matches: &ArgMatches) -> Result<Chain, UsageError> {
+    Ok(Chain {
+        plugins: plugins::plugins(args, matches)?,
+        json_alerts: args.alerts == AlertFormat::Json,
+        verbosity: match (args.quiet, args.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, 0) => Verbosity::Normal,
+            (false, 1) => Verbosity::Debug,
+            (false, _) => Verbosity::Trace,
+        },
+    })
+}
+
+fn watch(args: WatchArgs, matches: &ArgMatches) -> Result<Watch, UsageError> {
+    let rotate = args.record_rotate.as_deref().map(values::rotate);
+    let rotate = rotate.transpose()?.unwrap_or_default();
+    let (keep, force) = (args.record_keep, args.force);
+    Ok(Watch {
+        chain: chain(&args.chain, matches)?,
+        ring_size: ring_size(args.ring_size)?,
+        attach: args.attach,
+        show_queued: args.failed,
+        owners: !args.no_owners,
+        reconcile: args.reconcile,
+        record: args.record.map(|file| Record {
+            file,
+            rotate,
+            keep,
+            force,
+        }),
+    })
+}
+
+fn replay(args: ReplayArgs, matches: &ArgMatches) -> Result<Replay, UsageError> {
+    let time = |option, text: &Option<String>| {
+        let text = text.as_deref();
+        text.map(|text| values::time(option, text)).transpose()
+    };
+    let times = Times {
+        from: time("--from", &args.from)?,
+        to: time("--to", &args.to)?,
+    };
+    if let (Some(from), Some(to)) = (times.from, times.to)
+        && to <= from
+    {
+        return Err(UsageError::NoTime {
+            from: args.from.unwrap_or_default(),
+            to: args.to.unwrap_or_default(),
+        });
+    }
+    Ok(Replay {
+        chain: chain(&args.chain, matches)?,
+        files: stdin_once(args.files)?,
+        speed: args.speed.as_deref().map(values::speed).transpose()?,
+        times,
+    })
+}
+
+fn generate(args: GenerateArgs) -> Result<Generate, UsageError> {
+    Ok(Generate {
+        file: args.file,
+        events: values::count("--events", &args.events)?,
+        connections: values::count("--connections", &args.connections)?,
+        seed: args.seed,
+        gaps: args.gaps,
+        force: args.force,
+    })
+}
+
+fn stdin_once(files: Vec<PathBuf>) -> Result<Vec<PathBuf>, UsageError> {
+    let stdin = files.iter().filter(|file| file.as_os_str() == "-");
+    if stdin.count() > 1 {
+        return Err(UsageError::StdinTwice);
+    }
+    Ok(files)
+}
+
+/// What BPF_MAP_TYPE_RINGBUF asks for.
+fn ring_size(size: bytesize::ByteSize) -> Result<u32, UsageError> {
+    let page = rustix::param::page_size() as u64;
+    let bytes = size.as_u64();
+    if !bytes.is_power_of_two() || !(page..=LARGEST_RING).contains(&bytes) {
+        return Err(UsageError::RingSize(bytes, page));
+    }
+    u32::try_from(bytes).map_err(|_| UsageError::RingSize(bytes, page))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(args: &[&str]) -> Result<Watch, UsageError> {
+        match any_config(args)? {
+            Config::Watch(watch) => Ok(watch),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn any_config(args: &[&str]) -> Result<Config, UsageError> {
+        let args = std::iter::once("retrans-host").chain(args.iter().copied());
+        let matches = Cli::command()
+            .try_get_matches_from(args)
+            .expect("clap takes it");
+        Config::from_matches(&matches)
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_setting_belongs_to_the_plugin_before_it() {
+        let args = "-p a.wasm -s x=1 -s y=a=b -p b=a.wasm -s x=2 -p json-print";
+        let config = config(&args.split(' ').collect::<Vec<_>>()).expect("well-formed");
+        let settings = |pairs: &[(&str, &str)]| {
+            let pairs = pairs
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            pairs.collect::<Vec<_>>()
+        };
+        let plugins = config.chain.plugins;
+        let names: Vec<_> = plugins.iter().map(|plugin| plugin.name.as_str()).collect();
+        assert_eq!(names, ["a", "b", "json-print"]);
+        assert_eq!(plugins[0].settings, settings(&[("x", "1"), ("y", "a=b")]));
+        assert_eq!(plugins[1].settings, settings(&[("x", "2")]));
+        assert_eq!(plugins[2].settings, []);
+        assert_eq!(plugins[0].origin, plugins[1].origin);
+    }
+
+    #[test]
+    fn without_a_plugin_json_print_runs() {
+        let config = config(&[]).expect("well-formed");
+        assert_eq!(
+            config.chain.plugins[0].origin,
+            Origin::Bundled("json-print")
+        );
+        assert_eq!(config.ring_size, 4 << 20);
+    }
+
+    #[test]
+    fn a_wrong_command_line_says_what_is_wrong() {
+        let error = |args: &[&str]| config(args).expect_err("not well-formed").to_string();
+        assert!(error(&["--set", "a=1", "-p", "json-print"]).contains("no --plugin before it"));
+        assert!(error(&["-p", "json-print", "--set", "a"]).contains("expected KEY=VALUE"));
+        assert!(error(&["-p", "json-print", "-p", "json-print"]).contains("two instances"));
+        assert!(error(&["-p", "a/../x y.wasm"]).contains("letters, digits"));
+        assert!(error(&["-p", "json-prnt"]).contains("no bundled plugin"));
+        assert!(error(&["--ring-size", "5MiB"]).contains("power of two"));
+        assert!(error(&["--ring-size", "2048"]).contains("power of two"));
+    }
+}

@@ -1,0 +1,141 @@
+//! The chain's side of a run: plugins are made ready, and work in a thread of their own.
+
+use std::fs::File;
+use std::io;
+use std::io::BufWriter;
+use std::io::Write;
+use std::thread;
+
+use anyhow::Context as _;
+use anyhow::Result;
+use anyhow::anyhow;
+use crossbeam_channel::bounded;
+
+use crate::alert::Alert;
+use crate::chain::Chain;
+use crate::chain::ChainError;
+use crate::chain::Report;
+use crate::chain::Sink;
+use crate::config;
+use crate::config::PluginConfig;
+use crate::ledger::Ledger;
+use crate::ledger::Origin;
+use crate::plugin::Engine;
+use crate::plugin::Limits;
+use crate::plugin::Plugin;
+use crate::plugin::StartError;
+use crate::sink::alerts;
+use crate::sink::stdout::stdout;
+use crate::source::stream::Channel;
+use crate::stop::Stop;
+use crate::stop::stdout_is_closed;
+
+/// Batches that may be on their way: 4,096 events, beyond which the kernel's ring is the buffer.
+const CHANNEL_BATCHES: usize = 16;
+
+/// Plugins that are ready, in their order.
+pub fn prepare(config: &config::Chain) -> Result<Chain<Output>> {
+    let engine = Engine::new().map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
+    let start = |plugin: &PluginConfig| {
+        let PluginConfig {
+            name,
+            origin,
+            settings,
+        } = plugin;
+        Plugin::start(&engine, name, origin, settings, Limits::default())
+    };
+    let plugins = config.plugins.iter().map(start);
+    let plugins = plugins.collect::<Result<Vec<Plugin>, StartError>>()?;
+    let sink = Output {
+        stdout: stdout().context("cannot use standard output")?,
+        json_alerts: config.json_alerts,
+    };
+    Ok(Chain::new(plugins, sink))
+}
+
+/// Runs the chain in a thread while `source` feeds it; what both have counted. `None`: the reader of
+/// standard output has gone, and nobody wants to know.
+pub fn conduct<B>(
+    chain: Chain<Output>,
+    stop: &Stop,
+    source: impl FnOnce(&Channel) -> Result<B>,
+) -> Result<Option<(Ended, B)>> {
+    let (items, received) = bounded(CHANNEL_BATCHES);
+    let (used, recycled) = bounded(CHANNEL_BATCHES);
+    let end = stop
+        .on_drop()
+        .context("cannot listen for the chain's end")?;
+    let chain = thread::Builder::new()
+        .name("chain".to_owned())
+        .spawn(move || chain.run(&received, &used, end))
+        .context("cannot start the chain's thread")?;
+    // Sending blocks, so that a slow plugin fills the ring, where losses are counted.
+    let channel = Channel { items, recycled };
+    let books = source(&channel);
+    drop(channel);
+    let (report, result) = chain
+        .join()
+        .map_err(|_| anyhow!("the chain's thread panicked"))?;
+
+    // As `| head -1` ends: silently, whether a write failed or the source saw it first. Not after
+    // Ctrl-C, which ends the reader of a pipe as well: the ledger is then still wanted.
+    let broken = matches!(&result, Err(error) if error.is_broken_pipe());
+    let unread = broken || result.is_ok() && stdout_is_closed();
+    if unread && !stop.by_signal() {
+        return Ok(None);
+    }
+    let error = result.err().filter(|_| !broken);
+    Ok(Some((Ended { report, error }, books?)))
+}
+
+/// A chain that has come to its end.
+pub struct Ended {
+    /// What it did.
+    report: Report,
+    /// Why it ended before the stream did, if so.
+    error: Option<ChainError>,
+}
+
+impl Ended {
+    /// Did it end well?
+    pub fn result(self) -> Result<()> {
+        self.error.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Prints the books, and what plugins have counted for themselves.
+    pub fn tell(&self, origin: Origin) {
+        let Report { plugins, counters } = &self.report;
+        let plugins = plugins.clone();
+        let ledger = Ledger { origin, plugins };
+        let mut stderr = io::stderr().lock();
+        // Where standard error is closed, nobody is there to be told.
+        let _ = write!(stderr, "{ledger}");
+        for ((plugin, counter), count) in counters {
+            let _ = writeln!(stderr, "ledger: counter {plugin} {counter}={count}");
+        }
+    }
+}
+
+/// Standard output for lines, standard error for alerts.
+pub struct Output {
+    stdout: BufWriter<File>,
+    json_alerts: bool,
+}
+
+impl Sink for Output {
+    fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.stdout.write_all(lines)
+    }
+
+    fn alert(&mut self, alert: &Alert) -> io::Result<()> {
+        let _ = writeln!(anstream::stderr(), "{}", alerts::line(alert));
+        if self.json_alerts {
+            alerts::write_json(alert, &mut self.stdout)?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stdout.flush()
+    }
+}

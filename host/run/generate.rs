@@ -1,0 +1,125 @@
+//! Making up a capture.
+
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::io::BufWriter;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use anyhow::Result;
+use anyhow::bail;
+use retrans_event::Event;
+use retrans_event::synth::Synth;
+use tempfile::Builder;
+
+use super::say;
+use crate::batch::Batch;
+use crate::batch::Item;
+use crate::batch::MAX_EVENTS;
+use crate::batch::Mark;
+use crate::capture::Head;
+use crate::capture::Writer;
+use crate::config::Generate;
+use crate::stop::Stop;
+
+/// With gaps: after every so many events some are lost.
+const GAP_EVERY: u64 = 10_000;
+
+/// The time at which made-up captures say that they were begun: the same for each, so that the same
+/// seed makes the same file.
+const BEGUN: &str = "2026-01-01T00:00:00.000Z";
+
+/// Writes the capture beside its place, then moves it there: nobody finds half of it.
+pub fn generate(config: &Generate) -> Result<()> {
+    let file = &config.file;
+    let failed = || format!("cannot write {}", file.display());
+    match fs::metadata(file) {
+        // Renaming would put a file in the place of /dev/null.
+        Ok(about) if !about.is_file() => bail!("{}: it is no file", failed()),
+        Ok(_) if !config.force => bail!("{}: the file exists; --force overwrites it", failed()),
+        _ => {}
+    }
+    // Whoever loses patience is not to be left with half a file.
+    let stop = Stop::at_signals().context("cannot listen for signals")?;
+    let parent = file.parent().filter(|parent| *parent != Path::new(""));
+    let directory = parent.unwrap_or(Path::new("."));
+    let beside = Builder::new().prefix(".retrans-").tempfile_in(directory);
+    let mut beside = beside.with_context(failed)?;
+    let bytes = write(config, beside.as_file_mut(), &stop).with_context(failed)?;
+    if config.force {
+        beside.persist(file).map_err(|error| error.error)
+    } else {
+        beside.persist_noclobber(file).map_err(|error| error.error)
+    }
+    .with_context(failed)?;
+    say(&format!(
+        "wrote {} events of {} connections to {} ({bytes} bytes)",
+        config.events,
+        config.connections,
+        file.display()
+    ));
+    Ok(())
+}
+
+fn write(config: &Generate, file: &mut File, stop: &Stop) -> io::Result<u64> {
+    let head = Head::new(None, BEGUN.to_owned());
+    let mut writer = Writer::new(BufWriter::new(file), &head)?;
+    let mut batch = Batch::new();
+    let mut next_mark: Option<Duration> = None;
+    let mut last = Mark::default();
+    let events = Synth::with_connections(config.seed, config.connections);
+    for (number, record) in (0..config.events).zip(events) {
+        if batch.len() == MAX_EVENTS {
+            if stop.by_signal() {
+                return Err(io::Error::other("a signal came"));
+            }
+            send(&mut writer, &mut batch)?;
+        }
+        let due = next_mark.get_or_insert(record.time() + Duration::from_secs(1));
+        while *due <= record.time() {
+            send(&mut writer, &mut batch)?;
+            let ago = record.time() - *due;
+            let wall_time = record.wall_time().saturating_sub(ago);
+            let (time, lost) = (*due, 0);
+            writer.item(&Item::Mark(Mark {
+                time,
+                wall_time,
+                lost,
+            }))?;
+            *due += Duration::from_secs(1);
+        }
+        if config.gaps && number % GAP_EVERY == GAP_EVERY - 1 {
+            send(&mut writer, &mut batch)?;
+            // As many as a softirq may bring at once; from the seed, as everything is.
+            batch.lost = 1 + (config.seed ^ number) % 64;
+        }
+        last = mark_at(&record);
+        batch.push(record.as_bytes());
+    }
+    send(&mut writer, &mut batch)?;
+    writer.item(&Item::End(last))?;
+    writer.finish()
+}
+
+fn mark_at(event: &Event) -> Mark {
+    Mark {
+        time: event.time(),
+        wall_time: event.wall_time(),
+        lost: 0,
+    }
+}
+
+fn send(writer: &mut Writer<BufWriter<&mut File>>, batch: &mut Batch) -> io::Result<()> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    let item = Item::Events(std::mem::take(batch));
+    writer.item(&item)?;
+    if let Item::Events(used) = item {
+        *batch = used;
+        batch.clear();
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! One run: what the command line asks for, from beginning to end.
+
+mod chain;
+mod generate;
+mod inspect;
+mod replay;
+mod watch;
+
+use std::io;
+use std::io::IsTerminal as _;
+use std::io::Write as _;
+
+use anyhow::Result;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::config::Config;
+use crate::config::UsageError;
+use crate::config::Verbosity;
+use crate::plugin::StartError;
+use crate::plugin::settings::SettingsError;
+
+/// Does what the command line says, and returns when it is done.
+pub fn run(config: &Config) -> Result<()> {
+    log_to_stderr(config.verbosity());
+    match config {
+        Config::Watch(watch) => watch::watch(watch),
+        Config::Replay(replay) => replay::replay(replay),
+        Config::Generate(generate) => generate::generate(generate),
+        Config::Inspect(files) => inspect::inspect(files),
+    }
+}
+
+/// Is this the fault of the command line?
+pub fn is_usage(error: &anyhow::Error) -> bool {
+    let refused =
+        |error: &StartError| matches!(error, StartError::Settings(_, SettingsError::Refused(_)));
+    let settings = error.downcast_ref().is_some_and(refused);
+    settings || error.is::<UsageError>()
+}
+
+/// Says one line to the person in front of it.
+pub fn say(line: &str) {
+    // Where standard error is closed, nobody is there to be told.
+    let _ = writeln!(anstream::stderr(), "retrans-host: {line}");
+}
+
+/// Plugins' log lines and our own warnings.
+fn log_to_stderr(verbosity: Verbosity) {
+    let level = match verbosity {
+        Verbosity::Quiet => LevelFilter::WARN,
+        Verbosity::Normal => LevelFilter::INFO,
+        Verbosity::Debug | Verbosity::Trace => LevelFilter::DEBUG,
+    };
+    let libbpf = match verbosity {
+        Verbosity::Trace => LevelFilter::DEBUG,
+        _ => LevelFilter::OFF,
+    };
+    let ours = Targets::new()
+        .with_target("retrans_host", level)
+        .with_target("plugin", level)
+        .with_target("libbpf", libbpf);
+    let colours =
+        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(colours)
+        .with_target(false)
+        .log_internal_errors(false);
+    // A second run in one process keeps the first one's log.
+    let _ = tracing_subscriber::registry()
+        .with(ours)
+        .with(lines)
+        .try_init();
+}

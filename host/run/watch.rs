@@ -1,0 +1,113 @@
+//! Watching: the probe is attached, and its events go through the chain.
+
+use std::fs;
+use std::io;
+use std::io::Write as _;
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use anyhow::Result;
+
+use super::chain::conduct;
+use super::chain::prepare;
+use super::say;
+use crate::capture;
+use crate::capture::Recording;
+use crate::config::Verbosity;
+use crate::config::Watch;
+use crate::ledger::Origin;
+use crate::reconcile::Reconciliation;
+use crate::source::clock::Now;
+use crate::source::owner::Owners;
+use crate::source::preflight;
+use crate::source::probe::Probe;
+use crate::source::ring::Books;
+use crate::source::ring::Processing;
+use crate::stop::Stop;
+use crate::timestamp;
+
+/// Watches until a signal comes, or until nobody reads what comes out.
+pub fn watch(config: &Watch) -> Result<()> {
+    let stop = Stop::at_signals().context("cannot listen for signals")?;
+    let chain = prepare(&config.chain)?;
+    let tells_errors = config.reconcile.then(preflight::tells_errors).transpose()?;
+    let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
+    let probe = Probe::attach(&mut storage, config.attach, config.ring_size)?;
+    let attached = probe.attached.name();
+    let begin = |record| Recording::begin(record, this_host(attached));
+    let processing = Processing {
+        owners: owners(config.owners),
+        show_queued: config.show_queued,
+        // From here on: the probe is attached, and nobody was told yet.
+        reconciliation: tells_errors.map(Reconciliation::begin),
+        recording: config.record.as_ref().map(begin).transpose()?,
+    };
+    let talks = config.chain.verbosity >= Verbosity::Normal;
+    if talks {
+        say(&attached_line(config, attached));
+    }
+    let source = |channel: &_| Ok(probe.run(processing, channel, &stop)?);
+    let Some((ended, books)) = conduct(chain, &stop, source)? else {
+        return Ok(());
+    };
+    let Books {
+        kernel,
+        source,
+        owners,
+        reconciled,
+        recorded,
+    } = books;
+    if talks {
+        ended.tell(Origin::Live {
+            kernel,
+            source,
+            owners,
+        });
+        if let Some(summary) = recorded {
+            let _ = write!(io::stderr().lock(), "{summary}");
+        }
+    }
+    // It was asked for: however quiet the rest is to be.
+    if let Some(report) = reconciled {
+        let _ = write!(io::stderr().lock(), "{report}");
+    }
+    ended.result()
+}
+
+fn attached_line(config: &Watch, attached: &str) -> String {
+    let ring = bytesize::ByteSize(config.ring_size.into());
+    let plugins = config.chain.plugins.iter();
+    let names: Vec<_> = plugins.map(|plugin| plugin.name.as_str()).collect();
+    format!(
+        "watching TCP retransmits ({attached}, ring {ring}) with {}; Ctrl-C ends",
+        names.join(", "),
+    )
+}
+
+/// The owners of events are worth having, but no condition: without them the rest is still true.
+fn owners(wanted: bool) -> Owners {
+    if !wanted {
+        return Owners::unknown();
+    }
+    Owners::scanning().unwrap_or_else(|error| {
+        tracing::warn!("{error}; owners are unknown (--no-owners does without them)");
+        Owners::unknown()
+    })
+}
+
+/// What a capture says of this machine.
+fn this_host(attached: &str) -> capture::Host {
+    let kernel = |name: &str| {
+        let text = fs::read_to_string(format!("/proc/sys/kernel/{name}"));
+        text.map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned())
+    };
+    let now = Now::read();
+    capture::Host {
+        name: kernel("hostname"),
+        kernel: kernel("osrelease"),
+        booted: timestamp::show(now.wall_at(Duration::ZERO), 3),
+        boot_id: kernel("random/boot_id"),
+        attached: attached.to_owned(),
+    }
+}

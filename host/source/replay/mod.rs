@@ -1,0 +1,218 @@
+//! Events that were recorded, read from files and sent as if they happened now.
+
+mod input;
+mod line;
+mod lines;
+mod pace;
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use retrans_event::Event;
+
+use self::pace::Pace;
+use super::stream::Channel;
+use crate::batch::Batch;
+use crate::batch::Item;
+use crate::batch::Mark;
+use crate::capture::CaptureError;
+use crate::config::Replay;
+use crate::config::Times;
+use crate::ledger;
+use crate::stop::Stop;
+
+pub use self::input::Input;
+pub use self::input::InputError;
+pub use self::lines::LineError;
+
+/// A file that cannot be replayed.
+#[derive(Debug)]
+pub struct ReplayError {
+    /// Its name, as it was written.
+    pub file: String,
+    /// Why not.
+    pub error: InputError,
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ReplayError { file, error } = self;
+        match error {
+            InputError::Line(LineError::Line { line, what }) => {
+                write!(f, "cannot replay {file}:{line}: {what}")
+            }
+            error => write!(f, "cannot replay {file}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ReplayError {}
+
+/// Sends what is in the files until told to stop, or until nobody receives it any more. `progress`
+/// wraps a file that is read, of whose size it is told.
+pub fn run(
+    replay: &Replay,
+    channel: &Channel,
+    stop: &Stop,
+    progress: &indicatif::ProgressBar,
+) -> Result<ledger::Replay, ReplayError> {
+    let mut sender = Sender {
+        channel,
+        times: replay.times,
+        pace: replay.speed.map(Pace::new),
+        stop,
+        books: ledger::Replay::default(),
+        items: 0,
+        last: Mark::default(),
+        ended: None,
+    };
+    // What is wrong with a file is said before the first event of any goes out.
+    let mut inputs = Vec::with_capacity(replay.files.len());
+    for file in &replay.files {
+        match Input::open(file, progress, Some(stop)) {
+            Ok(input) => inputs.push(input),
+            Err(error) if error.is_stop() => return Ok(sender.end()),
+            Err(error) => return Err(failed(file, error)),
+        }
+    }
+    let mut boot: Option<String> = None;
+    for (mut input, file) in inputs.into_iter().zip(&replay.files) {
+        // Only files of one run of a machine have the time between them in common.
+        let next = input.boot_id().map(str::to_owned);
+        if (next.is_none() || next != boot)
+            && let Some(pace) = &mut sender.pace
+        {
+            pace.begin_anew();
+        }
+        boot = next;
+        loop {
+            let empty = || channel.recycled.try_recv().unwrap_or_default();
+            match input.item(empty) {
+                Ok(Some(item)) => {
+                    if !sender.send(item) {
+                        return Ok(sender.end());
+                    }
+                }
+                Ok(None) => break,
+                Err(error) if error.is_stop() => return Ok(sender.end()),
+                // What was before the cut is as good as any other capture.
+                Err(InputError::Capture(error @ CaptureError::Cut { .. })) => {
+                    tracing::warn!("{}: {error}", file.display());
+                    break;
+                }
+                Err(error) => {
+                    sender.end();
+                    return Err(failed(file, error));
+                }
+            }
+        }
+    }
+    Ok(sender.end())
+}
+
+fn failed(file: &Path, error: InputError) -> ReplayError {
+    let file = file.display().to_string();
+    ReplayError { file, error }
+}
+
+struct Sender<'a> {
+    channel: &'a Channel,
+    times: Times,
+    pace: Option<Pace>,
+    stop: &'a Stop,
+    books: ledger::Replay,
+    /// Items that were read.
+    items: u64,
+    /// The latest moment of the stream.
+    last: Mark,
+    /// The end that was recorded, held back: there may be another file.
+    ended: Option<Mark>,
+}
+
+impl Sender<'_> {
+    /// Sends an item, in time. False: it is over.
+    fn send(&mut self, item: Item) -> bool {
+        let mut page = ledger::Replay::default();
+        let (item, moment) = match item {
+            Item::Events(mut batch) => {
+                page.read = batch.len() as u64;
+                self.select(&mut batch);
+                page.delivered = batch.len() as u64;
+                page.left_out = page.read - page.delivered;
+                let last = batch.events().last().map(mark_at);
+                (Item::Events(batch), last)
+            }
+            Item::Mark(mark) => (Item::Mark(mark), self.moment(&mark)),
+            Item::End(mark) => {
+                if self.moment(&mark).is_some() && self.tell_end() {
+                    self.ended = Some(mark);
+                }
+                return !self.is_over();
+            }
+        };
+        if let Some(moment) = moment {
+            let wait = self.pace.as_mut().map(|pace| pace.until(moment.time));
+            // What was read, but never sent, is in no book.
+            if wait.is_some_and(|wait| self.stop.comes_within(wait)) {
+                return false;
+            }
+            if !self.tell_end() || self.channel.items.send(item).is_err() {
+                return false;
+            }
+            self.last = moment;
+        }
+        self.books.read += page.read;
+        self.books.left_out += page.left_out;
+        self.books.delivered += page.delivered;
+        !self.is_over()
+    }
+
+    /// Was the run ended, by a signal or because the chain did?
+    fn is_over(&mut self) -> bool {
+        // The chain takes what is still sent; that need not be looked for each time.
+        self.items = self.items.wrapping_add(1);
+        self.stop.by_signal()
+            || self.items.is_multiple_of(64) && self.stop.comes_within(Duration::ZERO)
+    }
+
+    /// The moment of a mark, if it is within the time that was asked for.
+    fn moment(&self, mark: &Mark) -> Option<Mark> {
+        let within = self.times.contain(mark.wall_time);
+        within.then_some(Mark { lost: 0, ..*mark })
+    }
+
+    /// An end that was not that of all is no more than a mark, if it is one that tells of a loss.
+    /// False: nobody receives any more.
+    fn tell_end(&mut self) -> bool {
+        let ended = self.ended.take().filter(|ended| ended.lost > 0);
+        ended.is_none_or(|ended| self.channel.items.send(Item::Mark(ended)).is_ok())
+    }
+
+    /// Leaves out the events outside of the time that was asked for.
+    fn select(&self, batch: &mut Batch) {
+        let times = self.times;
+        if times == Times::default() {
+            return;
+        }
+        let within: Vec<bool> = batch
+            .events()
+            .map(|event| times.contain(event.wall_time()))
+            .collect();
+        batch.retain(|event| within[event]);
+    }
+
+    fn end(&mut self) -> ledger::Replay {
+        let end = self.ended.unwrap_or(self.last);
+        let _ = self.channel.items.send(Item::End(end));
+        self.books
+    }
+}
+
+fn mark_at(event: &Event) -> Mark {
+    Mark {
+        time: event.time(),
+        wall_time: event.wall_time(),
+        lost: 0,
+    }
+}
