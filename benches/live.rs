@@ -1,7 +1,11 @@
 //! The live host: how long it takes from exec to attached, and whether a burst of SYN retransmits is
-//! lost or costs memory. Needs root, and says so.
+//! lost or costs memory, and what a capture of a real transfer takes. Needs root, and says so.
 
 use std::fs;
+use std::io::Read;
+use std::io::Write;
+use std::net::Shutdown;
+use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -14,7 +18,9 @@ mod live;
 use live::Root;
 use live::burst;
 use live::host::Host;
+use live::lab::Flow;
 use live::lab::Lab;
+use live::lab::RECEIVER_V4;
 use live::oracle::Nstat;
 use live::require_root;
 
@@ -22,6 +28,8 @@ use live::require_root;
 const STARTS: usize = 21;
 /// Connections that are not answered, each with one SYN that is sent again.
 const CONNECTIONS: u64 = 9_000;
+/// How long the lossy transfer takes.
+const TRANSFER: Duration = Duration::from_secs(3);
 
 fn main() -> Result<()> {
     // `cargo test` starts benchmarks too, only to see that they do.
@@ -32,7 +40,8 @@ fn main() -> Result<()> {
         return Ok(());
     };
     start_up(&root)?;
-    syn_burst(&root)
+    syn_burst(&root)?;
+    capture_size(&root)
 }
 
 fn start_up(root: &Root) -> Result<()> {
@@ -75,6 +84,43 @@ fn syn_burst(root: &Root) -> Result<()> {
          refused by the ring; resident {before} before, {peak} at most",
         events.len(),
         run.ledger.kernel.get("ring_full"),
+    );
+    Ok(())
+}
+
+/// Eight connections that send as fast as they can, with 2 % loss: what a recording of that takes.
+fn capture_size(root: &Root) -> Result<()> {
+    let lab = Lab::new()?;
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("lossy.rtc");
+    let path = file.to_str().context("the path is text")?;
+    let flows: Vec<Flow> = (0..8)
+        .map(|_| lab.connect(RECEIVER_V4))
+        .collect::<Result<_>>()?;
+    lab.lose("meta l4proto tcp numgen random mod 100 < 2")?;
+    let host = Host::start(root, &["--record", path])?;
+    let end = Instant::now() + TRANSFER;
+    thread::scope(|scope| {
+        for flow in &flows {
+            scope.spawn(|| {
+                let mut client = &flow.client;
+                while Instant::now() < end && client.write_all(&[0x5a; 16_384]).is_ok() {}
+                // What is left in the way is not waited for.
+                let _ = client.shutdown(Shutdown::Both);
+            });
+            scope.spawn(|| {
+                let mut server = &flow.server;
+                while Instant::now() < end && server.read(&mut [0; 65_536]).is_ok_and(|n| n > 0) {}
+                let _ = server.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    let run = host.stop()?;
+    let events = run.ledger.host.get("delivered");
+    let bytes = fs::metadata(&file)?.len();
+    println!(
+        "capture of a lossy transfer: {events} events in {bytes} bytes, {:.1} bytes an event",
+        bytes as f64 / events.max(1) as f64
     );
     Ok(())
 }

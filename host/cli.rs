@@ -165,7 +165,7 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub seed: u64,
 
-    /// Loses some events on the way, as a ring that is full does
+    /// Loses some events after every 10,000, as a ring that is full does
     #[arg(long)]
     pub gaps: bool,
 
