@@ -116,7 +116,7 @@ fn demo() -> Result<Seen> {
     Ok(Seen::in_lines(&lines, &lab, took, counted, capture))
 }
 
-/// What the capture prints once more: no probe, and no root.
+/// What the capture prints once more, without a probe.
 fn replay(directory: &Path) -> Result<Vec<String>> {
     let output = Command::new(binary()?)
         .args(["replay", CAPTURE, "--quiet"])

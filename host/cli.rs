@@ -98,7 +98,8 @@ pub struct WatchArgs {
     #[arg(long)]
     pub reconcile: bool,
 
-    /// Records every event in a file, before any plugin sees it, for `retrans-host replay`
+    /// Records every event in a file, before any plugin sees it, for `retrans-host replay`. What is
+    /// withheld is no event: see --failed
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
 
@@ -124,7 +125,8 @@ pub struct WatchArgs {
 /// What to replay, and how fast.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
-    /// Captures, or files with lines as json-print writes them; - is standard input
+    /// Captures, or files with lines as json-print writes them, the oldest first; - is standard
+    /// input
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
 
@@ -165,7 +167,7 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub seed: u64,
 
-    /// Loses some events after every 10,000, as a ring that is full does
+    /// Loses some events after every 10,000 (of fewer, after half), as a ring that is full does
     #[arg(long)]
     pub gaps: bool,
 
@@ -201,8 +203,8 @@ Examples:
   retrans-host replay lossy.rtc --plugin ./filter.wasm --plugin json-print
   sudo retrans-host --plugin a=./tag.wasm --set zone=eu --plugin b=./tag.wasm --set zone=us
 
-Exit codes: 0 after Ctrl-C, SIGTERM or when standard output is closed; 2 for a wrong command line
-or setting; 1 for anything else.";
+Exit codes: 0 at the end of what is replayed, after Ctrl-C or SIGTERM, or when standard output is
+closed; 2 for a wrong command line or setting; 1 for anything else, as for `generate` cut short.";
 
 const REPLAY_EXAMPLES: &str = "\
 Examples:

@@ -16,6 +16,7 @@ use rustix::event::Timespec;
 use rustix::event::poll;
 use signal_hook::consts::SIGINT;
 use signal_hook::consts::SIGTERM;
+use signal_hook::consts::SIGXFSZ;
 
 /// Exit code of a run that a second signal cut short: 128 + SIGINT, as shells have it.
 const INTERRUPTED: i32 = 130;
@@ -55,6 +56,8 @@ impl Stop {
             signal_hook::flag::register(signal, seen.clone())?;
             signal_hook::low_level::pipe::register(signal, trigger.try_clone()?)?;
         }
+        // A limit on the size of files is then an error of the write, and not the end of everything.
+        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         Ok(Stop {
             wake,
             trigger,

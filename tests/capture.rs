@@ -358,7 +358,7 @@ fn items_that_are_none_are_told_with_the_place_of_their_frame() {
         ),
         (
             item(1, &[&long, &one, &most, &record]),
-            "an item that is cut off",
+            "more columns of labels than a host writes",
         ),
         (
             item(1, &[&long, &one, &one, &record, &most]),

@@ -6,6 +6,7 @@ mod live;
 
 use std::fs;
 use std::fs::Permissions;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -68,6 +69,21 @@ fn assert_is_private_capture(file: &str) {
     let about = fs::symlink_metadata(file).expect("a file");
     assert!(about.is_file());
     assert_eq!(about.permissions().mode() & 0o7777, 0o600);
+}
+
+#[test]
+fn root_a_capture_belongs_to_who_called_sudo() -> Result<()> {
+    let Some(root) = require_root() else {
+        return Ok(());
+    };
+    let directory = Directory::new()?;
+    let file = directory.file("a.rtc");
+    let launcher = ["env", "SUDO_UID=65533", "SUDO_GID=65534"];
+    Host::start_by(&root, &launcher, &["--record", &file])?.stop()?;
+    assert_is_private_capture(&file);
+    let about = fs::metadata(&file)?;
+    assert_eq!((about.uid(), about.gid()), (65_533, 65_534));
+    Ok(())
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The files of a recording: how one is begun, and how older ones make room.
 
+use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::fs::File;
@@ -9,6 +10,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::fchown;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -44,10 +46,23 @@ fn create(path: &Path) -> io::Result<File> {
     let file = options.write(true).create_new(true).mode(MODE).open(path)?;
     // The umask may have taken rights away; some file systems (vfat) have none to give.
     let _ = file.set_permissions(Permissions::from_mode(MODE));
+    give_to_who_called_sudo(&file);
     Ok(file)
 }
 
-fn directory(file: &Path) -> &Path {
+/// `sudo retrans-host --record` is for whoever typed it, who will want to replay it without.
+fn give_to_who_called_sudo(file: &File) {
+    let id = |name| env::var(name).ok()?.parse().ok();
+    if rustix::process::geteuid().is_root()
+        && let (Some(user), Some(group)) = (id("SUDO_UID"), id("SUDO_GID"))
+    {
+        // Some file systems have no owners. The file is then as root made it.
+        let _ = fchown(file, Some(user), Some(group));
+    }
+}
+
+/// The directory that a file is in.
+pub fn directory(file: &Path) -> &Path {
     let parent = file.parent().filter(|parent| *parent != Path::new(""));
     parent.unwrap_or(Path::new("."))
 }
@@ -85,6 +100,10 @@ pub fn find_older(file: &Path, keep: u32) -> Option<PathBuf> {
 /// keep, FILE is left to be replaced.
 pub fn make_room(file: &Path, keep: u32) -> io::Result<()> {
     let exists = |number| fs::symlink_metadata(older(file, number)).is_ok();
+    if !exists(0) {
+        // Somebody has taken it away.
+        return Ok(());
+    }
     let last = (1..=keep).find(|number| *number == keep || !exists(*number));
     for number in (0..last.unwrap_or(0)).rev() {
         fs::rename(older(file, number), older(file, number + 1))?;
@@ -142,6 +161,7 @@ mod tests {
         assert_make_room(&["a", "a.1", "a.2"], 2, &two);
         assert_make_room(&["a", "a.1"], 1, &[("a.1", "a")]);
         assert_make_room(&["a"], 0, &[("a", "a")]);
+        assert_make_room(&["a.1"], 3, &[("a.1", "a.1")]);
     }
 
     #[test]

@@ -15,6 +15,9 @@ const EVENTS: u8 = 1;
 const MARK: u8 = 2;
 const END: u8 = 3;
 
+/// The most columns of labels that a batch has. The host itself writes two.
+const MOST_COLUMNS: u32 = 64;
+
 /// Bytes that are no items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -115,6 +118,9 @@ impl<'a> Items<'a> {
         if !(1..=MAX_EVENTS).contains(&count) {
             return Err(BadItem("a batch of an impossible size"));
         }
+        if columns > MOST_COLUMNS {
+            return Err(BadItem("more columns of labels than a host writes"));
+        }
         translate(self.take(count * self.record_size)?, batch);
         for _ in 0..columns {
             let key = self.text()?;
@@ -165,5 +171,40 @@ impl<'a> Items<'a> {
         let length = self.number()? as usize;
         let text = String::from_utf8(self.take(length)?.to_vec());
         text.map_err(|_| BadItem("a label that is not text"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use retrans_event::RECORD_SIZE;
+    use retrans_event::Record;
+
+    use super::*;
+
+    /// A batch of one event, with so many columns that have no labels.
+    fn empty_columns(columns: u32) -> Vec<u8> {
+        let mut bytes = vec![EVENTS];
+        bytes.extend_from_slice(&0u64.to_le_bytes());
+        put(&mut bytes, 1);
+        put(&mut bytes, columns as usize);
+        bytes.extend_from_slice(Record::new().as_bytes());
+        for column in 0..columns {
+            put_text(&mut bytes, &column.to_string());
+            put(&mut bytes, 0);
+            put_text(&mut bytes, "");
+        }
+        bytes
+    }
+
+    fn read(bytes: &[u8]) -> Result<Option<Item>, BadItem> {
+        Items::new(bytes, RECORD_SIZE).next(Batch::new, |records, batch| batch.extend(records))
+    }
+
+    #[test]
+    fn columns_that_no_host_writes_are_refused_before_they_cost_anything() {
+        assert!(read(&empty_columns(0)).is_ok_and(|item| item.is_some()));
+        assert!(read(&empty_columns(MOST_COLUMNS)).is_ok_and(|item| item.is_some()));
+        let refused = read(&empty_columns(1_000_000)).expect_err("refused");
+        assert!(refused.0.contains("more columns"), "{refused}");
     }
 }

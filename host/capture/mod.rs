@@ -5,7 +5,7 @@
 //! has a checksum and can be read without those after it, so that a file that was cut off is good up
 //! to the cut.
 
-mod files;
+pub(crate) mod files;
 mod frame;
 mod head;
 mod items;

@@ -146,7 +146,7 @@ impl Recording {
         if let Err(error) = self.end_file() {
             self.fail(&error);
         }
-        self.summary
+        mem::take(&mut self.summary)
     }
 
     fn fail(&mut self, error: &io::Error) {
@@ -193,4 +193,11 @@ impl Recording {
 
 fn head(host: &Host) -> Head {
     Head::new(Some(host.clone()), now())
+}
+
+/// Where the run has failed, the capture of it is wanted most.
+impl Drop for Recording {
+    fn drop(&mut self) {
+        let _ = self.end_file();
+    }
 }

@@ -43,7 +43,7 @@ pub fn speed(text: &str) -> Result<f64, UsageError> {
 /// A size, an age, or both, as in 100MiB,1h.
 pub fn rotate(text: &str) -> Result<Rotate, UsageError> {
     const EXPECTED: &str =
-        "a size from 64KiB, an age from 1s, or both, such as 100MiB, 1h or 100MiB,1h";
+        "a size from 64KiB, an age from 1s, or both, such as 100MiB, 1h, 1d or 100MiB,1h";
     let refused = || wrong("--record-rotate", text, EXPECTED);
     let mut rotate = Rotate::default();
     for part in text.split(',').map(str::trim) {
@@ -67,6 +67,10 @@ pub fn rotate(text: &str) -> Result<Rotate, UsageError> {
 }
 
 fn age(text: &str) -> Option<Duration> {
+    if let Some(days) = text.strip_suffix('d').and_then(|days| days.parse().ok()) {
+        let day = Duration::from_secs(24 * 3_600);
+        return day.checked_mul(days).filter(|age| !age.is_zero());
+    }
     let age: SignedDuration = text.parse().ok()?;
     let age = Duration::try_from(age).ok()?;
     (age >= Duration::from_secs(1)).then_some(age)
@@ -115,6 +119,7 @@ mod tests {
         let hour = Some(Duration::from_secs(3_600));
         assert_eq!(rotate("100MiB"), Some((Some(100 << 20), None)));
         assert_eq!(rotate("1h"), Some((None, hour)));
+        assert_eq!(rotate("1d"), Some((None, hour.map(|hour| 24 * hour))));
         assert_eq!(rotate("100MiB,1h"), Some((Some(100 << 20), hour)));
         assert_eq!(rotate("60m, 64KiB"), Some((Some(64 << 10), hour)));
         for wrong in ["", ",", "100", "1h,2h", "1MiB,2MiB", "1KiB", "10ms", "soon"] {

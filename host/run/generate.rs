@@ -1,10 +1,8 @@
 //! Making up a capture.
 
-use std::fs;
 use std::fs::File;
 use std::io;
 use std::io::BufWriter;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -21,10 +19,11 @@ use crate::batch::MAX_EVENTS;
 use crate::batch::Mark;
 use crate::capture::Head;
 use crate::capture::Writer;
+use crate::capture::files;
 use crate::config::Generate;
 use crate::stop::Stop;
 
-/// With gaps: after every so many events some are lost.
+/// With gaps: after every so many events some are lost; of fewer, after half of them.
 const GAP_EVERY: u64 = 10_000;
 
 /// The time at which made-up captures say that they were begun: the same for each, so that the same
@@ -35,16 +34,15 @@ const BEGUN: &str = "2026-01-01T00:00:00.000Z";
 pub fn generate(config: &Generate) -> Result<()> {
     let file = &config.file;
     let failed = || format!("cannot write {}", file.display());
-    match fs::metadata(file) {
-        // Renaming would put a file in the place of /dev/null.
-        Ok(about) if !about.is_file() => bail!("{}: it is no file", failed()),
-        Ok(_) if !config.force => bail!("{}: the file exists; --force overwrites it", failed()),
-        _ => {}
+    if files::is_special(file) {
+        bail!("{}: it is no file", failed());
+    }
+    if file.exists() && !config.force {
+        bail!("{}: the file exists; --force overwrites it", failed());
     }
     // Whoever loses patience is not to be left with half a file.
     let stop = Stop::at_signals().context("cannot listen for signals")?;
-    let parent = file.parent().filter(|parent| *parent != Path::new(""));
-    let directory = parent.unwrap_or(Path::new("."));
+    let directory = files::directory(file);
     let beside = Builder::new().prefix(".retrans-").tempfile_in(directory);
     let mut beside = beside.with_context(failed)?;
     let bytes = write(config, beside.as_file_mut(), &stop).with_context(failed)?;
@@ -55,7 +53,7 @@ pub fn generate(config: &Generate) -> Result<()> {
     }
     .with_context(failed)?;
     say(&format!(
-        "wrote {} events of {} connections to {} ({bytes} bytes)",
+        "wrote {} events out of {} connections to {} ({bytes} bytes)",
         config.events,
         config.connections,
         file.display()
@@ -69,6 +67,10 @@ fn write(config: &Generate, file: &mut File, stop: &Stop) -> io::Result<u64> {
     let mut batch = Batch::new();
     let mut next_mark: Option<Duration> = None;
     let mut last = Mark::default();
+    let gap_every = match config.events {
+        0..=GAP_EVERY => config.events / 2,
+        _ => GAP_EVERY,
+    };
     let events = Synth::with_connections(config.seed, config.connections);
     for (number, record) in (0..config.events).zip(events) {
         if batch.len() == MAX_EVENTS {
@@ -90,7 +92,7 @@ fn write(config: &Generate, file: &mut File, stop: &Stop) -> io::Result<u64> {
             }))?;
             *due += Duration::from_secs(1);
         }
-        if config.gaps && number % GAP_EVERY == GAP_EVERY - 1 {
+        if config.gaps && gap_every > 0 && number % gap_every == gap_every - 1 {
             send(&mut writer, &mut batch)?;
             // As many as a softirq may bring at once; from the seed, as everything is.
             batch.lost = 1 + (config.seed ^ number) % 64;

@@ -62,7 +62,7 @@ struct Page {
 fn look(file: &Path) -> Result<Page> {
     let mut capture = match Input::open(file, &ProgressBar::hidden(), None)? {
         Input::Capture(capture) => capture,
-        Input::Lines(_) => bail!("it is no capture; lines of JSON speak for themselves"),
+        Input::Lines(_) => bail!("it is no capture"),
     };
     let mut page = Page {
         head: Some(capture.head().clone()),

@@ -101,7 +101,6 @@ pub fn write_json(alert: &Alert, out: &mut impl Write) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-/// RFC 3339 in UTC, with so many digits of a second.
 /// A plugin's text, without what could steer a terminal or begin another line.
 fn clean(text: &str) -> String {
     let shown = text

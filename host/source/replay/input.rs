@@ -24,10 +24,10 @@ use crate::stop::Wake;
 /// Why a file cannot be replayed, or not to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
-    /// It is a capture.
+    /// The capture cannot be read.
     #[error(transparent)]
     Capture(#[from] CaptureError),
-    /// It has lines.
+    /// A line says no event.
     #[error(transparent)]
     Line(#[from] LineError),
     /// It cannot be read.
@@ -54,13 +54,13 @@ impl InputError {
 #[error("the run was ended")]
 struct Stopped;
 
-/// Standard input, of which more is waited for only until the run is to end.
-struct Stdin<'a> {
+/// A pipe or a terminal, of which more is waited for only until the run is to end.
+struct Interruptible<'a> {
     from: File,
     stop: &'a Stop,
 }
 
-impl Read for Stdin<'_> {
+impl Read for Interruptible<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         const LONG: Duration = Duration::from_secs(3_600);
         loop {
@@ -92,20 +92,19 @@ impl<'a> Input<'a> {
         progress: &ProgressBar,
         stop: Option<&'a Stop>,
     ) -> Result<Input<'a>, InputError> {
-        let bytes: Box<dyn Read + 'a> = if file.as_os_str() == "-" {
-            let from = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-            match stop {
-                Some(stop) => Box::new(Stdin { from, stop }),
-                None => Box::new(from),
-            }
+        let from = if file.as_os_str() == "-" {
+            File::from(io::stdin().as_fd().try_clone_to_owned()?)
         } else {
-            let file = File::open(file)?;
-            let about = file.metadata()?;
-            if about.is_dir() {
-                return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
-            }
-            progress.inc_length(about.len());
-            Box::new(file)
+            File::open(file)?
+        };
+        let about = from.metadata()?;
+        if about.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
+        }
+        progress.inc_length(about.len());
+        let bytes: Box<dyn Read + 'a> = match stop {
+            Some(stop) if !about.is_file() => Box::new(Interruptible { from, stop }),
+            _ => Box::new(from),
         };
         let bytes: Box<dyn Read + 'a> = Box::new(progress.wrap_read(bytes));
         let mut bytes = BufReader::with_capacity(256 * 1024, bytes);

@@ -85,11 +85,19 @@ pub fn run(
         {
             pace.begin_anew();
         }
+        let same_boot = next.is_some() && next == boot;
         boot = next;
+        let (last, mut first) = (sender.last.time, true);
         loop {
             let empty = || channel.recycled.try_recv().unwrap_or_default();
             match input.item(empty) {
                 Ok(Some(item)) => {
+                    if std::mem::take(&mut first) && same_boot && begins_before(&item, last) {
+                        tracing::warn!(
+                            "{} begins before the file before it has ended: older files come first",
+                            file.display()
+                        );
+                    }
                     if !sender.send(item) {
                         return Ok(sender.end());
                     }
@@ -109,6 +117,15 @@ pub fn run(
         }
     }
     Ok(sender.end())
+}
+
+/// Does the item come more than a second before this time?
+fn begins_before(item: &Item, time: Duration) -> bool {
+    let begin = match item {
+        Item::Events(batch) => batch.events().next().map_or(time, Event::time),
+        Item::Mark(mark) | Item::End(mark) => mark.time,
+    };
+    begin + Duration::from_secs(1) < time
 }
 
 fn failed(file: &Path, error: InputError) -> ReplayError {

@@ -9,30 +9,38 @@ pub struct Pace {
     speed: f64,
     /// The first moment of the stream, and when it was.
     begun: Option<(Duration, Instant)>,
+    /// The latest moment of the stream.
+    latest: Duration,
 }
+
+/// Events of two sockets may be out of order by so much; what goes back further is another stream.
+const DISORDER: Duration = Duration::from_secs(1);
 
 impl Pace {
     /// So many times as fast as it was recorded.
     pub fn new(speed: f64) -> Pace {
-        Pace { speed, begun: None }
+        Pace {
+            speed,
+            begun: None,
+            latest: Duration::ZERO,
+        }
     }
 
     /// Another stream begins, whose time has nothing to do with that of the one before.
     pub fn begin_anew(&mut self) {
         self.begun = None;
+        self.latest = Duration::ZERO;
     }
 
     /// How long to wait until this moment of the stream has come. A stream that goes back in time
     /// begins anew.
     pub fn until(&mut self, time: Duration) -> Duration {
+        if time + DISORDER < self.latest {
+            self.begin_anew();
+        }
+        self.latest = self.latest.max(time);
         let (first, begun) = *self.begun.get_or_insert_with(|| (time, Instant::now()));
-        let Some(passed) = time.checked_sub(first) else {
-            // Events of two sockets may be out of order by 100 ms: only more is another stream.
-            if first - time > Duration::from_secs(1) {
-                self.begun = Some((time, Instant::now()));
-            }
-            return Duration::ZERO;
-        };
+        let passed = time.saturating_sub(first);
         let due = Duration::try_from_secs_f64(passed.as_secs_f64() / self.speed);
         due.unwrap_or(Duration::MAX).saturating_sub(begun.elapsed())
     }
@@ -78,6 +86,15 @@ mod tests {
         pace.begin_anew();
         assert_eq!(pace.until(900 * HOUR), Duration::ZERO);
         assert_about(pace.until(901 * HOUR), HOUR);
+    }
+
+    #[test]
+    fn a_stream_that_goes_back_behind_its_latest_moment_begins_anew() {
+        let mut pace = Pace::new(1.0);
+        pace.until(5 * HOUR);
+        pace.until(7 * HOUR);
+        assert_eq!(pace.until(6 * HOUR), Duration::ZERO);
+        assert_about(pace.until(8 * HOUR), 2 * HOUR);
     }
 
     #[test]
