@@ -6,7 +6,7 @@
 mod read;
 mod write;
 
-use crate::fields::Format;
+use crate::format::Format;
 
 /// What is appended to the key of a name to make the key of its number.
 const NUMBER: &str = "_number";

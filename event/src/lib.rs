@@ -14,6 +14,7 @@ mod cause;
 mod codec;
 mod event;
 mod fields;
+mod format;
 #[cfg(feature = "serde")]
 mod json;
 mod names;
@@ -27,8 +28,8 @@ pub use event::Event;
 pub use event::TooShort;
 pub use fields::FIELDS;
 pub use fields::Field;
-pub use fields::Format;
 pub use fields::RECORD_SIZE;
+pub use format::Format;
 pub use names::CaState;
 pub use names::Kind;
 pub use names::Name;

@@ -20,7 +20,7 @@ use crate::codec::Codec;
 use crate::event::Event;
 use crate::fields::FIELDS;
 use crate::fields::Field;
-use crate::fields::Format;
+use crate::format::Format;
 use crate::names::CaState;
 use crate::names::Kind;
 use crate::names::Name;

@@ -15,8 +15,8 @@ use crate::codec::Codec;
 use crate::event::Event;
 use crate::fields::FIELDS;
 use crate::fields::Field;
-use crate::fields::Format;
 use crate::fields::object;
+use crate::format::Format;
 use crate::names::OwnerStatus;
 use crate::record::Record;
 

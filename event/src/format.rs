@@ -1,0 +1,86 @@
+//! How the bytes of a field are to be read, and what plugins in any language are told of it.
+
+#[cfg(doc)]
+use crate::names::CaState;
+#[cfg(doc)]
+use crate::names::Kind;
+#[cfg(doc)]
+use crate::names::Origin;
+#[cfg(doc)]
+use crate::names::OwnerStatus;
+#[cfg(doc)]
+use crate::names::SendError;
+#[cfg(doc)]
+use crate::names::State;
+#[cfg(doc)]
+use crate::names::TcpFlags;
+#[cfg(doc)]
+use crate::names::Timer;
+
+/// How the bytes of a field are to be read. All numbers are little-endian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// A number without a sign.
+    U8,
+    /// A number without a sign.
+    U16,
+    /// A number without a sign.
+    U32,
+    /// A number without a sign.
+    U64,
+    /// Time since boot (CLOCK_BOOTTIME) in ns, 64 bits.
+    BootTime,
+    /// Time since 1970-01-01T00:00:00Z in ns, 64 bits.
+    WallTime,
+    /// A duration in µs, 32 bits.
+    Micros,
+    /// Sixteen bytes in network order, IPv4 as `::ffff:a.b.c.d`.
+    Address,
+    /// Text of at most 16 bytes, padded with NULs.
+    Text,
+    /// [`Kind`], 8 bits.
+    Kind,
+    /// [`Origin`], 8 bits.
+    Origin,
+    /// [`State`], 8 bits.
+    State,
+    /// [`CaState`], 8 bits.
+    CaState,
+    /// [`Timer`], 8 bits.
+    Timer,
+    /// [`TcpFlags`], 16 bits.
+    TcpFlags,
+    /// [`SendError`], 32 bits with a sign.
+    SendError,
+    /// [`OwnerStatus`], 8 bits.
+    OwnerStatus,
+    /// True or false, 8 bits: 0 is false.
+    Bool,
+}
+
+impl Format {
+    /// The name that plugins in any language see in `layout()`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Format::U8 => "u8",
+            Format::U16 => "u16",
+            Format::U32 => "u32",
+            Format::U64 => "u64",
+            Format::BootTime => "boot-time-ns",
+            Format::WallTime => "wall-time-ns",
+            Format::Micros => "duration-us",
+            Format::Address => "address",
+            Format::Text => "text",
+            Format::Kind => "kind",
+            Format::Origin => "origin",
+            Format::State => "state",
+            Format::CaState => "ca-state",
+            Format::Timer => "timer",
+            Format::TcpFlags => "tcp-flags",
+            Format::SendError => "send-error",
+            Format::OwnerStatus => "owner-status",
+            Format::Bool => "bool",
+        }
+    }
+}
