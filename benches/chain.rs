@@ -6,7 +6,6 @@
 
 use std::fs;
 use std::hint::black_box;
-use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,10 +14,8 @@ use criterion::Criterion;
 use criterion::Throughput;
 use retrans_event::RECORD_SIZE;
 use retrans_event::synth::Synth;
-use retrans_host::alert::Alert;
 use retrans_host::batch::Batch;
 use retrans_host::chain::Chain;
-use retrans_host::chain::Sink;
 use retrans_host::plugin::Engine;
 use retrans_host::plugin::Limits;
 use retrans_host::plugin::Origin;
@@ -29,6 +26,11 @@ use threshold_alert::ThresholdAlert;
 #[path = "../tests/common/fixtures.rs"]
 #[allow(dead_code, reason = "shared with the tests, which use the rest")]
 mod fixtures;
+
+#[path = "../tests/common/nowhere.rs"]
+mod nowhere;
+
+use nowhere::Nowhere;
 
 const EVENTS: usize = 8_192;
 const BATCHES: [usize; 3] = [1, 64, 256];
@@ -148,25 +150,6 @@ fn chain(engine: &Engine, origins: &[Origin]) -> Chain<Nowhere> {
 
 fn run(chain: &mut Chain<Nowhere>, batch: &mut Batch) {
     chain.process(batch).expect("the plugins are well-behaved");
-}
-
-/// Takes results and forgets them.
-struct Nowhere;
-
-impl Sink for Nowhere {
-    fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
-        black_box(lines);
-        Ok(())
-    }
-
-    fn alert(&mut self, alert: &Alert) -> io::Result<()> {
-        black_box(alert);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// ns an event, and the factor to native code, from what criterion has written.

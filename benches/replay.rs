@@ -16,7 +16,6 @@ use anyhow::Result;
 use crossbeam_channel::bounded;
 use indicatif::ProgressBar;
 use retrans_event::synth::Synth;
-use retrans_host::alert::Alert;
 use retrans_host::batch::Batch;
 use retrans_host::batch::Item;
 use retrans_host::batch::MAX_EVENTS;
@@ -24,7 +23,6 @@ use retrans_host::capture::Head;
 use retrans_host::capture::Reader;
 use retrans_host::capture::Writer;
 use retrans_host::chain::Chain;
-use retrans_host::chain::Sink;
 use retrans_host::config;
 use retrans_host::plugin::Engine;
 use retrans_host::plugin::Limits;
@@ -39,6 +37,11 @@ use rustix::time::clock_gettime;
 #[path = "../tests/common/fixtures.rs"]
 #[allow(dead_code, reason = "shared with the tests, which use the rest")]
 mod fixtures;
+
+#[path = "../tests/common/nowhere.rs"]
+mod nowhere;
+
+use nowhere::Nowhere;
 
 const EVENTS: usize = 500_000;
 const RUNS: usize = 3;
@@ -241,23 +244,4 @@ fn start(engine: &Engine, origin: &Origin) -> Plugin {
 fn cpu_time(clock: ClockId) -> Duration {
     let time = clock_gettime(clock);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
-/// Takes results and forgets them.
-struct Nowhere;
-
-impl Sink for Nowhere {
-    fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
-        black_box(lines);
-        Ok(())
-    }
-
-    fn alert(&mut self, alert: &Alert) -> io::Result<()> {
-        black_box(alert);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

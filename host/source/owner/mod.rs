@@ -85,11 +85,10 @@ impl Owners {
     /// else keeps it for [`Owners::release`].
     pub fn take(
         &mut self,
-        event: &Event,
+        event: &mut Event,
         now: Duration,
         mut pass_on: impl FnMut(&mut Event, Found),
     ) {
-        let mut record = event.to_record();
         let answer = if self.scanner.is_none() {
             Answer::Known(self.registry.nobody(event))
         } else if self.waiting.holds_back(event) {
@@ -102,10 +101,10 @@ impl Owners {
                 // Sockets that are busy all the time need not wait for their owner every second.
                 let by_scan = found.owner.process().is_some();
                 self.refresh |= by_scan && self.registry.is_aging(event.time());
-                pass_on(&mut record, found);
+                pass_on(event, found);
             }
             Answer::Later => {
-                if let Some(mut first) = self.waiting.push(record, now) {
+                if let Some(mut first) = self.waiting.push(event.to_record(), now) {
                     let found = self.registry.nobody(&first);
                     pass_on(&mut first, found);
                 }

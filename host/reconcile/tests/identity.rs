@@ -1,0 +1,220 @@
+//! Which namespace it is that the counters are of: inodes and the numbers of processes are used again.
+
+use super::*;
+
+#[test]
+fn a_namespace_that_came_later_is_compared_from_its_first_event_on() -> Result<()> {
+    let machine = Machine::new()?;
+    let mut reconciliation = machine.begin();
+    machine.at(5_000);
+    machine.process(100, INODE)?;
+    machine.counters(100, [3, 0, 0])?;
+    machine.at(5_000);
+    reconciliation.note(&event(4_990, 1));
+    reconciliation.note(&event(5_500, 1));
+    machine.counters(100, [4, 0, 0])?;
+    machine.at(6_000);
+    reconciliation.freeze();
+
+    let expected = Tally {
+        segments: 1,
+        outside: 1,
+        ..Tally::default()
+    };
+    assert_eq!(tally(&reconciliation), expected);
+    assert_eq!(outcome(&reconciliation), grown(1));
+    Ok(())
+}
+
+#[test]
+fn a_process_is_looked_for_ever_more_rarely() -> Result<()> {
+    let machine = Machine::new()?;
+    let mut reconciliation = machine.begin();
+    // In ms after the first event; the others come too early.
+    let tries = [100, 300, 700, 1_500, 3_100];
+    for time in [0, 99, 100, 299, 300, 699, 700, 1_499, 1_500, 3_099, 3_100] {
+        machine.at(2_000 + time);
+        // What is seen only if it is looked for at this time.
+        machine.process(100, INODE)?;
+        machine.at(2_000 + time);
+        if time == 0 || tries[..4].contains(&time) {
+            machine.end_process(100)?;
+        }
+        reconciliation.note(&event(2_000 + time, 1));
+        let found = reconciliation.accounts[&INODE].baseline.is_some();
+        assert_eq!(found, time == 3_100, "{time}");
+    }
+    Ok(())
+}
+
+#[test]
+fn after_a_slow_look_at_all_processes_the_next_one_waits_longer() -> Result<()> {
+    let machine = Machine::new()?;
+    machine.at(1_000);
+    // A look takes 20 ms: from 1,000 to 1,020.
+    let mut reconciliation = machine.begin_with_step(20_000);
+    machine.process(100, INODE)?;
+    machine.at(1_900);
+    reconciliation.note(&event(1_900, 1));
+    assert!(reconciliation.accounts[&INODE].baseline.is_none());
+    machine.at(2_100);
+    reconciliation.note(&event(2_100, 1));
+    assert!(reconciliation.accounts[&INODE].baseline.is_some());
+    Ok(())
+}
+
+#[test]
+fn a_baseline_counts_only_if_its_process_is_there_at_the_first_event() -> Result<()> {
+    let machine = Machine::with_process()?;
+    let mut reconciliation = machine.begin();
+    // The container ends; another one gets the inode, and its process even the number.
+    machine.at(2_000);
+    machine.process(100, INODE)?;
+    machine.counters(100, [50, 0, 0])?;
+    machine.at(2_000);
+    reconciliation.note(&with_cookie(1_990, 7));
+    reconciliation.note(&with_cookie(2_500, 7));
+    machine.counters(100, [51, 0, 0])?;
+    reconciliation.freeze();
+
+    assert_eq!(tally(&reconciliation).segments, 1);
+    assert_eq!(tally(&reconciliation).outside, 1);
+    assert_eq!(outcome(&reconciliation), grown(1));
+    Ok(())
+}
+
+#[test]
+fn another_cookie_is_another_namespace_with_the_same_inode() -> Result<()> {
+    let machine = Machine::with_process()?;
+    machine.at(1_000);
+    let mut reconciliation = machine.begin();
+    reconciliation.note(&with_cookie(1_500, 7));
+    reconciliation.note(&with_cookie(1_600, 7));
+    machine.at(3_000);
+    machine.process(200, INODE)?;
+    machine.end_process(100)?;
+    machine.at(3_000);
+    reconciliation.note(&with_cookie(2_990, 8));
+    reconciliation.note(&with_cookie(3_500, 8));
+    machine.counters(200, [1, 0, 0])?;
+    machine.at(4_000);
+    reconciliation.freeze();
+
+    assert_eq!(reconciliation.replaced.segments, 2);
+    let expected = Tally {
+        segments: 1,
+        outside: 1,
+        ..Tally::default()
+    };
+    assert_eq!(tally(&reconciliation), expected);
+    assert_eq!(outcome(&reconciliation), grown(1));
+    let report = reconciliation
+        .finish(&ledger::Kernel::default())
+        .to_string();
+    assert!(report.contains("reconcile: gone recorded=2 "), "{report}");
+    assert!(report.contains(" unreconciled=2 "), "{report}");
+    Ok(())
+}
+
+#[test]
+fn a_cookie_that_is_told_late_is_no_other_namespace() -> Result<()> {
+    let machine = Machine::with_process()?;
+    let mut reconciliation = machine.begin();
+    reconciliation.note(&event(1_500, 1));
+    reconciliation.note(&with_cookie(1_600, 7));
+    reconciliation.note(&event(1_700, 1));
+    assert_eq!(tally(&reconciliation).segments, 3);
+    assert_eq!(reconciliation.replaced, Tally::default());
+    Ok(())
+}
+
+#[test]
+fn a_namespace_without_a_process_at_the_end_is_unreconciled() -> Result<()> {
+    let machine = Machine::with_process()?;
+    let mut reconciliation = machine.begin();
+    reconciliation.note(&event(1_500, 1));
+    machine.end_process(100)?;
+    reconciliation.freeze();
+    assert_eq!(
+        outcome(&reconciliation),
+        Some(Err(Unreconciled::NoProcessLeft))
+    );
+    Ok(())
+}
+
+#[test]
+fn the_end_may_be_read_through_another_process() -> Result<()> {
+    let machine = Machine::with_process()?;
+    let mut reconciliation = machine.begin();
+    reconciliation.note(&event(1_500, 1));
+    machine.process(200, INODE)?;
+    machine.counters(200, [11, 0, 0])?;
+    machine.end_process(100)?;
+    reconciliation.freeze();
+    assert_eq!(outcome(&reconciliation), grown(1));
+    Ok(())
+}
+
+#[test]
+fn a_silent_successor_at_the_end_is_not_taken_for_the_namespace() -> Result<()> {
+    // Its counters are lower, or have grown by less than was recorded.
+    for retrans_segs in [2, 11] {
+        let machine = Machine::with_process()?;
+        let mut reconciliation = machine.begin();
+        reconciliation.note(&event(1_500, 2));
+        machine.process(200, INODE)?;
+        machine.counters(200, [retrans_segs, 0, 0])?;
+        machine.end_process(100)?;
+        reconciliation.freeze();
+        assert_eq!(
+            outcome(&reconciliation),
+            Some(Err(Unreconciled::Replaced)),
+            "{retrans_segs}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn more_events_than_the_kernel_counted_are_shown_if_it_is_the_same_namespace() -> Result<()> {
+    let machine = Machine::with_process()?;
+    let mut reconciliation = machine.begin();
+    reconciliation.note(&event(1_500, 2));
+    machine.counters(100, [11, 0, 0])?;
+    reconciliation.freeze();
+    assert_eq!(outcome(&reconciliation), grown(1));
+    let report = reconciliation
+        .finish(&ledger::Kernel::default())
+        .to_string();
+    assert!(report.contains(" missing=-1\n"), "{report}");
+    Ok(())
+}
+
+#[test]
+fn a_process_that_went_to_another_namespace_is_not_read() -> Result<()> {
+    let machine = Machine::with_process()?;
+    let mut reconciliation = machine.begin();
+    reconciliation.note(&event(1_500, 1));
+    machine.process(100, INODE + 1)?;
+    reconciliation.freeze();
+    assert_eq!(
+        outcome(&reconciliation),
+        Some(Err(Unreconciled::NoProcessLeft))
+    );
+    Ok(())
+}
+
+#[test]
+fn the_namespace_of_this_very_process_can_always_be_read() -> Result<()> {
+    let link = fs::read_link("/proc/self/ns/net")?;
+    let link = link.to_string_lossy();
+    let inode = link
+        .trim_matches(|byte: char| !byte.is_ascii_digit())
+        .parse()?;
+    let mut reconciliation = Reconciliation::begin(true);
+    reconciliation.freeze();
+    let account = reconciliation.accounts.get(&inode);
+    let outcome = account.map(|account| account.outcome(false));
+    assert!(matches!(outcome, Some(Ok(_))), "{outcome:?}");
+    Ok(())
+}

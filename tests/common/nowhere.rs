@@ -1,0 +1,26 @@
+//! A sink that takes results and forgets them.
+
+use std::hint::black_box;
+use std::io;
+
+use retrans_host::alert::Alert;
+use retrans_host::chain::Sink;
+
+/// For benchmarks: nothing is optimised away, and nothing is kept.
+pub struct Nowhere;
+
+impl Sink for Nowhere {
+    fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        black_box(lines);
+        Ok(())
+    }
+
+    fn alert(&mut self, alert: &Alert) -> io::Result<()> {
+        black_box(alert);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
