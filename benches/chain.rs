@@ -16,10 +16,11 @@ use retrans_event::RECORD_SIZE;
 use retrans_event::synth::Synth;
 use retrans_host::batch::Batch;
 use retrans_host::chain::Chain;
+use retrans_host::plugin::Compiler;
 use retrans_host::plugin::Engine;
-use retrans_host::plugin::Limits;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
+use retrans_host::plugin::Spec;
 use retrans_plugin_sdk::testing::Native;
 use threshold_alert::ThresholdAlert;
 
@@ -49,7 +50,9 @@ fn main() {
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2))
         .configure_from_args();
-    let engine = Engine::without_cache().expect("wasmtime starts");
+    let engine =
+        Engine::without_cache(Compiler::Process(env!("CARGO_BIN_EXE_retrans-host").into()))
+            .expect("wasmtime starts");
     let filter = Origin::File(fixtures::fixture(fixtures::HTTPS_ONLY));
     let alert = Origin::Bundled("threshold-alert");
 
@@ -143,7 +146,7 @@ fn run_natives(natives: &mut [(Native<ThresholdAlert>, Vec<u8>)], batch: &mut Ba
 fn chain(engine: &Engine, origins: &[Origin]) -> Chain<Nowhere> {
     let plugins = origins.iter().enumerate().map(|(index, origin)| {
         let name = format!("plugin{index}");
-        Plugin::start(engine, &name, origin, &[], Limits::default()).expect("the plugin starts")
+        Plugin::start(engine, &Spec::new(&name, origin.clone())).expect("the plugin starts")
     });
     Chain::new(plugins.collect(), Nowhere)
 }

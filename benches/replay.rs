@@ -24,10 +24,11 @@ use retrans_host::capture::Reader;
 use retrans_host::capture::Writer;
 use retrans_host::chain::Chain;
 use retrans_host::config;
+use retrans_host::plugin::Compiler;
 use retrans_host::plugin::Engine;
-use retrans_host::plugin::Limits;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
+use retrans_host::plugin::Spec;
 use retrans_host::source::replay;
 use retrans_host::source::stream::Channel;
 use retrans_host::stop::Stop;
@@ -57,7 +58,9 @@ fn main() -> Result<()> {
     sizes(&capture)?;
     reading(&capture)?;
 
-    let engine = Engine::without_cache().map_err(|error| anyhow::anyhow!("{error}"))?;
+    let engine =
+        Engine::without_cache(Compiler::Process(env!("CARGO_BIN_EXE_retrans-host").into()))
+            .map_err(|error| anyhow::anyhow!("{error}"))?;
     let filter = Origin::File(fixtures::fixture(fixtures::HTTPS_ONLY));
     let [wall, cpu] = best(|| replayed(&engine, &filter, &capture))?;
     println!(
@@ -238,7 +241,7 @@ fn printing(engine: &Engine, json_print: &Origin) -> Result<()> {
 }
 
 fn start(engine: &Engine, origin: &Origin) -> Plugin {
-    Plugin::start(engine, "plugin", origin, &[], Limits::default()).expect("the plugin starts")
+    Plugin::start(engine, &Spec::new("plugin", origin.clone())).expect("the plugin starts")
 }
 
 fn cpu_time(clock: ClockId) -> Duration {

@@ -115,6 +115,24 @@ impl Batch {
         records.filter_map(|record| Event::new_mut(record).ok())
     }
 
+    /// Takes off the events from this number on, with their labels.
+    pub fn split_off(&mut self, at: usize) -> Batch {
+        Batch {
+            records: self.records.split_off(at * self.record_size),
+            record_size: self.record_size,
+            labels: self.labels.split_off(at as u32),
+            lost: 0,
+        }
+    }
+
+    /// Adds the events of another batch behind those of this one, with their labels.
+    pub fn append(&mut self, other: &Batch) {
+        debug_assert_eq!(self.record_size, other.record_size);
+        self.labels.append(&other.labels, self.len() as u32);
+        self.records.extend_from_slice(&other.records);
+        self.lost += other.lost;
+    }
+
     /// Keeps the events that `keep` says yes to, by their numbers, and renumbers their labels.
     pub fn retain(&mut self, keep: impl Fn(usize) -> bool) {
         let mut numbers = Vec::with_capacity(self.len());
@@ -167,5 +185,31 @@ mod tests {
         assert_eq!(sequences, [1, 3, 4]);
         let labels = batch.labels.columns();
         assert_eq!(labels, [Column::new("zone", [(0, "b"), (1, "d")])]);
+    }
+
+    #[test]
+    fn parts_put_together_are_the_whole() {
+        let whole = || {
+            let mut batch = Batch::new();
+            for sequence in 0..5 {
+                let mut record = Record::new();
+                record.set_sequence(sequence);
+                batch.push(record.as_bytes());
+            }
+            let zone = Column::new("zone", [(0, "a"), (1, "b"), (3, "d")]);
+            batch.labels.annotate(zone);
+            batch.labels.annotate(Column::new("late", [(4, "e")]));
+            batch.lost = 7;
+            batch
+        };
+        for at in 0..=5 {
+            let mut first = whole();
+            let second = first.split_off(at);
+            assert_eq!((first.len(), second.len()), (at, 5 - at));
+            first.append(&second);
+            assert_eq!(first.records(), whole().records(), "{at}");
+            assert_eq!(first.labels, whole().labels, "{at}");
+            assert_eq!(first.lost, 7);
+        }
     }
 }

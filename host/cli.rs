@@ -9,6 +9,7 @@ use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
 
+use crate::plugin::OnFault;
 use crate::source::probe::Attach;
 
 /// Watches TCP retransmits and hands each one to a chain of WebAssembly plugins.
@@ -41,6 +42,9 @@ pub enum Command {
     /// Says what captures hold: host, time, events by kind, losses, peers
     #[command(max_term_width = 100)]
     Inspect(InspectArgs),
+    /// Compiles a component from standard input to standard output: how the host compiles plugins
+    #[command(name = crate::plugin::compile::SUBCOMMAND, hide = true)]
+    Compile(CompileArgs),
 }
 
 /// Which plugins, and where their results go.
@@ -48,13 +52,35 @@ pub enum Command {
 pub struct ChainArgs {
     /// Adds a plugin to the chain: a .wasm file, or the name of a bundled one (json-print,
     /// threshold-alert). Repeatable: what one keeps, the next one sees. NAME= names the instance,
-    /// so that one file can be used twice. Without this option, json-print runs
+    /// so that one file can be used twice. Without this option, json-print runs.
+    /// #sha256=HEX behind the file refuses any other one
     #[arg(short, long = "plugin", value_name = "[NAME=]FILE")]
     pub plugins: Vec<String>,
 
     /// Sets a setting of the plugin named just before it. Repeatable
     #[arg(short, long = "set", value_name = "KEY=VALUE")]
     pub settings: Vec<String>,
+
+    /// Limits of the plugin named just before it, or of all where it stands before the first:
+    /// "time=100ms,memory=16MiB". Others are start-time, output, state, alerts, labels, counts,
+    /// log, table, instances, stack, file, compile-time, compile-memory. Repeatable
+    #[arg(long = "limit", value_name = "KEY=VALUE,...")]
+    pub limits: Vec<String>,
+
+    /// What becomes of events that the plugin named just before it fails on, or all where it stands
+    /// before the first: they go on unseen, or are lost, or the host ends
+    #[arg(long = "on-fault", value_name = "FATE")]
+    pub on_fault: Vec<OnFault>,
+
+    /// A power of the plugin named just before it: "env=NAME" to see an environment variable,
+    /// "read=DIR" to read files below a directory while it is configured. Repeatable
+    #[arg(long = "allow", value_name = "POWER")]
+    pub allow: Vec<String>,
+
+    /// Takes up new versions of the plugins' files as soon as they are there. SIGHUP does so at any
+    /// time
+    #[arg(long)]
+    pub watch: bool,
 
     /// How alerts are shown: as a line on standard error, or also as JSON on standard output
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -184,6 +210,15 @@ pub struct InspectArgs {
     pub files: Vec<PathBuf>,
 }
 
+/// Limits of a compilation.
+#[derive(Debug, Args)]
+pub struct CompileArgs {
+    /// CPU time in seconds.
+    pub seconds: u64,
+    /// Memory in bytes.
+    pub bytes: u64,
+}
+
 /// How alerts are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum AlertFormat {
@@ -202,6 +237,8 @@ Examples:
   sudo retrans-host --record lossy.rtc             everything, to be replayed elsewhere
   retrans-host replay lossy.rtc --plugin ./filter.wasm --plugin json-print
   sudo retrans-host --plugin a=./tag.wasm --set zone=eu --plugin b=./tag.wasm --set zone=us
+  sudo retrans-host --plugin ./strange.wasm --limit time=50ms,memory=8MiB --on-fault drop
+  sudo retrans-host --watch --plugin ./zones.wasm --allow read=/etc/zones --plugin json-print
 
 Exit codes: 0 at the end of what is replayed, after Ctrl-C or SIGTERM, or when standard output is
 closed; 2 for a wrong command line or setting; 1 for anything else, as for `generate` cut short.";

@@ -149,6 +149,34 @@ impl Labels {
         *old = merged;
     }
 
+    /// Takes off the labels of the events from this number on, which is 0 from now on.
+    pub fn split_off(&mut self, at: u32) -> Labels {
+        let mut rest = Labels::default();
+        for column in &mut self.columns {
+            let (first, second): (Vec<_>, Vec<_>) =
+                column.iter().partition(|(event, _)| *event < at);
+            let moved = second.iter().map(|(event, value)| (event - at, *value));
+            rest.add(Column::new(&column.key, moved));
+            *column = Column::new(&column.key, first);
+        }
+        self.columns.retain(|column| !column.events.is_empty());
+        rest
+    }
+
+    /// Adds the labels of events that come after these: number 0 is `from` now.
+    pub fn append(&mut self, other: &Labels, from: u32) {
+        for column in &other.columns {
+            let moved = column.iter().map(|(event, value)| (event + from, value));
+            self.annotate(Column::new(&column.key, moved));
+        }
+    }
+
+    fn add(&mut self, column: Column) {
+        if !column.events.is_empty() {
+            self.columns.push(column);
+        }
+    }
+
     /// Gives events their new numbers; those without one lose their labels.
     pub fn renumber(&mut self, numbers: &[Option<u32>]) {
         for column in &mut self.columns {

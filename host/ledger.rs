@@ -1,6 +1,8 @@
 //! Every event accounted for: what each stage was given, and what became of it.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use retrans_event::Owner;
 use retrans_event::OwnerStatus;
@@ -77,8 +79,65 @@ pub struct Plugin {
     pub dropped: u64,
     /// Passed on without the plugin having seen them.
     pub passed_unseen: u64,
-    /// Neither: the plugin failed on them, or the output did, and the host ended.
+    /// Neither: the plugin failed on them and was to drop what it fails on, or the host ended.
     pub lost: u64,
+}
+
+/// What one plugin has used, over all its instances.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Name of the instance.
+    pub plugin: String,
+    /// Calls.
+    pub calls: u64,
+    /// Events that it has changed.
+    pub changed: u64,
+    /// CPU time of all calls and restarts.
+    pub cpu: Duration,
+    /// Half of the calls took no more CPU time.
+    pub p50: Duration,
+    /// 99 of 100 calls took no more.
+    pub p99: Duration,
+    /// No call took more.
+    pub max: Duration,
+    /// Bytes of linear memory at the end.
+    pub memory: u64,
+    /// The most that there were.
+    pub memory_max: u64,
+    /// Instances that were started in the place of others.
+    pub restarts: u64,
+    /// Versions that were.
+    pub reloads: u64,
+    /// Calls that failed, by their causes.
+    pub faults: BTreeMap<&'static str, u64>,
+}
+
+/// A line, and a second one where the plugin has failed or was reloaded.
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "ledger: usage {} calls={} changed={} cpu_us={} p50_us={} p99_us={} max_us={} \
+             memory={} memory_max={}",
+            self.plugin,
+            self.calls,
+            self.changed,
+            self.cpu.as_micros(),
+            self.p50.as_micros(),
+            self.p99.as_micros(),
+            self.max.as_micros(),
+            self.memory,
+            self.memory_max
+        )?;
+        if self.restarts == 0 && self.reloads == 0 && self.faults.is_empty() {
+            return Ok(());
+        }
+        write!(f, "ledger: faults {}", self.plugin)?;
+        for (cause, count) in &self.faults {
+            write!(f, " {cause}={count}")?;
+        }
+        writeln!(f, " restarts={} reloads={}", self.restarts, self.reloads)
+    }
 }
 
 /// What a replay read.

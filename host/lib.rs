@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod plugin;
 mod process;
 pub mod reconcile;
+pub mod reload;
 pub mod run;
 pub mod sink;
 pub mod source;

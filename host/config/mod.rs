@@ -1,5 +1,6 @@
 //! The command line, checked: what a run needs to know.
 
+mod limits;
 mod plugins;
 mod values;
 
@@ -14,10 +15,12 @@ use crate::cli::AlertFormat;
 use crate::cli::ChainArgs;
 use crate::cli::Cli;
 use crate::cli::Command;
+use crate::cli::CompileArgs;
 use crate::cli::GenerateArgs;
 use crate::cli::ReplayArgs;
 use crate::cli::WatchArgs;
-use crate::plugin::Origin;
+use crate::plugin::NoDigest;
+use crate::plugin::Spec;
 use crate::source::probe::Attach;
 
 /// What is to be done.
@@ -31,13 +34,22 @@ pub enum Config {
     Generate(Generate),
     /// Say what captures hold.
     Inspect(Vec<PathBuf>),
+    /// Compile a component.
+    Compile {
+        /// CPU time in seconds.
+        seconds: u64,
+        /// Memory in bytes.
+        bytes: u64,
+    },
 }
 
 /// The chain, and what is shown of it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Chain {
     /// The plugins, in order; never empty.
-    pub plugins: Vec<PluginConfig>,
+    pub plugins: Vec<Spec>,
+    /// Are new versions of their files taken up by themselves?
+    pub watch_files: bool,
     /// Are alerts written to standard output as JSON?
     pub json_alerts: bool,
     /// How much is said on standard error.
@@ -131,17 +143,6 @@ pub struct Generate {
     pub force: bool,
 }
 
-/// One plugin of the chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PluginConfig {
-    /// Name of the instance: no two have the same.
-    pub name: String,
-    /// Where its component comes from.
-    pub origin: Origin,
-    /// Keys and values, as they were written.
-    pub settings: Vec<(String, String)>,
-}
-
 /// How much is said on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
@@ -158,9 +159,9 @@ pub enum Verbosity {
 /// A command line that cannot be carried out.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UsageError {
-    /// A setting, but of no plugin.
-    #[error("--set {0}: no --plugin before it; a setting belongs to the plugin named just before")]
-    NoPlugin(String),
+    /// A setting or a power, but of no plugin.
+    #[error("{0} {1}: no --plugin before it; it belongs to the plugin named just before")]
+    NoPlugin(&'static str, String),
     /// A setting without a key.
     #[error("--set {0}: expected KEY=VALUE, such as threshold=10")]
     NoKey(String),
@@ -175,6 +176,23 @@ pub enum UsageError {
     /// No such bundled plugin.
     #[error("--plugin: {0}")]
     NotBundled(String),
+    /// What is behind the # of a file is no digest.
+    #[error("--plugin {0}: behind #sha256= {1}")]
+    BadDigest(String, NoDigest),
+    /// No such limit.
+    #[error("--limit {0}: there is no limit of that name; there are {1}")]
+    NoLimit(String, String),
+    /// A limit that is not what it should be.
+    #[error("--limit {limit}: expected {expected}")]
+    Limit {
+        /// What was written.
+        limit: String,
+        /// What was expected, with an example.
+        expected: String,
+    },
+    /// No such power.
+    #[error("--allow {0}: expected env=NAME or read=DIR")]
+    NoPower(String),
     /// A ring that the kernel would refuse.
     #[error(
         "--ring-size: {0} bytes, expected a power of two from {1} (a page) to 1 GiB, such as 4MiB"
@@ -221,6 +239,9 @@ impl Config {
             Some(Command::Replay(args)) => replay(args, matches).map(Config::Replay),
             Some(Command::Generate(args)) => generate(args).map(Config::Generate),
             Some(Command::Inspect(args)) => Ok(Config::Inspect(stdin_once(args.files)?)),
+            Some(Command::Compile(CompileArgs { seconds, bytes })) => {
+                Ok(Config::Compile { seconds, bytes })
+            }
         }
     }
 
@@ -229,7 +250,7 @@ impl Config {
         match self {
             Config::Watch(watch) => watch.chain.verbosity,
             Config::Replay(replay) => replay.chain.verbosity,
-            Config::Generate(_) | Config::Inspect(_) => Verbosity::Normal,
+            Config::Generate(_) | Config::Inspect(_) | Config::Compile { .. } => Verbosity::Normal,
         }
     }
 }
@@ -237,6 +258,7 @@ impl Config {
 fn chain(args: &ChainArgs, matches: &ArgMatches) -> Result<Chain, UsageError> {
     Ok(Chain {
         plugins: plugins::plugins(args, matches)?,
+        watch_files: args.watch,
         json_alerts: args.alerts == AlertFormat::Json,
         verbosity: match (args.quiet, args.verbose) {
             (true, _) => Verbosity::Quiet,
@@ -369,7 +391,7 @@ mod tests {
         let config = config(&[]).expect("well-formed");
         assert_eq!(
             config.chain.plugins[0].origin,
-            Origin::Bundled("json-print")
+            crate::plugin::Origin::Bundled("json-print")
         );
         assert_eq!(config.ring_size, 4 << 20);
     }

@@ -1,51 +1,107 @@
-//! Plugins and their settings, in the order in which they were written.
+//! The plugins of the command line, each with what is said about it behind its name.
+
+use std::path::PathBuf;
 
 use clap::ArgMatches;
 
-use super::PluginConfig;
 use super::UsageError;
+use super::limits;
 use crate::cli::ChainArgs;
+use crate::plugin::Digest;
+use crate::plugin::Limits;
+use crate::plugin::OnFault;
 use crate::plugin::Origin;
+use crate::plugin::Spec;
 use crate::plugin::origin;
 
 /// What runs when no plugin is named.
 const DEFAULT_PLUGIN: &str = "json-print";
 
-/// Brings plugins and settings back into the order in which they were written.
-pub fn plugins(args: &ChainArgs, matches: &ArgMatches) -> Result<Vec<PluginConfig>, UsageError> {
-    let positions = |id| matches.indices_of(id).into_iter().flatten();
-    let mut settings = positions("settings").zip(&args.settings).peekable();
-    let mut starts = positions("plugins").zip(&args.plugins).peekable();
-    let first = starts.peek().map_or(usize::MAX, |(position, _)| *position);
-    if let Some((_, setting)) = settings.next_if(|(position, _)| *position < first) {
-        return Err(UsageError::NoPlugin(setting.clone()));
-    }
+/// An option that belongs to a plugin, or names one.
+enum Said<'a> {
+    Plugin(&'a str),
+    Set(&'a str),
+    Limit(&'a str),
+    Allow(&'a str),
+    OnFault(OnFault),
+}
 
-    let mut plugins: Vec<PluginConfig> = Vec::new();
-    while let Some((_, text)) = starts.next() {
-        let mut plugin = plugin(text)?;
-        let next = starts.peek().map_or(usize::MAX, |(position, _)| *position);
-        while let Some((_, setting)) = settings.next_if(|(position, _)| *position < next) {
-            let pair = setting.split_once('=').filter(|(key, _)| !key.is_empty());
-            let (key, value) = pair.ok_or_else(|| UsageError::NoKey(setting.clone()))?;
-            plugin.settings.push((key.to_owned(), value.to_owned()));
+/// Brings plugins, and what is said about them, back into the order in which they were written.
+pub fn plugins(args: &ChainArgs, matches: &ArgMatches) -> Result<Vec<Spec>, UsageError> {
+    let positions = |id| matches.indices_of(id).into_iter().flatten();
+    let mut said: Vec<(usize, Said<'_>)> = Vec::new();
+    said.extend(positions("plugins").zip(args.plugins.iter().map(|text| Said::Plugin(text))));
+    said.extend(positions("settings").zip(args.settings.iter().map(|text| Said::Set(text))));
+    said.extend(positions("limits").zip(args.limits.iter().map(|text| Said::Limit(text))));
+    said.extend(positions("allow").zip(args.allow.iter().map(|text| Said::Allow(text))));
+    said.extend(positions("on_fault").zip(args.on_fault.iter().map(|fate| Said::OnFault(*fate))));
+    said.sort_by_key(|(position, _)| *position);
+
+    // What stands before the first plugin is said about all.
+    let (mut limits, mut on_fault) = (Limits::default(), OnFault::default());
+    let mut plugins: Vec<Spec> = Vec::new();
+    for (_, said) in said {
+        let plugin = plugins.last_mut();
+        match said {
+            Said::Plugin(text) => {
+                let plugin = plugin_named(text, limits, on_fault)?;
+                if plugins.iter().any(|other| other.name == plugin.name) {
+                    return Err(UsageError::Twice(plugin.name));
+                }
+                plugins.push(plugin);
+            }
+            Said::Set(text) => {
+                let plugin = plugin.ok_or_else(|| no_plugin("--set", text))?;
+                let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
+                let (key, value) = pair.ok_or_else(|| UsageError::NoKey(text.to_owned()))?;
+                plugin.settings.push((key.to_owned(), value.to_owned()));
+            }
+            Said::Limit(text) => {
+                limits::apply(
+                    text,
+                    plugin.map_or(&mut limits, |plugin| &mut plugin.limits),
+                )?;
+            }
+            Said::Allow(text) => {
+                let plugin = plugin.ok_or_else(|| no_plugin("--allow", text))?;
+                match text.split_once('=') {
+                    Some(("env", name)) if !name.is_empty() => {
+                        plugin.powers.env.push(name.to_owned());
+                    }
+                    Some(("read", directory)) if !directory.is_empty() => {
+                        plugin.powers.read.push(PathBuf::from(directory));
+                    }
+                    _ => return Err(UsageError::NoPower(text.to_owned())),
+                }
+            }
+            Said::OnFault(fate) => {
+                *plugin.map_or(&mut on_fault, |plugin| &mut plugin.on_fault) = fate;
+            }
         }
-        if plugins.iter().any(|other| other.name == plugin.name) {
-            return Err(UsageError::Twice(plugin.name));
-        }
-        plugins.push(plugin);
     }
     if plugins.is_empty() {
-        plugins.push(plugin(DEFAULT_PLUGIN)?);
+        plugins.push(plugin_named(DEFAULT_PLUGIN, limits, on_fault)?);
     }
     Ok(plugins)
 }
 
-/// `[NAME=]FILE`. A path may have a `=` in it; a name has no `/`.
-fn plugin(text: &str) -> Result<PluginConfig, UsageError> {
-    let (name, file) = match text.split_once('=') {
+fn no_plugin(option: &'static str, text: &str) -> UsageError {
+    UsageError::NoPlugin(option, text.to_owned())
+}
+
+/// `[NAME=]FILE[#sha256=HEX]`. A path may have a `=` in it; a name has no `/`.
+fn plugin_named(text: &str, limits: Limits, on_fault: OnFault) -> Result<Spec, UsageError> {
+    let (rest, digest) = match text.rsplit_once("#sha256=") {
+        Some((rest, digits)) => {
+            let digest = digits.parse::<Digest>();
+            let bad = |error| UsageError::BadDigest(text.to_owned(), error);
+            (rest, Some(digest.map_err(bad)?))
+        }
+        None => (text, None),
+    };
+    let (name, file) = match rest.split_once('=') {
         Some((name, file)) if !name.contains('/') => (Some(name), file),
-        _ => (None, text),
+        _ => (None, rest),
     };
     let origin = origin(file).map_err(UsageError::NotBundled)?;
     let name = name.map_or_else(|| default_name(&origin), str::to_owned);
@@ -53,10 +109,11 @@ fn plugin(text: &str) -> Result<PluginConfig, UsageError> {
     if name.is_empty() || !name.chars().all(allowed) {
         return Err(UsageError::BadName(text.to_owned()));
     }
-    Ok(PluginConfig {
-        name,
-        origin,
-        settings: Vec::new(),
+    Ok(Spec {
+        digest,
+        limits,
+        on_fault,
+        ..Spec::new(&name, origin)
     })
 }
 

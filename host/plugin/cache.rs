@@ -6,14 +6,26 @@
 use std::env;
 use std::fs;
 use std::fs::DirBuilder;
+use std::fs::File;
+use std::hash::DefaultHasher;
+use std::hash::Hash as _;
+use std::hash::Hasher as _;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
-use wasmtime::Cache;
-use wasmtime::CacheConfig;
+use tempfile::NamedTempFile;
+
+use super::digest::Digest;
+
+/// How the names of files end that are kept, and of those that were begun.
+const SUFFIX: &str = ".compiled";
+
+/// The most that is kept in bytes: what was not used for longest goes first.
+const MOST: u64 = 512 << 20;
 
 /// Why compiled code is not cached.
 #[derive(Debug, thiserror::Error)]
@@ -24,18 +36,82 @@ enum Unusable {
     Io { path: PathBuf, source: io::Error },
     #[error("{} may be written to by others", .0.display())]
     Untrusted(PathBuf),
-    #[error("{0}")]
-    Wasmtime(wasmtime::Error),
 }
 
-/// The cache, or none where its directory is not to be trusted: the host then compiles each time.
-pub(super) fn open() -> Option<Cache> {
-    or_none(directory().and_then(|directory| open_in(&directory)))
+/// A directory of compiled plugins.
+#[derive(Debug)]
+pub struct Cache {
+    directory: PathBuf,
 }
 
-/// The same in this directory, instead of the user's.
-pub(super) fn open_at(directory: &Path) -> Option<Cache> {
-    or_none(open_in(directory))
+impl Cache {
+    /// The user's, or none where its directory is not to be trusted: the host then compiles each
+    /// time.
+    pub(super) fn of_user() -> Option<Cache> {
+        or_none(directory().and_then(|directory| open_in(&directory)))
+    }
+
+    /// The same in this directory, instead of the user's.
+    pub(super) fn in_directory(directory: &Path) -> Option<Cache> {
+        or_none(open_in(directory))
+    }
+
+    /// Where the code of this plugin is, if it is there.
+    pub(super) fn find(&self, engine: &wasmtime::Engine, digest: &Digest) -> Option<PathBuf> {
+        let path = self.path(engine, digest);
+        let file = File::options().append(true).open(&path).ok()?;
+        // What is used stays longest. Where that cannot be noted, it may go sooner.
+        let _ = file.set_modified(SystemTime::now());
+        Some(path)
+    }
+
+    /// A file to put compiled code into.
+    pub(super) fn begin(&self) -> io::Result<NamedTempFile> {
+        NamedTempFile::with_suffix_in(SUFFIX, &self.directory)
+    }
+
+    /// Keeps what was compiled, and makes room.
+    pub(super) fn keep(
+        &self,
+        engine: &wasmtime::Engine,
+        digest: &Digest,
+        compiled: NamedTempFile,
+    ) -> io::Result<PathBuf> {
+        let path = self.path(engine, digest);
+        compiled.persist(&path)?;
+        // Another process may be at it too; what is gone already is gone.
+        let _ = self.make_room(MOST);
+        Ok(path)
+    }
+
+    /// Names both: code is of use to the same engine only, which differs between versions and
+    /// processors.
+    fn path(&self, engine: &wasmtime::Engine, digest: &Digest) -> PathBuf {
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        let name = format!("{digest}-{:016x}{SUFFIX}", hasher.finish());
+        self.directory.join(name)
+    }
+
+    fn make_room(&self, most: u64) -> io::Result<()> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.directory)? {
+            let path = entry?.path();
+            let metadata = fs::symlink_metadata(&path)?;
+            if path.to_string_lossy().ends_with(SUFFIX) {
+                files.push((metadata.modified()?, metadata.len(), path));
+            }
+        }
+        files.sort();
+        let mut kept = 0;
+        for (_, bytes, path) in files.iter().rev() {
+            kept += bytes;
+            if kept > most {
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn or_none(cache: Result<Cache, Unusable>) -> Option<Cache> {
@@ -73,9 +149,7 @@ fn open_in(directory: &Path) -> Result<Cache, Unusable> {
     created.map_err(failed)?;
     let directory = directory.canonicalize().map_err(failed)?;
     check_trusted(&directory)?;
-    let mut config = CacheConfig::new();
-    config.with_directory(directory);
-    Cache::new(config).map_err(Unusable::Wasmtime)
+    Ok(Cache { directory })
 }
 
 /// The directory and all above it belong to this user or root, and nobody else may write there
@@ -118,5 +192,26 @@ mod tests {
                 .ends_with("cache may be written to by others"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_was_not_used_for_longest_makes_room() {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        let cache = open_in(home.path()).expect("it is ours");
+        let second = std::time::Duration::from_secs(1);
+        for (age, name) in ["new", "old", "oldest"].into_iter().enumerate() {
+            let path = home.path().join(format!("{name}{SUFFIX}"));
+            fs::write(&path, [0; 100]).expect("a file of our own");
+            let file = File::options().append(true).open(&path).expect("just made");
+            let time = SystemTime::now() - second * age as u32;
+            file.set_modified(time).expect("a file of our own");
+        }
+        fs::write(home.path().join("other"), [0; 1_000]).expect("a file of our own");
+
+        cache.make_room(200).expect("the directory can be read");
+
+        let left = |name: &str| home.path().join(name).exists();
+        assert!(left("new.compiled") && left("old.compiled") && left("other"));
+        assert!(!left("oldest.compiled"));
     }
 }

@@ -39,12 +39,6 @@ pub(super) const VERSION: &str = "0.1.0";
 /// What a field without a presence bit has instead.
 const ALWAYS: u32 = u32::MAX;
 
-/// The most label columns that a plugin adds in one call.
-const MOST_COLUMNS: usize = 256;
-
-/// The most counters that a plugin adds to in one call.
-const MOST_COUNTS: usize = 256;
-
 /// The longest name of a counter in bytes: it stands in the ledger's lines.
 const LONGEST_METRIC: usize = 64;
 
@@ -104,8 +98,8 @@ impl wit::Host for State {
         } = column;
         self.charge(key.len() + text.len() + 8 * events.len())?;
         // Each is looked for among the others, and that is the host's time, not the plugin's.
-        if self.staged.columns.len() == MOST_COLUMNS {
-            return Err(BadAnswer::Columns(MOST_COLUMNS).into());
+        if self.staged.columns.len() >= self.limits.labels {
+            return Err(BadAnswer::Columns(self.limits.labels).into());
         }
         let column = Column::check(key, events, ends, text, self.call.count);
         self.staged.columns.push(column.map_err(BadAnswer::from)?);
@@ -118,6 +112,9 @@ impl wit::Host for State {
             .iter()
             .map(|(key, value)| key.len() + value.len() + 48);
         self.charge(alert.name.len() + alert.summary.len() + labels.sum::<usize>())?;
+        if self.staged.alerts.len() >= self.limits.alerts {
+            return Err(BadAnswer::Alerts(self.limits.alerts).into());
+        }
         if alert.name.is_empty() {
             return Err(BadAnswer::AlertName.into());
         }
@@ -167,8 +164,8 @@ impl wit::Host for State {
         if metric.len() > LONGEST_METRIC || metric.contains(odd) {
             return Err(BadAnswer::Metric("a name has at most 64 bytes, and no spaces").into());
         }
-        if self.staged.counts.len() == MOST_COUNTS {
-            return Err(BadAnswer::Metric("more than 256 times in one call").into());
+        if self.staged.counts.len() >= self.limits.counts {
+            return Err(BadAnswer::Counts(self.limits.counts).into());
         }
         self.staged.counts.push((metric, by));
         Ok(())

@@ -1,59 +1,107 @@
-//! The engine that all plugins share: its settings, and its epochs.
+//! The engine that plugins share: its settings, its epochs, and where compiled code comes from.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::thread;
 use std::time::Duration;
 
 use wasmtime::Config;
+use wasmtime::EngineWeak;
 
-use super::cache;
+use super::cache::Cache;
+use super::limits::Limits;
 
 /// How often a running plugin is asked whether its time is up.
 const EPOCH: Duration = Duration::from_millis(5);
 
-/// Native stack that a plugin may use in bytes.
-const STACK: usize = 512 << 10;
-
-/// The engine of all plugins.
+/// The engines of all plugins.
+///
+/// The stack that a plugin may use is a setting of wasmtime's engine, so that there is one for each
+/// size: most often one.
 #[derive(Clone)]
 pub struct Engine {
-    pub(super) wasmtime: wasmtime::Engine,
+    by_stack: Arc<Mutex<BTreeMap<usize, wasmtime::Engine>>>,
+    pub(super) cache: Arc<Option<Cache>>,
+    pub(super) compiler: Compiler,
+}
+
+/// Where WebAssembly is compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Compiler {
+    /// In a process of its own, which is this program: it can be given limits, and nothing that
+    /// happens in it harms this one.
+    Process(PathBuf),
+    /// Here, without limits: for fuzzing.
+    Here,
+}
+
+impl Compiler {
+    /// A process of the program that is running.
+    pub fn this_program() -> Compiler {
+        // Not what it links to: the file there may be another version by now.
+        Compiler::Process("/proc/self/exe".into())
+    }
 }
 
 impl Engine {
     /// An engine that keeps compiled code in the user's cache directory.
     pub fn new() -> wasmtime::Result<Engine> {
-        Engine::with_cache(cache::open())
+        Engine::with(Compiler::this_program(), Cache::of_user())
     }
 
     /// An engine that keeps it in this directory, as long as nobody else may write there.
-    pub fn with_cache_in(directory: &Path) -> wasmtime::Result<Engine> {
-        Engine::with_cache(cache::open_at(directory))
+    pub fn with_cache_in(directory: &Path, compiler: Compiler) -> wasmtime::Result<Engine> {
+        Engine::with(compiler, Cache::in_directory(directory))
     }
 
     /// An engine that compiles every time.
-    pub fn without_cache() -> wasmtime::Result<Engine> {
-        Engine::with_cache(None)
+    pub fn without_cache(compiler: Compiler) -> wasmtime::Result<Engine> {
+        Engine::with(compiler, None)
     }
 
-    fn with_cache(cache: Option<wasmtime::Cache>) -> wasmtime::Result<Engine> {
-        let mut config = Config::new();
-        // Guards and reservations stay as they are: without them a plugin is 25-50 % slower.
-        config
-            .cache(cache)
-            .epoch_interruption(true)
-            // An empty call takes 279 ns without it, 849 ns with it.
-            .concurrency_support(false)
-            .max_wasm_stack(STACK);
-        let wasmtime = wasmtime::Engine::new(&config)?;
-        tick(&wasmtime);
-        Ok(Engine { wasmtime })
+    fn with(compiler: Compiler, cache: Option<Cache>) -> wasmtime::Result<Engine> {
+        let engine = Engine {
+            by_stack: Arc::default(),
+            cache: Arc::new(cache),
+            compiler,
+        };
+        // If wasmtime does not run here at all, it is said before any plugin is blamed.
+        engine.with_stack(Limits::default().stack)?;
+        Ok(engine)
+    }
+
+    /// Wasmtime's engine for plugins with so many bytes of stack.
+    pub(super) fn with_stack(&self, stack: usize) -> wasmtime::Result<wasmtime::Engine> {
+        let mut engines = self.by_stack.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(engine) = engines.get(&stack) {
+            return Ok(engine.clone());
+        }
+        let mut config = config();
+        config.max_wasm_stack(stack);
+        let engine = wasmtime::Engine::new(&config)?;
+        tick(engine.weak());
+        engines.insert(stack, engine.clone());
+        Ok(engine)
     }
 }
 
+/// The settings that compiled code depends on.
+pub(super) fn config() -> Config {
+    let mut config = Config::new();
+    // Guards and reservations stay as they are: without them a plugin is 25-50 % slower.
+    config
+        .epoch_interruption(true)
+        // An empty call takes 279 ns without it, 849 ns with it.
+        .concurrency_support(false);
+    config
+}
+
 /// Advances the epoch for as long as the engine lives.
-fn tick(engine: &wasmtime::Engine) {
-    let engine = engine.weak();
+fn tick(engine: EngineWeak) {
     thread::spawn(move || {
         while let Some(engine) = engine.upgrade() {
             engine.increment_epoch();

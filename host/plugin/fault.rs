@@ -2,10 +2,16 @@
 
 use std::fmt;
 
+use wasmtime::Trap;
 use wasmtime::WasmBacktrace;
 
-use super::limits::DeadlineMissed;
+use super::logs::printable;
+use super::meter::DeadlineMissed;
+use super::meter::Refused;
 use super::state::BadAnswer;
+
+/// The most functions of a backtrace that are kept, the innermost first.
+const MOST_FRAMES: usize = 16;
 
 /// An export of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +28,10 @@ pub enum Export {
     Tick,
     /// `timer.finish`
     Finish,
+    /// `state.save`
+    Save,
+    /// `state.restore`
+    Restore,
 }
 
 impl fmt::Display for Export {
@@ -33,6 +43,8 @@ impl fmt::Display for Export {
             Export::Process => "process",
             Export::Tick => "tick",
             Export::Finish => "finish",
+            Export::Save => "save",
+            Export::Restore => "restore",
         })
     }
 }
@@ -47,6 +59,8 @@ pub struct Fault {
     pub export: Export,
     /// What went wrong.
     pub cause: Cause,
+    /// The functions that were running, the innermost first.
+    pub backtrace: Vec<String>,
 }
 
 /// Why a call failed.
@@ -59,31 +73,86 @@ pub enum Cause {
     #[error("{0}; it was stopped")]
     Deadline(#[from] DeadlineMissed),
     /// It asked for more memory than it may have, and did not cope with the answer.
-    #[error("it ran out of memory: the limit is {} MiB", .0 >> 20)]
-    Memory(usize),
+    #[error("{0}")]
+    Memory(#[from] Refused),
     /// It said something that does not fit the contract.
     #[error("{0}")]
     Answer(#[from] BadAnswer),
+    /// What crossed the boundary could not be read: too much of it, text that is none, and the like.
+    #[error("{0}")]
+    Malformed(String),
     /// WebAssembly stopped it, or it stopped itself. A panic's message is in the log.
     #[error("{0}")]
     Trap(String),
 }
 
-impl Cause {
-    /// Finds out why wasmtime stopped a call. `memory` is the limit, if more was asked for.
-    pub(super) fn of(error: wasmtime::Error, memory: Option<usize>) -> Cause {
-        if let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() {
-            tracing::debug!("{backtrace}");
+impl Fault {
+    /// A fault that WebAssembly has no part in.
+    pub(super) fn new(plugin: &str, export: Export, cause: impl Into<Cause>) -> Fault {
+        Fault {
+            plugin: plugin.to_owned(),
+            export,
+            cause: cause.into(),
+            backtrace: Vec::new(),
         }
+    }
+
+    /// Finds out why wasmtime stopped a call. `refused`: memory that was asked for in vain.
+    pub(super) fn of(
+        plugin: &str,
+        export: Export,
+        error: &wasmtime::Error,
+        refused: Option<Refused>,
+    ) -> Fault {
+        let backtrace = error.downcast_ref::<WasmBacktrace>();
+        Fault {
+            backtrace: backtrace.map(functions).unwrap_or_default(),
+            ..Fault::new(plugin, export, Cause::of(error, refused))
+        }
+    }
+
+    /// Did it take too long?
+    pub fn is_deadline(&self) -> bool {
+        matches!(self.cause, Cause::Deadline(_))
+    }
+}
+
+impl Cause {
+    fn of(error: &wasmtime::Error, refused: Option<Refused>) -> Cause {
         if let Some(missed) = error.downcast_ref::<DeadlineMissed>() {
             return Cause::Deadline(*missed);
         }
         if let Some(answer) = error.downcast_ref::<BadAnswer>() {
             return Cause::Answer(answer.clone());
         }
-        match memory {
-            Some(limit) => Cause::Memory(limit),
-            None => Cause::Trap(error.root_cause().to_string()),
+        if let Some(refused) = refused {
+            return Cause::Memory(refused);
+        }
+        let words = printable(&error.root_cause().to_string());
+        match error.is::<Trap>() {
+            true => Cause::Trap(words),
+            false => Cause::Malformed(words),
         }
     }
+
+    /// Without the details, to be counted by.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Cause::Refused(_) => "error",
+            Cause::Deadline(_) => "deadline",
+            Cause::Memory(_) => "memory",
+            Cause::Answer(_) | Cause::Malformed(_) => "contract",
+            Cause::Trap(_) => "trap",
+        }
+    }
+}
+
+/// Names, as far as the component has them: `strip` takes them out.
+fn functions(backtrace: &WasmBacktrace) -> Vec<String> {
+    let frames = backtrace.frames().iter().take(MOST_FRAMES);
+    let names = frames.map(|frame| match frame.func_name() {
+        Some(name) => printable(&format!("{:#}", rustc_demangle::demangle(name))),
+        None => format!("<function {}>", frame.func_index()),
+    });
+    names.collect()
 }

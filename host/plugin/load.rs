@@ -1,18 +1,28 @@
 //! From a file to a component that fits the contract, or a clear word why it does not.
 
-use std::fs;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::io::Read as _;
 use std::path::Path;
 use std::path::PathBuf;
 
+use tempfile::NamedTempFile;
 use wasmtime::component::Component;
 use wasmtime::component::InstancePre;
 use wasmtime::component::Linker;
 use wasmtime::component::types::ComponentItem;
 
+use super::compile;
+use super::compile::CompileError;
 use super::contract;
+use super::contract::ExportIndices;
 use super::contract::PACKAGE;
 use super::contract::VERSION;
+use super::digest::Digest;
+use super::engine::Compiler;
 use super::engine::Engine;
+use super::limits::Limits;
 use super::state::State;
 use super::wasi;
 
@@ -26,15 +36,36 @@ pub enum Origin {
 }
 
 impl Origin {
-    fn read(&self) -> Result<Vec<u8>, LoadError> {
+    /// Reads all of it, but no more than is allowed.
+    fn read(&self, most: u64) -> Result<Vec<u8>, LoadError> {
+        let path = match self {
+            Origin::Bundled(name) => {
+                let component = crate::bundled::component(name);
+                return component.map(<[u8]>::to_vec).ok_or(LoadError::NotBundled);
+            }
+            Origin::File(path) => path,
+        };
+        let failed = |error| LoadError::Read {
+            path: path.clone(),
+            error,
+        };
+        let mut bytes = Vec::new();
+        let file = File::open(path).map_err(failed)?;
+        let mut file = file.take(most.saturating_add(1));
+        file.read_to_end(&mut bytes).map_err(failed)?;
+        if bytes.len() as u64 > most {
+            return Err(LoadError::TooLarge(most));
+        }
+        Ok(bytes)
+    }
+}
+
+/// What it is called on the command line.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Origin::Bundled(name) => crate::bundled::component(name)
-                .map(<[u8]>::to_vec)
-                .ok_or(LoadError::NotBundled),
-            Origin::File(path) => fs::read(path).map_err(|error| LoadError::Read {
-                path: path.clone(),
-                error,
-            }),
+            Origin::Bundled(name) => write!(f, "{name} (bundled)"),
+            Origin::File(path) => path.display().fmt(f),
         }
     }
 }
@@ -65,9 +96,23 @@ pub enum LoadError {
          `wasm-tools component new`"
     )]
     CoreModule,
-    /// Damaged, or with WebAssembly features that this host does not have.
-    #[error("not a valid component: {0}")]
-    Invalid(String),
+    /// More bytes than it may have.
+    #[error("it has more than {}; --limit file=… allows more", bytesize::ByteSize(*.0))]
+    TooLarge(u64),
+    /// Another file than the one that was meant.
+    #[error("sha256 is {found}, expected {expected}: it is not the file that was meant")]
+    OtherDigest {
+        /// That of the file.
+        found: Digest,
+        /// That on the command line.
+        expected: Digest,
+    },
+    /// It does not compile.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// Its compiled code cannot be written or read.
+    #[error("cannot keep its compiled code: {0}")]
+    Code(String),
     /// A component of some other world.
     #[error(
         "a component, but not a retrans-host plugin: it does not export {PACKAGE}/processor; \
@@ -93,18 +138,30 @@ pub enum LoadError {
 
 /// A component that fits: compiled, checked, linked.
 pub(super) struct Loaded {
+    pub(super) digest: Digest,
     pub(super) pre: InstancePre<State>,
+    pub(super) exports: ExportIndices,
     /// The full name of the timer interface, where it is exported.
     pub(super) timer: Option<String>,
+    /// The full name of the state interface, where it is exported.
+    pub(super) state: Option<String>,
 }
 
 /// Reads, compiles, checks and links.
-pub(super) fn load(engine: &Engine, origin: &Origin) -> Result<Loaded, LoadError> {
-    let bytes = origin.read()?;
+pub(super) fn load(
+    engine: &Engine,
+    origin: &Origin,
+    expected: Option<Digest>,
+    limits: &Limits,
+) -> Result<Loaded, LoadError> {
+    let bytes = origin.read(limits.file)?;
+    let found = Digest::of(&bytes);
+    if let Some(expected) = expected.filter(|expected| *expected != found) {
+        return Err(LoadError::OtherDigest { found, expected });
+    }
     check_header(&bytes)?;
-    let engine = &engine.wasmtime;
-    let component =
-        Component::new(engine, &bytes).map_err(|error| LoadError::Invalid(one_line(&error)))?;
+    let component = compiled(engine, &bytes, &found, limits)?;
+    let engine = component.engine();
     let exports = component.component_type();
     let exports = exports.exports(engine).map(|(name, _)| name.to_owned());
     let exports: Vec<String> = exports.collect();
@@ -116,12 +173,68 @@ pub(super) fn load(engine: &Engine, origin: &Origin) -> Result<Loaded, LoadError
             .cloned()
     };
     check_version(&export("processor").ok_or(LoadError::OtherWorld)?)?;
+    let mismatch = |error| LoadError::Mismatch(one_line(&error));
     let linker = link(engine, &component)?;
-    let pre = linker.instantiate_pre(&component);
+    let pre = linker.instantiate_pre(&component).map_err(mismatch)?;
     Ok(Loaded {
-        pre: pre.map_err(|error| LoadError::Mismatch(one_line(&error)))?,
+        digest: found,
+        exports: ExportIndices::new(&pre).map_err(mismatch)?,
+        pre,
         timer: export("timer"),
+        state: export("state"),
     })
+}
+
+/// The digest of the file that is there now.
+pub(super) fn digest(origin: &Origin, limits: &Limits) -> Result<Digest, LoadError> {
+    Ok(Digest::of(&origin.read(limits.file)?))
+}
+
+/// The component's code: what was kept of it, or newly made.
+fn compiled(
+    engine: &Engine,
+    bytes: &[u8],
+    digest: &Digest,
+    limits: &Limits,
+) -> Result<Component, LoadError> {
+    let code = |error: wasmtime::Error| LoadError::Code(one_line(&error));
+    let io = |error: io::Error| LoadError::Code(error.to_string());
+    let wasmtime = engine.with_stack(limits.stack).map_err(code)?;
+    let program = match &engine.compiler {
+        Compiler::Process(program) => program,
+        Compiler::Here => {
+            let component = Component::new(&wasmtime, bytes);
+            return component.map_err(|error| CompileError::Invalid(one_line(&error)).into());
+        }
+    };
+    let cache = engine.cache.as_ref().as_ref();
+    if let Some(path) = cache.and_then(|cache| cache.find(&wasmtime, digest))
+        && let Ok(component) = read_code(&wasmtime, &path)
+    {
+        return Ok(component);
+    }
+    let file = match cache {
+        Some(cache) => cache.begin(),
+        None => NamedTempFile::new(),
+    };
+    let file = file.map_err(io)?;
+    compile::in_process(program, bytes, limits, file.as_file())?;
+    match cache {
+        Some(cache) => {
+            let path = cache.keep(&wasmtime, digest, file).map_err(io)?;
+            read_code(&wasmtime, &path)
+        }
+        None => read_code(&wasmtime, file.path()),
+    }
+    .map_err(code)
+}
+
+/// Compiled code from a file that this host, or an earlier run of it, has had compiled.
+fn read_code(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: the file was written by `compile::in_process`, into a directory in which nobody but
+    // this user and root can write (`cache::open_in`), or into a temporary file that is this user's
+    // alone. Code of another version, processor or setting is refused by wasmtime.
+    unsafe { Component::deserialize_file(engine, path) }
 }
 
 /// Magic number, version and layer, as in the specifications of modules and components.

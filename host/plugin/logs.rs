@@ -2,7 +2,7 @@
 
 use tracing::Level;
 
-use super::limits::LogBudget;
+use super::meter::LogBudget;
 
 /// The longest line that is logged, in bytes; the rest is cut off.
 const LONGEST_LINE: usize = 4096;
@@ -96,7 +96,7 @@ impl Logs {
 }
 
 /// One line, without what could steer a terminal.
-pub(super) fn printable(message: &str) -> String {
+pub fn printable(message: &str) -> String {
     let shown = message.chars().map(|char| match char {
         '\t' => ' ',
         char if char.is_control() => '\u{fffd}',

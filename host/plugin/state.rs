@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::limits::CpuDeadline;
 use super::limits::Limits;
-use super::limits::LogBudget;
-use super::limits::MemoryLimiter;
 use super::logs::Logs;
+use super::meter::CpuDeadline;
+use super::meter::LogBudget;
+use super::meter::MemoryLimiter;
 use crate::alert::Severity;
 use crate::alert::State as AlertState;
 use crate::labels::Column;
@@ -50,7 +50,7 @@ impl State {
             call: Call::default(),
             staged: Staged::default(),
             handles: 0,
-            logs: Logs::new(instance, LogBudget::new(limits.log_lines)),
+            logs: Logs::new(instance, LogBudget::new(limits.log)),
             limits,
         }
     }
@@ -59,8 +59,8 @@ impl State {
     pub(super) fn charge(&mut self, bytes: usize) -> Result<(), BadAnswer> {
         // A few bytes for each item: no list of empty ones may grow without end.
         self.staged.bytes = self.staged.bytes.saturating_add(bytes).saturating_add(64);
-        if self.staged.bytes > self.limits.staged {
-            return Err(BadAnswer::TooMuch(self.limits.staged));
+        if self.staged.bytes > self.limits.output {
+            return Err(BadAnswer::TooMuch(self.limits.output));
         }
         Ok(())
     }
@@ -127,6 +127,9 @@ pub enum BadAnswer {
     /// More label columns than a call may add.
     #[error("annotate: more than {0} times in one call")]
     Columns(usize),
+    /// More alerts than a call may raise or resolve.
+    #[error("emit: more than {0} times in one call")]
+    Alerts(usize),
     /// An alert without a name.
     #[error("emit: the alert has no name")]
     AlertName,
@@ -139,9 +142,12 @@ pub enum BadAnswer {
     /// Output that is not text.
     #[error("write: not UTF-8 at byte {0}")]
     NotText(usize),
-    /// A counter without a name, or too many of them.
+    /// A counter without a name, or with one that nobody could read.
     #[error("count: {0}")]
     Metric(&'static str),
+    /// More counting than a call may do.
+    #[error("count: more than {0} times in one call")]
+    Counts(usize),
     /// Too few or too many bits in the answer.
     #[error("keep: {bytes} bytes of bits for {count} events, expected {expected}")]
     KeepSize {

@@ -11,19 +11,23 @@ use anyhow::Result;
 use anyhow::anyhow;
 use crossbeam_channel::bounded;
 
+use super::say;
 use crate::alert::Alert;
 use crate::chain::Chain;
 use crate::chain::ChainError;
 use crate::chain::Report;
 use crate::chain::Sink;
 use crate::config;
-use crate::config::PluginConfig;
+use crate::config::Verbosity;
 use crate::ledger::Ledger;
 use crate::ledger::Origin;
+use crate::plugin;
 use crate::plugin::Engine;
-use crate::plugin::Limits;
 use crate::plugin::Plugin;
+use crate::plugin::Spec;
 use crate::plugin::StartError;
+use crate::plugin::THREAD_STACK;
+use crate::reload::Reloader;
 use crate::sink::alerts;
 use crate::sink::stdout::stdout;
 use crate::source::stream::Channel;
@@ -34,23 +38,47 @@ use crate::stop::stdout_is_closed;
 const CHANNEL_BATCHES: usize = 16;
 
 /// Plugins that are ready, in their order.
-pub fn prepare(config: &config::Chain) -> Result<Chain<Output>> {
+pub fn prepare(config: &config::Chain, stop: &Stop) -> Result<Chain<Output>> {
     let engine = Engine::new().map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
-    let start = |plugin: &PluginConfig| {
-        let PluginConfig {
-            name,
-            origin,
-            settings,
-        } = plugin;
-        Plugin::start(&engine, name, origin, settings, Limits::default())
-    };
-    let plugins = config.plugins.iter().map(start);
-    let plugins = plugins.collect::<Result<Vec<Plugin>, StartError>>()?;
+    let plugins = start(&engine, &config.plugins)?;
+    if config.verbosity >= Verbosity::Normal {
+        for plugin in &plugins {
+            let (spec, digest) = (plugin.prepared.spec(), plugin.prepared.digest());
+            if let plugin::Origin::File(path) = &spec.origin {
+                let path = path.display();
+                say(&format!("plugin {}: {path} sha256={digest}", spec.name));
+            }
+        }
+    }
+    let (reloader, reloads) = Reloader::new(engine, &plugins);
+    let end = stop.on_drop().context("cannot listen for a hang-up")?;
+    reloader.spawn(config.watch_files, end)?;
     let sink = Output {
         stdout: stdout().context("cannot use standard output")?,
         json_alerts: config.json_alerts,
     };
-    Ok(Chain::new(plugins, sink))
+    Ok(Chain::new(plugins, sink).reload_from(reloads))
+}
+
+/// In a thread that has the stack that plugins may ask for.
+fn start(engine: &Engine, specs: &[Spec]) -> Result<Vec<Plugin>> {
+    let started = thread::scope(|scope| {
+        let start = || {
+            specs
+                .iter()
+                .map(|spec| Plugin::start(engine, spec))
+                .collect()
+        };
+        let started = thread::Builder::new()
+            .name("start".to_owned())
+            .stack_size(THREAD_STACK)
+            .spawn_scoped(scope, start)?;
+        let panicked = |_| io::Error::other("it panicked");
+        started.join().map_err(panicked)
+    });
+    let started: Result<Vec<Plugin>, StartError> =
+        started.context("cannot run the thread that starts plugins")?;
+    Ok(started?)
 }
 
 /// Runs the chain in a thread while `source` feeds it; what both have counted. `None`: the reader of
@@ -67,6 +95,7 @@ pub fn conduct<B>(
         .context("cannot listen for the chain's end")?;
     let chain = thread::Builder::new()
         .name("chain".to_owned())
+        .stack_size(THREAD_STACK)
         .spawn(move || chain.run(&received, &used, end))
         .context("cannot start the chain's thread")?;
     // Sending blocks, so that a slow plugin fills the ring, where losses are counted.
@@ -104,12 +133,19 @@ impl Ended {
 
     /// Prints the books, and what plugins have counted for themselves.
     pub fn tell(&self, origin: Origin) {
-        let Report { plugins, counters } = &self.report;
+        let Report {
+            plugins,
+            usage,
+            counters,
+        } = &self.report;
         let plugins = plugins.clone();
         let ledger = Ledger { origin, plugins };
         let mut stderr = io::stderr().lock();
         // Where standard error is closed, nobody is there to be told.
         let _ = write!(stderr, "{ledger}");
+        for usage in usage {
+            let _ = write!(stderr, "{usage}");
+        }
         for ((plugin, counter), count) in counters {
             let _ = writeln!(stderr, "ledger: counter {plugin} {counter}={count}");
         }

@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::config::UsageError;
 use crate::config::Verbosity;
 use crate::plugin::StartError;
+use crate::plugin::compile;
 use crate::plugin::settings::SettingsError;
 
 /// Does what the command line says, and returns when it is done.
@@ -30,6 +31,7 @@ pub fn run(config: &Config) -> Result<()> {
         Config::Replay(replay) => replay::replay(replay),
         Config::Generate(generate) => generate::generate(generate),
         Config::Inspect(files) => inspect::inspect(files),
+        Config::Compile { seconds, bytes } => compile::run(*seconds, *bytes),
     }
 }
 

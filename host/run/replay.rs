@@ -22,7 +22,7 @@ use crate::stop::Stop;
 /// Replays the files, or as much of them as is wanted.
 pub fn replay(config: &Replay) -> Result<()> {
     let stop = Stop::at_signals().context("cannot listen for signals")?;
-    let chain = prepare(&config.chain)?;
+    let chain = prepare(&config.chain, &stop)?;
     let talks = config.chain.verbosity >= Verbosity::Normal;
     let progress = progress(talks);
     let begun = Instant::now();

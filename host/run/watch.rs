@@ -30,7 +30,7 @@ use crate::timestamp;
 /// Watches until a signal comes, or until nobody reads what comes out.
 pub fn watch(config: &Watch) -> Result<()> {
     let stop = Stop::at_signals().context("cannot listen for signals")?;
-    let chain = prepare(&config.chain)?;
+    let chain = prepare(&config.chain, &stop)?;
     let tells_errors = config.reconcile.then(preflight::tells_errors).transpose()?;
     let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
     let probe = Probe::attach(&mut storage, config.attach, config.ring_size)?;

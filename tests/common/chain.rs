@@ -20,10 +20,12 @@ use retrans_host::chain::ChainError;
 use retrans_host::chain::Report;
 use retrans_host::chain::Sink;
 use retrans_host::ledger;
+use retrans_host::plugin::Compiler;
 use retrans_host::plugin::Engine;
 use retrans_host::plugin::Limits;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
+use retrans_host::plugin::Spec;
 use retrans_host::plugin::StartError;
 use serde_json::Value;
 
@@ -34,7 +36,8 @@ pub fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
-        Engine::with_cache_in(&cache).expect("wasmtime runs here")
+        let compiler = Compiler::Process(env!("CARGO_BIN_EXE_retrans-host").into());
+        Engine::with_cache_in(&cache, compiler).expect("wasmtime runs here")
     })
 }
 
@@ -45,11 +48,22 @@ pub fn start(
     settings: &[(&str, &str)],
     limits: Limits,
 ) -> Result<Plugin, StartError> {
-    let settings: Vec<_> = settings
+    let spec = Spec {
+        limits,
+        ..spec(name, origin, settings)
+    };
+    Plugin::start(engine(), &spec)
+}
+
+/// A plugin with these settings.
+pub fn spec(name: &str, origin: &Origin, settings: &[(&str, &str)]) -> Spec {
+    let settings = settings
         .iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-        .collect();
-    Plugin::start(engine(), name, origin, &settings, limits)
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    Spec {
+        settings: settings.collect(),
+        ..Spec::new(name, origin.clone())
+    }
 }
 
 /// An instance of a fixture.

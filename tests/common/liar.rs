@@ -7,16 +7,19 @@ use retrans_host::batch::Item;
 use retrans_host::chain::Chain;
 use retrans_host::labels::Column;
 use retrans_host::plugin::Limits;
+use retrans_host::plugin::OnFault;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
+use retrans_host::plugin::Spec;
 use retrans_host::plugin::StartError;
 
 use super::chain::Ran;
 use super::chain::Recorder;
 use super::chain::batch;
 use super::chain::drive;
-use super::chain::plugin;
+use super::chain::engine;
 use super::chain::run;
+use super::chain::spec;
 use super::chain::start;
 use super::fixtures::LIAR;
 use super::fixtures::fixture;
@@ -24,10 +27,15 @@ use super::fixtures::fixture;
 /// So many events are in each call: the second byte of keep bits has two of them.
 const EVENTS: usize = 10;
 
-/// The liar, which will do this.
+/// The liar, which will do this. Its fault, if it is one, ends the chain.
 #[track_caller]
 pub fn liar(act: &str) -> Plugin {
-    plugin("liar", LIAR, &[("act", act)])
+    let origin = Origin::File(fixture(LIAR));
+    let spec = Spec {
+        on_fault: OnFault::Stop,
+        ..spec("liar", &origin, &[("act", act)])
+    };
+    Plugin::start(engine(), &spec).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The same within other limits, where it may fail at once.
@@ -75,7 +83,9 @@ pub fn fault_in_process(act: &str) -> String {
 
     let fault = fault.to_string();
     let words = fault.strip_prefix("plugin liar failed in process: ");
-    words.unwrap_or_else(|| panic!("{act}: {fault}")).to_owned()
+    let words = words.and_then(|words| words.split_once(" [10 events, 0 to 9]"));
+    let (words, _) = words.unwrap_or_else(|| panic!("{act}: {fault}"));
+    words.to_owned()
 }
 
 /// The liar does this in a call, which is allowed. The lines that it wrote.

@@ -1,0 +1,139 @@
+//! The alerts that a plugin has left firing, so that they can be resolved when it no longer can.
+
+use hashlink::LinkedHashMap;
+
+use crate::alert::Severity;
+use crate::alert::State;
+use crate::plugin::StagedAlert;
+
+/// The most that are remembered: the one that fired first makes room. Nobody but the receiver's
+/// time-out resolves it then.
+const MOST: usize = 10_000;
+
+/// What an alert is: its name and labels.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Identity {
+    pub(super) name: String,
+    /// In order of their keys.
+    pub(super) labels: Vec<(String, String)>,
+}
+
+/// Alerts that fire.
+#[derive(Debug, Default)]
+pub(super) struct Firing {
+    /// How bad each is, and before which snapshot it began to fire.
+    alerts: LinkedHashMap<Identity, (Severity, u64)>,
+    /// Snapshots that were taken so far.
+    snapshots: u64,
+}
+
+impl Firing {
+    /// Notes what the plugin has said.
+    pub(super) fn note(&mut self, alert: &StagedAlert) {
+        let mut labels = alert.labels.clone();
+        labels.sort();
+        let identity = Identity {
+            name: alert.name.clone(),
+            labels,
+        };
+        if alert.state == State::Resolved {
+            self.alerts.remove(&identity);
+            return;
+        }
+        // One that fires again fires since it did first.
+        let since = self
+            .alerts
+            .get(&identity)
+            .map_or(self.snapshots, |(_, since)| *since);
+        self.alerts.insert(identity, (alert.severity, since));
+        if self.alerts.len() > MOST {
+            self.alerts.pop_front();
+        }
+    }
+
+    /// What the plugin knows was saved: it will still know of all that fire now.
+    pub(super) fn saved(&mut self) {
+        self.snapshots += 1;
+    }
+
+    /// Takes out all.
+    pub(super) fn take_all(&mut self) -> Vec<(Identity, Severity)> {
+        let alerts = std::mem::take(&mut self.alerts);
+        alerts
+            .into_iter()
+            .map(|(identity, (severity, _))| (identity, severity))
+            .collect()
+    }
+
+    /// Takes out those that the last snapshot does not know of.
+    pub(super) fn take_unsaved(&mut self) -> Vec<(Identity, Severity)> {
+        let mut unsaved = Vec::new();
+        let snapshots = self.snapshots;
+        self.alerts
+            .retain_with_order(|identity, (severity, since)| {
+                let known = *since < snapshots;
+                if !known {
+                    unsaved.push((identity.clone(), *severity));
+                }
+                known
+            });
+        unsaved
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alert(name: &str, state: State) -> StagedAlert {
+        StagedAlert {
+            name: name.to_owned(),
+            severity: Severity::Warning,
+            state,
+            summary: String::new(),
+            labels: vec![("b".into(), "2".into()), ("a".into(), "1".into())],
+            event: None,
+        }
+    }
+
+    fn names(alerts: Vec<(Identity, Severity)>) -> Vec<String> {
+        alerts
+            .into_iter()
+            .map(|(identity, _)| identity.name)
+            .collect()
+    }
+
+    #[test]
+    fn what_was_resolved_does_not_fire() {
+        let mut firing = Firing::default();
+        firing.note(&alert("first", State::Firing));
+        firing.note(&alert("second", State::Firing));
+        let mut resolved = alert("first", State::Resolved);
+        resolved.labels.reverse();
+        firing.note(&resolved);
+        assert_eq!(names(firing.take_all()), ["second"]);
+        assert!(firing.take_all().is_empty());
+    }
+
+    #[test]
+    fn a_snapshot_knows_of_what_fired_before_it() {
+        let mut firing = Firing::default();
+        firing.note(&alert("before", State::Firing));
+        firing.saved();
+        firing.note(&alert("after", State::Firing));
+        firing.note(&alert("before", State::Firing));
+        assert_eq!(names(firing.take_unsaved()), ["after"]);
+        assert_eq!(names(firing.take_all()), ["before"]);
+    }
+
+    #[test]
+    fn there_is_a_bound() {
+        let mut firing = Firing::default();
+        for number in 0..=MOST {
+            firing.note(&alert(&number.to_string(), State::Firing));
+        }
+        let names = names(firing.take_all());
+        assert_eq!(names.len(), MOST);
+        assert_eq!(names[0], "1");
+    }
+}

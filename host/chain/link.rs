@@ -1,0 +1,492 @@
+//! One plugin's place in the chain: whatever it does, the events go on and are accounted for.
+//!
+//! A fault is the end of an instance. A new one takes its place, with what the old one knew when it
+//! was last asked; the batch is tried again by halves until the event is found that it fails on.
+//! Who fails too often is left out for a while.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::ChainError;
+use super::Sink;
+use super::commit::Effects;
+use super::firing::Firing;
+use super::firing::Identity;
+use super::quarantine::Quarantine;
+use super::report;
+use super::report::Blame;
+use super::usage::Usage;
+use crate::alert::Severity;
+use crate::alert::State;
+use crate::batch::Batch;
+use crate::batch::Mark;
+use crate::ledger;
+use crate::plugin::Fault;
+use crate::plugin::Instance;
+use crate::plugin::OnFault;
+use crate::plugin::Outcome;
+use crate::plugin::Plugin;
+use crate::plugin::Prepared;
+use crate::plugin::Snapshot;
+use crate::plugin::Staged;
+use crate::plugin::StagedAlert;
+use crate::plugin::cpu;
+
+/// The most counters that one plugin can have; further names are not counted.
+const MOST_COUNTERS: usize = 256;
+
+/// A plugin, and all that is known of it.
+pub(super) struct Link {
+    prepared: Prepared,
+    /// `None` while it is in quarantine.
+    instance: Option<Instance>,
+    /// What it knew when it was last asked.
+    snapshot: Option<Snapshot>,
+    quarantine: Quarantine,
+    firing: Firing,
+    /// Events lost since the last call that returned well.
+    lost: u64,
+    /// The stream's time now, and its time of day.
+    now: (Duration, Duration),
+    page: ledger::Plugin,
+    usage: Usage,
+    counters: BTreeMap<String, u64>,
+}
+
+/// What became of a batch's events.
+#[derive(Default)]
+struct Tally {
+    kept: u64,
+    dropped: u64,
+    passed_unseen: u64,
+    lost: u64,
+}
+
+type Done = Result<(), ChainError>;
+
+impl Link {
+    pub(super) fn new(plugin: Plugin) -> Link {
+        let Plugin { prepared, instance } = plugin;
+        let mut usage = Usage::new();
+        usage.memory(instance.memory());
+        Link {
+            page: ledger::Plugin {
+                name: prepared.spec().name.clone(),
+                ..ledger::Plugin::default()
+            },
+            prepared,
+            instance: Some(instance),
+            snapshot: None,
+            quarantine: Quarantine::new(),
+            firing: Firing::default(),
+            lost: 0,
+            now: (Duration::ZERO, Duration::ZERO),
+            usage,
+            counters: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.page.name
+    }
+
+    /// Notes events that were lost before the next call.
+    pub(super) fn note_lost(&mut self, lost: u64) {
+        self.lost = self.lost.saturating_add(lost);
+    }
+
+    /// Counts events that come after the chain has ended.
+    pub(super) fn lose(&mut self, events: u64) {
+        self.page.events += events;
+        self.page.lost += events;
+    }
+
+    /// Its page of the ledger, what it has used, and its own counters.
+    pub(super) fn into_books(self) -> (ledger::Plugin, ledger::Usage, BTreeMap<String, u64>) {
+        let usage = self.usage.figures(&self.page.name);
+        (self.page, usage, self.counters)
+    }
+
+    /// Gives it a batch, which ends up with the events that go on.
+    pub(super) fn process<S: Sink>(&mut self, batch: &mut Batch, sink: &mut S) -> Done {
+        let given = batch.len() as u64;
+        self.page.events += given;
+        if let Some(last) = batch.events().last() {
+            self.now = (last.time(), last.wall_time());
+        }
+        let mut tally = Tally::default();
+        let done = self.work(batch, &mut tally, sink);
+        if done.is_err() {
+            self.page.lost += given;
+            return done;
+        }
+        self.page.kept += tally.kept;
+        self.page.dropped += tally.dropped;
+        self.page.passed_unseen += tally.passed_unseen;
+        self.page.lost += tally.lost;
+        done
+    }
+
+    fn work<S: Sink>(&mut self, batch: &mut Batch, tally: &mut Tally, sink: &mut S) -> Done {
+        self.end_quarantine();
+        match self.call_process(batch) {
+            None => {
+                self.pass_by(batch, tally);
+                Ok(())
+            }
+            Some(Ok(outcome)) => self.commit(batch, outcome, tally, sink),
+            Some(Err(fault)) if self.on_fault() == OnFault::Stop => {
+                Err(Blame::new(fault, report::about(batch)).into())
+            }
+            Some(Err(fault)) => self.search(batch, fault, tally, sink),
+        }
+    }
+
+    /// `None`: there is no instance.
+    #[inline]
+    fn call_process(&mut self, batch: &mut Batch) -> Option<Result<Outcome, Fault>> {
+        let lost = self.lost;
+        self.call(|instance| instance.process(batch, lost))
+    }
+
+    /// Calls the instance, and notes what that took. A call that returned well has heard of losses.
+    #[inline]
+    fn call<R>(
+        &mut self,
+        call: impl FnOnce(&mut Instance) -> Result<R, Fault>,
+    ) -> Option<Result<R, Fault>> {
+        let instance = self.instance.as_mut()?;
+        let before = cpu::now();
+        let result = call(instance);
+        self.usage.call(cpu::now().saturating_sub(before));
+        self.usage.memory(instance.memory());
+        if result.is_ok() {
+            self.lost = 0;
+        }
+        Some(result)
+    }
+
+    fn commit<S: Sink>(
+        &mut self,
+        batch: &mut Batch,
+        mut outcome: Outcome,
+        tally: &mut Tally,
+        sink: &mut S,
+    ) -> Done {
+        let given = batch.len() as u64;
+        self.usage.changed += self.effects(sink).commit(batch, &mut outcome)?;
+        let kept = batch.len() as u64;
+        tally.kept += kept;
+        tally.dropped += given - kept;
+        self.emit(&outcome.staged, sink)
+    }
+
+    /// Lines and counts.
+    fn emit<S: Sink>(&mut self, staged: &Staged, sink: &mut S) -> Done {
+        for (metric, by) in &staged.counts {
+            if let Some(count) = self.counters.get_mut(metric) {
+                *count = count.saturating_add(*by);
+            } else if self.counters.len() < MOST_COUNTERS {
+                self.counters.insert(metric.clone(), *by);
+            }
+        }
+        Ok(sink.lines(&staged.lines)?)
+    }
+
+    fn effects<'a, S>(&'a mut self, sink: &'a mut S) -> Effects<'a, S> {
+        Effects {
+            plugin: &self.page.name,
+            firing: &mut self.firing,
+            sink,
+        }
+    }
+
+    /// The plugin has failed on this batch. It is tried again by halves, and the parts are put
+    /// together again.
+    fn search<S: Sink>(
+        &mut self,
+        batch: &mut Batch,
+        fault: Fault,
+        tally: &mut Tally,
+        sink: &mut S,
+    ) -> Done {
+        let whole = std::mem::take(batch);
+        let events = whole.len();
+        let mut blamed = false;
+        let mut failed = Some(fault);
+        let mut parts = vec![whole];
+        while let Some(mut part) = parts.pop() {
+            let result = match failed.take() {
+                Some(fault) => Some(Err(fault)),
+                None => self.call_process(&mut part),
+            };
+            match result {
+                None => self.pass_by(&mut part, tally),
+                Some(Ok(outcome)) => {
+                    self.commit(&mut part, outcome, tally, sink)?;
+                    self.take_snapshot(sink)?;
+                }
+                Some(Err(fault)) => {
+                    let restart = self.restart(&fault, sink)?;
+                    // What takes too long would take too long again, eight times.
+                    if part.len() > 1 && !fault.is_deadline() {
+                        parts.push(part.split_off(part.len() / 2));
+                        parts.push(part);
+                        continue;
+                    }
+                    blamed = true;
+                    let blame = Blame::new(fault, report::about(&part));
+                    report::fault(&blame, self.on_fault(), restart);
+                    self.pass_by(&mut part, tally);
+                    self.count_fault(sink)?;
+                }
+            }
+            batch.append(&part);
+        }
+        if !blamed {
+            report::unreproducible(self.name(), events);
+            self.count_fault(sink)?;
+        }
+        Ok(())
+    }
+
+    /// Events that the plugin does not see, or that it has failed on.
+    fn pass_by(&self, batch: &mut Batch, tally: &mut Tally) {
+        let events = batch.len() as u64;
+        match self.on_fault() {
+            OnFault::Pass | OnFault::Stop => tally.passed_unseen += events,
+            OnFault::Drop => {
+                tally.lost += events;
+                batch.retain(|_| false);
+            }
+        }
+    }
+
+    fn on_fault(&self) -> OnFault {
+        self.prepared.spec().on_fault
+    }
+
+    fn count_fault<S: Sink>(&mut self, sink: &mut S) -> Done {
+        if let Some(back_off) = self.quarantine.fault(self.now.0) {
+            self.leave_out(sink)?;
+            report::quarantined(self.name(), back_off);
+        }
+        Ok(())
+    }
+
+    /// The instance has failed: another takes its place.
+    fn restart<S: Sink>(&mut self, fault: &Fault, sink: &mut S) -> Result<Restart, ChainError> {
+        self.usage.fault(fault.cause.name());
+        self.usage.restarts += 1;
+        // Its memory goes before that of the next one comes.
+        self.instance = None;
+        let before = cpu::now();
+        let snapshot = self.snapshot.take();
+        let mut started = self.prepared.instance(snapshot.as_ref());
+        let mut restart = match &snapshot {
+            Some(_) => Restart::Restored,
+            None => Restart::Empty,
+        };
+        if let (Err(error), Some(_)) = (&started, &snapshot) {
+            report::not_restored(self.name(), error);
+            started = self.prepared.instance(None);
+            restart = Restart::Empty;
+        } else {
+            self.snapshot = snapshot;
+        }
+        self.usage.other(cpu::now().saturating_sub(before));
+        match started {
+            Ok(instance) => self.run(instance),
+            Err(error) => {
+                report::not_started(self.name(), &error);
+                self.quarantine.begin(self.now.0);
+                self.leave_out(sink)?;
+                return Ok(Restart::Failed);
+            }
+        }
+        let forgotten = match restart {
+            Restart::Restored => self.firing.take_unsaved(),
+            Restart::Empty | Restart::Failed => self.firing.take_all(),
+        };
+        self.resolve(forgotten, "was started anew and knows nothing of it", sink)?;
+        Ok(restart)
+    }
+
+    fn run(&mut self, instance: Instance) {
+        self.usage.memory(instance.memory());
+        self.instance = Some(instance);
+    }
+
+    /// Without an instance, and without what it knew: it will have missed too much.
+    fn leave_out<S: Sink>(&mut self, sink: &mut S) -> Done {
+        self.instance = None;
+        self.snapshot = None;
+        let forgotten = self.firing.take_all();
+        self.resolve(forgotten, "is in quarantine", sink)
+    }
+
+    fn end_quarantine(&mut self) {
+        if self.instance.is_some() || !self.quarantine.is_over(self.now.0) {
+            return;
+        }
+        self.usage.restarts += 1;
+        let before = cpu::now();
+        let started = self.prepared.instance(None);
+        self.usage.other(cpu::now().saturating_sub(before));
+        match started {
+            Ok(instance) => {
+                report::tried_again(self.name());
+                self.run(instance);
+            }
+            Err(error) => {
+                report::not_started(self.name(), &error);
+                self.quarantine.begin(self.now.0);
+            }
+        }
+    }
+
+    /// Resolves alerts in the plugin's place.
+    fn resolve<S: Sink>(
+        &mut self,
+        alerts: Vec<(Identity, Severity)>,
+        reason: &str,
+        sink: &mut S,
+    ) -> Done {
+        let wall_time = self.now.1;
+        let summary = format!("resolved by the host: {} {reason}", self.name());
+        for (Identity { name, labels }, severity) in alerts {
+            let alert = StagedAlert {
+                name,
+                severity,
+                state: State::Resolved,
+                summary: summary.clone(),
+                labels,
+                event: None,
+            };
+            self.effects(sink).alert(alert, None, wall_time)?;
+        }
+        Ok(())
+    }
+
+    /// Tells it that time has passed, and asks it what it knows.
+    pub(super) fn tick<S: Sink>(&mut self, mark: &Mark, sink: &mut S) -> Done {
+        self.now = (mark.time, mark.wall_time);
+        self.end_quarantine();
+        self.call_timer(mark, Instance::tick, sink)?;
+        self.take_snapshot(sink)
+    }
+
+    /// Tells it that the stream has ended. Its alerts go on firing: that is not the end of the
+    /// trouble.
+    pub(super) fn finish<S: Sink>(&mut self, mark: &Mark, sink: &mut S) -> Done {
+        self.now = (mark.time, mark.wall_time);
+        self.call_timer(mark, Instance::finish, sink)
+    }
+
+    fn call_timer<S: Sink>(
+        &mut self,
+        mark: &Mark,
+        function: fn(&mut Instance, &Mark, u64) -> Result<Staged, Fault>,
+        sink: &mut S,
+    ) -> Done {
+        self.note_lost(mark.lost);
+        if !self.instance.as_ref().is_some_and(Instance::has_timer) {
+            return Ok(());
+        }
+        let lost = self.lost;
+        match self.call(|instance| function(instance, mark, lost)) {
+            None => Ok(()),
+            Some(Ok(mut staged)) => {
+                for alert in std::mem::take(&mut staged.alerts) {
+                    self.effects(sink).alert(alert, None, mark.wall_time)?;
+                }
+                self.emit(&staged, sink)
+            }
+            Some(Err(fault)) => self.failed(fault, sink),
+        }
+    }
+
+    /// It has failed in a call that was about no event.
+    fn failed<S: Sink>(&mut self, fault: Fault, sink: &mut S) -> Done {
+        let blame = |fault| Blame::new(fault, String::new());
+        if self.on_fault() == OnFault::Stop {
+            return Err(blame(fault).into());
+        }
+        let restart = self.restart(&fault, sink)?;
+        report::fault(&blame(fault), self.on_fault(), restart);
+        self.count_fault(sink)
+    }
+
+    fn take_snapshot<S: Sink>(&mut self, sink: &mut S) -> Done {
+        if !self.instance.as_ref().is_some_and(Instance::has_state) {
+            return Ok(());
+        }
+        let lost = self.lost;
+        let saved = self.call(Instance::save);
+        // It has not heard of losses in there.
+        self.lost = lost;
+        match saved {
+            None => Ok(()),
+            Some(Ok(snapshot)) => {
+                self.snapshot = snapshot;
+                self.firing.saved();
+                Ok(())
+            }
+            Some(Err(fault)) => self.failed(fault, sink),
+        }
+    }
+
+    /// Another version takes over, with what this one knows. Where it cannot, this one stays: why.
+    pub(super) fn replace<S: Sink>(
+        &mut self,
+        next: Plugin,
+        sink: &mut S,
+    ) -> Result<Result<(), String>, ChainError> {
+        let Plugin {
+            prepared,
+            mut instance,
+        } = next;
+        let before = cpu::now();
+        let saved = match self.instance.as_mut().map(Instance::save) {
+            None | Some(Ok(None)) => None,
+            Some(Ok(Some(snapshot))) => Some(snapshot),
+            Some(Err(fault)) => {
+                let why = fault.to_string();
+                self.failed(fault, sink)?;
+                return Ok(Err(why));
+            }
+        };
+        let saved = saved.filter(|_| instance.has_state());
+        if let Some(snapshot) = &saved
+            && let Err(fault) = instance.restore(snapshot)
+        {
+            return Ok(Err(fault.to_string()));
+        }
+        self.usage.other(cpu::now().saturating_sub(before));
+        self.usage.reloads += 1;
+        self.run(instance);
+        self.prepared = prepared;
+        self.quarantine = Quarantine::new();
+        match saved {
+            // The new version has just taken it: so it will again.
+            Some(_) => self.firing.saved(),
+            None => {
+                let forgotten = self.firing.take_all();
+                self.resolve(forgotten, "was reloaded and knows nothing of it", sink)?;
+            }
+        }
+        self.snapshot = saved;
+        Ok(Ok(()))
+    }
+}
+
+/// What an instance that takes the place of another one knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Restart {
+    /// What the other one knew when it was last asked.
+    Restored,
+    /// Nothing.
+    Empty,
+    /// There is none.
+    Failed,
+}

@@ -1,0 +1,217 @@
+//! A batch's way through the plugins: what one keeps, the next one sees.
+
+mod commit;
+mod firing;
+mod link;
+mod quarantine;
+mod report;
+mod usage;
+
+use std::collections::BTreeMap;
+use std::io;
+
+use crossbeam_channel::Receiver;
+use crossbeam_channel::Sender;
+use crossbeam_channel::TryRecvError;
+use crossbeam_channel::never;
+use crossbeam_channel::select;
+
+use self::link::Link;
+pub use self::report::Blame;
+use crate::alert::Alert;
+use crate::batch::Batch;
+use crate::batch::Item;
+use crate::ledger;
+use crate::plugin::Plugin;
+
+/// Why the chain ended before the stream did.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    /// A plugin failed, and was to end the host if it did.
+    #[error(transparent)]
+    Fault(#[from] Blame),
+    /// The results could not be written.
+    #[error("cannot write to standard output: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl ChainError {
+    /// Has the reader of standard output gone? That is how `| head` ends, and no error.
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, ChainError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// What takes the results.
+pub trait Sink {
+    /// Whole lines.
+    fn lines(&mut self, lines: &[u8]) -> io::Result<()>;
+    /// One alert.
+    fn alert(&mut self, alert: &Alert) -> io::Result<()>;
+    /// The end of a batch or a mark: everything is to be written through.
+    fn flush(&mut self) -> io::Result<()>;
+}
+
+/// What the chain did.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// A page a plugin.
+    pub plugins: Vec<ledger::Plugin>,
+    /// What each has used.
+    pub usage: Vec<ledger::Usage>,
+    /// Each plugin's own counters, by instance and name.
+    pub counters: BTreeMap<(String, String), u64>,
+}
+
+/// Another version of a plugin, configured and ready to take over.
+pub struct Reload {
+    /// Its place in the chain.
+    pub index: usize,
+    /// The new version.
+    pub plugin: Plugin,
+    /// Who wants to know how it went: why the running version stays, if it does.
+    pub done: Sender<Result<(), String>>,
+}
+
+/// Plugins in their order, and where their results go.
+pub struct Chain<S> {
+    links: Vec<Link>,
+    sink: S,
+    reloads: Receiver<Reload>,
+}
+
+impl<S: Sink> Chain<S> {
+    /// A chain of plugins that are ready.
+    pub fn new(plugins: Vec<Plugin>, sink: S) -> Chain<S> {
+        Chain {
+            links: plugins.into_iter().map(Link::new).collect(),
+            sink,
+            reloads: never(),
+        }
+    }
+
+    /// New versions that come this way take over between two batches.
+    pub fn reload_from(mut self, reloads: Receiver<Reload>) -> Chain<S> {
+        self.reloads = reloads;
+        self
+    }
+
+    /// Takes items until the stream ends. After an error the rest is taken and counted as lost, so
+    /// that the source never waits and the books balance.
+    pub fn run(
+        mut self,
+        items: &Receiver<Item>,
+        recycled: &Sender<Batch>,
+        stop: impl Sized,
+    ) -> (Report, Result<(), ChainError>) {
+        let result = self.take_all(items, recycled);
+        if result.is_err() {
+            drop(stop);
+            for item in items {
+                if let (Item::Events(batch), Some(first)) = (item, self.links.first_mut()) {
+                    first.lose(batch.len() as u64);
+                }
+            }
+        }
+        (self.into_report(), result)
+    }
+
+    fn take_all(
+        &mut self,
+        items: &Receiver<Item>,
+        recycled: &Sender<Batch>,
+    ) -> Result<(), ChainError> {
+        loop {
+            // Swaps come first, and cost next to nothing while there are none.
+            match self.reloads.try_recv() {
+                Ok(reload) => self.swap(reload)?,
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => self.reloads = never(),
+            }
+            let item = match items.try_recv() {
+                Err(TryRecvError::Disconnected) => return Ok(()),
+                Ok(item) => item,
+                Err(TryRecvError::Empty) => select! {
+                    recv(items) -> item => match item {
+                        Ok(item) => item,
+                        Err(_) => return Ok(()),
+                    },
+                    recv(self.reloads) -> reload => {
+                        match reload {
+                            Ok(reload) => self.swap(reload)?,
+                            Err(_) => self.reloads = never(),
+                        }
+                        continue;
+                    }
+                },
+            };
+            self.take(item, recycled)?;
+        }
+    }
+
+    fn take(&mut self, item: Item, recycled: &Sender<Batch>) -> Result<(), ChainError> {
+        match item {
+            Item::Events(mut batch) => {
+                self.process(&mut batch)?;
+                batch.clear();
+                // Full or gone: the batch is not needed again.
+                let _ = recycled.try_send(batch);
+            }
+            Item::Mark(mark) => self.mark(|link, sink| link.tick(&mark, sink))?,
+            Item::End(mark) => self.mark(|link, sink| link.finish(&mark, sink))?,
+        }
+        Ok(self.sink.flush()?)
+    }
+
+    /// Hands a batch through the plugins. It ends up with the events that all have kept.
+    pub fn process(&mut self, batch: &mut Batch) -> Result<(), ChainError> {
+        for link in &mut self.links {
+            link.note_lost(batch.lost);
+        }
+        for link in &mut self.links {
+            if batch.is_empty() {
+                break;
+            }
+            link.process(batch, &mut self.sink)?;
+        }
+        Ok(())
+    }
+
+    fn mark(
+        &mut self,
+        mut tell: impl FnMut(&mut Link, &mut S) -> Result<(), ChainError>,
+    ) -> Result<(), ChainError> {
+        self.links
+            .iter_mut()
+            .try_for_each(|link| tell(link, &mut self.sink))
+    }
+
+    fn swap(&mut self, reload: Reload) -> Result<(), ChainError> {
+        let Reload {
+            index,
+            plugin,
+            done,
+        } = reload;
+        let Some(link) = self.links.get_mut(index) else {
+            return Ok(());
+        };
+        let swapped = link.replace(plugin, &mut self.sink)?;
+        // Nobody need be interested.
+        let _ = done.send(swapped);
+        Ok(self.sink.flush()?)
+    }
+
+    fn into_report(self) -> Report {
+        let mut report = Report::default();
+        for link in self.links {
+            let (page, usage, counters) = link.into_books();
+            let name = page.name.clone();
+            let counters = counters.into_iter();
+            let named = counters.map(|(metric, count)| ((name.clone(), metric), count));
+            report.counters.extend(named);
+            report.plugins.push(page);
+            report.usage.push(usage);
+        }
+        report
+    }
+}

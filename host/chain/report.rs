@@ -1,0 +1,107 @@
+//! What the operator is told about a plugin that misbehaves.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::link::Restart;
+use crate::batch::Batch;
+use crate::plugin::Fault;
+use crate::plugin::OnFault;
+use crate::plugin::StartError;
+
+/// Which events a call was about, to go on after "failed in process: …".
+pub(super) fn about(batch: &Batch) -> String {
+    let mut events = batch.events();
+    let (Some(first), last) = (events.next(), events.last()) else {
+        return String::new();
+    };
+    match last {
+        None => format!(
+            "event {} ({} -> {})",
+            first.sequence(),
+            first.local(),
+            first.peer()
+        ),
+        Some(last) => format!(
+            "{} events, {} to {}",
+            batch.len(),
+            first.sequence(),
+            last.sequence()
+        ),
+    }
+}
+
+/// A fault, and the events that it was about.
+#[derive(Debug)]
+pub struct Blame {
+    /// The fault.
+    pub fault: Fault,
+    /// Nothing for a call without events.
+    about: String,
+}
+
+impl Blame {
+    pub(super) fn new(fault: Fault, about: String) -> Blame {
+        Blame { fault, about }
+    }
+}
+
+/// A line, and one for each function that was running.
+impl fmt::Display for Blame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Blame { fault, about } = self;
+        fault.fmt(f)?;
+        if !about.is_empty() {
+            write!(f, " [{about}]")?;
+        }
+        let mut functions = fault.backtrace.iter();
+        functions.try_for_each(|function| write!(f, "\n    in {function}"))
+    }
+}
+
+impl std::error::Error for Blame {}
+
+/// Who has failed on what, and what becomes of both.
+pub(super) fn fault(blame: &Blame, on_fault: OnFault, restart: Restart) {
+    let fate = match on_fault {
+        _ if blame.about.is_empty() => "",
+        OnFault::Pass | OnFault::Stop => "passed on unseen; ",
+        OnFault::Drop => "lost; ",
+    };
+    let restart = match restart {
+        Restart::Restored => "started anew with the state that was saved last",
+        Restart::Empty => "started anew",
+        Restart::Failed => "not started anew",
+    };
+    tracing::error!("{blame}\n    {fate}{restart}");
+}
+
+/// A batch failed as a whole, and not in parts.
+pub(super) fn unreproducible(plugin: &str, events: usize) {
+    tracing::error!(
+        "plugin {plugin} failed in process on {events} events at once, and on none of them when tried \
+         again in parts"
+    );
+}
+
+/// It is left out.
+pub(super) fn quarantined(plugin: &str, back_off: Duration) {
+    tracing::error!(
+        "plugin {plugin} failed too often and is in quarantine; it is tried again in {back_off:?}"
+    );
+}
+
+/// It is not left out any more.
+pub(super) fn tried_again(plugin: &str) {
+    tracing::info!("plugin {plugin} is tried again");
+}
+
+/// A new instance refuses what the old one knew.
+pub(super) fn not_restored(plugin: &str, error: &StartError) {
+    tracing::error!("plugin {plugin} starts without its state: {error}");
+}
+
+/// There is no new instance.
+pub(super) fn not_started(plugin: &str, error: &StartError) {
+    tracing::error!("plugin {plugin} cannot be started anew and is in quarantine: {error}");
+}

@@ -1,0 +1,157 @@
+//! Compilation in a process of its own.
+//!
+//! Cranelift can neither be interrupted nor be told how much memory it may take, and what it is fed
+//! is somebody else's code. A process can be given limits by the kernel, and whatever becomes of it,
+//! the host goes on, and so do the plugins that run meanwhile.
+
+use std::fs::File;
+use std::io;
+use std::io::Read as _;
+use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::process::ExitStatus;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rustix::process::Resource;
+use rustix::process::Rlimit;
+use rustix::process::Signal;
+use rustix::process::set_parent_process_death_signal;
+use rustix::process::setrlimit;
+
+use super::engine;
+use super::limits::Limits;
+use super::load::one_line;
+
+/// The hidden subcommand that compiles: `compile SECONDS BYTES`.
+pub const SUBCOMMAND: &str = "compile";
+
+/// Threads of the compiler: each has a stack, which counts as memory.
+const THREADS: &str = "4";
+
+/// The longest complaint of the compiler that is passed on, in bytes.
+const LONGEST_COMPLAINT: u64 = 4096;
+
+/// Why there is no compiled code.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// Damaged, or with WebAssembly features that this host does not have.
+    #[error("not a valid component: {0}")]
+    Invalid(String),
+    /// It took too long.
+    #[error("it took more than {0:?} of CPU time to compile; --limit compile-time=… allows more")]
+    Time(Duration),
+    /// It crashed, most often for want of memory.
+    #[error(
+        "the compiler ended by {signal}; it may use {} of memory, --limit compile-memory=… allows \
+         more{said}", bytesize::ByteSize(*.memory)
+    )]
+    Crashed {
+        /// The signal's name.
+        signal: String,
+        /// Bytes.
+        memory: u64,
+        /// What it said last, after a colon.
+        said: String,
+    },
+    /// The process could not be started, or not be talked to.
+    #[error("cannot run the compiler: {0}")]
+    Process(#[from] io::Error),
+}
+
+/// Has a process of this program compile a component, within limits. The compiled code goes into the
+/// file.
+pub(super) fn in_process(
+    program: &Path,
+    component: &[u8],
+    limits: &Limits,
+    compiled: &File,
+) -> Result<(), CompileError> {
+    let seconds = limits.compile_time.as_secs().max(1);
+    let mut child = Command::new(program)
+        .arg(SUBCOMMAND)
+        .arg(seconds.to_string())
+        .arg(limits.compile_memory.to_string())
+        // Nothing that this process was told is of use to that one.
+        .env_clear()
+        .env("RAYON_NUM_THREADS", THREADS)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::from(compiled.try_clone()?))
+        .stderr(Stdio::piped())
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // It reads all before it says anything. Where it ended instead, its status says why.
+        let _ = stdin.write_all(component);
+    }
+    let mut said = Vec::new();
+    if let Some(stderr) = child.stderr.take() {
+        stderr.take(LONGEST_COMPLAINT).read_to_end(&mut said)?;
+    }
+    let said = String::from_utf8_lossy(&said);
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    outcome(child.wait()?, said, limits)
+}
+
+fn outcome(status: ExitStatus, said: String, limits: &Limits) -> Result<(), CompileError> {
+    if status.success() {
+        return Ok(());
+    }
+    let Some(signal) = status.signal() else {
+        return Err(CompileError::Invalid(said));
+    };
+    // The soft limit sends SIGXCPU; a process that ignores it gets SIGKILL a second later.
+    if signal == Signal::XCPU.as_raw() {
+        let seconds = limits.compile_time.as_secs().max(1);
+        return Err(CompileError::Time(Duration::from_secs(seconds)));
+    }
+    let name = signal_hook::low_level::signal_name(signal);
+    Err(CompileError::Crashed {
+        signal: name.map_or_else(|| format!("signal {signal}"), str::to_owned),
+        memory: limits.compile_memory,
+        said: match said.is_empty() {
+            true => said,
+            false => format!(": {said}"),
+        },
+    })
+}
+
+/// The process that compiles: standard input to standard output.
+pub fn run(seconds: u64, bytes: u64) -> anyhow::Result<()> {
+    limit_this_process(seconds, bytes).context("cannot set limits")?;
+    let mut component = Vec::new();
+    io::stdin()
+        .lock()
+        .read_to_end(&mut component)
+        .context("cannot read the component")?;
+    let compiled = here(&component).map_err(anyhow::Error::msg)?;
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(&compiled)
+        .and_then(|()| stdout.flush())
+        .context("cannot write the compiled code")
+}
+
+/// Compiles without limits.
+pub(super) fn here(component: &[u8]) -> Result<Vec<u8>, String> {
+    wasmtime::Engine::new(&engine::config())
+        .and_then(|engine| engine.precompile_component(component))
+        .map_err(|error| one_line(&error))
+}
+
+fn limit_this_process(seconds: u64, bytes: u64) -> rustix::io::Result<()> {
+    // Nobody wants what is compiled after the host has ended.
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let limit = |soft, hard| Rlimit {
+        current: Some(soft),
+        maximum: Some(hard),
+    };
+    // No core file of somebody's crashed compilation either.
+    setrlimit(Resource::Core, limit(0, 0))?;
+    setrlimit(Resource::Cpu, limit(seconds, seconds.saturating_add(1)))?;
+    // What is reserved but not used does not count, as it would for Resource::As: each thread's
+    // allocator reserves 64 MiB.
+    setrlimit(Resource::Data, limit(bytes, bytes))
+}

@@ -1,0 +1,360 @@
+//! An instance of a plugin: a store, and the calls into it.
+
+use std::time::Duration;
+
+use wasmtime::AsContextMut as _;
+use wasmtime::Store;
+use wasmtime::UpdateDeadline;
+use wasmtime::component::ComponentNamedList;
+use wasmtime::component::Instance as Component;
+use wasmtime::component::Lift;
+use wasmtime::component::Lower;
+use wasmtime::component::TypedFunc;
+
+use super::contract;
+use super::contract::Exports;
+use super::contract::Keep;
+use super::fault::Cause;
+use super::fault::Export;
+use super::fault::Fault;
+use super::load;
+use super::load::LoadError;
+use super::load::Loaded;
+use super::logs::printable;
+use super::meter::CpuDeadline;
+use super::spec::Spec;
+use super::state::BadAnswer;
+use super::state::Call;
+use super::state::Staged;
+use super::state::State;
+use crate::batch::Batch;
+use crate::batch::Mark;
+
+/// A running instance. After a fault it is of no use any more: a trap poisons the whole store.
+pub struct Instance {
+    name: String,
+    store: Store<State>,
+    exports: Exports,
+    timer: Option<Timer>,
+    state: Option<SavedState>,
+}
+
+type Answer = Result<(), String>;
+
+/// The optional interface of that name.
+#[derive(Clone)]
+struct Timer {
+    tick: TypedFunc<(u64,), (Answer,)>,
+    finish: TypedFunc<(u64,), (Answer,)>,
+}
+
+/// The optional interface `state`.
+#[derive(Clone)]
+struct SavedState {
+    save: TypedFunc<(), (Result<(u32, Vec<u8>), String>,)>,
+    restore: TypedFunc<(u32, Vec<u8>), (Answer,)>,
+}
+
+/// What a plugin knows, in its own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Of the format.
+    pub version: u32,
+    /// The plugin alone knows what they say.
+    pub bytes: Vec<u8>,
+}
+
+/// What a call with events came to.
+#[derive(Debug)]
+pub struct Outcome {
+    keep: Keep,
+    /// What the plugin said meanwhile.
+    pub staged: Staged,
+}
+
+impl Outcome {
+    /// Does the event with this number go on to the next plugin?
+    pub fn keeps(&self, event: usize) -> bool {
+        contract::keeps(&self.keep, event)
+    }
+
+    /// Do all go on?
+    pub fn keeps_all(&self) -> bool {
+        matches!(self.keep, Keep::All)
+    }
+}
+
+/// Why there is no instance.
+pub(super) enum NoInstance {
+    /// Its types are not those of the contract.
+    Load(LoadError),
+    /// It failed.
+    Fault(Fault),
+}
+
+impl From<wasmtime::Error> for NoInstance {
+    fn from(error: wasmtime::Error) -> NoInstance {
+        NoInstance::Load(LoadError::Mismatch(load::one_line(&error)))
+    }
+}
+
+impl From<Fault> for NoInstance {
+    fn from(fault: Fault) -> NoInstance {
+        NoInstance::Fault(fault)
+    }
+}
+
+impl Instance {
+    /// Makes an instance, which is not configured yet.
+    pub(super) fn new(spec: &Spec, loaded: &Loaded) -> Result<Instance, NoInstance> {
+        let engine = loaded.pre.engine();
+        let mut store = Store::new(engine, State::new(&spec.name, spec.limits));
+        store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(spec.limits.output);
+        store.epoch_deadline_callback(|store| {
+            store.data().deadline.check()?;
+            Ok(UpdateDeadline::Continue(1))
+        });
+        begin(&mut store, spec.limits.start_time, Call::default());
+        let instance = loaded.pre.instantiate(&mut store);
+        let instance = end(&mut store, &spec.name, Export::Instantiate, instance)?;
+        let exports = loaded.exports.load(&mut store, &instance)?;
+        let mut find = Find {
+            store: &mut store,
+            instance: &instance,
+        };
+        let timer = loaded.timer.as_deref().map(|name| find.timer(name));
+        let timer = timer.transpose()?;
+        let state = loaded.state.as_deref().map(|name| find.state(name));
+        let state = state.transpose()?;
+        Ok(Instance {
+            name: spec.name.clone(),
+            store,
+            exports,
+            timer,
+            state,
+        })
+    }
+
+    /// What the plugin says about itself.
+    pub(super) fn describe(&mut self) -> Result<Vec<(String, String)>, Fault> {
+        self.begin_start();
+        let processor = self.exports.retrans_plugin_processor();
+        let described = processor.call_describe(&mut self.store);
+        end(&mut self.store, &self.name, Export::Describe, described)
+    }
+
+    /// Configures it with a JSON object. What it refuses is a fault with [`Cause::Refused`].
+    pub(super) fn configure(&mut self, settings: &str) -> Result<(), Fault> {
+        self.begin_start();
+        let processor = self.exports.retrans_plugin_processor();
+        let answer = processor.call_configure(&mut self.store, settings);
+        self.returned(Export::Configure, answer)?;
+        // There is no event yet that it could say anything about.
+        self.store.data_mut().staged = Staged::default();
+        Ok(())
+    }
+
+    /// Gives it a batch of events; so many were lost since the last call that returned well. What it
+    /// says is not applied to the batch yet.
+    pub fn process(&mut self, batch: &mut Batch, lost: u64) -> Result<Outcome, Fault> {
+        let count = batch.len() as u32;
+        let record_size = batch.record_size() as u32;
+        let last = batch.events().last();
+        let call = Call {
+            count,
+            record_size,
+            lost,
+            time: last.map_or(Duration::ZERO, |event| event.time()),
+            wall_time: last.map_or(Duration::ZERO, |event| event.wall_time()),
+            labels: std::mem::take(&mut batch.labels),
+        };
+        self.begin(call);
+        let processor = self.exports.retrans_plugin_processor();
+        let answer = processor.call_process(&mut self.store, count, record_size, batch.records());
+        batch.labels = std::mem::take(&mut self.store.data_mut().call.labels);
+        let keep = self.returned(Export::Process, answer)?;
+
+        let staged = std::mem::take(&mut self.store.data_mut().staged);
+        let bad = |bad: BadAnswer| Fault::new(&self.name, Export::Process, bad);
+        contract::check_keep(&keep, count).map_err(bad)?;
+        let outcome = Outcome { keep, staged };
+        let changed = outcome.staged.changes.iter().flat_map(|(events, _)| events);
+        for event in changed {
+            if !outcome.keeps(*event as usize) {
+                return Err(bad(BadAnswer::ChangeDropped(*event)));
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Tells it that time has passed.
+    pub fn tick(&mut self, mark: &Mark, lost: u64) -> Result<Staged, Fault> {
+        let tick = self.timer.as_ref().map(|timer| timer.tick.clone());
+        self.call_timer(Export::Tick, tick, mark, lost)
+    }
+
+    /// Tells it that the stream has ended.
+    pub fn finish(&mut self, mark: &Mark, lost: u64) -> Result<Staged, Fault> {
+        let finish = self.timer.as_ref().map(|timer| timer.finish.clone());
+        self.call_timer(Export::Finish, finish, mark, lost)
+    }
+
+    /// Has it anything to do at time marks?
+    pub fn has_timer(&self) -> bool {
+        self.timer.is_some()
+    }
+
+    /// Can what it knows outlive it?
+    pub fn has_state(&self) -> bool {
+        self.state.is_some()
+    }
+
+    /// What it knows; `None` where it cannot say.
+    pub fn save(&mut self) -> Result<Option<Snapshot>, Fault> {
+        let Some(state) = self.state.clone() else {
+            return Ok(None);
+        };
+        let limits = self.store.data().limits;
+        self.begin(Call::default());
+        self.store.set_hostcall_fuel(limits.state);
+        let answer = call(&mut self.store, &state.save, ());
+        self.store.set_hostcall_fuel(limits.output);
+        let (version, bytes) = self.returned(Export::Save, answer)?;
+        // It was asked what it knows, and nothing else.
+        self.store.data_mut().staged = Staged::default();
+        Ok(Some(Snapshot { version, bytes }))
+    }
+
+    /// Gives it what another instance knew.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
+        let Some(state) = self.state.clone() else {
+            return Ok(());
+        };
+        self.begin(Call::default());
+        let Snapshot { version, bytes } = snapshot.clone();
+        let answer = call(&mut self.store, &state.restore, (version, bytes));
+        self.returned(Export::Restore, answer)?;
+        self.store.data_mut().staged = Staged::default();
+        Ok(())
+    }
+
+    /// Bytes of linear memory, now and at most.
+    pub fn memory(&self) -> (usize, usize) {
+        self.store.data().memory.memory()
+    }
+
+    fn call_timer(
+        &mut self,
+        export: Export,
+        function: Option<TypedFunc<(u64,), (Answer,)>>,
+        mark: &Mark,
+        lost: u64,
+    ) -> Result<Staged, Fault> {
+        let Some(function) = function else {
+            return Ok(Staged::default());
+        };
+        self.begin(Call {
+            lost,
+            time: mark.time,
+            wall_time: mark.wall_time,
+            ..Call::default()
+        });
+        let now = u64::try_from(mark.time.as_nanos()).unwrap_or(u64::MAX);
+        let answer = call(&mut self.store, &function, (now,));
+        self.returned(export, answer)?;
+        Ok(std::mem::take(&mut self.store.data_mut().staged))
+    }
+
+    fn begin(&mut self, call: Call) {
+        let allowed = self.store.data().limits.time;
+        begin(&mut self.store, allowed, call);
+    }
+
+    fn begin_start(&mut self) {
+        let allowed = self.store.data().limits.start_time;
+        begin(&mut self.store, allowed, Call::default());
+    }
+
+    /// A call's answer, once wasmtime's and the plugin's own errors are out of it.
+    fn returned<T>(
+        &mut self,
+        export: Export,
+        answer: wasmtime::Result<Result<T, String>>,
+    ) -> Result<T, Fault> {
+        let answer = end(&mut self.store, &self.name, export, answer)?;
+        answer.map_err(|words| Fault::new(&self.name, export, Cause::Refused(printable(&words))))
+    }
+}
+
+/// A call of a function with one result.
+fn call<P, R>(
+    store: &mut Store<State>,
+    function: &TypedFunc<P, (R,)>,
+    params: P,
+) -> wasmtime::Result<R>
+where
+    P: ComponentNamedList + Lower,
+    (R,): ComponentNamedList + Lift,
+{
+    let (result,) = function.call(store.as_context_mut(), params)?;
+    Ok(result)
+}
+
+/// Looks for the functions of optional interfaces, by their full names.
+struct Find<'a> {
+    store: &'a mut Store<State>,
+    instance: &'a Component,
+}
+
+impl Find<'_> {
+    fn timer(&mut self, name: &str) -> wasmtime::Result<Timer> {
+        Ok(Timer {
+            tick: self.function(name, "tick")?,
+            finish: self.function(name, "finish")?,
+        })
+    }
+
+    fn state(&mut self, name: &str) -> wasmtime::Result<SavedState> {
+        Ok(SavedState {
+            save: self.function(name, "save")?,
+            restore: self.function(name, "restore")?,
+        })
+    }
+
+    fn function<P, R>(&mut self, interface: &str, name: &str) -> wasmtime::Result<TypedFunc<P, R>>
+    where
+        P: ComponentNamedList + Lower,
+        R: ComponentNamedList + Lift,
+    {
+        let Find { store, instance } = self;
+        let exports = instance.get_export_index(&mut **store, None, interface);
+        let index = instance.get_export_index(&mut **store, exports.as_ref(), name);
+        let index = index.ok_or_else(|| wasmtime::format_err!("{interface} has no {name}"))?;
+        let typed = instance.get_typed_func(&mut **store, index);
+        typed.map_err(|error| error.context(format!("{interface}.{name}")))
+    }
+}
+
+/// Before every call: a fresh deadline, and nothing staged.
+fn begin(store: &mut Store<State>, allowed: Duration, call: Call) {
+    let state = store.data_mut();
+    state.deadline = CpuDeadline::new(allowed);
+    state.memory.begin();
+    state.call = call;
+    state.staged = Staged::default();
+    store.set_epoch_deadline(1);
+}
+
+/// After every call: what it printed is logged, and wasmtime's error becomes a fault.
+fn end<T>(
+    store: &mut Store<State>,
+    plugin: &str,
+    export: Export,
+    answer: wasmtime::Result<T>,
+) -> Result<T, Fault> {
+    let state = store.data_mut();
+    state.logs.flush();
+    let refused = state.memory.refused();
+    answer.map_err(|error| Fault::of(plugin, export, &error, refused))
+}

@@ -1,0 +1,113 @@
+//! A version of a plugin that is ready: loaded, described, and instantiated as often as need be.
+
+use super::digest::Digest;
+use super::engine::Engine;
+use super::fault::Cause;
+use super::fault::Fault;
+use super::instance::Instance;
+use super::instance::NoInstance;
+use super::instance::Snapshot;
+use super::load;
+use super::load::LoadError;
+use super::load::Loaded;
+use super::settings;
+use super::settings::SettingsError;
+use super::spec::Spec;
+
+/// Why a plugin could not be made ready.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its component cannot be used.
+    #[error("plugin {0}: {1}")]
+    Load(String, LoadError),
+    /// The settings do not fit, in the plugin's own words.
+    #[error("plugin {0}: {1}")]
+    Settings(String, SettingsError),
+    /// It failed while it was instantiated, described or configured.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// A version of a plugin from which instances are made.
+pub struct Prepared {
+    spec: Spec,
+    loaded: Loaded,
+    /// A JSON object.
+    settings: String,
+}
+
+/// A version of a plugin, and its running instance.
+pub struct Plugin {
+    /// The version.
+    pub prepared: Prepared,
+    /// The instance.
+    pub instance: Instance,
+}
+
+impl Plugin {
+    /// Loads a component, makes an instance of it, asks it what settings it has, and configures it.
+    pub fn start(engine: &Engine, spec: &Spec) -> Result<Plugin, StartError> {
+        let name = &spec.name;
+        let load_error = |error| StartError::Load(name.clone(), error);
+        let wrong = |error| StartError::Settings(name.clone(), error);
+        let loaded = load::load(engine, &spec.origin, spec.digest, &spec.limits);
+        let mut prepared = Prepared {
+            spec: spec.clone(),
+            loaded: loaded.map_err(load_error)?,
+            settings: String::new(),
+        };
+        let mut instance = prepared.unconfigured()?;
+        let described = instance.describe()?;
+        let schema = described.iter().find(|(key, _)| key == "settings");
+        let schema = schema.map_or("{}", |(_, schema)| schema);
+        prepared.settings = settings::to_json(schema, &spec.settings).map_err(wrong)?;
+        match instance.configure(&prepared.settings) {
+            Ok(()) => Ok(Plugin { prepared, instance }),
+            Err(Fault {
+                cause: Cause::Refused(words),
+                ..
+            }) => Err(wrong(SettingsError::Refused(words))),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// Name of the instance.
+    pub fn name(&self) -> &str {
+        &self.prepared.spec.name
+    }
+}
+
+impl Prepared {
+    /// What the operator says about it.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// Which file it is.
+    pub fn digest(&self) -> Digest {
+        self.loaded.digest
+    }
+
+    /// A new instance, configured as the first one was. With a snapshot it knows what that one knew.
+    pub fn instance(&self, snapshot: Option<&Snapshot>) -> Result<Instance, StartError> {
+        let mut instance = self.unconfigured()?;
+        instance.configure(&self.settings)?;
+        if let Some(snapshot) = snapshot {
+            instance.restore(snapshot)?;
+        }
+        Ok(instance)
+    }
+
+    fn unconfigured(&self) -> Result<Instance, StartError> {
+        Instance::new(&self.spec, &self.loaded).map_err(|none| match none {
+            NoInstance::Load(error) => StartError::Load(self.spec.name.clone(), error),
+            NoInstance::Fault(fault) => fault.into(),
+        })
+    }
+}
+
+/// Which file is there now, where there is one.
+pub fn digest_now(spec: &Spec) -> Result<Digest, StartError> {
+    load::digest(&spec.origin, &spec.limits)
+        .map_err(|error| StartError::Load(spec.name.clone(), error))
+}

@@ -1,0 +1,274 @@
+//! New versions of plugins take over while the host runs.
+//!
+//! At SIGHUP, or with `--watch` whenever a file changes, the new version is compiled and configured
+//! in a thread of its own, beside the running one. The chain then swaps the two between two batches.
+//! Whatever goes wrong, the running version stays.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::io::IsTerminal as _;
+use std::io::Read as _;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+use crossbeam_channel::Sender;
+use crossbeam_channel::bounded;
+use notify::EventKind;
+use notify::RecommendedWatcher;
+use notify::RecursiveMode;
+use notify::Watcher as _;
+use notify::event::AccessKind;
+use notify::event::AccessMode;
+use rustix::event::PollFd;
+use rustix::event::PollFlags;
+use rustix::event::Timespec;
+use rustix::event::poll;
+use signal_hook::consts::SIGHUP;
+
+use crate::chain::Reload;
+use crate::plugin::Digest;
+use crate::plugin::Engine;
+use crate::plugin::Origin;
+use crate::plugin::Plugin;
+use crate::plugin::Spec;
+use crate::plugin::THREAD_STACK;
+use crate::plugin::digest_now;
+use crate::stop::StopOnDrop;
+
+/// A file is read when it was left alone for so long: most editors and compilers are done by then.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// Why files are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// Somebody asked for it.
+    Asked,
+    /// Something changed beside a plugin's file.
+    Changed,
+}
+
+/// Looks for new versions of plugins.
+pub struct Reloader {
+    engine: Engine,
+    plugins: Vec<Watched>,
+    reloads: Sender<Reload>,
+}
+
+/// A plugin of the chain.
+struct Watched {
+    spec: Spec,
+    running: Digest,
+    /// A version that was of no use, so that it is complained about once.
+    failed: Option<Digest>,
+}
+
+impl Reloader {
+    /// For the plugins of a chain, in their order; it gets new versions from the channel.
+    pub fn new(engine: Engine, plugins: &[Plugin]) -> (Reloader, Receiver<Reload>) {
+        let (reloads, receiver) = bounded(0);
+        let plugins = plugins.iter().map(|plugin| Watched {
+            spec: plugin.prepared.spec().clone(),
+            running: plugin.prepared.digest(),
+            failed: None,
+        });
+        let reloader = Reloader {
+            engine,
+            plugins: plugins.collect(),
+            reloads,
+        };
+        (reloader, receiver)
+    }
+
+    /// Directories in which a change may mean a new version.
+    fn directories(&self) -> BTreeSet<PathBuf> {
+        let mut directories = BTreeSet::new();
+        for plugin in &self.plugins {
+            let Origin::File(path) = &plugin.spec.origin else {
+                continue;
+            };
+            // Where the file is a link, either may be replaced: the link, or what it leads to.
+            for path in [Some(path.clone()), path.canonicalize().ok()] {
+                let parent = path.as_deref().and_then(Path::parent);
+                directories.extend(parent.map(|parent| match parent.as_os_str().is_empty() {
+                    true => PathBuf::from("."),
+                    false => parent.to_owned(),
+                }));
+            }
+        }
+        directories
+    }
+
+    /// Looks for new versions whenever it is told to, until nobody can tell it any more.
+    pub fn run(mut self, triggers: &Receiver<Trigger>) {
+        while let Ok(mut trigger) = triggers.recv() {
+            while trigger == Trigger::Changed
+                && let Ok(next) = triggers.recv_timeout(QUIET)
+            {
+                trigger = next;
+            }
+            self.look(trigger);
+        }
+    }
+
+    /// Swaps every plugin whose file is another one by now.
+    pub fn look(&mut self, trigger: Trigger) {
+        for index in 0..self.plugins.len() {
+            let plugin = &self.plugins[index];
+            let name = &plugin.spec.name;
+            if matches!(plugin.spec.origin, Origin::Bundled(_)) {
+                continue;
+            }
+            let found = match digest_now(&plugin.spec) {
+                Ok(found) => found,
+                Err(error) => {
+                    // Between two renames there may be none, and another change follows.
+                    if trigger == Trigger::Asked {
+                        tracing::warn!("{error}; the running version stays");
+                    }
+                    continue;
+                }
+            };
+            if found == plugin.running {
+                if trigger == Trigger::Asked {
+                    tracing::info!("plugin {name}: {} has not changed", plugin.spec.origin);
+                }
+                continue;
+            }
+            if trigger == Trigger::Changed && plugin.failed == Some(found) {
+                continue;
+            }
+            match self.swap(index) {
+                Ok(running) => {
+                    let plugin = &mut self.plugins[index];
+                    (plugin.running, plugin.failed) = (running, None);
+                    let Spec { name, origin, .. } = &plugin.spec;
+                    tracing::info!("plugin {name} was reloaded: {origin} sha256={running}");
+                }
+                Err(error) => {
+                    let plugin = &mut self.plugins[index];
+                    plugin.failed = Some(found);
+                    let name = &plugin.spec.name;
+                    tracing::warn!(
+                        "plugin {name} is not reloaded, the running version stays: {error}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Makes the new version ready, and has the chain swap it in.
+    fn swap(&self, index: usize) -> Result<Digest, String> {
+        let plugin = Plugin::start(&self.engine, &self.plugins[index].spec);
+        let plugin = plugin.map_err(|error| error.to_string())?;
+        // Of the bytes that were compiled: the file may have changed once more.
+        let digest = plugin.prepared.digest();
+        let (done, swapped) = bounded(1);
+        let reload = Reload {
+            index,
+            plugin,
+            done,
+        };
+        let ended = || "the chain has ended".to_owned();
+        self.reloads.send(reload).map_err(|_| ended())?;
+        swapped.recv().map_err(|_| ended())??;
+        Ok(digest)
+    }
+
+    /// Looks in a thread of its own, for as long as the process lives: at SIGHUP, and, if files are
+    /// to be watched, when one changes. A terminal that has gone sends SIGHUP as well: the run then
+    /// ends.
+    pub fn spawn(self, watch_files: bool, stop: StopOnDrop) -> Result<(), ReloadError> {
+        let (trigger, triggers) = bounded(16);
+        let watcher = match watch_files {
+            true => Some(watch(&self.directories(), trigger.clone())?),
+            false => None,
+        };
+        at_hangup(trigger, stop).map_err(ReloadError::Signal)?;
+        let looking = thread::Builder::new()
+            .name("reload".to_owned())
+            .stack_size(THREAD_STACK)
+            .spawn(move || {
+                // It watches until it is dropped.
+                let _watcher = watcher;
+                self.run(&triggers);
+            });
+        looking.map(drop).map_err(ReloadError::Thread)
+    }
+}
+
+/// Why new versions would go unnoticed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// Of a directory.
+    #[error("--watch: cannot watch {}: {error}", directory.display())]
+    Watch {
+        /// The directory.
+        directory: PathBuf,
+        /// What the system said.
+        error: notify::Error,
+    },
+    /// Of the signal.
+    #[error("cannot listen for SIGHUP: {0}")]
+    Signal(io::Error),
+    /// Of the thread.
+    #[error("cannot start the thread that reloads plugins: {0}")]
+    Thread(io::Error),
+}
+
+fn watch(
+    directories: &BTreeSet<PathBuf>,
+    trigger: Sender<Trigger>,
+) -> Result<RecommendedWatcher, ReloadError> {
+    let failed = |directory: &Path| {
+        let directory = directory.to_owned();
+        move |error| ReloadError::Watch { directory, error }
+    };
+    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // That a file was opened or read is none: the host itself does so. What was missed may have
+        // been anything.
+        let changed = event.map_or(true, |event| match event.kind {
+            EventKind::Access(kind) => kind == AccessKind::Close(AccessMode::Write),
+            _ => true,
+        });
+        if changed {
+            // Full: it will be looked at anyhow.
+            let _ = trigger.try_send(Trigger::Changed);
+        }
+    });
+    let mut watcher = watcher.map_err(failed(Path::new("files")))?;
+    for directory in directories {
+        watcher
+            .watch(directory, RecursiveMode::NonRecursive)
+            .map_err(failed(directory))?;
+    }
+    Ok(watcher)
+}
+
+fn at_hangup(trigger: Sender<Trigger>, stop: StopOnDrop) -> io::Result<()> {
+    let (mut hangups, signal) = UnixStream::pair()?;
+    signal_hook::low_level::pipe::register(SIGHUP, signal)?;
+    let had_terminal = io::stderr().is_terminal();
+    let waiting = thread::Builder::new().name("sighup".to_owned());
+    let waiting = waiting.spawn(move || {
+        while hangups.read(&mut [0; 64]).is_ok_and(|read| read > 0) {
+            if had_terminal && terminal_has_gone() {
+                drop(stop);
+                return;
+            }
+            let _ = trigger.try_send(Trigger::Asked);
+        }
+    });
+    waiting.map(drop)
+}
+
+fn terminal_has_gone() -> bool {
+    let stderr = io::stderr();
+    let mut fds = [PollFd::from_borrowed_fd(stderr.as_fd(), PollFlags::empty())];
+    poll(&mut fds, Some(&Timespec::default())).is_ok()
+        && fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
+}
