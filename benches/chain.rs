@@ -20,6 +20,7 @@ use retrans_host::plugin::Engine;
 use retrans_host::plugin::Limits;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
+use retrans_host::plugin::Powers;
 use retrans_plugin_sdk::testing::Native;
 use threshold_alert::ThresholdAlert;
 
@@ -143,7 +144,15 @@ fn run_natives(natives: &mut [(Native<ThresholdAlert>, Vec<u8>)], batch: &mut Ba
 fn chain(engine: &Engine, origins: &[Origin]) -> Chain<Nowhere> {
     let plugins = origins.iter().enumerate().map(|(index, origin)| {
         let name = format!("plugin{index}");
-        Plugin::start(engine, &name, origin, &[], Limits::default()).expect("the plugin starts")
+        Plugin::start(
+            engine,
+            &name,
+            origin,
+            &[],
+            Limits::default(),
+            &Powers::default(),
+        )
+        .expect("the plugin starts")
     });
     Chain::new(plugins.collect(), Nowhere)
 }

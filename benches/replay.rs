@@ -28,6 +28,7 @@ use retrans_host::plugin::Engine;
 use retrans_host::plugin::Limits;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
+use retrans_host::plugin::Powers;
 use retrans_host::source::replay;
 use retrans_host::source::stream::Channel;
 use retrans_host::stop::Stop;
@@ -238,7 +239,15 @@ fn printing(engine: &Engine, json_print: &Origin) -> Result<()> {
 }
 
 fn start(engine: &Engine, origin: &Origin) -> Plugin {
-    Plugin::start(engine, "plugin", origin, &[], Limits::default()).expect("the plugin starts")
+    Plugin::start(
+        engine,
+        "plugin",
+        origin,
+        &[],
+        Limits::default(),
+        &Powers::default(),
+    )
+    .expect("the plugin starts")
 }
 
 fn cpu_time(clock: ClockId) -> Duration {

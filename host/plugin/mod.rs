@@ -4,9 +4,11 @@ mod cache;
 mod contract;
 mod engine;
 mod fault;
+mod files;
 mod limits;
 mod load;
 mod logs;
+mod powers;
 pub mod settings;
 mod state;
 mod wasi;
@@ -26,6 +28,8 @@ pub use self::limits::Limits;
 pub use self::load::LoadError;
 pub use self::load::Origin;
 pub use self::load::origin;
+pub use self::powers::Powers;
+pub use self::powers::PowersError;
 pub use self::state::BadAnswer;
 pub use self::state::Staged;
 pub use self::state::StagedAlert;
@@ -47,6 +51,9 @@ pub enum StartError {
     /// Its component cannot be used.
     #[error("plugin {0}: {1}")]
     Load(String, LoadError),
+    /// Something that it was granted is not there.
+    #[error("plugin {0}: {1}")]
+    Powers(String, PowersError),
     /// The settings do not fit, in the plugin's own words.
     #[error("plugin {0}: {1}")]
     Settings(String, SettingsError),
@@ -95,22 +102,25 @@ impl Outcome {
 
 impl Plugin {
     /// Loads a component, makes an instance of it, and configures that with these settings, which
-    /// are keys and values as they stand on the command line.
+    /// are keys and values as they stand on the command line. It has these powers, and no others.
     pub fn start(
         engine: &Engine,
         name: &str,
         origin: &Origin,
         settings: &[(String, String)],
         limits: Limits,
+        powers: &Powers,
     ) -> Result<Plugin, StartError> {
         let load_error = |error| StartError::Load(name.to_owned(), error);
         let mismatch = |error: wasmtime::Error| {
             StartError::Load(name.to_owned(), LoadError::Mismatch(load::one_line(&error)))
         };
+        let granted = powers.look_up();
+        let granted = granted.map_err(|error| StartError::Powers(name.to_owned(), error))?;
         let loaded = load::load(engine, origin).map_err(load_error)?;
         let indices = ExportIndices::new(&loaded.pre).map_err(mismatch)?;
 
-        let mut store = Store::new(&engine.wasmtime, State::new(name, limits));
+        let mut store = Store::new(&engine.wasmtime, State::new(name, limits, granted));
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(limits.staged);
         store.epoch_deadline_callback(|mut store| {
@@ -231,7 +241,10 @@ impl Plugin {
         let settings = settings::to_json(schema, settings).map_err(wrong)?;
 
         begin(&mut self.store, start_time, Call::default());
+        let opened = self.store.data_mut().files.open();
+        opened.map_err(|error| StartError::Powers(self.name.clone(), error))?;
         let answer = processor.call_configure(&mut self.store, &settings);
+        self.store.data_mut().files.close();
         let answer = end(&mut self.store, &self.name, Export::Configure, answer)?;
         answer.map_err(|words| wrong(SettingsError::Refused(printable(&words))))?;
         // There is no event yet that it could say anything about.

@@ -23,6 +23,7 @@ use crate::ledger::Origin;
 use crate::plugin::Engine;
 use crate::plugin::Limits;
 use crate::plugin::Plugin;
+use crate::plugin::Powers;
 use crate::plugin::StartError;
 use crate::sink::alerts;
 use crate::sink::stdout::stdout;
@@ -42,7 +43,14 @@ pub fn prepare(config: &config::Chain) -> Result<Chain<Output>> {
             origin,
             settings,
         } = plugin;
-        Plugin::start(&engine, name, origin, settings, Limits::default())
+        Plugin::start(
+            &engine,
+            name,
+            origin,
+            settings,
+            Limits::default(),
+            &Powers::default(),
+        )
     };
     let plugins = config.plugins.iter().map(start);
     let plugins = plugins.collect::<Result<Vec<Plugin>, StartError>>()?;

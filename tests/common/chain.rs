@@ -24,6 +24,7 @@ use retrans_host::plugin::Engine;
 use retrans_host::plugin::Limits;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
+use retrans_host::plugin::Powers;
 use retrans_host::plugin::StartError;
 use serde_json::Value;
 
@@ -45,11 +46,22 @@ pub fn start(
     settings: &[(&str, &str)],
     limits: Limits,
 ) -> Result<Plugin, StartError> {
+    start_with(name, origin, settings, limits, &Powers::default())
+}
+
+/// The same for one that was granted powers.
+pub fn start_with(
+    name: &str,
+    origin: &Origin,
+    settings: &[(&str, &str)],
+    limits: Limits,
+    powers: &Powers,
+) -> Result<Plugin, StartError> {
     let settings: Vec<_> = settings
         .iter()
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
         .collect();
-    Plugin::start(engine(), name, origin, &settings, limits)
+    Plugin::start(engine(), name, origin, &settings, limits, powers)
 }
 
 /// An instance of a fixture.
