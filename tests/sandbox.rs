@@ -154,11 +154,11 @@ fn a_plugin_that_traps_before_it_is_configured_is_a_fault() {
 
 #[test]
 fn a_wasi_function_with_a_type_of_its_own_is_a_fault() {
-    // The real one returns a list.
-    let wasi = "package wasi:filesystem@0.2.0;
-        interface preopens { get-directories: func(); }";
-    let interface = "wasi:filesystem/preopens@0.2.0";
-    let import = format!(r#"(import "{interface}" "get-directories" (func $call))"#);
+    // The real one returns a result.
+    let wasi = "package wasi:sockets@0.2.0;
+        interface tcp-create-socket { create-tcp-socket: func(); }";
+    let interface = "wasi:sockets/tcp-create-socket@0.2.0";
+    let import = format!(r#"(import "{interface}" "create-tcp-socket" (func $call))"#);
     let error = start_odd(&[wasi], interface, &import, "call $call");
     assert_eq!(
         error.to_string(),

@@ -22,6 +22,7 @@ use super::load::LoadError;
 use super::load::Loaded;
 use super::logs::printable;
 use super::meter::CpuDeadline;
+use super::powers::PowersError;
 use super::spec::Spec;
 use super::state::BadAnswer;
 use super::state::Call;
@@ -88,8 +89,16 @@ impl Outcome {
 pub(super) enum NoInstance {
     /// Its types are not those of the contract.
     Load(LoadError),
+    /// It was granted something that is not there.
+    Powers(PowersError),
     /// It failed.
     Fault(Fault),
+}
+
+impl From<PowersError> for NoInstance {
+    fn from(error: PowersError) -> NoInstance {
+        NoInstance::Powers(error)
+    }
 }
 
 impl From<wasmtime::Error> for NoInstance {
@@ -108,7 +117,8 @@ impl Instance {
     /// Makes an instance, which is not configured yet.
     pub(super) fn new(spec: &Spec, loaded: &Loaded) -> Result<Instance, NoInstance> {
         let engine = loaded.pre.engine();
-        let mut store = Store::new(engine, State::new(&spec.name, spec.limits));
+        let granted = spec.powers.look_up()?;
+        let mut store = Store::new(engine, State::new(&spec.name, spec.limits, granted));
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(spec.limits.output);
         store.epoch_deadline_callback(|store| {
@@ -144,11 +154,14 @@ impl Instance {
         end(&mut self.store, &self.name, Export::Describe, described)
     }
 
-    /// Configures it with a JSON object. What it refuses is a fault with [`Cause::Refused`].
-    pub(super) fn configure(&mut self, settings: &str) -> Result<(), Fault> {
+    /// Configures it with a JSON object. What it refuses is a fault with [`Cause::Refused`]. Files
+    /// are open meanwhile, and at no other time.
+    pub(super) fn configure(&mut self, settings: &str) -> Result<(), NoInstance> {
         self.begin_start();
+        self.store.data_mut().files.open()?;
         let processor = self.exports.retrans_plugin_processor();
         let answer = processor.call_configure(&mut self.store, settings);
+        self.store.data_mut().files.close();
         self.returned(Export::Configure, answer)?;
         // There is no event yet that it could say anything about.
         self.store.data_mut().staged = Staged::default();

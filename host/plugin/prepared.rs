@@ -10,6 +10,7 @@ use super::instance::Snapshot;
 use super::load;
 use super::load::LoadError;
 use super::load::Loaded;
+use super::powers::PowersError;
 use super::settings;
 use super::settings::SettingsError;
 use super::spec::Spec;
@@ -20,6 +21,9 @@ pub enum StartError {
     /// Its component cannot be used.
     #[error("plugin {0}: {1}")]
     Load(String, LoadError),
+    /// Something was granted to it that is not there.
+    #[error("plugin {0}: {1}")]
+    Powers(String, PowersError),
     /// The settings do not fit, in the plugin's own words.
     #[error("plugin {0}: {1}")]
     Settings(String, SettingsError),
@@ -63,11 +67,11 @@ impl Plugin {
         prepared.settings = settings::to_json(schema, &spec.settings).map_err(wrong)?;
         match instance.configure(&prepared.settings) {
             Ok(()) => Ok(Plugin { prepared, instance }),
-            Err(Fault {
+            Err(NoInstance::Fault(Fault {
                 cause: Cause::Refused(words),
                 ..
-            }) => Err(wrong(SettingsError::Refused(words))),
-            Err(fault) => Err(fault.into()),
+            })) => Err(wrong(SettingsError::Refused(words))),
+            Err(none) => Err(none.named(name)),
         }
     }
 
@@ -91,7 +95,8 @@ impl Prepared {
     /// A new instance, configured as the first one was. With a snapshot it knows what that one knew.
     pub fn instance(&self, snapshot: Option<&Snapshot>) -> Result<Instance, StartError> {
         let mut instance = self.unconfigured()?;
-        instance.configure(&self.settings)?;
+        let configured = instance.configure(&self.settings);
+        configured.map_err(|none| none.named(&self.spec.name))?;
         if let Some(snapshot) = snapshot {
             instance.restore(snapshot)?;
         }
@@ -99,10 +104,17 @@ impl Prepared {
     }
 
     fn unconfigured(&self) -> Result<Instance, StartError> {
-        Instance::new(&self.spec, &self.loaded).map_err(|none| match none {
-            NoInstance::Load(error) => StartError::Load(self.spec.name.clone(), error),
+        Instance::new(&self.spec, &self.loaded).map_err(|none| none.named(&self.spec.name))
+    }
+}
+
+impl NoInstance {
+    fn named(self, plugin: &str) -> StartError {
+        match self {
+            NoInstance::Load(error) => StartError::Load(plugin.to_owned(), error),
+            NoInstance::Powers(error) => StartError::Powers(plugin.to_owned(), error),
             NoInstance::Fault(fault) => fault.into(),
-        })
+        }
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use super::files::Files;
 use super::limits::Limits;
 use super::logs::Logs;
 use super::meter::CpuDeadline;
 use super::meter::LogBudget;
 use super::meter::MemoryLimiter;
+use super::powers::Granted;
 use crate::alert::Severity;
 use crate::alert::State as AlertState;
 use crate::labels::Column;
@@ -22,6 +24,10 @@ pub struct State {
     pub(super) staged: Staged,
     /// Handles of WASI that the plugin holds.
     pub(super) handles: u32,
+    /// Environment variables that were granted, and their values.
+    pub(super) variables: Vec<(String, String)>,
+    /// What it reads while it is configured.
+    pub(super) files: Files,
     pub(super) logs: Logs,
 }
 
@@ -43,13 +49,15 @@ pub struct Call {
 }
 
 impl State {
-    pub(super) fn new(instance: &str, limits: Limits) -> State {
+    pub(super) fn new(instance: &str, limits: Limits, granted: Granted) -> State {
         State {
             memory: MemoryLimiter::new(&limits),
             deadline: CpuDeadline::new(limits.start_time),
             call: Call::default(),
             staged: Staged::default(),
             handles: 0,
+            variables: granted.variables,
+            files: Files::new(granted.directories),
             logs: Logs::new(instance, LogBudget::new(limits.log)),
             limits,
         }

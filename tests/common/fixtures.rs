@@ -1,4 +1,4 @@
-//! Plugins that the tests build themselves: the examples of the SDK, and the liar.
+//! Plugins that the tests build themselves: the examples of the SDK, the liar and the reader.
 
 use std::env;
 use std::path::Path;
@@ -16,6 +16,9 @@ pub const BURST: &str = "examples/burst.wasm";
 pub const DROP_EVERY: &str = "examples/drop_every.wasm";
 /// A plugin that misbehaves in the way that its setting `act` names.
 pub const LIAR: &str = "liar.wasm";
+
+/// A plugin that tries its powers, in the steps that its settings name.
+pub const READER: &str = "reader.wasm";
 
 /// The component, built anew if its source has changed.
 pub fn fixture(name: &str) -> PathBuf {
@@ -35,7 +38,7 @@ fn build() -> PathBuf {
         .args(["--target", "wasm32-wasip2", "--target-dir"])
         .arg(&target)
         .args(["--package", "retrans-plugin-sdk", "--examples"])
-        .args(["--package", "liar", "--lib"]);
+        .args(["--package", "liar", "--package", "reader", "--lib"]);
     // What the outer build was told about the host's target, as in build.rs.
     for (key, _) in env::vars_os() {
         let key = key.to_string_lossy().into_owned();
