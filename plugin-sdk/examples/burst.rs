@@ -37,7 +37,20 @@ impl Plugin for Burst {
     }
 }
 
-export_plugin!(Burst);
+impl Stateful for Burst {
+    type State = SlidingCounter<IpAddr>;
+
+    fn state(&self) -> &Self::State {
+        &self.seen
+    }
+
+    fn restore(&mut self, seen: Self::State) -> Result<()> {
+        self.seen.take_over(seen);
+        Ok(())
+    }
+}
+
+export_plugin!(Burst: Stateful);
 
 #[cfg(test)]
 mod tests {
@@ -55,6 +68,20 @@ mod tests {
         assert_eq!(outcome.kept.len(), 100);
         assert_eq!(outcome.alerts.len(), 1);
         assert_eq!(outcome.alerts[0].name, "retransmit-burst");
+        assert_eq!(outcome.alerts[0].event, Some(29));
+        Ok(())
+    }
+
+    #[test]
+    fn a_new_instance_counts_on() -> Result<()> {
+        let first = Synth::new(7).next().context("the stream has no end")?;
+        let outcome = Scenario::new()
+            .setting("threshold", 30)
+            .events(vec![first.clone(); 20])
+            .reload()
+            .events(vec![first; 20])
+            .run_stateful::<Burst>()?;
+        assert_eq!(outcome.alerts.len(), 1);
         assert_eq!(outcome.alerts[0].event, Some(29));
         Ok(())
     }

@@ -3,6 +3,9 @@
 use std::hash::Hash;
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::recent::RecentMap;
 use crate::window::SlidingCount;
 use crate::window::SlidingWindow;
@@ -20,7 +23,10 @@ pub const MAX_KEYS: usize = 65_536;
 /// assert_eq!(seen.add("b", Duration::from_secs(2)), 1);
 /// assert_eq!(seen.add("a", Duration::from_secs(11)), 2);
 /// ```
-#[derive(Debug)]
+///
+/// It can be a plugin's [state](crate::Stateful), or part of it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound(deserialize = "K: Deserialize<'de> + Hash + Eq"))]
 pub struct SlidingCounter<K> {
     window: SlidingWindow,
     keys: RecentMap<K, SlidingCount>,
@@ -56,6 +62,22 @@ impl<K: Hash + Eq> SlidingCounter<K> {
             .touch(key, now, |count| count.add(window, now, weight));
         self.evicted += u64::from(evicted.is_some());
         count
+    }
+
+    /// Takes the counts of another one in place of its own, such as those that were saved. Window,
+    /// limit and number of keys stay its own: what does not fit is forgotten.
+    pub fn take_over(&mut self, other: SlidingCounter<K>) {
+        let max_keys = self.keys.capacity();
+        self.keys = other.keys;
+        self.evicted = other.evicted;
+        self.keys.set_capacity(max_keys);
+        self.keys.retain(|_, count| {
+            count.fit(&self.window);
+            true
+        });
+        while self.keys.len() > max_keys && self.keys.pop_oldest().is_some() {
+            self.evicted += 1;
+        }
     }
 
     /// Forgets keys of which the window holds nothing any more.
@@ -96,6 +118,29 @@ mod tests {
         assert_eq!((counter.len(), counter.evicted()), (2, 1));
         assert_eq!(counter.add("a", NOW), 3, "a stayed");
         assert_eq!(counter.add("b", NOW), 1, "b had to go");
+    }
+
+    #[test]
+    fn counts_that_are_taken_over_go_on_within_the_counters_own_bounds() {
+        let counted = || {
+            let mut counter = SlidingCounter::new(NOW * 10, 10);
+            for (second, key) in (1..).zip(["a", "b", "b", "c", "b", "c"]) {
+                counter.add(key, NOW * second);
+            }
+            counter
+        };
+        let mut same = SlidingCounter::new(NOW * 10, 10);
+        same.take_over(counted());
+        assert_eq!(same.add("b", NOW * 6), 4);
+        assert_eq!(same.add("a", NOW * 6), 2);
+
+        let mut other = SlidingCounter::with_max_keys(NOW * 3, 10, 2);
+        other.take_over(counted());
+        assert_eq!((other.len(), other.evicted()), (2, 1), "a had to go");
+        assert_eq!(other.add("b", NOW * 6), 2, "those of 5 s and 6 s");
+        assert_eq!(other.add("c", NOW * 6), 3);
+        other.add("d", NOW * 6);
+        assert_eq!(other.evicted(), 2);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::alert::Alert;
 use crate::event::Event;
 use crate::plugin::Plugin;
+use crate::state::Stateful;
 
 /// What [`export_plugin!`](crate::export_plugin) says about a plugin.
 #[doc(hidden)]
@@ -20,6 +21,10 @@ pub trait Exported {
 /// How a plugin starts.
 #[doc(hidden)]
 pub type New<P> = fn(<P as Plugin>::Settings) -> crate::Result<P>;
+
+/// How a plugin goes on with a state.
+#[doc(hidden)]
+pub type Restore<P> = fn(&mut P, <P as Stateful>::State) -> crate::Result<()>;
 
 /// The name of a package, or that of its target where it is another, as for an example.
 #[doc(hidden)]
@@ -60,16 +65,17 @@ pub fn alerts(event: &Event<'_>, alert: impl FnOnce(&Event<'_>) -> Option<Alert>
     alert(event)
 }
 
-/// Makes a type the plugin that this crate is.
+/// Makes a type the plugin that this crate is: `export_plugin!(Type);`, or
+/// `export_plugin!(Type: Stateful);` for one whose [state survives](crate::Stateful).
 ///
 /// Name, version and summary are those of the package: `name`, `version` and `description` in
 /// `Cargo.toml`. A crate has one plugin, and `crate-type = ["cdylib"]`.
 ///
 /// Built for anything but WebAssembly, as for tests, this only checks that the type is a
-/// [`Plugin`].
+/// [`Plugin`], and [`Stateful`].
 #[macro_export]
 macro_rules! export_plugin {
-    ($plugin:ty) => {
+    ($plugin:ty $(: $stateful:ident)?) => {
         const _: () = {
             struct Exported;
 
@@ -93,7 +99,23 @@ macro_rules! export_plugin {
             $crate::guest::bindings::export_component!(
                 Component with_types_in $crate::guest::bindings
             );
+
+            $($crate::export_state!($stateful, $plugin, Component);)?
         };
+    };
+}
+
+/// What a plugin with state exports besides: the host can tell by it that there is state.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! export_state {
+    (Stateful, $plugin:ty, $component:ident) => {
+        const _: $crate::export::Restore<$plugin> = <$plugin as $crate::Stateful>::restore;
+
+        #[cfg(target_family = "wasm")]
+        $crate::guest::state_bindings::export_state_component!(
+            $component with_types_in $crate::guest::state_bindings
+        );
     };
 }
 

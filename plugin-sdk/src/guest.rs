@@ -2,6 +2,7 @@
 //!
 //! Only in plugins, for which [`export_plugin!`](crate::export_plugin) names it.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -19,10 +20,12 @@ use crate::plugin::Result;
 use crate::runner::Keep;
 use crate::runner::Runner;
 use crate::settings;
+use crate::state::Stateful;
 
 use bindings::exports::retrans::plugin::processor;
 use bindings::exports::retrans::plugin::timer;
 use bindings::retrans::plugin::host;
+use state_bindings::exports::retrans::plugin::state;
 
 /// Generated from `wit/plugin.wit`.
 #[allow(missing_docs, clippy::undocumented_unsafe_blocks)]
@@ -36,15 +39,27 @@ pub mod bindings {
     });
 }
 
+/// Generated from `wit/plugin.wit`: what only plugins with state export. A component is what all the
+/// exported worlds say together.
+#[allow(missing_docs, clippy::undocumented_unsafe_blocks)]
+pub mod state_bindings {
+    wit_bindgen::generate!({
+        world: "stateful",
+        path: "wit",
+        pub_export_macro: true,
+        export_macro_name: "export_state_component",
+    });
+}
+
 /// A runner whose plugin's type is forgotten, because a static cannot be generic. The call
 /// through it happens once a batch.
-trait Configured {
+trait Configured: Any {
     fn process(&mut self, count: u32, record_size: u32, records: &mut [u8]) -> Result<Keep>;
     fn tick(&mut self, now: Duration) -> Result<()>;
     fn finish(&mut self, now: Duration) -> Result<()>;
 }
 
-impl<P: Plugin> Configured for Runner<P> {
+impl<P: Plugin + 'static> Configured for Runner<P> {
     fn process(&mut self, count: u32, record_size: u32, records: &mut [u8]) -> Result<Keep> {
         Runner::process(self, &Imports, count, record_size, records)
     }
@@ -122,6 +137,27 @@ impl<E: Exported> timer::Guest for Component<E> {
     fn finish(now_ns: u64) -> Result<(), String> {
         call(|plugin| plugin.finish(Duration::from_nanos(now_ns)))
     }
+}
+
+impl<E: Exported> state::Guest for Component<E>
+where
+    E::Plugin: Stateful + 'static,
+{
+    fn save() -> Result<(u32, Vec<u8>), String> {
+        call(|plugin| runner::<E::Plugin>(plugin)?.save())
+    }
+
+    fn restore(version: u32, state: Vec<u8>) -> Result<(), String> {
+        call(|plugin| runner::<E::Plugin>(plugin)?.restore(version, &state))
+    }
+}
+
+/// The configured plugin with its type: a component has no other one.
+fn runner<P: 'static>(plugin: &mut dyn Configured) -> Result<&mut Runner<P>> {
+    let plugin: &mut dyn Any = plugin;
+    plugin
+        .downcast_mut()
+        .context("the configured plugin is another one")
 }
 
 /// The host's functions.

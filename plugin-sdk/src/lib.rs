@@ -50,6 +50,8 @@
 //! export_plugin!(Burst);
 //! ```
 //!
+//! With [`Stateful`] what it counted survives a fault, and a new version.
+//!
 //! Tests run natively: see [`testing`]. Built with `--target wasm32-wasip2`, the crate is a
 //! component that the host loads.
 //!
@@ -59,6 +61,7 @@
 extern crate self as retrans_plugin_sdk;
 
 mod alert;
+mod cbor;
 mod counter;
 mod event;
 #[doc(hidden)]
@@ -75,6 +78,7 @@ mod plugin;
 mod recent;
 mod runner;
 mod settings;
+mod state;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 mod window;
@@ -100,6 +104,8 @@ pub use plugin::Result;
 pub use plugin::Verdict;
 pub use recent::RecentMap;
 pub use settings::NoSettings;
+pub use state::SavedState;
+pub use state::Stateful;
 pub use window::SlidingCount;
 pub use window::SlidingWindow;
 
@@ -145,10 +151,12 @@ pub mod prelude {
     pub use crate::Plugin;
     pub use crate::RecentMap;
     pub use crate::Result;
+    pub use crate::SavedState;
     pub use crate::Severity;
     pub use crate::SlidingCount;
     pub use crate::SlidingCounter;
     pub use crate::SlidingWindow;
+    pub use crate::Stateful;
     pub use crate::Verdict;
     pub use crate::alert;
     pub use crate::duration;

@@ -1,5 +1,7 @@
 //! State for each key, with a bound: the key that was unused for longest makes room.
 
+mod saved;
+
 use std::fmt;
 use std::hash::Hash;
 use std::time::Duration;
@@ -10,12 +12,14 @@ use hashlink::linked_hash_map::Entry;
 
 /// A map of bounded size from keys to state, in the order of their last use.
 ///
-/// What it does is the same on every machine and in every run, whatever the hashing.
+/// What it does is the same on every machine and in every run, whatever the hashing. It can be saved
+/// as part of a plugin's [state](crate::Stateful), with the order and the bound.
 pub struct RecentMap<K, V> {
     /// Made at the first use. Its seed is the time of that, to the nanosecond: there is no
     /// randomness in a plugin, and whoever picks their addresses could otherwise work out at home
     /// which of them collide.
     map: Option<LinkedHashMap<K, V, FixedState>>,
+    seed: u64,
     capacity: usize,
 }
 
@@ -24,6 +28,7 @@ impl<K: Hash + Eq, V: Default> RecentMap<K, V> {
     pub fn new(capacity: usize) -> RecentMap<K, V> {
         RecentMap {
             map: None,
+            seed: 0,
             capacity: capacity.max(1),
         }
     }
@@ -50,8 +55,8 @@ impl<K: Hash + Eq, V: Default> RecentMap<K, V> {
         use_state: impl FnOnce(&mut V) -> R,
     ) -> (R, Option<(K, V)>) {
         let map = self.map.get_or_insert_with(|| {
-            let seed = now.as_nanos() as u64;
-            LinkedHashMap::with_hasher(FixedState::with_seed(seed))
+            self.seed = now.as_nanos() as u64;
+            LinkedHashMap::with_hasher(FixedState::with_seed(self.seed))
         });
         let result = match map.entry(key) {
             Entry::Occupied(mut entry) => {
@@ -62,6 +67,17 @@ impl<K: Hash + Eq, V: Default> RecentMap<K, V> {
         };
         let full = map.len() > self.capacity;
         (result, full.then(|| map.pop_front()).flatten())
+    }
+
+    /// How many keys there is room for.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Makes room for another number of keys, at least one. Where there are more already they stay,
+    /// until [`pop_oldest`](RecentMap::pop_oldest) takes them out.
+    pub fn set_capacity(&mut self, capacity: usize) {
+        self.capacity = capacity.max(1);
     }
 
     /// Takes out the key that was unused for longest.

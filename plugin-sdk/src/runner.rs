@@ -2,6 +2,8 @@
 //!
 //! Pure Rust: the glue of a component and the test harness both stand on this.
 
+mod state;
+
 use std::time::Duration;
 
 use anyhow::ensure;
@@ -35,6 +37,10 @@ pub(crate) struct Runner<P> {
     output: Output,
     /// Numbers of the kept events whose records changed.
     changed: Vec<u32>,
+    /// What the plugin was started with, to start it again where it refuses a state.
+    settings: String,
+    /// Bytes of the last state, of which the next has about as many.
+    saved: usize,
 }
 
 impl<P: Plugin> Runner<P> {
@@ -45,6 +51,8 @@ impl<P: Plugin> Runner<P> {
             labels: Labels::default(),
             output: Output::default(),
             changed: Vec::new(),
+            settings: settings.to_owned(),
+            saved: 0,
         })
     }
 

@@ -1,10 +1,15 @@
 //! Counting within a sliding window of the stream's time.
 
+mod saved;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 /// How long a window is, and up to which count it has to be exact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlidingWindow {
     /// In ns, as are all times here: half the size of a `Duration`.
     length: u64,
@@ -27,6 +32,8 @@ impl SlidingWindow {
 /// The window ends with the latest time that was seen, and something exactly as old as the window
 /// is long is outside. Times may step back, as they do between sockets by up to 100 ms: what comes
 /// late counts if it is within the window that ends with the latest time, and not if that is shorter.
+///
+/// It can be saved as part of a plugin's [state](crate::Stateful), and goes on exactly.
 #[derive(Debug, Clone, Default)]
 pub struct SlidingCount {
     /// In the order of their times.
@@ -67,9 +74,17 @@ impl SlidingCount {
         }
         self.sum += u64::from(weight);
         let count = self.count(window, time);
-        // What is not needed to know that the limit is passed.
-        self.pop_while(|oldest, sum| sum - u64::from(oldest.weight) > window.limit);
+        self.pop_needless(window);
         count
+    }
+
+    /// Forgets what does not count in another window than the one it was counted in so far. What a
+    /// shorter one or one with a lower limit has forgotten is missing in the new one, until that is
+    /// over.
+    pub fn fit(&mut self, window: &SlidingWindow) {
+        self.count(window, Duration::ZERO);
+        self.pop_needless(window);
+        self.entries.shrink_to_fit();
     }
 
     /// The count in the window that ends now.
@@ -79,6 +94,12 @@ impl SlidingCount {
         self.latest = latest;
         self.pop_while(|oldest, _| latest.saturating_sub(oldest.time) >= window.length);
         self.sum
+    }
+
+    /// Forgets what is not needed to know that the limit is passed.
+    #[inline]
+    fn pop_needless(&mut self, window: &SlidingWindow) {
+        self.pop_while(|oldest, sum| sum - u64::from(oldest.weight) > window.limit);
     }
 
     #[inline]
@@ -99,6 +120,11 @@ impl SlidingCount {
         let oldest = self.entries.front()?;
         let until = oldest.time.saturating_add(window.length);
         (self.sum > window.limit).then(|| Duration::from_nanos(until))
+    }
+
+    /// The latest time that was seen: the end of the window.
+    pub fn latest(&self) -> Duration {
+        Duration::from_nanos(self.latest)
     }
 
     /// How many times there is memory for, at 16 bytes each: for who counts many keys and has a
@@ -219,6 +245,21 @@ mod tests {
         compare(at(300), 250, at(100));
         compare(at(101), 60, at(100));
         compare(at(40), 12, at(100));
+    }
+
+    #[test]
+    fn in_another_window_only_what_counts_there_is_left() {
+        let window = SlidingWindow::new(SECOND, 10);
+        let mut count = SlidingCount::default();
+        for millis in [0, 500, 800, 900] {
+            count.add(&window, at(millis), 1);
+        }
+        let mut shorter = count.clone();
+        shorter.fit(&SlidingWindow::new(at(400), 10));
+        assert_eq!((shorter.sum, shorter.latest()), (2, at(900)));
+        let lower = SlidingWindow::new(SECOND, 2);
+        count.fit(&lower);
+        assert_eq!(count.above_limit_until(&lower), Some(at(1_500)));
     }
 
     #[test]

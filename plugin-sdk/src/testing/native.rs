@@ -7,6 +7,7 @@ use crate::plugin::Plugin;
 use crate::plugin::Result;
 use crate::runner::Keep;
 use crate::runner::Runner;
+use crate::state::Stateful;
 
 /// A plugin over the bytes of a call, as the host calls it, but native and with nobody to hear
 /// its effects: for benchmarks.
@@ -31,6 +32,26 @@ impl<P: Plugin> Native<P> {
     pub fn process(&mut self, records: &mut [u8], record_size: u32) -> Result<Keep> {
         let count = (records.len() as u32).checked_div(record_size).unwrap_or(0);
         self.0.process(&Deaf, count, record_size, records)
+    }
+}
+
+impl<P: Stateful> Native<P> {
+    /// Saves the state: the version of its format, and bytes.
+    ///
+    /// # Errors
+    ///
+    /// Where the state cannot be written.
+    pub fn save(&mut self) -> Result<(u32, Vec<u8>)> {
+        self.0.save()
+    }
+
+    /// Goes on with bytes that were saved, or with any others.
+    ///
+    /// # Errors
+    ///
+    /// Where they are no state of this version, and those of [`Stateful::restore`].
+    pub fn restore(&mut self, version: u32, state: &[u8]) -> Result<()> {
+        self.0.restore(version, state)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::plugin::Plugin;
 use crate::plugin::Result;
 use crate::runner::Keep;
 use crate::runner::Runner;
+use crate::state::Stateful;
 use crate::testing::logs;
 use crate::testing::outcome::Kept;
 use crate::testing::outcome::Outcome;
@@ -105,6 +106,16 @@ impl<P: Plugin> Recorder<P> {
             *self.outcome.counts.entry(metric).or_default() += by;
         }
         Ok(())
+    }
+}
+
+impl<P: Stateful> Recorder<P> {
+    /// Hands the state over to a new instance, which goes on.
+    pub(super) fn reload(&mut self, settings: &str) -> Result<()> {
+        let (version, state) = self.runner.save()?;
+        self.runner = Runner::configure(settings)?;
+        let restored = self.runner.restore(version, &state);
+        restored.context("the saved state is refused")
     }
 }
 

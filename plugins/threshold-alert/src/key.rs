@@ -36,19 +36,34 @@ settings! {
 ///
 /// Addresses are numbers, IPv4 as `::ffff:a.b.c.d`, and so are names: keys are hashed and compared for
 /// every event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+///
+/// Saved are only the parts that it has, under short names: there may be 65,536 keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(crate = "retrans_plugin_sdk::serde", default)]
 pub(crate) struct Key {
+    #[serde(rename = "l", skip_serializing_if = "is_zero")]
     local: u128,
+    #[serde(rename = "p", skip_serializing_if = "is_zero")]
     peer: u128,
+    #[serde(rename = "lp", skip_serializing_if = "is_zero")]
     local_port: u16,
+    #[serde(rename = "pp", skip_serializing_if = "is_zero")]
     peer_port: u16,
     /// 0 where it is unknown, which no namespace has.
+    #[serde(rename = "n", skip_serializing_if = "is_zero")]
     netns: u32,
     /// 0 where it is unknown, which no process has.
+    #[serde(rename = "i", skip_serializing_if = "is_zero")]
     pid: u32,
+    #[serde(rename = "m", skip_serializing_if = "is_zero")]
     comm: u128,
     /// 0 where it is unknown, or there is none.
+    #[serde(rename = "c", skip_serializing_if = "is_zero")]
     container: u128,
+}
+
+fn is_zero<T: Default + PartialEq>(part: &T) -> bool {
+    *part == T::default()
 }
 
 fn to_bits(address: IpAddr) -> u128 {

@@ -2,10 +2,15 @@
 //!
 //! The alert fires when the count *reaches* the threshold, and is resolved when the count has
 //! stayed below it for a whole window. Until then it does not fire again.
+//!
+//! Counts and firing alerts survive a fault, a new version and new settings, other than `key` and
+//! `count`. After a change of `threshold` or `window` the count of a key may be too low, until the new
+//! window is over: nothing was remembered that the old ones had no need of.
 
 mod key;
 mod rule;
 mod settings;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -13,26 +18,20 @@ use retrans_plugin_sdk::prelude::*;
 
 use key::Key;
 use rule::Rule;
+use state::Watched;
 
 pub use key::KeyPart;
 pub use settings::Count;
 pub use settings::Settings;
+pub use state::State;
 
 /// The plugin.
 #[derive(Debug)]
 pub struct ThresholdAlert {
     rule: Rule,
-    keys: RecentMap<Key, Watched>,
+    state: State,
     /// Times that there is memory for, over all keys.
     times: usize,
-}
-
-/// What is remembered of one key.
-#[derive(Debug, Default)]
-struct Watched {
-    count: SlidingCount,
-    /// While the alert is firing: when the count falls below the threshold, or fell.
-    reached_until: Option<Duration>,
 }
 
 impl Plugin for ThresholdAlert {
@@ -40,7 +39,7 @@ impl Plugin for ThresholdAlert {
 
     fn new(settings: Settings) -> Result<Self> {
         Ok(ThresholdAlert {
-            keys: RecentMap::new(settings.max_keys as usize),
+            state: State::new(&settings),
             times: 0,
             rule: Rule::new(settings)?,
         })
@@ -53,7 +52,7 @@ impl Plugin for ThresholdAlert {
         let rule = &self.rule;
         let key = rule.key(event);
         let now = event.time();
-        let ((fires, grown), evicted) = self.keys.touch(key, now, |watched| {
+        let ((fires, grown), evicted) = self.state.keys.touch(key, now, |watched| {
             let before = watched.count.capacity();
             let fires = watched.add(&rule.window, now, rule.weight(event));
             (fires, watched.count.capacity() - before)
@@ -65,9 +64,8 @@ impl Plugin for ThresholdAlert {
         if let Some((key, watched)) = evicted {
             self.forget(&key, &watched, out);
         }
-        while self.times > self.rule.most_times
-            && self.keys.len() > 1
-            && let Some((key, watched)) = self.keys.pop_oldest()
+        while self.is_crowded()
+            && let Some((key, watched)) = self.state.keys.pop_oldest()
         {
             self.forget(&key, &watched, out);
         }
@@ -77,7 +75,7 @@ impl Plugin for ThresholdAlert {
     fn on_tick(&mut self, now: Duration, out: &mut Output) -> Result<()> {
         let rule = &self.rule;
         let mut times = 0;
-        self.keys.retain(|key, watched| {
+        self.state.keys.retain(|key, watched| {
             if watched.is_over(rule, now) {
                 watched.reached_until = None;
                 out.alert(rule.resolved(key));
@@ -93,7 +91,32 @@ impl Plugin for ThresholdAlert {
     // Nothing is resolved at the end of the stream: that is not the end of the trouble.
 }
 
+impl Stateful for ThresholdAlert {
+    type State = State;
+
+    fn state(&self) -> &State {
+        &self.state
+    }
+
+    fn restore(&mut self, saved: State) -> Result<()> {
+        self.state.take_over(saved, &self.rule)?;
+        self.times = 0;
+        self.state.keys.retain(|_, watched| {
+            self.times += watched.count.capacity();
+            true
+        });
+        Ok(())
+    }
+}
+
 impl ThresholdAlert {
+    /// Is there too little room, for times or, after another plugin's state was taken over, for keys?
+    #[inline]
+    fn is_crowded(&self) -> bool {
+        let keys = &self.state.keys;
+        keys.len() > keys.capacity() || (self.times > self.rule.most_times && keys.len() > 1)
+    }
+
     /// A key had to make room.
     fn forget(&mut self, key: &Key, watched: &Watched, out: &mut Output) {
         self.times -= watched.count.capacity();
@@ -104,25 +127,4 @@ impl ThresholdAlert {
     }
 }
 
-impl Watched {
-    /// Counts what was sent again. Returns the count where that makes the alert fire.
-    #[inline]
-    fn add(&mut self, window: &SlidingWindow, now: Duration, weight: u32) -> Option<u64> {
-        let count = self.count.add(window, now, weight);
-        let reached_until = self.count.above_limit_until(window)?;
-        let was_firing = self.reached_until.replace(reached_until).is_some();
-        (!was_firing).then_some(count)
-    }
-
-    fn is_firing(&self) -> bool {
-        self.reached_until.is_some()
-    }
-
-    /// Is the alert firing, and was the count below the threshold for a whole window?
-    fn is_over(&self, rule: &Rule, now: Duration) -> bool {
-        self.reached_until
-            .is_some_and(|until| now >= until.saturating_add(rule.settings.window))
-    }
-}
-
-export_plugin!(ThresholdAlert);
+export_plugin!(ThresholdAlert: Stateful);

@@ -4,6 +4,7 @@ mod bounds;
 mod keys;
 mod owners;
 mod settings;
+mod state;
 
 use retrans_plugin_sdk::prelude::*;
 use retrans_plugin_sdk::retrans_event::SendError;
@@ -48,9 +49,10 @@ fn at(scenario: Scenario, times: impl IntoIterator<Item = u64>) -> Scenario {
     scenario.events(times.into_iter().map(|millis| retransmit(millis, PEER)))
 }
 
+/// All that is promised is promised of a plugin that is reloaded after every call, too.
 fn run(scenario: &Scenario) -> Outcome {
     scenario
-        .run::<ThresholdAlert>()
+        .run_stateful::<ThresholdAlert>()
         .expect("the scenario is sound")
 }
 

@@ -1,5 +1,9 @@
 //! What is remembered is bounded.
 
+use retrans_plugin_sdk::retrans_event::RECORD_SIZE;
+use retrans_plugin_sdk::serde_json::json;
+use retrans_plugin_sdk::testing::Native;
+
 use super::*;
 
 #[test]
@@ -59,6 +63,18 @@ impl Plugin for Cramped {
     }
 }
 
+impl Stateful for Cramped {
+    type State = crate::State;
+
+    fn state(&self) -> &crate::State {
+        self.0.state()
+    }
+
+    fn restore(&mut self, state: crate::State) -> Result<()> {
+        self.0.restore(state)
+    }
+}
+
 #[test]
 fn memory_is_bounded_over_all_keys_however_high_the_threshold() {
     let scenario = Scenario::new().setting("threshold", 12);
@@ -81,6 +97,25 @@ fn memory_is_bounded_over_all_keys_however_high_the_threshold() {
         "one key has room for as many as it needs"
     );
     assert!(outcome.counts.is_empty());
+}
+
+#[test]
+fn a_state_with_more_times_than_there_is_room_for_makes_room() -> Result<()> {
+    let settings = json!({"threshold": 12});
+    let mut roomy = Native::<ThresholdAlert>::configure(&settings)?;
+    let peers = (0..60).map(|number| retransmit(number, &format!("10.0.0.{}:443", number % 10)));
+    let mut records: Vec<u8> = peers
+        .flat_map(|record| record.as_bytes().to_vec())
+        .collect();
+    roomy.process(&mut records, RECORD_SIZE as u32)?;
+    let (version, state) = roomy.save()?;
+    let mut cramped = Native::<Cramped>::configure(&settings)?;
+    cramped.restore(version, &state)?;
+    cramped.process(
+        &mut retransmit(100, PEER).as_bytes().to_vec(),
+        RECORD_SIZE as u32,
+    )?;
+    Ok(())
 }
 
 #[test]

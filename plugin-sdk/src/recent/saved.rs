@@ -1,0 +1,193 @@
+//! A map as it is saved: its bound, and the keys in the order of their last use.
+
+use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+
+use foldhash::fast::FixedState;
+use hashlink::LinkedHashMap;
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::Serialize;
+use serde::Serializer;
+use serde::de;
+use serde::de::DeserializeSeed;
+use serde::de::MapAccess;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
+use serde::ser::SerializeTuple;
+
+use super::RecentMap;
+
+/// The most keys to make room for because of a number from outside.
+const CAUTIOUS: usize = 4_096;
+
+/// A list of three: the bound, the seed, and the keys with their state. The seed is saved because
+/// whoever picks addresses must not be able to work out that of a map that was restored.
+impl<K: Serialize, V: Serialize> Serialize for RecentMap<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut parts = serializer.serialize_tuple(3)?;
+        parts.serialize_element(&(self.capacity as u64))?;
+        parts.serialize_element(&self.seed)?;
+        parts.serialize_element(&InOrder(self))?;
+        parts.end()
+    }
+}
+
+struct InOrder<'a, K, V>(&'a RecentMap<K, V>);
+
+impl<K: Serialize, V: Serialize> Serialize for InOrder<'_, K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0.map {
+            Some(map) => serializer.collect_map(map),
+            None => serializer.collect_map::<K, V, _>([]),
+        }
+    }
+}
+
+impl<'de, K, V> Deserialize<'de> for RecentMap<K, V>
+where
+    K: Deserialize<'de> + Hash + Eq,
+    V: Deserialize<'de>,
+{
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_tuple(3, Parts(PhantomData))
+    }
+}
+
+struct Parts<K, V>(PhantomData<(K, V)>);
+
+impl<'de, K, V> Visitor<'de> for Parts<K, V>
+where
+    K: Deserialize<'de> + Hash + Eq,
+    V: Deserialize<'de>,
+{
+    type Value = RecentMap<K, V>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of a bound, a seed and keys with their state")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
+        let missing = |at| de::Error::invalid_length(at, &self);
+        let capacity: u64 = parts.next_element()?.ok_or_else(|| missing(0))?;
+        let seed = parts.next_element()?.ok_or_else(|| missing(1))?;
+        let keys = Keys {
+            seed,
+            map: PhantomData,
+        };
+        let map = parts.next_element_seed(keys)?.ok_or_else(|| missing(2))?;
+        Ok(RecentMap {
+            map: (!map.is_empty()).then_some(map),
+            seed,
+            // Saved on another machine, perhaps, of which a number of keys is larger.
+            capacity: usize::try_from(capacity).unwrap_or(usize::MAX).max(1),
+        })
+    }
+}
+
+/// Reads the keys into a map with this seed, one by one: there may not be the memory for all of
+/// them twice.
+struct Keys<K, V> {
+    seed: u64,
+    map: PhantomData<(K, V)>,
+}
+
+impl<'de, K, V> DeserializeSeed<'de> for Keys<K, V>
+where
+    K: Deserialize<'de> + Hash + Eq,
+    V: Deserialize<'de>,
+{
+    type Value = LinkedHashMap<K, V, FixedState>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, K, V> Visitor<'de> for Keys<K, V>
+where
+    K: Deserialize<'de> + Hash + Eq,
+    V: Deserialize<'de>,
+{
+    type Value = LinkedHashMap<K, V, FixedState>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("keys with their state")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut keys: A) -> Result<Self::Value, A::Error> {
+        let room = keys.size_hint().unwrap_or(0).min(CAUTIOUS);
+        let hashing = FixedState::with_seed(self.seed);
+        let mut map = LinkedHashMap::with_capacity_and_hasher(room, hashing);
+        while let Some((key, state)) = keys.next_entry()? {
+            if map.insert(key, state).is_some() {
+                return Err(de::Error::custom("a key is there twice"));
+            }
+        }
+        Ok(map)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: Duration = Duration::from_nanos(7);
+
+    fn handed_over(map: &RecentMap<String, u32>) -> RecentMap<String, u32> {
+        let text = serde_json::to_string(map).expect("it is plain");
+        serde_json::from_str(&text).expect("it was just written")
+    }
+
+    #[test]
+    fn the_order_of_use_the_bound_and_the_state_survive() {
+        let mut map = RecentMap::new(3);
+        for key in ["a", "b", "c", "a"] {
+            map.touch(key.to_owned(), NOW, |times| *times += 1);
+        }
+        let value = serde_json::to_string(&map).expect("it is plain");
+        assert_eq!(value, r#"[3,7,{"b":1,"c":1,"a":2}]"#);
+        let mut map = handed_over(&map);
+        let ((), evicted) = map.touch("d".to_owned(), NOW, |_| ());
+        assert_eq!(evicted, Some(("b".to_owned(), 1)));
+        assert_eq!((map.len(), map.capacity(), map.seed), (3, 3, 7));
+    }
+
+    #[test]
+    fn a_map_that_was_never_used_takes_its_seed_from_the_first_use_all_the_same() {
+        let mut map = handed_over(&RecentMap::new(3));
+        assert!(map.is_empty());
+        map.touch("a".to_owned(), NOW, |_| ());
+        assert_eq!(map.seed, 7);
+    }
+
+    #[test]
+    fn more_keys_than_the_bound_become_no_more() {
+        let value = json!([0, 0, {"a": 1, "b": 2}]);
+        let mut map: RecentMap<String, u32> = serde_json::from_value(value).expect("it is sound");
+        for key in 0..10 {
+            map.touch(key.to_string(), NOW, |_| ());
+        }
+        assert_eq!((map.len(), map.capacity()), (2, 1));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for (text, expected) in [
+            ("[1,2]", "invalid length 2, expected a list of a bound"),
+            ("{}", "invalid type: map, expected a list of a bound"),
+            ("[1,2,[]]", "expected keys with their state"),
+            (r#"[1,2,{"a":1,"a":1}]"#, "a key is there twice"),
+            (r#"[-1,2,{"a":1}]"#, "invalid value: integer `-1`"),
+        ] {
+            let read = serde_json::from_str::<RecentMap<String, u32>>(text);
+            let error = read.expect_err(expected);
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+    }
+}

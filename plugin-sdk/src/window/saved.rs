@@ -1,0 +1,208 @@
+//! A count as it is saved: few bytes, and nothing that could be out of order.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::Serialize;
+use serde::Serializer;
+use serde::de;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
+
+use super::Entry;
+use super::SlidingCount;
+
+/// Bytes: the latest time, then, from the newest entry to the oldest, how much earlier it was than
+/// the one before, in ns, and its weight. Each is a LEB128 number.
+///
+/// A plugin may save a million entries every second. Most take 6 bytes, and 10 ns to read; as numbers
+/// of CBOR they took up to 10 bytes, and 110 ns to read.
+impl Serialize for SlidingCount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut bytes = Vec::with_capacity(9 + 7 * self.entries.len());
+        write(&mut bytes, self.latest);
+        let mut later = self.latest;
+        for entry in self.entries.iter().rev() {
+            // In order, and none after the latest.
+            write(&mut bytes, later - entry.time);
+            write(&mut bytes, entry.weight.into());
+            later = entry.time;
+        }
+        serializer.serialize_bytes(&bytes)
+    }
+}
+
+impl<'de> Deserialize<'de> for SlidingCount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_byte_buf(Bytes)
+    }
+}
+
+struct Bytes;
+
+impl<'de> Visitor<'de> for Bytes {
+    type Value = SlidingCount;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the bytes of a count")
+    }
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<SlidingCount, E> {
+        read(bytes).map_err(E::custom)
+    }
+
+    /// Bytes of a format that has none, such as JSON.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<SlidingCount, A::Error> {
+        let mut bytes = Vec::new();
+        while let Some(byte) = list.next_element()? {
+            bytes.push(byte);
+        }
+        self.visit_bytes(&bytes)
+    }
+}
+
+fn read(mut bytes: &[u8]) -> Result<SlidingCount, &'static str> {
+    let latest = read_number(&mut bytes)?;
+    // An entry takes at least two bytes. Nothing is left over: what one key has more room for than it
+    // needs, many have.
+    let mut entries =
+        Vec::with_capacity(bytes.iter().filter(|byte| **byte < CONTINUES).count() / 2);
+    let (mut later, mut sum) = (latest, 0);
+    while !bytes.is_empty() {
+        let step = read_number(&mut bytes)?;
+        let before_all = "a count goes back to before the time began";
+        let time = later.checked_sub(step).ok_or(before_all)?;
+        let weight = read_number(&mut bytes)?;
+        let weight = u32::try_from(weight).map_err(|_| "a weight is too large")?;
+        entries.push(Entry { time, weight });
+        sum += u64::from(weight);
+        later = time;
+    }
+    entries.reverse();
+    Ok(SlidingCount {
+        entries: VecDeque::from(entries),
+        sum,
+        latest,
+    })
+}
+
+/// The bit of a byte after which there is another one of the same number.
+const CONTINUES: u8 = 0x80;
+
+#[inline]
+fn write(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= u64::from(CONTINUES) {
+        bytes.push(number as u8 | CONTINUES);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+#[inline]
+fn read_number(bytes: &mut &[u8]) -> Result<u64, &'static str> {
+    let mut number = 0;
+    for shift in (0..).step_by(7) {
+        let (byte, rest) = bytes.split_first().ok_or("a count ends in the middle")?;
+        *bytes = rest;
+        let bits = u64::from(byte & !CONTINUES);
+        if shift >= u64::BITS || bits > u64::MAX >> shift {
+            return Err("a number is too large");
+        }
+        number |= bits << shift;
+        if *byte < CONTINUES {
+            break;
+        }
+    }
+    Ok(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::SlidingWindow;
+
+    fn at(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn a_count_goes_on_exactly_where_it_was_saved() {
+        let window = SlidingWindow::new(at(1), 25);
+        let [mut whole, mut saved] = [SlidingCount::default(), SlidingCount::default()];
+        for (number, record) in (0..).zip(retrans_event::synth::Synth::new(1).take(1_000)) {
+            // Every seventh is late.
+            let late = Duration::from_micros(u64::from(number % 7 == 0) * 300);
+            let (time, weight) = (record.time() - late, number % 4);
+            let counts = [&mut whole, &mut saved].map(|count| count.add(&window, time, weight));
+            assert_eq!(counts[0], counts[1]);
+            let text = serde_json::to_string(&saved).expect("it is plain");
+            saved = serde_json::from_str(&text).expect("it was just written");
+            let until = [&whole, &saved].map(|count| count.above_limit_until(&window));
+            assert_eq!(until[0], until[1]);
+        }
+    }
+
+    #[test]
+    fn an_entry_takes_few_bytes() {
+        let window = SlidingWindow::new(at(10_000), 1_000);
+        let mut count = SlidingCount::default();
+        for second in 0..10 {
+            count.add(&window, at(1_000_000 + second * 999), 2);
+        }
+        let bytes = serde_json::to_value(&count).expect("it is plain");
+        let bytes = bytes.as_array().expect("JSON has no bytes").len();
+        assert_eq!(bytes, 6 + 2 + 9 * 6);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for (value, expected) in [
+            (json!([]), "a count ends in the middle"),
+            (json!([9, 1]), "a count ends in the middle"),
+            (json!([9, 1, 0x80]), "a count ends in the middle"),
+            (
+                json!([9, 5, 1, 5, 1]),
+                "a count goes back to before the time began",
+            ),
+            (
+                json!([9, 1, 0xff, 0xff, 0xff, 0xff, 0x10]),
+                "a weight is too large",
+            ),
+            (json!(vec![0xff; 10]), "a number is too large"),
+            (json!(vec![0x80; 20]), "a number is too large"),
+            (
+                json!({"latest": 9}),
+                "invalid type: map, expected the bytes of a count",
+            ),
+        ] {
+            let error = serde_json::from_value::<SlidingCount>(value).expect_err(expected);
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn the_largest_numbers_are_read_as_they_were_written() {
+        for number in [0, 0x7f, 0x80, u64::from(u32::MAX), u64::MAX] {
+            let mut bytes = Vec::new();
+            write(&mut bytes, number);
+            assert_eq!(read_number(&mut bytes.as_slice()), Ok(number));
+        }
+    }
+
+    #[test]
+    fn more_than_the_limit_is_bounded_again_by_the_next() {
+        let mut bytes = vec![0xff, 0x7f];
+        bytes.extend([1, 9].repeat(1_000));
+        let mut count: SlidingCount = serde_json::from_value(json!(bytes)).expect("it is sound");
+        assert_eq!(count.entries.len(), 1_000);
+        let window = SlidingWindow::new(at(1_000), 3);
+        assert!(count.add(&window, at(0), 1) > 3);
+        assert_eq!(count.entries.len(), 1);
+    }
+}
