@@ -147,12 +147,26 @@ impl Cause {
     }
 }
 
+/// How the names of functions begin that a Rust program runs to end itself: where it did so is of
+/// more interest.
+const PANICKING: &[&str] = &[
+    "abort",
+    "std::",
+    "__rustc::",
+    "core::panicking::",
+    "core::option::",
+    "core::result::",
+];
+
 /// Names, as far as the component has them: `strip` takes them out.
 fn functions(backtrace: &WasmBacktrace) -> Vec<String> {
-    let frames = backtrace.frames().iter().take(MOST_FRAMES);
-    let names = frames.map(|frame| match frame.func_name() {
-        Some(name) => printable(&format!("{:#}", rustc_demangle::demangle(name))),
-        None => format!("<function {}>", frame.func_index()),
-    });
-    names.collect()
+    let names = backtrace
+        .frames()
+        .iter()
+        .map(|frame| match frame.func_name() {
+            Some(name) => printable(&format!("{:#}", rustc_demangle::demangle(name))),
+            None => format!("<function {}>", frame.func_index()),
+        });
+    let panicking = |name: &String| PANICKING.iter().any(|prefix| name.starts_with(prefix));
+    names.skip_while(panicking).take(MOST_FRAMES).collect()
 }

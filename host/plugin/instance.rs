@@ -22,6 +22,7 @@ use super::load::LoadError;
 use super::load::Loaded;
 use super::logs::printable;
 use super::meter::CpuDeadline;
+use super::meter::LogBudget;
 use super::powers::PowersError;
 use super::spec::Spec;
 use super::state::BadAnswer;
@@ -115,10 +116,15 @@ impl From<Fault> for NoInstance {
 
 impl Instance {
     /// Makes an instance, which is not configured yet.
-    pub(super) fn new(spec: &Spec, loaded: &Loaded) -> Result<Instance, NoInstance> {
+    pub(super) fn new(
+        spec: &Spec,
+        loaded: &Loaded,
+        log_lines: &LogBudget,
+    ) -> Result<Instance, NoInstance> {
         let engine = loaded.pre.engine();
         let granted = spec.powers.look_up()?;
-        let mut store = Store::new(engine, State::new(&spec.name, spec.limits, granted));
+        let state = State::new(&spec.name, spec.limits, granted, log_lines.clone());
+        let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(spec.limits.output);
         store.epoch_deadline_callback(|store| {

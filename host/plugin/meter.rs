@@ -1,5 +1,9 @@
 //! What a running plugin has used of its limits.
 
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use rustix::time::ClockId;
@@ -179,9 +183,13 @@ impl CpuDeadline {
     }
 }
 
-/// So many log lines a second, and a count of those beyond.
+/// So many log lines a second, over all instances of a plugin: one that fails over and over may say
+/// no more than another.
+#[derive(Debug, Clone)]
+pub struct LogBudget(Arc<Mutex<Lines>>);
+
 #[derive(Debug)]
-pub struct LogBudget {
+struct Lines {
     allowed: u32,
     second: Duration,
     used: u32,
@@ -190,16 +198,26 @@ pub struct LogBudget {
 
 impl LogBudget {
     pub(super) fn new(allowed: u32) -> LogBudget {
-        LogBudget {
+        LogBudget(Arc::new(Mutex::new(Lines {
             allowed,
             second: Duration::ZERO,
             used: 0,
             suppressed: 0,
-        }
+        })))
     }
 
     /// May one more line be logged? With the number of those held back before it, once.
-    pub(super) fn take(&mut self) -> Option<u64> {
+    pub(super) fn take(&self) -> Option<u64> {
+        self.lines().take()
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lines {
+    fn take(&mut self) -> Option<u64> {
         let time = clock_gettime(ClockId::MonotonicCoarse);
         let second = Duration::from_secs(time.tv_sec.try_into().unwrap_or(0));
         if second != self.second {
@@ -221,13 +239,13 @@ mod tests {
 
     #[test]
     fn lines_beyond_the_budget_are_counted_and_told_with_the_next_one() {
-        let mut budget = LogBudget::new(2);
+        let budget = LogBudget::new(2);
         // The clock may turn over once between these calls, not twice.
         let granted: Vec<_> = (0..10).filter_map(|_| budget.take()).collect();
         assert!((2..=4).contains(&granted.len()), "{granted:?}");
         let told: u64 = granted.iter().sum();
-        assert_eq!(granted.len() as u64 + told + budget.suppressed, 10);
-        budget.second = Duration::ZERO;
+        assert_eq!(granted.len() as u64 + told + budget.lines().suppressed, 10);
+        budget.lines().second = Duration::ZERO;
         assert!(budget.take().is_some_and(|before| before > 0));
     }
 }

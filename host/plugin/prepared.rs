@@ -10,6 +10,7 @@ use super::instance::Snapshot;
 use super::load;
 use super::load::LoadError;
 use super::load::Loaded;
+use super::meter::LogBudget;
 use super::powers::PowersError;
 use super::settings;
 use super::settings::SettingsError;
@@ -38,6 +39,7 @@ pub struct Prepared {
     loaded: Loaded,
     /// A JSON object.
     settings: String,
+    log_lines: LogBudget,
 }
 
 /// A version of a plugin, and its running instance.
@@ -59,6 +61,7 @@ impl Plugin {
             spec: spec.clone(),
             loaded: loaded.map_err(load_error)?,
             settings: String::new(),
+            log_lines: LogBudget::new(spec.limits.log),
         };
         let mut instance = prepared.unconfigured()?;
         let described = instance.describe()?;
@@ -104,7 +107,8 @@ impl Prepared {
     }
 
     fn unconfigured(&self) -> Result<Instance, StartError> {
-        Instance::new(&self.spec, &self.loaded).map_err(|none| none.named(&self.spec.name))
+        Instance::new(&self.spec, &self.loaded, &self.log_lines)
+            .map_err(|none| none.named(&self.spec.name))
     }
 }
 

@@ -49,7 +49,12 @@ pub struct Call {
 }
 
 impl State {
-    pub(super) fn new(instance: &str, limits: Limits, granted: Granted) -> State {
+    pub(super) fn new(
+        instance: &str,
+        limits: Limits,
+        granted: Granted,
+        log_lines: LogBudget,
+    ) -> State {
         State {
             memory: MemoryLimiter::new(&limits),
             deadline: CpuDeadline::new(limits.start_time),
@@ -58,7 +63,7 @@ impl State {
             handles: 0,
             variables: granted.variables,
             files: Files::new(granted.directories),
-            logs: Logs::new(instance, LogBudget::new(limits.log)),
+            logs: Logs::new(instance, log_lines),
             limits,
         }
     }

@@ -225,7 +225,7 @@ impl Host for Imports {
     }
 }
 
-/// Sends what the `log` macros say to the host, which chooses what to show.
+/// Sends what the `log` macros say, and panics, to the host, which chooses what to show.
 fn log_to_host() {
     struct HostLog;
 
@@ -248,6 +248,11 @@ fn log_to_host() {
         fn flush(&self) {}
     }
 
+    // A panic is one line of the log, instead of three on standard error.
+    std::panic::set_hook(Box::new(|panic| {
+        let words = panic.to_string().replace('\n', " ");
+        host::log(host::Level::Error, &words);
+    }));
     // It fails where a logger is set already: this one, or the plugin's own, which may stay.
     if log::set_logger(&HostLog).is_ok() {
         log::set_max_level(log::LevelFilter::Trace);

@@ -150,6 +150,8 @@ impl Ran {
 }
 
 /// Is every delivered event accounted for?
+///
+/// Each event ends in one place, and what one plugin passes on is what the next one gets.
 #[track_caller]
 pub fn assert_balances(report: &Report, delivered: u64) {
     let ledger = ledger::Ledger {

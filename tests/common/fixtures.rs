@@ -19,6 +19,8 @@ pub const LIAR: &str = "liar.wasm";
 
 /// A plugin that tries its powers, in the steps that its settings name.
 pub const READER: &str = "reader.wasm";
+/// A plugin that counts what it sees and fails where its settings say so; it has state.
+pub const WITNESS: &str = "witness.wasm";
 
 /// The component, built anew if its source has changed.
 pub fn fixture(name: &str) -> PathBuf {
@@ -28,17 +30,43 @@ pub fn fixture(name: &str) -> PathBuf {
     path
 }
 
-/// In the directory in which build.rs has already compiled what they depend on.
+/// The bundled plugin, built by another profile: the same source, other code.
+pub fn other_build_of_threshold_alert() -> PathBuf {
+    let target = target();
+    cargo(&target, &["--release", "--package", "threshold-alert"]);
+    target.join("wasm32-wasip2/release/threshold_alert.wasm")
+}
+
 fn build() -> PathBuf {
-    let target = Path::new(env!("OUT_DIR")).join("plugins");
+    let target = target();
+    let examples = ["--package", "retrans-plugin-sdk", "--examples"];
+    let plugins = [
+        "--package",
+        "liar",
+        "--package",
+        "reader",
+        "--package",
+        "witness",
+        "--lib",
+    ];
+    let profile = ["--profile", "plugin"];
+    cargo(&target, &[&profile[..], &examples, &plugins].concat());
+    target.join("wasm32-wasip2/plugin")
+}
+
+/// The directory in which build.rs has already compiled what they depend on.
+fn target() -> PathBuf {
+    Path::new(env!("OUT_DIR")).join("plugins")
+}
+
+fn cargo(target: &Path, what: &[&str]) {
     let mut cargo = Command::new(env!("CARGO"));
     cargo
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["build", "--profile", "plugin", "--locked", "--quiet"])
+        .args(["build", "--locked", "--quiet"])
         .args(["--target", "wasm32-wasip2", "--target-dir"])
-        .arg(&target)
-        .args(["--package", "retrans-plugin-sdk", "--examples"])
-        .args(["--package", "liar", "--package", "reader", "--lib"]);
+        .arg(target)
+        .args(what);
     // What the outer build was told about the host's target, as in build.rs.
     for (key, _) in env::vars_os() {
         let key = key.to_string_lossy().into_owned();
@@ -53,5 +81,4 @@ fn build() -> PathBuf {
         output.status.success(),
         "no plugins to test with:\n{errors}"
     );
-    target.join("wasm32-wasip2/plugin")
 }

@@ -8,3 +8,4 @@ pub mod fixtures;
 pub mod liar;
 pub mod log;
 pub mod refusal;
+pub mod versions;
