@@ -1,10 +1,6 @@
 //! What a plugin costs: the same events through native code, one plugin and three, in batches of 1,
 //! 64 and 256. Ends with a table of ns an event.
 //!
-//! `bare` is the same plugin in wasmtime with nothing around it: no epochs, limits, deadlines,
-//! accounting, nothing that a fault could be recovered with. What the plugin costs more than that is
-//! the price of them.
-//!
 //! The filter has no state, its native form is a loop over the batch. The alert keeps a hash map with a
 //! sliding window for each peer, its native form is the same plugin without WebAssembly.
 
@@ -19,7 +15,6 @@ use criterion::Throughput;
 use retrans_event::RECORD_SIZE;
 use retrans_event::synth::Synth;
 use retrans_host::batch::Batch;
-use retrans_host::bundled;
 use retrans_host::chain::Chain;
 use retrans_host::plugin::Compiler;
 use retrans_host::plugin::Engine;
@@ -36,21 +31,15 @@ mod fixtures;
 #[path = "../tests/common/nowhere.rs"]
 mod nowhere;
 
-#[path = "bare/mod.rs"]
-mod bare;
-
-use bare::Bare;
 use nowhere::Nowhere;
 
 const EVENTS: usize = 8_192;
 const BATCHES: [usize; 3] = [1, 64, 256];
 
 /// A row of the table: native code, and as many plugins, on the same events.
-const ROWS: [(&str, &str, &str); 5] = [
+const ROWS: [(&str, &str, &str); 3] = [
     ("filter", "native", "plugin"),
-    ("filter", "bare", "plugin"),
     ("alert", "native", "plugin"),
-    ("alert", "bare", "plugin"),
     ("alert_x3", "native", "plugins"),
 ];
 
@@ -68,11 +57,6 @@ fn main() {
     let alert = Origin::Bundled("threshold-alert");
 
     bench(&mut criterion, "filter", "native", native_filter);
-    let component = fs::read(fixtures::fixture(fixtures::HTTPS_ONLY)).expect("it was built");
-    let mut bare = Bare::start(&component);
-    bench(&mut criterion, "filter", "bare", |batch| {
-        bare.process(batch)
-    });
     let mut chain = chain(&engine, &[filter]);
     bench(&mut criterion, "filter", "plugin", |batch| {
         run(&mut chain, batch)
@@ -82,9 +66,6 @@ fn main() {
     bench(&mut criterion, "alert", "native", |batch| {
         run_natives(&mut natives, batch)
     });
-    let component = bundled::component("threshold-alert").expect("it is bundled");
-    let mut bare = Bare::start(component);
-    bench(&mut criterion, "alert", "bare", |batch| bare.process(batch));
     let mut chain = self::chain(&engine, std::slice::from_ref(&alert));
     bench(&mut criterion, "alert", "plugin", |batch| {
         run(&mut chain, batch)
@@ -174,23 +155,21 @@ fn run(chain: &mut Chain<Nowhere>, batch: &mut Batch) {
     chain.process(batch).expect("the plugins are well-behaved");
 }
 
-/// ns an event, and the factor to what it is compared with, from what criterion has written.
+/// ns an event, and the factor to native code, from what criterion has written.
 fn print_table() {
     println!(
-        "\n{:<10} {:>6} {:>10} {:>10} {:>10} {:>8}",
-        "", "batch", "against", "ns", "plugin ns", "factor"
+        "\n{:<10} {:>6} {:>14} {:>14} {:>10}",
+        "", "batch", "native ns", "plugin ns", "× native"
     );
-    for (group, against, plugin) in ROWS {
+    for (group, native, plugin) in ROWS {
         for size in BATCHES {
-            let (Some(base), Some(plugin)) =
-                (median(group, against, size), median(group, plugin, size))
+            let (Some(native), Some(plugin)) =
+                (median(group, native, size), median(group, plugin, size))
             else {
                 continue;
             };
-            let factor = plugin / base;
-            println!(
-                "{group:<10} {size:>6} {against:>10} {base:>10.1} {plugin:>10.1} {factor:>8.2}"
-            );
+            let factor = plugin / native;
+            println!("{group:<10} {size:>6} {native:>14.1} {plugin:>14.1} {factor:>10.2}");
         }
     }
 }

@@ -48,8 +48,8 @@ impl Ledger {
                     let (_, counts) = counts.split_once(' ').with_context(|| line.to_owned())?;
                     ledger.capture = Some(Stage::parse(counts)?);
                 }
-                // A plugin's own counters are no part of the books.
-                "counter" => {}
+                // What a plugin counts for itself, and what it has used, are no part of the books.
+                "counter" | "usage" | "faults" => {}
                 _ => bail!("the ledger has a line of no known stage: {line}"),
             }
         }
