@@ -9,6 +9,7 @@ use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::LazyLock;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::OnceLock;
@@ -67,8 +68,10 @@ pub fn release(arguments: &[&str]) -> Command {
 /// the end, and its books balance; what it printed is looked at by the caller.
 #[track_caller]
 pub fn run(hostile: &Hostile) -> Survived {
+    static STREAM: LazyLock<Stream> = LazyLock::new(Stream::new);
+
     let mut host = Host::start(hostile);
-    let stream = Stream::new();
+    let stream = &*STREAM;
     host.feed(&stream.events);
     host.wait_until_printed(EVENTS);
     let memory = host.memory();
