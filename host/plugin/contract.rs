@@ -39,6 +39,11 @@ pub(super) const VERSION: &str = "0.1.0";
 /// What a field without a presence bit has instead.
 const ALWAYS: u32 = u32::MAX;
 
+/// The most bytes of labels, keys and values, that one call may put on its events: two KiB for each of
+/// a full batch. What is far below the limit of one call's output here would be far beyond it in the
+/// next plugin that only writes labels down, where a byte may take six.
+const MOST_LABEL_BYTES: usize = 512 << 10;
+
 /// The longest name of a counter in bytes: it stands in the ledger's lines.
 const LONGEST_METRIC: usize = 64;
 
@@ -100,6 +105,12 @@ impl wit::Host for State {
         // Each is looked for among the others, and that is the host's time, not the plugin's.
         if self.staged.columns.len() >= self.limits.labels {
             return Err(BadAnswer::Columns(self.limits.labels).into());
+        }
+        // Who writes labels down writes the key for each event.
+        let bytes = key.len().saturating_mul(events.len()) + text.len();
+        self.staged.label_bytes = self.staged.label_bytes.saturating_add(bytes);
+        if self.staged.label_bytes > MOST_LABEL_BYTES {
+            return Err(BadAnswer::LabelBytes(MOST_LABEL_BYTES).into());
         }
         let column = Column::check(key, events, ends, text, self.call.count);
         self.staged.columns.push(column.map_err(BadAnswer::from)?);

@@ -82,6 +82,8 @@ impl Engine {
         }
         let mut config = config();
         config.max_wasm_stack(stack);
+        // Nothing here is async, but wasmtime checks it: more than its 2 MiB would be refused.
+        config.async_stack_size(stack);
         let engine = wasmtime::Engine::new(&config)?;
         tick(engine.weak());
         engines.insert(stack, engine.clone());

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tracing::Level;
 use wasmtime::AsContextMut as _;
 use wasmtime::Store;
 use wasmtime::UpdateDeadline;
@@ -232,7 +233,8 @@ impl Instance {
         self.state.is_some()
     }
 
-    /// What it knows; `None` where it cannot say.
+    /// What it knows; `None` where it cannot say. By the contract that is no fault: the instance is as
+    /// good as before.
     pub fn save(&mut self) -> Result<Option<Snapshot>, Fault> {
         let Some(state) = self.state.clone() else {
             return Ok(None);
@@ -242,10 +244,18 @@ impl Instance {
         self.store.set_hostcall_fuel(limits.state);
         let answer = call(&mut self.store, &state.save, ());
         self.store.set_hostcall_fuel(limits.output);
-        let (version, bytes) = self.returned(Export::Save, answer)?;
+        let answer = end(&mut self.store, &self.name, Export::Save, answer)?;
+        let state = self.store.data_mut();
         // It was asked what it knows, and nothing else.
-        self.store.data_mut().staged = Staged::default();
-        Ok(Some(Snapshot { version, bytes }))
+        state.staged = Staged::default();
+        match answer {
+            Ok((version, bytes)) => Ok(Some(Snapshot { version, bytes })),
+            Err(words) => {
+                let words = format!("its state is not saved: {words}");
+                state.logs.log(Level::WARN, &words);
+                Ok(None)
+            }
+        }
     }
 
     /// Gives it what another instance knew.

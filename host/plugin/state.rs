@@ -92,6 +92,7 @@ pub struct Staged {
     pub lines: Vec<u8>,
     /// The plugin's own counters, and by how much they grow.
     pub counts: Vec<(String, u64)>,
+    pub(super) label_bytes: usize,
     bytes: usize,
 }
 
@@ -140,6 +141,9 @@ pub enum BadAnswer {
     /// More label columns than a call may add.
     #[error("annotate: more than {0} times in one call")]
     Columns(usize),
+    /// Longer labels than a call may put on its events.
+    #[error("annotate: more than {0} bytes of labels in one call")]
+    LabelBytes(usize),
     /// More alerts than a call may raise or resolve.
     #[error("emit: more than {0} times in one call")]
     Alerts(usize),

@@ -8,4 +8,5 @@ pub mod fixtures;
 pub mod liar;
 pub mod log;
 pub mod refusal;
+pub mod release;
 pub mod versions;

@@ -21,7 +21,12 @@ pub fn output(command: &mut Command) -> Output {
 /// Runs the host, which says in exactly one line why it will not go on, with all of these words.
 #[track_caller]
 pub fn assert_refused(command: &mut Command, code: i32, words: &[&str]) {
-    let output = output(command);
+    assert_refusal(output(command), code, words);
+}
+
+/// The same of a host that has ended.
+#[track_caller]
+pub fn assert_refusal(output: Output, code: i32, words: &[&str]) {
     let stderr = String::from_utf8(output.stderr).expect("it writes text");
     assert_eq!(output.status.code(), Some(code), "{stderr}");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "");

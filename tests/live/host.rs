@@ -4,6 +4,7 @@ use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Child;
 use std::process::Command;
 use std::process::ExitStatus;
@@ -61,6 +62,13 @@ impl Host {
     /// Starts the host and waits until it is attached.
     pub fn start(_: &Root, arguments: &[&str]) -> Result<Host> {
         let mut command = Command::new(BINARY);
+        command.args(arguments);
+        Host::spawn(command, usize::MAX)?.attached()
+    }
+
+    /// The same of another build of the host.
+    pub fn start_build(_: &Root, program: &Path, arguments: &[&str]) -> Result<Host> {
+        let mut command = Command::new(program);
         command.args(arguments);
         Host::spawn(command, usize::MAX)?.attached()
     }

@@ -13,6 +13,8 @@ pub struct Stage(BTreeMap<String, u64>);
 /// Every stage, in the order of an event's way.
 #[derive(Debug, Default)]
 pub struct Ledger {
+    /// What a replay read.
+    pub replay: Stage,
     /// The probe.
     pub kernel: Stage,
     /// The source.
@@ -21,6 +23,10 @@ pub struct Ledger {
     pub owners: Stage,
     /// The plugins with their names.
     pub plugins: Vec<(String, Stage)>,
+    /// What each plugin has used.
+    pub usage: BTreeMap<String, Stage>,
+    /// How often those have failed that did, by cause, and were started anew.
+    pub faults: BTreeMap<String, Stage>,
     /// What was recorded, if anything was to be.
     pub capture: Option<Stage>,
 }
@@ -35,14 +41,18 @@ impl Ledger {
             };
             let (stage, counts) = entry.split_once(' ').with_context(|| entry.to_owned())?;
             match stage {
+                "replay" => ledger.replay = Stage::parse(counts)?,
                 "kernel" => ledger.kernel = Stage::parse(counts)?,
                 "host" => ledger.host = Stage::parse(counts)?,
                 "owners" => ledger.owners = Stage::parse(counts)?,
-                "plugin" => {
+                "plugin" | "usage" | "faults" => {
                     let (name, counts) = counts.split_once(' ').with_context(|| line.to_owned())?;
-                    ledger
-                        .plugins
-                        .push((name.to_owned(), Stage::parse(counts)?));
+                    let (name, counts) = (name.to_owned(), Stage::parse(counts)?);
+                    match stage {
+                        "plugin" => ledger.plugins.push((name, counts)),
+                        "usage" => drop(ledger.usage.insert(name, counts)),
+                        _ => drop(ledger.faults.insert(name, counts)),
+                    }
                 }
                 "capture" => {
                     let (_, counts) = counts.split_once(' ').with_context(|| line.to_owned())?;
@@ -63,8 +73,8 @@ impl Ledger {
             kernel,
             host,
             owners,
-            plugins,
             capture,
+            ..
         } = self;
         assert_eq!(
             kernel.get("entered"),
@@ -97,8 +107,23 @@ impl Ledger {
                 "capture: {capture:?}"
             );
         }
+        self.assert_chain_balances(host.get("delivered"));
+    }
+
+    /// The same of the events of a replay.
+    #[track_caller]
+    pub fn assert_replay_balances(&self) {
+        let (replay, delivered) = (&self.replay, self.replay.get("delivered"));
+        let read = replay.get("read");
+        assert_eq!(read, replay.get("left_out") + delivered, "{replay:?}");
+        self.assert_chain_balances(delivered);
+    }
+
+    #[track_caller]
+    fn assert_chain_balances(&self, delivered: u64) {
+        let plugins = &self.plugins;
         assert!(!plugins.is_empty(), "no plugin in the ledger: {self:?}");
-        let mut passed_on = host.get("delivered");
+        let mut passed_on = delivered;
         for (name, plugin) in plugins {
             assert_eq!(plugin.get("in"), passed_on, "before {name}: {self:?}");
             passed_on = plugin.get("kept") + plugin.get("passed_unseen");
@@ -117,6 +142,14 @@ impl Ledger {
         assert_eq!(self.kernel.get("ring_full"), 0, "events were lost");
     }
 
+    /// What became of a plugin's events.
+    #[track_caller]
+    pub fn plugin(&self, name: &str) -> &Stage {
+        let found = self.plugins.iter().find(|(plugin, _)| plugin == name);
+        let (_, page) = found.unwrap_or_else(|| panic!("the ledger has no {name}: {self:?}"));
+        page
+    }
+
     /// What was recorded.
     #[track_caller]
     pub fn captured(&self) -> &Stage {
@@ -133,6 +166,12 @@ impl Stage {
             Ok((key.to_owned(), number.parse()?))
         });
         counts.collect::<Result<_>>().map(Stage)
+    }
+
+    /// Names and numbers, as they stand in the line.
+    pub fn show(&self) -> String {
+        let counts = self.0.iter().map(|(key, number)| format!("{key}={number}"));
+        counts.collect::<Vec<_>>().join(" ")
     }
 
     /// The number with this name; a test's mistake, or the host's, where there is none.

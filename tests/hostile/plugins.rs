@@ -1,0 +1,105 @@
+//! The folder of plugins in WebAssembly's text format: each file is what tells a plugin from one that
+//! keeps everything and says nothing.
+
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::common::components::CONTRACT;
+use crate::common::components::Files;
+use crate::common::components::implemented;
+use crate::common::fixtures::LIAR;
+use crate::common::fixtures::fixture;
+
+/// The exports of a plugin that does no harm. Answers are read at address 0, where zeros are: well,
+/// keep all, no state. What it is handed lies from 65,536 on; that is room for 256 events.
+const WELL_BEHAVED: [(&str, &str); 9] = [
+    ("memory", "(memory (export \"memory\") 8)"),
+    (
+        "cabi_realloc",
+        "(func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) (i32.const 65536))",
+    ),
+    ("processor@0.1.0#describe", "(result i32)"),
+    ("processor@0.1.0#configure", "(param i32 i32) (result i32)"),
+    (
+        "processor@0.1.0#process",
+        "(param i32 i32 i32 i32) (result i32)",
+    ),
+    ("timer@0.1.0#tick", "(param i64) (result i32)"),
+    ("timer@0.1.0#finish", "(param i64) (result i32)"),
+    ("state@0.1.0#save", "(result i32)"),
+    ("state@0.1.0#restore", "(param i32 i32 i32) (result i32)"),
+];
+
+/// A plugin, and what the host is told about it.
+pub struct Hostile {
+    /// Words of the command line.
+    pub arguments: Vec<String>,
+    /// Where its component is, if it was made for this test.
+    _files: Option<Files>,
+}
+
+impl Hostile {
+    /// The liar, which will do this.
+    pub fn liar(act: &str) -> Hostile {
+        let plugin = Hostile::at(&fixture(LIAR), None);
+        plugin.told("--set", &format!("act={act}"))
+    }
+
+    /// A file in the folder, by its name.
+    pub fn from_folder(name: &str) -> Hostile {
+        let text = fs::read_to_string(folder().join(name).with_extension("wat"));
+        let text = text.unwrap_or_else(|error| panic!("{name}: {error}"));
+        Hostile::importing(&text, &[], "")
+    }
+
+    /// A text as the files have it, with an import from these packages besides.
+    pub fn importing(text: &str, packages: &[&str], import: &str) -> Hostile {
+        let world = format!("{CONTRACT} world hostile {{ include stateful-plugin; {import} }}");
+        let component = implemented(&[packages, &[&world]].concat(), "hostile", &module(text));
+        let component = component.unwrap_or_else(|error| panic!("{error:#}: {text}"));
+        let files = Files::new();
+        let path = files.write("hostile.wasm", component);
+        Hostile::at(&path, Some(files))
+    }
+
+    fn at(path: &Path, files: Option<Files>) -> Hostile {
+        let hostile = Hostile {
+            arguments: Vec::new(),
+            _files: files,
+        };
+        hostile.told("--plugin", &format!("hostile={}", path.display()))
+    }
+
+    /// The same within other limits.
+    pub fn within(self, limits: &str) -> Hostile {
+        self.told("--limit", limits)
+    }
+
+    /// The same with another option.
+    pub fn told(mut self, option: &str, value: &str) -> Hostile {
+        self.arguments.extend([option.to_owned(), value.to_owned()]);
+        self
+    }
+}
+
+/// The folder.
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile/plugins")
+}
+
+/// A module of this text, and of the exports that it does not have.
+fn module(text: &str) -> String {
+    let missing = WELL_BEHAVED.iter().filter_map(|(export, definition)| {
+        if export.contains('#') {
+            let export = format!("(export \"retrans:plugin/{export}\")");
+            let function = format!("(func {export} {definition} (i32.const 0))");
+            (!text.contains(&export)).then_some(function)
+        } else {
+            let export = format!("(export \"{export}\")");
+            (!text.contains(&export)).then(|| (*definition).to_owned())
+        }
+    });
+    let missing: Vec<String> = missing.collect();
+    format!("(module {text}\n{})", missing.join("\n"))
+}

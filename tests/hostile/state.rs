@@ -1,0 +1,51 @@
+//! Plugins whose state is of no use to anybody.
+
+use crate::plugins::Hostile;
+use crate::survival::SOON;
+use crate::survival::assert_books;
+use crate::survival::assert_fails_in_ticks;
+use crate::survival::assert_harmless;
+use crate::survival::assert_said;
+use crate::survival::assert_survived;
+
+#[test]
+fn a_plugin_that_traps_in_save_is_left_out() {
+    assert_fails_in_ticks(&Hostile::from_folder("traps_in_save"), "trap");
+}
+
+#[test]
+fn a_plugin_that_loops_in_save_is_left_out() {
+    let hostile = Hostile::from_folder("loops_in_save").within(SOON);
+    assert_fails_in_ticks(&hostile, "deadline");
+}
+
+#[test]
+fn a_plugin_that_saves_more_than_it_may_is_left_out() {
+    let hostile = Hostile::from_folder("saves_sixty_megabytes");
+    assert_fails_in_ticks(&hostile, "contract");
+}
+
+#[test]
+fn a_plugin_that_refuses_to_save_is_left_alone() {
+    let survived = assert_harmless(&Hostile::from_folder("refuses_to_save"));
+    assert_said(
+        &survived,
+        "WARN hostile: its state is not saved: not today!\n",
+    );
+}
+
+#[test]
+fn a_plugin_that_does_not_take_its_state_is_started_without() {
+    for (name, why) in [
+        ("refuses_to_restore", "not today!"),
+        ("traps_in_restore", "wasm trap: wasm `unreachable`"),
+        ("loops_in_restore", "took more than 250ms of CPU time"),
+    ] {
+        let survived = assert_survived(&Hostile::from_folder(name));
+        // The tick that made it necessary comes between two calls.
+        let page = "dropped=0 in=3000 kept=3000 lost=0 passed_unseen=0";
+        assert_books(&survived, page, &[("trap", 1), ("restarts", 1)]);
+        let without = "plugin hostile starts without its state: plugin hostile failed in restore";
+        assert_said(&survived, &format!("{without}: {why}"));
+    }
+}

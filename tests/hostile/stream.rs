@@ -1,0 +1,77 @@
+//! The stream that hostile plugins are given: five minutes, ten events a second.
+
+use std::time::Duration;
+
+use retrans_event::Record;
+use retrans_event::synth::Synth;
+use retrans_host::batch::Item;
+use retrans_host::batch::Mark;
+use retrans_host::capture::Writer;
+
+use crate::common::captures::events;
+use crate::common::captures::head;
+
+/// Seconds of the stream, and calls with events.
+pub const SECONDS: u64 = 300;
+
+/// Events of each second, which come in one call.
+pub const EACH_SECOND: u64 = 10;
+
+/// All events.
+pub const EVENTS: u64 = SECONDS * EACH_SECOND;
+
+/// The stream's time when it begins.
+const BEGIN: Duration = Duration::from_secs(1_000);
+
+/// 2026-01-01T00:00:00Z.
+const YEAR: Duration = Duration::from_secs(1_767_225_600);
+
+/// The stream as a capture: all events, and the end that follows.
+pub struct Stream {
+    /// From the first event to the last.
+    pub events: Vec<u8>,
+    /// What ends it.
+    pub end: Vec<u8>,
+}
+
+impl Stream {
+    /// The same each time: the events of a second within its first half, and a tick before each but
+    /// the first second.
+    pub fn new() -> Stream {
+        let mut file = Vec::new();
+        let mut writer = Writer::new(&mut file, &head()).expect("memory takes it");
+        let mut synth = Synth::new(7);
+        for second in 0..SECONDS {
+            let time = BEGIN + Duration::from_secs(second);
+            if second > 0 {
+                let tick = Item::Mark(mark(time));
+                writer.item(&tick).expect("memory takes it");
+            }
+            let records = synth.by_ref().take(EACH_SECOND as usize);
+            let records = records.enumerate().map(|(number, mut record)| {
+                let time = time + Duration::from_millis(50) * number as u32;
+                record.set_time(time);
+                record.set_wall_time(YEAR + time);
+                record
+            });
+            let records: Vec<Record> = records.collect();
+            let events = events(&records, 0);
+            writer.item(&events).expect("memory takes it");
+        }
+        writer.flush().expect("memory takes it");
+        let events = writer.written() as usize;
+        let end = Item::End(mark(BEGIN + Duration::from_secs(SECONDS)));
+        writer.item(&end).expect("memory takes it");
+        writer.finish().expect("memory takes it");
+        let end = file.split_off(events);
+        Stream { events: file, end }
+    }
+}
+
+fn mark(time: Duration) -> Mark {
+    Mark {
+        time,
+        wall_time: YEAR + time,
+        lost: 0,
+    }
+}

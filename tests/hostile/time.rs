@@ -1,0 +1,73 @@
+//! Plugins that never come to an end, wherever they are called, and one that only takes its time.
+
+use crate::plugins::Hostile;
+use crate::survival::SOON;
+use crate::survival::assert_books;
+use crate::survival::assert_fails_in_ticks;
+use crate::survival::assert_harmless;
+use crate::survival::assert_never_ends;
+use crate::survival::assert_said;
+use crate::survival::assert_survived;
+
+#[test]
+fn a_plugin_that_loops_for_ever_in_process_is_left_out_and_every_event_goes_on() {
+    assert_never_ends(Hostile::liar("loops"));
+}
+
+#[test]
+fn a_plugin_that_loops_at_one_event_misses_the_call_with_that_event_and_no_other() {
+    let survived = assert_survived(&Hostile::liar("loops_at 1234"));
+    let page = "dropped=0 in=3000 kept=2990 lost=0 passed_unseen=10";
+    assert_books(&survived, page, &[("deadline", 1), ("restarts", 1)]);
+    assert_said(
+        &survived,
+        "plugin hostile failed in process: took more than 250ms of CPU time; it was stopped [10 \
+         events, 1230 to 1239]",
+    );
+}
+
+#[test]
+fn a_plugin_that_loops_while_it_is_handed_events_is_left_out() {
+    assert_never_ends(Hostile::from_folder("loops_while_it_is_handed_events"));
+}
+
+#[test]
+fn a_plugin_that_loops_after_it_has_answered_is_left_out() {
+    assert_never_ends(Hostile::from_folder("loops_after_it_has_answered"));
+}
+
+#[test]
+fn a_plugin_that_loops_in_ticks_is_left_out() {
+    assert_fails_in_ticks(&Hostile::liar("tick_loops").within(SOON), "deadline");
+}
+
+#[test]
+fn a_plugin_that_loops_at_the_end_does_not_keep_the_host_from_ending() {
+    let survived = assert_survived(&Hostile::liar("finish_loops"));
+    let page = "dropped=0 in=3000 kept=3000 lost=0 passed_unseen=0";
+    assert_books(&survived, page, &[("deadline", 1), ("restarts", 1)]);
+}
+
+#[test]
+fn a_plugin_that_sleeps_holds_nobody_up() {
+    // Sleeping takes no time, of which none is left in the end.
+    assert_never_ends(Hostile::liar("sleeps_for_ever"));
+}
+
+#[test]
+fn a_plugin_that_prints_without_end_is_left_out_and_the_log_stays_short() {
+    for act in ["prints_without_end", "logs_without_end"] {
+        let survived = assert_survived(&Hostile::liar(act).within(SOON).within("log=5"));
+        let page = "dropped=0 in=3000 kept=0 lost=0 passed_unseen=3000";
+        assert_books(&survived, page, &[("deadline", 9), ("restarts", 13)]);
+        // Nine times 20 ms: a second or two by the clock, on a busy machine a few.
+        let told = survived.stderr.matches("again").count();
+        assert!((5..200).contains(&told), "{told} lines");
+    }
+}
+
+#[test]
+fn a_slow_plugin_that_stays_within_its_time_is_left_alone() {
+    // A million rounds a call are some hundred microseconds.
+    assert_harmless(&Hostile::liar("burns 100000"));
+}
