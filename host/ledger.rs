@@ -115,18 +115,17 @@ pub struct Usage {
 /// A line, and a second one where the plugin has failed or was reloaded.
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let micros = |time: Duration| time.as_secs_f64() * 1e6;
         writeln!(
             f,
-            "ledger: usage {} calls={} changed={} cpu_us={:.0} p50_us={:.1} p99_us={:.1} \
-             max_us={:.1} memory={} memory_max={}",
+            "ledger: usage {} calls={} changed={} cpu_us={} p50_ns={} p99_ns={} max_ns={} memory={} \
+             memory_max={}",
             self.plugin,
             self.calls,
             self.changed,
-            micros(self.cpu),
-            micros(self.p50),
-            micros(self.p99),
-            micros(self.max),
+            self.cpu.as_micros(),
+            self.p50.as_nanos(),
+            self.p99.as_nanos(),
+            self.max.as_nanos(),
             self.memory,
             self.memory_max
         )?;

@@ -58,8 +58,8 @@ impl Ledger {
                     let (_, counts) = counts.split_once(' ').with_context(|| line.to_owned())?;
                     ledger.capture = Some(Stage::parse(counts)?);
                 }
-                // What a plugin counts for itself, and what it has used, are no part of the books.
-                "counter" | "usage" | "faults" => {}
+                // What a plugin counts for itself is no part of the books.
+                "counter" => {}
                 _ => bail!("the ledger has a line of no known stage: {line}"),
             }
         }

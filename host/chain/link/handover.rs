@@ -11,6 +11,7 @@ use crate::plugin::Plugin;
 use crate::plugin::cpu;
 
 impl Link {
+    /// Asks it what it knows.
     pub(super) fn take_snapshot<S: Sink>(&mut self, sink: &mut S) -> Done {
         if !self.instance.as_ref().is_some_and(Instance::has_state) {
             return Ok(());
@@ -20,9 +21,10 @@ impl Link {
         // It has not heard of losses in there.
         self.lost = lost;
         match saved {
-            None => Ok(()),
-            Some(Ok(snapshot)) => {
-                self.snapshot = snapshot;
+            // Where it cannot say what it knows, what it said before is better than nothing.
+            None | Some(Ok(None)) => Ok(()),
+            Some(Ok(Some(snapshot))) => {
+                self.snapshot = Some(snapshot);
                 self.firing.saved();
                 Ok(())
             }
@@ -41,9 +43,13 @@ impl Link {
             mut instance,
         } = next;
         let before = cpu::now();
+        let has_state = self.instance.as_ref().is_some_and(Instance::has_state);
         let saved = match self.instance.as_mut().map(Instance::save) {
-            None | Some(Ok(None)) => None,
             Some(Ok(Some(snapshot))) => Some(snapshot),
+            Some(Ok(None)) if has_state => {
+                return Ok(Err("it does not say what it knows".to_owned()));
+            }
+            None | Some(Ok(None)) => None,
             Some(Err(fault)) => {
                 let why = fault.to_string();
                 self.failed(fault, sink)?;
