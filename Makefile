@@ -1,6 +1,6 @@
 # Saves typing, nothing more: cargo build, cargo test and cargo run mean what they mean everywhere.
 
-.PHONY: demo test bench lint setup
+.PHONY: demo test bench lint soak setup
 
 # Retransmits on a lossy link between two private network namespaces, live.
 demo:
@@ -12,6 +12,10 @@ test:
 
 bench: setup
 	cargo bench
+
+# Full speed, a fault a second, reloads: SECONDS=600 of it.
+soak: setup
+	cargo bench --bench soak -- --seconds $(or $(SECONDS),600)
 
 lint: setup
 	cargo fmt --all --check && cargo clippy --workspace --all-targets -- -D warnings

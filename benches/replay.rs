@@ -181,6 +181,7 @@ fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duratio
     let chain = Chain::new(vec![start(engine, plugin)], Nowhere);
     let config = config::Replay {
         chain: config::Chain {
+            watch_files: false,
             plugins: Vec::new(),
             json_alerts: false,
             verbosity: config::Verbosity::Quiet,

@@ -117,15 +117,15 @@ impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "ledger: usage {} calls={} changed={} cpu_us={} p50_us={} p99_us={} max_us={} \
-             memory={} memory_max={}",
+            "ledger: usage {} calls={} changed={} cpu_us={} p50_ns={} p99_ns={} max_ns={} memory={} \
+             memory_max={}",
             self.plugin,
             self.calls,
             self.changed,
             self.cpu.as_micros(),
-            self.p50.as_micros(),
-            self.p99.as_micros(),
-            self.max.as_micros(),
+            self.p50.as_nanos(),
+            self.p99.as_nanos(),
+            self.max.as_nanos(),
             self.memory,
             self.memory_max
         )?;

@@ -185,7 +185,12 @@ impl Reloader {
     pub fn spawn(self, watch_files: bool, stop: StopOnDrop) -> Result<(), ReloadError> {
         let (trigger, triggers) = bounded(16);
         let watcher = match watch_files {
-            true => Some(watch(&self.directories(), trigger.clone())?),
+            true => {
+                let watcher = watch(&self.directories(), trigger.clone())?;
+                // What changed between the start and here was seen by nobody.
+                let _ = trigger.try_send(Trigger::Changed);
+                Some(watcher)
+            }
             false => None,
         };
         at_hangup(trigger, stop).map_err(ReloadError::Signal)?;

@@ -172,7 +172,14 @@ fn a_plugin_that_imports_what_is_not_offered() {
         let world = format!("{CONTRACT} world greedy {{ include plugin; import {import}; }}");
         let component = unimplemented(&[package, &world], "greedy").expect("a component");
         let imports = format!("it imports {import}, which is not offered");
-        refused_plugin(component, &["plugin bad", &imports, "no files, no network"]);
+        refused_plugin(
+            component,
+            &[
+                "plugin bad",
+                &imports,
+                "files and environment are granted by --allow alone",
+            ],
+        );
     }
     let world = format!("{CONTRACT} world greedy {{ include plugin; import run: func(); }}");
     let component = unimplemented(&[&world], "greedy").expect("a component");

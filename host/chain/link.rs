@@ -4,6 +4,9 @@
 //! was last asked; the batch is tried again by halves until the event is found that it fails on.
 //! Who fails too often is left out for a while.
 
+mod handover;
+pub(super) mod recovery;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -11,13 +14,10 @@ use super::ChainError;
 use super::Sink;
 use super::commit::Effects;
 use super::firing::Firing;
-use super::firing::Identity;
 use super::quarantine::Quarantine;
 use super::report;
 use super::report::Blame;
 use super::usage::Usage;
-use crate::alert::Severity;
-use crate::alert::State;
 use crate::batch::Batch;
 use crate::batch::Mark;
 use crate::ledger;
@@ -29,7 +29,6 @@ use crate::plugin::Plugin;
 use crate::plugin::Prepared;
 use crate::plugin::Snapshot;
 use crate::plugin::Staged;
-use crate::plugin::StagedAlert;
 use crate::plugin::cpu;
 
 /// The most counters that one plugin can have; further names are not counted.
@@ -201,55 +200,6 @@ impl Link {
         }
     }
 
-    /// The plugin has failed on this batch. It is tried again by halves, and the parts are put
-    /// together again.
-    fn search<S: Sink>(
-        &mut self,
-        batch: &mut Batch,
-        fault: Fault,
-        tally: &mut Tally,
-        sink: &mut S,
-    ) -> Done {
-        let whole = std::mem::take(batch);
-        let events = whole.len();
-        let mut blamed = false;
-        let mut failed = Some(fault);
-        let mut parts = vec![whole];
-        while let Some(mut part) = parts.pop() {
-            let result = match failed.take() {
-                Some(fault) => Some(Err(fault)),
-                None => self.call_process(&mut part),
-            };
-            match result {
-                None => self.pass_by(&mut part, tally),
-                Some(Ok(outcome)) => {
-                    self.commit(&mut part, outcome, tally, sink)?;
-                    self.take_snapshot(sink)?;
-                }
-                Some(Err(fault)) => {
-                    let restart = self.restart(&fault, sink)?;
-                    // What takes too long would take too long again, eight times.
-                    if part.len() > 1 && !fault.is_deadline() {
-                        parts.push(part.split_off(part.len() / 2));
-                        parts.push(part);
-                        continue;
-                    }
-                    blamed = true;
-                    let blame = Blame::new(fault, report::about(&part));
-                    report::fault(&blame, self.on_fault(), restart);
-                    self.pass_by(&mut part, tally);
-                    self.count_fault(sink)?;
-                }
-            }
-            batch.append(&part);
-        }
-        if !blamed {
-            report::unreproducible(self.name(), events);
-            self.count_fault(sink)?;
-        }
-        Ok(())
-    }
-
     /// Events that the plugin does not see, or that it has failed on.
     fn pass_by(&self, batch: &mut Batch, tally: &mut Tally) {
         let events = batch.len() as u64;
@@ -264,108 +214,6 @@ impl Link {
 
     fn on_fault(&self) -> OnFault {
         self.prepared.spec().on_fault
-    }
-
-    fn count_fault<S: Sink>(&mut self, sink: &mut S) -> Done {
-        if let Some(back_off) = self.quarantine.fault(self.now.0) {
-            self.leave_out(sink)?;
-            report::quarantined(self.name(), back_off);
-        }
-        Ok(())
-    }
-
-    /// The instance has failed: another takes its place.
-    fn restart<S: Sink>(&mut self, fault: &Fault, sink: &mut S) -> Result<Restart, ChainError> {
-        self.usage.fault(fault.cause.name());
-        self.usage.restarts += 1;
-        // Its memory goes before that of the next one comes.
-        self.instance = None;
-        let before = cpu::now();
-        let snapshot = self.snapshot.take();
-        let mut started = self.prepared.instance(snapshot.as_ref());
-        let mut restart = match &snapshot {
-            Some(_) => Restart::Restored,
-            None => Restart::Empty,
-        };
-        if let (Err(error), Some(_)) = (&started, &snapshot) {
-            report::not_restored(self.name(), error);
-            started = self.prepared.instance(None);
-            restart = Restart::Empty;
-        } else {
-            self.snapshot = snapshot;
-        }
-        self.usage.other(cpu::now().saturating_sub(before));
-        match started {
-            Ok(instance) => self.run(instance),
-            Err(error) => {
-                report::not_started(self.name(), &error);
-                self.quarantine.begin(self.now.0);
-                self.leave_out(sink)?;
-                return Ok(Restart::Failed);
-            }
-        }
-        let forgotten = match restart {
-            Restart::Restored => self.firing.take_unsaved(),
-            Restart::Empty | Restart::Failed => self.firing.take_all(),
-        };
-        self.resolve(forgotten, "was started anew and knows nothing of it", sink)?;
-        Ok(restart)
-    }
-
-    fn run(&mut self, instance: Instance) {
-        self.usage.memory(instance.memory());
-        self.instance = Some(instance);
-    }
-
-    /// Without an instance, and without what it knew: it will have missed too much.
-    fn leave_out<S: Sink>(&mut self, sink: &mut S) -> Done {
-        self.instance = None;
-        self.snapshot = None;
-        let forgotten = self.firing.take_all();
-        self.resolve(forgotten, "is in quarantine", sink)
-    }
-
-    fn end_quarantine(&mut self) {
-        if self.instance.is_some() || !self.quarantine.is_over(self.now.0) {
-            return;
-        }
-        self.usage.restarts += 1;
-        let before = cpu::now();
-        let started = self.prepared.instance(None);
-        self.usage.other(cpu::now().saturating_sub(before));
-        match started {
-            Ok(instance) => {
-                report::tried_again(self.name());
-                self.run(instance);
-            }
-            Err(error) => {
-                report::not_started(self.name(), &error);
-                self.quarantine.begin(self.now.0);
-            }
-        }
-    }
-
-    /// Resolves alerts in the plugin's place.
-    fn resolve<S: Sink>(
-        &mut self,
-        alerts: Vec<(Identity, Severity)>,
-        reason: &str,
-        sink: &mut S,
-    ) -> Done {
-        let wall_time = self.now.1;
-        let summary = format!("resolved by the host: {} {reason}", self.name());
-        for (Identity { name, labels }, severity) in alerts {
-            let alert = StagedAlert {
-                name,
-                severity,
-                state: State::Resolved,
-                summary: summary.clone(),
-                labels,
-                event: None,
-            };
-            self.effects(sink).alert(alert, None, wall_time)?;
-        }
-        Ok(())
     }
 
     /// Tells it that time has passed, and asks it what it knows.
@@ -405,88 +253,4 @@ impl Link {
             Some(Err(fault)) => self.failed(fault, sink),
         }
     }
-
-    /// It has failed in a call that was about no event.
-    fn failed<S: Sink>(&mut self, fault: Fault, sink: &mut S) -> Done {
-        let blame = |fault| Blame::new(fault, String::new());
-        if self.on_fault() == OnFault::Stop {
-            return Err(blame(fault).into());
-        }
-        let restart = self.restart(&fault, sink)?;
-        report::fault(&blame(fault), self.on_fault(), restart);
-        self.count_fault(sink)
-    }
-
-    fn take_snapshot<S: Sink>(&mut self, sink: &mut S) -> Done {
-        if !self.instance.as_ref().is_some_and(Instance::has_state) {
-            return Ok(());
-        }
-        let lost = self.lost;
-        let saved = self.call(Instance::save);
-        // It has not heard of losses in there.
-        self.lost = lost;
-        match saved {
-            None => Ok(()),
-            Some(Ok(snapshot)) => {
-                self.snapshot = snapshot;
-                self.firing.saved();
-                Ok(())
-            }
-            Some(Err(fault)) => self.failed(fault, sink),
-        }
-    }
-
-    /// Another version takes over, with what this one knows. Where it cannot, this one stays: why.
-    pub(super) fn replace<S: Sink>(
-        &mut self,
-        next: Plugin,
-        sink: &mut S,
-    ) -> Result<Result<(), String>, ChainError> {
-        let Plugin {
-            prepared,
-            mut instance,
-        } = next;
-        let before = cpu::now();
-        let saved = match self.instance.as_mut().map(Instance::save) {
-            None | Some(Ok(None)) => None,
-            Some(Ok(Some(snapshot))) => Some(snapshot),
-            Some(Err(fault)) => {
-                let why = fault.to_string();
-                self.failed(fault, sink)?;
-                return Ok(Err(why));
-            }
-        };
-        let saved = saved.filter(|_| instance.has_state());
-        if let Some(snapshot) = &saved
-            && let Err(fault) = instance.restore(snapshot)
-        {
-            return Ok(Err(fault.to_string()));
-        }
-        self.usage.other(cpu::now().saturating_sub(before));
-        self.usage.reloads += 1;
-        self.run(instance);
-        self.prepared = prepared;
-        self.quarantine = Quarantine::new();
-        match saved {
-            // The new version has just taken it: so it will again.
-            Some(_) => self.firing.saved(),
-            None => {
-                let forgotten = self.firing.take_all();
-                self.resolve(forgotten, "was reloaded and knows nothing of it", sink)?;
-            }
-        }
-        self.snapshot = saved;
-        Ok(Ok(()))
-    }
-}
-
-/// What an instance that takes the place of another one knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Restart {
-    /// What the other one knew when it was last asked.
-    Restored,
-    /// Nothing.
-    Empty,
-    /// There is none.
-    Failed,
 }

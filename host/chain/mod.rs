@@ -29,10 +29,16 @@ use crate::plugin::Plugin;
 pub enum ChainError {
     /// A plugin failed, and was to end the host if it did.
     #[error(transparent)]
-    Fault(#[from] Blame),
+    Fault(Box<Blame>),
     /// The results could not be written.
     #[error("cannot write to standard output: {0}")]
     Output(#[from] io::Error),
+}
+
+impl From<Blame> for ChainError {
+    fn from(blame: Blame) -> ChainError {
+        ChainError::Fault(Box::new(blame))
+    }
 }
 
 impl ChainError {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::link::Restart;
+use super::link::recovery::Restart;
 use crate::batch::Batch;
 use crate::plugin::Fault;
 use crate::plugin::OnFault;

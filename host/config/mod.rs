@@ -2,6 +2,7 @@
 
 mod limits;
 mod plugins;
+mod usage_error;
 mod values;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap::ArgMatches;
 use clap::CommandFactory as _;
 use clap::FromArgMatches as _;
 
+pub use self::usage_error::UsageError;
 use crate::cli::AlertFormat;
 use crate::cli::ChainArgs;
 use crate::cli::Cli;
@@ -19,7 +21,6 @@ use crate::cli::CompileArgs;
 use crate::cli::GenerateArgs;
 use crate::cli::ReplayArgs;
 use crate::cli::WatchArgs;
-use crate::plugin::NoDigest;
 use crate::plugin::Spec;
 use crate::source::probe::Attach;
 
@@ -156,71 +157,6 @@ pub enum Verbosity {
     Trace,
 }
 
-/// A command line that cannot be carried out.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UsageError {
-    /// A setting or a power, but of no plugin.
-    #[error("{0} {1}: no --plugin before it; it belongs to the plugin named just before")]
-    NoPlugin(&'static str, String),
-    /// A setting without a key.
-    #[error("--set {0}: expected KEY=VALUE, such as threshold=10")]
-    NoKey(String),
-    /// Two instances with one name.
-    #[error(
-        "--plugin: two instances are called {0}; give one another name, as in --plugin other={0}"
-    )]
-    Twice(String),
-    /// A name that would be hard to read in a log.
-    #[error("--plugin {0}: an instance's name has letters, digits, -, _ and . only")]
-    BadName(String),
-    /// No such bundled plugin.
-    #[error("--plugin: {0}")]
-    NotBundled(String),
-    /// What is behind the # of a file is no digest.
-    #[error("--plugin {0}: behind #sha256= {1}")]
-    BadDigest(String, NoDigest),
-    /// No such limit.
-    #[error("--limit {0}: there is no limit of that name; there are {1}")]
-    NoLimit(String, String),
-    /// A limit that is not what it should be.
-    #[error("--limit {limit}: expected {expected}")]
-    Limit {
-        /// What was written.
-        limit: String,
-        /// What was expected, with an example.
-        expected: String,
-    },
-    /// No such power.
-    #[error("--allow {0}: expected env=NAME or read=DIR")]
-    NoPower(String),
-    /// A ring that the kernel would refuse.
-    #[error(
-        "--ring-size: {0} bytes, expected a power of two from {1} (a page) to 1 GiB, such as 4MiB"
-    )]
-    RingSize(u64, u64),
-    /// A value that is not what it should be.
-    #[error("{option}: {value:?}, expected {expected}")]
-    Value {
-        /// The option.
-        option: &'static str,
-        /// What was written.
-        value: String,
-        /// What was expected, with an example.
-        expected: &'static str,
-    },
-    /// A span of time that ends before it begins.
-    #[error("--to: {to} is not after --from {from}")]
-    NoTime {
-        /// Its begin.
-        from: String,
-        /// Its end.
-        to: String,
-    },
-    /// Standard input, twice.
-    #[error("-: standard input can be read once only")]
-    StdinTwice,
-}
-
 /// The largest ring: the kernel's own limit is 2 GiB.
 const LARGEST_RING: u64 = 1 << 30;
 
@@ -346,6 +282,9 @@ fn ring_size(size: bytesize::ByteSize) -> Result<u32, UsageError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugin::Limits;
+    use crate::plugin::OnFault;
+    use crate::plugin::Powers;
 
     fn config(args: &[&str]) -> Result<Watch, UsageError> {
         match any_config(args)? {
@@ -387,6 +326,38 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_behind_a_plugin_is_said_about_it_and_what_stands_before_all_about_all() {
+        let args = "--limit memory=1MiB --on-fault drop -p a.wasm --limit time=1s,log=5 -p b.wasm \
+                    --allow env=TOKEN --allow read=/etc/zones --on-fault stop --limit memory=2MiB";
+        let config = config(&args.split_whitespace().collect::<Vec<_>>()).expect("well-formed");
+        let [a, b] = config.chain.plugins.as_slice() else {
+            panic!("{:?}", config.chain.plugins);
+        };
+        assert_eq!((a.limits.memory, b.limits.memory), (1 << 20, 2 << 20));
+        assert_eq!((a.limits.time, a.limits.log), (Duration::from_secs(1), 5));
+        assert_eq!(b.limits.time, Limits::default().time);
+        assert_eq!((a.on_fault, b.on_fault), (OnFault::Drop, OnFault::Stop));
+        assert_eq!(a.powers, Powers::default());
+        assert_eq!(b.powers.env, ["TOKEN"]);
+        assert_eq!(b.powers.read, [PathBuf::from("/etc/zones")]);
+        assert!(!config.chain.watch_files);
+    }
+
+    #[test]
+    fn a_file_may_be_named_by_its_digest() {
+        let digits = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let named = format!("x=./a.wasm#sha256={digits}");
+        let config = config(&["-p", &named]).expect("well-formed");
+        let plugin = &config.chain.plugins[0];
+        let origin = crate::plugin::Origin::File("./a.wasm".into());
+        assert_eq!((plugin.name.as_str(), &plugin.origin), ("x", &origin));
+        assert_eq!(
+            plugin.digest.map(|digest| digest.to_string()),
+            Some(digits.to_owned())
+        );
+    }
+
+    #[test]
     fn without_a_plugin_json_print_runs() {
         let config = config(&[]).expect("well-formed");
         assert_eq!(
@@ -403,6 +374,11 @@ mod tests {
         assert!(error(&["-p", "json-print", "--set", "a"]).contains("expected KEY=VALUE"));
         assert!(error(&["-p", "json-print", "-p", "json-print"]).contains("two instances"));
         assert!(error(&["-p", "a/../x y.wasm"]).contains("letters, digits"));
+        assert!(error(&["--allow", "env=A", "-p", "json-print"]).contains("no --plugin before it"));
+        assert!(
+            error(&["-p", "json-print", "--allow", "net=all"]).contains("env=NAME or read=DIR")
+        );
+        assert!(error(&["-p", "a.wasm#sha256=12"]).contains("64 hexadecimal digits"));
         assert!(error(&["-p", "json-prnt"]).contains("no bundled plugin"));
         assert!(error(&["--ring-size", "5MiB"]).contains("power of two"));
         assert!(error(&["--ring-size", "2048"]).contains("power of two"));

@@ -100,7 +100,9 @@ fn outcome(status: ExitStatus, said: String, limits: &Limits) -> Result<(), Comp
         return Ok(());
     }
     let Some(signal) = status.signal() else {
-        return Err(CompileError::Invalid(said));
+        // It says so as this program says everything.
+        let words = said.strip_prefix("retrans-host: error: ").unwrap_or(&said);
+        return Err(CompileError::Invalid(words.to_owned()));
     };
     // The soft limit sends SIGXCPU; a process that ignores it gets SIGKILL a second later.
     if signal == Signal::XCPU.as_raw() {

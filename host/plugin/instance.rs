@@ -44,6 +44,9 @@ pub struct Instance {
 
 type Answer = Result<(), String>;
 
+/// A version and bytes.
+type Saved = Result<(u32, Vec<u8>), String>;
+
 /// The optional interface of that name.
 #[derive(Clone)]
 struct Timer {
@@ -54,7 +57,7 @@ struct Timer {
 /// The optional interface `state`.
 #[derive(Clone)]
 struct SavedState {
-    save: TypedFunc<(), (Result<(u32, Vec<u8>), String>,)>,
+    save: TypedFunc<(), (Saved,)>,
     restore: TypedFunc<(u32, Vec<u8>), (Answer,)>,
 }
 
@@ -210,13 +213,13 @@ impl Instance {
 
     /// Tells it that time has passed.
     pub fn tick(&mut self, mark: &Mark, lost: u64) -> Result<Staged, Fault> {
-        let tick = self.timer.as_ref().map(|timer| timer.tick.clone());
+        let tick = self.timer.as_ref().map(|timer| timer.tick);
         self.call_timer(Export::Tick, tick, mark, lost)
     }
 
     /// Tells it that the stream has ended.
     pub fn finish(&mut self, mark: &Mark, lost: u64) -> Result<Staged, Fault> {
-        let finish = self.timer.as_ref().map(|timer| timer.finish.clone());
+        let finish = self.timer.as_ref().map(|timer| timer.finish);
         self.call_timer(Export::Finish, finish, mark, lost)
     }
 

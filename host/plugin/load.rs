@@ -127,8 +127,8 @@ pub enum LoadError {
     OtherVersion(String),
     /// An import that is not offered.
     #[error(
-        "it imports {0}, which is not offered to plugins: they have no files, no network and no \
-         environment"
+        "it imports {0}, which is not offered to plugins: there is no network, and files and \
+         environment are granted by --allow alone"
     )]
     Import(String),
     /// Names that fit, with types that do not.

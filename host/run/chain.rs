@@ -41,6 +41,10 @@ const CHANNEL_BATCHES: usize = 16;
 pub fn prepare(config: &config::Chain, stop: &Stop) -> Result<Chain<Output>> {
     let engine = Engine::new().map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
     let plugins = start(&engine, &config.plugins)?;
+    let (reloader, reloads) = Reloader::new(engine, &plugins);
+    let end = stop.on_drop().context("cannot listen for a hang-up")?;
+    reloader.spawn(config.watch_files, end)?;
+    // Who reads it may replace a file, or send the signal.
     if config.verbosity >= Verbosity::Normal {
         for plugin in &plugins {
             let (spec, digest) = (plugin.prepared.spec(), plugin.prepared.digest());
@@ -50,9 +54,6 @@ pub fn prepare(config: &config::Chain, stop: &Stop) -> Result<Chain<Output>> {
             }
         }
     }
-    let (reloader, reloads) = Reloader::new(engine, &plugins);
-    let end = stop.on_drop().context("cannot listen for a hang-up")?;
-    reloader.spawn(config.watch_files, end)?;
     let sink = Output {
         stdout: stdout().context("cannot use standard output")?,
         json_alerts: config.json_alerts,

@@ -58,7 +58,7 @@ impl Ledger {
                     let (_, counts) = counts.split_once(' ').with_context(|| line.to_owned())?;
                     ledger.capture = Some(Stage::parse(counts)?);
                 }
-                // A plugin's own counters are no part of the books.
+                // What a plugin counts for itself is no part of the books.
                 "counter" => {}
                 _ => bail!("the ledger has a line of no known stage: {line}"),
             }

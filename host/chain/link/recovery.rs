@@ -1,0 +1,198 @@
+//! After a fault: the event is looked for that the plugin failed on, another instance takes the place
+//! of the one that failed, and who fails too often is left out for a while.
+
+use super::Done;
+use super::Link;
+use super::Tally;
+use crate::alert::Severity;
+use crate::alert::State;
+use crate::batch::Batch;
+use crate::chain::ChainError;
+use crate::chain::Sink;
+use crate::chain::firing::Identity;
+use crate::chain::report;
+use crate::chain::report::Blame;
+use crate::plugin::Fault;
+use crate::plugin::Instance;
+use crate::plugin::OnFault;
+use crate::plugin::StagedAlert;
+use crate::plugin::cpu;
+
+/// What an instance that takes the place of another one knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::chain) enum Restart {
+    /// What the other one knew when it was last asked.
+    Restored,
+    /// Nothing.
+    Empty,
+    /// There is none.
+    Failed,
+}
+
+impl Link {
+    /// The plugin has failed on this batch. It is tried again by halves, and the parts are put
+    /// together again.
+    pub(super) fn search<S: Sink>(
+        &mut self,
+        batch: &mut Batch,
+        fault: Fault,
+        tally: &mut Tally,
+        sink: &mut S,
+    ) -> Done {
+        let whole = std::mem::take(batch);
+        let events = whole.len();
+        let mut blamed = false;
+        let mut failed = Some(fault);
+        let mut parts = vec![whole];
+        while let Some(mut part) = parts.pop() {
+            let result = match failed.take() {
+                Some(fault) => Some(Err(fault)),
+                None => self.call_process(&mut part),
+            };
+            match result {
+                None => self.pass_by(&mut part, tally),
+                Some(Ok(outcome)) => {
+                    self.commit(&mut part, outcome, tally, sink)?;
+                    self.take_snapshot(sink)?;
+                }
+                Some(Err(fault)) => {
+                    let restart = self.restart(&fault, sink)?;
+                    // What takes too long would take too long again, eight times.
+                    if part.len() > 1 && !fault.is_deadline() {
+                        parts.push(part.split_off(part.len() / 2));
+                        parts.push(part);
+                        continue;
+                    }
+                    blamed = true;
+                    let blame = Blame::new(fault, report::about(&part));
+                    report::fault(&blame, self.on_fault(), restart);
+                    self.pass_by(&mut part, tally);
+                    self.count_fault(sink)?;
+                }
+            }
+            batch.append(&part);
+        }
+        if !blamed {
+            report::unreproducible(self.name(), events);
+            self.count_fault(sink)?;
+        }
+        Ok(())
+    }
+
+    /// It has failed in a call that was about no event.
+    pub(super) fn failed<S: Sink>(&mut self, fault: Fault, sink: &mut S) -> Done {
+        let blame = |fault| Blame::new(fault, String::new());
+        if self.on_fault() == OnFault::Stop {
+            return Err(blame(fault).into());
+        }
+        let restart = self.restart(&fault, sink)?;
+        report::fault(&blame(fault), self.on_fault(), restart);
+        self.count_fault(sink)
+    }
+
+    pub(super) fn count_fault<S: Sink>(&mut self, sink: &mut S) -> Done {
+        if let Some(back_off) = self.quarantine.fault(self.now.0) {
+            self.leave_out(sink)?;
+            report::quarantined(self.name(), back_off);
+        }
+        Ok(())
+    }
+
+    /// The instance has failed: another takes its place.
+    pub(super) fn restart<S: Sink>(
+        &mut self,
+        fault: &Fault,
+        sink: &mut S,
+    ) -> Result<Restart, ChainError> {
+        self.usage.fault(fault.cause.name());
+        self.usage.restarts += 1;
+        // Its memory goes before that of the next one comes.
+        self.instance = None;
+        let before = cpu::now();
+        let snapshot = self.snapshot.take();
+        let mut started = self.prepared.instance(snapshot.as_ref());
+        let mut restart = match &snapshot {
+            Some(_) => Restart::Restored,
+            None => Restart::Empty,
+        };
+        if let (Err(error), Some(_)) = (&started, &snapshot) {
+            report::not_restored(self.name(), error);
+            started = self.prepared.instance(None);
+            restart = Restart::Empty;
+        } else {
+            self.snapshot = snapshot;
+        }
+        self.usage.other(cpu::now().saturating_sub(before));
+        match started {
+            Ok(instance) => self.run(instance),
+            Err(error) => {
+                report::not_started(self.name(), &error);
+                self.quarantine.begin(self.now.0);
+                self.leave_out(sink)?;
+                return Ok(Restart::Failed);
+            }
+        }
+        let forgotten = match restart {
+            Restart::Restored => self.firing.take_unsaved(),
+            Restart::Empty | Restart::Failed => self.firing.take_all(),
+        };
+        self.resolve(forgotten, "was started anew and knows nothing of it", sink)?;
+        Ok(restart)
+    }
+
+    pub(super) fn run(&mut self, instance: Instance) {
+        self.usage.memory(instance.memory());
+        self.instance = Some(instance);
+    }
+
+    /// Without an instance, and without what it knew: it will have missed too much.
+    pub(super) fn leave_out<S: Sink>(&mut self, sink: &mut S) -> Done {
+        self.instance = None;
+        self.snapshot = None;
+        let forgotten = self.firing.take_all();
+        self.resolve(forgotten, "is in quarantine", sink)
+    }
+
+    pub(super) fn end_quarantine(&mut self) {
+        if self.instance.is_some() || !self.quarantine.is_over(self.now.0) {
+            return;
+        }
+        self.usage.restarts += 1;
+        let before = cpu::now();
+        let started = self.prepared.instance(None);
+        self.usage.other(cpu::now().saturating_sub(before));
+        match started {
+            Ok(instance) => {
+                report::tried_again(self.name());
+                self.run(instance);
+            }
+            Err(error) => {
+                report::not_started(self.name(), &error);
+                self.quarantine.begin(self.now.0);
+            }
+        }
+    }
+
+    /// Resolves alerts in the plugin's place.
+    pub(super) fn resolve<S: Sink>(
+        &mut self,
+        alerts: Vec<(Identity, Severity)>,
+        reason: &str,
+        sink: &mut S,
+    ) -> Done {
+        let wall_time = self.now.1;
+        let summary = format!("resolved by the host: {} {reason}", self.name());
+        for (Identity { name, labels }, severity) in alerts {
+            let alert = StagedAlert {
+                name,
+                severity,
+                state: State::Resolved,
+                summary: summary.clone(),
+                labels,
+                event: None,
+            };
+            self.effects(sink).alert(alert, None, wall_time)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,135 @@
+//! Compilation has limits of its own: it happens in a process that the kernel can stop.
+
+mod common;
+
+use std::fmt::Write as _;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+
+use retrans_host::plugin::Compiler;
+use retrans_host::plugin::Engine;
+use retrans_host::plugin::Limits;
+use retrans_host::plugin::Origin;
+use retrans_host::plugin::Plugin;
+use retrans_host::plugin::Spec;
+
+use crate::common::chain::engine;
+use crate::common::components::CONTRACT;
+use crate::common::components::Files;
+use crate::common::components::implemented;
+use crate::common::components::processor_module;
+use crate::common::fixtures::HTTPS_ONLY;
+use crate::common::fixtures::fixture;
+
+/// A plugin with so many functions of a hundred additions each.
+fn large(functions: usize) -> Vec<u8> {
+    let mut code = String::new();
+    for function in 0..functions {
+        let _ = write!(code, "(func (param i32) (result i32) local.get 0");
+        for step in 0..100 {
+            let _ = write!(code, " i32.const {} i32.add", function * step + 1);
+        }
+        code.push(')');
+    }
+    let module = processor_module("", "").replace("(memory", &format!("{code} (memory"));
+    implemented(&[CONTRACT], "plugin", &module).expect("a component")
+}
+
+/// Why it is not loaded within these limits.
+#[track_caller]
+fn refused(component: Vec<u8>, limits: Limits) -> String {
+    let files = Files::new();
+    let origin = Origin::File(files.write("large.wasm", component));
+    let spec = Spec {
+        limits,
+        ..Spec::new("large", origin)
+    };
+    let error = Plugin::start(engine(), &spec).err();
+    error.expect("it is beyond a limit").to_string()
+}
+
+#[test]
+fn a_plugin_that_takes_too_long_to_compile_is_refused() {
+    let limits = Limits {
+        compile_time: Duration::from_secs(1),
+        ..Limits::default()
+    };
+    assert_eq!(
+        refused(large(60_000), limits),
+        "plugin large: it took more than 1s of CPU time to compile; --limit compile-time=… allows \
+         more"
+    );
+}
+
+#[test]
+fn a_plugin_that_takes_too_much_memory_to_compile_is_refused() {
+    let limits = Limits {
+        compile_memory: 32 << 20,
+        ..Limits::default()
+    };
+    let error = refused(large(20_000), limits);
+    let begin = "plugin large: the compiler ended by SIGABRT; it may use 32.0 MiB of memory, --limit \
+                 compile-memory=… allows more: memory allocation of ";
+    assert!(error.starts_with(begin), "{error}");
+}
+
+#[test]
+fn a_file_that_is_too_large_is_not_even_read() {
+    let limits = Limits {
+        file: 1 << 20,
+        ..Limits::default()
+    };
+    let error = refused(vec![0; (1 << 20) + 1], limits);
+    let expected = "plugin large: it has more than 1.0 MiB; --limit file=… allows more";
+    assert_eq!(error, expected);
+    // As long as it may be: it is read, and found to be no component.
+    let error = refused(vec![0; 1 << 20], limits);
+    assert!(error.contains("not WebAssembly"), "{error}");
+}
+
+#[test]
+fn without_a_cache_every_start_compiles_and_leaves_nothing_behind() {
+    let compiler = Compiler::Process(env!("CARGO_BIN_EXE_retrans-host").into());
+    let engine = Engine::without_cache(compiler).expect("wasmtime runs here");
+    let spec = Spec::new("https", Origin::File(fixture(HTTPS_ONLY)));
+    for _ in 0..2 {
+        assert!(Plugin::start(&engine, &spec).is_ok());
+    }
+}
+
+#[test]
+fn where_there_is_no_compiler_it_is_said() {
+    let nowhere = Compiler::Process("/nowhere/retrans-host".into());
+    let engine = Engine::without_cache(nowhere).expect("wasmtime runs here");
+    let spec = Spec::new("https", Origin::File(fixture(HTTPS_ONLY)));
+    let error = Plugin::start(&engine, &spec).err().expect("no compiler");
+    let begin = "plugin https: cannot run the compiler: No such file or directory";
+    assert!(error.to_string().starts_with(begin), "{error}");
+}
+
+#[test]
+fn a_cached_plugin_is_started_without_a_compiler() {
+    let files = Files::new();
+    let spec = Spec::new("https", Origin::File(fixture(HTTPS_ONLY)));
+    let start = |compiler| {
+        let engine = Engine::with_cache_in(files.path(), compiler).expect("wasmtime runs here");
+        Plugin::start(&engine, &spec).map(drop)
+    };
+    let real = Compiler::Process(env!("CARGO_BIN_EXE_retrans-host").into());
+    assert!(start(Compiler::Process("/nowhere".into())).is_err());
+    start(real).expect("it compiles");
+    start(Compiler::Process("/nowhere".into())).expect("it is kept");
+}
+
+#[test]
+fn what_the_compiler_is_fed_is_named_where_it_is_no_component() {
+    let output = Command::new(env!("CARGO_BIN_EXE_retrans-host"))
+        .args(["compile", "10", "1000000000"])
+        .stdin(Stdio::null())
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    assert!(!output.stderr.is_empty());
+}

@@ -1,0 +1,206 @@
+//! The host takes up new versions of its plugins: at SIGHUP, and by itself with `--watch`.
+
+mod common;
+
+use std::fs;
+use std::fs::File;
+use std::io::BufRead as _;
+use std::io::BufReader;
+use std::io::Write as _;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Child;
+use std::process::ChildStdin;
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::sync::mpsc::Receiver;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Pid;
+use rustix::process::Signal;
+use rustix::process::kill_process;
+
+use crate::common::captures::host;
+use crate::common::captures::least;
+use crate::common::components::Files;
+use crate::common::versions::Versions;
+
+/// Nothing takes so long, not on a busy machine either.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A host that replays what is written to it, by way of the witness.
+struct Host {
+    child: Child,
+    stdin: ChildStdin,
+    stderr: Receiver<String>,
+    said: Vec<String>,
+    sent: u64,
+}
+
+impl Host {
+    fn begin(directory: &Path, options: &[&str], plugin: &str) -> Host {
+        let arguments = ["replay", "-", "--plugin", plugin];
+        let mut command = host(directory, &[&arguments[..], options].concat());
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("it runs");
+        let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
+        let (line, lines) = mpsc::channel();
+        thread::spawn(move || {
+            let text = stderr.lines().map_while(Result::ok);
+            text.for_each(|text| drop(line.send(text)));
+        });
+        let mut host = Host {
+            stdin: child.stdin.take().expect("it is piped"),
+            child,
+            stderr: lines,
+            said: Vec::new(),
+            sent: 0,
+        };
+        host.wait_for("retrans-host: plugin ");
+        host
+    }
+
+    /// Writes so many events to it.
+    fn events(&mut self, count: u64) {
+        for _ in 0..count {
+            let line = least(self.sent, "192.0.2.7");
+            self.stdin.write_all(line.as_bytes()).expect("it reads");
+            self.sent += 1;
+        }
+    }
+
+    /// Waits until standard error has a line with these words.
+    #[track_caller]
+    fn wait_for(&mut self, words: &str) {
+        loop {
+            let line = self.stderr.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|_| panic!("no {words:?}: {:#?}", self.said));
+            let found = line.contains(words);
+            self.said.push(line);
+            if found {
+                return;
+            }
+        }
+    }
+
+    fn hang_up(&self) {
+        let pid = Pid::from_raw(self.child.id() as i32).expect("a pid");
+        kill_process(pid, Signal::HUP).expect("it runs");
+    }
+
+    /// Ends the stream. What the witness says, and all of standard error.
+    #[track_caller]
+    fn end(mut self) -> (String, String) {
+        drop(self.stdin);
+        let output = self.child.wait_with_output().expect("it ends");
+        self.said.extend(self.stderr.iter());
+        let stderr = self.said.join("\n");
+        assert!(output.status.success(), "{stderr}");
+        let stdout = String::from_utf8(output.stdout).expect("text");
+        (stdout.trim_end().to_owned(), stderr)
+    }
+}
+
+const RELOADED: &str = "plugin witness was reloaded: ";
+
+#[test]
+fn at_sighup_a_new_version_takes_over_and_one_that_is_not_new_does_not() {
+    let versions = Versions::begin();
+    let mut host = Host::begin(versions.directory(), &[], "./witness.wasm");
+    host.events(100);
+    host.hang_up();
+    host.wait_for("plugin witness: ./witness.wasm has not changed");
+    versions.put('2');
+    host.hang_up();
+    host.wait_for(RELOADED);
+    host.events(100);
+    let (stdout, stderr) = host.end();
+    assert_eq!(stdout, "version 2: seen 200, gaps 0");
+    assert!(
+        stderr.contains("ledger: faults witness restarts=0 reloads=1"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn with_watch_a_file_that_is_replaced_at_one_stroke_is_taken_up() {
+    let versions = Versions::begin();
+    let mut host = Host::begin(versions.directory(), &["--watch"], "./witness.wasm");
+    for version in ['2', '3'] {
+        host.events(100);
+        versions.put(version);
+        host.wait_for(RELOADED);
+    }
+    assert_eq!(host.end().0, "version 3: seen 200, gaps 0");
+}
+
+#[test]
+fn with_watch_a_file_that_is_written_in_place_is_taken_up_when_it_is_whole() {
+    let versions = Versions::begin();
+    // A name alone: its directory is the one that the host runs in.
+    let mut host = Host::begin(versions.directory(), &["--watch"], "witness.wasm");
+    host.events(100);
+    let new = versions.bytes('2');
+    let mut file = File::create(versions.path()).expect("a temporary file");
+    file.write_all(&new[..new.len() / 2])
+        .expect("a temporary file");
+    // The writer pauses for so long that the host looks at the half.
+    host.wait_for(
+        "plugin witness is not reloaded, the running version stays: plugin witness: not a valid",
+    );
+    host.events(100);
+    file.write_all(&new[new.len() / 2..])
+        .expect("a temporary file");
+    drop(file);
+    host.wait_for(RELOADED);
+    let (stdout, stderr) = host.end();
+    assert_eq!(stdout, "version 2: seen 200, gaps 0");
+    assert!(stderr.contains("reloads=1"), "{stderr}");
+}
+
+#[test]
+fn with_watch_a_link_that_leads_elsewhere_is_taken_up() {
+    // As Kubernetes mounts a ConfigMap: the file is a link through a directory that is a link, and
+    // the latter is replaced.
+    let versions = Versions::begin();
+    let files = Files::new();
+    let at = |name: &str| files.path().join(name);
+    for (directory, version) in [("first", '1'), ("second", '2')] {
+        fs::create_dir(at(directory)).expect("a temporary directory");
+        let path = at(directory).join("witness.wasm");
+        fs::write(path, versions.bytes(version)).expect("a temporary file");
+    }
+    symlink("first", at("..data")).expect("a temporary directory");
+    symlink("..data/witness.wasm", at("witness.wasm")).expect("a temporary directory");
+    let mut host = Host::begin(files.path(), &["--watch"], "./witness.wasm");
+    host.events(100);
+    symlink("second", at("..new")).expect("a temporary directory");
+    fs::rename(at("..new"), at("..data")).expect("in one directory");
+    host.wait_for(RELOADED);
+    assert_eq!(host.end().0, "version 2: seen 100, gaps 0");
+}
+
+#[test]
+fn the_digest_is_printed_at_the_start_and_refuses_another_file() {
+    let versions = Versions::begin();
+    let digest = retrans_host::plugin::Digest::of(&versions.bytes('1'));
+    let named = format!("./witness.wasm#sha256={digest}");
+    let mut host = Host::begin(versions.directory(), &[], &named);
+    let printed = format!("retrans-host: plugin witness: ./witness.wasm sha256={digest}");
+    assert_eq!(host.said, [printed]);
+    host.events(1);
+    host.end();
+
+    versions.put('2');
+    let refused =
+        common::captures::host(versions.directory(), &["replay", "-", "--plugin", &named])
+            .output()
+            .expect("it runs");
+    assert_eq!(refused.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        stderr.contains("it is not the file that was meant"),
+        "{stderr}"
+    );
+}
