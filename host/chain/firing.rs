@@ -10,6 +10,9 @@ use crate::plugin::StagedAlert;
 /// time-out resolves it then.
 const MOST: usize = 10_000;
 
+/// The most bytes of their names and labels together: the same happens beyond.
+const MOST_BYTES: usize = 4 << 20;
+
 /// What an alert is: its name and labels.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Identity {
@@ -18,11 +21,21 @@ pub(super) struct Identity {
     pub(super) labels: Vec<(String, String)>,
 }
 
+impl Identity {
+    fn bytes(&self) -> usize {
+        let labels = self.labels.iter();
+        let labels = labels.map(|(key, value)| key.len() + value.len());
+        self.name.len() + labels.sum::<usize>()
+    }
+}
+
 /// Alerts that fire.
 #[derive(Debug, Default)]
 pub(super) struct Firing {
     /// How bad each is, and before which snapshot it began to fire.
     alerts: LinkedHashMap<Identity, (Severity, u64)>,
+    /// Of their names and labels.
+    bytes: usize,
     /// Snapshots that were taken so far.
     snapshots: u64,
 }
@@ -36,18 +49,22 @@ impl Firing {
             name: alert.name.clone(),
             labels,
         };
+        let before = self.alerts.remove(&identity);
+        if before.is_some() {
+            self.bytes -= identity.bytes();
+        }
         if alert.state == State::Resolved {
-            self.alerts.remove(&identity);
             return;
         }
         // One that fires again fires since it did first.
-        let since = self
-            .alerts
-            .get(&identity)
-            .map_or(self.snapshots, |(_, since)| *since);
+        let since = before.map_or(self.snapshots, |(_, since)| since);
+        self.bytes += identity.bytes();
         self.alerts.insert(identity, (alert.severity, since));
-        if self.alerts.len() > MOST {
-            self.alerts.pop_front();
+        while self.alerts.len() > MOST || self.bytes > MOST_BYTES {
+            let Some((first, _)) = self.alerts.pop_front() else {
+                break;
+            };
+            self.bytes -= first.bytes();
         }
     }
 
@@ -58,6 +75,7 @@ impl Firing {
 
     /// Takes out all.
     pub(super) fn take_all(&mut self) -> Vec<(Identity, Severity)> {
+        self.bytes = 0;
         let alerts = std::mem::take(&mut self.alerts);
         alerts
             .into_iter()
@@ -73,6 +91,7 @@ impl Firing {
             .retain_with_order(|identity, (severity, since)| {
                 let known = *since < snapshots;
                 if !known {
+                    self.bytes -= identity.bytes();
                     unsaved.push((identity.clone(), *severity));
                 }
                 known
@@ -135,5 +154,29 @@ mod tests {
         let names = names(firing.take_all());
         assert_eq!(names.len(), MOST);
         assert_eq!(names[0], "1");
+    }
+
+    #[test]
+    fn there_is_a_bound_of_their_bytes() {
+        let mut firing = Firing::default();
+        let long = |number: usize| {
+            let name = format!("{number}{}", " ".repeat(1_000_000));
+            alert(&name, State::Firing)
+        };
+        for number in [0, 1, 2, 3, 4, 5, 3] {
+            firing.note(&long(number));
+        }
+        let left: Vec<String> = names(firing.take_unsaved());
+        let left: Vec<&str> = left.iter().map(|name| name.trim()).collect();
+        assert_eq!(
+            left,
+            ["2", "4", "5", "3"],
+            "the one that fired first made room"
+        );
+        assert_eq!(firing.bytes, 0);
+        // Too long by itself.
+        firing.note(&alert(&"x".repeat(MOST_BYTES + 1), State::Firing));
+        assert!(firing.take_all().is_empty());
+        assert_eq!(firing.bytes, 0);
     }
 }

@@ -5,6 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::Map;
 use serde_json::Value;
 
+/// How deep a schema is looked into.
+const DEEPEST: usize = 16;
+
+/// The most places of a schema in which the types of one setting are looked for.
+const MOST_PLACES: usize = 1_000;
+
 /// Why settings do not fit.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -29,15 +35,15 @@ pub fn to_json(schema: &str, settings: &[(String, String)]) -> Result<String, Se
         .collect();
     let object = settings.iter().map(|(key, text)| {
         let property = &schema["properties"][key];
-        ((*key).to_owned(), typed(text, property, &schema))
+        ((*key).to_owned(), typed(text, property, &schema, 0))
     });
     Ok(Value::Object(object.collect()).to_string())
 }
 
 /// `text` as the first of the types that the property may have and that it can be read as.
-fn typed(text: &str, property: &Value, schema: &Value) -> Value {
-    let mut types = Vec::new();
-    collect_types(property, schema, 0, &mut types);
+fn typed(text: &str, property: &Value, schema: &Value, depth: usize) -> Value {
+    let (mut types, mut places_left) = (Vec::new(), MOST_PLACES);
+    collect_types(property, schema, 0, &mut places_left, &mut types);
     // Any text is a string: try that last. A list in brackets is clearer than one word alone.
     types.sort_by_key(|(name, _)| *name == "string");
     let read = types.iter().find_map(|(name, item)| match *name {
@@ -46,14 +52,15 @@ fn typed(text: &str, property: &Value, schema: &Value) -> Value {
         "boolean" => text.parse().ok().map(Value::Bool),
         "null" => (text == "null").then_some(Value::Null),
         "object" => serde_json::from_str(text).ok().filter(Value::is_object),
-        "array" => list(text, item, schema, types.len() > 1),
+        // A list may be one of itself.
+        "array" if depth < DEEPEST => list(text, item, schema, types.len() > 1, depth + 1),
         _ => None,
     });
     read.unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
 /// `[1,2]` as JSON, or `a,b`. Where a single value would do as well, one word is no list.
-fn list(text: &str, item: &Value, schema: &Value, or_single: bool) -> Option<Value> {
+fn list(text: &str, item: &Value, schema: &Value, or_single: bool, depth: usize) -> Option<Value> {
     if let Ok(value @ Value::Array(_)) = serde_json::from_str(text) {
         return Some(value);
     }
@@ -61,7 +68,8 @@ fn list(text: &str, item: &Value, schema: &Value, or_single: bool) -> Option<Val
         return None;
     }
     let items = text.split(',').filter(|item| !item.is_empty());
-    Some(items.map(|text| typed(text.trim(), item, schema)).collect())
+    let values = items.map(|text| typed(text.trim(), item, schema, depth));
+    Some(values.collect())
 }
 
 /// The types of a property, with the schema of an array's items; through references and choices.
@@ -69,21 +77,23 @@ fn collect_types<'a>(
     property: &'a Value,
     schema: &'a Value,
     depth: usize,
+    places_left: &mut usize,
     types: &mut Vec<(&'a str, &'a Value)>,
 ) {
-    // A schema may refer to itself.
-    if depth > 16 {
+    // A schema may refer to itself, even in many places at once.
+    if depth > DEEPEST || *places_left == 0 {
         return;
     }
+    *places_left -= 1;
     let reference = property["$ref"]
         .as_str()
         .and_then(|path| path.strip_prefix('#'));
     if let Some(target) = reference.and_then(|path| schema.pointer(path)) {
-        collect_types(target, schema, depth + 1, types);
+        collect_types(target, schema, depth + 1, places_left, types);
     }
     for choice in ["anyOf", "oneOf", "allOf"] {
         for schema_of_choice in property[choice].as_array().into_iter().flatten() {
-            collect_types(schema_of_choice, schema, depth + 1, types);
+            collect_types(schema_of_choice, schema, depth + 1, places_left, types);
         }
     }
     let item = &property["items"];

@@ -18,3 +18,4 @@ mod state;
 mod stream;
 mod survival;
 mod time;
+mod together;

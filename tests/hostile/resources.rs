@@ -123,3 +123,12 @@ fn a_plugin_that_raises_more_alerts_than_anybody_can_remember_is_left_alone() {
     // The host remembers 10,000 alerts, to resolve them should it have to.
     assert_memory(&survived, 3 << 10);
 }
+
+#[test]
+fn alerts_as_long_as_may_be_are_not_remembered_until_memory_is_full() {
+    let survived = run(&Hostile::liar("emit_at_length 1000000").told("--limit", "log=0"));
+    assert_undisturbed(&survived);
+    assert_keeps_all(&survived);
+    // 300 of them would be 300 MB.
+    assert_memory(&survived, 8 << 10);
+}
