@@ -58,15 +58,19 @@ impl<K: Hash + Eq, V: Default> RecentMap<K, V> {
             self.seed = now.as_nanos() as u64;
             LinkedHashMap::with_hasher(FixedState::with_seed(self.seed))
         });
-        let result = match map.entry(key) {
+        // One place that uses the state, so that the compiler makes one function of it all.
+        let (state, is_new) = match map.entry(key) {
             Entry::Occupied(mut entry) => {
                 entry.to_back();
-                return (use_state(entry.get_mut()), None);
+                (entry.into_mut(), false)
             }
-            Entry::Vacant(entry) => use_state(entry.insert(V::default())),
+            Entry::Vacant(entry) => (entry.insert(V::default()), true),
         };
-        let full = map.len() > self.capacity;
-        (result, full.then(|| map.pop_front()).flatten())
+        let result = use_state(state);
+        if is_new && map.len() > self.capacity {
+            return (result, map.pop_front());
+        }
+        (result, None)
     }
 
     /// How many keys there is room for.
