@@ -1,6 +1,9 @@
 # Saves typing, nothing more: cargo build, cargo test and cargo run mean what they mean everywhere.
 
-.PHONY: demo test bench lint setup
+.PHONY: demo test bench lint fuzz miri setup
+
+# Of each fuzz target.
+SECONDS ?= 60
 
 # Retransmits on a lossy link between two private network namespaces, live.
 demo:
@@ -15,6 +18,14 @@ bench: setup
 
 lint: setup
 	cargo fmt --all --check && cargo clippy --workspace --all-targets -- -D warnings
+
+# Plugins, their answers, records and captures that are made up, looking for one that does harm.
+fuzz:
+	scripts/fuzz.sh $(SECONDS)
+
+# Undefined behaviour in the crate that casts references.
+miri:
+	scripts/miri.sh
 
 # Installs what the build needs and this machine lacks: Debian packages, Rust with wasm32-wasip2.
 setup:
