@@ -1,5 +1,4 @@
-//! Writes the seeds in corpus/ that have names: `cargo run --example seeds`. The others were found by
-//! fuzzing.
+//! Writes the seeds in corpus/ that stand for something: `cargo run --example seeds`.
 
 use std::fs;
 use std::io;
