@@ -1,6 +1,6 @@
 # Saves typing, nothing more: cargo build, cargo test and cargo run mean what they mean everywhere.
 
-.PHONY: demo test bench lint soak setup
+.PHONY: demo test bench lint soak fuzz miri setup
 
 # Retransmits on a lossy link between two private network namespaces, live.
 demo:
@@ -19,6 +19,15 @@ soak: setup
 
 lint: setup
 	cargo fmt --all --check && cargo clippy --workspace --all-targets -- -D warnings
+
+# Plugins, their answers, records and captures that are made up, looking for one that does harm:
+# SECONDS=60 of each.
+fuzz:
+	scripts/fuzz.sh $(or $(SECONDS),60)
+
+# Undefined behaviour in the crate that casts references.
+miri:
+	scripts/miri.sh
 
 # Installs what the build needs and this machine lacks: Debian packages, Rust with wasm32-wasip2.
 setup:

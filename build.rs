@@ -41,6 +41,9 @@ fn build() -> Result<()> {
     let c_layout = CLayout::read(&object)?;
     c_layout.compare()?;
     c_layout.write(&out.join("c_layout.rs"))?;
+    if env::var_os("CARGO_FEATURE_BUNDLED").is_none() {
+        return fs::write(out.join("bundled.rs"), "&[]").context("cannot write bundled.rs");
+    }
     build_plugins(&out)
 }
 

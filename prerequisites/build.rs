@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         eprintln!("error: the build needs what is missing here: apt-get install {packages}");
         code = ExitCode::FAILURE;
     }
-    if !has_plugin_target() {
+    if env::var_os("CARGO_FEATURE_BUNDLED").is_some() && !has_plugin_target() {
         eprintln!("error: plugins cannot be compiled: rustup target add {PLUGIN_TARGET}");
         code = ExitCode::FAILURE;
     }

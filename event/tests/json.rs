@@ -100,6 +100,9 @@ fn any_record() -> impl Strategy<Value = Record> {
 }
 
 proptest! {
+    // One takes Miri seconds.
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 256 }))]
+
     #[test]
     fn any_record_is_read_back_as_it_was(record in any_record()) {
         let text = serde_json::to_string(&record).unwrap();

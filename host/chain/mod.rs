@@ -22,6 +22,8 @@ use crate::alert::Alert;
 use crate::batch::Batch;
 use crate::batch::Item;
 use crate::ledger;
+#[cfg(fuzzing)]
+use crate::plugin::Outcome;
 use crate::plugin::Plugin;
 
 /// Why the chain ended before the stream did.
@@ -77,6 +79,18 @@ pub struct Reload {
     pub plugin: Plugin,
     /// Who wants to know how it went: why the running version stays, if it does.
     pub done: Sender<Result<(), String>>,
+}
+
+/// For fuzz/: what a plugin named "fuzz" said takes effect.
+#[cfg(fuzzing)]
+pub fn commit(batch: &mut Batch, outcome: &mut Outcome, sink: &mut impl Sink) -> io::Result<u64> {
+    let firing = &mut firing::Firing::default();
+    let mut effects = commit::Effects {
+        plugin: "fuzz",
+        firing,
+        sink,
+    };
+    effects.commit(batch, outcome)
 }
 
 /// Plugins in their order, and where their results go.

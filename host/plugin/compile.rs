@@ -24,6 +24,7 @@ use rustix::process::setrlimit;
 
 use super::engine;
 use super::limits::Limits;
+use super::load::joined;
 use super::load::one_line;
 
 /// The hidden subcommand that compiles: `compile SECONDS BYTES`.
@@ -90,8 +91,7 @@ pub(super) fn in_process(
     if let Some(stderr) = child.stderr.take() {
         stderr.take(LONGEST_COMPLAINT).read_to_end(&mut said)?;
     }
-    let said = String::from_utf8_lossy(&said);
-    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = joined(&String::from_utf8_lossy(&said));
     outcome(child.wait()?, said, limits)
 }
 

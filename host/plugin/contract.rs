@@ -2,7 +2,6 @@
 
 use wasmtime::Result;
 
-use self::generated::retrans::plugin::host as wit;
 use super::state::BadAnswer;
 use super::state::StagedAlert;
 use super::state::State;
@@ -13,7 +12,8 @@ use crate::labels::out_of_order;
 
 pub(super) use self::generated::Plugin as Exports;
 pub(super) use self::generated::PluginIndices as ExportIndices;
-pub(super) use self::generated::exports::retrans::plugin::processor::Keep;
+pub use self::generated::exports::retrans::plugin::processor::Keep;
+pub use self::generated::retrans::plugin::host as wit;
 pub(super) use self::wit::add_to_linker;
 
 #[allow(

@@ -79,6 +79,18 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// What a call about `count` events came to, if it fits together: what was staged was checked
+    /// when it was said.
+    pub(super) fn check(keep: Keep, staged: Staged, count: u32) -> Result<Outcome, BadAnswer> {
+        contract::check_keep(&keep, count)?;
+        let outcome = Outcome { keep, staged };
+        let mut changed = outcome.staged.changes.iter().flat_map(|(events, _)| events);
+        match changed.find(|event| !outcome.keeps(**event as usize)) {
+            Some(dropped) => Err(BadAnswer::ChangeDropped(*dropped)),
+            None => Ok(outcome),
+        }
+    }
+
     /// Does the event with this number go on to the next plugin?
     pub fn keeps(&self, event: usize) -> bool {
         contract::keeps(&self.keep, event)
@@ -181,17 +193,8 @@ impl Instance {
     /// Gives it a batch of events; so many were lost since the last call that returned well. What it
     /// says is not applied to the batch yet.
     pub fn process(&mut self, batch: &mut Batch, lost: u64) -> Result<Outcome, Fault> {
-        let count = batch.len() as u32;
-        let record_size = batch.record_size() as u32;
-        let last = batch.events().last();
-        let call = Call {
-            count,
-            record_size,
-            lost,
-            time: last.map_or(Duration::ZERO, |event| event.time()),
-            wall_time: last.map_or(Duration::ZERO, |event| event.wall_time()),
-            labels: std::mem::take(&mut batch.labels),
-        };
+        let call = Call::about(batch, lost);
+        let (count, record_size) = (call.count, call.record_size);
         self.begin(call);
         let processor = self.exports.retrans_plugin_processor();
         let answer = processor.call_process(&mut self.store, count, record_size, batch.records());
@@ -199,16 +202,8 @@ impl Instance {
         let keep = self.returned(Export::Process, answer)?;
 
         let staged = std::mem::take(&mut self.store.data_mut().staged);
-        let bad = |bad: BadAnswer| Fault::new(&self.name, Export::Process, bad);
-        contract::check_keep(&keep, count).map_err(bad)?;
-        let outcome = Outcome { keep, staged };
-        let changed = outcome.staged.changes.iter().flat_map(|(events, _)| events);
-        for event in changed {
-            if !outcome.keeps(*event as usize) {
-                return Err(bad(BadAnswer::ChangeDropped(*event)));
-            }
-        }
-        Ok(outcome)
+        Outcome::check(keep, staged, count)
+            .map_err(|bad| Fault::new(&self.name, Export::Process, bad))
     }
 
     /// Tells it that time has passed.

@@ -23,6 +23,7 @@ use super::digest::Digest;
 use super::engine::Compiler;
 use super::engine::Engine;
 use super::limits::Limits;
+use super::logs::printable;
 use super::state::State;
 use super::wasi;
 
@@ -280,7 +281,7 @@ fn link(engine: &wasmtime::Engine, component: &Component) -> Result<Linker<State
             }
             // A type that a world uses asks for nothing.
             ComponentItem::Type(_) => {}
-            _ => return Err(LoadError::Import(name.to_owned())),
+            _ => return Err(LoadError::Import(printable(name))),
         }
     }
     Ok(linker)
@@ -288,8 +289,12 @@ fn link(engine: &wasmtime::Engine, component: &Component) -> Result<Linker<State
 
 /// An error and its causes in one line.
 pub(super) fn one_line(error: &wasmtime::Error) -> String {
-    let text = format!("{error:#}");
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    joined(&format!("{error:#}"))
+}
+
+/// What is said about a component quotes names that are in it, and those can be anything.
+pub(super) fn joined(text: &str) -> String {
+    printable(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// How a plugin is named on the command line: a path has a `/` or ends in `.wasm`, anything else
@@ -321,6 +326,13 @@ mod tests {
         assert_eq!(origin("./json-print"), path("./json-print"));
         assert_eq!(origin("json-print"), Ok(Origin::Bundled("json-print")));
         assert!(origin("jsonprint").is_err_and(|error| error.contains("threshold-alert")));
+    }
+
+    #[test]
+    fn names_in_a_component_cannot_steer_the_terminal() {
+        let error = wasmtime::Error::msg("export name `\x1b[2J\0`\n  is not valid");
+        let line = "export name `\u{fffd}[2J\u{fffd}` is not valid";
+        assert_eq!(one_line(&error), line);
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod digest;
 mod engine;
 mod fault;
 mod files;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod instance;
 mod limits;
 mod load;

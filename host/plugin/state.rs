@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use retrans_event::Event;
+
 use super::files::Files;
 use super::limits::Limits;
 use super::logs::Logs;
@@ -11,6 +13,7 @@ use super::meter::MemoryLimiter;
 use super::powers::Granted;
 use crate::alert::Severity;
 use crate::alert::State as AlertState;
+use crate::batch::Batch;
 use crate::labels::Column;
 use crate::labels::Labels;
 
@@ -46,6 +49,21 @@ pub struct Call {
     pub time: Duration,
     /// The stream's time of day.
     pub wall_time: Duration,
+}
+
+impl Call {
+    /// With these events. Their labels are its own until they are put back.
+    pub(super) fn about(batch: &mut Batch, lost: u64) -> Call {
+        let last = batch.events().last();
+        Call {
+            count: batch.len() as u32,
+            record_size: batch.record_size() as u32,
+            lost,
+            time: last.map_or(Duration::ZERO, Event::time),
+            wall_time: last.map_or(Duration::ZERO, Event::wall_time),
+            labels: std::mem::take(&mut batch.labels),
+        }
+    }
 }
 
 impl State {

@@ -1,0 +1,128 @@
+//! What the targets have in common: files in memory, plugins within small limits, and a sink that
+//! believes nothing.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io;
+use std::io::Write as _;
+use std::os::fd::AsRawFd as _;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use retrans_host::alert::Alert;
+use retrans_host::batch::Batch;
+use retrans_host::chain::Sink;
+use retrans_host::plugin::Compiler;
+use retrans_host::plugin::Engine;
+use retrans_host::plugin::Limits;
+use retrans_host::plugin::Origin;
+use retrans_host::plugin::Spec;
+use rustix::fs::MemfdFlags;
+use rustix::fs::memfd_create;
+
+pub mod forged;
+
+/// The engine of the process. Compiles here: a process for each input would be most of the work.
+pub fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| Engine::without_cache(Compiler::Here).expect("wasmtime runs here"))
+}
+
+/// Small enough that inputs meet them.
+pub fn limits() -> Limits {
+    Limits {
+        time: Duration::from_millis(10),
+        start_time: Duration::from_millis(20),
+        memory: 4 << 20,
+        table: 10_000,
+        instances: 16,
+        stack: 256 << 10,
+        output: 64 << 10,
+        state: 64 << 10,
+        alerts: 8,
+        labels: 8,
+        counts: 8,
+        log: 10,
+        file: 1 << 20,
+        ..Limits::default()
+    }
+}
+
+/// A file that is only in memory, because the host opens files by their names.
+pub struct Memory(File);
+
+impl Memory {
+    /// With these bytes.
+    pub fn new(bytes: &[u8]) -> Memory {
+        let file = memfd_create("fuzz", MemfdFlags::CLOEXEC).expect("a file in memory");
+        let mut file = File::from(file);
+        file.write_all(bytes).expect("there is memory");
+        Memory(file)
+    }
+
+    /// Opened anew it is read from its beginning.
+    pub fn path(&self) -> PathBuf {
+        format!("/proc/self/fd/{}", self.0.as_raw_fd()).into()
+    }
+
+    /// A plugin of which it is the component.
+    pub fn plugin(&self) -> Spec {
+        Spec {
+            limits: limits(),
+            ..Spec::new("fuzz", Origin::File(self.path()))
+        }
+    }
+}
+
+/// An error that a person can read, and that leaves the terminal alone.
+#[track_caller]
+pub fn assert_clear(error: &impl Display) {
+    let text = error.to_string();
+    assert!(!text.trim().is_empty(), "an error without a word");
+    assert!(!text.contains(char::is_control), "{text:?}");
+}
+
+/// Labels are about events that are there, in order.
+#[track_caller]
+pub fn assert_labels_fit(batch: &Batch) {
+    for column in batch.labels.columns() {
+        let (events, ends, _) = column.parts();
+        assert!(!column.key.is_empty());
+        assert!(events.is_sorted_by(|a, b| a < b), "{events:?}");
+        assert!(events.iter().all(|event| (*event as usize) < batch.len()));
+        // Reads every value.
+        assert_eq!(column.iter().count(), ends.len());
+    }
+}
+
+/// A sink that takes whole lines of text and nothing else.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// All lines.
+    pub lines: Vec<u8>,
+    /// All alerts.
+    pub alerts: Vec<Alert>,
+}
+
+impl Sink for Checked {
+    fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        std::str::from_utf8(lines).expect("lines are text");
+        assert!(
+            lines.last().is_none_or(|last| *last == b'\n'),
+            "half a line"
+        );
+        self.lines.extend_from_slice(lines);
+        Ok(())
+    }
+
+    fn alert(&mut self, alert: &Alert) -> io::Result<()> {
+        assert!(!alert.name.is_empty());
+        self.alerts.push(alert.clone());
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,43 @@
+//! For fuzz/: what a plugin says in a call, without WebAssembly in between.
+
+pub use wasmtime::Result as Heard;
+
+pub use super::contract::Keep;
+pub use super::contract::wit as host;
+use super::instance::Outcome;
+use super::limits::Limits;
+use super::meter::LogBudget;
+use super::powers::Granted;
+use super::state::BadAnswer;
+use super::state::Call;
+use super::state::State;
+use crate::batch::Batch;
+
+/// A call that has not returned yet.
+pub struct Running(State);
+
+impl Running {
+    /// Hands a batch over.
+    pub fn begin(batch: &mut Batch, limits: Limits) -> Running {
+        let mut state = State::new(
+            "fuzz",
+            limits,
+            Granted::default(),
+            LogBudget::new(limits.log),
+        );
+        state.call = Call::about(batch, 0);
+        Running(state)
+    }
+
+    /// What the plugin can call.
+    pub fn host(&mut self) -> &mut impl host::Host {
+        &mut self.0
+    }
+
+    /// The call is over; `None`: it trapped.
+    pub fn end(self, batch: &mut Batch, keep: Option<Keep>) -> Option<Result<Outcome, BadAnswer>> {
+        let State { call, staged, .. } = self.0;
+        batch.labels = call.labels;
+        Some(Outcome::check(keep?, staged, call.count))
+    }
+}
