@@ -1,5 +1,5 @@
-//! Whether the host stays as it is however long it runs: events at full speed, a fault a second,
-//! a reload every two, and its memory looked at all the while.
+//! Whether the host stays as it is however long it runs: events at full speed, a fault and two
+//! reloads a second, and its memory looked at all the while.
 //!
 //! `make soak`, or `cargo bench --bench soak -- --seconds 600`. Fails if an event is lost or counted
 //! twice, if a fault or a reload goes missing, or if memory grows.

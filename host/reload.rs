@@ -14,6 +14,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
+use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
@@ -42,6 +43,9 @@ use crate::stop::StopOnDrop;
 
 /// A file is read when it was left alone for so long: most editors and compilers are done by then.
 const QUIET: Duration = Duration::from_millis(200);
+
+/// But not longer than this: other files beside it may change all the time.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why files are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +110,9 @@ impl Reloader {
     /// Looks for new versions whenever it is told to, until nobody can tell it any more.
     pub fn run(mut self, triggers: &Receiver<Trigger>) {
         while let Ok(mut trigger) = triggers.recv() {
+            let noticed = Instant::now();
             while trigger == Trigger::Changed
+                && noticed.elapsed() < PATIENCE
                 && let Ok(next) = triggers.recv_timeout(QUIET)
             {
                 trigger = next;

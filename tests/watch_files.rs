@@ -182,6 +182,25 @@ fn with_watch_a_link_that_leads_elsewhere_is_taken_up() {
 }
 
 #[test]
+fn with_watch_files_that_change_all_the_time_beside_it_hold_nothing_up() {
+    let versions = Versions::begin();
+    let mut host = Host::begin(versions.directory(), &["--watch"], "./witness.wasm");
+    host.events(100);
+    let busy = versions.directory().join("busy.log");
+    let (done, stop) = mpsc::channel::<()>();
+    let writer = thread::spawn(move || {
+        while stop.recv_timeout(Duration::from_millis(20)) == Err(mpsc::RecvTimeoutError::Timeout) {
+            fs::write(&busy, "busy").expect("a temporary file");
+        }
+    });
+    versions.put('2');
+    host.wait_for(RELOADED);
+    drop(done);
+    writer.join().expect("no panic");
+    assert_eq!(host.end().0, "version 2: seen 100, gaps 0");
+}
+
+#[test]
 fn the_digest_is_printed_at_the_start_and_refuses_another_file() {
     let versions = Versions::begin();
     let digest = retrans_host::plugin::Digest::of(&versions.bytes('1'));
