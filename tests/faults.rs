@@ -146,6 +146,7 @@ fn what_it_fails_on_is_passed_on_dropped_or_ends_the_host_as_the_operator_says()
     let stop = with(OnFault::Stop);
     stop.assert_balances(10);
     assert_eq!(fates(&stop), (0, 0, 0, 10));
+    assert_eq!(stop.report.usage[0].faults["trap"], 1);
     let error = stop.result.expect_err("it panics").to_string();
     let expected = "plugin witness failed in process: wasm trap: wasm `unreachable` instruction \
                     executed [10 events, 0 to 9]\n    in ";

@@ -135,6 +135,7 @@ impl Link {
             }
             Some(Ok(outcome)) => self.commit(batch, outcome, tally, sink),
             Some(Err(fault)) if self.on_fault() == OnFault::Stop => {
+                self.usage.fault(fault.cause.name());
                 Err(Blame::new(fault, report::about(batch)).into())
             }
             Some(Err(fault)) => self.search(batch, fault, tally, sink),

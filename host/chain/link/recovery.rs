@@ -83,6 +83,7 @@ impl Link {
     pub(super) fn failed<S: Sink>(&mut self, fault: Fault, sink: &mut S) -> Done {
         let blame = |fault| Blame::new(fault, String::new());
         if self.on_fault() == OnFault::Stop {
+            self.usage.fault(fault.cause.name());
             return Err(blame(fault).into());
         }
         let restart = self.restart(&fault, sink)?;
