@@ -5,8 +5,9 @@
 //! Whatever goes wrong, the running version stays.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::fs::File;
 use std::io;
-use std::io::IsTerminal as _;
 use std::io::Read as _;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crossbeam_channel::Receiver;
+use crossbeam_channel::RecvTimeoutError;
 use crossbeam_channel::Sender;
 use crossbeam_channel::bounded;
 use notify::EventKind;
@@ -46,6 +48,9 @@ const QUIET: Duration = Duration::from_millis(200);
 
 /// But not longer than this: other files beside it may change all the time.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// With `--watch`, files are looked at so often even if nobody says that they have changed.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// Why files are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,9 +112,23 @@ impl Reloader {
         directories
     }
 
-    /// Looks for new versions whenever it is told to, until nobody can tell it any more.
-    pub fn run(mut self, triggers: &Receiver<Trigger>) {
-        while let Ok(mut trigger) = triggers.recv() {
+    /// Looks for new versions whenever it is told to, until nobody can tell it any more. With a
+    /// watcher it also looks now and then by itself: a directory that was made anew is another one,
+    /// and a link may lead to one that was not watched so far.
+    fn run(mut self, triggers: &Receiver<Trigger>, mut watcher: Option<RecommendedWatcher>) {
+        loop {
+            let mut trigger = match (&watcher, triggers.recv_timeout(AGAIN)) {
+                (_, Ok(trigger)) => trigger,
+                (None, Err(RecvTimeoutError::Timeout)) => continue,
+                (Some(_), Err(RecvTimeoutError::Timeout)) => Trigger::Changed,
+                (_, Err(RecvTimeoutError::Disconnected)) => return,
+            };
+            if let Some(watcher) = &mut watcher {
+                for directory in self.directories() {
+                    // Where it is gone it may be there the next time.
+                    let _ = watcher.watch(&directory, RecursiveMode::NonRecursive);
+                }
+            }
             let noticed = Instant::now();
             while trigger == Trigger::Changed
                 && noticed.elapsed() < PATIENCE
@@ -143,6 +162,7 @@ impl Reloader {
                 if trigger == Trigger::Asked {
                     tracing::info!("plugin {name}: {} has not changed", plugin.spec.origin);
                 }
+                self.plugins[index].failed = None;
                 continue;
             }
             if trigger == Trigger::Changed && plugin.failed == Some(found) {
@@ -203,11 +223,7 @@ impl Reloader {
         let looking = thread::Builder::new()
             .name("reload".to_owned())
             .stack_size(THREAD_STACK)
-            .spawn(move || {
-                // It watches until it is dropped.
-                let _watcher = watcher;
-                self.run(&triggers);
-            });
+            .spawn(move || self.run(&triggers, watcher));
         looking.map(drop).map_err(ReloadError::Thread)
     }
 }
@@ -261,25 +277,44 @@ fn watch(
 }
 
 fn at_hangup(trigger: Sender<Trigger>, stop: StopOnDrop) -> io::Result<()> {
+    let terminal = terminal();
     let (mut hangups, signal) = UnixStream::pair()?;
     signal_hook::low_level::pipe::register(SIGHUP, signal)?;
-    let had_terminal = io::stderr().is_terminal();
     let waiting = thread::Builder::new().name("sighup".to_owned());
     let waiting = waiting.spawn(move || {
         while hangups.read(&mut [0; 64]).is_ok_and(|read| read > 0) {
-            if had_terminal && terminal_has_gone() {
+            if terminal.as_ref().is_some_and(has_gone) {
                 drop(stop);
                 return;
             }
-            let _ = trigger.try_send(Trigger::Asked);
+            if trigger.send(Trigger::Asked).is_err() {
+                return;
+            }
         }
     });
     waiting.map(drop)
 }
 
-fn terminal_has_gone() -> bool {
-    let stderr = io::stderr();
-    let mut fds = [PollFd::from_borrowed_fd(stderr.as_fd(), PollFlags::empty())];
+/// The terminal with which the run ends, wherever its output goes. None for a daemon, and none where
+/// SIGHUP was ignored, as `nohup` has it.
+fn terminal() -> Option<File> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))?;
+    let ignored = u64::from_str_radix(ignored.trim(), 16).ok()?;
+    let ignores_hangup = ignored >> (SIGHUP - 1) & 1 == 1;
+    match ignores_hangup {
+        true => None,
+        false => File::open("/dev/tty").ok(),
+    }
+}
+
+fn has_gone(terminal: &File) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(
+        terminal.as_fd(),
+        PollFlags::empty(),
+    )];
     poll(&mut fds, Some(&Timespec::default())).is_ok()
         && fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
 }

@@ -44,7 +44,9 @@ fn replay(name: &str, settings: &[&str]) -> Replayed {
     let (events, alerts): (Vec<Value>, Vec<Value>) =
         lines.partition(|line: &Value| line["type"] == "retransmit");
     assert!(alerts.iter().all(|line| line["type"] == "alert"));
-    let ledger = stderr.lines().filter(|line| line.starts_with("ledger: "));
+    let ledger = stderr
+        .lines()
+        .filter(|line| line.starts_with("ledger: ") && !line.starts_with("ledger: usage "));
     let ledger = ledger.map(str::to_owned).collect();
     Replayed {
         events,

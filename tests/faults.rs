@@ -230,6 +230,46 @@ fn a_missed_deadline_is_not_tried_again() {
 }
 
 #[test]
+fn the_search_for_an_event_takes_no_longer_than_two_calls_may() {
+    // Some milliseconds a call: 255 of them would be seconds.
+    let act = "takes_its_time_and_panics_at_two_events_and_more 60000000";
+    let spec = Spec {
+        limits: Limits {
+            time: Duration::from_millis(50),
+            ..Limits::default()
+        },
+        ..spec("liar", &at(LIAR), &[("act", act)])
+    };
+    let ran = run_before_printer(&spec, cut(&events(256), &[256]));
+    ran.assert_balances(256);
+    assert_eq!(printed(&ran), (0..256).collect::<Vec<_>>());
+    let usage = &ran.report.usage[0];
+    assert!(usage.cpu < Duration::from_secs(1), "{usage:?}");
+}
+
+#[test]
+fn where_nothing_can_be_started_anew_the_fault_is_told_all_the_same() {
+    let granted = tempfile::tempdir().expect("a temporary directory");
+    let mut spec = failing_at(&[3]);
+    spec.powers.read.push(granted.path().to_owned());
+    let plugins = vec![start(&spec), bundled("json-print")];
+    drop(granted);
+    let (ran, log) = logged(|| run(plugins, cut(&events(20), &[10, 10])));
+    ran.assert_balances(20);
+    assert_eq!(printed(&ran), (0..20).collect::<Vec<_>>());
+    assert_eq!(fates(&ran), (0, 0, 20, 0));
+    let blame = "ERROR plugin witness failed in process: ";
+    assert_eq!(log.iter().filter(|line| line.starts_with(blame)).count(), 1);
+    let quarantine = log.iter().filter(|line| line.contains("quarantine"));
+    let quarantine: Vec<_> = quarantine.collect();
+    let [line] = quarantine.as_slice() else {
+        panic!("it is said once: {log:#?}");
+    };
+    let begin = "ERROR plugin witness cannot be started anew and is in quarantine: ";
+    assert!(line.starts_with(begin), "{line}");
+}
+
+#[test]
 fn five_faults_within_a_minute_are_answered_with_quarantine_that_is_said_once() {
     let (ran, log) = logged(|| {
         let every = spec("witness", &at(WITNESS), &[("panic_every", "1")]);
@@ -239,6 +279,9 @@ fn five_faults_within_a_minute_are_answered_with_quarantine_that_is_said_once() 
     assert_eq!(printed(&ran), (0..2_000).collect::<Vec<_>>());
     // Number 0 is no multiple.
     assert_eq!(fates(&ran), (1, 0, 1_999, 0));
+    let usage = &ran.report.usage[0];
+    assert_eq!(usage.memory, 0, "it has no instance");
+    assert!(usage.memory_max > 0);
     let quarantined = log.iter().filter(|line| line.contains("quarantine"));
     let quarantined: Vec<_> = quarantined.collect();
     let expected = "ERROR plugin witness failed too often and is in quarantine; it is tried again in \

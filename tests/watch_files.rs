@@ -17,6 +17,10 @@ use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Duration;
 
+use rustix::fs::CWD;
+use rustix::fs::FileType;
+use rustix::fs::Mode;
+use rustix::fs::mknodat;
 use rustix::process::Pid;
 use rustix::process::Signal;
 use rustix::process::kill_process;
@@ -198,6 +202,64 @@ fn with_watch_files_that_change_all_the_time_beside_it_hold_nothing_up() {
     drop(done);
     writer.join().expect("no panic");
     assert_eq!(host.end().0, "version 2: seen 100, gaps 0");
+}
+
+#[test]
+fn with_watch_a_directory_that_is_made_anew_is_watched_again() {
+    let versions = Versions::begin();
+    let files = Files::new();
+    let dist = files.path().join("dist");
+    let build = |version| {
+        fs::create_dir(&dist).expect("a temporary directory");
+        fs::write(dist.join("witness.wasm"), versions.bytes(version)).expect("a temporary file");
+    };
+    build('1');
+    let mut host = Host::begin(files.path(), &["--watch"], "dist/witness.wasm");
+    for version in ['2', '3'] {
+        host.events(100);
+        fs::remove_dir_all(&dist).expect("it is there");
+        build(version);
+        host.wait_for(RELOADED);
+    }
+    assert_eq!(host.end().0, "version 3: seen 200, gaps 0");
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_the_run_wherever_output_goes() {
+    let versions = Versions::begin();
+    let fifo = versions.directory().join("fifo");
+    mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).expect("a temporary file");
+    // It never has an end, and never an event.
+    let stdin = File::options()
+        .read(true)
+        .write(true)
+        .open(&fifo)
+        .expect("just made");
+    // script(1) is the terminal: when it is killed, its child gets SIGHUP.
+    let host = env!("CARGO_BIN_EXE_retrans-host");
+    let command = format!("exec {host} replay - --plugin ./witness.wasm < fifo > out 2> err.txt");
+    let mut script = std::process::Command::new("setsid")
+        .args(["script", "--quiet", "--command", &command, "/dev/null"])
+        .current_dir(versions.directory())
+        .env("XDG_CACHE_HOME", versions.directory())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let errors = versions.directory().join("err.txt");
+    let begun = std::time::Instant::now();
+    while !fs::read_to_string(&errors).is_ok_and(|text| text.contains("sha256=")) {
+        assert!(begun.elapsed() < PATIENCE, "it does not begin");
+        thread::sleep(Duration::from_millis(50));
+    }
+    script.kill().expect("it runs");
+    script.wait().expect("it ends");
+    let text = || fs::read_to_string(&errors).unwrap_or_default();
+    while !text().contains("ledger: plugin witness") {
+        assert!(begun.elapsed() < PATIENCE, "it goes on: {}", text());
+        thread::sleep(Duration::from_millis(50));
+    }
+    drop(stdin);
 }
 
 #[test]

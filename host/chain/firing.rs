@@ -32,8 +32,9 @@ impl Identity {
 /// Alerts that fire.
 #[derive(Debug, Default)]
 pub(super) struct Firing {
-    /// How bad each is, and before which snapshot it began to fire.
-    alerts: LinkedHashMap<Identity, (Severity, u64)>,
+    /// How bad each is, and before which snapshot it began to fire. `None`: it was resolved, but the
+    /// last snapshot does not know that.
+    alerts: LinkedHashMap<Identity, (Option<Severity>, u64)>,
     /// Of their names and labels.
     bytes: usize,
     /// Snapshots that were taken so far.
@@ -53,13 +54,14 @@ impl Firing {
         if before.is_some() {
             self.bytes -= identity.bytes();
         }
-        if alert.state == State::Resolved {
+        // One that fires again fires since it did first: what was saved then knows of it.
+        let since = before.map_or(self.snapshots, |(_, since)| since);
+        let severity = (alert.state == State::Firing).then_some(alert.severity);
+        if severity.is_none() && since == self.snapshots {
             return;
         }
-        // One that fires again fires since it did first.
-        let since = before.map_or(self.snapshots, |(_, since)| since);
         self.bytes += identity.bytes();
-        self.alerts.insert(identity, (alert.severity, since));
+        self.alerts.insert(identity, (severity, since));
         while self.alerts.len() > MOST || self.bytes > MOST_BYTES {
             let Some((first, _)) = self.alerts.pop_front() else {
                 break;
@@ -71,15 +73,21 @@ impl Firing {
     /// What the plugin knows was saved: it will still know of all that fire now.
     pub(super) fn saved(&mut self) {
         self.snapshots += 1;
+        self.alerts.retain(|identity, (severity, _)| {
+            if severity.is_none() {
+                self.bytes -= identity.bytes();
+            }
+            severity.is_some()
+        });
     }
 
     /// Takes out all.
     pub(super) fn take_all(&mut self) -> Vec<(Identity, Severity)> {
         self.bytes = 0;
         let alerts = std::mem::take(&mut self.alerts);
-        alerts
-            .into_iter()
-            .map(|(identity, (severity, _))| (identity, severity))
+        let firing = alerts.into_iter();
+        firing
+            .filter_map(|(identity, (severity, _))| Some((identity, severity?)))
             .collect()
     }
 
@@ -92,7 +100,7 @@ impl Firing {
                 let known = *since < snapshots;
                 if !known {
                     self.bytes -= identity.bytes();
-                    unsaved.push((identity.clone(), *severity));
+                    unsaved.extend(severity.map(|severity| (identity.clone(), severity)));
                 }
                 known
             });
@@ -143,6 +151,18 @@ mod tests {
         firing.note(&alert("before", State::Firing));
         assert_eq!(names(firing.take_unsaved()), ["after"]);
         assert_eq!(names(firing.take_all()), ["before"]);
+    }
+
+    #[test]
+    fn what_a_snapshot_knows_of_may_be_resolved_and_fire_again() {
+        let mut firing = Firing::default();
+        firing.note(&alert("known", State::Firing));
+        firing.saved();
+        firing.note(&alert("known", State::Resolved));
+        firing.note(&alert("known", State::Firing));
+        assert!(firing.take_unsaved().is_empty());
+        firing.note(&alert("known", State::Resolved));
+        assert!(firing.take_all().is_empty());
     }
 
     #[test]

@@ -42,6 +42,14 @@ impl Quarantine {
 
     /// Counts a fault. If it was one too many, the plugin is to be left out for so long.
     pub(super) fn fault(&mut self, now: Duration) -> Option<Duration> {
+        if self
+            .faults
+            .back()
+            .is_some_and(|last| is_another_stream(*last, now))
+        {
+            self.faults.clear();
+        }
+        self.tried = self.tried.filter(|tried| !is_another_stream(*tried, now));
         match self.tried {
             // It was given one more chance.
             Some(tried) if now.saturating_sub(tried) < WITHIN => return Some(self.begin(now)),
@@ -70,17 +78,21 @@ impl Quarantine {
 
     /// Is it time to try it again? True once: it is then in no quarantine any more.
     pub(super) fn is_over(&mut self, now: Duration) -> bool {
-        let over = self.span.is_some_and(|(since, until)| {
-            // A stream whose time goes back by more than events wait is another machine's, or that of
-            // another boot: a replay of several captures.
-            now >= until || now.saturating_add(WITHIN) < since
-        });
+        let over = self
+            .span
+            .is_some_and(|(since, until)| now >= until || is_another_stream(since, now));
         if over {
             self.span = None;
             self.tried = Some(now);
         }
         over
     }
+}
+
+/// A stream whose time goes back by more than events wait is another machine's, or that of another
+/// boot: a replay of several captures.
+fn is_another_stream(before: Duration, now: Duration) -> bool {
+    now.saturating_add(WITHIN) < before
 }
 
 #[cfg(test)]
@@ -141,6 +153,12 @@ mod tests {
 
     #[test]
     fn a_stream_of_another_boot_ends_it() {
+        let mut quarantine = Quarantine::new();
+        for second in 1_000..1_004 {
+            assert_eq!(quarantine.fault(at(second)), None);
+        }
+        assert_eq!(quarantine.fault(at(5)), None, "the first of another stream");
+
         let mut quarantine = Quarantine::new();
         quarantine.begin(at(1_000));
         assert!(!quarantine.is_over(at(999)), "events wait for their owners");

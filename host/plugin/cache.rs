@@ -1,22 +1,26 @@
 //! Where compiled plugins are kept between runs.
 //!
 //! What is in there is native code that this process will run, often as root: the directory is used
-//! only if nobody else could have written to it.
+//! only if nobody else could have written to it. A process that has capabilities but is not root's, as
+//! after `setcap`, uses none: whoever runs it could have written there, and has no capabilities.
 
 use std::env;
 use std::fs;
 use std::fs::DirBuilder;
 use std::fs::File;
+use std::fs::Metadata;
 use std::hash::DefaultHasher;
 use std::hash::Hash as _;
 use std::hash::Hasher as _;
 use std::io;
+use std::io::Seek as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use rustix::process::geteuid;
 use tempfile::NamedTempFile;
 
 use super::digest::Digest;
@@ -36,6 +40,8 @@ enum Unusable {
     Io { path: PathBuf, source: io::Error },
     #[error("{} may be written to by others", .0.display())]
     Untrusted(PathBuf),
+    #[error("this program has capabilities that its user has not")]
+    Capabilities,
 }
 
 /// A directory of compiled plugins.
@@ -48,7 +54,11 @@ impl Cache {
     /// The user's, or none where its directory is not to be trusted: the host then compiles each
     /// time.
     pub(super) fn of_user() -> Option<Cache> {
-        or_none(directory().and_then(|directory| open_in(&directory)))
+        let directory = match has_capabilities_alone() {
+            true => Err(Unusable::Capabilities),
+            false => directory(),
+        };
+        or_none(directory.and_then(|directory| open_in(&directory)))
     }
 
     /// The same in this directory, instead of the user's.
@@ -56,32 +66,36 @@ impl Cache {
         or_none(open_in(directory))
     }
 
-    /// Where the code of this plugin is, if it is there.
+    /// Where the code of this plugin is, if it is there, and nobody else could have put it there.
     pub(super) fn find(&self, engine: &wasmtime::Engine, digest: &Digest) -> Option<PathBuf> {
         let path = self.path(engine, digest);
-        let file = File::options().append(true).open(&path).ok()?;
+        let file = File::open(&path).ok()?;
+        let metadata = file.metadata().ok()?;
+        if !is_ours(&metadata) || metadata.mode() & 0o022 != 0 {
+            return None;
+        }
         // What is used stays longest. Where that cannot be noted, it may go sooner.
         let _ = file.set_modified(SystemTime::now());
         Some(path)
     }
 
-    /// A file to put compiled code into.
-    pub(super) fn begin(&self) -> io::Result<NamedTempFile> {
-        NamedTempFile::with_suffix_in(SUFFIX, &self.directory)
-    }
-
-    /// Keeps what was compiled, and makes room.
-    pub(super) fn keep(
-        &self,
-        engine: &wasmtime::Engine,
-        digest: &Digest,
-        compiled: NamedTempFile,
-    ) -> io::Result<PathBuf> {
+    /// Keeps what was compiled, and makes room. Where it cannot be kept, it is compiled again the next
+    /// time.
+    pub(super) fn keep(&self, engine: &wasmtime::Engine, digest: &Digest, compiled: &File) {
         let path = self.path(engine, digest);
-        compiled.persist(&path)?;
+        if let Err(error) = self.copy(compiled, &path) {
+            tracing::debug!("cannot keep compiled code in {}: {error}", path.display());
+        }
         // Another process may be at it too; what is gone already is gone.
         let _ = self.make_room(MOST);
-        Ok(path)
+    }
+
+    fn copy(&self, mut compiled: &File, path: &Path) -> io::Result<()> {
+        let mut file = NamedTempFile::with_suffix_in(SUFFIX, &self.directory)?;
+        compiled.rewind()?;
+        io::copy(&mut compiled, &mut file)?;
+        file.persist(path)?;
+        Ok(())
     }
 
     /// Names both: code is of use to the same engine only, which differs between versions and
@@ -117,6 +131,11 @@ impl Cache {
 fn or_none(cache: Result<Cache, Unusable>) -> Option<Cache> {
     match cache {
         Ok(cache) => Some(cache),
+        // It is so every time, and means no harm.
+        Err(error @ Unusable::Capabilities) => {
+            tracing::debug!("compiled plugins are not cached: {error}");
+            None
+        }
         Err(error) => {
             tracing::warn!("compiled plugins are not cached: {error}");
             None
@@ -155,13 +174,12 @@ fn open_in(directory: &Path) -> Result<Cache, Unusable> {
 /// The directory and all above it belong to this user or root, and nobody else may write there
 /// (but in a sticky directory, such as /tmp, others cannot replace what is ours).
 fn check_trusted(directory: &Path) -> Result<(), Unusable> {
-    let user = rustix::process::geteuid().as_raw();
     for path in directory.ancestors() {
         let metadata = fs::symlink_metadata(path).map_err(|source| Unusable::Io {
             path: path.to_owned(),
             source,
         })?;
-        let ours = metadata.uid() == user || metadata.uid() == 0;
+        let ours = is_ours(&metadata);
         let others_write = metadata.mode() & 0o022 != 0;
         let sticky = metadata.mode() & 0o1000 != 0 && path != directory;
         if !ours || others_write && !sticky {
@@ -169,6 +187,22 @@ fn check_trusted(directory: &Path) -> Result<(), Unusable> {
         }
     }
     Ok(())
+}
+
+/// Does it belong to this user, or to root?
+fn is_ours(metadata: &Metadata) -> bool {
+    [0, geteuid().as_raw()].contains(&metadata.uid())
+}
+
+/// Has this process capabilities that another one of its user has not? Where nobody says, it may
+/// have.
+fn has_capabilities_alone() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    !geteuid().is_root() && effective != Some(0)
 }
 
 #[cfg(test)]

@@ -16,6 +16,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use rustix::fs::MemfdFlags;
+use rustix::fs::SealFlags;
+use rustix::fs::fcntl_add_seals;
+use rustix::fs::memfd_create;
 use rustix::process::Resource;
 use rustix::process::Rlimit;
 use rustix::process::Signal;
@@ -63,14 +67,16 @@ pub enum CompileError {
     Process(#[from] io::Error),
 }
 
-/// Has a process of this program compile a component, within limits. The compiled code goes into the
-/// file.
+/// Has a process of this program compile a component, within limits. The compiled code is in memory
+/// that nobody can change any more: no file of a user's is involved.
 pub(super) fn in_process(
     program: &Path,
     component: &[u8],
     limits: &Limits,
-    compiled: &File,
-) -> Result<(), CompileError> {
+) -> Result<File, CompileError> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let compiled = memfd_create("compiled", flags).map_err(io::Error::from)?;
+    let compiled = File::from(compiled);
     let seconds = limits.compile_time.as_secs().max(1);
     let mut child = Command::new(program)
         .arg(SUBCOMMAND)
@@ -92,7 +98,10 @@ pub(super) fn in_process(
         stderr.take(LONGEST_COMPLAINT).read_to_end(&mut said)?;
     }
     let said = joined(&String::from_utf8_lossy(&said));
-    outcome(child.wait()?, said, limits)
+    outcome(child.wait()?, said, limits)?;
+    let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+    fcntl_add_seals(&compiled, seals).map_err(io::Error::from)?;
+    Ok(compiled)
 }
 
 fn outcome(status: ExitStatus, said: String, limits: &Limits) -> Result<(), CompileError> {

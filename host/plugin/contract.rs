@@ -44,6 +44,9 @@ const ALWAYS: u32 = u32::MAX;
 /// next plugin that only writes labels down, where a byte may take six.
 const MOST_LABEL_BYTES: usize = 512 << 10;
 
+/// The longest key of a label in bytes.
+const LONGEST_KEY: usize = 256;
+
 /// The longest name of a counter in bytes: it stands in the ledger's lines.
 const LONGEST_METRIC: usize = 64;
 
@@ -105,6 +108,10 @@ impl wit::Host for State {
         // Each is looked for among the others, and that is the host's time, not the plugin's.
         if self.staged.columns.len() >= self.limits.labels {
             return Err(BadAnswer::Columns(self.limits.labels).into());
+        }
+        // It stands in messages, too.
+        if key.len() > LONGEST_KEY {
+            return Err(BadAnswer::LabelKey(LONGEST_KEY).into());
         }
         // Who writes labels down writes the key for each event.
         let bytes = key.len().saturating_mul(events.len()) + text.len();

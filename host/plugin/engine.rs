@@ -1,6 +1,7 @@
 //! The engine that plugins share: its settings, its epochs, and where compiled code comes from.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -85,7 +86,7 @@ impl Engine {
         // Nothing here is async, but wasmtime checks it: more than its 2 MiB would be refused.
         config.async_stack_size(stack);
         let engine = wasmtime::Engine::new(&config)?;
-        tick(engine.weak());
+        tick(engine.weak())?;
         engines.insert(stack, engine.clone());
         Ok(engine)
     }
@@ -103,12 +104,14 @@ pub(super) fn config() -> Config {
 }
 
 /// Advances the epoch for as long as the engine lives.
-fn tick(engine: EngineWeak) {
-    thread::spawn(move || {
+fn tick(engine: EngineWeak) -> io::Result<()> {
+    let ticking = thread::Builder::new().name("epochs".to_owned());
+    let ticking = ticking.spawn(move || {
         while let Some(engine) = engine.upgrade() {
             engine.increment_epoch();
             drop(engine);
             thread::sleep(EPOCH);
         }
     });
+    ticking.map(drop)
 }

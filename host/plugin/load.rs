@@ -2,12 +2,11 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io;
 use std::io::Read as _;
+use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::path::PathBuf;
 
-use tempfile::NamedTempFile;
 use wasmtime::component::Component;
 use wasmtime::component::InstancePre;
 use wasmtime::component::Linker;
@@ -111,8 +110,8 @@ pub enum LoadError {
     /// It does not compile.
     #[error(transparent)]
     Compile(#[from] CompileError),
-    /// Its compiled code cannot be written or read.
-    #[error("cannot keep its compiled code: {0}")]
+    /// Its compiled code cannot be read.
+    #[error("cannot use its compiled code: {0}")]
     Code(String),
     /// A component of some other world.
     #[error(
@@ -199,7 +198,6 @@ fn compiled(
     limits: &Limits,
 ) -> Result<Component, LoadError> {
     let code = |error: wasmtime::Error| LoadError::Code(one_line(&error));
-    let io = |error: io::Error| LoadError::Code(error.to_string());
     let wasmtime = engine.with_stack(limits.stack).map_err(code)?;
     let program = match &engine.compiler {
         Compiler::Process(program) => program,
@@ -214,27 +212,20 @@ fn compiled(
     {
         return Ok(component);
     }
-    let file = match cache {
-        Some(cache) => cache.begin(),
-        None => NamedTempFile::new(),
-    };
-    let file = file.map_err(io)?;
-    compile::in_process(program, bytes, limits, file.as_file())?;
-    match cache {
-        Some(cache) => {
-            let path = cache.keep(&wasmtime, digest, file).map_err(io)?;
-            read_code(&wasmtime, &path)
-        }
-        None => read_code(&wasmtime, file.path()),
+    let file = compile::in_process(program, bytes, limits)?;
+    if let Some(cache) = cache {
+        cache.keep(&wasmtime, digest, &file);
     }
-    .map_err(code)
+    // By way of /proc, because wasmtime takes paths alone.
+    let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    read_code(&wasmtime, &path).map_err(code)
 }
 
 /// Compiled code from a file that this host, or an earlier run of it, has had compiled.
 fn read_code(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Component> {
-    // SAFETY: the file was written by `compile::in_process`, into a directory in which nobody but
-    // this user and root can write (`cache::open_in`), or into a temporary file that is this user's
-    // alone. Code of another version, processor or setting is refused by wasmtime.
+    // SAFETY: the file was written by `compile::in_process`. It is either sealed memory of this
+    // process, or in a directory in which nobody with fewer privileges than this process can write
+    // (`cache::open_in`). Code of another version, processor or setting is refused by wasmtime.
     unsafe { Component::deserialize_file(engine, path) }
 }
 

@@ -159,6 +159,9 @@ pub enum BadAnswer {
     /// More label columns than a call may add.
     #[error("annotate: more than {0} times in one call")]
     Columns(usize),
+    /// A key that is too long.
+    #[error("annotate: a key has more than {0} bytes")]
+    LabelKey(usize),
     /// Longer labels than a call may put on its events.
     #[error("annotate: more than {0} bytes of labels in one call")]
     LabelBytes(usize),

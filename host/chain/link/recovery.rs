@@ -43,6 +43,8 @@ impl Link {
         let events = whole.len();
         let mut blamed = false;
         let mut failed = Some(fault);
+        // The chain waits meanwhile, and each try may take as long as a call may, and a start.
+        let (begun, allowed) = (cpu::now(), 2 * self.prepared.spec().limits.time);
         let mut parts = vec![whole];
         while let Some(mut part) = parts.pop() {
             let result = match failed.take() {
@@ -58,7 +60,9 @@ impl Link {
                 Some(Err(fault)) => {
                     let restart = self.restart(&fault, sink)?;
                     // What takes too long would take too long again, eight times.
-                    if part.len() > 1 && !fault.is_deadline() {
+                    let too_long =
+                        fault.is_deadline() || cpu::now().saturating_sub(begun) > allowed;
+                    if part.len() > 1 && !too_long && restart != Restart::Failed {
                         parts.push(part.split_off(part.len() / 2));
                         parts.push(part);
                         continue;
@@ -67,14 +71,14 @@ impl Link {
                     let blame = Blame::new(fault, report::about(&part));
                     report::fault(&blame, self.on_fault(), restart);
                     self.pass_by(&mut part, tally);
-                    self.count_fault(sink)?;
+                    self.count_fault(restart, sink)?;
                 }
             }
             batch.append(&part);
         }
         if !blamed {
             report::unreproducible(self.name(), events);
-            self.count_fault(sink)?;
+            self.count_fault(Restart::Empty, sink)?;
         }
         Ok(())
     }
@@ -88,11 +92,14 @@ impl Link {
         }
         let restart = self.restart(&fault, sink)?;
         report::fault(&blame(fault), self.on_fault(), restart);
-        self.count_fault(sink)
+        self.count_fault(restart, sink)
     }
 
-    pub(super) fn count_fault<S: Sink>(&mut self, sink: &mut S) -> Done {
-        if let Some(back_off) = self.quarantine.fault(self.now.0) {
+    /// One that nothing could be started after is in quarantine already.
+    fn count_fault<S: Sink>(&mut self, restart: Restart, sink: &mut S) -> Done {
+        if restart != Restart::Failed
+            && let Some(back_off) = self.quarantine.fault(self.now.0)
+        {
             self.leave_out(sink)?;
             report::quarantined(self.name(), back_off);
         }
@@ -150,6 +157,7 @@ impl Link {
     pub(super) fn leave_out<S: Sink>(&mut self, sink: &mut S) -> Done {
         self.instance = None;
         self.snapshot = None;
+        self.usage.memory((0, 0));
         let forgotten = self.firing.take_all();
         self.resolve(forgotten, "is in quarantine", sink)
     }
