@@ -9,7 +9,7 @@ use crate::cbor;
 use crate::plugin::Plugin;
 use crate::plugin::Result;
 
-/// A plugin whose state survives: a fault, and a new version or new settings.
+/// A plugin whose state survives: a fault, and a new version.
 ///
 /// The host saves the state after every tick, and before another instance takes over. It hands it to
 /// a new instance before that sees any event. What a plugin learnt since the last tick is lost when
