@@ -96,7 +96,7 @@ impl Logs {
 }
 
 /// One line, without what could steer a terminal.
-pub fn printable(message: &str) -> String {
+pub(super) fn printable(message: &str) -> String {
     let shown = message.chars().map(|char| match char {
         '\t' => ' ',
         char if char.is_control() => '\u{fffd}',

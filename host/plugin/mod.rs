@@ -42,7 +42,6 @@ pub use self::limits::THREAD_STACK;
 pub use self::load::LoadError;
 pub use self::load::Origin;
 pub use self::load::origin;
-pub use self::logs::printable;
 pub use self::powers::Powers;
 pub use self::powers::PowersError;
 pub use self::prepared::Plugin;
