@@ -17,7 +17,7 @@ use crate::live::attempts::OVERFLOWED;
 use crate::live::attempts::QUEUED;
 use crate::live::attempts::SENT;
 use crate::live::attempts::assert_fails_until_repaired;
-use crate::live::attempts::require_failures;
+use crate::live::attempts::failures_test;
 use crate::live::host::Host;
 use crate::live::lab::HAS_PAYLOAD;
 use crate::live::lab::Lab;
@@ -29,17 +29,16 @@ use crate::live::oracle::Nstat;
 /// The sender does `fault` to itself and later `repair`, command lines both; meanwhile attempts end as
 /// `failed`.
 fn attempts_fail(peer: IpAddr, failed: Attempt, fault: &[&str], repair: &[&str]) -> Result<()> {
-    let Some(root) = require_failures()? else {
-        return Ok(());
-    };
-    let lab = Lab::new()?;
-    let host = Host::start(&root, &[])?;
-    let flow = lab.attempts_in_vain(peer, fault, repair)?;
-    let run = host.stop()?;
-    let events = run.retransmits_in(&lab.sender)?;
-    assert_fails_until_repaired(&events, &lab, &flow, failed, &["timeout"])?;
-    run.ledger.assert_complete();
-    Ok(())
+    failures_test(|root| {
+        let lab = Lab::new()?;
+        let host = Host::start(root, &[])?;
+        let flow = lab.attempts_in_vain(peer, fault, repair)?;
+        let run = host.stop()?;
+        let events = run.retransmits_in(&lab.sender)?;
+        assert_fails_until_repaired(&events, &lab, &flow, failed, &["timeout"])?;
+        run.ledger.assert_complete();
+        Ok(())
+    })
 }
 
 #[test]
@@ -81,18 +80,17 @@ fn root_a_syn_without_a_route_over_ipv6_is_not_sent_and_it_says_so() -> Result<(
 }
 
 fn a_syn_without_a_route_is_not_sent(peer: IpAddr, fault: &[&str], repair: &[&str]) -> Result<()> {
-    let Some(root) = require_failures()? else {
-        return Ok(());
-    };
-    let lab = Lab::new()?;
-    let host = Host::start(&root, &[])?;
-    let flow = lab.connect_in_vain(peer, fault, repair)?;
-    let run = host.stop()?;
-    let events = run.retransmits_in(&lab.sender)?;
-    assert_fails_until_repaired(&events, &lab, &flow, NO_ROUTE, &["syn"])?;
-    assert_eq!(Nstat::of(&lab.sender)?.get("TcpExtTCPSynRetrans")?, 1);
-    run.ledger.assert_complete();
-    Ok(())
+    failures_test(|root| {
+        let lab = Lab::new()?;
+        let host = Host::start(root, &[])?;
+        let flow = lab.connect_in_vain(peer, fault, repair)?;
+        let run = host.stop()?;
+        let events = run.retransmits_in(&lab.sender)?;
+        assert_fails_until_repaired(&events, &lab, &flow, NO_ROUTE, &["syn"])?;
+        assert_eq!(Nstat::of(&lab.sender)?.get("TcpExtTCPSynRetrans")?, 1);
+        run.ledger.assert_complete();
+        Ok(())
+    })
 }
 
 #[test]
@@ -211,33 +209,32 @@ fn root_attempts_while_the_first_copy_is_queued_over_ipv6_are_withheld_and_count
 }
 
 fn attempts_while_still_queued_are_withheld(peer: IpAddr) -> Result<()> {
-    let Some(root) = require_failures()? else {
-        return Ok(());
-    };
-    let lab = Lab::new()?;
-    let everything = Host::start(&root, &["--failed"])?;
-    let host = Host::start(&root, &[])?;
-    let flow = lab.attempts_while_still_queued(peer)?;
-    let run = host.stop()?;
-    let everything = everything.stop()?;
+    failures_test(|root| {
+        let lab = Lab::new()?;
+        let everything = Host::start(root, &["--failed"])?;
+        let host = Host::start(root, &[])?;
+        let flow = lab.attempts_while_still_queued(peer)?;
+        let run = host.stop()?;
+        let everything = everything.stop()?;
 
-    let all = everything.retransmits_in(&lab.sender)?;
-    // Once the first copy is out of the way, the kernel does not wait for a timeout. It may even be too
-    // early: one more attempt in vain.
-    assert_fails_until_repaired(&all, &lab, &flow, QUEUED, &["timeout", "loss_recovery"])?;
-    assert_eq!(everything.ledger.host.get("withheld"), 0);
-    everything.ledger.assert_complete();
+        let all = everything.retransmits_in(&lab.sender)?;
+        // Once the first copy is out of the way, the kernel does not wait for a timeout. It may even be too
+        // early: one more attempt in vain.
+        assert_fails_until_repaired(&all, &lab, &flow, QUEUED, &["timeout", "loss_recovery"])?;
+        assert_eq!(everything.ledger.host.get("withheld"), 0);
+        everything.ledger.assert_complete();
 
-    let events = run.retransmits_in(&lab.sender)?;
-    let shown: Vec<_> = events.iter().map(Attempt::of).collect();
-    assert_eq!(shown, [Some(SENT)]);
-    let withheld = run.ledger.host.get("withheld");
-    // Other tests' as well; the other host watched longer than this one.
-    let queued = everything.of_type("retransmit")?;
-    let queued = queued.iter().map(Attempt::of);
-    let queued = queued.filter(|attempt| *attempt == Some(QUEUED)).count();
-    assert!(withheld >= all.len() as u64 - 1, "{withheld}");
-    assert!(withheld <= queued as u64, "{withheld} of {queued}");
-    run.ledger.assert_complete();
-    Ok(())
+        let events = run.retransmits_in(&lab.sender)?;
+        let shown: Vec<_> = events.iter().map(Attempt::of).collect();
+        assert_eq!(shown, [Some(SENT)]);
+        let withheld = run.ledger.host.get("withheld");
+        // Other tests' as well; the other host watched longer than this one.
+        let queued = everything.of_type("retransmit")?;
+        let queued = queued.iter().map(Attempt::of);
+        let queued = queued.filter(|attempt| *attempt == Some(QUEUED)).count();
+        assert!(withheld >= all.len() as u64 - 1, "{withheld}");
+        assert!(withheld <= queued as u64, "{withheld} of {queued}");
+        run.ledger.assert_complete();
+        Ok(())
+    })
 }

@@ -34,7 +34,7 @@ use crate::live::lab::RECEIVER_V4;
 use crate::live::lab::RECEIVER_V6;
 use crate::live::lab::SENDER_V4;
 use crate::live::oracle::wait_for_counter;
-use crate::live::require_root;
+use crate::live::root_test;
 
 /// Where the captures are.
 const CAPTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures");
@@ -47,32 +47,31 @@ fn root_captures_are_recorded_anew_where_that_is_asked_for() -> Result<()> {
     if env::var_os("UPDATE_CAPTURES").is_none_or(|value| value != "1") {
         return Ok(());
     }
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    // The owner of every connection is this process.
-    fs::write("/proc/self/comm", "lab")?;
-    record(&root, "fast", |lab| lab.five_fast_retransmits(RECEIVER_V4))?;
-    record(&root, "tail_loss_probe", |lab| {
-        lab.tail_loss_probe_alone(RECEIVER_V6)
-    })?;
-    record(&root, "timeout", |lab| lab.three_timeouts(RECEIVER_V4))?;
-    record(&root, "loss_recovery", |lab| {
-        lab.timeout_and_three_in_slow_start(RECEIVER_V6)
-    })?;
-    record(&root, "syn", |lab| {
-        lab.unanswered_connects(&[RECEIVER_V4.into(), RECEIVER_V6.into()])
-    })?;
-    record(&root, "syn_ack", |lab| {
-        let server = SENDER_V4.into();
-        lab.two_syn_acks_again(server, server)
-    })?;
-    record(&root, "failed", |lab| {
-        let fault = "ip route del 10.7.0.0/24";
-        let repair = "ip route add 10.7.0.0/24 dev to-receiver";
-        lab.attempts_in_vain(RECEIVER_V4, &[fault], &[repair])
-    })?;
-    record(&root, "orphan", orphan)
+    root_test(|root| {
+        // The owner of every connection is this process.
+        fs::write("/proc/self/comm", "lab")?;
+        record(root, "fast", |lab| lab.five_fast_retransmits(RECEIVER_V4))?;
+        record(root, "tail_loss_probe", |lab| {
+            lab.tail_loss_probe_alone(RECEIVER_V6)
+        })?;
+        record(root, "timeout", |lab| lab.three_timeouts(RECEIVER_V4))?;
+        record(root, "loss_recovery", |lab| {
+            lab.timeout_and_three_in_slow_start(RECEIVER_V6)
+        })?;
+        record(root, "syn", |lab| {
+            lab.unanswered_connects(&[RECEIVER_V4.into(), RECEIVER_V6.into()])
+        })?;
+        record(root, "syn_ack", |lab| {
+            let server = SENDER_V4.into();
+            lab.two_syn_acks_again(server, server)
+        })?;
+        record(root, "failed", |lab| {
+            let fault = "ip route del 10.7.0.0/24";
+            let repair = "ip route add 10.7.0.0/24 dev to-receiver";
+            lab.attempts_in_vain(RECEIVER_V4, &[fault], &[repair])
+        })?;
+        record(root, "orphan", orphan)
+    })
 }
 
 /// One segment, lost until it was sent again twice, and twice more after its sender has closed.

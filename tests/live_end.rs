@@ -9,7 +9,7 @@ use crate::live::host::Host;
 use crate::live::host::Run;
 use crate::live::lab::Lab;
 use crate::live::lab::RECEIVER_V4;
-use crate::live::require_root;
+use crate::live::root_test;
 
 #[test]
 fn root_ctrl_c_drains_and_prints_the_ledger() -> Result<()> {
@@ -22,39 +22,37 @@ fn root_sigterm_drains_and_prints_the_ledger() -> Result<()> {
 }
 
 fn a_signal_drains_and_prints_the_ledger(signal: Signal) -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let lab = Lab::new()?;
-    let host = Host::start(&root, &[])?;
-    lab.five_fast_retransmits(RECEIVER_V4)?;
-    let run = host.stop_with(signal)?;
-    assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);
-    assert_eq!(run.retransmits_in(&lab.sender)?.len(), 5);
-    run.ledger.assert_complete();
-    let [(name, printed)] = run.ledger.plugins.as_slice() else {
-        panic!("json-print alone runs by default: {:?}", run.ledger);
-    };
-    assert_eq!(name, "json-print");
-    // Retransmits of other namespaces too.
-    assert_eq!(printed.get("kept"), run.lines.len() as u64);
-    Ok(())
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let host = Host::start(root, &[])?;
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        let run = host.stop_with(signal)?;
+        assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);
+        assert_eq!(run.retransmits_in(&lab.sender)?.len(), 5);
+        run.ledger.assert_complete();
+        let [(name, printed)] = run.ledger.plugins.as_slice() else {
+            panic!("json-print alone runs by default: {:?}", run.ledger);
+        };
+        assert_eq!(name, "json-print");
+        // Retransmits of other namespaces too.
+        assert_eq!(printed.get("kept"), run.lines.len() as u64);
+        Ok(())
+    })
 }
 
 #[test]
 fn root_a_reader_that_goes_away_is_no_error() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let lab = Lab::new()?;
-    let host = Host::start_into_head(&root, &[])?;
-    lab.five_fast_retransmits(RECEIVER_V4)?;
-    // Nobody stops it.
-    let run = host.wait()?;
-    assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);
-    assert_eq!(run.of_type("retransmit")?.len(), 1);
-    assert_silent(&run);
-    Ok(())
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let host = Host::start_into_head(root, &[])?;
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        // Nobody stops it.
+        let run = host.wait()?;
+        assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);
+        assert_eq!(run.of_type("retransmit")?.len(), 1);
+        assert_silent(&run);
+        Ok(())
+    })
 }
 
 /// Besides that it is watching.

@@ -19,7 +19,7 @@ use crate::live::host::Run;
 use crate::live::lab::Lab;
 use crate::live::lab::RECEIVER_V4;
 use crate::live::oracle::Nstat;
-use crate::live::require_root;
+use crate::live::root_test;
 use crate::live::tracefs::Trace;
 use crate::live::tracefs::interrupted_init;
 
@@ -70,76 +70,71 @@ fn assert_fails_on_all(run: &Run, cause: &str, least: u64) {
 
 #[test]
 fn root_a_plugin_that_loops_holds_nobody_up_and_every_retransmit_comes_out() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    // How many come in one call is the machine's affair.
-    assert_fails_on_all(&five_come_out(&root, "loops")?, "deadline", 1);
-    Ok(())
+    root_test(|root| {
+        // How many come in one call is the machine's affair.
+        assert_fails_on_all(&five_come_out(root, "loops")?, "deadline", 1);
+        Ok(())
+    })
 }
 
 #[test]
 fn root_a_plugin_that_panics_at_the_third_event_misses_that_one_alone() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let run = five_come_out(&root, "panics_at 2")?;
-    let page = run.ledger.plugin("hostile");
-    assert_eq!(page.get("passed_unseen"), 1, "{page:?}");
-    assert_eq!(page.get("kept"), page.get("in") - 1, "{page:?}");
-    Ok(())
+    root_test(|root| {
+        let run = five_come_out(root, "panics_at 2")?;
+        let page = run.ledger.plugin("hostile");
+        assert_eq!(page.get("passed_unseen"), 1, "{page:?}");
+        assert_eq!(page.get("kept"), page.get("in") - 1, "{page:?}");
+        Ok(())
+    })
 }
 
 #[test]
 fn root_a_plugin_that_wants_a_gigabyte_or_writes_one_harms_nobody() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    assert_fails_on_all(&five_come_out(&root, "takes_memory")?, "memory", 5);
-    assert_fails_on_all(&five_come_out(&root, "writes_without_end")?, "contract", 5);
-    Ok(())
+    root_test(|root| {
+        assert_fails_on_all(&five_come_out(root, "takes_memory")?, "memory", 5);
+        assert_fails_on_all(&five_come_out(root, "writes_without_end")?, "contract", 5);
+        Ok(())
+    })
 }
 
 #[test]
 fn root_a_plugin_that_raises_a_million_alerts_raises_none() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let run = five_come_out(&root, "emit_a_million_times")?;
-    assert_fails_on_all(&run, "contract", 5);
-    let raised = run
-        .stderr
-        .iter()
-        .filter(|line| line.ends_with(" [hostile]"));
-    assert_eq!(raised.count(), 0);
-    Ok(())
+    root_test(|root| {
+        let run = five_come_out(root, "emit_a_million_times")?;
+        assert_fails_on_all(&run, "contract", 5);
+        let raised = run
+            .stderr
+            .iter()
+            .filter(|line| line.ends_with(" [hostile]"));
+        assert_eq!(raised.count(), 0);
+        Ok(())
+    })
 }
 
 #[test]
 fn root_a_plugin_that_loops_does_not_make_a_burst_overflow_the_ring() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let lab = Lab::new()?;
-    let _bystander = Bystander::of(&lab.sender)?;
-    let trace = Trace::start(&root)?;
-    // Five times as long as a call may take are 1.25 s, in which the whole burst comes.
-    let host = start(&root, "loops", "time=250ms")?;
-    syn_burst(&lab, BURST)?;
-    let run = host.stop()?;
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let _bystander = Bystander::of(&lab.sender)?;
+        let trace = Trace::start()?;
+        // Five times as long as a call may take are 1.25 s, in which the whole burst comes.
+        let host = start(root, "loops", "time=250ms")?;
+        syn_burst(&lab, BURST)?;
+        let run = host.stop()?;
 
-    run.ledger.assert_complete();
-    assert_eq!(Nstat::of(&lab.sender)?.retransmitted_segments()?, BURST);
-    let to = format!("daddr={RECEIVER_V4}");
-    let traced = trace.lines_with(&["state=TCP_SYN_SENT", &to])?;
-    assert_eq!(traced.len() as u64, BURST);
-    let not_probed = traced.iter().filter(|line| interrupted_init(line)).count();
-    let printed = run.retransmits_in(&lab.sender)?;
-    assert_eq!(printed.len() as u64, BURST - not_probed as u64);
-    assert_in_order(&run.of_type("retransmit")?);
-    // The burst fills eight calls at least.
-    assert_fails_on_all(&run, "deadline", 5);
-    let left_out = "plugin hostile failed too often and is in quarantine";
-    assert!(run.stderr.iter().any(|line| line.contains(left_out)));
-    Ok(())
+        run.ledger.assert_complete();
+        assert_eq!(Nstat::of(&lab.sender)?.retransmitted_segments()?, BURST);
+        let to = format!("daddr={RECEIVER_V4}");
+        let traced = trace.lines_with(&["state=TCP_SYN_SENT", &to])?;
+        assert_eq!(traced.len() as u64, BURST);
+        let not_probed = traced.iter().filter(|line| interrupted_init(line)).count();
+        let printed = run.retransmits_in(&lab.sender)?;
+        assert_eq!(printed.len() as u64, BURST - not_probed as u64);
+        assert_in_order(&run.of_type("retransmit")?);
+        // The burst fills eight calls at least.
+        assert_fails_on_all(&run, "deadline", 5);
+        let left_out = "plugin hostile failed too often and is in quarantine";
+        assert!(run.stderr.iter().any(|line| line.contains(left_out)));
+        Ok(())
+    })
 }

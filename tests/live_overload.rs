@@ -25,7 +25,7 @@ use crate::live::lab::RECEIVER_V4;
 use crate::live::oracle::Nstat;
 use crate::live::reconcile::compared;
 use crate::live::reconcile::compared_in_all;
-use crate::live::require_root;
+use crate::live::root_test;
 use crate::live::tracefs::Trace;
 use crate::live::tracefs::interrupted_init;
 
@@ -40,47 +40,46 @@ const RING: &str = "64KiB";
 
 #[test]
 fn root_what_a_slow_plugin_makes_the_ring_lose_is_counted_and_every_plugin_is_told() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let slow = format!("slow={}", fixture(LIAR).display());
-    let act = format!("act=burns {}", rounds_an_event()?);
-    let lab = Lab::new()?;
-    let _bystander = Bystander::of(&lab.sender)?;
-    let trace = Trace::start(&root)?;
-    let arguments = ["--ring-size", RING, "--no-owners", "--reconcile"];
-    let plugins = ["--plugin", &slow, "--set", &act, "--plugin", "json-print"];
-    let host = Host::start(&root, &[&arguments[..], &plugins[..]].concat())?;
-    syn_burst(&lab, BURST)?;
-    let run = host.stop()?;
+    root_test(|root| {
+        let slow = format!("slow={}", fixture(LIAR).display());
+        let act = format!("act=burns {}", rounds_an_event()?);
+        let lab = Lab::new()?;
+        let _bystander = Bystander::of(&lab.sender)?;
+        let trace = Trace::start()?;
+        let arguments = ["--ring-size", RING, "--no-owners", "--reconcile"];
+        let plugins = ["--plugin", &slow, "--set", &act, "--plugin", "json-print"];
+        let host = Host::start(root, &[&arguments[..], &plugins[..]].concat())?;
+        syn_burst(&lab, BURST)?;
+        let run = host.stop()?;
 
-    run.ledger.assert_balances();
-    // There is room for 4,778: 170 in the ring, and 18 batches on their way. The burst is over before
-    // the slow plugin has worked off as many again.
-    let lost = run.ledger.kernel.get("ring_full");
-    assert!(lost > 0, "none of {BURST} was lost");
-    // The kernel's own count, and its own trace.
-    assert_eq!(Nstat::of(&lab.sender)?.retransmitted_segments()?, BURST);
-    let to = format!("daddr={RECEIVER_V4}");
-    let traced = trace.lines_with(&["state=TCP_SYN_SENT", &to])?;
-    assert_eq!(traced.len() as u64, BURST);
-    let not_probed = traced.iter().filter(|line| interrupted_init(line)).count();
-    let printed = run.retransmits_in(&lab.sender)?;
-    assert_eq!(
-        printed.len() as u64 + lost,
-        BURST - not_probed as u64,
-        "{lost} lost, {not_probed} not probed: {:#?}",
-        run.stderr
-    );
+        run.ledger.assert_balances();
+        // There is room for 4,778: 170 in the ring, and 18 batches on their way. The burst is over before
+        // the slow plugin has worked off as many again.
+        let lost = run.ledger.kernel.get("ring_full");
+        assert!(lost > 0, "none of {BURST} was lost");
+        // The kernel's own count, and its own trace.
+        assert_eq!(Nstat::of(&lab.sender)?.retransmitted_segments()?, BURST);
+        let to = format!("daddr={RECEIVER_V4}");
+        let traced = trace.lines_with(&["state=TCP_SYN_SENT", &to])?;
+        assert_eq!(traced.len() as u64, BURST);
+        let not_probed = traced.iter().filter(|line| interrupted_init(line)).count();
+        let printed = run.retransmits_in(&lab.sender)?;
+        assert_eq!(
+            printed.len() as u64 + lost,
+            BURST - not_probed as u64,
+            "{lost} lost, {not_probed} not probed: {:#?}",
+            run.stderr
+        );
 
-    let compared = compared(&run, &lab.sender)?;
-    assert_eq!(compared.get("RetransSegs"), BURST);
-    assert_eq!(compared.get("missing"), lost + not_probed as u64);
-    assert_eq!(compared_in_all(&run)?.get("unexplained"), not_probed as u64);
-    let gaps = run.of_type("gap")?;
-    let told = gaps.iter().map(|gap| gap["lost"].as_u64().unwrap_or(0));
-    assert_eq!(told.sum::<u64>(), lost, "{gaps:#?}");
-    Ok(())
+        let compared = compared(&run, &lab.sender)?;
+        assert_eq!(compared.get("RetransSegs"), BURST);
+        assert_eq!(compared.get("missing"), lost + not_probed as u64);
+        assert_eq!(compared_in_all(&run)?.get("unexplained"), not_probed as u64);
+        let gaps = run.of_type("gap")?;
+        let told = gaps.iter().map(|gap| gap["lost"].as_u64().unwrap_or(0));
+        assert_eq!(told.sum::<u64>(), lost, "{gaps:#?}");
+        Ok(())
+    })
 }
 
 /// So many rounds of the slow plugin's loop that a full batch takes [`SLOWNESS`] here, by the same

@@ -24,7 +24,7 @@ use crate::live::lab::PORT;
 use crate::live::lab::SENDER_V4;
 use crate::live::processes;
 use crate::live::processes::Process;
-use crate::live::require_root;
+use crate::live::root_test;
 
 /// Clients, and as many servers.
 const PAIRS: u16 = 50;
@@ -39,38 +39,37 @@ fn the_process_that_other_tests_start() -> Result<()> {
 
 #[test]
 fn root_in_a_crowd_on_busy_cpus_no_owner_is_wrong_and_99_percent_are_known() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let lab = lossy_lab()?;
-    let host = Host::start(&root, &[])?;
-    let mut pairs = Vec::new();
-    for number in 0..PAIRS {
-        pairs.push(Pair::start(&root, &lab, number)?);
-    }
-    let burners: Vec<Burner> = (0..BURNERS)
-        .map(|_| Burner::start())
-        .collect::<Result<_>>()?;
-    for pair in &mut pairs {
-        pair.begin()?;
-    }
-    let mut truth = Truth::new();
-    for pair in &mut pairs {
-        pair.end(&mut truth)?;
-    }
-    drop(burners);
-    let run = host.stop()?;
+    root_test(|root| {
+        let lab = lossy_lab()?;
+        let host = Host::start(root, &[])?;
+        let mut pairs = Vec::new();
+        for number in 0..PAIRS {
+            pairs.push(Pair::start(root, &lab, number)?);
+        }
+        let burners: Vec<Burner> = (0..BURNERS)
+            .map(|_| Burner::start())
+            .collect::<Result<_>>()?;
+        for pair in &mut pairs {
+            pair.begin()?;
+        }
+        let mut truth = Truth::new();
+        for pair in &mut pairs {
+            pair.end(&mut truth)?;
+        }
+        drop(burners);
+        let run = host.stop()?;
 
-    run.ledger.assert_complete();
-    for namespace in [&lab.sender, &lab.receiver] {
-        let events = run.retransmits_in(namespace)?;
-        // Of 20,000 segments every tenth is lost.
-        assert!(events.len() > 1_000, "only {} events", events.len());
-        assert_none_is_wrong(&events, &truth)?;
-        assert_in_order_of_time(&events);
-        assert_99_percent_are_known(&events);
-    }
-    Ok(())
+        run.ledger.assert_complete();
+        for namespace in [&lab.sender, &lab.receiver] {
+            let events = run.retransmits_in(namespace)?;
+            // Of 20,000 segments every tenth is lost.
+            assert!(events.len() > 1_000, "only {} events", events.len());
+            assert_none_is_wrong(&events, &truth)?;
+            assert_in_order_of_time(&events);
+            assert_99_percent_are_known(&events);
+        }
+        Ok(())
+    })
 }
 
 /// Both sides lose every tenth segment, at random.

@@ -7,7 +7,6 @@
 mod live;
 
 use std::fs;
-use std::io;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -47,7 +46,8 @@ use crate::live::owners::lose_a_segment;
 use crate::live::owners::lose_it_again;
 use crate::live::processes;
 use crate::live::processes::Process;
-use crate::live::require_root;
+use crate::live::root::skipped;
+use crate::live::root_test;
 
 /// Where the sender's second subflow comes from.
 const ANOTHER_SENDER: Ipv4Addr = Ipv4Addr::new(10, 7, 0, 3);
@@ -67,167 +67,162 @@ fn let_orphans_live(lab: &Lab) -> Result<()> {
 
 #[test]
 fn root_a_socket_that_is_closed_is_orphaned_and_its_last_owner_is_told() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let lab = Lab::new()?;
-    let_orphans_live(&lab)?;
-    let host = Host::start(&root, &[])?;
-    let listener = listen(&lab)?;
-    let mut client = Process::start(&root, &lab.sender)?;
-    client.connect(AT_RECEIVER)?;
-    let _peer = accept(&listener)?;
-    begin_to_lose_a_segment(&lab, &mut client)?;
-    let held = boot_time();
-    client.close()?;
-    let closed = boot_time();
-    lose_it_again(&lab)?;
-    let run = host.stop()?;
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let_orphans_live(&lab)?;
+        let host = Host::start(root, &[])?;
+        let listener = listen(&lab)?;
+        let mut client = Process::start(root, &lab.sender)?;
+        client.connect(AT_RECEIVER)?;
+        let _peer = accept(&listener)?;
+        begin_to_lose_a_segment(&lab, &mut client)?;
+        let held = boot_time();
+        client.close()?;
+        let closed = boot_time();
+        lose_it_again(&lab)?;
+        let run = host.stop()?;
 
-    let events = events_in(&run, &lab.sender)?;
-    let client = Identity::of(&client)?;
-    client.assert_holds(&events_between(&events, Duration::ZERO, held), 1);
-    client.assert_held_last(&events_between(&events, closed, Duration::MAX));
-    Ok(())
+        let events = events_in(&run, &lab.sender)?;
+        let client = Identity::of(&client)?;
+        client.assert_holds(&events_between(&events, Duration::ZERO, held), 1);
+        client.assert_held_last(&events_between(&events, closed, Duration::MAX));
+        Ok(())
+    })
 }
 
 #[test]
 fn root_of_a_socket_that_was_closed_before_it_was_seen_no_owner_is_told() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let lab = Lab::new()?;
-    let_orphans_live(&lab)?;
-    let listener = listen(&lab)?;
-    let mut client = Process::start(&root, &lab.sender)?;
-    client.connect(AT_RECEIVER)?;
-    let _peer = accept(&listener)?;
-    begin_to_lose_a_segment(&lab, &mut client)?;
-    client.close()?;
-    let host = Host::start(&root, &[])?;
-    lose_it_again(&lab)?;
-    let run = host.stop()?;
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let_orphans_live(&lab)?;
+        let listener = listen(&lab)?;
+        let mut client = Process::start(root, &lab.sender)?;
+        client.connect(AT_RECEIVER)?;
+        let _peer = accept(&listener)?;
+        begin_to_lose_a_segment(&lab, &mut client)?;
+        client.close()?;
+        let host = Host::start(root, &[])?;
+        lose_it_again(&lab)?;
+        let run = host.stop()?;
 
-    for event in &events_in(&run, &lab.sender)? {
-        assert_named_nobody(event, "orphaned");
-        assert!(event["owner"]["last"].is_null(), "{event}");
-    }
-    Ok(())
+        for event in &events_in(&run, &lab.sender)? {
+            assert_named_nobody(event, "orphaned");
+            assert!(event["owner"]["last"].is_null(), "{event}");
+        }
+        Ok(())
+    })
 }
 
 #[test]
 fn root_without_owners_the_kernel_still_tells_what_no_process_holds() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let lab = Lab::new()?;
-    let_orphans_live(&lab)?;
-    let host = Host::start(&root, &["--no-owners"])?;
-    let mut server = Process::start(&root, &lab.sender)?;
-    server.listen(AT_SENDER)?;
-    let mut peer = call_and_lose_a_syn_ack(&lab)?;
-    let connected = boot_time();
-    server.accept()?;
-    lose_a_segment(&lab, &mut server, &mut peer)?;
-    let received = boot_time();
-    begin_to_lose_a_segment(&lab, &mut server)?;
-    let held = boot_time();
-    server.close()?;
-    let closed = boot_time();
-    lose_it_again(&lab)?;
-    let run = host.stop()?;
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let_orphans_live(&lab)?;
+        let host = Host::start(root, &["--no-owners"])?;
+        let mut server = Process::start(root, &lab.sender)?;
+        server.listen(AT_SENDER)?;
+        let mut peer = call_and_lose_a_syn_ack(&lab)?;
+        let connected = boot_time();
+        server.accept()?;
+        lose_a_segment(&lab, &mut server, &mut peer)?;
+        let received = boot_time();
+        begin_to_lose_a_segment(&lab, &mut server)?;
+        let held = boot_time();
+        server.close()?;
+        let closed = boot_time();
+        lose_it_again(&lab)?;
+        let run = host.stop()?;
 
-    let events = events_in(&run, &lab.sender)?;
-    for (begin, end, status) in [
-        (Duration::ZERO, connected, "not_accepted"),
-        (connected, received, "unknown"),
-        (received, held, "unknown"),
-        (closed, Duration::MAX, "orphaned"),
-    ] {
-        for event in events_between(&events, begin, end) {
-            assert_named_nobody(&event, status);
-            assert!(event["owner"]["last"].is_null(), "{event}");
+        let events = events_in(&run, &lab.sender)?;
+        for (begin, end, status) in [
+            (Duration::ZERO, connected, "not_accepted"),
+            (connected, received, "unknown"),
+            (received, held, "unknown"),
+            (closed, Duration::MAX, "orphaned"),
+        ] {
+            for event in events_between(&events, begin, end) {
+                assert_named_nobody(&event, status);
+                assert!(event["owner"]["last"].is_null(), "{event}");
+            }
         }
-    }
-    assert_eq!(run.ledger.owners.get("held"), 0);
-    assert_eq!(run.ledger.owners.get("scans"), 0);
-    Ok(())
+        assert_eq!(run.ledger.owners.get("held"), 0);
+        assert_eq!(run.ledger.owners.get("scans"), 0);
+        Ok(())
+    })
 }
 
 #[test]
 fn root_every_subflow_of_an_mptcp_connection_is_held_by_its_process() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    if !has_mptcp("root_every_subflow_of_an_mptcp_connection_is_held_by_its_process") {
-        return Ok(());
-    }
-    let lab = lab_with_two_paths()?;
-    lab.sender.run(&format!(
-        "ip mptcp endpoint add {ANOTHER_SENDER} dev to-receiver subflow"
-    ))?;
-    let host = Host::start(&root, &[])?;
-    let listener = lab.receiver.enter(|| -> Result<Socket> {
-        let socket = mptcp_socket()?;
-        socket.bind(&AT_RECEIVER.into())?;
-        socket.listen(1)?;
-        Ok(socket)
-    })??;
-    let mut client = Process::start(&root, &lab.sender)?;
-    client.connect_mptcp(AT_RECEIVER)?;
-    let _peer = listener.accept()?;
-    // The first data tells the client that it may open the second subflow.
-    client.send_segments(1)?;
-    lose_segments_of_both_subflows(&lab, &mut client)?;
-    let run = host.stop()?;
+    root_test(|root| {
+        if !has_mptcp() {
+            return Ok(());
+        }
+        let lab = lab_with_two_paths()?;
+        lab.sender.run(&format!(
+            "ip mptcp endpoint add {ANOTHER_SENDER} dev to-receiver subflow"
+        ))?;
+        let host = Host::start(root, &[])?;
+        let listener = lab.receiver.enter(|| -> Result<Socket> {
+            let socket = mptcp_socket()?;
+            socket.bind(&AT_RECEIVER.into())?;
+            socket.listen(1)?;
+            Ok(socket)
+        })??;
+        let mut client = Process::start(root, &lab.sender)?;
+        client.connect_mptcp(AT_RECEIVER)?;
+        let _peer = listener.accept()?;
+        // The first data tells the client that it may open the second subflow.
+        client.send_segments(1)?;
+        lose_segments_of_both_subflows(&lab, &mut client)?;
+        let run = host.stop()?;
 
-    let events = events_in(&run, &lab.sender)?;
-    for address in [SENDER_V4, ANOTHER_SENDER] {
-        Identity::of(&client)?.assert_holds(&events_from(&events, address), 1);
-    }
-    Ok(())
+        let events = events_in(&run, &lab.sender)?;
+        for address in [SENDER_V4, ANOTHER_SENDER] {
+            Identity::of(&client)?.assert_holds(&events_from(&events, address), 1);
+        }
+        Ok(())
+    })
 }
 
 #[test]
 fn root_a_listener_of_the_kernels_is_nobodys_and_what_it_accepts_is_its_processs() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    if !has_mptcp("root_a_listener_of_the_kernels_is_nobodys_and_what_it_accepts_is_its_processs") {
-        return Ok(());
-    }
-    let lab = lab_with_two_paths()?;
-    // The kernel listens there for further subflows of connections to the server's own port.
-    lab.sender.run(&format!(
-        "ip mptcp endpoint add {ANOTHER_SENDER} dev to-receiver signal port {KERNELS_PORT}"
-    ))?;
-    let host = Host::start(&root, &[])?;
-    let mut server = Process::start(&root, &lab.sender)?;
-    server.listen_mptcp(AT_SENDER)?;
-    lab.lose(&format!("tcp sport {KERNELS_PORT} {IS_SYN_ACK}"))?;
-    let mut peer = lab.receiver.enter(|| -> Result<Socket> {
-        let socket = mptcp_socket()?;
-        socket.connect_timeout(&AT_SENDER.into(), PATIENCE)?;
-        Ok(socket)
-    })??;
-    server.accept()?;
-    // The first data tells the server that it may offer the other address.
-    peer.write_all(&[0])?;
-    wait_for_counter(&lab.sender, "TcpExtTCPSynRetrans", AGAIN)?;
-    lab.lose_nothing()?;
-    lose_segments_of_both_subflows(&lab, &mut server)?;
-    let run = host.stop()?;
+    root_test(|root| {
+        if !has_mptcp() {
+            return Ok(());
+        }
+        let lab = lab_with_two_paths()?;
+        // The kernel listens there for further subflows of connections to the server's own port.
+        lab.sender.run(&format!(
+            "ip mptcp endpoint add {ANOTHER_SENDER} dev to-receiver signal port {KERNELS_PORT}"
+        ))?;
+        let host = Host::start(root, &[])?;
+        let mut server = Process::start(root, &lab.sender)?;
+        server.listen_mptcp(AT_SENDER)?;
+        lab.lose(&format!("tcp sport {KERNELS_PORT} {IS_SYN_ACK}"))?;
+        let mut peer = lab.receiver.enter(|| -> Result<Socket> {
+            let socket = mptcp_socket()?;
+            socket.connect_timeout(&AT_SENDER.into(), PATIENCE)?;
+            Ok(socket)
+        })??;
+        server.accept()?;
+        // The first data tells the server that it may offer the other address.
+        peer.write_all(&[0])?;
+        wait_for_counter(&lab.sender, "TcpExtTCPSynRetrans", AGAIN)?;
+        lab.lose_nothing()?;
+        lose_segments_of_both_subflows(&lab, &mut server)?;
+        let run = host.stop()?;
 
-    let (of_kernel, of_server): (Vec<Value>, Vec<Value>) = events_in(&run, &lab.sender)?
-        .into_iter()
-        .partition(|event| event["retransmit"]["kind"] == "syn_ack");
-    for event in events_from(&of_kernel, ANOTHER_SENDER) {
-        assert_named_nobody(&event, "not_accepted");
-    }
-    for address in [SENDER_V4, ANOTHER_SENDER] {
-        Identity::of(&server)?.assert_holds(&events_from(&of_server, address), 1);
-    }
-    Ok(())
+        let (of_kernel, of_server): (Vec<Value>, Vec<Value>) = events_in(&run, &lab.sender)?
+            .into_iter()
+            .partition(|event| event["retransmit"]["kind"] == "syn_ack");
+        for event in events_from(&of_kernel, ANOTHER_SENDER) {
+            assert_named_nobody(&event, "not_accepted");
+        }
+        for address in [SENDER_V4, ANOTHER_SENDER] {
+            Identity::of(&server)?.assert_holds(&events_from(&of_server, address), 1);
+        }
+        Ok(())
+    })
 }
 
 /// The sender has two addresses, and connections may have two subflows.
@@ -286,13 +281,10 @@ fn events_from(events: &[Value], address: Ipv4Addr) -> Vec<Value> {
     found
 }
 
-fn has_mptcp(test: &str) -> bool {
+fn has_mptcp() -> bool {
     let has = Path::new("/proc/sys/net/mptcp").exists();
     if !has {
-        let _ = writeln!(
-            io::stderr(),
-            "skipped: {test}: this kernel is built without CONFIG_MPTCP"
-        );
+        skipped("this kernel is built without CONFIG_MPTCP");
     }
     has
 }

@@ -11,7 +11,7 @@ use retrans_event::FIELDS;
 use retrans_event::RECORD_SIZE;
 use rustix::process::Signal;
 
-use crate::live::attempts::require_failures;
+use crate::live::attempts::failures_test;
 use crate::live::burst::syn_burst;
 use crate::live::captures::Directory;
 use crate::live::captures::Held;
@@ -29,7 +29,7 @@ use crate::live::owners::listen;
 use crate::live::owners::lose_a_segment;
 use crate::live::processes;
 use crate::live::processes::Process;
-use crate::live::require_root;
+use crate::live::root_test;
 
 /// Alerts that fire with an event, and are resolved when time has passed.
 const CHAIN: &[&str] = &[
@@ -56,181 +56,175 @@ fn the_process_that_other_tests_start() -> Result<()> {
 
 #[test]
 fn root_what_was_printed_live_is_printed_again_by_nobody_without_any_right() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let directory = Directory::new()?;
-    let capture = directory.file("lossy.rtc");
-    let lab = Lab::new()?;
-    let host = Host::start(&root, &[CHAIN, &["--record", &capture]].concat())?;
-    lab.lossy_transfer()?;
-    // By a tick, which is recorded like an event.
-    host.wait_until_printed(r#""state":"resolved""#)?;
-    let run = host.stop()?;
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let capture = directory.file("lossy.rtc");
+        let lab = Lab::new()?;
+        let host = Host::start(root, &[CHAIN, &["--record", &capture]].concat())?;
+        lab.lossy_transfer()?;
+        // By a tick, which is recorded like an event.
+        host.wait_until_printed(r#""state":"resolved""#)?;
+        let run = host.stop()?;
 
-    assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);
-    assert!(
-        run.retransmits_in(&lab.sender)?.len() >= 30,
-        "{:#?}",
-        run.lines
-    );
-    assert!(!run.of_type("alert")?.is_empty());
-    run.ledger.assert_complete();
-    let captured = run.ledger.captured();
-    assert_eq!(captured.get("not_recorded"), 0);
-    assert_eq!(captured.get("files"), 1);
-    assert_eq!(captured.get("bytes"), fs::metadata(&capture)?.len());
-    assert_same(
-        &run.stdout(),
-        &replay_as_nobody(&root, &capture, CHAIN)?.stdout,
-    );
-    // As often as one likes.
-    assert_same(&run.stdout(), &replay(&[capture], CHAIN)?.stdout);
-    Ok(())
+        assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);
+        assert!(
+            run.retransmits_in(&lab.sender)?.len() >= 30,
+            "{:#?}",
+            run.lines
+        );
+        assert!(!run.of_type("alert")?.is_empty());
+        run.ledger.assert_complete();
+        let captured = run.ledger.captured();
+        assert_eq!(captured.get("not_recorded"), 0);
+        assert_eq!(captured.get("files"), 1);
+        assert_eq!(captured.get("bytes"), fs::metadata(&capture)?.len());
+        assert_same(
+            &run.stdout(),
+            &replay_as_nobody(root, &capture, CHAIN)?.stdout,
+        );
+        // As often as one likes.
+        assert_same(&run.stdout(), &replay(&[capture], CHAIN)?.stdout);
+        Ok(())
+    })
 }
 
 #[test]
 fn root_the_container_of_an_owner_is_recorded_with_the_event() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let directory = Directory::new()?;
-    let capture = directory.file("labels.rtc");
-    let lab = Lab::new()?;
-    let listener = listen(&lab)?;
-    let groups = Directory::new()?;
-    // Dropped first, and then what it was in.
-    let (mut client, container);
-    client = Process::start(&root, &lab.sender)?;
-    container = Container::around(&root, &client, groups.path())?;
-    let host = Host::start(&root, &["--record", &capture])?;
-    client.connect(AT_RECEIVER)?;
-    lose_a_segment(&lab, &mut client, &mut accept(&listener)?)?;
-    let run = host.stop()?;
-    drop(client);
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let capture = directory.file("labels.rtc");
+        let lab = Lab::new()?;
+        let listener = listen(&lab)?;
+        let groups = Directory::new()?;
+        // Dropped first, and then what it was in.
+        let (mut client, container);
+        client = Process::start(root, &lab.sender)?;
+        container = Container::around(root, &client, groups.path())?;
+        let host = Host::start(root, &["--record", &capture])?;
+        client.connect(AT_RECEIVER)?;
+        lose_a_segment(&lab, &mut client, &mut accept(&listener)?)?;
+        let run = host.stop()?;
+        drop(client);
 
-    let events = run.retransmits_in(&lab.sender)?;
-    let labelled = events
-        .iter()
-        .filter(|event| event.to_string().contains(container.id()));
-    assert!(labelled.count() > 0, "{events:#?}");
-    assert_same(&run.stdout(), &replay(&[capture], &[])?.stdout);
-    Ok(())
+        let events = run.retransmits_in(&lab.sender)?;
+        let labelled = events
+            .iter()
+            .filter(|event| event.to_string().contains(container.id()));
+        assert!(labelled.count() > 0, "{events:#?}");
+        assert_same(&run.stdout(), &replay(&[capture], &[])?.stdout);
+        Ok(())
+    })
 }
 
 #[test]
 fn root_what_the_ring_lost_is_lost_in_the_capture_as_well_and_at_the_same_place() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let directory = Directory::new()?;
-    let capture = directory.file("gaps.rtc");
-    let lab = Lab::new()?;
-    let arguments = ["--ring-size", "64KiB", "--record", &capture];
-    let host = Host::start(&root, &arguments)?;
-    lab.five_fast_retransmits(RECEIVER_V4)?;
-    host.signal(Signal::STOP)?;
-    let burst = syn_burst(&lab, BURST);
-    host.signal(Signal::CONT)?;
-    burst?;
-    let run = host.stop()?;
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let capture = directory.file("gaps.rtc");
+        let lab = Lab::new()?;
+        let arguments = ["--ring-size", "64KiB", "--record", &capture];
+        let host = Host::start(root, &arguments)?;
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        host.signal(Signal::STOP)?;
+        let burst = syn_burst(&lab, BURST);
+        host.signal(Signal::CONT)?;
+        burst?;
+        let run = host.stop()?;
 
-    run.ledger.assert_balances();
-    let lost = run.ledger.kernel.get("ring_full");
-    assert!(lost > BURST / 2, "only {lost} of {BURST} were lost");
-    assert!(!run.of_type("gap")?.is_empty());
-    let held = Held::by(&capture)?;
-    assert_eq!(held.lost, lost);
-    assert_eq!(held.events, run.ledger.host.get("delivered"));
-    assert_same(&run.stdout(), &replay(&[capture], &[])?.stdout);
-    Ok(())
+        run.ledger.assert_balances();
+        let lost = run.ledger.kernel.get("ring_full");
+        assert!(lost > BURST / 2, "only {lost} of {BURST} were lost");
+        assert!(!run.of_type("gap")?.is_empty());
+        let held = Held::by(&capture)?;
+        assert_eq!(held.lost, lost);
+        assert_eq!(held.events, run.ledger.host.get("delivered"));
+        assert_same(&run.stdout(), &replay(&[capture], &[])?.stdout);
+        Ok(())
+    })
 }
 
 #[test]
 fn root_what_was_withheld_is_not_in_the_capture() -> Result<()> {
-    let Some(root) = require_failures()? else {
-        return Ok(());
-    };
-    let directory = Directory::new()?;
-    let capture = directory.file("withheld.rtc");
-    let lab = Lab::new()?;
-    let host = Host::start(&root, &["--record", &capture])?;
-    lab.attempts_while_still_queued(RECEIVER_V4)?;
-    let run = host.stop()?;
+    failures_test(|root| {
+        let directory = Directory::new()?;
+        let capture = directory.file("withheld.rtc");
+        let lab = Lab::new()?;
+        let host = Host::start(root, &["--record", &capture])?;
+        lab.attempts_while_still_queued(RECEIVER_V4)?;
+        let run = host.stop()?;
 
-    run.ledger.assert_complete();
-    assert!(run.ledger.host.get("withheld") >= 2, "{:?}", run.ledger);
-    assert_eq!(Held::by(&capture)?.events, run.ledger.host.get("delivered"));
-    assert_same(&run.stdout(), &replay(&[capture], &[])?.stdout);
-    Ok(())
+        run.ledger.assert_complete();
+        assert!(run.ledger.host.get("withheld") >= 2, "{:?}", run.ledger);
+        assert_eq!(Held::by(&capture)?.events, run.ledger.host.get("delivered"));
+        assert_same(&run.stdout(), &replay(&[capture], &[])?.stdout);
+        Ok(())
+    })
 }
 
 #[test]
 fn root_a_host_that_is_killed_leaves_what_it_has_seen_and_no_end() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let directory = Directory::new()?;
-    let capture = directory.file("killed.rtc");
-    let lab = Lab::new()?;
-    let host = Host::start(&root, &["--record", &capture])?;
-    lab.five_fast_retransmits(RECEIVER_V4)?;
-    // With the next mark, while the host runs.
-    wait_until("the events to be in the file", || {
-        Ok(Held::by(&capture)?.events_of(&lab.sender) == 5)
-    })?;
-    let run = host.stop_with(Signal::KILL)?;
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let capture = directory.file("killed.rtc");
+        let lab = Lab::new()?;
+        let host = Host::start(root, &["--record", &capture])?;
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        // With the next mark, while the host runs.
+        wait_until("the events to be in the file", || {
+            Ok(Held::by(&capture)?.events_of(&lab.sender) == 5)
+        })?;
+        let run = host.stop_with(Signal::KILL)?;
 
-    assert_eq!(run.status.code(), None, "a signal ended it");
-    assert_eq!(run.retransmits_in(&lab.sender)?.len(), 5);
-    let held = Held::by(&capture)?;
-    assert!(held.is_cut);
-    let replayed = replay(&[capture], &[])?;
-    assert!(
-        replayed.stderr.contains("it was cut off at byte"),
-        "{}",
-        replayed.stderr
-    );
-    // Others may have retransmitted since the last mark.
-    assert!(run.stdout().starts_with(&replayed.stdout));
-    assert_eq!(replayed.stdout.lines().count() as u64, held.events);
-    Ok(())
+        assert_eq!(run.status.code(), None, "a signal ended it");
+        assert_eq!(run.retransmits_in(&lab.sender)?.len(), 5);
+        let held = Held::by(&capture)?;
+        assert!(held.is_cut);
+        let replayed = replay(&[capture], &[])?;
+        assert!(
+            replayed.stderr.contains("it was cut off at byte"),
+            "{}",
+            replayed.stderr
+        );
+        // Others may have retransmitted since the last mark.
+        assert!(run.stdout().starts_with(&replayed.stdout));
+        assert_eq!(replayed.stdout.lines().count() as u64, held.events);
+        Ok(())
+    })
 }
 
 #[test]
 fn root_a_capture_says_who_recorded_it_and_where() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let directory = Directory::new()?;
-    let capture = directory.file("head.rtc");
-    Host::start(&root, &["--record", &capture, "--attach", "btf"])?.stop()?;
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let capture = directory.file("head.rtc");
+        Host::start(root, &["--record", &capture, "--attach", "btf"])?.stop()?;
 
-    let head = Held::by(&capture)?.head;
-    let version = env!("CARGO_PKG_VERSION");
-    assert_eq!(head.writer, format!("retrans-host {version}"));
-    assert_eq!(head.record_size as usize, RECORD_SIZE);
-    let names: Vec<&str> = head
-        .layout
-        .iter()
-        .map(|field| field.name.as_str())
-        .collect();
-    let expected: Vec<&str> = FIELDS.iter().map(|field| field.name).collect();
-    assert_eq!(names, expected);
-    let about = head.host.context("a host recorded it")?;
-    let kernel = |name: &str| -> Result<String> {
-        let text = fs::read_to_string(format!("/proc/sys/kernel/{name}"))?;
-        Ok(text.trim_end().to_owned())
-    };
-    assert_eq!(about.name, kernel("hostname")?);
-    assert_eq!(about.kernel, kernel("osrelease")?);
-    assert_eq!(about.boot_id, kernel("random/boot_id")?);
-    assert_eq!(about.attached, "btf");
-    let booted: jiff::Timestamp = about.booted.parse()?;
-    let begun: jiff::Timestamp = head.begun.parse()?;
-    let up = (begun - booted).total(jiff::Unit::Second)?;
-    let uptime = fs::read_to_string("/proc/uptime")?;
-    let uptime: f64 = uptime.split(' ').next().context("seconds")?.parse()?;
-    assert!(uptime - 60.0 < up && up <= uptime + 1.0, "{up}, {uptime}");
-    Ok(())
+        let head = Held::by(&capture)?.head;
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(head.writer, format!("retrans-host {version}"));
+        assert_eq!(head.record_size as usize, RECORD_SIZE);
+        let names: Vec<&str> = head
+            .layout
+            .iter()
+            .map(|field| field.name.as_str())
+            .collect();
+        let expected: Vec<&str> = FIELDS.iter().map(|field| field.name).collect();
+        assert_eq!(names, expected);
+        let about = head.host.context("a host recorded it")?;
+        let kernel = |name: &str| -> Result<String> {
+            let text = fs::read_to_string(format!("/proc/sys/kernel/{name}"))?;
+            Ok(text.trim_end().to_owned())
+        };
+        assert_eq!(about.name, kernel("hostname")?);
+        assert_eq!(about.kernel, kernel("osrelease")?);
+        assert_eq!(about.boot_id, kernel("random/boot_id")?);
+        assert_eq!(about.attached, "btf");
+        let booted: jiff::Timestamp = about.booted.parse()?;
+        let begun: jiff::Timestamp = head.begun.parse()?;
+        let up = (begun - booted).total(jiff::Unit::Second)?;
+        let uptime = fs::read_to_string("/proc/uptime")?;
+        let uptime: f64 = uptime.split(' ').next().context("seconds")?.parse()?;
+        assert!(uptime - 60.0 < up && up <= uptime + 1.0, "{up}, {uptime}");
+        Ok(())
+    })
 }

@@ -31,7 +31,7 @@ use crate::live::host::Host;
 use crate::live::lab::Lab;
 use crate::live::lab::RECEIVER_V4;
 use crate::live::oracle::wait_until;
-use crate::live::require_root;
+use crate::live::root_test;
 
 /// What is there already.
 const PRECIOUS: &str = "precious";
@@ -73,164 +73,156 @@ fn assert_is_private_capture(file: &str) {
 
 #[test]
 fn root_a_capture_belongs_to_who_called_sudo() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let directory = Directory::new()?;
-    let file = directory.file("a.rtc");
-    let launcher = ["env", "SUDO_UID=65533", "SUDO_GID=65534"];
-    Host::start_by(&root, &launcher, &["--record", &file])?.stop()?;
-    assert_is_private_capture(&file);
-    let about = fs::metadata(&file)?;
-    assert_eq!((about.uid(), about.gid()), (65_533, 65_534));
-    Ok(())
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let file = directory.file("a.rtc");
+        let launcher = ["env", "SUDO_UID=65533", "SUDO_GID=65534"];
+        Host::start_by(root, &launcher, &["--record", &file])?.stop()?;
+        assert_is_private_capture(&file);
+        let about = fs::metadata(&file)?;
+        assert_eq!((about.uid(), about.gid()), (65_533, 65_534));
+        Ok(())
+    })
 }
 
 #[test]
 fn root_nobody_else_can_read_a_capture_whatever_the_umask() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let directory = Directory::new()?;
-    let (strict, lax) = (directory.file("strict.rtc"), directory.file("lax.rtc"));
-    let cache = directory.file("cache");
-    let launcher = ["sh", "-c", UMASK_777, &cache];
-    Host::start_by(&root, &launcher, &["--record", &strict])?.stop()?;
-    assert_is_private_capture(&strict);
-    let launcher = ["sh", "-c", r#"umask 0; exec "$0" "$@""#];
-    Host::start_by(&root, &launcher, &["--record", &lax])?.stop()?;
-    assert_is_private_capture(&lax);
-    Ok(())
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let (strict, lax) = (directory.file("strict.rtc"), directory.file("lax.rtc"));
+        let cache = directory.file("cache");
+        let launcher = ["sh", "-c", UMASK_777, &cache];
+        Host::start_by(root, &launcher, &["--record", &strict])?.stop()?;
+        assert_is_private_capture(&strict);
+        let launcher = ["sh", "-c", r#"umask 0; exec "$0" "$@""#];
+        Host::start_by(root, &launcher, &["--record", &lax])?.stop()?;
+        assert_is_private_capture(&lax);
+        Ok(())
+    })
 }
 
 #[test]
 fn root_a_file_that_exists_is_not_overwritten_unless_that_is_asked_for() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let directory = Directory::new()?;
-    let file = directory.file("old.rtc");
-    fs::write(&file, PRECIOUS)?;
-    fs::set_permissions(&file, Permissions::from_mode(0o644))?;
-    let words = [file.as_str(), "the file exists", "--force"];
-    refused(&root, &["--record", &file], &words);
-    assert_eq!(fs::read_to_string(&file)?, PRECIOUS);
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let file = directory.file("old.rtc");
+        fs::write(&file, PRECIOUS)?;
+        fs::set_permissions(&file, Permissions::from_mode(0o644))?;
+        let words = [file.as_str(), "the file exists", "--force"];
+        refused(root, &["--record", &file], &words);
+        assert_eq!(fs::read_to_string(&file)?, PRECIOUS);
 
-    record(&root, &["--record", &file, "--force"])?;
-    assert_is_private_capture(&file);
-    assert_eq!(directory.names()?, ["old.rtc"]);
-    Ok(())
+        record(root, &["--record", &file, "--force"])?;
+        assert_is_private_capture(&file);
+        assert_eq!(directory.names()?, ["old.rtc"]);
+        Ok(())
+    })
 }
 
 #[test]
 fn root_a_symbolic_link_is_replaced_and_not_followed() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let directory = Directory::new()?;
-    let [target, link, dangling] = ["target", "link.rtc", "dangling.rtc"];
-    let [target, link, dangling] = [target, link, dangling].map(|name| directory.file(name));
-    fs::write(&target, PRECIOUS)?;
-    symlink(&target, &link)?;
-    symlink(directory.file("nothing"), &dangling)?;
-    for link in [&link, &dangling] {
-        refused(&root, &["--record", link], &[link, "--force"]);
-        record(&root, &["--record", link, "--force"])?;
-        assert_is_private_capture(link);
-    }
-    assert_eq!(fs::read_to_string(&target)?, PRECIOUS);
-    assert!(!Path::new(&directory.file("nothing")).exists());
-    Ok(())
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let [target, link, dangling] = ["target", "link.rtc", "dangling.rtc"];
+        let [target, link, dangling] = [target, link, dangling].map(|name| directory.file(name));
+        fs::write(&target, PRECIOUS)?;
+        symlink(&target, &link)?;
+        symlink(directory.file("nothing"), &dangling)?;
+        for link in [&link, &dangling] {
+            refused(root, &["--record", link], &[link, "--force"]);
+            record(root, &["--record", link, "--force"])?;
+            assert_is_private_capture(link);
+        }
+        assert_eq!(fs::read_to_string(&target)?, PRECIOUS);
+        assert!(!Path::new(&directory.file("nothing")).exists());
+        Ok(())
+    })
 }
 
 #[test]
 fn root_what_is_no_regular_file_is_never_replaced() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let directory = Directory::new()?;
-    let [pipe, link, folder] = ["pipe", "link", "folder"].map(|name| directory.file(name));
-    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR, 0)?;
-    symlink(&pipe, &link)?;
-    fs::create_dir(&folder)?;
-    for special in [&pipe, &link, &folder] {
-        let words = [special.as_str(), "it is no regular file"];
-        refused(&root, &["--record", special], &words);
-        refused(&root, &["--record", special, "--force"], &words);
-    }
-    assert_eq!(directory.names()?, ["folder", "link", "pipe"]);
-    Ok(())
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let [pipe, link, folder] = ["pipe", "link", "folder"].map(|name| directory.file(name));
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR, 0)?;
+        symlink(&pipe, &link)?;
+        fs::create_dir(&folder)?;
+        for special in [&pipe, &link, &folder] {
+            let words = [special.as_str(), "it is no regular file"];
+            refused(root, &["--record", special], &words);
+            refused(root, &["--record", special, "--force"], &words);
+        }
+        assert_eq!(directory.names()?, ["folder", "link", "pipe"]);
+        Ok(())
+    })
 }
 
 #[test]
 fn root_a_directory_that_cannot_be_written_to_is_said_and_nothing_runs() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let directory = Directory::new()?;
-    let missing = directory.file("missing/new.rtc");
-    refused(&root, &["--record", &missing], &[&missing, "No such file"]);
-    // Not even root's.
-    let file = "/proc/self/new.rtc";
-    refused(&root, &["--record", file], &["cannot record to", file]);
-    refused(
-        &root,
-        &["--record", file, "--force"],
-        &["cannot record to", file],
-    );
-    assert_eq!(directory.names()?, [""; 0]);
-    Ok(())
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let missing = directory.file("missing/new.rtc");
+        refused(root, &["--record", &missing], &[&missing, "No such file"]);
+        // Not even root's.
+        let file = "/proc/self/new.rtc";
+        refused(root, &["--record", file], &["cannot record to", file]);
+        refused(
+            root,
+            &["--record", file, "--force"],
+            &["cannot record to", file],
+        );
+        assert_eq!(directory.names()?, [""; 0]);
+        Ok(())
+    })
 }
 
 #[test]
 fn root_files_by_size_hold_every_event_once_and_each_is_whole() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let directory = Directory::new()?;
-    let file = directory.file("size.rtc");
-    let lab = Lab::new()?;
-    let rotation = ["--record", &file, "--record-rotate", "64KiB"];
-    let host = Host::start(&root, &[RING, &rotation].concat())?;
-    syn_burst(&lab, BURST)?;
-    let run = host.stop()?;
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let file = directory.file("size.rtc");
+        let lab = Lab::new()?;
+        let rotation = ["--record", &file, "--record-rotate", "64KiB"];
+        let host = Host::start(root, &[RING, &rotation].concat())?;
+        syn_burst(&lab, BURST)?;
+        let run = host.stop()?;
 
-    run.ledger.assert_complete();
-    let files = directory.rotated("size.rtc");
-    assert_eq!(run.ledger.captured().get("files"), files.len() as u64);
-    let bytes: u64 = files
-        .iter()
-        .map(|file| Ok(fs::metadata(file)?.len()))
-        .sum::<Result<u64>>()?;
-    assert_eq!(run.ledger.captured().get("bytes"), bytes);
-    let (last, older) = files.split_last().expect("a file");
-    assert!(!older.is_empty(), "{bytes} bytes in {last}");
-    for file in older {
-        assert!(fs::metadata(file)?.len() >= 64 << 10, "{file}");
-    }
-    assert_all_is_there_once(&files, &run.stdout())
+        run.ledger.assert_complete();
+        let files = directory.rotated("size.rtc");
+        assert_eq!(run.ledger.captured().get("files"), files.len() as u64);
+        let bytes: u64 = files
+            .iter()
+            .map(|file| Ok(fs::metadata(file)?.len()))
+            .sum::<Result<u64>>()?;
+        assert_eq!(run.ledger.captured().get("bytes"), bytes);
+        let (last, older) = files.split_last().expect("a file");
+        assert!(!older.is_empty(), "{bytes} bytes in {last}");
+        for file in older {
+            assert!(fs::metadata(file)?.len() >= 64 << 10, "{file}");
+        }
+        assert_all_is_there_once(&files, &run.stdout())
+    })
 }
 
 #[test]
 fn root_files_by_age_hold_every_event_once_and_each_is_whole() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let directory = Directory::new()?;
-    let file = directory.file("age.rtc");
-    let lab = Lab::new()?;
-    let rotation = ["--record", &file, "--record-rotate", "1s"];
-    let host = Host::start(&root, &[&rotation[..], &["--record-keep", "1000"]].concat())?;
-    lab.tail_loss_probe_and_three_timeouts(RECEIVER_V4)?;
-    wait_until("a third file", || Ok(directory.names()?.len() >= 3))?;
-    lab.five_fast_retransmits(RECEIVER_V4)?;
-    let run = host.stop()?;
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let file = directory.file("age.rtc");
+        let lab = Lab::new()?;
+        let rotation = ["--record", &file, "--record-rotate", "1s"];
+        let host = Host::start(root, &[&rotation[..], &["--record-keep", "1000"]].concat())?;
+        lab.tail_loss_probe_and_three_timeouts(RECEIVER_V4)?;
+        wait_until("a third file", || Ok(directory.names()?.len() >= 3))?;
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        let run = host.stop()?;
 
-    run.ledger.assert_complete();
-    assert_eq!(run.retransmits_in(&lab.sender)?.len(), 9);
-    let files = directory.rotated("age.rtc");
-    assert_eq!(run.ledger.captured().get("files"), files.len() as u64);
-    assert_all_is_there_once(&files, &run.stdout())
+        run.ledger.assert_complete();
+        assert_eq!(run.retransmits_in(&lab.sender)?.len(), 9);
+        let files = directory.rotated("age.rtc");
+        assert_eq!(run.ledger.captured().get("files"), files.len() as u64);
+        assert_all_is_there_once(&files, &run.stdout())
+    })
 }
 
 /// The files hold what was printed, each event once, and each can be read without the others.
@@ -249,116 +241,112 @@ fn assert_all_is_there_once(files: &[String], printed: &str) -> Result<()> {
 
 #[test]
 fn root_only_so_many_older_files_are_kept() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let directory = Directory::new()?;
-    let file = directory.file("kept.rtc");
-    let rotation = ["--record", &file, "--record-rotate", "1s"];
-    let host = Host::start(&root, &[&rotation[..], &["--record-keep", "2"]].concat())?;
-    let oldest = directory.file("kept.rtc.2");
-    wait_until("two older files", || Ok(Path::new(&oldest).exists()))?;
-    let begun = Held::by(&oldest)?.head.begun;
-    wait_until("the oldest file to go", || {
-        Ok(Held::by(&oldest)?.head.begun > begun)
-    })?;
-    let run = host.stop()?;
-    assert!(run.ledger.captured().get("files") >= 4);
-    assert_eq!(directory.names()?, ["kept.rtc", "kept.rtc.1", "kept.rtc.2"]);
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let file = directory.file("kept.rtc");
+        let rotation = ["--record", &file, "--record-rotate", "1s"];
+        let host = Host::start(root, &[&rotation[..], &["--record-keep", "2"]].concat())?;
+        let oldest = directory.file("kept.rtc.2");
+        wait_until("two older files", || Ok(Path::new(&oldest).exists()))?;
+        let begun = Held::by(&oldest)?.head.begun;
+        wait_until("the oldest file to go", || {
+            Ok(Held::by(&oldest)?.head.begun > begun)
+        })?;
+        let run = host.stop()?;
+        assert!(run.ledger.captured().get("files") >= 4);
+        assert_eq!(directory.names()?, ["kept.rtc", "kept.rtc.1", "kept.rtc.2"]);
 
-    // They are there now, and would be in the way of another recording's.
-    fs::remove_file(&file)?;
-    let arguments = [&rotation[..], &["--record-keep", "2"]].concat();
-    refused(&root, &arguments, &[&file, "exists", "--force"]);
-    record(&root, &[&arguments[..], &["--force"]].concat())?;
-    // Where they would not, they do not matter.
-    fs::remove_file(&file)?;
-    record(&root, &["--record", &file])
+        // They are there now, and would be in the way of another recording's.
+        fs::remove_file(&file)?;
+        let arguments = [&rotation[..], &["--record-keep", "2"]].concat();
+        refused(root, &arguments, &[&file, "exists", "--force"]);
+        record(root, &[&arguments[..], &["--force"]].concat())?;
+        // Where they would not, they do not matter.
+        fs::remove_file(&file)?;
+        record(root, &["--record", &file])
+    })
 }
 
 #[test]
 fn root_without_any_older_file_the_file_itself_begins_anew() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let directory = Directory::new()?;
-    let file = directory.file("alone.rtc");
-    let rotation = ["--record", &file, "--record-rotate", "1s"];
-    let host = Host::start(&root, &[&rotation[..], &["--record-keep", "0"]].concat())?;
-    let begun = Held::by(&file)?.head.begun;
-    wait_until("the file to begin anew", || {
-        Ok(Held::by(&file)?.head.begun > begun)
-    })?;
-    host.stop()?;
-    assert_is_private_capture(&file);
-    assert_eq!(directory.names()?, ["alone.rtc"]);
-    Ok(())
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let file = directory.file("alone.rtc");
+        let rotation = ["--record", &file, "--record-rotate", "1s"];
+        let host = Host::start(root, &[&rotation[..], &["--record-keep", "0"]].concat())?;
+        let begun = Held::by(&file)?.head.begun;
+        wait_until("the file to begin anew", || {
+            Ok(Held::by(&file)?.head.begun > begun)
+        })?;
+        host.stop()?;
+        assert_is_private_capture(&file);
+        assert_eq!(directory.names()?, ["alone.rtc"]);
+        Ok(())
+    })
 }
 
 #[test]
 fn root_a_full_disk_ends_the_recording_and_nothing_else() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let directory = Directory::new()?;
-    let disk = directory.path().display().to_string();
-    let file = directory.file("full.rtc");
-    let lab = Lab::new()?;
-    let launcher = ["unshare", "--mount", "sh", "-c", SMALL_DISK, &disk];
-    let host = Host::start_by(&root, &launcher, &[RING, &["--record", &file]].concat())?;
-    let seen_by_host = format!("/proc/{}/root{file}", host.pid());
-    lab.five_fast_retransmits(RECEIVER_V4)?;
-    wait_until("the first events to be in the file", || {
-        Ok(Held::by(&seen_by_host)?.events_of(&lab.sender) == 5)
-    })?;
-    syn_burst(&lab, BURST)?;
-    host.wait_until_said("has stopped")?;
-    let copy = directory.file("copy.rtc");
-    fs::copy(&seen_by_host, &copy)?;
-    let run = host.stop()?;
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let disk = directory.path().display().to_string();
+        let file = directory.file("full.rtc");
+        let lab = Lab::new()?;
+        let launcher = ["unshare", "--mount", "sh", "-c", SMALL_DISK, &disk];
+        let host = Host::start_by(root, &launcher, &[RING, &["--record", &file]].concat())?;
+        let seen_by_host = format!("/proc/{}/root{file}", host.pid());
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        wait_until("the first events to be in the file", || {
+            Ok(Held::by(&seen_by_host)?.events_of(&lab.sender) == 5)
+        })?;
+        syn_burst(&lab, BURST)?;
+        host.wait_until_said("has stopped")?;
+        let copy = directory.file("copy.rtc");
+        fs::copy(&seen_by_host, &copy)?;
+        let run = host.stop()?;
 
-    assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);
-    run.ledger.assert_complete();
-    assert_eq!(run.lines.len() as u64, run.ledger.host.get("delivered"));
-    assert!(run.retransmits_in(&lab.sender)?.len() as u64 > BURST);
-    let said = run.stderr.iter().filter(|line| line.contains(&file));
-    let said: Vec<_> = said.filter(|line| !line.starts_with("ledger:")).collect();
-    assert_eq!(said.len(), 1, "{:?}", run.stderr);
-    assert!(said[0].contains("No space left on device"), "{said:?}");
-    let captured = run.ledger.captured();
-    assert!(captured.get("not_recorded") > 0, "{captured:?}");
-    let held = Held::by(&copy)?;
-    assert!(held.is_cut);
-    assert_eq!(held.events, captured.get("events"));
-    let replayed = replay(&[copy], &[])?.stdout;
-    assert!(run.stdout().starts_with(&replayed));
-    Ok(())
+        assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);
+        run.ledger.assert_complete();
+        assert_eq!(run.lines.len() as u64, run.ledger.host.get("delivered"));
+        assert!(run.retransmits_in(&lab.sender)?.len() as u64 > BURST);
+        let said = run.stderr.iter().filter(|line| line.contains(&file));
+        let said: Vec<_> = said.filter(|line| !line.starts_with("ledger:")).collect();
+        assert_eq!(said.len(), 1, "{:?}", run.stderr);
+        assert!(said[0].contains("No space left on device"), "{said:?}");
+        let captured = run.ledger.captured();
+        assert!(captured.get("not_recorded") > 0, "{captured:?}");
+        let held = Held::by(&copy)?;
+        assert!(held.is_cut);
+        assert_eq!(held.events, captured.get("events"));
+        let replayed = replay(&[copy], &[])?.stdout;
+        assert!(run.stdout().starts_with(&replayed));
+        Ok(())
+    })
 }
 
 #[test]
 fn root_a_disk_without_room_for_the_head_is_said_and_an_older_capture_stays() -> Result<()> {
-    let Some(_root) = require_root() else {
-        return Ok(());
-    };
-    const FULL_DISK: &str = r#"mount -t tmpfs -o size=8k none "$0" && cd "$0" \
+    root_test(|_root| {
+        const FULL_DISK: &str = r#"mount -t tmpfs -o size=8k none "$0" && cd "$0" \
         && echo precious >old.rtc && ! head -c 8k /dev/zero >filler 2>/dev/null \
         && { "$@"; code=$?; ls -A; cat old.rtc; exit $code; }"#;
-    for (arguments, name) in [
-        (&["--record", "new.rtc"][..], "new.rtc"),
-        (&["--record", "old.rtc", "--force"], "old.rtc"),
-    ] {
-        let directory = Directory::new()?;
-        let output = live::netns::command("unshare")
-            .args(["--mount", "sh", "-c", FULL_DISK])
-            .arg(directory.path())
-            .arg(BINARY)
-            .args(arguments)
-            .output()?;
-        let stderr = String::from_utf8(output.stderr)?;
-        assert_eq!(output.status.code(), Some(FAILURE), "{stderr}");
-        let expected = format!("cannot record to {name}: No space left on device");
-        assert!(stderr.contains(&expected), "{stderr}");
-        assert_eq!(output.stdout, b"filler\nold.rtc\nprecious\n");
-    }
-    Ok(())
+        for (arguments, name) in [
+            (&["--record", "new.rtc"][..], "new.rtc"),
+            (&["--record", "old.rtc", "--force"], "old.rtc"),
+        ] {
+            let directory = Directory::new()?;
+            let output = live::netns::command("unshare")
+                .args(["--mount", "sh", "-c", FULL_DISK])
+                .arg(directory.path())
+                .arg(BINARY)
+                .args(arguments)
+                .output()?;
+            let stderr = String::from_utf8(output.stderr)?;
+            assert_eq!(output.status.code(), Some(FAILURE), "{stderr}");
+            let expected = format!("cannot record to {name}: No space left on device");
+            assert!(stderr.contains(&expected), "{stderr}");
+            assert_eq!(output.stdout, b"filler\nold.rtc\nprecious\n");
+        }
+        Ok(())
+    })
 }

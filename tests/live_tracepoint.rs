@@ -17,7 +17,7 @@ use crate::live::Root;
 use crate::live::attempts::FILTERED;
 use crate::live::attempts::NO_ROUTE;
 use crate::live::attempts::assert_fails_until_repaired;
-use crate::live::attempts::require_failures;
+use crate::live::attempts::failures_test;
 use crate::live::expect::assert_on_flow;
 use crate::live::expect::assert_sent;
 use crate::live::expect::kinds;
@@ -31,7 +31,7 @@ use crate::live::lab::SEGMENT;
 use crate::live::lab::SENDER_V4;
 use crate::live::lab::SENDER_V6;
 use crate::live::oracle::Nstat;
-use crate::live::require_root;
+use crate::live::root_test;
 
 /// Held while a probe is there.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -50,31 +50,30 @@ fn watch<T>(root: &Root, lab: &Lab, recipe: impl FnOnce() -> Result<T>) -> Resul
 
 #[test]
 fn root_the_classic_tracepoint_tells_the_same() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let lab = Lab::new()?;
-    let (flows, events) = watch(&root, &lab, || {
-        Ok([
-            lab.five_fast_retransmits(RECEIVER_V4)?,
-            lab.five_fast_retransmits(RECEIVER_V6)?,
-        ])
-    })?;
-    assert_eq!(Nstat::of(&lab.sender)?.retransmitted_segments()?, 10);
-    assert_eq!(kinds(&events), ["fast"; 10]);
-    let [over_ipv4, over_ipv6] = &flows;
-    let flows = [[over_ipv4; 5], [over_ipv6; 5]];
-    for (event, flow) in events.iter().zip(flows.as_flattened()) {
-        assert_on_flow(event, flow);
-        assert_sent(event);
-        assert_eq!(event["state"], "ESTABLISHED", "{event}");
-        assert_eq!(event["retransmit"]["segments"], 1, "{event}");
-        assert_eq!(event["retransmit"]["length"], SEGMENT, "{event}");
-        assert_eq!(event["retransmit"]["flags"], "PSH|ACK", "{event}");
-        assert_eq!(event["tcp"]["ca_state"], "recovery", "{event}");
-        assert_eq!(event["owner"]["status"], "held", "{event}");
-    }
-    Ok(())
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let (flows, events) = watch(root, &lab, || {
+            Ok([
+                lab.five_fast_retransmits(RECEIVER_V4)?,
+                lab.five_fast_retransmits(RECEIVER_V6)?,
+            ])
+        })?;
+        assert_eq!(Nstat::of(&lab.sender)?.retransmitted_segments()?, 10);
+        assert_eq!(kinds(&events), ["fast"; 10]);
+        let [over_ipv4, over_ipv6] = &flows;
+        let flows = [[over_ipv4; 5], [over_ipv6; 5]];
+        for (event, flow) in events.iter().zip(flows.as_flattened()) {
+            assert_on_flow(event, flow);
+            assert_sent(event);
+            assert_eq!(event["state"], "ESTABLISHED", "{event}");
+            assert_eq!(event["retransmit"]["segments"], 1, "{event}");
+            assert_eq!(event["retransmit"]["length"], SEGMENT, "{event}");
+            assert_eq!(event["retransmit"]["flags"], "PSH|ACK", "{event}");
+            assert_eq!(event["tcp"]["ca_state"], "recovery", "{event}");
+            assert_eq!(event["owner"]["status"], "held", "{event}");
+        }
+        Ok(())
+    })
 }
 
 #[test]
@@ -97,61 +96,57 @@ fn the_classic_tracepoint_tells_of_syn_acks(
     server: IpAddr,
     family: u64,
 ) -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let lab = Lab::new()?;
-    let (accepted, events) = watch(&root, &lab, || lab.two_syn_acks_again(local, server))?;
-    accepted.assert_syn_acks(&events, family, [("not_accepted", false); 2]);
-    assert_eq!(Nstat::of(&lab.sender)?.get("TcpExtTCPSynRetrans")?, 2);
-    Ok(())
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let (accepted, events) = watch(root, &lab, || lab.two_syn_acks_again(local, server))?;
+        accepted.assert_syn_acks(&events, family, [("not_accepted", false); 2]);
+        assert_eq!(Nstat::of(&lab.sender)?.get("TcpExtTCPSynRetrans")?, 2);
+        Ok(())
+    })
 }
 
 #[test]
 fn root_the_classic_tracepoint_tells_of_syn_acks_of_fast_open() -> Result<()> {
-    let Some(root) = require_root() else {
-        return Ok(());
-    };
-    let lab = Lab::new()?;
-    let (accepted, events) = watch(&root, &lab, || {
-        lab.two_syn_acks_again_of_fast_open(SENDER_V4.into())
-    })?;
-    accepted.assert_syn_acks(&events, 2, [("not_accepted", true), ("held", true)]);
-    Ok(())
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let (accepted, events) = watch(root, &lab, || {
+            lab.two_syn_acks_again_of_fast_open(SENDER_V4.into())
+        })?;
+        accepted.assert_syn_acks(&events, 2, [("not_accepted", true), ("held", true)]);
+        Ok(())
+    })
 }
 
 #[test]
 fn root_the_classic_tracepoint_tells_of_attempts_without_a_route() -> Result<()> {
-    let Some(root) = require_failures()? else {
-        return Ok(());
-    };
-    let lab = Lab::new()?;
-    let (flow, events) = watch(&root, &lab, || {
-        lab.attempts_in_vain(
-            RECEIVER_V4,
-            &["ip route add unreachable 10.7.0.2/32"],
-            &["ip route del unreachable 10.7.0.2/32"],
-        )
-    })?;
-    assert_fails_until_repaired(&events, &lab, &flow, NO_ROUTE, &["timeout"])
+    failures_test(|root| {
+        let lab = Lab::new()?;
+        let (flow, events) = watch(root, &lab, || {
+            lab.attempts_in_vain(
+                RECEIVER_V4,
+                &["ip route add unreachable 10.7.0.2/32"],
+                &["ip route del unreachable 10.7.0.2/32"],
+            )
+        })?;
+        assert_fails_until_repaired(&events, &lab, &flow, NO_ROUTE, &["timeout"])
+    })
 }
 
 #[test]
 fn root_the_classic_tracepoint_tells_of_attempts_that_a_filter_dropped() -> Result<()> {
-    let Some(root) = require_failures()? else {
-        return Ok(());
-    };
-    let lab = Lab::new()?;
-    let (flow, events) = watch(&root, &lab, || {
-        lab.attempts_in_vain(
-            RECEIVER_V6,
-            &[
-                "nft add table inet lab",
-                "nft add chain inet lab output { type filter hook output priority 0 ; }",
-                &format!("nft add rule inet lab output tcp dport {PORT} {HAS_PAYLOAD} drop"),
-            ],
-            &["nft flush chain inet lab output"],
-        )
-    })?;
-    assert_fails_until_repaired(&events, &lab, &flow, FILTERED, &["timeout"])
+    failures_test(|root| {
+        let lab = Lab::new()?;
+        let (flow, events) = watch(root, &lab, || {
+            lab.attempts_in_vain(
+                RECEIVER_V6,
+                &[
+                    "nft add table inet lab",
+                    "nft add chain inet lab output { type filter hook output priority 0 ; }",
+                    &format!("nft add rule inet lab output tcp dport {PORT} {HAS_PAYLOAD} drop"),
+                ],
+                &["nft flush chain inet lab output"],
+            )
+        })?;
+        assert_fails_until_repaired(&events, &lab, &flow, FILTERED, &["timeout"])
+    })
 }

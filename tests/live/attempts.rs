@@ -1,10 +1,7 @@
 //! Attempts to retransmit that come to nothing in the sender itself.
 
-use std::io;
-use std::io::Write;
 use std::net::IpAddr;
 use std::str;
-use std::thread;
 
 use anyhow::Context;
 use anyhow::Result;
@@ -21,26 +18,20 @@ use super::lab::PORT;
 use super::netns::command;
 use super::oracle::Nstat;
 use super::oracle::wait_for_counter;
-use super::require_root;
+use super::root::skipped;
+use super::root_test;
 
-/// [`require_root`], and a kernel whose tracepoint tells of attempts that failed. `None`, and the
-/// reason on standard error, where it does not.
-pub fn require_failures() -> Result<Option<Root>> {
-    let Some(root) = require_root() else {
-        return Ok(None);
-    };
-    if kernel_tells_of_failures()? {
-        return Ok(Some(root));
-    }
-    let thread = thread::current();
-    let name = thread.name().unwrap_or("a test without a name");
-    // Not eprintln!, which the test harness swallows when the test passes.
-    let _ = writeln!(
-        io::stderr(),
-        "skipped: {name}: this kernel's tracepoint does not tell of failed attempts, as it does \
-         since Linux 6.17"
-    );
-    Ok(None)
+/// [`root_test`] on a kernel whose tracepoint tells of attempts that failed; skipped on others.
+pub fn failures_test(test: impl Fn(&Root) -> Result<()>) -> Result<()> {
+    root_test(|root| {
+        if kernel_tells_of_failures()? {
+            return test(root);
+        }
+        skipped(
+            "this kernel's tracepoint does not tell of failed attempts, as it does since Linux 6.17",
+        );
+        Ok(())
+    })
 }
 
 /// Does this kernel's tracepoint tell of attempts that failed? Since Linux 6.17; before, it fires only

@@ -8,29 +8,31 @@ use std::path::PathBuf;
 use std::process;
 use std::process::Child;
 use std::process::Stdio;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
 use anyhow::Context;
 use anyhow::Result;
 use anyhow::ensure;
 
-use super::Root;
 use super::netns::command;
 
-/// Mounts tracefs in a private mount namespace, switches the event on in an instance of its own, and
+/// Mounts tracefs in a private mount namespace, switches the events on in an instance of its own, and
 /// removes the instance when standard input ends: also when the test was killed.
 const HOLDER: &str = r#"
 set -e
 test -d /sys/kernel/tracing/events || mount -t tracefs tracefs /sys/kernel/tracing
 instance=/sys/kernel/tracing/instances/$0
 mkdir "$instance"
-trap 'echo 0 >"$instance/events/tcp/tcp_retransmit_skb/enable"; rmdir "$instance"' EXIT
+switch() { for event in skb synack; do echo "$1" >"$instance/events/tcp/tcp_retransmit_$event/enable"; done; }
+trap 'switch 0; rmdir "$instance"' EXIT
 trap '' INT
-echo 1 >"$instance/events/tcp/tcp_retransmit_skb/enable"
+switch 1
 echo ready
 cat >/dev/null
 "#;
 
-/// A trace of `tcp:tcp_retransmit_skb`, from [`Trace::start`] until it is dropped.
+/// A trace of `tcp:tcp_retransmit_skb` and `tcp:tcp_retransmit_synack`, from [`Trace::start`] until it is dropped.
 pub struct Trace {
     holder: Child,
     instance: PathBuf,
@@ -38,8 +40,11 @@ pub struct Trace {
 
 impl Trace {
     /// Starts tracing.
-    pub fn start(_: &Root) -> Result<Trace> {
-        let name = format!("retrans-test-{}", process::id());
+    pub fn start() -> Result<Trace> {
+        /// Tests run at the same time.
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("retrans-test-{}-{number}", process::id());
         let mut holder = command("unshare")
             .args(["--mount", "sh", "-c", HOLDER, &name])
             .stdin(Stdio::piped())
