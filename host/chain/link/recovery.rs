@@ -15,7 +15,9 @@ use crate::chain::report::Blame;
 use crate::plugin::Fault;
 use crate::plugin::Instance;
 use crate::plugin::OnFault;
+use crate::plugin::Snapshot;
 use crate::plugin::StagedAlert;
+use crate::plugin::StartError;
 use crate::plugin::cpu;
 
 /// What an instance that takes the place of another one knows.
@@ -116,21 +118,19 @@ impl Link {
         self.usage.restarts += 1;
         // Its memory goes before that of the next one comes.
         self.instance = None;
-        let before = cpu::now();
         let snapshot = self.snapshot.take();
-        let mut started = self.prepared.instance(snapshot.as_ref());
+        let mut started = self.start_instance(snapshot.as_ref());
         let mut restart = match &snapshot {
             Some(_) => Restart::Restored,
             None => Restart::Empty,
         };
         if let (Err(error), Some(_)) = (&started, &snapshot) {
             report::not_restored(self.name(), error);
-            started = self.prepared.instance(None);
+            started = self.start_instance(None);
             restart = Restart::Empty;
         } else {
             self.snapshot = snapshot;
         }
-        self.usage.other(cpu::now().saturating_sub(before));
         match started {
             Ok(instance) => self.run(instance),
             Err(error) => {
@@ -146,6 +146,17 @@ impl Link {
         };
         self.resolve(forgotten, "was started anew and knows nothing of it", sink)?;
         Ok(restart)
+    }
+
+    /// An instance to take the place of another one. It may fail before it is one: that counts, too.
+    fn start_instance(&mut self, snapshot: Option<&Snapshot>) -> Result<Instance, StartError> {
+        let before = cpu::now();
+        let started = self.prepared.instance(snapshot);
+        self.usage.other(cpu::now().saturating_sub(before));
+        if let Err(StartError::Fault(fault)) = &started {
+            self.usage.fault(fault.cause.name());
+        }
+        started
     }
 
     pub(super) fn run(&mut self, instance: Instance) {
@@ -167,10 +178,7 @@ impl Link {
             return;
         }
         self.usage.restarts += 1;
-        let before = cpu::now();
-        let started = self.prepared.instance(None);
-        self.usage.other(cpu::now().saturating_sub(before));
-        match started {
+        match self.start_instance(None) {
             Ok(instance) => {
                 report::tried_again(self.name());
                 self.run(instance);
