@@ -37,8 +37,6 @@ pub(crate) struct Runner<P> {
     output: Output,
     /// Numbers of the kept events whose records changed.
     changed: Vec<u32>,
-    /// What the plugin was started with, to start it again where it refuses a state.
-    settings: String,
     /// Bytes of the last state, of which the next has about as many.
     saved: usize,
 }
@@ -51,7 +49,6 @@ impl<P: Plugin> Runner<P> {
             labels: Labels::default(),
             output: Output::default(),
             changed: Vec::new(),
-            settings: settings.to_owned(),
             saved: 0,
         })
     }

@@ -69,7 +69,7 @@ pub trait Stateful: Plugin {
     /// # Errors
     ///
     /// Where the state makes no sense, or not with these settings; the message is what the user sees.
-    /// Nothing of it is taken then: the plugin starts as if there were none.
+    /// This instance is dropped then, and another one starts without a state.
     fn restore(&mut self, state: Self::State) -> Result<()>;
 
     /// The same for a state of another version than [`STATE_VERSION`](Stateful::STATE_VERSION),

@@ -18,19 +18,15 @@ impl<P: Stateful> Runner<P> {
         Ok((P::STATE_VERSION, bytes))
     }
 
-    /// Goes on with a state. Of one that is refused nothing is left.
+    /// Goes on with a state. Where it is refused, the plugin may have taken half of it: nobody calls it
+    /// again.
     pub(crate) fn restore(&mut self, version: u32, bytes: &[u8]) -> Result<()> {
         self.saved = bytes.len();
         let saved = SavedState::new(version, bytes);
-        let restored = if version == P::STATE_VERSION {
-            saved.read().and_then(|state| self.plugin.restore(state))
+        if version == P::STATE_VERSION {
+            self.plugin.restore(saved.read()?)
         } else {
             self.plugin.restore_other(saved)
-        };
-        restored.or_else(|refusal| {
-            // It may have taken half of it.
-            self.plugin = Runner::configure(&self.settings)?.plugin;
-            Err(refusal)
-        })
+        }
     }
 }

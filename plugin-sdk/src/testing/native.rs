@@ -49,7 +49,8 @@ impl<P: Stateful> Native<P> {
     ///
     /// # Errors
     ///
-    /// Where they are no state of this version, and those of [`Stateful::restore`].
+    /// Where they are no state of this version, and those of [`Stateful::restore`]. The plugin is of no
+    /// use then.
     pub fn restore(&mut self, version: u32, state: &[u8]) -> Result<()> {
         self.0.restore(version, state)
     }
