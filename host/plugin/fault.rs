@@ -5,10 +5,10 @@ use std::fmt;
 use wasmtime::Trap;
 use wasmtime::WasmBacktrace;
 
-use super::logs::printable;
+use super::contract::BadAnswer;
 use super::meter::DeadlineMissed;
 use super::meter::Refused;
-use super::state::BadAnswer;
+use super::text::printable;
 
 /// The most functions of a backtrace that are kept, the innermost first.
 const MOST_FRAMES: usize = 16;

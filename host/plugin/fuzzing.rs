@@ -2,24 +2,24 @@
 
 pub use wasmtime::Result as Heard;
 
+use super::contract::BadAnswer;
 pub use super::contract::Keep;
 pub use super::contract::wit as host;
 use super::instance::Outcome;
 use super::limits::Limits;
 use super::meter::LogBudget;
 use super::powers::Granted;
-use super::state::BadAnswer;
-use super::state::Call;
-use super::state::State;
+use super::store::Call;
+use super::store::HostState;
 use crate::batch::Batch;
 
 /// A call that has not returned yet.
-pub struct Running(State);
+pub struct Running(HostState);
 
 impl Running {
     /// Hands a batch over.
     pub fn begin(batch: &mut Batch, limits: Limits) -> Running {
-        let mut state = State::new(
+        let mut state = HostState::new(
             "fuzz",
             limits,
             Granted::default(),
@@ -36,7 +36,7 @@ impl Running {
 
     /// The call is over; `None`: it trapped.
     pub fn end(self, batch: &mut Batch, keep: Option<Keep>) -> Option<Result<Outcome, BadAnswer>> {
-        let State { call, staged, .. } = self.0;
+        let HostState { call, staged, .. } = self.0;
         batch.labels = call.labels;
         Some(Outcome::check(keep?, staged, call.count))
     }

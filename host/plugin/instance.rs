@@ -7,39 +7,39 @@ use wasmtime::AsContextMut as _;
 use wasmtime::Store;
 use wasmtime::UpdateDeadline;
 use wasmtime::component::ComponentNamedList;
-use wasmtime::component::Instance as Component;
+use wasmtime::component::Instance as WasmInstance;
 use wasmtime::component::Lift;
 use wasmtime::component::Lower;
 use wasmtime::component::TypedFunc;
 
 use super::contract;
+use super::contract::BadAnswer;
 use super::contract::Exports;
 use super::contract::Keep;
 use super::fault::Cause;
 use super::fault::Export;
 use super::fault::Fault;
-use super::load;
 use super::load::LoadError;
 use super::load::Loaded;
-use super::logs::printable;
 use super::meter::CpuDeadline;
 use super::meter::LogBudget;
 use super::powers::PowersError;
 use super::spec::Spec;
-use super::state::BadAnswer;
-use super::state::Call;
-use super::state::Staged;
-use super::state::State;
+use super::staged::Staged;
+use super::store::Call;
+use super::store::HostState;
+use super::text::one_line;
+use super::text::printable;
 use crate::batch::Batch;
 use crate::batch::Mark;
 
 /// A running instance. After a fault it is of no use any more: a trap poisons the whole store.
 pub struct Instance {
     name: String,
-    store: Store<State>,
+    store: Store<HostState>,
     exports: Exports,
-    timer: Option<Timer>,
-    state: Option<SavedState>,
+    timer: Option<TimerExports>,
+    state: Option<StateExports>,
 }
 
 type Answer = Result<(), String>;
@@ -47,16 +47,16 @@ type Answer = Result<(), String>;
 /// A version and bytes.
 type Saved = Result<(u32, Vec<u8>), String>;
 
-/// The optional interface of that name.
+/// What a plugin exports that wants to hear the time.
 #[derive(Clone)]
-struct Timer {
+struct TimerExports {
     tick: TypedFunc<(u64,), (Answer,)>,
     finish: TypedFunc<(u64,), (Answer,)>,
 }
 
-/// The optional interface `state`.
+/// What a plugin exports whose state survives.
 #[derive(Clone)]
-struct SavedState {
+struct StateExports {
     save: TypedFunc<(), (Saved,)>,
     restore: TypedFunc<(u32, Vec<u8>), (Answer,)>,
 }
@@ -120,7 +120,7 @@ impl From<PowersError> for NoInstance {
 
 impl From<wasmtime::Error> for NoInstance {
     fn from(error: wasmtime::Error) -> NoInstance {
-        NoInstance::Load(LoadError::Mismatch(load::one_line(&error)))
+        NoInstance::Load(LoadError::Mismatch(one_line(&error)))
     }
 }
 
@@ -139,7 +139,7 @@ impl Instance {
     ) -> Result<Instance, NoInstance> {
         let engine = loaded.pre.engine();
         let granted = spec.powers.look_up()?;
-        let state = State::new(&spec.name, spec.limits, granted, log_lines.clone());
+        let state = HostState::new(&spec.name, spec.limits, granted, log_lines.clone());
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(spec.limits.output);
@@ -316,7 +316,7 @@ impl Instance {
 
 /// A call of a function with one result.
 fn call<P, R>(
-    store: &mut Store<State>,
+    store: &mut Store<HostState>,
     function: &TypedFunc<P, (R,)>,
     params: P,
 ) -> wasmtime::Result<R>
@@ -330,20 +330,20 @@ where
 
 /// Looks for the functions of optional interfaces, by their full names.
 struct Find<'a> {
-    store: &'a mut Store<State>,
-    instance: &'a Component,
+    store: &'a mut Store<HostState>,
+    instance: &'a WasmInstance,
 }
 
 impl Find<'_> {
-    fn timer(&mut self, name: &str) -> wasmtime::Result<Timer> {
-        Ok(Timer {
+    fn timer(&mut self, name: &str) -> wasmtime::Result<TimerExports> {
+        Ok(TimerExports {
             tick: self.function(name, "tick")?,
             finish: self.function(name, "finish")?,
         })
     }
 
-    fn state(&mut self, name: &str) -> wasmtime::Result<SavedState> {
-        Ok(SavedState {
+    fn state(&mut self, name: &str) -> wasmtime::Result<StateExports> {
+        Ok(StateExports {
             save: self.function(name, "save")?,
             restore: self.function(name, "restore")?,
         })
@@ -364,7 +364,7 @@ impl Find<'_> {
 }
 
 /// Before every call: a fresh deadline, and nothing staged.
-fn begin(store: &mut Store<State>, allowed: Duration, call: Call) {
+fn begin(store: &mut Store<HostState>, allowed: Duration, call: Call) {
     let state = store.data_mut();
     state.deadline = CpuDeadline::new(allowed);
     state.memory.begin();
@@ -375,7 +375,7 @@ fn begin(store: &mut Store<State>, allowed: Duration, call: Call) {
 
 /// After every call: what it printed is logged, and wasmtime's error becomes a fault.
 fn end<T>(
-    store: &mut Store<State>,
+    store: &mut Store<HostState>,
     plugin: &str,
     export: Export,
     answer: wasmtime::Result<T>,

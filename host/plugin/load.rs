@@ -22,8 +22,9 @@ use super::digest::Digest;
 use super::engine::Compiler;
 use super::engine::Engine;
 use super::limits::Limits;
-use super::logs::printable;
-use super::state::State;
+use super::store::HostState;
+use super::text::one_line;
+use super::text::printable;
 use super::wasi;
 
 /// Where a plugin's component comes from.
@@ -139,7 +140,7 @@ pub enum LoadError {
 /// A component that fits: compiled, checked, linked.
 pub(super) struct Loaded {
     pub(super) digest: Digest,
-    pub(super) pre: InstancePre<State>,
+    pub(super) pre: InstancePre<HostState>,
     pub(super) exports: ExportIndices,
     /// The full name of the timer interface, where it is exported.
     pub(super) timer: Option<String>,
@@ -254,7 +255,7 @@ fn check_version(interface: &str) -> Result<(), LoadError> {
     }
 }
 
-fn link(engine: &wasmtime::Engine, component: &Component) -> Result<Linker<State>, LoadError> {
+fn link(engine: &wasmtime::Engine, component: &Component) -> Result<Linker<HostState>, LoadError> {
     let mismatch = |error: wasmtime::Error| LoadError::Mismatch(one_line(&error));
     let mut linker = Linker::new(engine);
     contract::add_to_linker::<_, wasmtime::component::HasSelf<_>>(&mut linker, |state| state)
@@ -276,16 +277,6 @@ fn link(engine: &wasmtime::Engine, component: &Component) -> Result<Linker<State
         }
     }
     Ok(linker)
-}
-
-/// An error and its causes in one line.
-pub(super) fn one_line(error: &wasmtime::Error) -> String {
-    joined(&format!("{error:#}"))
-}
-
-/// What is said about a component quotes names that are in it, and those can be anything.
-pub(super) fn joined(text: &str) -> String {
-    printable(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// How a plugin is named on the command line: a path has a `/` or ends in `.wasm`, anything else

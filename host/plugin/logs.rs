@@ -3,9 +3,8 @@
 use tracing::Level;
 
 use super::meter::LogBudget;
-
-/// The longest line that is logged, in bytes; the rest is cut off.
-const LONGEST_LINE: usize = 4096;
+use super::text::LONGEST_LINE;
+use super::text::printable;
 
 /// One plugin's way to the log.
 #[derive(Debug)]
@@ -92,25 +91,5 @@ impl Logs {
         if !line.trim_end().is_empty() {
             self.log(level, line.trim_end());
         }
-    }
-}
-
-/// One line, without what could steer a terminal.
-pub(super) fn printable(message: &str) -> String {
-    let shown = message.chars().map(|char| match char {
-        '\t' => ' ',
-        char if char.is_control() => '\u{fffd}',
-        char => char,
-    });
-    shown.take(LONGEST_LINE).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_plugin_cannot_steer_the_terminal() {
-        assert_eq!(printable("a\x1b[2Jb\tc\nd"), "a\u{fffd}[2Jb c\u{fffd}d");
     }
 }

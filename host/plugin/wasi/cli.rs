@@ -16,10 +16,10 @@ use super::own;
 use super::streams::STDERR;
 use super::streams::STDIN;
 use super::streams::STDOUT;
-use crate::plugin::state::State;
+use crate::plugin::store::HostState;
 
 pub(super) fn link(
-    linker: &mut LinkerInstance<'_, State>,
+    linker: &mut LinkerInstance<'_, HostState>,
     interface: &str,
     name: &str,
 ) -> Result<()> {

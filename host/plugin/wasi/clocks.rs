@@ -15,7 +15,7 @@ use super::Pollable;
 use super::Store;
 use super::link_refusal;
 use super::own;
-use crate::plugin::state::State;
+use crate::plugin::store::HostState;
 
 #[derive(ComponentType, Lower)]
 #[component(record)]
@@ -34,7 +34,7 @@ impl From<Duration> for Datetime {
 }
 
 pub(super) fn link(
-    linker: &mut LinkerInstance<'_, State>,
+    linker: &mut LinkerInstance<'_, HostState>,
     interface: &str,
     name: &str,
 ) -> Result<()> {
@@ -59,7 +59,7 @@ pub(super) fn link(
 }
 
 /// Whatever is waited for is there.
-pub(super) fn link_poll(linker: &mut LinkerInstance<'_, State>, name: &str) -> Result<()> {
+pub(super) fn link_poll(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<()> {
     match name {
         "[method]pollable.ready" => {
             linker.func_wrap(name, |_: Store, (_,): (Resource<Pollable>,)| Ok((true,)))

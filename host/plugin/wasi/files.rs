@@ -27,7 +27,7 @@ use super::streams;
 use super::streams::IoError;
 use crate::plugin::files::Files;
 use crate::plugin::files::Follow;
-use crate::plugin::state::State;
+use crate::plugin::store::HostState;
 
 /// A file or a directory.
 pub(super) struct Descriptor;
@@ -35,7 +35,7 @@ pub(super) struct Descriptor;
 /// The entries of a directory.
 pub(super) struct EntryStream;
 
-pub(super) fn link_preopens(linker: &mut LinkerInstance<'_, State>, name: &str) -> Result<()> {
+pub(super) fn link_preopens(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<()> {
     match name {
         "get-directories" => linker.func_wrap(name, |mut store: Store, ()| {
             let granted = store.data().files.granted();
@@ -50,7 +50,7 @@ pub(super) fn link_preopens(linker: &mut LinkerInstance<'_, State>, name: &str) 
     }
 }
 
-pub(super) fn link_types(linker: &mut LinkerInstance<'_, State>, name: &str) -> Result<()> {
+pub(super) fn link_types(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<()> {
     match name.strip_prefix("[method]descriptor.") {
         Some("open-at") => linker.func_wrap(
             name,
@@ -145,7 +145,7 @@ pub(super) fn link_types(linker: &mut LinkerInstance<'_, State>, name: &str) -> 
     }
 }
 
-fn link_others(linker: &mut LinkerInstance<'_, State>, name: &str) -> Result<()> {
+fn link_others(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<()> {
     match name {
         "[method]directory-entry-stream.read-directory-entry" => linker.func_wrap(
             name,
@@ -170,7 +170,7 @@ fn link_others(linker: &mut LinkerInstance<'_, State>, name: &str) -> Result<()>
 
 /// What follows from the metadata of what is open.
 fn link_stat<T: Lower + 'static>(
-    linker: &mut LinkerInstance<'_, State>,
+    linker: &mut LinkerInstance<'_, HostState>,
     name: &str,
     result: impl Fn(Stat) -> T + Send + Sync + 'static,
 ) -> Result<()> {
@@ -184,7 +184,7 @@ fn link_stat<T: Lower + 'static>(
 
 /// What follows from the metadata of what is at a path.
 fn link_stat_at<T: Lower + 'static>(
-    linker: &mut LinkerInstance<'_, State>,
+    linker: &mut LinkerInstance<'_, HostState>,
     name: &str,
     result: impl Fn(Stat) -> T + Send + Sync + 'static,
 ) -> Result<()> {

@@ -29,7 +29,7 @@ use wasmtime::error::format_err;
 use self::files::Descriptor;
 use self::files::EntryStream;
 use self::streams::IoError;
-use super::state::State;
+use super::store::HostState;
 
 /// The interfaces that are offered, of any 0.2 version.
 const OFFERED: &[&str] = &[
@@ -82,7 +82,7 @@ pub(super) fn offers(import: &str) -> bool {
 
 /// Links what a component imports of one interface.
 pub(super) fn link(
-    linker: &mut LinkerInstance<'_, State>,
+    linker: &mut LinkerInstance<'_, HostState>,
     import: &str,
     imported: &ComponentInstance,
     engine: &wasmtime::Engine,
@@ -130,10 +130,13 @@ fn is_file(resource: &str) -> bool {
     )
 }
 
-type Store<'a> = StoreContextMut<'a, State>;
+type Store<'a> = StoreContextMut<'a, HostState>;
 
 /// A handle for the plugin. The table of them is in the host's memory.
-fn own<T: 'static>(mut store: impl AsContextMut<Data = State>, number: u32) -> Result<Resource<T>> {
+fn own<T: 'static>(
+    mut store: impl AsContextMut<Data = HostState>,
+    number: u32,
+) -> Result<Resource<T>> {
     let mut store = store.as_context_mut();
     let handles = &mut store.data_mut().handles;
     if *handles == MOST_HANDLES {
@@ -144,7 +147,7 @@ fn own<T: 'static>(mut store: impl AsContextMut<Data = State>, number: u32) -> R
 }
 
 fn link_function(
-    linker: &mut LinkerInstance<'_, State>,
+    linker: &mut LinkerInstance<'_, HostState>,
     interface: &str,
     name: &str,
 ) -> Result<()> {
@@ -175,7 +178,7 @@ fn link_function(
 /// The same answer always. The function's type is what the component says that it is: there may be
 /// no result at all.
 fn link_answer(
-    linker: &mut LinkerInstance<'_, State>,
+    linker: &mut LinkerInstance<'_, HostState>,
     name: &str,
     answer: fn() -> Val,
 ) -> Result<()> {
@@ -193,7 +196,11 @@ fn link_answer(
 }
 
 /// What cannot be called with anything but a socket, of which there are none, or is of no use here.
-fn link_refusal(linker: &mut LinkerInstance<'_, State>, interface: &str, name: &str) -> Result<()> {
+fn link_refusal(
+    linker: &mut LinkerInstance<'_, HostState>,
+    interface: &str,
+    name: &str,
+) -> Result<()> {
     let function = format!("{interface}.{name}");
     linker.func_new(name, move |_, _, _, _| {
         Err(format_err!("{function} is not available in a plugin"))

@@ -6,7 +6,7 @@ use wasmtime::error::format_err;
 
 use super::Store;
 use super::link_refusal;
-use crate::plugin::state::State;
+use crate::plugin::store::HostState;
 
 /// Any number would do, as long as it stays the same.
 const SEED: u64 = 0x5eed_0f7e_7a00_0000;
@@ -15,7 +15,7 @@ const SEED: u64 = 0x5eed_0f7e_7a00_0000;
 const MOST_RANDOM: u64 = 64 * 1024;
 
 pub(super) fn link(
-    linker: &mut LinkerInstance<'_, State>,
+    linker: &mut LinkerInstance<'_, HostState>,
     interface: &str,
     name: &str,
 ) -> Result<()> {

@@ -14,7 +14,7 @@ use super::Store;
 use super::link_refusal;
 use super::own;
 use crate::plugin::logs::Stdio;
-use crate::plugin::state::State;
+use crate::plugin::store::HostState;
 
 /// How much may be printed before asking again; nothing is ever held back.
 const WRITABLE: u64 = 64 * 1024;
@@ -41,7 +41,7 @@ pub(super) fn errno(error: &Resource<IoError>) -> Errno {
     Errno::from_raw_os_error(error.rep().cast_signed())
 }
 
-pub(super) fn link_error(linker: &mut LinkerInstance<'_, State>, name: &str) -> Result<()> {
+pub(super) fn link_error(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<()> {
     match name {
         "[method]error.to-debug-string" => linker
             .func_wrap(name, |_: Store, (error,): (Resource<IoError>,)| {
@@ -51,7 +51,7 @@ pub(super) fn link_error(linker: &mut LinkerInstance<'_, State>, name: &str) -> 
     }
 }
 
-pub(super) fn link(linker: &mut LinkerInstance<'_, State>, name: &str) -> Result<()> {
+pub(super) fn link(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<()> {
     type Written = Result<(), StreamError>;
     match name {
         "[method]output-stream.check-write" => linker

@@ -1,0 +1,39 @@
+//! What a plugin has said during a call, until that has returned.
+
+use crate::alert::Severity;
+use crate::alert::State;
+use crate::labels::Column;
+
+/// What a plugin has said during a call: nothing of it counts until the call has returned well.
+#[derive(Debug, Default)]
+pub struct Staged {
+    /// Numbers of changed events, and their new records.
+    pub changes: Vec<(Vec<u32>, Vec<u8>)>,
+    /// Labels.
+    pub columns: Vec<Column>,
+    /// Alerts.
+    pub alerts: Vec<StagedAlert>,
+    /// Whole lines for standard output.
+    pub lines: Vec<u8>,
+    /// The plugin's own counters, and by how much they grow.
+    pub counts: Vec<(String, u64)>,
+    pub(super) label_bytes: usize,
+    pub(super) bytes: usize,
+}
+
+/// An alert that still names its event by number.
+#[derive(Debug)]
+pub struct StagedAlert {
+    /// Name.
+    pub name: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Whether it goes on.
+    pub state: State,
+    /// One sentence.
+    pub summary: String,
+    /// What tells it from others of its name.
+    pub labels: Vec<(String, String)>,
+    /// Number of the event within the call.
+    pub event: Option<u32>,
+}

@@ -1,0 +1,97 @@
+//! What the host keeps for one instance while it runs: its call, its limits, and what it has said.
+
+use std::time::Duration;
+
+use retrans_event::Event;
+
+use super::contract::BadAnswer;
+use super::files::Files;
+use super::limits::Limits;
+use super::logs::Logs;
+use super::meter::CpuDeadline;
+use super::meter::LogBudget;
+use super::meter::MemoryLimiter;
+use super::powers::Granted;
+use super::staged::Staged;
+use crate::batch::Batch;
+use crate::labels::Labels;
+
+/// The data of a plugin's store.
+#[derive(Debug)]
+pub struct HostState {
+    pub(super) limits: Limits,
+    pub(super) memory: MemoryLimiter,
+    pub(super) deadline: CpuDeadline,
+    pub(super) call: Call,
+    pub(super) staged: Staged,
+    /// Handles of WASI that the plugin holds.
+    pub(super) handles: u32,
+    /// Environment variables that were granted, and their values.
+    pub(super) variables: Vec<(String, String)>,
+    /// What it reads while it is configured.
+    pub(super) files: Files,
+    pub(super) logs: Logs,
+}
+
+/// What the running call is about.
+#[derive(Debug, Default)]
+pub struct Call {
+    /// Number of its events.
+    pub count: u32,
+    /// Bytes of each record.
+    pub record_size: u32,
+    /// Labels of its events.
+    pub labels: Labels,
+    /// Events lost since the last call that returned well.
+    pub lost: u64,
+    /// The stream's time since boot.
+    pub time: Duration,
+    /// The stream's time of day.
+    pub wall_time: Duration,
+}
+
+impl Call {
+    /// With these events. Their labels are its own until they are put back.
+    pub(super) fn about(batch: &mut Batch, lost: u64) -> Call {
+        let last = batch.events().last();
+        Call {
+            count: batch.len() as u32,
+            record_size: batch.record_size() as u32,
+            lost,
+            time: last.map_or(Duration::ZERO, Event::time),
+            wall_time: last.map_or(Duration::ZERO, Event::wall_time),
+            labels: std::mem::take(&mut batch.labels),
+        }
+    }
+}
+
+impl HostState {
+    pub(super) fn new(
+        instance: &str,
+        limits: Limits,
+        granted: Granted,
+        log_lines: LogBudget,
+    ) -> HostState {
+        HostState {
+            memory: MemoryLimiter::new(&limits),
+            deadline: CpuDeadline::new(limits.start_time),
+            call: Call::default(),
+            staged: Staged::default(),
+            handles: 0,
+            variables: granted.variables,
+            files: Files::new(granted.directories),
+            logs: Logs::new(instance, log_lines),
+            limits,
+        }
+    }
+
+    /// Makes room for so many bytes more in what the call stages.
+    pub(super) fn charge(&mut self, bytes: usize) -> Result<(), BadAnswer> {
+        // A few bytes for each item: no list of empty ones may grow without end.
+        self.staged.bytes = self.staged.bytes.saturating_add(bytes).saturating_add(64);
+        if self.staged.bytes > self.limits.output {
+            return Err(BadAnswer::TooMuch(self.limits.output));
+        }
+        Ok(())
+    }
+}

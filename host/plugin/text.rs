@@ -1,0 +1,41 @@
+//! Words of others in messages of ours: in one line, and without what could steer a terminal.
+
+/// The longest line, in characters; the rest is cut off.
+pub(super) const LONGEST_LINE: usize = 4096;
+
+/// What steers a terminal, or the order in which it shows what follows, is shown as a question mark.
+pub(super) fn printable(message: &str) -> String {
+    let shown = message.chars().map(|char| match char {
+        '\t' => ' ',
+        '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
+        char if char.is_control() => char::REPLACEMENT_CHARACTER,
+        char => char,
+    });
+    shown.take(LONGEST_LINE).collect()
+}
+
+/// The lines of a text in one. What is said about a component quotes names that are in it, and those
+/// can be anything.
+pub(super) fn joined(text: &str) -> String {
+    printable(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// An error and its causes.
+pub(super) fn one_line(error: &wasmtime::Error) -> String {
+    joined(&format!("{error:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_cannot_steer_the_terminal() {
+        assert_eq!(printable("a\x1b[2Jb\tc\nd"), "a\u{fffd}[2Jb c\u{fffd}d");
+    }
+
+    #[test]
+    fn a_plugin_cannot_turn_the_order_of_its_words_around() {
+        assert_eq!(printable("a\u{202e}b\u{2066}c"), "a\u{fffd}b\u{fffd}c");
+    }
+}
