@@ -22,4 +22,5 @@ pub mod run;
 pub mod sink;
 pub mod source;
 pub mod stop;
+mod text;
 mod timestamp;

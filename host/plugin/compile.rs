@@ -28,8 +28,8 @@ use rustix::process::setrlimit;
 
 use super::engine;
 use super::limits::Limits;
-use super::text::joined;
-use super::text::one_line;
+use crate::text::joined;
+use crate::text::one_line;
 
 /// The hidden subcommand that compiles: `compile SECONDS BYTES`.
 pub const SUBCOMMAND: &str = "compile";

@@ -8,7 +8,7 @@ use wasmtime::WasmBacktrace;
 use super::contract::BadAnswer;
 use super::meter::DeadlineMissed;
 use super::meter::Refused;
-use super::text::printable;
+use crate::text::printable;
 
 /// The most functions of a backtrace that are kept, the innermost first.
 const MOST_FRAMES: usize = 16;

@@ -28,10 +28,10 @@ use super::spec::Spec;
 use super::staged::Staged;
 use super::store::Call;
 use super::store::HostState;
-use super::text::one_line;
-use super::text::printable;
 use crate::batch::Batch;
 use crate::batch::Mark;
+use crate::text::one_line;
+use crate::text::printable;
 
 /// A running instance. After a fault it is of no use any more: a trap poisons the whole store.
 pub struct Instance {

@@ -23,9 +23,9 @@ use super::engine::Compiler;
 use super::engine::Engine;
 use super::limits::Limits;
 use super::store::HostState;
-use super::text::one_line;
-use super::text::printable;
 use super::wasi;
+use crate::text::one_line;
+use crate::text::printable;
 
 /// Where a plugin's component comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]

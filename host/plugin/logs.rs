@@ -3,8 +3,8 @@
 use tracing::Level;
 
 use super::meter::LogBudget;
-use super::text::LONGEST_LINE;
-use super::text::printable;
+use crate::text::LONGEST_LINE;
+use crate::text::printable;
 
 /// One plugin's way to the log.
 #[derive(Debug)]

@@ -25,7 +25,6 @@ pub mod settings;
 mod spec;
 mod staged;
 mod store;
-mod text;
 mod wasi;
 
 pub use self::contract::BadAnswer;

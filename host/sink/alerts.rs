@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::alert::Alert;
 use crate::alert::Severity;
 use crate::alert::State;
+use crate::text::clean;
 use crate::timestamp;
 
 /// The line for people, with colours; what writes it takes them out where they are not wanted.
@@ -99,14 +100,6 @@ pub fn write_json(alert: &Alert, out: &mut impl Write) -> io::Result<()> {
     };
     serde_json::to_writer(&mut *out, &line)?;
     out.write_all(b"\n")
-}
-
-/// A plugin's text, without what could steer a terminal or begin another line.
-fn clean(text: &str) -> String {
-    let shown = text
-        .chars()
-        .map(|char| if char.is_control() { '\u{fffd}' } else { char });
-    shown.collect()
 }
 
 #[cfg(test)]

@@ -1,27 +1,37 @@
 //! Words of others in messages of ours: in one line, and without what could steer a terminal.
 
+use std::fmt::Display;
+
 /// The longest line, in characters; the rest is cut off.
-pub(super) const LONGEST_LINE: usize = 4096;
+pub const LONGEST_LINE: usize = 4096;
 
 /// What steers a terminal, or the order in which it shows what follows, is shown as a question mark.
-pub(super) fn printable(message: &str) -> String {
-    let shown = message.chars().map(|char| match char {
+pub fn clean(text: &str) -> String {
+    text.chars().map(shown).collect()
+}
+
+/// The same, and not longer than a line may be.
+pub fn printable(text: &str) -> String {
+    text.chars().map(shown).take(LONGEST_LINE).collect()
+}
+
+fn shown(char: char) -> char {
+    match char {
         '\t' => ' ',
         '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
         char if char.is_control() => char::REPLACEMENT_CHARACTER,
         char => char,
-    });
-    shown.take(LONGEST_LINE).collect()
+    }
 }
 
 /// The lines of a text in one. What is said about a component quotes names that are in it, and those
 /// can be anything.
-pub(super) fn joined(text: &str) -> String {
+pub fn joined(text: &str) -> String {
     printable(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// An error and its causes.
-pub(super) fn one_line(error: &wasmtime::Error) -> String {
+/// An error and its causes, where `{:#}` shows them.
+pub fn one_line(error: &impl Display) -> String {
     joined(&format!("{error:#}"))
 }
 
