@@ -22,6 +22,15 @@ pub enum Item {
 }
 
 /// A moment of the stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// Time since boot: what windows are measured in.
+    pub time: Duration,
+    /// Time of day, since 1970-01-01T00:00:00Z: what people read.
+    pub wall_time: Duration,
+}
+
+/// Time has passed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Mark {
     /// Time since boot: what windows are measured in.
@@ -30,6 +39,16 @@ pub struct Mark {
     pub wall_time: Duration,
     /// Events that were lost since the item before.
     pub lost: u64,
+}
+
+impl Mark {
+    /// The moment.
+    pub fn now(&self) -> Moment {
+        Moment {
+            time: self.time,
+            wall_time: self.wall_time,
+        }
+    }
 }
 
 /// Whatever had arrived when the source looked: 1 to [`MAX_EVENTS`] events, with their labels.
@@ -104,9 +123,18 @@ impl Batch {
     }
 
     /// The events in order.
-    pub fn events(&self) -> impl Iterator<Item = &Event> {
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> {
         let records = self.records.chunks_exact(self.record_size);
         records.filter_map(|record| Event::new(record).ok())
+    }
+
+    /// The stream's time at its last event.
+    pub fn now(&self) -> Moment {
+        let last = self.events().next_back();
+        last.map_or_else(Moment::default, |event| Moment {
+            time: event.time(),
+            wall_time: event.wall_time(),
+        })
     }
 
     /// The events in order, to be completed.

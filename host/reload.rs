@@ -34,6 +34,7 @@ use rustix::event::poll;
 use signal_hook::consts::SIGHUP;
 
 use crate::chain::Reload;
+use crate::chain::Stays;
 use crate::plugin::Digest;
 use crate::plugin::Engine;
 use crate::plugin::Origin;
@@ -59,6 +60,8 @@ pub enum Trigger {
     Asked,
     /// Something changed beside a plugin's file.
     Changed,
+    /// Nobody said anything for a while.
+    Regular,
 }
 
 /// Looks for new versions of plugins.
@@ -72,8 +75,17 @@ pub struct Reloader {
 struct Watched {
     spec: Spec,
     running: Digest,
-    /// A version that was of no use, so that it is complained about once.
-    failed: Option<Digest>,
+    /// What was complained about last, so that it is complained about once.
+    trouble: Option<Trouble>,
+}
+
+/// Why there is no new version.
+#[derive(Debug, PartialEq, Eq)]
+enum Trouble {
+    /// The file cannot be read.
+    Unreadable(String),
+    /// What is in it is of no use.
+    Useless(Digest),
 }
 
 impl Reloader {
@@ -83,7 +95,7 @@ impl Reloader {
         let plugins = plugins.iter().map(|plugin| Watched {
             spec: plugin.prepared.spec().clone(),
             running: plugin.prepared.digest(),
-            failed: None,
+            trouble: None,
         });
         let reloader = Reloader {
             engine,
@@ -120,7 +132,7 @@ impl Reloader {
             let mut trigger = match (&watcher, triggers.recv_timeout(AGAIN)) {
                 (_, Ok(trigger)) => trigger,
                 (None, Err(RecvTimeoutError::Timeout)) => continue,
-                (Some(_), Err(RecvTimeoutError::Timeout)) => Trigger::Changed,
+                (Some(_), Err(RecvTimeoutError::Timeout)) => Trigger::Regular,
                 (_, Err(RecvTimeoutError::Disconnected)) => return,
             };
             if let Some(watcher) = &mut watcher {
@@ -143,54 +155,62 @@ impl Reloader {
     /// Swaps every plugin whose file is another one by now.
     pub fn look(&mut self, trigger: Trigger) {
         for index in 0..self.plugins.len() {
-            let plugin = &self.plugins[index];
-            let name = &plugin.spec.name;
-            if matches!(plugin.spec.origin, Origin::Bundled(_)) {
+            if matches!(self.plugins[index].spec.origin, Origin::Bundled(_)) {
                 continue;
             }
-            let found = match digest_now(&plugin.spec) {
-                Ok(found) => found,
+            match digest_now(&self.plugins[index].spec) {
+                Ok(found) => self.look_at(index, found, trigger),
+                // Between two renames there may be none, and another change follows.
+                Err(error) if trigger == Trigger::Changed && error.is_not_found() => {}
                 Err(error) => {
-                    // Between two renames there may be none, and another change follows.
-                    if trigger == Trigger::Asked {
+                    let error = error.to_string();
+                    let plugin = &mut self.plugins[index];
+                    let trouble = Some(Trouble::Unreadable(error.clone()));
+                    if trigger == Trigger::Asked || plugin.trouble != trouble {
                         tracing::warn!("{error}; the running version stays");
+                        plugin.trouble = trouble;
                     }
-                    continue;
-                }
-            };
-            if found == plugin.running {
-                if trigger == Trigger::Asked {
-                    tracing::info!("plugin {name}: {} has not changed", plugin.spec.origin);
-                }
-                self.plugins[index].failed = None;
-                continue;
-            }
-            if trigger == Trigger::Changed && plugin.failed == Some(found) {
-                continue;
-            }
-            match self.swap(index) {
-                Ok(running) => {
-                    let plugin = &mut self.plugins[index];
-                    (plugin.running, plugin.failed) = (running, None);
-                    let Spec { name, origin, .. } = &plugin.spec;
-                    tracing::info!("plugin {name} was reloaded: {origin} sha256={running}");
-                }
-                Err(error) => {
-                    let plugin = &mut self.plugins[index];
-                    plugin.failed = Some(found);
-                    let name = &plugin.spec.name;
-                    tracing::warn!(
-                        "plugin {name} is not reloaded, the running version stays: {error}"
-                    );
                 }
             }
         }
     }
 
+    fn look_at(&mut self, index: usize, found: Digest, trigger: Trigger) {
+        let plugin = &mut self.plugins[index];
+        if found == plugin.running {
+            if trigger == Trigger::Asked {
+                let Spec { name, origin, .. } = &plugin.spec;
+                tracing::info!("plugin {name}: {origin} has not changed");
+            }
+            plugin.trouble = None;
+            return;
+        }
+        if trigger != Trigger::Asked && plugin.trouble == Some(Trouble::Useless(found)) {
+            return;
+        }
+        let swapped = self.swap(index);
+        let plugin = &mut self.plugins[index];
+        let Spec { name, origin, .. } = &plugin.spec;
+        match swapped {
+            Ok(running) => {
+                tracing::info!("plugin {name} was reloaded: {origin} sha256={running}");
+                (plugin.running, plugin.trouble) = (running, None);
+            }
+            Err(stays) => {
+                tracing::warn!("plugin {name} is not reloaded, the running version stays: {stays}");
+                plugin.trouble = match stays {
+                    Stays::NewFailed(_) => Some(Trouble::Useless(found)),
+                    // It may go better the next time.
+                    Stays::OldFailed(_) => None,
+                };
+            }
+        }
+    }
+
     /// Makes the new version ready, and has the chain swap it in.
-    fn swap(&self, index: usize) -> Result<Digest, String> {
+    fn swap(&self, index: usize) -> Result<Digest, Stays> {
         let plugin = Plugin::start(&self.engine, &self.plugins[index].spec);
-        let plugin = plugin.map_err(|error| error.to_string())?;
+        let plugin = plugin.map_err(|error| Stays::NewFailed(error.to_string()))?;
         // Of the bytes that were compiled: the file may have changed once more.
         let digest = plugin.prepared.digest();
         let (done, swapped) = bounded(1);
@@ -199,7 +219,7 @@ impl Reloader {
             plugin,
             done,
         };
-        let ended = || "the chain has ended".to_owned();
+        let ended = || Stays::OldFailed("the chain has ended".to_owned());
         self.reloads.send(reload).map_err(|_| ended())?;
         swapped.recv().map_err(|_| ended())??;
         Ok(digest)
@@ -208,7 +228,12 @@ impl Reloader {
     /// Looks in a thread of its own, for as long as the process lives: at SIGHUP, and, if files are
     /// to be watched, when one changes. A terminal that has gone sends SIGHUP as well: the run then
     /// ends.
-    pub fn spawn(self, watch_files: bool, stop: StopOnDrop) -> Result<(), ReloadError> {
+    pub fn spawn(
+        self,
+        watch_files: bool,
+        hangups: Hangups,
+        stop: StopOnDrop,
+    ) -> Result<(), ReloadError> {
         let (trigger, triggers) = bounded(16);
         let watcher = match watch_files {
             true => {
@@ -219,7 +244,9 @@ impl Reloader {
             }
             false => None,
         };
-        at_hangup(trigger, stop).map_err(ReloadError::Signal)?;
+        hangups
+            .pass_on(trigger, stop)
+            .map_err(ReloadError::Thread)?;
         let looking = thread::Builder::new()
             .name("reload".to_owned())
             .stack_size(THREAD_STACK)
@@ -239,11 +266,8 @@ pub enum ReloadError {
         /// What the system said.
         error: notify::Error,
     },
-    /// Of the signal.
-    #[error("cannot listen for SIGHUP: {0}")]
-    Signal(io::Error),
     /// Of the thread.
-    #[error("cannot start the thread that reloads plugins: {0}")]
+    #[error("cannot start a thread that reloads plugins: {0}")]
     Thread(io::Error),
 }
 
@@ -276,23 +300,37 @@ fn watch(
     Ok(watcher)
 }
 
-fn at_hangup(trigger: Sender<Trigger>, stop: StopOnDrop) -> io::Result<()> {
-    let terminal = terminal();
-    let (mut hangups, signal) = UnixStream::pair()?;
-    signal_hook::low_level::pipe::register(SIGHUP, signal)?;
-    let waiting = thread::Builder::new().name("sighup".to_owned());
-    let waiting = waiting.spawn(move || {
-        while hangups.read(&mut [0; 64]).is_ok_and(|read| read > 0) {
-            if terminal.as_ref().is_some_and(has_gone) {
-                drop(stop);
-                return;
+/// SIGHUPs, from the moment on that there is somebody to notice them: before that, one ends the
+/// process.
+pub struct Hangups {
+    signals: UnixStream,
+    terminal: Option<File>,
+}
+
+impl Hangups {
+    /// Notices them from now on.
+    pub fn notice() -> io::Result<Hangups> {
+        let terminal = terminal();
+        let (signals, signal) = UnixStream::pair()?;
+        signal_hook::low_level::pipe::register(SIGHUP, signal)?;
+        Ok(Hangups { signals, terminal })
+    }
+
+    fn pass_on(mut self, trigger: Sender<Trigger>, stop: StopOnDrop) -> io::Result<()> {
+        let waiting = thread::Builder::new().name("sighup".to_owned());
+        let waiting = waiting.spawn(move || {
+            while self.signals.read(&mut [0; 64]).is_ok_and(|read| read > 0) {
+                if self.terminal.as_ref().is_some_and(has_gone) {
+                    drop(stop);
+                    return;
+                }
+                if trigger.send(Trigger::Asked).is_err() {
+                    return;
+                }
             }
-            if trigger.send(Trigger::Asked).is_err() {
-                return;
-            }
-        }
-    });
-    waiting.map(drop)
+        });
+        waiting.map(drop)
+    }
 }
 
 /// The terminal with which the run ends, wherever its output goes. None for a daemon, and none where

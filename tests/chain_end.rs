@@ -107,7 +107,7 @@ impl Sink for Failing {
         Ok(())
     }
 
-    fn alert(&mut self, _: &Alert) -> io::Result<()> {
+    fn alerts(&mut self, _: &[Alert]) -> io::Result<()> {
         Ok(())
     }
 

@@ -204,9 +204,18 @@ fn a_fault_that_no_part_shows_is_a_fault_all_the_same() {
     ran.assert_balances(10);
     assert_eq!(printed(&ran), (0..10).collect::<Vec<_>>());
     assert_eq!(fates(&ran), (10, 0, 0, 0));
-    let words = "failed in process on 2 events at once, and on none of them when tried again";
-    let told = log.iter().filter(|line| line.contains(words)).count();
-    assert_eq!(told, 5, "{log:#?}");
+    let words = "and on none of these events when they were tried again in parts";
+    let told: Vec<usize> = (0..log.len()).filter(|line| log[*line] == words).collect();
+    assert_eq!(told.len(), 5, "{log:#?}");
+    for (line, events) in told.into_iter().zip(["0 to 1", "2 to 3", "4 to 5"]) {
+        let blame = log[..line].iter().rev();
+        let mut blame = blame.skip_while(|line| line.starts_with("in "));
+        let fault =
+            "plugin liar failed in process: wasm trap: wasm `unreachable` instruction executed";
+        let expected = format!("ERROR {fault} [2 events, {events}]");
+        assert_eq!(blame.next(), Some(&expected), "{log:#?}");
+        assert!(log[line - 1].starts_with("in "), "{log:#?}");
+    }
     assert!(log.iter().any(|line| line.contains("is in quarantine")));
 }
 
@@ -240,11 +249,18 @@ fn the_search_for_an_event_takes_no_longer_than_two_calls_may() {
         },
         ..spec("liar", &at(LIAR), &[("act", act)])
     };
-    let ran = run_before_printer(&spec, cut(&events(256), &[256]));
+    let (ran, log) = logged(|| run_before_printer(&spec, cut(&events(256), &[256])));
     ran.assert_balances(256);
     assert_eq!(printed(&ran), (0..256).collect::<Vec<_>>());
     let usage = &ran.report.usage[0];
     assert!(usage.cpu < Duration::from_secs(1), "{usage:?}");
+    let (_, _, passed_unseen, _) = fates(&ran);
+    assert!(passed_unseen > 0);
+    let told = format!(
+        "ERROR plugin liar took too long when it was tried again in parts; the last {passed_unseen} \
+         events of the batch: passed on unseen"
+    );
+    assert!(log.contains(&told), "{log:#?}");
 }
 
 #[test]

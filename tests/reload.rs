@@ -84,7 +84,12 @@ impl Running {
 
     /// Looks for a new version; what was logged.
     fn reload(&mut self) -> Vec<String> {
-        logged(|| self.reloader.look(Trigger::Asked)).1
+        self.look(Trigger::Asked)
+    }
+
+    /// The same for another reason.
+    fn look(&mut self, trigger: Trigger) -> Vec<String> {
+        logged(|| self.reloader.look(trigger)).1
     }
 
     /// Ends the stream.
@@ -219,6 +224,78 @@ fn a_file_that_was_named_by_its_digest_is_replaced_by_no_other() {
         Digest::of(&expected)
     );
     assert_eq!(error.to_string(), words);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_complained_about_once() {
+    let versions = Versions::begin();
+    let mut running = Running::begin(&witness(&versions));
+    let complaint = |log: &[String], why: &str| {
+        let [line] = log else {
+            panic!("one line: {log:#?}");
+        };
+        let path = versions.path();
+        let begin = format!("WARN plugin witness: cannot read {}: {why}", path.display());
+        assert!(line.starts_with(&begin), "{line}");
+        assert!(line.ends_with("; the running version stays"), "{line}");
+    };
+    fs::remove_file(versions.path()).expect("it is there");
+    let nothing: [&str; 0] = [];
+    assert_eq!(
+        running.look(Trigger::Changed),
+        nothing,
+        "another may follow"
+    );
+    complaint(&running.look(Trigger::Regular), "No such file");
+    assert_eq!(running.look(Trigger::Regular), nothing);
+    complaint(&running.look(Trigger::Asked), "No such file");
+    fs::create_dir(versions.path()).expect("nothing is there");
+    complaint(&running.look(Trigger::Changed), "");
+    assert_eq!(running.look(Trigger::Changed), nothing);
+    fs::remove_dir(versions.path()).expect("it is empty");
+    versions.put('2');
+    assert!(running.look(Trigger::Changed)[0].contains("was reloaded"));
+    assert_eq!(running.end().0.lines, ["version 2: seen 0, gaps 0"]);
+}
+
+#[test]
+fn a_version_that_is_of_no_use_is_tried_once_and_again_when_somebody_asks() {
+    let versions = Versions::begin();
+    let mut running = Running::begin(&witness(&versions));
+    versions.put('R');
+    let stays = |log: &[String]| {
+        let words = "plugin witness is not reloaded, the running version stays: plugin witness failed \
+                     in restore: wasm trap";
+        assert!(log.iter().any(|line| line.contains(words)), "{log:#?}");
+    };
+    stays(&running.look(Trigger::Changed));
+    let nothing: [&str; 0] = [];
+    assert_eq!(running.look(Trigger::Changed), nothing);
+    assert_eq!(running.look(Trigger::Regular), nothing);
+    stays(&running.look(Trigger::Asked));
+    running.end();
+}
+
+#[test]
+fn a_version_is_tried_again_where_the_running_one_could_not_hand_over() {
+    let versions = Versions::begin();
+    versions.put('S');
+    let mut running = Running::begin(&witness(&versions));
+    running.events(10);
+    running.send(Item::Mark(mark(1)));
+    // From here on it traps in save; what it knew at the mark does not make it.
+    running.events(10);
+    versions.put('2');
+    let log = running.look(Trigger::Changed);
+    let words = "running version stays: plugin witness failed in save";
+    assert!(log.iter().any(|line| line.contains(words)), "{log:#?}");
+    let log = running.look(Trigger::Regular);
+    assert!(log[0].contains("was reloaded"), "{log:#?}");
+    running.events(10);
+    let (said, report) = running.end();
+    assert_eq!(said.lines, ["version 2: seen 20, gaps 1"]);
+    let usage = &report.usage[0];
+    assert_eq!((usage.restarts, usage.reloads), (1, 1));
 }
 
 #[test]

@@ -16,6 +16,7 @@ use std::sync::mpsc;
 use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Duration;
+use std::time::Instant;
 
 use rustix::fs::CWD;
 use rustix::fs::FileType;
@@ -28,6 +29,8 @@ use rustix::process::kill_process;
 use crate::common::captures::host;
 use crate::common::captures::least;
 use crate::common::components::Files;
+use crate::common::fixtures::LIAR;
+use crate::common::fixtures::fixture;
 use crate::common::versions::Versions;
 
 /// Nothing takes so long, not on a busy machine either.
@@ -123,6 +126,48 @@ fn at_sighup_a_new_version_takes_over_and_one_that_is_not_new_does_not() {
     assert_eq!(stdout, "version 2: seen 200, gaps 0");
     assert!(
         stderr.contains("ledger: faults witness restarts=0 reloads=1"),
+        "{stderr}"
+    );
+}
+
+/// A plugin may take a while to be compiled and configured.
+#[test]
+fn at_sighup_a_host_that_is_still_starting_goes_on() {
+    let files = Files::new();
+    let plugin = format!("liar={}", fixture(LIAR).display());
+    let arguments = [
+        "replay",
+        "-",
+        "--plugin",
+        &plugin,
+        "--set",
+        "act=configure_loops",
+    ];
+    // Starts for as long as it may: then the plugin is of no use.
+    let limit = ["--limit", "start-time=2s"];
+    let mut command = host(files.path(), &[&arguments[..], &limit].concat());
+    let command = command.stdin(Stdio::null()).stderr(Stdio::piped());
+    let child = command.spawn().expect("it runs");
+    let status = format!("/proc/{}/status", child.id());
+    let begin = Instant::now();
+    let catches = |status: &str| {
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        caught.is_some_and(|caught| {
+            let caught = u64::from_str_radix(caught.trim(), 16).expect("a mask");
+            caught >> (Signal::HUP.as_raw() - 1) & 1 == 1
+        })
+    };
+    while !catches(&fs::read_to_string(&status).expect("it is there")) {
+        assert!(begin.elapsed() < PATIENCE);
+        thread::sleep(Duration::from_millis(1));
+    }
+    let pid = Pid::from_raw(child.id() as i32).expect("a pid");
+    kill_process(pid, Signal::HUP).expect("it runs");
+    let output = child.wait_with_output().expect("it ends");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.contains("failed in configure: took more than 2s"),
         "{stderr}"
     );
 }

@@ -116,9 +116,9 @@ impl Sink for Checked {
         Ok(())
     }
 
-    fn alert(&mut self, alert: &Alert) -> io::Result<()> {
-        assert!(!alert.name.is_empty());
-        self.alerts.push(alert.clone());
+    fn alerts(&mut self, alerts: &[Alert]) -> io::Result<()> {
+        assert!(alerts.iter().all(|alert| !alert.name.is_empty()));
+        self.alerts.extend_from_slice(alerts);
         Ok(())
     }
 

@@ -1,6 +1,8 @@
 //! What a plugin said in a call that returned well takes effect.
 
+use std::collections::BTreeMap;
 use std::collections::HashSet;
+use std::collections::btree_map;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,28 +14,58 @@ use super::firing::Firing;
 use crate::alert::Alert;
 use crate::batch::Batch;
 use crate::plugin::Outcome;
+use crate::plugin::Staged;
 use crate::plugin::StagedAlert;
+
+/// The most counters that one plugin can have; further names are not counted.
+const MOST_COUNTERS: usize = 256;
+
+/// A plugin's own counters, by their names.
+#[derive(Debug, Default)]
+pub(super) struct Counters(BTreeMap<String, u64>);
+
+impl Counters {
+    fn add(&mut self, metric: String, by: u64) {
+        if let Some(count) = self.0.get_mut(&metric) {
+            *count = count.saturating_add(by);
+        } else if self.0.len() < MOST_COUNTERS {
+            self.0.insert(metric, by);
+        }
+    }
+}
+
+impl IntoIterator for Counters {
+    type Item = (String, u64);
+    type IntoIter = btree_map::IntoIter<String, u64>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
 
 /// Where what one plugin says goes.
 pub(super) struct Effects<'a, S> {
     pub(super) plugin: &'a str,
     pub(super) firing: &'a mut Firing,
+    pub(super) counters: &'a mut Counters,
     pub(super) sink: &'a mut S,
 }
 
 impl<S: Sink> Effects<'_, S> {
-    /// Applies changes and labels to the batch, then drops what is not kept. Lines and counts are
-    /// still to be taken from the outcome. How many events were changed.
-    pub(super) fn commit(&mut self, batch: &mut Batch, outcome: &mut Outcome) -> io::Result<u64> {
-        let last = batch.events().last();
-        let wall_time = last.map_or(Duration::ZERO, Event::wall_time);
+    /// What was said about a batch. Changes and labels are applied to it, then what is not kept is
+    /// dropped. How many events were changed.
+    pub(super) fn commit(&mut self, batch: &mut Batch, mut outcome: Outcome) -> io::Result<u64> {
         let staged = &mut outcome.staged;
-        for alert in std::mem::take(&mut staged.alerts) {
+        let now = batch.now();
+        let alerts = std::mem::take(&mut staged.alerts).into_iter();
+        // Addresses and times are those from before the plugin's own changes.
+        let alerts = alerts.map(|alert| {
             let about = alert.event.and_then(|event| connection(batch, event));
-            let wall_time = about.map_or(wall_time, |(_, _, time)| time);
+            let wall_time = about.map_or(now.wall_time, |(_, _, time)| time);
             let connection = about.map(|(local, peer, _)| (local, peer));
-            self.alert(alert, connection, wall_time)?;
-        }
+            (alert, connection, wall_time)
+        });
+        self.alerts(alerts)?;
         let changes = std::mem::take(&mut staged.changes);
         let changed = match changes.as_slice() {
             [] => 0,
@@ -52,29 +84,53 @@ impl<S: Sink> Effects<'_, S> {
         if !outcome.keeps_all() {
             batch.retain(|event| outcome.keeps(event));
         }
+        self.emit(outcome.staged)?;
         Ok(changed as u64)
     }
 
-    /// Passes an alert on.
-    pub(super) fn alert(
+    /// What was said in a call about no events.
+    pub(super) fn say(&mut self, mut staged: Staged, wall_time: Duration) -> io::Result<()> {
+        let alerts = std::mem::take(&mut staged.alerts).into_iter();
+        self.alerts(alerts.map(|alert| (alert, None, wall_time)))?;
+        self.emit(staged)
+    }
+
+    /// Counts and lines.
+    fn emit(&mut self, staged: Staged) -> io::Result<()> {
+        for (metric, by) in staged.counts {
+            self.counters.add(metric, by);
+        }
+        self.sink.lines(&staged.lines)
+    }
+
+    /// Passes alerts on, all at once, each with its connection and the time of day.
+    pub(super) fn alerts(
         &mut self,
-        alert: StagedAlert,
-        connection: Option<(SocketAddr, SocketAddr)>,
-        wall_time: Duration,
+        alerts: impl Iterator<Item = (StagedAlert, Option<Connection>, Duration)>,
     ) -> io::Result<()> {
-        self.firing.note(&alert);
-        self.sink.alert(&Alert {
-            plugin: self.plugin.to_owned(),
-            name: alert.name,
-            severity: alert.severity,
-            state: alert.state,
-            summary: alert.summary,
-            labels: alert.labels,
-            connection,
-            wall_time,
-        })
+        let alerts = alerts.map(|(alert, connection, wall_time)| {
+            self.firing.note(&alert);
+            Alert {
+                plugin: self.plugin.to_owned(),
+                name: alert.name,
+                severity: alert.severity,
+                state: alert.state,
+                summary: alert.summary,
+                labels: alert.labels,
+                connection,
+                wall_time,
+            }
+        });
+        let alerts: Vec<Alert> = alerts.collect();
+        if alerts.is_empty() {
+            return Ok(());
+        }
+        self.sink.alerts(&alerts)
     }
 }
+
+/// The two ends, the local one first.
+type Connection = (SocketAddr, SocketAddr);
 
 fn connection(batch: &Batch, event: u32) -> Option<(SocketAddr, SocketAddr, Duration)> {
     let event = Event::new(batch.record(event as usize)).ok()?;

@@ -7,11 +7,11 @@
 mod handover;
 pub(super) mod recovery;
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::io;
 
 use super::ChainError;
 use super::Sink;
+use super::commit::Counters;
 use super::commit::Effects;
 use super::firing::Firing;
 use super::quarantine::Quarantine;
@@ -20,6 +20,7 @@ use super::report::Blame;
 use super::usage::Usage;
 use crate::batch::Batch;
 use crate::batch::Mark;
+use crate::batch::Moment;
 use crate::ledger;
 use crate::plugin::Fault;
 use crate::plugin::Instance;
@@ -30,9 +31,6 @@ use crate::plugin::Prepared;
 use crate::plugin::Snapshot;
 use crate::plugin::Staged;
 use crate::plugin::cpu;
-
-/// The most counters that one plugin can have; further names are not counted.
-const MOST_COUNTERS: usize = 256;
 
 /// A plugin, and all that is known of it.
 pub(super) struct Link {
@@ -45,11 +43,10 @@ pub(super) struct Link {
     firing: Firing,
     /// Events lost since the last call that returned well.
     lost: u64,
-    /// The stream's time now, and its time of day.
-    now: (Duration, Duration),
+    now: Moment,
     page: ledger::Plugin,
     usage: Usage,
-    counters: BTreeMap<String, u64>,
+    counters: Counters,
 }
 
 /// What became of a batch's events.
@@ -79,9 +76,9 @@ impl Link {
             quarantine: Quarantine::new(),
             firing: Firing::default(),
             lost: 0,
-            now: (Duration::ZERO, Duration::ZERO),
+            now: Moment::default(),
             usage,
-            counters: BTreeMap::new(),
+            counters: Counters::default(),
         }
     }
 
@@ -101,7 +98,7 @@ impl Link {
     }
 
     /// Its page of the ledger, what it has used, and its own counters.
-    pub(super) fn into_books(self) -> (ledger::Plugin, ledger::Usage, BTreeMap<String, u64>) {
+    pub(super) fn into_books(self) -> (ledger::Plugin, ledger::Usage, Counters) {
         let usage = self.usage.figures(&self.page.name);
         (self.page, usage, self.counters)
     }
@@ -110,9 +107,7 @@ impl Link {
     pub(super) fn process<S: Sink>(&mut self, batch: &mut Batch, sink: &mut S) -> Done {
         let given = batch.len() as u64;
         self.page.events += given;
-        if let Some(last) = batch.events().last() {
-            self.now = (last.time(), last.wall_time());
-        }
+        self.now = batch.now();
         let mut tally = Tally::default();
         let done = self.work(batch, &mut tally, sink);
         if done.is_err() {
@@ -128,6 +123,7 @@ impl Link {
 
     fn work<S: Sink>(&mut self, batch: &mut Batch, tally: &mut Tally, sink: &mut S) -> Done {
         self.end_quarantine();
+        let before = self.usage.total();
         match self.call_process(batch) {
             None => {
                 self.pass_by(batch, tally);
@@ -138,7 +134,7 @@ impl Link {
                 self.usage.fault(fault.cause.name());
                 Err(Blame::new(fault, report::about(batch)).into())
             }
-            Some(Err(fault)) => self.search(batch, fault, tally, sink),
+            Some(Err(fault)) => self.search(batch, fault, before, tally, sink),
         }
     }
 
@@ -169,36 +165,35 @@ impl Link {
     fn commit<S: Sink>(
         &mut self,
         batch: &mut Batch,
-        mut outcome: Outcome,
+        outcome: Outcome,
         tally: &mut Tally,
         sink: &mut S,
     ) -> Done {
         let given = batch.len() as u64;
-        self.usage.changed += self.effects(sink).commit(batch, &mut outcome)?;
+        let changed = self.take_effect(sink, |effects| effects.commit(batch, outcome))?;
+        self.usage.changed += changed;
         let kept = batch.len() as u64;
         tally.kept += kept;
         tally.dropped += given - kept;
-        self.emit(&outcome.staged, sink)
+        Ok(())
     }
 
-    /// Lines and counts.
-    fn emit<S: Sink>(&mut self, staged: &Staged, sink: &mut S) -> Done {
-        for (metric, by) in &staged.counts {
-            if let Some(count) = self.counters.get_mut(metric) {
-                *count = count.saturating_add(*by);
-            } else if self.counters.len() < MOST_COUNTERS {
-                self.counters.insert(metric.clone(), *by);
-            }
-        }
-        Ok(sink.lines(&staged.lines)?)
-    }
-
-    fn effects<'a, S>(&'a mut self, sink: &'a mut S) -> Effects<'a, S> {
-        Effects {
+    /// What the plugin said takes effect. That is time it has caused, too.
+    #[inline]
+    fn take_effect<S, R>(
+        &mut self,
+        sink: &mut S,
+        effect: impl FnOnce(&mut Effects<S>) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let before = cpu::now();
+        let result = effect(&mut Effects {
             plugin: &self.page.name,
             firing: &mut self.firing,
+            counters: &mut self.counters,
             sink,
-        }
+        });
+        self.usage.other(cpu::now().saturating_sub(before));
+        result
     }
 
     /// Events that the plugin does not see, or that it has failed on.
@@ -219,7 +214,7 @@ impl Link {
 
     /// Tells it that time has passed, and asks it what it knows.
     pub(super) fn tick<S: Sink>(&mut self, mark: &Mark, sink: &mut S) -> Done {
-        self.now = (mark.time, mark.wall_time);
+        self.now = mark.now();
         self.end_quarantine();
         self.call_timer(mark, Instance::tick, sink)?;
         self.take_snapshot(sink)
@@ -228,7 +223,7 @@ impl Link {
     /// Tells it that the stream has ended. Its alerts go on firing: that is not the end of the
     /// trouble.
     pub(super) fn finish<S: Sink>(&mut self, mark: &Mark, sink: &mut S) -> Done {
-        self.now = (mark.time, mark.wall_time);
+        self.now = mark.now();
         self.call_timer(mark, Instance::finish, sink)
     }
 
@@ -245,11 +240,9 @@ impl Link {
         let lost = self.lost;
         match self.call(|instance| function(instance, mark, lost)) {
             None => Ok(()),
-            Some(Ok(mut staged)) => {
-                for alert in std::mem::take(&mut staged.alerts) {
-                    self.effects(sink).alert(alert, None, mark.wall_time)?;
-                }
-                self.emit(&staged, sink)
+            Some(Ok(staged)) => {
+                let wall_time = mark.wall_time;
+                Ok(self.take_effect(sink, |effects| effects.say(staged, wall_time))?)
             }
             Some(Err(fault)) => self.failed(fault, sink),
         }

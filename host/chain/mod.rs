@@ -54,8 +54,8 @@ impl ChainError {
 pub trait Sink {
     /// Whole lines.
     fn lines(&mut self, lines: &[u8]) -> io::Result<()>;
-    /// One alert.
-    fn alert(&mut self, alert: &Alert) -> io::Result<()>;
+    /// What one call of a plugin raised or resolved.
+    fn alerts(&mut self, alerts: &[Alert]) -> io::Result<()>;
     /// The end of a batch or a mark: everything is to be written through.
     fn flush(&mut self) -> io::Result<()>;
 }
@@ -78,16 +78,27 @@ pub struct Reload {
     /// The new version.
     pub plugin: Plugin,
     /// Who wants to know how it went: why the running version stays, if it does.
-    pub done: Sender<Result<(), String>>,
+    pub done: Sender<Result<(), Stays>>,
+}
+
+/// Why the running version stays.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Stays {
+    /// The new version is of no use, and will not be the next time either.
+    #[error("{0}")]
+    NewFailed(String),
+    /// The running version failed when it was asked what it knows.
+    #[error("{0}")]
+    OldFailed(String),
 }
 
 /// For fuzz/: what a plugin named "fuzz" said takes effect.
 #[cfg(fuzzing)]
-pub fn commit(batch: &mut Batch, outcome: &mut Outcome, sink: &mut impl Sink) -> io::Result<u64> {
-    let firing = &mut firing::Firing::default();
+pub fn commit(batch: &mut Batch, outcome: Outcome, sink: &mut impl Sink) -> io::Result<u64> {
     let mut effects = commit::Effects {
         plugin: "fuzz",
-        firing,
+        firing: &mut firing::Firing::default(),
+        counters: &mut commit::Counters::default(),
         sink,
     };
     effects.commit(batch, outcome)

@@ -12,7 +12,7 @@ use crate::plugin::StartError;
 /// Which events a call was about, to go on after "failed in process: …".
 pub(super) fn about(batch: &Batch) -> String {
     let mut events = batch.events();
-    let (Some(first), last) = (events.next(), events.last()) else {
+    let (Some(first), last) = (events.next(), events.next_back()) else {
         return String::new();
     };
     match last {
@@ -46,16 +46,9 @@ impl Blame {
     }
 }
 
-/// A line, and one for each function that was running.
 impl fmt::Display for Blame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Blame { fault, about } = self;
-        fault.fmt(f)?;
-        if !about.is_empty() {
-            write!(f, " [{about}]")?;
-        }
-        let mut functions = fault.backtrace.iter();
-        functions.try_for_each(|function| write!(f, "\n    in {function}"))
+        self.fault.fmt_about(f, &self.about)
     }
 }
 
@@ -64,9 +57,8 @@ impl std::error::Error for Blame {}
 /// Who has failed on what, and what becomes of both.
 pub(super) fn fault(blame: &Blame, on_fault: OnFault, restart: Restart) {
     let fate = match on_fault {
-        _ if blame.about.is_empty() => "",
-        OnFault::Pass | OnFault::Stop => "passed on unseen; ",
-        OnFault::Drop => "lost; ",
+        _ if blame.about.is_empty() => String::new(),
+        _ => format!("{}; ", fate(on_fault)),
     };
     let restart = match restart {
         Restart::Restored => "started anew with the state that was saved last",
@@ -76,11 +68,25 @@ pub(super) fn fault(blame: &Blame, on_fault: OnFault, restart: Restart) {
     tracing::error!("{blame}\n    {fate}{restart}");
 }
 
-/// A batch failed as a whole, and not in parts.
-pub(super) fn unreproducible(plugin: &str, events: usize) {
+/// What becomes of events that the plugin has failed on.
+fn fate(on_fault: OnFault) -> &'static str {
+    match on_fault {
+        OnFault::Pass | OnFault::Stop => "passed on unseen",
+        OnFault::Drop => "lost",
+    }
+}
+
+/// A batch failed as a whole, and not in those parts of it that were tried again.
+pub(super) fn not_found(blame: &Blame) {
+    tracing::error!("{blame}\n    and on none of these events when they were tried again in parts");
+}
+
+/// The search for the event took too long: with so many events it was not gone on.
+pub(super) fn search_ended(plugin: &str, events: usize, on_fault: OnFault) {
     tracing::error!(
-        "plugin {plugin} failed in process on {events} events at once, and on none of them when tried \
-         again in parts"
+        "plugin {plugin} took too long when it was tried again in parts; the last {events} events of \
+         the batch: {}",
+        fate(on_fault)
     );
 }
 

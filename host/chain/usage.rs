@@ -40,6 +40,11 @@ impl Usage {
         }
     }
 
+    /// CPU time so far.
+    pub(super) fn total(&self) -> Duration {
+        self.total
+    }
+
     /// A call took so much CPU time.
     pub(super) fn call(&mut self, cpu: Duration) {
         self.total += cpu;

@@ -49,9 +49,9 @@ impl fmt::Display for Export {
     }
 }
 
-/// A call that failed; it has had no effects.
-#[derive(Debug, thiserror::Error)]
-#[error("plugin {plugin} failed in {export}: {cause}")]
+/// A call that failed; it has had no effects. It is told in a line, and one for each function that was
+/// running.
+#[derive(Debug)]
 pub struct Fault {
     /// Name of the instance.
     pub plugin: String,
@@ -86,6 +86,14 @@ pub enum Cause {
     Trap(String),
 }
 
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_about(f, "")
+    }
+}
+
+impl std::error::Error for Fault {}
+
 impl Fault {
     /// A fault that WebAssembly has no part in.
     pub(super) fn new(plugin: &str, export: Export, cause: impl Into<Cause>) -> Fault {
@@ -107,8 +115,24 @@ impl Fault {
         let backtrace = error.downcast_ref::<WasmBacktrace>();
         Fault {
             backtrace: backtrace.map(functions).unwrap_or_default(),
-            ..Fault::new(plugin, export, Cause::of(error, refused))
+            ..Fault::new(plugin, export, Cause::of(export, error, refused))
         }
+    }
+
+    /// Tells it with what the call was about, where there is anything to say of that.
+    pub fn fmt_about(&self, f: &mut fmt::Formatter<'_>, about: &str) -> fmt::Result {
+        let Fault {
+            plugin,
+            export,
+            cause,
+            backtrace,
+        } = self;
+        write!(f, "plugin {plugin} failed in {export}: {cause}")?;
+        if !about.is_empty() {
+            write!(f, " [{about}]")?;
+        }
+        let mut functions = backtrace.iter();
+        functions.try_for_each(|function| write!(f, "\n    in {function}"))
     }
 
     /// Did it take too long?
@@ -118,20 +142,24 @@ impl Fault {
 }
 
 impl Cause {
-    fn of(error: &wasmtime::Error, refused: Option<Refused>) -> Cause {
+    fn of(export: Export, error: &wasmtime::Error, refused: Option<Refused>) -> Cause {
         if let Some(missed) = error.downcast_ref::<DeadlineMissed>() {
             return Cause::Deadline(*missed);
         }
         if let Some(answer) = error.downcast_ref::<BadAnswer>() {
             return Cause::Answer(answer.clone());
         }
-        if let Some(refused) = refused {
+        let trap = error.downcast_ref::<Trap>();
+        // Who gets no memory gives up, or is not even made. Whatever else goes wrong after that, memory
+        // is not to blame.
+        let gave_up = trap == Some(&Trap::UnreachableCodeReached) || export == Export::Instantiate;
+        if let Some(refused) = refused.filter(|_| gave_up) {
             return Cause::Memory(refused);
         }
         let words = printable(&error.root_cause().to_string());
-        match error.is::<Trap>() {
-            true => Cause::Trap(words),
-            false => Cause::Malformed(words),
+        match trap {
+            Some(_) => Cause::Trap(words),
+            None => Cause::Malformed(words),
         }
     }
 

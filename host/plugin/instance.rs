@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use tracing::Level;
 use wasmtime::AsContextMut as _;
 use wasmtime::Store;
 use wasmtime::UpdateDeadline;
 use wasmtime::component::ComponentNamedList;
+use wasmtime::component::Func;
 use wasmtime::component::Instance as WasmInstance;
 use wasmtime::component::Lift;
 use wasmtime::component::Lower;
@@ -30,6 +30,7 @@ use super::store::Call;
 use super::store::HostState;
 use crate::batch::Batch;
 use crate::batch::Mark;
+use crate::batch::Moment;
 use crate::text::one_line;
 use crate::text::printable;
 
@@ -48,18 +49,20 @@ type Answer = Result<(), String>;
 type Saved = Result<(u32, Vec<u8>), String>;
 
 /// What a plugin exports that wants to hear the time.
-#[derive(Clone)]
 struct TimerExports {
     tick: TypedFunc<(u64,), (Answer,)>,
     finish: TypedFunc<(u64,), (Answer,)>,
 }
 
 /// What a plugin exports whose state survives.
-#[derive(Clone)]
 struct StateExports {
     save: TypedFunc<(), (Saved,)>,
-    restore: TypedFunc<(u32, Vec<u8>), (Answer,)>,
+    /// Takes a [`Restore`]: a typed function could not be kept, which borrows what it is called with.
+    restore: Func,
 }
+
+/// A version and bytes.
+type Restore<'a> = (u32, &'a [u8]);
 
 /// What a plugin knows, in its own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -228,39 +231,31 @@ impl Instance {
         self.state.is_some()
     }
 
-    /// What it knows; `None` where it cannot say. By the contract that is no fault: the instance is as
-    /// good as before.
-    pub fn save(&mut self) -> Result<Option<Snapshot>, Fault> {
-        let Some(state) = self.state.clone() else {
-            return Ok(None);
-        };
+    /// What it knows, where its state can outlive it.
+    pub fn save(&mut self, now: Moment) -> Option<Result<Snapshot, Fault>> {
+        let save = self.state.as_ref()?.save;
         let limits = self.store.data().limits;
-        self.begin(Call::default());
+        self.begin(Call::at(now));
         self.store.set_hostcall_fuel(limits.state);
-        let answer = call(&mut self.store, &state.save, ());
+        let answer = call(&mut self.store, &save, ());
         self.store.set_hostcall_fuel(limits.output);
-        let answer = end(&mut self.store, &self.name, Export::Save, answer)?;
-        let state = self.store.data_mut();
+        let saved = self.returned(Export::Save, answer);
         // It was asked what it knows, and nothing else.
-        state.staged = Staged::default();
-        match answer {
-            Ok((version, bytes)) => Ok(Some(Snapshot { version, bytes })),
-            Err(words) => {
-                let words = format!("its state is not saved: {words}");
-                state.logs.log(Level::WARN, &words);
-                Ok(None)
-            }
-        }
+        self.store.data_mut().staged = Staged::default();
+        Some(saved.map(|(version, bytes)| Snapshot { version, bytes }))
     }
 
-    /// Gives it what another instance knew.
-    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
-        let Some(state) = self.state.clone() else {
+    /// Gives it what another instance knew, where it can take that.
+    pub fn restore(&mut self, snapshot: &Snapshot, now: Moment) -> Result<(), Fault> {
+        let Some(state) = &self.state else {
             return Ok(());
         };
-        self.begin(Call::default());
-        let Snapshot { version, bytes } = snapshot.clone();
-        let answer = call(&mut self.store, &state.restore, (version, bytes));
+        let restore = state.restore;
+        self.begin(Call::at(now));
+        let Snapshot { version, bytes } = snapshot;
+        let answer = restore
+            .typed::<Restore, (Answer,)>(&self.store)
+            .and_then(|restore| call(&mut self.store, &restore, (*version, bytes.as_slice())));
         self.returned(Export::Restore, answer)?;
         self.store.data_mut().staged = Staged::default();
         Ok(())
@@ -283,9 +278,7 @@ impl Instance {
         };
         self.begin(Call {
             lost,
-            time: mark.time,
-            wall_time: mark.wall_time,
-            ..Call::default()
+            ..Call::at(mark.now())
         });
         let now = u64::try_from(mark.time.as_nanos()).unwrap_or(u64::MAX);
         let answer = call(&mut self.store, &function, (now,));
@@ -345,7 +338,7 @@ impl Find<'_> {
     fn state(&mut self, name: &str) -> wasmtime::Result<StateExports> {
         Ok(StateExports {
             save: self.function(name, "save")?,
-            restore: self.function(name, "restore")?,
+            restore: *self.function::<Restore, (Answer,)>(name, "restore")?.func(),
         })
     }
 

@@ -1,5 +1,7 @@
 //! A version of a plugin that is ready: loaded, described, and instantiated as often as need be.
 
+use std::io;
+
 use super::digest::Digest;
 use super::engine::Engine;
 use super::fault::Cause;
@@ -15,6 +17,7 @@ use super::powers::PowersError;
 use super::settings;
 use super::settings::SettingsError;
 use super::spec::Spec;
+use crate::batch::Moment;
 
 /// Why a plugin could not be made ready.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +34,16 @@ pub enum StartError {
     /// It failed while it was instantiated, described or configured.
     #[error(transparent)]
     Fault(#[from] Fault),
+}
+
+impl StartError {
+    /// Is there no file?
+    pub fn is_not_found(&self) -> bool {
+        let StartError::Load(_, LoadError::Read { error, .. }) = self else {
+            return false;
+        };
+        error.kind() == io::ErrorKind::NotFound
+    }
 }
 
 /// A version of a plugin from which instances are made.
@@ -96,12 +109,16 @@ impl Prepared {
     }
 
     /// A new instance, configured as the first one was. With a snapshot it knows what that one knew.
-    pub fn instance(&self, snapshot: Option<&Snapshot>) -> Result<Instance, StartError> {
+    pub fn instance(
+        &self,
+        snapshot: Option<&Snapshot>,
+        now: Moment,
+    ) -> Result<Instance, StartError> {
         let mut instance = self.unconfigured()?;
         let configured = instance.configure(&self.settings);
         configured.map_err(|none| none.named(&self.spec.name))?;
         if let Some(snapshot) = snapshot {
-            instance.restore(snapshot)?;
+            instance.restore(snapshot, now)?;
         }
         Ok(instance)
     }

@@ -1,9 +1,5 @@
 //! What the host keeps for one instance while it runs: its call, its limits, and what it has said.
 
-use std::time::Duration;
-
-use retrans_event::Event;
-
 use super::contract::BadAnswer;
 use super::files::Files;
 use super::limits::Limits;
@@ -14,6 +10,7 @@ use super::meter::MemoryLimiter;
 use super::powers::Granted;
 use super::staged::Staged;
 use crate::batch::Batch;
+use crate::batch::Moment;
 use crate::labels::Labels;
 
 /// The data of a plugin's store.
@@ -44,22 +41,26 @@ pub struct Call {
     pub labels: Labels,
     /// Events lost since the last call that returned well.
     pub lost: u64,
-    /// The stream's time since boot.
-    pub time: Duration,
-    /// The stream's time of day.
-    pub wall_time: Duration,
+    /// The stream's time.
+    pub now: Moment,
 }
 
 impl Call {
+    /// About no events.
+    pub(super) fn at(now: Moment) -> Call {
+        Call {
+            now,
+            ..Call::default()
+        }
+    }
+
     /// With these events. Their labels are its own until they are put back.
     pub(super) fn about(batch: &mut Batch, lost: u64) -> Call {
-        let last = batch.events().last();
         Call {
             count: batch.len() as u32,
             record_size: batch.record_size() as u32,
             lost,
-            time: last.map_or(Duration::ZERO, Event::time),
-            wall_time: last.map_or(Duration::ZERO, Event::wall_time),
+            now: batch.now(),
             labels: std::mem::take(&mut batch.labels),
         }
     }

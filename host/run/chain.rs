@@ -27,6 +27,7 @@ use crate::plugin::Plugin;
 use crate::plugin::Spec;
 use crate::plugin::StartError;
 use crate::plugin::THREAD_STACK;
+use crate::reload::Hangups;
 use crate::reload::Reloader;
 use crate::sink::alerts;
 use crate::sink::stdout::stdout;
@@ -39,11 +40,13 @@ const CHANNEL_BATCHES: usize = 16;
 
 /// Plugins that are ready, in their order.
 pub fn prepare(config: &config::Chain, stop: &Stop) -> Result<Chain<Output>> {
+    // Plugins may take seconds to compile, and SIGHUP is no reason to end meanwhile.
+    let hangups = Hangups::notice().context("cannot listen for SIGHUP")?;
     let engine = Engine::new().map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
     let plugins = start(&engine, &config.plugins)?;
     let (reloader, reloads) = Reloader::new(engine, &plugins);
     let end = stop.on_drop().context("cannot listen for a hang-up")?;
-    reloader.spawn(config.watch_files, end)?;
+    reloader.spawn(config.watch_files, hangups, end)?;
     // Who reads it may replace a file, or send the signal.
     if config.verbosity >= Verbosity::Normal {
         for plugin in &plugins {
@@ -164,10 +167,16 @@ impl Sink for Output {
         self.stdout.write_all(lines)
     }
 
-    fn alert(&mut self, alert: &Alert) -> io::Result<()> {
-        let _ = writeln!(anstream::stderr(), "{}", alerts::line(alert));
+    fn alerts(&mut self, alerts: &[Alert]) -> io::Result<()> {
+        let lines = alerts
+            .iter()
+            .map(|alert| format!("{}\n", alerts::line(alert)));
+        // Where standard error is closed, nobody is there to be told.
+        let _ = anstream::stderr().write_all(lines.collect::<String>().as_bytes());
         if self.json_alerts {
-            alerts::write_json(alert, &mut self.stdout)?;
+            alerts
+                .iter()
+                .try_for_each(|alert| alerts::write_json(alert, &mut self.stdout))?;
         }
         Ok(())
     }

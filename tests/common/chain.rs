@@ -212,8 +212,8 @@ impl Sink for Recorder {
         Ok(())
     }
 
-    fn alert(&mut self, alert: &Alert) -> io::Result<()> {
-        self.said().alerts.push(alert.clone());
+    fn alerts(&mut self, alerts: &[Alert]) -> io::Result<()> {
+        self.said().alerts.extend_from_slice(alerts);
         Ok(())
     }
 

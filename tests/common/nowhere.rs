@@ -15,8 +15,8 @@ impl Sink for Nowhere {
         Ok(())
     }
 
-    fn alert(&mut self, alert: &Alert) -> io::Result<()> {
-        black_box(alert);
+    fn alerts(&mut self, alerts: &[Alert]) -> io::Result<()> {
+        black_box(alerts);
         Ok(())
     }
 

@@ -27,12 +27,18 @@ pub fn assert_refused(command: &mut Command, code: i32, words: &[&str]) {
 /// The same of a host that has ended.
 #[track_caller]
 pub fn assert_refusal(output: Output, code: i32, words: &[&str]) {
+    let functions = assert_refusal_in(output, code, words);
+    assert_eq!(functions, Vec::<String>::new(), "not one line");
+}
+
+/// The same of a plugin's fault: the functions come after that line that were running in it.
+#[track_caller]
+pub fn assert_refusal_in(output: Output, code: i32, words: &[&str]) -> Vec<String> {
     let stderr = String::from_utf8(output.stderr).expect("it writes text");
     assert_eq!(output.status.code(), Some(code), "{stderr}");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "");
-    let [line] = stderr.lines().collect::<Vec<_>>()[..] else {
-        panic!("not one line:\n{stderr}");
-    };
+    let mut lines = stderr.lines();
+    let line = lines.next().unwrap_or_default();
     let message = line.strip_prefix("retrans-host: error: ");
     let message = message.unwrap_or_else(|| panic!("not an error: {line}"));
     assert!(!message.contains(char::is_control), "{message:?}");
@@ -40,6 +46,11 @@ pub fn assert_refusal(output: Output, code: i32, words: &[&str]) {
         assert!(message.contains(word), "{word:?} is not in: {message}");
     }
     assert_said_once(message);
+    let functions = lines.map(|line| match line.strip_prefix("    in ") {
+        Some(function) if !line.contains(char::is_control) => function.to_owned(),
+        _ => panic!("no function: {line:?}"),
+    });
+    functions.collect()
 }
 
 /// An error that is also its own cause is easily printed twice.

@@ -9,7 +9,7 @@ use rustix::process::test_kill_process_group;
 
 use crate::common::refusal::FAILURE;
 use crate::common::refusal::USAGE;
-use crate::common::refusal::assert_refusal;
+use crate::common::refusal::assert_refusal_in;
 use crate::host::release;
 use crate::plugins::Hostile;
 
@@ -19,6 +19,13 @@ const STOPPED: &str = "took more than 100ms of CPU time; it was stopped";
 /// The host does not start: it says this and ends with this code, and nothing that it started is left.
 #[track_caller]
 fn assert_no_start(hostile: &Hostile, code: i32, words: &[&str]) {
+    let functions = assert_no_start_in(hostile, code, words);
+    assert_eq!(functions, Vec::<String>::new());
+}
+
+/// The same, and which functions were running, the innermost first.
+#[track_caller]
+fn assert_no_start_in(hostile: &Hostile, code: i32, words: &[&str]) -> Vec<String> {
     let mut command = release(&["replay", "-"]);
     command
         .args(&hostile.arguments)
@@ -29,8 +36,8 @@ fn assert_no_start(hostile: &Hostile, code: i32, words: &[&str]) {
     let host = command.spawn().expect("the host can be run");
     let group = Pid::from_child(&host);
     let output = host.wait_with_output().expect("it is ours");
-    assert_refusal(output, code, &[&["plugin hostile"], words].concat());
     assert_eq!(test_kill_process_group(group), Err(Errno::SRCH));
+    assert_refusal_in(output, code, &[&["plugin hostile"], words].concat())
 }
 
 /// A file of the folder fails with these words.
@@ -42,22 +49,26 @@ fn assert_fails(name: &str, words: &[&str]) {
 #[test]
 fn a_plugin_that_loops_in_its_start_function_is_refused() {
     let words = ["failed in instantiate", STOPPED];
-    assert_fails("loops_in_its_start_function", &words);
+    let hostile = Hostile::from_folder("loops_in_its_start_function");
+    assert_eq!(assert_no_start_in(&hostile, FAILURE, &words), ["start"]);
 }
 
 #[test]
 fn a_plugin_that_loops_in_describe_is_refused() {
-    assert_fails("loops_in_describe", &["failed in describe", STOPPED]);
+    let hostile = Hostile::from_folder("loops_in_describe");
+    let words = ["failed in describe", STOPPED];
+    assert_eq!(assert_no_start_in(&hostile, FAILURE, &words).len(), 1);
 }
 
 #[test]
 fn a_plugin_that_loops_or_panics_in_configure_is_refused() {
-    for (act, why) in [
-        ("configure_loops", STOPPED),
-        ("configure_panics", "wasm trap"),
+    for (act, why, function) in [
+        ("configure_loops", STOPPED, "liar::resources::loops"),
+        ("configure_panics", "wasm trap", "liar::resources::panics"),
     ] {
         let words = ["failed in configure", why];
-        assert_no_start(&Hostile::liar(act).within("log=0"), FAILURE, &words);
+        let hostile = Hostile::liar(act).within("log=0");
+        assert_eq!(assert_no_start_in(&hostile, FAILURE, &words)[0], function);
     }
 }
 

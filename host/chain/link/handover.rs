@@ -5,77 +5,83 @@ use super::Done;
 use super::Link;
 use crate::chain::ChainError;
 use crate::chain::Sink;
+use crate::chain::Stays;
 use crate::chain::quarantine::Quarantine;
+use crate::plugin::Fault;
 use crate::plugin::Instance;
 use crate::plugin::Plugin;
+use crate::plugin::Snapshot;
 use crate::plugin::cpu;
 
 impl Link {
     /// Asks it what it knows.
     pub(super) fn take_snapshot<S: Sink>(&mut self, sink: &mut S) -> Done {
-        if !self.instance.as_ref().is_some_and(Instance::has_state) {
-            return Ok(());
-        }
-        let lost = self.lost;
-        let saved = self.call(Instance::save);
-        // It has not heard of losses in there.
-        self.lost = lost;
-        match saved {
-            // Where it cannot say what it knows, what it said before is better than nothing.
-            None | Some(Ok(None)) => Ok(()),
-            Some(Ok(Some(snapshot))) => {
-                self.snapshot = Some(snapshot);
-                self.firing.saved();
+        match self.save() {
+            None => Ok(()),
+            Some(Ok(snapshot)) => {
+                self.keep(snapshot);
                 Ok(())
             }
             Some(Err(fault)) => self.failed(fault, sink),
         }
     }
 
-    /// Another version takes over, with what this one knows. Where it cannot, this one stays: why.
+    /// `None`: there is no instance, or none whose state can outlive it.
+    fn save(&mut self) -> Option<Result<Snapshot, Fault>> {
+        if !self.instance.as_ref().is_some_and(Instance::has_state) {
+            return None;
+        }
+        let (lost, now) = (self.lost, self.now);
+        let saved = self.call(|instance| instance.save(now).transpose());
+        // It has not heard of losses in there.
+        self.lost = lost;
+        saved?.transpose()
+    }
+
+    fn keep(&mut self, snapshot: Snapshot) {
+        self.snapshot = Some(snapshot);
+        self.firing.saved();
+    }
+
+    /// Another version takes over, with what this one knows; or this one stays.
     pub(in crate::chain) fn replace<S: Sink>(
         &mut self,
         next: Plugin,
         sink: &mut S,
-    ) -> Result<Result<(), String>, ChainError> {
+    ) -> Result<Result<(), Stays>, ChainError> {
         let Plugin {
             prepared,
             mut instance,
         } = next;
-        let before = cpu::now();
-        let has_state = self.instance.as_ref().is_some_and(Instance::has_state);
-        let saved = match self.instance.as_mut().map(Instance::save) {
-            Some(Ok(Some(snapshot))) => Some(snapshot),
-            Some(Ok(None)) if has_state => {
-                return Ok(Err("it does not say what it knows".to_owned()));
-            }
-            None | Some(Ok(None)) => None,
+        match self.save() {
+            None => {}
+            Some(Ok(snapshot)) => self.keep(snapshot),
             Some(Err(fault)) => {
-                let why = fault.to_string();
+                let stays = Stays::OldFailed(fault.to_string());
                 self.failed(fault, sink)?;
-                return Ok(Err(why));
+                return Ok(Err(stays));
             }
-        };
-        let saved = saved.filter(|_| instance.has_state());
-        if let Some(snapshot) = &saved
-            && let Err(fault) = instance.restore(snapshot)
-        {
-            return Ok(Err(fault.to_string()));
         }
-        self.usage.other(cpu::now().saturating_sub(before));
+        if !instance.has_state() {
+            self.snapshot = None;
+        }
+        if let Some(snapshot) = &self.snapshot {
+            let before = cpu::now();
+            let restored = instance.restore(snapshot, self.now);
+            self.usage.other(cpu::now().saturating_sub(before));
+            if let Err(fault) = restored {
+                return Ok(Err(Stays::NewFailed(fault.to_string())));
+            }
+        }
         self.usage.reloads += 1;
-        self.run(instance);
+        self.install(instance);
         self.prepared = prepared;
         self.quarantine = Quarantine::new();
-        match saved {
-            // The new version has just taken it: so it will again.
-            Some(_) => self.firing.saved(),
-            None => {
-                let forgotten = self.firing.take_all();
-                self.resolve(forgotten, "was reloaded and knows nothing of it", sink)?;
-            }
+        // With a snapshot it knows of all that fire.
+        if self.snapshot.is_none() {
+            let forgotten = self.firing.take_all();
+            self.resolve(forgotten, "was reloaded and knows nothing of it", sink)?;
         }
-        self.snapshot = saved;
         Ok(Ok(()))
     }
 }

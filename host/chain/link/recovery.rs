@@ -1,6 +1,8 @@
 //! After a fault: the event is looked for that the plugin failed on, another instance takes the place
 //! of the one that failed, and who fails too often is left out for a while.
 
+use std::time::Duration;
+
 use super::Done;
 use super::Link;
 use super::Tally;
@@ -33,24 +35,29 @@ pub(in crate::chain) enum Restart {
 
 impl Link {
     /// The plugin has failed on this batch. It is tried again by halves, and the parts are put
-    /// together again.
+    /// together again. `before`: the CPU time that it had used before this batch.
     pub(super) fn search<S: Sink>(
         &mut self,
         batch: &mut Batch,
         fault: Fault,
+        before: Duration,
         tally: &mut Tally,
         sink: &mut S,
     ) -> Done {
-        let whole = std::mem::take(batch);
-        let events = whole.len();
-        let mut blamed = false;
+        let mut parts = vec![std::mem::take(batch)];
         let mut failed = Some(fault);
+        // A fault of several events, as long as none of them is found to be the cause.
+        let mut unexplained = None;
         // The chain waits meanwhile, and each try may take as long as a call may, and a start.
-        let (begun, allowed) = (cpu::now(), 2 * self.prepared.spec().limits.time);
-        let mut parts = vec![whole];
+        let allowed = 2 * self.prepared.spec().limits.time;
+        let mut not_tried = 0;
         while let Some(mut part) = parts.pop() {
             let result = match failed.take() {
                 Some(fault) => Some(Err(fault)),
+                None if self.usage.total().saturating_sub(before) > allowed => {
+                    not_tried += part.len();
+                    None
+                }
                 None => self.call_process(&mut part),
             };
             match result {
@@ -62,15 +69,16 @@ impl Link {
                 Some(Err(fault)) => {
                     let restart = self.restart(&fault, sink)?;
                     // What takes too long would take too long again, eight times.
-                    let too_long =
-                        fault.is_deadline() || cpu::now().saturating_sub(begun) > allowed;
-                    if part.len() > 1 && !too_long && restart != Restart::Failed {
+                    let split =
+                        part.len() > 1 && !fault.is_deadline() && restart != Restart::Failed;
+                    let blame = Blame::new(fault, report::about(&part));
+                    if split {
+                        unexplained.get_or_insert(blame);
                         parts.push(part.split_off(part.len() / 2));
                         parts.push(part);
                         continue;
                     }
-                    blamed = true;
-                    let blame = Blame::new(fault, report::about(&part));
+                    unexplained = None;
                     report::fault(&blame, self.on_fault(), restart);
                     self.pass_by(&mut part, tally);
                     self.count_fault(restart, sink)?;
@@ -78,9 +86,12 @@ impl Link {
             }
             batch.append(&part);
         }
-        if !blamed {
-            report::unreproducible(self.name(), events);
+        if let Some(blame) = unexplained {
+            report::not_found(&blame);
             self.count_fault(Restart::Empty, sink)?;
+        }
+        if not_tried > 0 {
+            report::search_ended(self.name(), not_tried, self.on_fault());
         }
         Ok(())
     }
@@ -100,7 +111,7 @@ impl Link {
     /// One that nothing could be started after is in quarantine already.
     fn count_fault<S: Sink>(&mut self, restart: Restart, sink: &mut S) -> Done {
         if restart != Restart::Failed
-            && let Some(back_off) = self.quarantine.fault(self.now.0)
+            && let Some(back_off) = self.quarantine.fault(self.now.time)
         {
             self.leave_out(sink)?;
             report::quarantined(self.name(), back_off);
@@ -132,10 +143,10 @@ impl Link {
             self.snapshot = snapshot;
         }
         match started {
-            Ok(instance) => self.run(instance),
+            Ok(instance) => self.install(instance),
             Err(error) => {
                 report::not_started(self.name(), &error);
-                self.quarantine.begin(self.now.0);
+                self.quarantine.begin(self.now.time);
                 self.leave_out(sink)?;
                 return Ok(Restart::Failed);
             }
@@ -151,7 +162,7 @@ impl Link {
     /// An instance to take the place of another one. It may fail before it is one: that counts, too.
     fn start_instance(&mut self, snapshot: Option<&Snapshot>) -> Result<Instance, StartError> {
         let before = cpu::now();
-        let started = self.prepared.instance(snapshot);
+        let started = self.prepared.instance(snapshot, self.now);
         self.usage.other(cpu::now().saturating_sub(before));
         if let Err(StartError::Fault(fault)) = &started {
             self.usage.fault(fault.cause.name());
@@ -159,7 +170,7 @@ impl Link {
         started
     }
 
-    pub(super) fn run(&mut self, instance: Instance) {
+    pub(super) fn install(&mut self, instance: Instance) {
         self.usage.memory(instance.memory());
         self.instance = Some(instance);
     }
@@ -174,18 +185,18 @@ impl Link {
     }
 
     pub(super) fn end_quarantine(&mut self) {
-        if self.instance.is_some() || !self.quarantine.is_over(self.now.0) {
+        if self.instance.is_some() || !self.quarantine.is_over(self.now.time) {
             return;
         }
         self.usage.restarts += 1;
         match self.start_instance(None) {
             Ok(instance) => {
                 report::tried_again(self.name());
-                self.run(instance);
+                self.install(instance);
             }
             Err(error) => {
                 report::not_started(self.name(), &error);
-                self.quarantine.begin(self.now.0);
+                self.quarantine.begin(self.now.time);
             }
         }
     }
@@ -197,19 +208,17 @@ impl Link {
         reason: &str,
         sink: &mut S,
     ) -> Done {
-        let wall_time = self.now.1;
         let summary = format!("resolved by the host: {} {reason}", self.name());
-        for (Identity { name, labels }, severity) in alerts {
-            let alert = StagedAlert {
-                name,
-                severity,
-                state: State::Resolved,
-                summary: summary.clone(),
-                labels,
-                event: None,
-            };
-            self.effects(sink).alert(alert, None, wall_time)?;
-        }
-        Ok(())
+        let alerts = alerts.into_iter().map(|(identity, severity)| StagedAlert {
+            name: identity.name,
+            severity,
+            state: State::Resolved,
+            summary: summary.clone(),
+            labels: identity.labels,
+            event: None,
+        });
+        let wall_time = self.now.wall_time;
+        let alerts = alerts.map(|alert| (alert, None, wall_time));
+        Ok(self.take_effect(sink, |effects| effects.alerts(alerts))?)
     }
 }

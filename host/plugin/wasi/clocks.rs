@@ -41,13 +41,13 @@ pub(super) fn link(
     let wall = interface == "wasi:clocks/wall-clock";
     match name {
         "now" if wall => linker.func_wrap(name, |store: Store, ()| {
-            Ok((Datetime::from(store.data().call.wall_time),))
+            Ok((Datetime::from(store.data().call.now.wall_time),))
         }),
         "resolution" if wall => linker.func_wrap(name, |_: Store, ()| {
             Ok((Datetime::from(Duration::from_nanos(1)),))
         }),
         "now" => linker.func_wrap(name, |store: Store, ()| {
-            Ok((u64::try_from(store.data().call.time.as_nanos()).unwrap_or(u64::MAX),))
+            Ok((u64::try_from(store.data().call.now.time.as_nanos()).unwrap_or(u64::MAX),))
         }),
         "resolution" => linker.func_wrap(name, |_: Store, ()| Ok((1u64,))),
         "subscribe-instant" | "subscribe-duration" => linker

@@ -157,7 +157,7 @@ impl Sender<'_> {
                 self.select(&mut batch);
                 page.delivered = batch.len() as u64;
                 page.left_out = page.read - page.delivered;
-                let last = batch.events().last().map(mark_at);
+                let last = batch.events().next_back().map(mark_at);
                 (Item::Events(batch), last)
             }
             Item::Mark(mark) => (Item::Mark(mark), self.moment(&mark)),
