@@ -5,6 +5,7 @@
 //! place only, the kernel's ring, and is counted there; the [`ledger`] shows that the books balance.
 
 pub mod alert;
+mod allocator;
 pub mod batch;
 pub mod bundled;
 pub mod capture;

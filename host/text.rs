@@ -10,6 +10,12 @@ pub fn clean(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+/// The same of lines that have their ends.
+pub fn clean_lines(text: &str) -> String {
+    let shown = |char| if char == '\n' { char } else { shown(char) };
+    text.chars().map(shown).collect()
+}
+
 /// The same, and not longer than a line may be.
 pub fn printable(text: &str) -> String {
     text.chars().map(shown).take(LONGEST_LINE).collect()
@@ -42,6 +48,14 @@ mod tests {
     #[test]
     fn a_plugin_cannot_steer_the_terminal() {
         assert_eq!(printable("a\x1b[2Jb\tc\nd"), "a\u{fffd}[2Jb c\u{fffd}d");
+    }
+
+    #[test]
+    fn lines_keep_their_ends() {
+        assert_eq!(
+            clean_lines("a\x1b[2J\nb\u{9b}c\n"),
+            "a\u{fffd}[2J\nb\u{fffd}c\n"
+        );
     }
 
     #[test]

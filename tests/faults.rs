@@ -204,7 +204,7 @@ fn a_fault_that_no_part_shows_is_a_fault_all_the_same() {
     ran.assert_balances(10);
     assert_eq!(printed(&ran), (0..10).collect::<Vec<_>>());
     assert_eq!(fates(&ran), (10, 0, 0, 0));
-    let words = "and on none of these events when they were tried again in parts";
+    let words = "and on none of those events that were tried again in parts";
     let told: Vec<usize> = (0..log.len()).filter(|line| log[*line] == words).collect();
     assert_eq!(told.len(), 5, "{log:#?}");
     for (line, events) in told.into_iter().zip(["0 to 1", "2 to 3", "4 to 5"]) {

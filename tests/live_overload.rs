@@ -10,6 +10,7 @@ use anyhow::Result;
 use retrans_event::Record;
 use retrans_event::synth::Synth;
 use retrans_host::batch::MAX_EVENTS;
+use retrans_host::plugin::Earlier;
 use rustix::time::ClockId;
 use rustix::time::clock_gettime;
 
@@ -92,7 +93,8 @@ fn rounds_an_event() -> Result<u64> {
     let mut took = Vec::new();
     for _ in 0..5 {
         let before = cpu_time();
-        slow.instance.process(&mut batch(&records), 0)?;
+        slow.instance
+            .process(&mut batch(&records), Earlier::default())?;
         took.push(cpu_time() - before);
     }
     // The slowest: noise only ever adds.

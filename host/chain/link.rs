@@ -18,10 +18,12 @@ use super::quarantine::Quarantine;
 use super::report;
 use super::report::Blame;
 use super::usage::Usage;
+use crate::allocator;
 use crate::batch::Batch;
 use crate::batch::Mark;
 use crate::batch::Moment;
 use crate::ledger;
+use crate::plugin::Earlier;
 use crate::plugin::Fault;
 use crate::plugin::Instance;
 use crate::plugin::OnFault;
@@ -41,12 +43,14 @@ pub(super) struct Link {
     snapshot: Option<Snapshot>,
     quarantine: Quarantine,
     firing: Firing,
-    /// Events lost since the last call that returned well.
-    lost: u64,
+    /// What came before the next call with events.
+    earlier: Earlier,
     now: Moment,
     page: ledger::Plugin,
     usage: Usage,
     counters: Counters,
+    /// An instance has gone since the last tick, and what the host had for it.
+    freed: bool,
 }
 
 /// What became of a batch's events.
@@ -75,10 +79,11 @@ impl Link {
             snapshot: None,
             quarantine: Quarantine::new(),
             firing: Firing::default(),
-            lost: 0,
+            earlier: Earlier::default(),
             now: Moment::default(),
             usage,
             counters: Counters::default(),
+            freed: false,
         }
     }
 
@@ -88,7 +93,7 @@ impl Link {
 
     /// Notes events that were lost before the next call.
     pub(super) fn note_lost(&mut self, lost: u64) {
-        self.lost = self.lost.saturating_add(lost);
+        self.earlier.lost = self.earlier.lost.saturating_add(lost);
     }
 
     /// Counts events that come after the chain has ended.
@@ -99,6 +104,7 @@ impl Link {
 
     /// Its page of the ledger, what it has used, and its own counters.
     pub(super) fn into_books(self) -> (ledger::Plugin, ledger::Usage, Counters) {
+        self.prepared.tell_suppressed();
         let usage = self.usage.figures(&self.page.name);
         (self.page, usage, self.counters)
     }
@@ -108,6 +114,7 @@ impl Link {
         let given = batch.len() as u64;
         self.page.events += given;
         self.now = batch.now();
+        self.earlier.label_bytes = 0;
         let mut tally = Tally::default();
         let done = self.work(batch, &mut tally, sink);
         if done.is_err() {
@@ -141,8 +148,8 @@ impl Link {
     /// `None`: there is no instance.
     #[inline]
     fn call_process(&mut self, batch: &mut Batch) -> Option<Result<Outcome, Fault>> {
-        let lost = self.lost;
-        self.call(|instance| instance.process(batch, lost))
+        let earlier = self.earlier;
+        self.call(|instance| instance.process(batch, earlier))
     }
 
     /// Calls the instance, and notes what that took. A call that returned well has heard of losses.
@@ -157,7 +164,7 @@ impl Link {
         self.usage.call(cpu::now().saturating_sub(before));
         self.usage.memory(instance.memory());
         if result.is_ok() {
-            self.lost = 0;
+            self.earlier.lost = 0;
         }
         Some(result)
     }
@@ -170,6 +177,7 @@ impl Link {
         sink: &mut S,
     ) -> Done {
         let given = batch.len() as u64;
+        self.earlier.label_bytes += outcome.staged.label_bytes;
         let changed = self.take_effect(sink, |effects| effects.commit(batch, outcome))?;
         self.usage.changed += changed;
         let kept = batch.len() as u64;
@@ -217,7 +225,11 @@ impl Link {
         self.now = mark.now();
         self.end_quarantine();
         self.call_timer(mark, Instance::tick, sink)?;
-        self.take_snapshot(sink)
+        self.take_snapshot(sink)?;
+        if std::mem::take(&mut self.freed) {
+            allocator::give_back();
+        }
+        Ok(())
     }
 
     /// Tells it that the stream has ended. Its alerts go on firing: that is not the end of the
@@ -237,7 +249,7 @@ impl Link {
         if !self.instance.as_ref().is_some_and(Instance::has_timer) {
             return Ok(());
         }
-        let lost = self.lost;
+        let lost = self.earlier.lost;
         match self.call(|instance| function(instance, mark, lost)) {
             None => Ok(()),
             Some(Ok(staged)) => {

@@ -62,7 +62,7 @@ pub(super) fn fault(blame: &Blame, on_fault: OnFault, restart: Restart) {
     };
     let restart = match restart {
         Restart::Restored => "started anew with the state that was saved last",
-        Restart::Empty => "started anew",
+        Restart::Empty | Restart::Refused => "started anew",
         Restart::Failed => "not started anew",
     };
     tracing::error!("{blame}\n    {fate}{restart}");
@@ -78,7 +78,7 @@ fn fate(on_fault: OnFault) -> &'static str {
 
 /// A batch failed as a whole, and not in those parts of it that were tried again.
 pub(super) fn not_found(blame: &Blame) {
-    tracing::error!("{blame}\n    and on none of these events when they were tried again in parts");
+    tracing::error!("{blame}\n    and on none of those events that were tried again in parts");
 }
 
 /// The search for the event took too long: with so many events it was not gone on.

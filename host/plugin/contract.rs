@@ -8,6 +8,7 @@ use crate::alert::Severity;
 use crate::alert::State as AlertState;
 use crate::labels::Column;
 use crate::labels::out_of_order;
+use crate::text::clean;
 
 pub(super) use self::generated::Plugin as Exports;
 pub(super) use self::generated::PluginIndices as ExportIndices;
@@ -38,10 +39,11 @@ pub(super) const VERSION: &str = "0.1.0";
 /// What a field without a presence bit has instead.
 const ALWAYS: u32 = u32::MAX;
 
-/// The most bytes of labels, keys and values, that one call may put on its events: two KiB for each of
-/// a full batch. What is far below the limit of one call's output here would be far beyond it in the
-/// next plugin that only writes labels down, where a byte may take six.
-const MOST_LABEL_BYTES: usize = 512 << 10;
+/// The most bytes of labels, keys and values, that a plugin may put on the events of a batch, in all
+/// calls about parts of it together: half a KiB for each of a full one. The next plugin may do no more
+/// than write labels down, where a byte may take six: ten plugins together leave room for that within
+/// the limit of its output.
+const MOST_LABEL_BYTES: usize = 128 << 10;
 
 /// The longest key of a label in bytes.
 const LONGEST_KEY: usize = 256;
@@ -49,8 +51,11 @@ const LONGEST_KEY: usize = 256;
 /// The longest name of a counter in bytes: it stands in the ledger's lines.
 const LONGEST_METRIC: usize = 64;
 
+/// All that takes any time asks first whether there is any left: there are no epochs in the host's own
+/// code.
 impl wit::Host for HostState {
     fn layout(&mut self) -> Result<Vec<wit::Field>> {
+        self.deadline.check()?;
         let fields = retrans_event::FIELDS.iter().map(|field| wit::Field {
             name: field.name.to_owned(),
             offset: field.offset as u32,
@@ -62,6 +67,7 @@ impl wit::Host for HostState {
     }
 
     fn labels(&mut self) -> Result<Vec<wit::LabelColumn>> {
+        self.deadline.check()?;
         let columns = self.call.labels.columns().iter().map(|column| {
             let (events, ends, text) = column.parts();
             wit::LabelColumn {
@@ -79,6 +85,7 @@ impl wit::Host for HostState {
     }
 
     fn change(&mut self, events: Vec<u32>, records: Vec<u8>) -> Result<()> {
+        self.deadline.check()?;
         self.charge(records.len() + 4 * events.len())?;
         let record_size = self.call.record_size;
         if let Some(event) = out_of_order(&events, self.call.count) {
@@ -97,6 +104,7 @@ impl wit::Host for HostState {
     }
 
     fn annotate(&mut self, column: wit::LabelColumn) -> Result<()> {
+        self.deadline.check()?;
         let wit::LabelColumn {
             key,
             events,
@@ -115,7 +123,12 @@ impl wit::Host for HostState {
         // Who writes labels down writes the key for each event.
         let bytes = key.len().saturating_mul(events.len()) + text.len();
         self.staged.label_bytes = self.staged.label_bytes.saturating_add(bytes);
-        if self.staged.label_bytes > MOST_LABEL_BYTES {
+        if self
+            .call
+            .label_bytes
+            .saturating_add(self.staged.label_bytes)
+            > MOST_LABEL_BYTES
+        {
             return Err(BadAnswer::LabelBytes(MOST_LABEL_BYTES).into());
         }
         let column = Column::check(key, events, ends, text, self.call.count);
@@ -124,6 +137,7 @@ impl wit::Host for HostState {
     }
 
     fn emit(&mut self, alert: wit::Alert) -> Result<()> {
+        self.deadline.check()?;
         let labels = alert
             .labels
             .iter()
@@ -157,6 +171,7 @@ impl wit::Host for HostState {
     }
 
     fn write(&mut self, lines: Vec<u8>) -> Result<()> {
+        self.deadline.check()?;
         self.charge(lines.len())?;
         if lines.last().is_some_and(|last| *last != b'\n') {
             return Err(BadAnswer::HalfLine.into());
@@ -173,12 +188,13 @@ impl wit::Host for HostState {
     }
 
     fn count(&mut self, metric: String, by: u64) -> Result<()> {
+        self.deadline.check()?;
         self.charge(metric.len())?;
         if metric.is_empty() {
             return Err(BadAnswer::Metric("the counter has no name").into());
         }
-        let odd = |char: char| char.is_whitespace() || char.is_control();
-        if metric.len() > LONGEST_METRIC || metric.contains(odd) {
+        let odd = metric.contains(char::is_whitespace) || clean(&metric) != metric;
+        if metric.len() > LONGEST_METRIC || odd {
             return Err(BadAnswer::Metric("a name has at most 64 bytes, and no spaces").into());
         }
         if self.staged.counts.len() >= self.limits.counts {
@@ -189,6 +205,7 @@ impl wit::Host for HostState {
     }
 
     fn log(&mut self, level: wit::Level, message: String) -> Result<()> {
+        self.deadline.check()?;
         let level = match level {
             wit::Level::Error => tracing::Level::ERROR,
             wit::Level::Warn => tracing::Level::WARN,
@@ -232,8 +249,8 @@ pub enum BadAnswer {
     /// A key that is too long.
     #[error("annotate: a key has more than {0} bytes")]
     LabelKey(usize),
-    /// Longer labels than a call may put on its events.
-    #[error("annotate: more than {0} bytes of labels in one call")]
+    /// Longer labels than a plugin may put on the events of a batch.
+    #[error("annotate: more than {0} bytes of labels on a batch")]
     LabelBytes(usize),
     /// More alerts than a call may raise or resolve.
     #[error("emit: more than {0} times in one call")]

@@ -10,6 +10,7 @@ use super::limits::Limits;
 use super::meter::LogBudget;
 use super::powers::Granted;
 use super::store::Call;
+use super::store::Earlier;
 use super::store::HostState;
 use crate::batch::Batch;
 
@@ -25,7 +26,7 @@ impl Running {
             Granted::default(),
             LogBudget::new(limits.log),
         );
-        state.call = Call::about(batch, 0);
+        state.call = Call::about(batch, Earlier::default());
         Running(state)
     }
 

@@ -27,6 +27,7 @@ use super::powers::PowersError;
 use super::spec::Spec;
 use super::staged::Staged;
 use super::store::Call;
+use super::store::Earlier;
 use super::store::HostState;
 use crate::batch::Batch;
 use crate::batch::Mark;
@@ -193,10 +194,9 @@ impl Instance {
         Ok(())
     }
 
-    /// Gives it a batch of events; so many were lost since the last call that returned well. What it
-    /// says is not applied to the batch yet.
-    pub fn process(&mut self, batch: &mut Batch, lost: u64) -> Result<Outcome, Fault> {
-        let call = Call::about(batch, lost);
+    /// Gives it a batch of events. What it says is not applied to the batch yet.
+    pub fn process(&mut self, batch: &mut Batch, earlier: Earlier) -> Result<Outcome, Fault> {
+        let call = Call::about(batch, earlier);
         let (count, record_size) = (call.count, call.record_size);
         self.begin(call);
         let processor = self.exports.retrans_plugin_processor();
@@ -376,5 +376,9 @@ fn end<T>(
     let state = store.data_mut();
     state.logs.flush();
     let refused = state.memory.refused();
-    answer.map_err(|error| Fault::of(plugin, export, &error, refused))
+    let answer = answer.map_err(|error| Fault::of(plugin, export, &error, refused))?;
+    // What came to its end between two epochs, and took longer than that in the host.
+    let in_time = state.deadline.check();
+    in_time.map_err(|missed| Fault::new(plugin, export, missed))?;
+    Ok(answer)
 }

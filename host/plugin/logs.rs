@@ -24,6 +24,11 @@ pub enum Stdio {
     Stderr,
 }
 
+/// Says how many lines were not logged.
+pub(super) fn suppressed(plugin: &str, lines: u64) {
+    tracing::warn!(target: "plugin", "{plugin}: {lines} log lines suppressed");
+}
+
 impl Logs {
     pub(super) fn new(instance: &str, budget: LogBudget) -> Logs {
         Logs {
@@ -41,7 +46,7 @@ impl Logs {
         };
         let plugin = self.instance.as_str();
         if suppressed > 0 {
-            tracing::warn!(target: "plugin", "{plugin}: {suppressed} log lines suppressed");
+            self::suppressed(plugin, suppressed);
         }
         let message = printable(message);
         match level {

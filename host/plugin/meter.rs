@@ -211,6 +211,11 @@ impl LogBudget {
         self.lines().take()
     }
 
+    /// How many were held back since the last one that was logged.
+    pub(super) fn take_suppressed(&self) -> u64 {
+        std::mem::take(&mut self.lines().suppressed)
+    }
+
     fn lines(&self) -> MutexGuard<'_, Lines> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

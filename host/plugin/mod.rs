@@ -54,3 +54,4 @@ pub use self::spec::OnFault;
 pub use self::spec::Spec;
 pub use self::staged::Staged;
 pub use self::staged::StagedAlert;
+pub use self::store::Earlier;

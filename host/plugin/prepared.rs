@@ -12,6 +12,7 @@ use super::instance::Snapshot;
 use super::load;
 use super::load::LoadError;
 use super::load::Loaded;
+use super::logs;
 use super::meter::LogBudget;
 use super::powers::PowersError;
 use super::settings;
@@ -121,6 +122,14 @@ impl Prepared {
             instance.restore(snapshot, now)?;
         }
         Ok(instance)
+    }
+
+    /// Logs how many log lines were suppressed since the last one that was not.
+    pub fn tell_suppressed(&self) {
+        let suppressed = self.log_lines.take_suppressed();
+        if suppressed > 0 {
+            logs::suppressed(&self.spec.name, suppressed);
+        }
     }
 
     fn unconfigured(&self) -> Result<Instance, StartError> {

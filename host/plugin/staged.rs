@@ -17,7 +17,8 @@ pub struct Staged {
     pub lines: Vec<u8>,
     /// The plugin's own counters, and by how much they grow.
     pub counts: Vec<(String, u64)>,
-    pub(super) label_bytes: usize,
+    /// Bytes of labels, with their keys for each event.
+    pub label_bytes: usize,
     pub(super) bytes: usize,
 }
 

@@ -41,8 +41,19 @@ pub struct Call {
     pub labels: Labels,
     /// Events lost since the last call that returned well.
     pub lost: u64,
+    /// Bytes of labels that the plugin has put on other events of this batch.
+    pub label_bytes: usize,
     /// The stream's time.
     pub now: Moment,
+}
+
+/// What came before a call with events.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Earlier {
+    /// Events lost since the last call that returned well.
+    pub lost: u64,
+    /// Bytes of labels that the plugin has put on other events of this batch.
+    pub label_bytes: usize,
 }
 
 impl Call {
@@ -55,11 +66,12 @@ impl Call {
     }
 
     /// With these events. Their labels are its own until they are put back.
-    pub(super) fn about(batch: &mut Batch, lost: u64) -> Call {
+    pub(super) fn about(batch: &mut Batch, earlier: Earlier) -> Call {
         Call {
             count: batch.len() as u32,
             record_size: batch.record_size() as u32,
-            lost,
+            lost: earlier.lost,
+            label_bytes: earlier.label_bytes,
             now: batch.now(),
             labels: std::mem::take(&mut batch.labels),
         }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::io::BufWriter;
+use std::io::IsTerminal as _;
 use std::io::Write;
 use std::thread;
 
@@ -34,6 +35,7 @@ use crate::sink::stdout::stdout;
 use crate::source::stream::Channel;
 use crate::stop::Stop;
 use crate::stop::stdout_is_closed;
+use crate::text::clean_lines;
 
 /// Batches that may be on their way: 4,096 events, beyond which the kernel's ring is the buffer.
 const CHANNEL_BATCHES: usize = 16;
@@ -59,6 +61,7 @@ pub fn prepare(config: &config::Chain, stop: &Stop) -> Result<Chain<Output>> {
     }
     let sink = Output {
         stdout: stdout().context("cannot use standard output")?,
+        is_terminal: io::stdout().is_terminal(),
         json_alerts: config.json_alerts,
     };
     Ok(Chain::new(plugins, sink).reload_from(reloads))
@@ -159,12 +162,18 @@ impl Ended {
 /// Standard output for lines, standard error for alerts.
 pub struct Output {
     stdout: BufWriter<File>,
+    /// Into a pipe or a file goes what plugins write; a terminal does what it is told.
+    is_terminal: bool,
     json_alerts: bool,
 }
 
 impl Sink for Output {
     fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
-        self.stdout.write_all(lines)
+        if !self.is_terminal {
+            return self.stdout.write_all(lines);
+        }
+        let shown = clean_lines(&String::from_utf8_lossy(lines));
+        self.stdout.write_all(shown.as_bytes())
     }
 
     fn alerts(&mut self, alerts: &[Alert]) -> io::Result<()> {

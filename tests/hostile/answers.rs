@@ -132,7 +132,7 @@ fn labels_and_counters_without_end_are_not_taken() {
 
 #[test]
 fn labels_as_long_as_may_be_are_no_trouble_for_the_plugin_that_prints_them() {
-    let length = (512 << 10) - "key".len();
+    let length = (128 << 10) - "key".len();
     let hostile = Hostile::liar(&format!("annotate_event_1000_at_length {length}"));
     let survived = run(&hostile);
     assert_eq!(lines(&survived.printed).len() as u64, EVENTS);
@@ -146,7 +146,7 @@ fn labels_as_long_as_may_be_are_no_trouble_for_the_plugin_that_prints_them() {
     assert_books(&survived, page, &[("contract", 4), ("restarts", 4)]);
     assert_said(
         &survived,
-        "annotate: more than 524288 bytes of labels in one call [event 1000 (",
+        "annotate: more than 131072 bytes of labels on a batch [event 1000 (",
     );
 }
 
@@ -166,4 +166,16 @@ fn lines(printed: &str) -> Vec<Value> {
     let events = printed.lines().filter(|line| line.starts_with('{'));
     let values = events.map(|line| serde_json::from_str(line).expect("a line of JSON"));
     values.collect()
+}
+
+#[test]
+fn the_labels_of_all_parts_of_a_batch_are_no_more_than_those_of_a_batch() {
+    let survived = run(&Hostile::from_folder("labels_every_part_of_a_batch"));
+    let page = "dropped=0 in=3000 kept=10 lost=0 passed_unseen=2990";
+    let faults = [("contract", 11), ("trap", 16), ("restarts", 31)];
+    assert_books(&survived, page, &faults);
+    let next = survived.ledger.plugin("json-print").show();
+    assert_eq!(next, "dropped=0 in=3000 kept=3000 lost=0 passed_unseen=0");
+    assert_eq!(lines(&survived.printed).len() as u64, EVENTS);
+    assert_memory(&survived, 0);
 }

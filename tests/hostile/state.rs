@@ -58,3 +58,29 @@ fn a_plugin_that_does_not_take_its_state_is_started_without() {
         }
     }
 }
+
+#[test]
+fn a_plugin_that_never_takes_back_what_it_saves_is_left_out_in_few_words() {
+    let hostile = Hostile::from_folder("saves_what_it_does_not_take_back").within("log=0");
+    let survived = assert_survived(&hostile);
+    let page = "dropped=0 in=3000 kept=16 lost=0 passed_unseen=2984";
+    assert_books(
+        &survived,
+        page,
+        &[("error", 9), ("trap", 25), ("restarts", 29)],
+    );
+    // Five until quarantine, and one each time that it is tried again.
+    let told = survived.stderr.matches("starts without its state");
+    assert_eq!(told.count(), 9);
+}
+
+#[test]
+fn a_plugin_that_fails_in_two_ways_at_once_is_in_quarantine_once() {
+    let survived = assert_survived(&Hostile::from_folder("traps_on_three_events_and_in_save"));
+    let page = "dropped=0 in=3000 kept=16 lost=0 passed_unseen=2984";
+    assert_books(&survived, page, &[("trap", 22), ("restarts", 26)]);
+    let lines = survived.stderr.lines();
+    let back_offs = lines.filter_map(|line| line.split_once("quarantine; it is tried again in "));
+    let back_offs: Vec<&str> = back_offs.map(|(_, back_off)| back_off).collect();
+    assert_eq!(back_offs, ["10s", "20s", "40s", "80s", "160s"]);
+}

@@ -36,6 +36,34 @@ fn a_plugin_that_loops_after_it_has_answered_is_left_out() {
     assert_never_ends(Hostile::from_folder("loops_after_it_has_answered"));
 }
 
+/// Where there is neither a loop nor a function of its own, nothing of wasmtime's interrupts it.
+#[test]
+fn a_plugin_that_does_nothing_but_call_the_host_without_a_loop_is_left_out() {
+    let clock = "package wasi:clocks@0.2.0; interface monotonic-clock { now: func() -> u64; }";
+    let import = "wasi:clocks/monotonic-clock@0.2.0";
+    let calls = "(drop (call $now))".repeat(200_000);
+    let text = format!(
+        "(import \"{import}\" \"now\" (func $now (result i64)))
+        (func (export \"retrans:plugin/processor@0.1.0#process\") (param i32 i32 i32 i32) (result i32)
+            {calls} (i32.const 0))"
+    );
+    let hostile = Hostile::importing(&text, &[clock], &format!("import {import};"));
+    // Some 5 ms.
+    let survived = assert_survived(&hostile.within("time=1ms"));
+    let page = "dropped=0 in=3000 kept=0 lost=0 passed_unseen=3000";
+    assert_books(&survived, page, &[("deadline", 9), ("restarts", 13)]);
+}
+
+/// One call of the host, which does not come back in time.
+#[test]
+fn a_plugin_that_prints_more_at_once_than_can_be_logged_in_its_time_is_left_out() {
+    let hostile = Hostile::liar("prints_millions_of_lines_at_once").within("log=5");
+    let survived = assert_survived(&hostile.within("time=10ms"));
+    let page = "dropped=0 in=3000 kept=0 lost=0 passed_unseen=3000";
+    assert_books(&survived, page, &[("deadline", 9), ("restarts", 13)]);
+    assert_said(&survived, " log lines suppressed\n");
+}
+
 #[test]
 fn a_plugin_that_loops_in_ticks_is_left_out() {
     assert_fails_in_ticks(&Hostile::liar("tick_loops").within(SOON), "deadline");

@@ -31,10 +31,10 @@ impl Link {
         if !self.instance.as_ref().is_some_and(Instance::has_state) {
             return None;
         }
-        let (lost, now) = (self.lost, self.now);
+        let (lost, now) = (self.earlier.lost, self.now);
         let saved = self.call(|instance| instance.save(now).transpose());
         // It has not heard of losses in there.
-        self.lost = lost;
+        self.earlier.lost = lost;
         saved?.transpose()
     }
 
@@ -75,6 +75,8 @@ impl Link {
         }
         self.usage.reloads += 1;
         self.install(instance);
+        self.freed = true;
+        self.prepared.tell_suppressed();
         self.prepared = prepared;
         self.quarantine = Quarantine::new();
         // With a snapshot it knows of all that fire.

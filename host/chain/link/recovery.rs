@@ -27,8 +27,10 @@ use crate::plugin::cpu;
 pub(in crate::chain) enum Restart {
     /// What the other one knew when it was last asked.
     Restored,
-    /// Nothing.
+    /// Nothing: nothing was saved.
     Empty,
+    /// Nothing: it did not take what the other one knew.
+    Refused,
     /// There is none.
     Failed,
 }
@@ -54,14 +56,15 @@ impl Link {
         while let Some(mut part) = parts.pop() {
             let result = match failed.take() {
                 Some(fault) => Some(Err(fault)),
-                None if self.usage.total().saturating_sub(before) > allowed => {
-                    not_tried += part.len();
-                    None
-                }
+                None if self.usage.total().saturating_sub(before) > allowed => None,
                 None => self.call_process(&mut part),
             };
             match result {
-                None => self.pass_by(&mut part, tally),
+                // There is no time left, or it is in quarantine by now.
+                None => {
+                    not_tried += part.len();
+                    self.pass_by(&mut part, tally);
+                }
                 Some(Ok(outcome)) => {
                     self.commit(&mut part, outcome, tally, sink)?;
                     self.take_snapshot(sink)?;
@@ -81,17 +84,17 @@ impl Link {
                     unexplained = None;
                     report::fault(&blame, self.on_fault(), restart);
                     self.pass_by(&mut part, tally);
-                    self.count_fault(restart, sink)?;
+                    self.count_fault(sink)?;
                 }
             }
             batch.append(&part);
         }
+        if not_tried > 0 && self.instance.is_some() {
+            report::search_ended(self.name(), not_tried, self.on_fault());
+        }
         if let Some(blame) = unexplained {
             report::not_found(&blame);
-            self.count_fault(Restart::Empty, sink)?;
-        }
-        if not_tried > 0 {
-            report::search_ended(self.name(), not_tried, self.on_fault());
+            self.count_fault(sink)?;
         }
         Ok(())
     }
@@ -105,12 +108,12 @@ impl Link {
         }
         let restart = self.restart(&fault, sink)?;
         report::fault(&blame(fault), self.on_fault(), restart);
-        self.count_fault(restart, sink)
+        self.count_fault(sink)
     }
 
-    /// One that nothing could be started after is in quarantine already.
-    fn count_fault<S: Sink>(&mut self, restart: Restart, sink: &mut S) -> Done {
-        if restart != Restart::Failed
+    /// One that has no instance is in quarantine already.
+    fn count_fault<S: Sink>(&mut self, sink: &mut S) -> Done {
+        if self.instance.is_some()
             && let Some(back_off) = self.quarantine.fault(self.now.time)
         {
             self.leave_out(sink)?;
@@ -129,19 +132,8 @@ impl Link {
         self.usage.restarts += 1;
         // Its memory goes before that of the next one comes.
         self.instance = None;
-        let snapshot = self.snapshot.take();
-        let mut started = self.start_instance(snapshot.as_ref());
-        let mut restart = match &snapshot {
-            Some(_) => Restart::Restored,
-            None => Restart::Empty,
-        };
-        if let (Err(error), Some(_)) = (&started, &snapshot) {
-            report::not_restored(self.name(), error);
-            started = self.start_instance(None);
-            restart = Restart::Empty;
-        } else {
-            self.snapshot = snapshot;
-        }
+        self.freed = true;
+        let (started, restart) = self.start_anew();
         match started {
             Ok(instance) => self.install(instance),
             Err(error) => {
@@ -153,10 +145,34 @@ impl Link {
         }
         let forgotten = match restart {
             Restart::Restored => self.firing.take_unsaved(),
-            Restart::Empty | Restart::Failed => self.firing.take_all(),
+            _ => self.firing.take_all(),
         };
         self.resolve(forgotten, "was started anew and knows nothing of it", sink)?;
-        Ok(restart)
+        if restart == Restart::Refused {
+            // A fault of its own, or it could fail without end on what it saves itself.
+            self.count_fault(sink)?;
+        }
+        Ok(match self.instance {
+            Some(_) => restart,
+            None => Restart::Failed,
+        })
+    }
+
+    /// With what the other one knew, or else with nothing.
+    fn start_anew(&mut self) -> (Result<Instance, StartError>, Restart) {
+        let Some(snapshot) = self.snapshot.take() else {
+            return (self.start_instance(None), Restart::Empty);
+        };
+        match self.start_instance(Some(&snapshot)) {
+            Ok(instance) => {
+                self.snapshot = Some(snapshot);
+                (Ok(instance), Restart::Restored)
+            }
+            Err(error) => {
+                report::not_restored(self.name(), &error);
+                (self.start_instance(None), Restart::Refused)
+            }
+        }
     }
 
     /// An instance to take the place of another one. It may fail before it is one: that counts, too.

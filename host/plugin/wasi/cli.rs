@@ -11,6 +11,7 @@ use super::InputStream;
 use super::Never;
 use super::OutputStream;
 use super::Store;
+use super::Timed as _;
 use super::link_refusal;
 use super::own;
 use super::streams::STDERR;
@@ -24,32 +25,31 @@ pub(super) fn link(
     name: &str,
 ) -> Result<()> {
     match (interface, name) {
-        ("wasi:cli/environment", "get-environment") => linker
-            .func_wrap(name, |store: Store, ()| {
-                Ok((store.data().variables.clone(),))
-            }),
+        ("wasi:cli/environment", "get-environment") => linker.timed(name, |store: Store, ()| {
+            Ok((store.data().variables.clone(),))
+        }),
         ("wasi:cli/environment", "get-arguments") => {
-            linker.func_wrap(name, |_: Store, ()| Ok((Vec::<String>::new(),)))
+            linker.timed(name, |_: Store, ()| Ok((Vec::<String>::new(),)))
         }
         ("wasi:cli/environment", "initial-cwd") => {
-            linker.func_wrap(name, |_: Store, ()| Ok((None::<String>,)))
+            linker.timed(name, |_: Store, ()| Ok((None::<String>,)))
         }
-        ("wasi:cli/exit", "exit") => linker.func_wrap(name, |_: Store, (_,): (Result<(), ()>,)| {
+        ("wasi:cli/exit", "exit") => linker.timed(name, |_: Store, (_,): (Result<(), ()>,)| {
             Err::<(), _>(format_err!("the plugin called exit"))
         }),
-        ("wasi:cli/stdin", "get-stdin") => linker.func_wrap(name, |store: Store, ()| {
+        ("wasi:cli/stdin", "get-stdin") => linker.timed(name, |store: Store, ()| {
             Ok((own::<InputStream>(store, STDIN)?,))
         }),
-        ("wasi:cli/stdout", "get-stdout") => linker.func_wrap(name, |store: Store, ()| {
+        ("wasi:cli/stdout", "get-stdout") => linker.timed(name, |store: Store, ()| {
             Ok((own::<OutputStream>(store, STDOUT)?,))
         }),
-        ("wasi:cli/stderr", "get-stderr") => linker.func_wrap(name, |store: Store, ()| {
+        ("wasi:cli/stderr", "get-stderr") => linker.timed(name, |store: Store, ()| {
             Ok((own::<OutputStream>(store, STDERR)?,))
         }),
         (
             "wasi:cli/terminal-stdin" | "wasi:cli/terminal-stdout" | "wasi:cli/terminal-stderr",
             _,
-        ) => linker.func_wrap(name, |_: Store, ()| Ok((None::<Resource<Never>>,))),
+        ) => linker.timed(name, |_: Store, ()| Ok((None::<Resource<Never>>,))),
         _ => link_refusal(linker, interface, name),
     }
 }

@@ -13,6 +13,7 @@ use wasmtime::component::Resource;
 
 use super::Pollable;
 use super::Store;
+use super::Timed as _;
 use super::link_refusal;
 use super::own;
 use crate::plugin::store::HostState;
@@ -40,18 +41,18 @@ pub(super) fn link(
 ) -> Result<()> {
     let wall = interface == "wasi:clocks/wall-clock";
     match name {
-        "now" if wall => linker.func_wrap(name, |store: Store, ()| {
+        "now" if wall => linker.timed(name, |store: Store, ()| {
             Ok((Datetime::from(store.data().call.now.wall_time),))
         }),
-        "resolution" if wall => linker.func_wrap(name, |_: Store, ()| {
+        "resolution" if wall => linker.timed(name, |_: Store, ()| {
             Ok((Datetime::from(Duration::from_nanos(1)),))
         }),
-        "now" => linker.func_wrap(name, |store: Store, ()| {
+        "now" => linker.timed(name, |store: Store, ()| {
             Ok((u64::try_from(store.data().call.now.time.as_nanos()).unwrap_or(u64::MAX),))
         }),
-        "resolution" => linker.func_wrap(name, |_: Store, ()| Ok((1u64,))),
+        "resolution" => linker.timed(name, |_: Store, ()| Ok((1u64,))),
         "subscribe-instant" | "subscribe-duration" => linker
-            .func_wrap(name, |store: Store, (_,): (u64,)| {
+            .timed(name, |store: Store, (_,): (u64,)| {
                 Ok((own::<Pollable>(store, 0)?,))
             }),
         _ => link_refusal(linker, interface, name),
@@ -62,12 +63,12 @@ pub(super) fn link(
 pub(super) fn link_poll(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<()> {
     match name {
         "[method]pollable.ready" => {
-            linker.func_wrap(name, |_: Store, (_,): (Resource<Pollable>,)| Ok((true,)))
+            linker.timed(name, |_: Store, (_,): (Resource<Pollable>,)| Ok((true,)))
         }
         "[method]pollable.block" => {
-            linker.func_wrap(name, |_: Store, (_,): (Resource<Pollable>,)| Ok(()))
+            linker.timed(name, |_: Store, (_,): (Resource<Pollable>,)| Ok(()))
         }
-        "poll" => linker.func_wrap(name, |_: Store, (all,): (Vec<Resource<Pollable>>,)| {
+        "poll" => linker.timed(name, |_: Store, (all,): (Vec<Resource<Pollable>>,)| {
             Ok(((0..all.len() as u32).collect::<Vec<u32>>(),))
         }),
         _ => link_refusal(linker, "wasi:io/poll", name),

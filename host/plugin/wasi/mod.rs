@@ -18,7 +18,10 @@ mod streams;
 use wasmtime::AsContextMut;
 use wasmtime::Result;
 use wasmtime::StoreContextMut;
+use wasmtime::component::ComponentNamedList;
+use wasmtime::component::Lift;
 use wasmtime::component::LinkerInstance;
+use wasmtime::component::Lower;
 use wasmtime::component::Resource;
 use wasmtime::component::ResourceType;
 use wasmtime::component::Val;
@@ -132,6 +135,36 @@ fn is_file(resource: &str) -> bool {
 
 type Store<'a> = StoreContextMut<'a, HostState>;
 
+/// Functions that are not called any more once the time is up. There are no epochs in the host's own
+/// code, nor in a plugin's that does nothing but call it, one time after the other.
+trait Timed {
+    fn timed<P, R>(
+        &mut self,
+        name: &str,
+        function: impl Fn(Store, P) -> Result<R> + Send + Sync + 'static,
+    ) -> Result<()>
+    where
+        P: ComponentNamedList + Lift + 'static,
+        R: ComponentNamedList + Lower + 'static;
+}
+
+impl Timed for LinkerInstance<'_, HostState> {
+    fn timed<P, R>(
+        &mut self,
+        name: &str,
+        function: impl Fn(Store, P) -> Result<R> + Send + Sync + 'static,
+    ) -> Result<()>
+    where
+        P: ComponentNamedList + Lift + 'static,
+        R: ComponentNamedList + Lower + 'static,
+    {
+        self.func_wrap(name, move |store: Store, params: P| {
+            store.data().deadline.check()?;
+            function(store, params)
+        })
+    }
+}
+
 /// A handle for the plugin. The table of them is in the host's memory.
 fn own<T: 'static>(
     mut store: impl AsContextMut<Data = HostState>,
@@ -169,7 +202,7 @@ fn link_function(
             Val::Result(Err(Some(Box::new(denied))))
         }),
         ("wasi:sockets/instance-network", "instance-network") => {
-            linker.func_wrap(name, |store: Store, ()| Ok((own::<Never>(store, 0)?,)))
+            linker.timed(name, |store: Store, ()| Ok((own::<Never>(store, 0)?,)))
         }
         _ => cli::link(linker, interface, name),
     }
@@ -183,6 +216,7 @@ fn link_answer(
     answer: fn() -> Val,
 ) -> Result<()> {
     linker.func_new(name, move |mut store, _, params, results| {
+        store.data().deadline.check()?;
         for param in params {
             // What was lent is given back.
             if let Val::Resource(resource) = param {

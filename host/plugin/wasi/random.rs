@@ -5,6 +5,7 @@ use wasmtime::component::LinkerInstance;
 use wasmtime::error::format_err;
 
 use super::Store;
+use super::Timed as _;
 use super::link_refusal;
 use crate::plugin::store::HostState;
 
@@ -20,11 +21,9 @@ pub(super) fn link(
     name: &str,
 ) -> Result<()> {
     match (interface, name) {
-        ("wasi:random/insecure-seed", _) => {
-            linker.func_wrap(name, |_: Store, ()| Ok(((SEED, !SEED),)))
-        }
+        ("wasi:random/insecure-seed", _) => linker.timed(name, |_: Store, ()| Ok(((SEED, !SEED),))),
         (_, "get-random-bytes" | "get-insecure-random-bytes") => {
-            linker.func_wrap(name, |_: Store, (count,): (u64,)| {
+            linker.timed(name, |_: Store, (count,): (u64,)| {
                 if count > MOST_RANDOM {
                     return Err(format_err!("asked for {count} random bytes at once"));
                 }
@@ -33,7 +32,7 @@ pub(super) fn link(
             })
         }
         (_, "get-random-u64" | "get-insecure-random-u64") => {
-            linker.func_wrap(name, |_: Store, ()| Ok((SEED,)))
+            linker.timed(name, |_: Store, ()| Ok((SEED,)))
         }
         _ => link_refusal(linker, interface, name),
     }

@@ -11,6 +11,7 @@ use super::InputStream;
 use super::OutputStream;
 use super::Pollable;
 use super::Store;
+use super::Timed as _;
 use super::link_refusal;
 use super::own;
 use crate::plugin::logs::Stdio;
@@ -44,7 +45,7 @@ pub(super) fn errno(error: &Resource<IoError>) -> Errno {
 pub(super) fn link_error(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<()> {
     match name {
         "[method]error.to-debug-string" => linker
-            .func_wrap(name, |_: Store, (error,): (Resource<IoError>,)| {
+            .timed(name, |_: Store, (error,): (Resource<IoError>,)| {
                 Ok((errno(&error).to_string(),))
             }),
         _ => link_refusal(linker, "wasi:io/error", name),
@@ -55,11 +56,11 @@ pub(super) fn link(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Re
     type Written = Result<(), StreamError>;
     match name {
         "[method]output-stream.check-write" => linker
-            .func_wrap(name, |_: Store, (_,): (Resource<OutputStream>,)| {
+            .timed(name, |_: Store, (_,): (Resource<OutputStream>,)| {
                 Ok((Ok::<u64, StreamError>(WRITABLE),))
             }),
         "[method]output-stream.write" | "[method]output-stream.blocking-write-and-flush" => linker
-            .func_wrap(
+            .timed(
                 name,
                 |mut store: Store, (stream, bytes): (Resource<OutputStream>, Vec<u8>)| {
                     store.data_mut().logs.print(stdio(&stream), &bytes);
@@ -67,16 +68,16 @@ pub(super) fn link(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Re
                 },
             ),
         "[method]output-stream.flush" | "[method]output-stream.blocking-flush" => linker
-            .func_wrap(name, |_: Store, (_,): (Resource<OutputStream>,)| {
+            .timed(name, |_: Store, (_,): (Resource<OutputStream>,)| {
                 Ok((Written::Ok(()),))
             }),
-        "[method]input-stream.read" | "[method]input-stream.blocking-read" => linker.func_wrap(
+        "[method]input-stream.read" | "[method]input-stream.blocking-read" => linker.timed(
             name,
             |store: Store, (stream, length): (Resource<InputStream>, u64)| {
                 Ok((read(store, &stream, length)?,))
             },
         ),
-        "[method]input-stream.skip" | "[method]input-stream.blocking-skip" => linker.func_wrap(
+        "[method]input-stream.skip" | "[method]input-stream.blocking-skip" => linker.timed(
             name,
             |store: Store, (stream, length): (Resource<InputStream>, u64)| {
                 let skipped = read(store, &stream, length)?;
@@ -84,11 +85,11 @@ pub(super) fn link(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Re
             },
         ),
         "[method]output-stream.subscribe" => linker
-            .func_wrap(name, |store: Store, (_,): (Resource<OutputStream>,)| {
+            .timed(name, |store: Store, (_,): (Resource<OutputStream>,)| {
                 Ok((own::<Pollable>(store, 0)?,))
             }),
         "[method]input-stream.subscribe" => linker
-            .func_wrap(name, |store: Store, (_,): (Resource<InputStream>,)| {
+            .timed(name, |store: Store, (_,): (Resource<InputStream>,)| {
                 Ok((own::<Pollable>(store, 0)?,))
             }),
         _ => link_refusal(linker, "wasi:io/streams", name),

@@ -1,0 +1,15 @@
+;; It fails on more than two events, and puts as long a label as may be on the first of fewer.
+(import "retrans:plugin/host@0.1.0" "annotate" (func $annotate (param i32 i32 i32 i32 i32 i32 i32 i32)))
+(memory (export "memory") 8)
+(func (export "retrans:plugin/processor@0.1.0#process") (param $count i32) (param i32 i32 i32) (result i32)
+  (if (i32.gt_u (local.get $count) (i32.const 2)) (then (unreachable)))
+  (i32.store8 (i32.const 2000) (i32.const 107))
+  (i32.store (i32.const 2100) (i32.const 0))
+  (i32.store (i32.const 2200) (i32.const 131000))
+  (memory.fill (i32.const 131072) (i32.const 1) (i32.const 131000))
+  (call $annotate
+    (i32.const 2000) (i32.const 1)
+    (i32.const 2100) (i32.const 1)
+    (i32.const 2200) (i32.const 1)
+    (i32.const 131072) (i32.const 131000))
+  (i32.const 0))
