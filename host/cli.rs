@@ -9,6 +9,7 @@ use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
 
+use crate::plugin::Limits;
 use crate::plugin::OnFault;
 use crate::source::probe::Attach;
 
@@ -45,6 +46,10 @@ pub enum Command {
     /// Compiles a component from standard input to standard output: how the host compiles plugins
     #[command(name = crate::plugin::compile::SUBCOMMAND, hide = true)]
     Compile(CompileArgs),
+    /// Loads compiled code from standard input and says how much memory that takes: whether the host can
+    /// hold a plugin
+    #[command(name = crate::plugin::trial::SUBCOMMAND, hide = true)]
+    Trial(TrialArgs),
 }
 
 /// Which plugins, and where their results go.
@@ -63,7 +68,7 @@ pub struct ChainArgs {
 
     /// Limits of the plugin named just before it, or of all where it stands before the first:
     /// "time=100ms,memory=16MiB". Others are start-time, output, state, alerts, labels, counts,
-    /// log, table, instances, stack, file, compile-time, compile-memory. Repeatable
+    /// log, footprint, table, instances, stack, file, compile-time, compile-memory. Repeatable
     #[arg(long = "limit", value_name = "KEY=VALUE,...")]
     pub limits: Vec<String>,
 
@@ -217,6 +222,14 @@ pub struct CompileArgs {
     pub seconds: u64,
     /// Memory in bytes.
     pub bytes: u64,
+}
+
+/// Within which limits to try.
+#[derive(Debug, Args)]
+pub struct TrialArgs {
+    /// Those of the plugin, as JSON.
+    #[arg(value_parser = |json: &str| serde_json::from_str::<Limits>(json))]
+    pub limits: Limits,
 }
 
 /// How alerts are shown.

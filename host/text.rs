@@ -1,9 +1,16 @@
 //! Words of others in messages of ours: in one line, and without what could steer a terminal.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 /// The longest line, in characters; the rest is cut off.
 pub const LONGEST_LINE: usize = 4096;
+
+/// The longest word in a line that quotes others, in characters: names in a component have no end.
+const LONGEST_WORD: usize = 200;
+
+/// The longest of such lines, in characters.
+const LONGEST_QUOTE: usize = 600;
 
 /// What steers a terminal, or the order in which it shows what follows, is shown as a question mark.
 pub fn clean(text: &str) -> String {
@@ -30,10 +37,25 @@ fn shown(char: char) -> char {
     }
 }
 
+/// A name that somebody else has given: where it is long, its beginning and `…`.
+pub fn quoted(name: &str) -> String {
+    clean(&cut(name, LONGEST_WORD))
+}
+
 /// The lines of a text in one. What is said about a component quotes names that are in it, and those
-/// can be anything.
+/// can be anything: each is cut, so that what comes after it can still be read.
 pub fn joined(text: &str) -> String {
-    printable(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+    let words = text.split_whitespace().map(quoted);
+    // Each has a character.
+    let line: Vec<String> = words.take(LONGEST_QUOTE).collect();
+    cut(&line.join(" "), LONGEST_QUOTE).into_owned()
+}
+
+fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
 }
 
 /// An error and its causes, where `{:#}` shows them.
@@ -61,5 +83,17 @@ mod tests {
     #[test]
     fn a_plugin_cannot_turn_the_order_of_its_words_around() {
         assert_eq!(printable("a\u{202e}b\u{2066}c"), "a\u{fffd}b\u{fffd}c");
+    }
+
+    #[test]
+    fn long_names_of_others_are_cut_and_what_is_said_about_them_stays() {
+        let name = "é".repeat(90_000);
+        let begin = "é".repeat(200);
+        assert_eq!(quoted(&name), format!("{begin}…"));
+        assert_eq!(quoted(&begin), begin);
+        let error = joined(&format!("export {name}\n is not valid"));
+        assert_eq!(error, format!("export {begin}… is not valid"));
+        let many = joined(&"ab ".repeat(90_000));
+        assert_eq!(many, format!("{}…", "ab ".repeat(200)));
     }
 }

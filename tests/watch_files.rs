@@ -29,6 +29,8 @@ use rustix::process::kill_process;
 use crate::common::captures::host;
 use crate::common::captures::least;
 use crate::common::components::Files;
+use crate::common::components::instances_in_instances;
+use crate::common::components::with_inner;
 use crate::common::fixtures::LIAR;
 use crate::common::fixtures::fixture;
 use crate::common::versions::Versions;
@@ -205,6 +207,37 @@ fn with_watch_a_file_that_is_written_in_place_is_taken_up_when_it_is_whole() {
     host.wait_for(RELOADED);
     let (stdout, stderr) = host.end();
     assert_eq!(stdout, "version 2: seen 200, gaps 0");
+    assert!(stderr.contains("reloads=1"), "{stderr}");
+}
+
+#[test]
+fn with_watch_a_pipe_or_what_the_host_cannot_hold_is_not_taken_up_and_holds_nothing_up() {
+    let versions = Versions::begin();
+    let mut host = Host::begin(
+        versions.directory(),
+        &["--watch", "--limit", "footprint=16MiB,memory=2MiB"],
+        "./witness.wasm",
+    );
+    host.events(100);
+    let beside = versions.directory().join("new");
+    mknodat(CWD, &beside, FileType::Fifo, Mode::RWXU, 0).expect("a temporary file");
+    fs::rename(&beside, versions.path()).expect("in the same directory");
+    host.wait_for("plugin witness: cannot read ./witness.wasm: not a regular file; the running");
+    host.events(100);
+
+    let stays = "plugin witness is not reloaded, the running version stays: plugin witness: ";
+    let large = with_inner(versions.bytes('2'), &instances_in_instances(2));
+    fs::write(&beside, large.expect("a component")).expect("a temporary file");
+    fs::rename(&beside, versions.path()).expect("in the same directory");
+    host.wait_for(&format!(
+        "{stays}it takes more than 16.0 MiB of the host's memory"
+    ));
+    host.events(100);
+
+    versions.put('3');
+    host.wait_for(RELOADED);
+    let (stdout, stderr) = host.end();
+    assert_eq!(stdout, "version 3: seen 300, gaps 0");
     assert!(stderr.contains("reloads=1"), "{stderr}");
 }
 

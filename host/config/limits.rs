@@ -28,7 +28,7 @@ const GIB: u64 = 1 << 30;
 const MOST: u64 = 1_000_000;
 
 /// All limits, by name. An array of sizes is at most 4 GiB: WebAssembly here has 32 bits.
-const LIMITS: [(&str, Kind); 15] = [
+const LIMITS: [(&str, Kind); 16] = [
     (
         "time",
         Kind::Time(|limits| &mut limits.time, MILLISECOND..=HOUR),
@@ -43,6 +43,10 @@ const LIMITS: [(&str, Kind); 15] = [
             |limits, value| limits.memory = value as usize,
             64 * KIB..=4 * GIB,
         ),
+    ),
+    (
+        "footprint",
+        Kind::Size(|limits, value| limits.footprint = value, 1 << 20..=1 << 40),
     ),
     (
         "table",
@@ -161,13 +165,14 @@ mod tests {
 
     #[test]
     fn each_limit_is_set_by_its_name_alone() {
-        let text = "time=100ms,start-time=3s,memory=16MiB,table=10,instances=5,stack=1MiB,output=2MiB,\
-                    state=3MiB,alerts=7,labels=8,counts=9,log=0,file=4MiB,compile-time=5s,\
+        let text = "time=100ms,start-time=3s,memory=16MiB,footprint=32MiB,table=10,instances=5,stack=1MiB,\
+                    output=2MiB,state=3MiB,alerts=7,labels=8,counts=9,log=0,file=4MiB,compile-time=5s,\
                     compile-memory=64MiB";
         let expected = Limits {
             time: Duration::from_millis(100),
             start_time: Duration::from_secs(3),
             memory: 16 << 20,
+            footprint: 32 << 20,
             table: 10,
             instances: 5,
             stack: 1 << 20,

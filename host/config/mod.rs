@@ -20,7 +20,9 @@ use crate::cli::Command;
 use crate::cli::CompileArgs;
 use crate::cli::GenerateArgs;
 use crate::cli::ReplayArgs;
+use crate::cli::TrialArgs;
 use crate::cli::WatchArgs;
+use crate::plugin::Limits;
 use crate::plugin::Spec;
 use crate::source::probe::Attach;
 
@@ -42,6 +44,8 @@ pub enum Config {
         /// Memory in bytes.
         bytes: u64,
     },
+    /// Try whether the host can hold a plugin with these limits.
+    Trial(Limits),
 }
 
 /// The chain, and what is shown of it.
@@ -178,6 +182,7 @@ impl Config {
             Some(Command::Compile(CompileArgs { seconds, bytes })) => {
                 Ok(Config::Compile { seconds, bytes })
             }
+            Some(Command::Trial(TrialArgs { limits })) => Ok(Config::Trial(limits)),
         }
     }
 
@@ -186,7 +191,8 @@ impl Config {
         match self {
             Config::Watch(watch) => watch.chain.verbosity,
             Config::Replay(replay) => replay.chain.verbosity,
-            Config::Generate(_) | Config::Inspect(_) | Config::Compile { .. } => Verbosity::Normal,
+            Config::Generate(_) | Config::Inspect(_) => Verbosity::Normal,
+            Config::Compile { .. } | Config::Trial(_) => Verbosity::Normal,
         }
     }
 }

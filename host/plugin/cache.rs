@@ -10,7 +10,7 @@ use std::fs::DirBuilder;
 use std::fs::File;
 use std::fs::Metadata;
 use std::hash::DefaultHasher;
-use std::hash::Hash as _;
+use std::hash::Hash;
 use std::hash::Hasher as _;
 use std::io;
 use std::io::Seek as _;
@@ -44,6 +44,33 @@ enum Unusable {
     Capabilities,
 }
 
+/// What compiled code is the code of, and who may use it.
+#[derive(Debug, Hash)]
+pub(super) struct Key {
+    /// Of the component.
+    digest: Digest,
+    /// Of the engine, which differs between versions and processors.
+    engine: u64,
+    /// The limit within which the host can hold it, as was tried.
+    footprint: u64,
+}
+
+impl Key {
+    pub(super) fn new(digest: Digest, engine: &wasmtime::Engine, footprint: u64) -> Key {
+        Key {
+            digest,
+            engine: hash(&engine.precompile_compatibility_hash()),
+            footprint,
+        }
+    }
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// A directory of compiled plugins.
 #[derive(Debug)]
 pub struct Cache {
@@ -67,8 +94,8 @@ impl Cache {
     }
 
     /// Where the code of this plugin is, if it is there, and nobody else could have put it there.
-    pub(super) fn find(&self, engine: &wasmtime::Engine, digest: &Digest) -> Option<PathBuf> {
-        let path = self.path(engine, digest);
+    pub(super) fn find(&self, key: &Key) -> Option<PathBuf> {
+        let path = self.path(key);
         let file = File::open(&path).ok()?;
         let metadata = file.metadata().ok()?;
         if !is_ours(&metadata) || metadata.mode() & 0o022 != 0 {
@@ -81,8 +108,8 @@ impl Cache {
 
     /// Keeps what was compiled, and makes room. Where it cannot be kept, it is compiled again the next
     /// time.
-    pub(super) fn keep(&self, engine: &wasmtime::Engine, digest: &Digest, compiled: &File) {
-        let path = self.path(engine, digest);
+    pub(super) fn keep(&self, key: &Key, compiled: &File) {
+        let path = self.path(key);
         if let Err(error) = self.copy(compiled, &path) {
             tracing::debug!("cannot keep compiled code in {}: {error}", path.display());
         }
@@ -98,12 +125,8 @@ impl Cache {
         Ok(())
     }
 
-    /// Names both: code is of use to the same engine only, which differs between versions and
-    /// processors.
-    fn path(&self, engine: &wasmtime::Engine, digest: &Digest) -> PathBuf {
-        let mut hasher = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        let name = format!("{digest}-{:016x}{SUFFIX}", hasher.finish());
+    fn path(&self, key: &Key) -> PathBuf {
+        let name = format!("{}-{:016x}{SUFFIX}", key.digest, hash(key));
         self.directory.join(name)
     }
 

@@ -10,6 +10,7 @@ use std::io::Read as _;
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
+use std::process::Child;
 use std::process::Command;
 use std::process::ExitStatus;
 use std::process::Stdio;
@@ -93,15 +94,22 @@ pub(super) fn in_process(
         // It reads all before it says anything. Where it ended instead, its status says why.
         let _ = stdin.write_all(component);
     }
-    let mut said = Vec::new();
-    if let Some(stderr) = child.stderr.take() {
-        stderr.take(LONGEST_COMPLAINT).read_to_end(&mut said)?;
-    }
-    let said = joined(&String::from_utf8_lossy(&said));
+    let said = complaint(&mut child)?;
     outcome(child.wait()?, said, limits)?;
     let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
     fcntl_add_seals(&compiled, seals).map_err(io::Error::from)?;
     Ok(compiled)
+}
+
+/// What a process of this program said on standard error, as this program says everything.
+pub(super) fn complaint(child: &mut Child) -> io::Result<String> {
+    let mut said = Vec::new();
+    if let Some(stderr) = child.stderr.take() {
+        stderr.take(LONGEST_COMPLAINT).read_to_end(&mut said)?;
+    }
+    let said = String::from_utf8_lossy(&said);
+    let words = said.strip_prefix("retrans-host: error: ").unwrap_or(&said);
+    Ok(joined(words))
 }
 
 fn outcome(status: ExitStatus, said: String, limits: &Limits) -> Result<(), CompileError> {
@@ -109,24 +117,26 @@ fn outcome(status: ExitStatus, said: String, limits: &Limits) -> Result<(), Comp
         return Ok(());
     }
     let Some(signal) = status.signal() else {
-        // It says so as this program says everything.
-        let words = said.strip_prefix("retrans-host: error: ").unwrap_or(&said);
-        return Err(CompileError::Invalid(words.to_owned()));
+        return Err(CompileError::Invalid(said));
     };
     // The soft limit sends SIGXCPU; a process that ignores it gets SIGKILL a second later.
     if signal == Signal::XCPU.as_raw() {
         let seconds = limits.compile_time.as_secs().max(1);
         return Err(CompileError::Time(Duration::from_secs(seconds)));
     }
-    let name = signal_hook::low_level::signal_name(signal);
     Err(CompileError::Crashed {
-        signal: name.map_or_else(|| format!("signal {signal}"), str::to_owned),
+        signal: signal_name(signal),
         memory: limits.compile_memory,
         said: match said.is_empty() {
             true => said,
             false => format!(": {said}"),
         },
     })
+}
+
+pub(super) fn signal_name(signal: i32) -> String {
+    let name = signal_hook::low_level::signal_name(signal);
+    name.map_or_else(|| format!("signal {signal}"), str::to_owned)
 }
 
 /// The process that compiles: standard input to standard output.
@@ -152,14 +162,15 @@ pub(super) fn here(component: &[u8]) -> Result<Vec<u8>, String> {
         .map_err(|error| one_line(&error))
 }
 
-fn limit_this_process(seconds: u64, bytes: u64) -> rustix::io::Result<()> {
-    // Nobody wants what is compiled after the host has ended.
+/// Limits of a process that works for the host: CPU time in seconds, and memory in bytes.
+pub(super) fn limit_this_process(seconds: u64, bytes: u64) -> rustix::io::Result<()> {
+    // Nobody wants to know any more after the host has ended.
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let limit = |soft, hard| Rlimit {
         current: Some(soft),
         maximum: Some(hard),
     };
-    // No core file of somebody's crashed compilation either.
+    // No core file of somebody's crash either.
     setrlimit(Resource::Core, limit(0, 0))?;
     setrlimit(Resource::Cpu, limit(seconds, seconds.saturating_add(1)))?;
     // What is reserved but not used does not count, as it would for Resource::As: each thread's

@@ -34,9 +34,9 @@ pub struct Engine {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Compiler {
     /// In a process of its own, which is this program: it can be given limits, and nothing that
-    /// happens in it harms this one.
+    /// happens in it harms this one. What is compiled is tried in another one ([`super::trial`]).
     Process(PathBuf),
-    /// Here, without limits: for fuzzing.
+    /// Here, without limits, and without a trial of whether the host can hold it: for fuzzing.
     Here,
 }
 

@@ -9,6 +9,7 @@ use super::contract::BadAnswer;
 use super::meter::DeadlineMissed;
 use super::meter::Refused;
 use crate::text::printable;
+use crate::text::quoted;
 
 /// The most functions of a backtrace that are kept, the innermost first.
 const MOST_FRAMES: usize = 16;
@@ -192,7 +193,7 @@ fn functions(backtrace: &WasmBacktrace) -> Vec<String> {
         .frames()
         .iter()
         .map(|frame| match frame.func_name() {
-            Some(name) => printable(&format!("{:#}", rustc_demangle::demangle(name))),
+            Some(name) => quoted(&format!("{:#}", rustc_demangle::demangle(name))),
             None => format!("<function {}>", frame.func_index()),
         });
     let panicking = |name: &String| PANICKING.iter().any(|prefix| name.starts_with(prefix));

@@ -141,16 +141,7 @@ impl Instance {
         loaded: &Loaded,
         log_lines: &LogBudget,
     ) -> Result<Instance, NoInstance> {
-        let engine = loaded.pre.engine();
-        let granted = spec.powers.look_up()?;
-        let state = HostState::new(&spec.name, spec.limits, granted, log_lines.clone());
-        let mut store = Store::new(engine, state);
-        store.limiter(|state| &mut state.memory);
-        store.set_hostcall_fuel(spec.limits.output);
-        store.epoch_deadline_callback(|store| {
-            store.data().deadline.check()?;
-            Ok(UpdateDeadline::Continue(1))
-        });
+        let mut store = Instance::store(spec, loaded.pre.engine(), log_lines)?;
         begin(&mut store, spec.limits.start_time, Call::default());
         let instance = loaded.pre.instantiate(&mut store);
         let instance = end(&mut store, &spec.name, Export::Instantiate, instance)?;
@@ -170,6 +161,24 @@ impl Instance {
             timer,
             state,
         })
+    }
+
+    /// What an instance is made in.
+    pub(super) fn store(
+        spec: &Spec,
+        engine: &wasmtime::Engine,
+        log_lines: &LogBudget,
+    ) -> Result<Store<HostState>, PowersError> {
+        let granted = spec.powers.look_up()?;
+        let state = HostState::new(&spec.name, spec.limits, granted, log_lines.clone());
+        let mut store = Store::new(engine, state);
+        store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(spec.limits.output);
+        store.epoch_deadline_callback(|store| {
+            store.data().deadline.check()?;
+            Ok(UpdateDeadline::Continue(1))
+        });
+        Ok(store)
     }
 
     /// What the plugin says about itself.

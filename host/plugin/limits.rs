@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 /// Limits of one plugin. Sizes are in bytes, times are CPU time of the thread that runs it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// `process` with up to 256 events, `tick`, `finish`, `save`, `restore`.
     pub time: Duration,
@@ -11,6 +14,9 @@ pub struct Limits {
     pub start_time: Duration,
     /// Linear memory, over all memories.
     pub memory: usize,
+    /// What the host itself needs to hold the plugin: compiled code, what wasmtime keeps of it, and of
+    /// one instance without its linear memory.
+    pub footprint: u64,
     /// Elements of tables, over all tables.
     pub table: usize,
     /// Core instances: a component is a handful, itself, the adapter of its language, and shims.
@@ -43,6 +49,7 @@ impl Default for Limits {
             time: Duration::from_millis(250),
             start_time: Duration::from_secs(2),
             memory: 64 << 20,
+            footprint: 256 << 20,
             table: 100_000,
             instances: 64,
             stack: 512 << 10,

@@ -1,8 +1,5 @@
 //! From a file to a component that fits the contract, or a clear word why it does not.
 
-use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::path::PathBuf;
@@ -12,6 +9,7 @@ use wasmtime::component::InstancePre;
 use wasmtime::component::Linker;
 use wasmtime::component::types::ComponentItem;
 
+use super::cache::Key;
 use super::compile;
 use super::compile::CompileError;
 use super::contract;
@@ -21,55 +19,13 @@ use super::contract::VERSION;
 use super::digest::Digest;
 use super::engine::Compiler;
 use super::engine::Engine;
-use super::limits::Limits;
+use super::spec::Spec;
 use super::store::HostState;
+use super::trial;
+use super::trial::Tried;
 use super::wasi;
 use crate::text::one_line;
-use crate::text::printable;
-
-/// Where a plugin's component comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// Embedded in the host, under this name.
-    Bundled(&'static str),
-    /// A file.
-    File(PathBuf),
-}
-
-impl Origin {
-    /// Reads all of it, but no more than is allowed.
-    fn read(&self, most: u64) -> Result<Vec<u8>, LoadError> {
-        let path = match self {
-            Origin::Bundled(name) => {
-                let component = crate::bundled::component(name);
-                return component.map(<[u8]>::to_vec).ok_or(LoadError::NotBundled);
-            }
-            Origin::File(path) => path,
-        };
-        let failed = |error| LoadError::Read {
-            path: path.clone(),
-            error,
-        };
-        let mut bytes = Vec::new();
-        let file = File::open(path).map_err(failed)?;
-        let mut file = file.take(most.saturating_add(1));
-        file.read_to_end(&mut bytes).map_err(failed)?;
-        if bytes.len() as u64 > most {
-            return Err(LoadError::TooLarge(most));
-        }
-        Ok(bytes)
-    }
-}
-
-/// What it is called on the command line.
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Origin::Bundled(name) => write!(f, "{name} (bundled)"),
-            Origin::File(path) => path.display().fmt(f),
-        }
-    }
-}
+use crate::text::quoted;
 
 /// Why a component cannot be used. Says what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +67,31 @@ pub enum LoadError {
     /// It does not compile.
     #[error(transparent)]
     Compile(#[from] CompileError),
+    /// Neither a file nor a link to one.
+    #[error("cannot read {}: not a regular file", .0.display())]
+    NotRegular(PathBuf),
+    /// The host would have to take too much memory for it.
+    #[error(
+        "it takes {} of the host's memory to hold it; --limit footprint=… allows more",
+        so_many(*.taken, *.limit)
+    )]
+    Footprint {
+        /// Bytes, where so many could be taken.
+        taken: Option<u64>,
+        /// Bytes.
+        limit: u64,
+    },
+    /// What was said when it was tried whether the host can hold it: most often why it does not fit.
+    #[error("{0}")]
+    Trial(String),
+    /// It crashed when that was tried.
+    #[error("the trial whether the host can hold it ended by {signal}: {said}")]
+    TrialEnded {
+        /// The signal's name.
+        signal: String,
+        /// What it said last.
+        said: String,
+    },
     /// Its compiled code cannot be read.
     #[error("cannot use its compiled code: {0}")]
     Code(String),
@@ -137,6 +118,13 @@ pub enum LoadError {
     Mismatch(String),
 }
 
+fn so_many(bytes: Option<u64>, limit: u64) -> String {
+    match bytes {
+        Some(bytes) => bytesize::ByteSize(bytes).to_string(),
+        None => format!("more than {}", bytesize::ByteSize(limit)),
+    }
+}
+
 /// A component that fits: compiled, checked, linked.
 pub(super) struct Loaded {
     pub(super) digest: Digest,
@@ -149,19 +137,18 @@ pub(super) struct Loaded {
 }
 
 /// Reads, compiles, checks and links.
-pub(super) fn load(
-    engine: &Engine,
-    origin: &Origin,
-    expected: Option<Digest>,
-    limits: &Limits,
-) -> Result<Loaded, LoadError> {
-    let bytes = origin.read(limits.file)?;
+pub(super) fn load(engine: &Engine, spec: &Spec) -> Result<Loaded, LoadError> {
+    let bytes = spec.origin.read(spec.limits.file)?;
     let found = Digest::of(&bytes);
-    if let Some(expected) = expected.filter(|expected| *expected != found) {
+    if let Some(expected) = spec.digest.filter(|expected| *expected != found) {
         return Err(LoadError::OtherDigest { found, expected });
     }
     check_header(&bytes)?;
-    let component = compiled(engine, &bytes, &found, limits)?;
+    fit(compiled(engine, &bytes, found, spec)?, found)
+}
+
+/// Checks and links.
+pub(super) fn fit(component: Component, digest: Digest) -> Result<Loaded, LoadError> {
     let engine = component.engine();
     let exports = component.component_type();
     let exports = exports.exports(engine).map(|(name, _)| name.to_owned());
@@ -178,7 +165,7 @@ pub(super) fn load(
     let linker = link(engine, &component)?;
     let pre = linker.instantiate_pre(&component).map_err(mismatch)?;
     Ok(Loaded {
-        digest: found,
+        digest,
         exports: ExportIndices::new(&pre).map_err(mismatch)?,
         pre,
         timer: export("timer"),
@@ -186,20 +173,15 @@ pub(super) fn load(
     })
 }
 
-/// The digest of the file that is there now.
-pub(super) fn digest(origin: &Origin, limits: &Limits) -> Result<Digest, LoadError> {
-    Ok(Digest::of(&origin.read(limits.file)?))
-}
-
 /// The component's code: what was kept of it, or newly made.
 fn compiled(
     engine: &Engine,
     bytes: &[u8],
-    digest: &Digest,
-    limits: &Limits,
+    digest: Digest,
+    spec: &Spec,
 ) -> Result<Component, LoadError> {
     let code = |error: wasmtime::Error| LoadError::Code(one_line(&error));
-    let wasmtime = engine.with_stack(limits.stack).map_err(code)?;
+    let wasmtime = engine.with_stack(spec.limits.stack).map_err(code)?;
     let program = match &engine.compiler {
         Compiler::Process(program) => program,
         Compiler::Here => {
@@ -207,15 +189,18 @@ fn compiled(
             return component.map_err(|error| CompileError::Invalid(one_line(&error)).into());
         }
     };
+    let limits = &spec.limits;
+    let key = Key::new(digest, &wasmtime, limits.footprint);
     let cache = engine.cache.as_ref().as_ref();
-    if let Some(path) = cache.and_then(|cache| cache.find(&wasmtime, digest))
+    if let Some(path) = cache.and_then(|cache| cache.find(&key))
         && let Ok(component) = read_code(&wasmtime, &path)
     {
         return Ok(component);
     }
     let file = compile::in_process(program, bytes, limits)?;
-    if let Some(cache) = cache {
-        cache.keep(&wasmtime, digest, &file);
+    let tried = trial::in_process(program, &file, spec)?;
+    if let Some(cache) = cache.filter(|_| tried == Tried::Whole) {
+        cache.keep(&key, &file);
     }
     // By way of /proc, because wasmtime takes paths alone.
     let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
@@ -223,10 +208,10 @@ fn compiled(
 }
 
 /// Compiled code from a file that this host, or an earlier run of it, has had compiled.
-fn read_code(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Component> {
+pub(super) fn read_code(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Component> {
     // SAFETY: the file was written by `compile::in_process`. It is either sealed memory of this
     // process, or in a directory in which nobody with fewer privileges than this process can write
-    // (`cache::open_in`). Code of another version, processor or setting is refused by wasmtime.
+    // (`cache::open_in`), or what `trial::run` was given, which has no privileges. Code of another version, processor or setting is refused by wasmtime.
     unsafe { Component::deserialize_file(engine, path) }
 }
 
@@ -251,7 +236,7 @@ fn check_version(interface: &str) -> Result<(), LoadError> {
     if minor(version) == minor(VERSION) {
         Ok(())
     } else {
-        Err(LoadError::OtherVersion(version.to_owned()))
+        Err(LoadError::OtherVersion(quoted(version)))
     }
 }
 
@@ -273,42 +258,15 @@ fn link(engine: &wasmtime::Engine, component: &Component) -> Result<Linker<HostS
             }
             // A type that a world uses asks for nothing.
             ComponentItem::Type(_) => {}
-            _ => return Err(LoadError::Import(printable(name))),
+            _ => return Err(LoadError::Import(quoted(name))),
         }
     }
     Ok(linker)
 }
 
-/// How a plugin is named on the command line: a path has a `/` or ends in `.wasm`, anything else
-/// is the name of a bundled one.
-pub fn origin(text: &str) -> Result<Origin, String> {
-    let is_path =
-        text.contains('/') || Path::new(text).extension().is_some_and(|ext| ext == "wasm");
-    if is_path {
-        return Ok(Origin::File(PathBuf::from(text)));
-    }
-    let bundled = crate::bundled::NAMES.iter().find(|name| **name == text);
-    bundled.map(|name| Origin::Bundled(name)).ok_or_else(|| {
-        format!(
-            "no bundled plugin {text:?}: there are {}; a file needs a / or .wasm in its name, as in \
-             ./{text}",
-            crate::bundled::NAMES.join(", ")
-        )
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_slash_or_wasm_makes_it_a_path() {
-        let path = |text: &str| Ok(Origin::File(PathBuf::from(text)));
-        assert_eq!(origin("a.wasm"), path("a.wasm"));
-        assert_eq!(origin("./json-print"), path("./json-print"));
-        assert_eq!(origin("json-print"), Ok(Origin::Bundled("json-print")));
-        assert!(origin("jsonprint").is_err_and(|error| error.contains("threshold-alert")));
-    }
 
     #[test]
     fn names_in_a_component_cannot_steer_the_terminal() {

@@ -70,7 +70,7 @@ impl Plugin {
         let name = &spec.name;
         let load_error = |error| StartError::Load(name.clone(), error);
         let wrong = |error| StartError::Settings(name.clone(), error);
-        let loaded = load::load(engine, &spec.origin, spec.digest, &spec.limits);
+        let loaded = load::load(engine, spec);
         let mut prepared = Prepared {
             spec: spec.clone(),
             loaded: loaded.map_err(load_error)?,
@@ -150,6 +150,8 @@ impl NoInstance {
 
 /// Which file is there now, where there is one.
 pub fn digest_now(spec: &Spec) -> Result<Digest, StartError> {
-    load::digest(&spec.origin, &spec.limits)
+    let bytes = spec.origin.read(spec.limits.file);
+    bytes
+        .map(|bytes| Digest::of(&bytes))
         .map_err(|error| StartError::Load(spec.name.clone(), error))
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Map;
 use serde_json::Value;
 
+use crate::text::one_line;
+
 /// How deep a schema is looked into.
 const DEEPEST: usize = 16;
 
@@ -26,7 +28,7 @@ pub enum SettingsError {
 /// does not have stays as it is: the plugin refuses both better than we could.
 pub fn to_json(schema: &str, settings: &[(String, String)]) -> Result<String, SettingsError> {
     let schema: Map<String, Value> =
-        serde_json::from_str(schema).map_err(|error| SettingsError::Schema(error.to_string()))?;
+        serde_json::from_str(schema).map_err(|error| SettingsError::Schema(one_line(&error)))?;
     let schema = Value::Object(schema);
     // The last of several values for one key counts, as with other options.
     let settings: BTreeMap<&str, &str> = settings

@@ -2,7 +2,7 @@
 
 use super::digest::Digest;
 use super::limits::Limits;
-use super::load::Origin;
+use super::origin::Origin;
 use super::powers::Powers;
 
 /// One plugin of the chain.

@@ -22,6 +22,7 @@ use crate::config::Verbosity;
 use crate::plugin::StartError;
 use crate::plugin::compile;
 use crate::plugin::settings::SettingsError;
+use crate::plugin::trial;
 
 /// Does what the command line says, and returns when it is done.
 pub fn run(config: &Config) -> Result<()> {
@@ -32,6 +33,7 @@ pub fn run(config: &Config) -> Result<()> {
         Config::Generate(generate) => generate::generate(generate),
         Config::Inspect(files) => inspect::inspect(files),
         Config::Compile { seconds, bytes } => compile::run(*seconds, *bytes),
+        Config::Trial(limits) => trial::run(*limits),
     }
 }
 

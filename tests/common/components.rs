@@ -59,6 +59,60 @@ fn component(packages: &[&str], world: &str, module: Option<&str>) -> Result<Vec
     ComponentEncoder::default().module(&module)?.encode()
 }
 
+/// The same component with another one in it, in the text format, of which it makes an instance.
+pub fn with_inner(mut component: Vec<u8>, inner: &str) -> Result<Vec<u8>> {
+    const HEADER: usize = 8;
+    const COMPONENT: u8 = 4;
+    const INSTANCE: u8 = 5;
+    let mut inside = 0;
+    let mut rest = &component[HEADER..];
+    while let [id, sized @ ..] = rest {
+        inside += u8::from(*id == COMPONENT);
+        rest = skip_section(sized);
+    }
+    let inner = wat::parse_str(inner)?;
+    component.push(COMPONENT);
+    component.extend(leb128(inner.len()));
+    component.extend(inner);
+    // One: an instance of a component, of that one, given nothing.
+    component.extend([INSTANCE, 4, 1, 0, inside, 0]);
+    Ok(component)
+}
+
+/// What comes after a section: its length stands before it.
+fn skip_section(bytes: &[u8]) -> &[u8] {
+    let last = bytes.iter().position(|byte| byte & 0x80 == 0);
+    let (length, section) = bytes.split_at(last.expect("a length") + 1);
+    let length = length
+        .iter()
+        .rev()
+        .fold(0, |length, byte| length << 7 | usize::from(byte & 0x7f));
+    &section[length..]
+}
+
+fn leb128(number: usize) -> Vec<u8> {
+    let (low, high) = ((number & 0x7f) as u8, number >> 7);
+    match high {
+        0 => vec![low],
+        _ => [vec![low | 0x80], leb128(high)].concat(),
+    }
+}
+
+/// A component with instances of nothing, in instances, in so many instances. Each is less than a
+/// megabyte when it is compiled, and some hundred when the host has loaded it.
+pub fn instances_in_instances(count: usize) -> String {
+    let level = |name, of, count| {
+        let instances = "(instance (instantiate $c))".repeat(count);
+        format!("(component {name} (alias outer 1 {of} (component $c)) {instances})")
+    };
+    format!(
+        "(component (component $leaf) {} {} {})",
+        level("$middle", "$leaf", 900),
+        level("$outer", "$middle", 900),
+        "(instance (instantiate $outer))".repeat(count)
+    )
+}
+
 /// A directory of made-up files, gone when it is dropped.
 pub struct Files(TempDir);
 

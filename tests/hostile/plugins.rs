@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use crate::common::components::CONTRACT;
 use crate::common::components::Files;
 use crate::common::components::implemented;
+use crate::common::components::with_inner;
 use crate::common::fixtures::LIAR;
 use crate::common::fixtures::fixture;
 
@@ -63,7 +64,19 @@ impl Hostile {
         Hostile::at(&path, Some(files))
     }
 
-    fn at(path: &Path, files: Option<Files>) -> Hostile {
+    /// One that does no harm, but for a component in it, in the text format.
+    pub fn around(inner: &str) -> Hostile {
+        let world = format!("{CONTRACT} world hostile {{ include stateful-plugin; }}");
+        let outer = implemented(&[&world], "hostile", &module(""));
+        let component = outer.and_then(|outer| with_inner(outer, inner));
+        let component = component.unwrap_or_else(|error| panic!("{error:#}"));
+        let files = Files::new();
+        let path = files.write("hostile.wasm", component);
+        Hostile::at(&path, Some(files))
+    }
+
+    /// Whatever is there.
+    pub fn at(path: &Path, files: Option<Files>) -> Hostile {
         let hostile = Hostile {
             arguments: Vec::new(),
             _files: files,

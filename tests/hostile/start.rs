@@ -3,15 +3,29 @@
 use std::os::unix::process::CommandExt as _;
 use std::process::Stdio;
 
+use rustix::fs::CWD;
+use rustix::fs::FileType;
+use rustix::fs::Mode;
+use rustix::fs::mknodat;
 use rustix::io::Errno;
 use rustix::process::Pid;
 use rustix::process::test_kill_process_group;
 
+use crate::common::components::CONTRACT;
+use crate::common::components::Files;
+use crate::common::components::instances_in_instances;
+use crate::common::components::unimplemented;
 use crate::common::refusal::FAILURE;
 use crate::common::refusal::USAGE;
 use crate::common::refusal::assert_refusal_in;
 use crate::host::release;
 use crate::plugins::Hostile;
+
+/// Whatever it quotes, it says no more than so many bytes.
+const LONGEST: usize = 1_000;
+
+/// What the host cannot hold.
+const TOO_LARGE: &str = "of the host's memory to hold it; --limit footprint=… allows more";
 
 /// What a plugin has that never comes to an end.
 const STOPPED: &str = "took more than 100ms of CPU time; it was stopped";
@@ -36,6 +50,7 @@ fn assert_no_start_in(hostile: &Hostile, code: i32, words: &[&str]) -> Vec<Strin
     let host = command.spawn().expect("the host can be run");
     let group = Pid::from_child(&host);
     let output = host.wait_with_output().expect("it is ours");
+    assert!(output.stderr.len() < LONGEST, "{}", output.stderr.len());
     assert_eq!(test_kill_process_group(group), Err(Errno::SRCH));
     assert_refusal_in(output, code, &[&["plugin hostile"], words].concat())
 }
@@ -149,4 +164,93 @@ fn a_plugin_with_imports_that_are_not_granted_is_refused() {
         let words = format!("it imports {import}, which is not offered to plugins");
         assert_no_start(&hostile, FAILURE, &[&words]);
     }
+}
+
+/// What is asked of no limiter: it is seen in a trial, which ends before the host is touched.
+#[test]
+fn a_plugin_that_takes_a_gigabyte_of_the_host_to_be_loaded_is_refused() {
+    let hostile = Hostile::around(&instances_in_instances(20));
+    assert_no_start(
+        &hostile,
+        FAILURE,
+        &[TOO_LARGE, "it takes more than 256.0 MiB of"],
+    );
+}
+
+/// With this, 61 instances of 4.8 MB of globals each.
+const MANY_GLOBALS: usize = 300_000;
+
+fn globals(start: &str) -> Hostile {
+    let globals = "(global (mut v128) (v128.const i64x2 1 1))".repeat(MANY_GLOBALS);
+    let fails = format!("(core module $start (func $start {start}) (start $start))");
+    let instances = "(core instance (instantiate $globals))".repeat(61);
+    Hostile::around(&format!(
+        "(component (core module $globals {globals}) {fails} {instances}
+            (core instance (instantiate $start)))"
+    ))
+}
+
+#[test]
+fn a_plugin_whose_globals_are_many_in_many_instances_is_refused() {
+    assert_no_start(&globals(""), FAILURE, &[TOO_LARGE, "it takes "]);
+    // Who fails in the end has taken it all the same.
+    assert_no_start(&globals("unreachable"), FAILURE, &[TOO_LARGE, "it takes "]);
+}
+
+#[test]
+fn a_plugin_that_is_told_to_be_allowed_more_of_the_host_gets_it() {
+    let loads = |limit: &str| {
+        let hostile = Hostile::around(
+            "(component (core module $m (memory 1)) (core instance (instantiate $m)))",
+        );
+        hostile.within(limit)
+    };
+    assert_no_start(
+        &loads("footprint=1MiB,memory=64KiB"),
+        FAILURE,
+        &["it ran out of memory"],
+    );
+    let survived = crate::host::run(&loads("footprint=1MiB"));
+    crate::survival::assert_undisturbed(&survived);
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_plugin_holds_nothing_up() {
+    let files = Files::new();
+    let pipe = files.path().join("pipe.wasm");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RWXU, 0).expect("a temporary file");
+    let hostile = Hostile::at(&pipe, None);
+    assert_no_start(
+        &hostile,
+        FAILURE,
+        &["cannot read ", "pipe.wasm: not a regular file"],
+    );
+}
+
+#[test]
+fn a_plugin_with_a_huge_version_is_quoted_in_a_few_words() {
+    let version = format!("0.2.0-{}", "a".repeat(90_000));
+    let contract = CONTRACT.replace("0.1.0", &version);
+    let component = unimplemented(&[&contract], "plugin").expect("a component");
+    let files = Files::new();
+    let hostile = Hostile::at(&files.write("hostile.wasm", component), None);
+    let words = [
+        "this plugin speaks retrans:plugin 0.2.0-aaa",
+        "aaa…",
+        "rebuild it",
+    ];
+    assert_no_start(&hostile, FAILURE, &words);
+}
+
+#[test]
+fn a_plugin_with_a_huge_schema_that_is_none_is_quoted_in_a_few_words() {
+    let words = [
+        "its settings schema is not a JSON object",
+        "AAA…",
+        "expected a map",
+    ];
+    assert_fails(
+        "describes_its_settings_in_a_string_of_eight_megabytes",
+        &words,
+    );
 }

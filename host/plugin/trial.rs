@@ -1,0 +1,230 @@
+//! Whether the host can hold a plugin: tried in a process that may fail.
+//!
+//! What wasmtime makes of compiled code, and what it keeps of an instance beside its linear memory, is
+//! asked of no limiter: 16 MB of code can become more than a gigabyte, and who gets none is aborted. So
+//! another process does first what the host is about to do, and says what that took. It is not the one
+//! that compiles: in there, memory that the compiler has freed would be taken anew and not be noticed.
+
+use std::env;
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::io::Read as _;
+use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process;
+use std::process::Command;
+use std::process::Stdio;
+use std::thread;
+
+use anyhow::Context as _;
+use anyhow::anyhow;
+use anyhow::bail;
+use bytesize::ByteSize;
+use rustix::io::Errno;
+use rustix::process::Signal;
+use rustix::process::getegid;
+use rustix::process::geteuid;
+use rustix::process::getgid;
+use rustix::process::getuid;
+use rustix::thread::CapabilitySet;
+use rustix::thread::CapabilitySets;
+use rustix::thread::set_capabilities;
+use wasmtime::OutOfMemory;
+
+use super::compile;
+use super::compile::CompileError;
+use super::digest::Digest;
+use super::engine::Compiler;
+use super::engine::Engine;
+use super::instance::Instance;
+use super::limits::Limits;
+use super::limits::THREAD_STACK;
+use super::load;
+use super::load::LoadError;
+use super::meter::LogBudget;
+use super::origin::Origin;
+use super::powers::Powers;
+use super::spec::Spec;
+
+/// The hidden subcommand that tries: `trial LIMITS`.
+pub const SUBCOMMAND: &str = "trial";
+
+/// Bytes that it may take beside what it may turn out to need: a stack, and what is soon freed again.
+const SLACK: u64 = 32 << 20;
+
+/// The longest answer, in bytes.
+const LONGEST_ANSWER: u64 = 64;
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tried {
+    /// An instance was made: all that it takes was seen.
+    Whole,
+    /// The instance failed, as it will in the host: no more than that is known.
+    Failed,
+}
+
+/// Has a process of this program load compiled code and make an instance of it. More than it may take
+/// is an error.
+pub(super) fn in_process(program: &Path, compiled: &File, spec: &Spec) -> Result<Tried, LoadError> {
+    let limits = serde_json::to_string(&spec.limits).map_err(io::Error::from);
+    let variables = spec.powers.env.iter();
+    let variables = variables.filter_map(|name| Some((name, env::var_os(name)?)));
+    let run = || {
+        let mut child = Command::new(program)
+            .arg(SUBCOMMAND)
+            .arg(limits?)
+            // What it finds in its environment is what the plugin was granted.
+            .env_clear()
+            .envs(variables)
+            .stdin(compiled.try_clone()?)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        // There is no end to what it may complain of. Its answer fits into the pipe until that is read.
+        let said = compile::complaint(&mut child)?;
+        let mut answer = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            stdout.take(LONGEST_ANSWER).read_to_string(&mut answer)?;
+        }
+        Ok((child.wait()?, answer, said, compiled.metadata()?.len()))
+    };
+    let (status, answer, said, code) = run().map_err(CompileError::Process)?;
+    let limit = spec.limits.footprint;
+    match status.signal() {
+        None => {}
+        // Who gets no memory aborts, and has got as much as it may have.
+        Some(signal) if signal == Signal::ABORT.as_raw() => {
+            return Err(LoadError::Footprint { taken: None, limit });
+        }
+        Some(signal) => {
+            let signal = compile::signal_name(signal);
+            return Err(LoadError::TrialEnded { signal, said });
+        }
+    }
+    let Some((bytes, tried)) = read(&answer).filter(|_| status.success()) else {
+        return Err(LoadError::Trial(said));
+    };
+    let taken = bytes.saturating_add(code);
+    if taken > limit {
+        let taken = Some(taken);
+        return Err(LoadError::Footprint { taken, limit });
+    }
+    let bytes = ByteSize(taken);
+    tracing::debug!(
+        "plugin {}: it takes {bytes} of the host's memory to hold it",
+        spec.name
+    );
+    Ok(tried)
+}
+
+/// Bytes, and whether all is in them.
+fn read(answer: &str) -> Option<(u64, Tried)> {
+    let (bytes, tried) = answer.trim_end().split_once(' ')?;
+    let tried = match tried {
+        "whole" => Tried::Whole,
+        "failed" => Tried::Failed,
+        _ => return None,
+    };
+    Some((bytes.parse().ok()?, tried))
+}
+
+/// The process that tries: compiled code on standard input; on standard output, the bytes that were
+/// taken, but for linear memory and the code itself.
+pub fn run(limits: Limits) -> anyhow::Result<()> {
+    let time = limits.compile_time.saturating_add(limits.start_time * 2);
+    let seconds = time.as_secs().saturating_add(1);
+    let most = limits.footprint.saturating_add(limits.memory as u64);
+    let most = data()?.saturating_add(most).saturating_add(SLACK);
+    compile::limit_this_process(seconds, most).context("cannot set limits")?;
+    drop_privileges()?;
+    // Its stack must have room for the plugin's.
+    let trial = thread::Builder::new().stack_size(THREAD_STACK);
+    let trial = trial.spawn(move || measure(limits))?;
+    let (bytes, tried) = trial.join().map_err(|_| anyhow!("the trial panicked"))??;
+    let tried = match tried {
+        Tried::Whole => "whole",
+        Tried::Failed => "failed",
+    };
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{bytes} {tried}")?;
+    Ok(stdout.flush()?)
+}
+
+fn measure(limits: Limits) -> anyhow::Result<(u64, Tried)> {
+    let engine =
+        Engine::without_cache(Compiler::Here).and_then(|engine| engine.with_stack(limits.stack));
+    let engine = engine.map_err(anyhow::Error::msg)?;
+    let before = data()?;
+    // This very program has written it: if it cannot be read, there is no memory.
+    let Ok(component) = load::read_code(&engine, Path::new("/proc/self/fd/0")) else {
+        beyond()
+    };
+    let loaded = load::fit(component, Digest::of(&[]))?;
+    // Who is in time in the host must be in time here: he could otherwise fail here alone.
+    let limits = Limits {
+        start_time: limits.start_time * 2,
+        ..limits
+    };
+    let spec = Spec {
+        limits,
+        powers: granted(),
+        ..Spec::new("trial", Origin::Bundled("trial"))
+    };
+    let mut store = Instance::store(&spec, &engine, &LogBudget::new(0))?;
+    let tried = match loaded.pre.instantiate(&mut store) {
+        Ok(_) => Tried::Whole,
+        Err(error) if is_out_of_memory(&error) => beyond(),
+        Err(_) => Tried::Failed,
+    };
+    let (linear, _) = store.data().memory.memory();
+    let taken = data()?.saturating_sub(before);
+    Ok((taken.saturating_sub(linear as u64), tried))
+}
+
+/// What comes on standard input is run, and anybody can start this program: with capabilities that he
+/// has not himself, where it was given them by `setcap`.
+fn drop_privileges() -> anyhow::Result<()> {
+    if (getuid(), getgid()) != (geteuid(), getegid()) {
+        bail!("this program must not be setuid or setgid");
+    }
+    let none = CapabilitySets {
+        effective: CapabilitySet::empty(),
+        permitted: CapabilitySet::empty(),
+        inheritable: CapabilitySet::empty(),
+    };
+    set_capabilities(None, none).context("cannot drop capabilities")
+}
+
+/// What the plugin was granted is all that there is.
+fn granted() -> Powers {
+    let names = env::vars_os().map(|(name, _)| name.into_string());
+    Powers {
+        env: names.filter_map(Result::ok).collect(),
+        ..Powers::default()
+    }
+}
+
+/// Ends as the allocator ends this process where nobody can be told that there is no memory.
+fn beyond() -> ! {
+    process::abort()
+}
+
+fn is_out_of_memory(error: &wasmtime::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| cause.is::<OutOfMemory>() || cause.downcast_ref() == Some(&Errno::NOMEM))
+}
+
+/// Bytes of memory that are this process's own, whether they were ever written to or not: what
+/// RLIMIT_DATA counts.
+fn data() -> anyhow::Result<u64> {
+    let status = fs::read_to_string("/proc/self/status").context("/proc/self/status")?;
+    let kib = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmData:")?.trim().strip_suffix(" kB"));
+    let kib: u64 = kib.context("/proc/self/status has no VmData")?.parse()?;
+    Ok(kib << 10)
+}
