@@ -75,12 +75,19 @@ impl Memory {
     }
 }
 
-/// An error that a person can read, and that leaves the terminal alone.
+/// An error that a person can read, and that leaves the terminal alone: a line, and one for each
+/// function of a backtrace.
 #[track_caller]
 pub fn assert_clear(error: &impl Display) {
     let text = error.to_string();
     assert!(!text.trim().is_empty(), "an error without a word");
-    assert!(!text.contains(char::is_control), "{text:?}");
+    let mut lines = text.split('\n');
+    let functions = |line: &str| line.starts_with("    in ");
+    assert!(lines.clone().skip(1).all(functions), "{text:?}");
+    assert!(
+        !lines.any(|line| line.contains(char::is_control)),
+        "{text:?}"
+    );
 }
 
 /// Labels are about events that are there, in order.

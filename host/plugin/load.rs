@@ -211,7 +211,8 @@ fn compiled(
 pub(super) fn read_code(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Component> {
     // SAFETY: the file was written by `compile::in_process`. It is either sealed memory of this
     // process, or in a directory in which nobody with fewer privileges than this process can write
-    // (`cache::open_in`), or what `trial::run` was given, which has no privileges. Code of another version, processor or setting is refused by wasmtime.
+    // (`cache::open_in`). Only `trial::run` cannot know who gives it what: it has no privileges then.
+    // Code of another version, processor or setting is refused by wasmtime.
     unsafe { Component::deserialize_file(engine, path) }
 }
 
