@@ -98,9 +98,17 @@ numbered! {
     Micros U32 Duration, |micros: u32| Duration::from_micros(micros.into()), micros;
 }
 
-/// Saturates after 584 years.
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+/// A time in nanoseconds; saturates after 584 years.
+///
+/// What `as_nanos` does takes 128 bits, and so a call of a function wherever WebAssembly multiplies:
+/// once an event is too often.
+#[inline]
+pub fn nanos(time: Duration) -> u64 {
+    const SECOND: u64 = 1_000_000_000;
+    if time.as_secs() > u64::MAX / SECOND {
+        return u64::MAX;
+    }
+    (time.as_secs() * SECOND).saturating_add(time.subsec_nanos().into())
 }
 
 /// Saturates after 71 minutes.

@@ -103,6 +103,7 @@ impl Event {
 
     /// Was a segment sent? Not when the kernel says that the attempt failed (6.17 and later;
     /// before, only what was sent is an event).
+    #[inline]
     pub fn sent(&self) -> bool {
         self.was_sent()
             .or_else(|| Some(self.error()?.0 == 0))

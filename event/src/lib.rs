@@ -23,6 +23,7 @@ mod record;
 #[cfg(feature = "synth")]
 pub mod synth;
 
+pub use codec::nanos;
 pub use event::CORE_SIZE;
 pub use event::Event;
 pub use event::TooShort;

@@ -159,9 +159,8 @@ impl Link {
         call: impl FnOnce(&mut Instance) -> Result<R, Fault>,
     ) -> Option<Result<R, Fault>> {
         let instance = self.instance.as_mut()?;
-        let before = cpu::now();
         let result = call(instance);
-        self.usage.call(cpu::now().saturating_sub(before));
+        self.usage.call(instance.last_call());
         self.usage.memory(instance.memory());
         if result.is_ok() {
             self.earlier.lost = 0;
@@ -177,6 +176,10 @@ impl Link {
         sink: &mut S,
     ) -> Done {
         let given = batch.len() as u64;
+        if outcome.is_silent() {
+            tally.kept += given;
+            return Ok(());
+        }
         self.earlier.label_bytes += outcome.staged.label_bytes;
         let changed = self.take_effect(sink, |effects| effects.commit(batch, outcome))?;
         self.usage.changed += changed;

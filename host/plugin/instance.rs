@@ -104,6 +104,11 @@ impl Outcome {
     pub fn keeps_all(&self) -> bool {
         matches!(self.keep, Keep::All)
     }
+
+    /// Do all go on as they are, and was nothing else said either?
+    pub fn is_silent(&self) -> bool {
+        self.keeps_all() && self.staged.is_empty()
+    }
 }
 
 /// Why there is no instance.
@@ -270,6 +275,11 @@ impl Instance {
         Ok(())
     }
 
+    /// CPU time of the last call.
+    pub fn last_call(&self) -> Duration {
+        self.store.data().deadline.used()
+    }
+
     /// Bytes of linear memory, now and at most.
     pub fn memory(&self) -> (usize, usize) {
         self.store.data().memory.memory()
@@ -384,10 +394,10 @@ fn end<T>(
 ) -> Result<T, Fault> {
     let state = store.data_mut();
     state.logs.flush();
+    let in_time = state.deadline.end();
     let refused = state.memory.refused();
     let answer = answer.map_err(|error| Fault::of(plugin, export, &error, refused))?;
-    // What came to its end between two epochs, and took longer than that in the host.
-    let in_time = state.deadline.check();
+    // What came to its end between two epochs, or took its time in the host.
     in_time.map_err(|missed| Fault::new(plugin, export, missed))?;
     Ok(answer)
 }

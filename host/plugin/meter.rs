@@ -148,11 +148,13 @@ impl ResourceLimiter for MemoryLimiter {
     }
 }
 
-/// A deadline in CPU time of this thread: on a busy machine wall time would blame the innocent.
+/// A deadline of one call in CPU time of this thread: on a busy machine wall time would blame the
+/// innocent.
 #[derive(Debug)]
 pub struct CpuDeadline {
     allowed: Duration,
     started: Duration,
+    used: Duration,
 }
 
 /// A call took more CPU time than it was allowed.
@@ -166,20 +168,32 @@ impl CpuDeadline {
         CpuDeadline {
             allowed,
             started: cpu::now(),
+            used: Duration::ZERO,
         }
     }
 
-    /// Since it began.
-    pub(super) fn used(&self) -> Duration {
-        cpu::now().saturating_sub(self.started)
-    }
-
-    /// Called at every epoch while the plugin runs.
+    /// Is there time left?
     pub(super) fn check(&self) -> Result<(), DeadlineMissed> {
-        if self.used() > self.allowed {
-            return Err(DeadlineMissed(self.allowed));
+        self.check_at(cpu::now())
+    }
+
+    /// The call is over. Was it in time?
+    pub(super) fn end(&mut self) -> Result<(), DeadlineMissed> {
+        let now = cpu::now();
+        self.used = now.saturating_sub(self.started);
+        self.check_at(now)
+    }
+
+    /// How long the call took, once it is over.
+    pub(super) fn used(&self) -> Duration {
+        self.used
+    }
+
+    fn check_at(&self, now: Duration) -> Result<(), DeadlineMissed> {
+        match now.saturating_sub(self.started) > self.allowed {
+            true => Err(DeadlineMissed(self.allowed)),
+            false => Ok(()),
         }
-        Ok(())
     }
 }
 

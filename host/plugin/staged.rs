@@ -22,6 +22,26 @@ pub struct Staged {
     pub(super) bytes: usize,
 }
 
+impl Staged {
+    /// Was nothing said?
+    pub(super) fn is_empty(&self) -> bool {
+        let Staged {
+            changes,
+            columns,
+            alerts,
+            lines,
+            counts,
+            label_bytes: _,
+            bytes: _,
+        } = self;
+        changes.is_empty()
+            && columns.is_empty()
+            && alerts.is_empty()
+            && lines.is_empty()
+            && counts.is_empty()
+    }
+}
+
 /// An alert that still names its event by number.
 #[derive(Debug)]
 pub struct StagedAlert {

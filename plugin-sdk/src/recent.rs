@@ -9,6 +9,7 @@ use std::time::Duration;
 use foldhash::fast::FixedState;
 use hashlink::LinkedHashMap;
 use hashlink::linked_hash_map::Entry;
+use retrans_event::nanos;
 
 /// A map of bounded size from keys to state, in the order of their last use.
 ///
@@ -55,18 +56,20 @@ impl<K: Hash + Eq, V: Default> RecentMap<K, V> {
         use_state: impl FnOnce(&mut V) -> R,
     ) -> (R, Option<(K, V)>) {
         let map = self.map.get_or_insert_with(|| {
-            self.seed = now.as_nanos() as u64;
+            self.seed = nanos(now);
             LinkedHashMap::with_hasher(FixedState::with_seed(self.seed))
         });
+        let before = map.len();
         // One place that uses the state, so that the compiler makes one function of it all.
-        let (state, is_new) = match map.entry(key) {
+        let state = match map.entry(key) {
             Entry::Occupied(mut entry) => {
                 entry.to_back();
-                (entry.into_mut(), false)
+                entry.into_mut()
             }
-            Entry::Vacant(entry) => (entry.insert(V::default()), true),
+            Entry::Vacant(entry) => entry.insert(V::default()),
         };
         let result = use_state(state);
+        let is_new = map.len() > before;
         if is_new && map.len() > self.capacity {
             return (result, map.pop_front());
         }

@@ -5,6 +5,7 @@ mod saved;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use retrans_event::nanos;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -47,13 +48,6 @@ pub struct SlidingCount {
 struct Entry {
     time: u64,
     weight: u32,
-}
-
-/// Saturates after 584 years.
-#[inline]
-fn nanos(time: Duration) -> u64 {
-    let whole = time.as_secs().saturating_mul(1_000_000_000);
-    whole.saturating_add(time.subsec_nanos().into())
 }
 
 impl SlidingCount {
