@@ -11,12 +11,12 @@ use super::InputStream;
 use super::Never;
 use super::OutputStream;
 use super::Store;
-use super::Timed as _;
 use super::link_refusal;
 use super::own;
 use super::streams::STDERR;
 use super::streams::STDIN;
 use super::streams::STDOUT;
+use super::timed;
 use crate::plugin::store::HostState;
 
 pub(super) fn link(
@@ -25,31 +25,31 @@ pub(super) fn link(
     name: &str,
 ) -> Result<()> {
     match (interface, name) {
-        ("wasi:cli/environment", "get-environment") => linker.timed(name, |store: Store, ()| {
+        ("wasi:cli/environment", "get-environment") => timed(linker, name, |store: Store, ()| {
             Ok((store.data().variables.clone(),))
         }),
         ("wasi:cli/environment", "get-arguments") => {
-            linker.timed(name, |_: Store, ()| Ok((Vec::<String>::new(),)))
+            timed(linker, name, |_: Store, ()| Ok((Vec::<String>::new(),)))
         }
         ("wasi:cli/environment", "initial-cwd") => {
-            linker.timed(name, |_: Store, ()| Ok((None::<String>,)))
+            timed(linker, name, |_: Store, ()| Ok((None::<String>,)))
         }
-        ("wasi:cli/exit", "exit") => linker.timed(name, |_: Store, (_,): (Result<(), ()>,)| {
+        ("wasi:cli/exit", "exit") => timed(linker, name, |_: Store, (_,): (Result<(), ()>,)| {
             Err::<(), _>(format_err!("the plugin called exit"))
         }),
-        ("wasi:cli/stdin", "get-stdin") => linker.timed(name, |store: Store, ()| {
+        ("wasi:cli/stdin", "get-stdin") => timed(linker, name, |store: Store, ()| {
             Ok((own::<InputStream>(store, STDIN)?,))
         }),
-        ("wasi:cli/stdout", "get-stdout") => linker.timed(name, |store: Store, ()| {
+        ("wasi:cli/stdout", "get-stdout") => timed(linker, name, |store: Store, ()| {
             Ok((own::<OutputStream>(store, STDOUT)?,))
         }),
-        ("wasi:cli/stderr", "get-stderr") => linker.timed(name, |store: Store, ()| {
+        ("wasi:cli/stderr", "get-stderr") => timed(linker, name, |store: Store, ()| {
             Ok((own::<OutputStream>(store, STDERR)?,))
         }),
         (
             "wasi:cli/terminal-stdin" | "wasi:cli/terminal-stdout" | "wasi:cli/terminal-stderr",
             _,
-        ) => linker.timed(name, |_: Store, ()| Ok((None::<Resource<Never>>,))),
+        ) => timed(linker, name, |_: Store, ()| Ok((None::<Resource<Never>>,))),
         _ => link_refusal(linker, interface, name),
     }
 }

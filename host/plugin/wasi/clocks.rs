@@ -13,9 +13,9 @@ use wasmtime::component::Resource;
 
 use super::Pollable;
 use super::Store;
-use super::Timed as _;
 use super::link_refusal;
 use super::own;
+use super::timed;
 use crate::plugin::store::HostState;
 
 #[derive(ComponentType, Lower)]
@@ -41,20 +41,21 @@ pub(super) fn link(
 ) -> Result<()> {
     let wall = interface == "wasi:clocks/wall-clock";
     match name {
-        "now" if wall => linker.timed(name, |store: Store, ()| {
+        "now" if wall => timed(linker, name, |store: Store, ()| {
             Ok((Datetime::from(store.data().call.now.wall_time),))
         }),
-        "resolution" if wall => linker.timed(name, |_: Store, ()| {
+        "resolution" if wall => timed(linker, name, |_: Store, ()| {
             Ok((Datetime::from(Duration::from_nanos(1)),))
         }),
-        "now" => linker.timed(name, |store: Store, ()| {
+        "now" => timed(linker, name, |store: Store, ()| {
             Ok((u64::try_from(store.data().call.now.time.as_nanos()).unwrap_or(u64::MAX),))
         }),
-        "resolution" => linker.timed(name, |_: Store, ()| Ok((1u64,))),
-        "subscribe-instant" | "subscribe-duration" => linker
-            .timed(name, |store: Store, (_,): (u64,)| {
+        "resolution" => timed(linker, name, |_: Store, ()| Ok((1u64,))),
+        "subscribe-instant" | "subscribe-duration" => {
+            timed(linker, name, |store: Store, (_,): (u64,)| {
                 Ok((own::<Pollable>(store, 0)?,))
-            }),
+            })
+        }
         _ => link_refusal(linker, interface, name),
     }
 }
@@ -62,15 +63,19 @@ pub(super) fn link(
 /// Whatever is waited for is there.
 pub(super) fn link_poll(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<()> {
     match name {
-        "[method]pollable.ready" => {
-            linker.timed(name, |_: Store, (_,): (Resource<Pollable>,)| Ok((true,)))
-        }
-        "[method]pollable.block" => {
-            linker.timed(name, |_: Store, (_,): (Resource<Pollable>,)| Ok(()))
-        }
-        "poll" => linker.timed(name, |_: Store, (all,): (Vec<Resource<Pollable>>,)| {
-            Ok(((0..all.len() as u32).collect::<Vec<u32>>(),))
+        "[method]pollable.ready" => timed(linker, name, |_: Store, (_,): (Resource<Pollable>,)| {
+            Ok((true,))
         }),
+        "[method]pollable.block" => {
+            timed(linker, name, |_: Store, (_,): (Resource<Pollable>,)| Ok(()))
+        }
+        "poll" => timed(
+            linker,
+            name,
+            |_: Store, (all,): (Vec<Resource<Pollable>>,)| {
+                Ok(((0..all.len() as u32).collect::<Vec<u32>>(),))
+            },
+        ),
         _ => link_refusal(linker, "wasi:io/poll", name),
     }
 }

@@ -12,7 +12,6 @@ use wasmtime::component::Val;
 
 use super::InputStream;
 use super::Store;
-use super::Timed as _;
 use super::file_types::DescriptorFlags;
 use super::file_types::DescriptorStat;
 use super::file_types::DescriptorType;
@@ -26,6 +25,7 @@ use super::link_refusal;
 use super::own;
 use super::streams;
 use super::streams::IoError;
+use super::timed;
 use crate::plugin::files::Files;
 use crate::plugin::files::Follow;
 use crate::plugin::store::HostState;
@@ -38,7 +38,7 @@ pub(super) struct EntryStream;
 
 pub(super) fn link_preopens(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<()> {
     match name {
-        "get-directories" => linker.timed(name, |mut store: Store, ()| {
+        "get-directories" => timed(linker, name, |mut store: Store, ()| {
             let granted = store.data().files.granted();
             let granted: Vec<_> = granted.map(|(at, path)| (at, path.to_owned())).collect();
             let handles = granted.into_iter().map(|(number, path)| {
@@ -53,7 +53,8 @@ pub(super) fn link_preopens(linker: &mut LinkerInstance<'_, HostState>, name: &s
 
 pub(super) fn link_types(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<()> {
     match name.strip_prefix("[method]descriptor.") {
-        Some("open-at") => linker.timed(
+        Some("open-at") => timed(
+            linker,
             name,
             |mut store: Store,
              (directory, path_flags, path, open_flags, flags): (
@@ -71,7 +72,8 @@ pub(super) fn link_types(linker: &mut LinkerInstance<'_, HostState>, name: &str)
                 answer_with::<Descriptor>(store, file)
             },
         ),
-        Some("read") => linker.timed(
+        Some("read") => timed(
+            linker,
             name,
             |store: Store, (file, length, offset): (Resource<Descriptor>, u64, u64)| {
                 let bytes = store.data().files.read(file.rep(), length, offset);
@@ -81,21 +83,24 @@ pub(super) fn link_types(linker: &mut LinkerInstance<'_, HostState>, name: &str)
                 }))
             },
         ),
-        Some("read-via-stream") => linker.timed(
+        Some("read-via-stream") => timed(
+            linker,
             name,
             |mut store: Store, (file, offset): (Resource<Descriptor>, u64)| {
                 let stream = store.data_mut().files.stream(file.rep(), offset);
                 answer_with::<InputStream>(store, stream)
             },
         ),
-        Some("read-directory") => linker.timed(
+        Some("read-directory") => timed(
+            linker,
             name,
             |mut store: Store, (directory,): (Resource<Descriptor>,)| {
                 let list = store.data_mut().files.list(directory.rep());
                 answer_with::<EntryStream>(store, list)
             },
         ),
-        Some("readlink-at") => linker.timed(
+        Some("readlink-at") => timed(
+            linker,
             name,
             |store: Store, (directory, path): (Resource<Descriptor>, String)| {
                 answer(store.data().files.read_link(directory.rep(), &path))
@@ -109,7 +114,8 @@ pub(super) fn link_types(linker: &mut LinkerInstance<'_, HostState>, name: &str)
         Some("metadata-hash") => link_stat(linker, name, MetadataHash::from),
         Some("stat-at") => link_stat_at(linker, name, DescriptorStat::from),
         Some("metadata-hash-at") => link_stat_at(linker, name, MetadataHash::from),
-        Some("is-same-object") => linker.timed(
+        Some("is-same-object") => timed(
+            linker,
             name,
             |store: Store, (one, other): (Resource<Descriptor>, Resource<Descriptor>)| {
                 Ok((same(&store.data().files, one.rep(), other.rep()),))
@@ -119,7 +125,8 @@ pub(super) fn link_types(linker: &mut LinkerInstance<'_, HostState>, name: &str)
         Some("sync" | "sync-data") => link_stat(linker, name, |_| ()),
         Some("advise") => link_answer(linker, name, || Val::Result(Ok(None))),
         // With its type, so that a long text is read off as bytes.
-        Some("write") => linker.timed(
+        Some("write") => timed(
+            linker,
             name,
             |_: Store, (_, _, _): (Resource<Descriptor>, Vec<u8>, u64)| {
                 answer::<u64>(Err(Errno::ROFS))
@@ -148,7 +155,8 @@ pub(super) fn link_types(linker: &mut LinkerInstance<'_, HostState>, name: &str)
 
 fn link_others(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<()> {
     match name {
-        "[method]directory-entry-stream.read-directory-entry" => linker.timed(
+        "[method]directory-entry-stream.read-directory-entry" => timed(
+            linker,
             name,
             |mut store: Store, (list,): (Resource<EntryStream>,)| {
                 let entry = store.data_mut().files.next_entry(list.rep());
@@ -161,7 +169,7 @@ fn link_others(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Result
             },
         ),
         "filesystem-error-code" => {
-            linker.timed(name, |_: Store, (error,): (Resource<IoError>,)| {
+            timed(linker, name, |_: Store, (error,): (Resource<IoError>,)| {
                 Ok((Some(ErrorCode::from(streams::errno(&error))),))
             })
         }
@@ -175,7 +183,8 @@ fn link_stat<T: Lower + 'static>(
     name: &str,
     result: impl Fn(Stat) -> T + Send + Sync + 'static,
 ) -> Result<()> {
-    linker.timed(
+    timed(
+        linker,
         name,
         move |store: Store, (file,): (Resource<Descriptor>,)| {
             answer(store.data().files.stat(file.rep()).map(&result))
@@ -189,7 +198,8 @@ fn link_stat_at<T: Lower + 'static>(
     name: &str,
     result: impl Fn(Stat) -> T + Send + Sync + 'static,
 ) -> Result<()> {
-    linker.timed(
+    timed(
+        linker,
         name,
         move |store: Store, (directory, flags, path): (Resource<Descriptor>, PathFlags, String)| {
             let files = &store.data().files;

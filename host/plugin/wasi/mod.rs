@@ -135,34 +135,21 @@ fn is_file(resource: &str) -> bool {
 
 type Store<'a> = StoreContextMut<'a, HostState>;
 
-/// Functions that are not called any more once the time is up. There are no epochs in the host's own
-/// code, nor in a plugin's that does nothing but call it, one time after the other.
-trait Timed {
-    fn timed<P, R>(
-        &mut self,
-        name: &str,
-        function: impl Fn(Store, P) -> Result<R> + Send + Sync + 'static,
-    ) -> Result<()>
-    where
-        P: ComponentNamedList + Lift + 'static,
-        R: ComponentNamedList + Lower + 'static;
-}
-
-impl Timed for LinkerInstance<'_, HostState> {
-    fn timed<P, R>(
-        &mut self,
-        name: &str,
-        function: impl Fn(Store, P) -> Result<R> + Send + Sync + 'static,
-    ) -> Result<()>
-    where
-        P: ComponentNamedList + Lift + 'static,
-        R: ComponentNamedList + Lower + 'static,
-    {
-        self.func_wrap(name, move |store: Store, params: P| {
-            store.data().deadline.check()?;
-            function(store, params)
-        })
-    }
+/// Links a function that is not called any more once the time is up. There are no epochs in the host's
+/// own code, nor in a plugin's that does nothing but call it, one time after the other.
+fn timed<P, R>(
+    linker: &mut LinkerInstance<'_, HostState>,
+    name: &str,
+    function: impl Fn(Store, P) -> Result<R> + Send + Sync + 'static,
+) -> Result<()>
+where
+    P: ComponentNamedList + Lift + 'static,
+    R: ComponentNamedList + Lower + 'static,
+{
+    linker.func_wrap(name, move |store: Store, params: P| {
+        store.data().deadline.check()?;
+        function(store, params)
+    })
 }
 
 /// A handle for the plugin. The table of them is in the host's memory.
@@ -202,7 +189,9 @@ fn link_function(
             Val::Result(Err(Some(Box::new(denied))))
         }),
         ("wasi:sockets/instance-network", "instance-network") => {
-            linker.timed(name, |store: Store, ()| Ok((own::<Never>(store, 0)?,)))
+            timed(linker, name, |store: Store, ()| {
+                Ok((own::<Never>(store, 0)?,))
+            })
         }
         _ => cli::link(linker, interface, name),
     }

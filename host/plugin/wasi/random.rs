@@ -5,8 +5,8 @@ use wasmtime::component::LinkerInstance;
 use wasmtime::error::format_err;
 
 use super::Store;
-use super::Timed as _;
 use super::link_refusal;
+use super::timed;
 use crate::plugin::store::HostState;
 
 /// Any number would do, as long as it stays the same.
@@ -21,9 +21,11 @@ pub(super) fn link(
     name: &str,
 ) -> Result<()> {
     match (interface, name) {
-        ("wasi:random/insecure-seed", _) => linker.timed(name, |_: Store, ()| Ok(((SEED, !SEED),))),
+        ("wasi:random/insecure-seed", _) => {
+            timed(linker, name, |_: Store, ()| Ok(((SEED, !SEED),)))
+        }
         (_, "get-random-bytes" | "get-insecure-random-bytes") => {
-            linker.timed(name, |_: Store, (count,): (u64,)| {
+            timed(linker, name, |_: Store, (count,): (u64,)| {
                 if count > MOST_RANDOM {
                     return Err(format_err!("asked for {count} random bytes at once"));
                 }
@@ -32,7 +34,7 @@ pub(super) fn link(
             })
         }
         (_, "get-random-u64" | "get-insecure-random-u64") => {
-            linker.timed(name, |_: Store, ()| Ok((SEED,)))
+            timed(linker, name, |_: Store, ()| Ok((SEED,)))
         }
         _ => link_refusal(linker, interface, name),
     }

@@ -11,9 +11,9 @@ use super::InputStream;
 use super::OutputStream;
 use super::Pollable;
 use super::Store;
-use super::Timed as _;
 use super::link_refusal;
 use super::own;
+use super::timed;
 use crate::plugin::logs::Stdio;
 use crate::plugin::store::HostState;
 
@@ -44,10 +44,11 @@ pub(super) fn errno(error: &Resource<IoError>) -> Errno {
 
 pub(super) fn link_error(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<()> {
     match name {
-        "[method]error.to-debug-string" => linker
-            .timed(name, |_: Store, (error,): (Resource<IoError>,)| {
+        "[method]error.to-debug-string" => {
+            timed(linker, name, |_: Store, (error,): (Resource<IoError>,)| {
                 Ok((errno(&error).to_string(),))
-            }),
+            })
+        }
         _ => link_refusal(linker, "wasi:io/error", name),
     }
 }
@@ -55,43 +56,49 @@ pub(super) fn link_error(linker: &mut LinkerInstance<'_, HostState>, name: &str)
 pub(super) fn link(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<()> {
     type Written = Result<(), StreamError>;
     match name {
-        "[method]output-stream.check-write" => linker
-            .timed(name, |_: Store, (_,): (Resource<OutputStream>,)| {
+        "[method]output-stream.check-write" => {
+            timed(linker, name, |_: Store, (_,): (Resource<OutputStream>,)| {
                 Ok((Ok::<u64, StreamError>(WRITABLE),))
-            }),
-        "[method]output-stream.write" | "[method]output-stream.blocking-write-and-flush" => linker
-            .timed(
-                name,
-                |mut store: Store, (stream, bytes): (Resource<OutputStream>, Vec<u8>)| {
-                    store.data_mut().logs.print(stdio(&stream), &bytes);
-                    Ok((Written::Ok(()),))
-                },
-            ),
-        "[method]output-stream.flush" | "[method]output-stream.blocking-flush" => linker
-            .timed(name, |_: Store, (_,): (Resource<OutputStream>,)| {
+            })
+        }
+        "[method]output-stream.write" | "[method]output-stream.blocking-write-and-flush" => timed(
+            linker,
+            name,
+            |mut store: Store, (stream, bytes): (Resource<OutputStream>, Vec<u8>)| {
+                store.data_mut().logs.print(stdio(&stream), &bytes);
                 Ok((Written::Ok(()),))
-            }),
-        "[method]input-stream.read" | "[method]input-stream.blocking-read" => linker.timed(
+            },
+        ),
+        "[method]output-stream.flush" | "[method]output-stream.blocking-flush" => {
+            timed(linker, name, |_: Store, (_,): (Resource<OutputStream>,)| {
+                Ok((Written::Ok(()),))
+            })
+        }
+        "[method]input-stream.read" | "[method]input-stream.blocking-read" => timed(
+            linker,
             name,
             |store: Store, (stream, length): (Resource<InputStream>, u64)| {
                 Ok((read(store, &stream, length)?,))
             },
         ),
-        "[method]input-stream.skip" | "[method]input-stream.blocking-skip" => linker.timed(
+        "[method]input-stream.skip" | "[method]input-stream.blocking-skip" => timed(
+            linker,
             name,
             |store: Store, (stream, length): (Resource<InputStream>, u64)| {
                 let skipped = read(store, &stream, length)?;
                 Ok((skipped.map(|bytes| bytes.len() as u64),))
             },
         ),
-        "[method]output-stream.subscribe" => linker
-            .timed(name, |store: Store, (_,): (Resource<OutputStream>,)| {
-                Ok((own::<Pollable>(store, 0)?,))
-            }),
-        "[method]input-stream.subscribe" => linker
-            .timed(name, |store: Store, (_,): (Resource<InputStream>,)| {
-                Ok((own::<Pollable>(store, 0)?,))
-            }),
+        "[method]output-stream.subscribe" => timed(
+            linker,
+            name,
+            |store: Store, (_,): (Resource<OutputStream>,)| Ok((own::<Pollable>(store, 0)?,)),
+        ),
+        "[method]input-stream.subscribe" => timed(
+            linker,
+            name,
+            |store: Store, (_,): (Resource<InputStream>,)| Ok((own::<Pollable>(store, 0)?,)),
+        ),
         _ => link_refusal(linker, "wasi:io/streams", name),
     }
 }
