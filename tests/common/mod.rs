@@ -9,4 +9,5 @@ pub mod liar;
 pub mod log;
 pub mod refusal;
 pub mod release;
+pub mod reload;
 pub mod versions;

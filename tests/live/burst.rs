@@ -15,7 +15,10 @@ use socket2::Type;
 use super::lab::Lab;
 use super::lab::PORT;
 use super::lab::RECEIVER_V4;
+use super::oracle::Nstat;
 use super::oracle::wait_for_counter;
+use super::tracefs::Trace;
+use super::tracefs::interrupted_init;
 
 /// What connect says of a socket that does not block.
 const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
@@ -34,6 +37,20 @@ pub fn syn_burst(lab: &Lab, connections: u64) -> Result<()> {
     setrlimit(Resource::Nofile, most).context("cannot have so many sockets")?;
     let _sockets = lab.sender.enter(|| connect_all(connections))??;
     wait_for_counter(&lab.sender, "TcpExtTCPSynRetrans", connections)
+}
+
+/// Of so many SYNs that were sent again, by RetransSegs and by the kernel's own trace: how many it may
+/// have hidden from the probe.
+pub fn hidden_of_burst(lab: &Lab, trace: &Trace, connections: u64) -> Result<u64> {
+    assert_eq!(
+        Nstat::of(&lab.sender)?.retransmitted_segments()?,
+        connections
+    );
+    let to = format!("daddr={RECEIVER_V4}");
+    let traced = trace.lines_with(&["state=TCP_SYN_SENT", &to])?;
+    assert_eq!(traced.len() as u64, connections);
+    let hidden = traced.iter().filter(|line| interrupted_init(line));
+    Ok(hidden.count() as u64)
 }
 
 fn connect_all(count: u64) -> Result<Vec<Socket>> {
