@@ -15,12 +15,7 @@ use crate::source::probe::Attach;
 
 /// Watches TCP retransmits and hands each one to a chain of WebAssembly plugins.
 #[derive(Debug, Parser)]
-#[command(
-    version,
-    max_term_width = 100,
-    after_help = EXAMPLES,
-    args_conflicts_with_subcommands = true
-)]
+#[command(version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
     /// What to do instead of watching.
     #[command(subcommand)]
@@ -29,6 +24,22 @@ pub struct Cli {
     /// How to watch.
     #[command(flatten)]
     pub watch: WatchArgs,
+
+    /// How much is said.
+    #[command(flatten)]
+    pub talk: TalkArgs,
+}
+
+/// How much is said on standard error, whatever is done.
+#[derive(Debug, Args)]
+pub struct TalkArgs {
+    /// Says more on standard error: once for what plugins log as debug messages, twice for libbpf
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Says less on standard error: only alerts, warnings and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
 }
 
 /// What to do instead of watching.
@@ -91,13 +102,13 @@ pub struct ChainArgs {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub alerts: AlertFormat,
 
-    /// Says more on standard error: once for what plugins log as debug messages, twice for libbpf
-    #[arg(short, long, action = ArgAction::Count)]
-    pub verbose: u8,
+    /// Ends after this time, such as 30s or 5m
+    #[arg(long, value_name = "TIME")]
+    pub duration: Option<String>,
 
-    /// Says less on standard error: only alerts, warnings and errors
-    #[arg(short, long, conflicts_with = "verbose")]
-    pub quiet: bool,
+    /// Ends after so many events, such as 1000 or 20k
+    #[arg(long, value_name = "NUMBER")]
+    pub count: Option<String>,
 }
 
 /// How to watch.

@@ -1,5 +1,9 @@
 //! Labels that plugins put on the events of a batch, a column for each key.
 
+/// The most columns that a batch has when it comes to the chain: the host itself makes two, and lines
+/// that were printed before may have those of plugins.
+pub const MAX_COLUMNS: usize = 256;
+
 /// The values of one key, for some of the events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {

@@ -28,6 +28,8 @@ pub struct Source {
     pub recorded: u64,
     /// Not given to the chain on purpose.
     pub withheld: u64,
+    /// Read after the last event that was asked for (`--count`).
+    pub beyond: u64,
     /// Given to the chain.
     pub delivered: u64,
 }
@@ -194,7 +196,7 @@ impl Origin {
             } => {
                 kernel.entered == kernel.recorded + kernel.ring_full
                     && kernel.recorded == source.recorded
-                    && source.recorded == source.withheld + source.delivered
+                    && source.recorded == source.withheld + source.beyond + source.delivered
                     && source.delivered == owners.total()
             }
             Origin::Replay(replay) => replay.read == replay.left_out + replay.delivered,
@@ -246,11 +248,16 @@ impl fmt::Display for Origin {
             write!(f, " recursion_misses={misses}")?;
         }
         writeln!(f)?;
-        writeln!(
+        write!(
             f,
-            "ledger: host recorded={} withheld={} delivered={}",
-            source.recorded, source.withheld, source.delivered
+            "ledger: host recorded={} withheld={}",
+            source.recorded, source.withheld
         )?;
+        // Only where the run was bounded.
+        if source.beyond > 0 {
+            write!(f, " beyond={}", source.beyond)?;
+        }
+        writeln!(f, " delivered={}", source.delivered)?;
         let Owners {
             held,
             orphaned,
@@ -314,6 +321,7 @@ mod tests {
     const SOURCE: Source = Source {
         recorded: 10,
         withheld: 1,
+        beyond: 0,
         delivered: 9,
     };
     const OWNERS: Owners = Owners {

@@ -22,6 +22,7 @@ pub mod reload;
 pub mod run;
 pub mod sink;
 pub mod source;
+pub mod stdio;
 pub mod stop;
 mod text;
 mod timestamp;

@@ -42,7 +42,7 @@ use crate::plugin::Plugin;
 use crate::plugin::Spec;
 use crate::plugin::THREAD_STACK;
 use crate::plugin::digest_now;
-use crate::stop::StopOnDrop;
+use crate::stop::EndAsSignal;
 
 /// A file is read when it was left alone for so long: most editors and compilers are done by then.
 const QUIET: Duration = Duration::from_millis(200);
@@ -232,7 +232,7 @@ impl Reloader {
         self,
         watch_files: bool,
         hangups: Hangups,
-        stop: StopOnDrop,
+        end: EndAsSignal,
     ) -> Result<(), ReloadError> {
         let (trigger, triggers) = bounded(16);
         let watcher = match watch_files {
@@ -244,9 +244,7 @@ impl Reloader {
             }
             false => None,
         };
-        hangups
-            .pass_on(trigger, stop)
-            .map_err(ReloadError::Thread)?;
+        hangups.pass_on(trigger, end).map_err(ReloadError::Thread)?;
         let looking = thread::Builder::new()
             .name("reload".to_owned())
             .stack_size(THREAD_STACK)
@@ -316,12 +314,12 @@ impl Hangups {
         Ok(Hangups { signals, terminal })
     }
 
-    fn pass_on(mut self, trigger: Sender<Trigger>, stop: StopOnDrop) -> io::Result<()> {
+    fn pass_on(mut self, trigger: Sender<Trigger>, end: EndAsSignal) -> io::Result<()> {
         let waiting = thread::Builder::new().name("sighup".to_owned());
         let waiting = waiting.spawn(move || {
             while self.signals.read(&mut [0; 64]).is_ok_and(|read| read > 0) {
                 if self.terminal.as_ref().is_some_and(has_gone) {
-                    drop(stop);
+                    end.end();
                     return;
                 }
                 if trigger.send(Trigger::Asked).is_err() {

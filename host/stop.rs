@@ -1,12 +1,19 @@
-//! What ends a run: a signal, the end of the chain, or a reader that has gone.
+//! What ends a run: a signal, a time that was set, the end of the chain, or a reader that has gone.
+//!
+//! After the first signal the run has a few seconds: the source stops, the recording ends, and the
+//! chain works off what was recorded. Output that is not taken by then is given up, and the process
+//! ends even where a plugin, a disk or a reader holds it up.
 
 use std::io;
+use std::io::Read as _;
 use std::os::fd::AsFd;
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -18,18 +25,38 @@ use signal_hook::consts::SIGINT;
 use signal_hook::consts::SIGTERM;
 use signal_hook::consts::SIGXFSZ;
 
+use crate::stdio;
+use crate::stdio::Outlet;
+
 /// Exit code of a run that a second signal cut short: 128 + SIGINT, as shells have it.
 const INTERRUPTED: i32 = 130;
 
-/// Nobody waits a year for the next event, and an [`Instant`] must not overflow.
-const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3_600);
+/// Exit code of a run that did not end by itself.
+const FAILURE: i32 = 1;
 
-/// Wakes the source up when the run is to end.
+/// A signal that comes so soon after the first is the same one: `timeout` sends its signal to the
+/// process and to the process's group.
+const SAME_SIGNAL: Duration = Duration::from_secs(1);
+
+/// How long output is waited for after the first signal.
+const OUTPUT_LIMIT: Duration = Duration::from_secs(3);
+
+/// How long the process may take to end after the first signal.
+const END_LIMIT: Duration = Duration::from_millis(4_500);
+
+/// The longest wait: an [`Instant`] must not overflow.
+const MAX_WAIT: Duration = Duration::from_secs(365 * 24 * 3_600);
+
+/// Tells the source, and everything that waits, that the run is to end.
 #[derive(Debug)]
 pub struct Stop {
     wake: UnixStream,
     trigger: UnixStream,
+    /// To the thread that watches signals.
+    signal: UnixStream,
     signalled: Arc<AtomicBool>,
+    ends_at: OnceLock<Instant>,
+    outlet: Arc<Outlet>,
 }
 
 /// Why [`Stop::wait`] came back.
@@ -44,25 +71,44 @@ pub enum Wake {
 }
 
 impl Stop {
-    /// Ends the run at the first SIGINT or SIGTERM. The second kills the process, so that nobody is
-    /// held up by a reader that does not read.
+    /// Ends the run at the first SIGINT or SIGTERM. One that comes a second later or more ends the
+    /// process.
     pub fn at_signals() -> io::Result<Stop> {
         let (wake, trigger) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
-        let seen = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            // In this order: the first signal finds `seen` false, sets it and wakes the source.
-            signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED, seen.clone())?;
-            signal_hook::flag::register(signal, seen.clone())?;
-            signal_hook::low_level::pipe::register(signal, trigger.try_clone()?)?;
+        let (signals, signal) = UnixStream::pair()?;
+        for number in [SIGINT, SIGTERM] {
+            signal_hook::low_level::pipe::register(number, signal.try_clone()?)?;
         }
         // A limit on the size of files is then an error of the write, and not the end of everything.
         signal_hook::flag::register(SIGXFSZ, Arc::default())?;
+        let signalled = Arc::new(AtomicBool::new(false));
+        let watch = Watch {
+            signals,
+            trigger: trigger.try_clone()?,
+            signalled: Arc::clone(&signalled),
+        };
+        thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || watch.run())?;
         Ok(Stop {
             wake,
             trigger,
-            signalled: seen,
+            signal,
+            signalled,
+            ends_at: OnceLock::new(),
+            outlet: Arc::new(Outlet::new()?),
         })
+    }
+
+    /// The run ends by itself after this time from now, as if it had come to its end.
+    pub fn end_after(&self, time: Duration) {
+        let _ = self.ends_at.set(Instant::now() + time.min(MAX_WAIT));
+    }
+
+    /// Where standard output leads.
+    pub fn outlet(&self) -> &Arc<Outlet> {
+        &self.outlet
     }
 
     /// Did a signal come?
@@ -70,16 +116,25 @@ impl Stop {
         self.signalled.load(Ordering::Relaxed)
     }
 
-    /// Waits so long; true: the run is to end.
+    /// Is the time up that was set for the run?
+    fn is_over(&self) -> bool {
+        self.ends_at.get().is_some_and(|end| Instant::now() >= *end)
+    }
+
+    /// Waits so long; true: the run is to end. A standard output without a reader ends it as well, but
+    /// only when something is written to it.
     pub fn comes_within(&self, time: Duration) -> bool {
-        // Standard output that was closed ends the run as well, when something is written to it.
         let mut fds = [PollFd::from_borrowed_fd(self.wake.as_fd(), PollFlags::IN)];
-        let end = Instant::now() + time.min(LONGEST_WAIT);
+        let end = Instant::now() + time.min(MAX_WAIT);
         loop {
-            let left = end.saturating_duration_since(Instant::now());
+            if self.is_over() {
+                return true;
+            }
+            let left = self.until_end(end.saturating_duration_since(Instant::now()));
             match poll(&mut fds, Some(&timespec(left))) {
                 Err(rustix::io::Errno::INTR) => {}
-                Ok(0) => return false,
+                Ok(0) if Instant::now() >= end => return self.is_over(),
+                Ok(0) => {}
                 _ => return true,
             }
         }
@@ -90,29 +145,39 @@ impl Stop {
         Ok(StopOnDrop(self.trigger.try_clone()?))
     }
 
-    /// Waits until one of two descriptors can be read, but at most so long. A standard output that
-    /// nobody reads any more ends the run too, or `retrans-host | head -1` would wait for one more
-    /// event.
+    /// A handle with which another thread ends the run as a signal does.
+    pub fn as_signal(&self) -> io::Result<EndAsSignal> {
+        Ok(EndAsSignal(self.signal.try_clone()?))
+    }
+
+    /// Waits until one of two descriptors can be read, but at most so long. A standard output that has
+    /// lost its reader ends the run too, or `retrans-host | head -1` would wait for one more event.
     pub fn wait(
         &self,
         first: BorrowedFd<'_>,
         second: Option<BorrowedFd<'_>>,
         timeout: Duration,
     ) -> io::Result<Wake> {
-        let stdout = io::stdout();
+        if self.is_over() {
+            return Ok(Wake::Stop);
+        }
+        let stdout = match self.outlet.ends_with_reader() {
+            true => self.outlet.stdout().as_fd(),
+            false => self.wake.as_fd(),
+        };
         let mut fds = [
             PollFd::from_borrowed_fd(self.wake.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty()),
+            PollFd::from_borrowed_fd(stdout, PollFlags::empty()),
             PollFd::from_borrowed_fd(first, PollFlags::IN),
             PollFd::from_borrowed_fd(second.unwrap_or(first), PollFlags::IN),
         ];
-        match poll(&mut fds, Some(&timespec(timeout))) {
-            // A signal that ends the run also wrote to `wake`.
+        match poll(&mut fds, Some(&timespec(self.until_end(timeout)))) {
+            // A signal that ends the run also writes to `wake`.
             Err(rustix::io::Errno::INTR) => return Ok(Wake::Timeout),
             result => result?,
         };
         let [wake, stdout, first, second] = fds.map(|fd| fd.revents());
-        if !wake.is_empty() || stdout.intersects(PollFlags::ERR | PollFlags::HUP) {
+        if !wake.is_empty() || stdout.contains(PollFlags::ERR) || self.is_over() {
             return Ok(Wake::Stop);
         }
         Ok(if (first | second).is_empty() {
@@ -121,6 +186,13 @@ impl Stop {
             Wake::Ready
         })
     }
+
+    /// This time, or what is left of the run's where that is less.
+    fn until_end(&self, time: Duration) -> Duration {
+        let left = self.ends_at.get();
+        let left = left.map(|end| end.saturating_duration_since(Instant::now()));
+        left.map_or(time, |left| left.min(time))
+    }
 }
 
 fn timespec(time: Duration) -> Timespec {
@@ -128,14 +200,6 @@ fn timespec(time: Duration) -> Timespec {
         tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX),
         tv_nsec: time.subsec_nanos().into(),
     }
-}
-
-/// Has the reader of standard output gone?
-pub fn stdout_is_closed() -> bool {
-    let stdout = io::stdout();
-    let mut fds = [PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty())];
-    poll(&mut fds, Some(&timespec(Duration::ZERO))).is_ok()
-        && fds[0].revents().contains(PollFlags::ERR)
 }
 
 /// Ends the run when it is dropped, also by a panic.
@@ -147,4 +211,68 @@ impl Drop for StopOnDrop {
         // Full means that the source will wake up anyhow.
         let _ = rustix::io::write(&self.0, &[0]);
     }
+}
+
+/// Ends the run as a signal does.
+#[derive(Debug)]
+pub struct EndAsSignal(UnixStream);
+
+impl EndAsSignal {
+    /// Ends it.
+    pub fn end(&self) {
+        let _ = rustix::io::write(&self.0, &[0]);
+    }
+}
+
+/// The thread that watches signals: each is a byte that its handler has written.
+struct Watch {
+    signals: UnixStream,
+    trigger: UnixStream,
+    signalled: Arc<AtomicBool>,
+}
+
+impl Watch {
+    fn run(mut self) {
+        if !self.signal_within(None) {
+            return;
+        }
+        let first = Instant::now();
+        self.signalled.store(true, Ordering::Relaxed);
+        let _ = rustix::io::write(&self.trigger, &[0]);
+        let limits: [(Duration, fn()); 2] = [(OUTPUT_LIMIT, stdio::call_off), (END_LIMIT, give_up)];
+        for (limit, then) in limits {
+            while let Some(left) = limit.checked_sub(first.elapsed()) {
+                if self.signal_within(Some(left)) && first.elapsed() >= SAME_SIGNAL {
+                    signal_hook::low_level::exit(INTERRUPTED);
+                }
+            }
+            then();
+        }
+    }
+
+    /// Waits for a signal. False: none came in time, or none can come any more.
+    fn signal_within(&mut self, time: Option<Duration>) -> bool {
+        // Zero would be no limit at all.
+        let limit = time.map(|time| time.max(Duration::from_millis(1)));
+        if self.signals.set_read_timeout(limit).is_err() {
+            return false;
+        }
+        loop {
+            match self.signals.read(&mut [0; 64]) {
+                Ok(read) => return read > 0,
+                // This thread ran the handler, which has written its byte.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+        }
+    }
+}
+
+/// The process ends, whatever holds it up.
+fn give_up() {
+    stdio::print(&format!(
+        "retrans-host: error: the run did not end within {END_LIMIT:?} of the signal: a plugin, a disk \
+         or a reader holds it up\n"
+    ));
+    signal_hook::low_level::exit(FAILURE);
 }

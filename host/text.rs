@@ -28,7 +28,8 @@ pub fn printable(text: &str) -> String {
     text.chars().map(shown).take(LONGEST_LINE).collect()
 }
 
-fn shown(char: char) -> char {
+/// A character as a terminal may be shown it.
+pub fn shown(char: char) -> char {
     match char {
         '\t' => ' ',
         '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,

@@ -10,13 +10,11 @@ use crate::batch::Item;
 use crate::batch::MAX_EVENTS;
 use crate::batch::Mark;
 use crate::labels::Column;
+use crate::labels::MAX_COLUMNS;
 
 const EVENTS: u8 = 1;
 const MARK: u8 = 2;
 const END: u8 = 3;
-
-/// The most columns of labels that a batch has. The host itself writes two.
-const MOST_COLUMNS: u32 = 64;
 
 /// Bytes that are no items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -118,7 +116,7 @@ impl<'a> Items<'a> {
         if !(1..=MAX_EVENTS).contains(&count) {
             return Err(BadItem("a batch of an impossible size"));
         }
-        if columns > MOST_COLUMNS {
+        if columns as usize > MAX_COLUMNS {
             return Err(BadItem("more columns of labels than a host writes"));
         }
         translate(self.take(count * self.record_size)?, batch);
@@ -203,7 +201,7 @@ mod tests {
     #[test]
     fn columns_that_no_host_writes_are_refused_before_they_cost_anything() {
         assert!(read(&empty_columns(0)).is_ok_and(|item| item.is_some()));
-        assert!(read(&empty_columns(MOST_COLUMNS)).is_ok_and(|item| item.is_some()));
+        assert!(read(&empty_columns(MAX_COLUMNS as u32)).is_ok_and(|item| item.is_some()));
         let refused = read(&empty_columns(1_000_000)).expect_err("refused");
         assert!(refused.0.contains("more columns"), "{refused}");
     }

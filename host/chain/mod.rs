@@ -32,9 +32,16 @@ pub enum ChainError {
     /// A plugin failed, and was to end the host if it did.
     #[error(transparent)]
     Fault(Box<Blame>),
-    /// The results could not be written.
+    /// The results could not be written. Its cause is in the message: it is no source, which would be
+    /// shown once more.
     #[error("cannot write to standard output: {0}")]
-    Output(#[from] io::Error),
+    Output(io::Error),
+}
+
+impl From<io::Error> for ChainError {
+    fn from(error: io::Error) -> ChainError {
+        ChainError::Output(error)
+    }
 }
 
 impl From<Blame> for ChainError {

@@ -8,9 +8,11 @@ mod values;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::Arg;
 use clap::ArgMatches;
 use clap::CommandFactory as _;
 use clap::FromArgMatches as _;
+use clap::parser::ValueSource;
 
 pub use self::usage_error::UsageError;
 use crate::cli::AlertFormat;
@@ -20,6 +22,7 @@ use crate::cli::Command;
 use crate::cli::CompileArgs;
 use crate::cli::GenerateArgs;
 use crate::cli::ReplayArgs;
+use crate::cli::TalkArgs;
 use crate::cli::TrialArgs;
 use crate::cli::WatchArgs;
 use crate::plugin::Limits;
@@ -57,6 +60,10 @@ pub struct Chain {
     pub watch_files: bool,
     /// Are alerts written to standard output as JSON?
     pub json_alerts: bool,
+    /// After how many events the run ends.
+    pub count: Option<u64>,
+    /// After which time the run ends.
+    pub duration: Option<Duration>,
     /// How much is said on standard error.
     pub verbosity: Verbosity,
 }
@@ -146,6 +153,8 @@ pub struct Generate {
     pub gaps: bool,
     /// May the file be there already?
     pub force: bool,
+    /// How much is said on standard error.
+    pub verbosity: Verbosity,
 }
 
 /// How much is said on standard error.
@@ -173,11 +182,18 @@ impl Config {
     fn from_matches(matches: &ArgMatches) -> Result<Config, UsageError> {
         let cli = Cli::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
         // Plugins and settings are looked up where they were written.
-        let matches = matches.subcommand().map_or(matches, |(_, matches)| matches);
+        let matches = match matches.subcommand() {
+            Some((command, own)) => {
+                none_before(command, matches)?;
+                own
+            }
+            None => matches,
+        };
+        let verbosity = verbosity(&cli.talk);
         match cli.command {
-            None => watch(cli.watch, matches).map(Config::Watch),
-            Some(Command::Replay(args)) => replay(args, matches).map(Config::Replay),
-            Some(Command::Generate(args)) => generate(args).map(Config::Generate),
+            None => watch(cli.watch, verbosity, matches).map(Config::Watch),
+            Some(Command::Replay(args)) => replay(args, verbosity, matches).map(Config::Replay),
+            Some(Command::Generate(args)) => generate(args, verbosity).map(Config::Generate),
             Some(Command::Inspect(args)) => Ok(Config::Inspect(stdin_once(args.files)?)),
             Some(Command::Compile(CompileArgs { seconds, bytes })) => {
                 Ok(Config::Compile { seconds, bytes })
@@ -191,32 +207,59 @@ impl Config {
         match self {
             Config::Watch(watch) => watch.chain.verbosity,
             Config::Replay(replay) => replay.chain.verbosity,
-            Config::Generate(_) | Config::Inspect(_) => Verbosity::Normal,
+            Config::Generate(generate) => generate.verbosity,
+            Config::Inspect(_) => Verbosity::Normal,
             Config::Compile { .. } | Config::Trial(_) => Verbosity::Normal,
         }
     }
 }
 
-fn chain(args: &ChainArgs, matches: &ArgMatches) -> Result<Chain, UsageError> {
+/// Options of watching that stand before another command would be without effect.
+fn none_before(command: &str, matches: &ArgMatches) -> Result<(), UsageError> {
+    let cli = Cli::command();
+    let written = cli.get_arguments().find(|argument| {
+        let source = matches.value_source(argument.get_id().as_str());
+        !argument.is_global_set() && source == Some(ValueSource::CommandLine)
+    });
+    match written.and_then(Arg::get_long) {
+        Some(option) => Err(UsageError::Before(option.to_owned(), command.to_owned())),
+        None => Ok(()),
+    }
+}
+
+fn verbosity(args: &TalkArgs) -> Verbosity {
+    match (args.quiet, args.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, 0) => Verbosity::Normal,
+        (false, 1) => Verbosity::Debug,
+        (false, _) => Verbosity::Trace,
+    }
+}
+
+fn chain(
+    args: &ChainArgs,
+    verbosity: Verbosity,
+    matches: &ArgMatches,
+) -> Result<Chain, UsageError> {
+    let count = args.count.as_deref();
+    let count = count.map(|text| values::count("--count", text));
+    let duration = args.duration.as_deref().map(values::duration);
     Ok(Chain {
         plugins: plugins::plugins(args, matches)?,
         watch_files: args.watch,
         json_alerts: args.alerts == AlertFormat::Json,
-        verbosity: match (args.quiet, args.verbose) {
-            (true, _) => Verbosity::Quiet,
-            (false, 0) => Verbosity::Normal,
-            (false, 1) => Verbosity::Debug,
-            (false, _) => Verbosity::Trace,
-        },
+        count: count.transpose()?,
+        duration: duration.transpose()?,
+        verbosity,
     })
 }
 
-fn watch(args: WatchArgs, matches: &ArgMatches) -> Result<Watch, UsageError> {
+fn watch(args: WatchArgs, verbosity: Verbosity, matches: &ArgMatches) -> Result<Watch, UsageError> {
     let rotate = args.record_rotate.as_deref().map(values::rotate);
     let rotate = rotate.transpose()?.unwrap_or_default();
     let (keep, force) = (args.record_keep, args.force);
     Ok(Watch {
-        chain: chain(&args.chain, matches)?,
+        chain: chain(&args.chain, verbosity, matches)?,
         ring_size: ring_size(args.ring_size)?,
         attach: args.attach,
         show_queued: args.failed,
@@ -231,7 +274,11 @@ fn watch(args: WatchArgs, matches: &ArgMatches) -> Result<Watch, UsageError> {
     })
 }
 
-fn replay(args: ReplayArgs, matches: &ArgMatches) -> Result<Replay, UsageError> {
+fn replay(
+    args: ReplayArgs,
+    verbosity: Verbosity,
+    matches: &ArgMatches,
+) -> Result<Replay, UsageError> {
     let time = |option, text: &Option<String>| {
         let text = text.as_deref();
         text.map(|text| values::time(option, text)).transpose()
@@ -249,14 +296,14 @@ fn replay(args: ReplayArgs, matches: &ArgMatches) -> Result<Replay, UsageError> 
         });
     }
     Ok(Replay {
-        chain: chain(&args.chain, matches)?,
+        chain: chain(&args.chain, verbosity, matches)?,
         files: stdin_once(args.files)?,
         speed: args.speed.as_deref().map(values::speed).transpose()?,
         times,
     })
 }
 
-fn generate(args: GenerateArgs) -> Result<Generate, UsageError> {
+fn generate(args: GenerateArgs, verbosity: Verbosity) -> Result<Generate, UsageError> {
     Ok(Generate {
         file: args.file,
         events: values::count("--events", &args.events)?,
@@ -264,6 +311,7 @@ fn generate(args: GenerateArgs) -> Result<Generate, UsageError> {
         seed: args.seed,
         gaps: args.gaps,
         force: args.force,
+        verbosity,
     })
 }
 

@@ -8,6 +8,11 @@ pub enum UsageError {
     /// A setting or a power, but of no plugin.
     #[error("{0} {1}: no --plugin before it; it belongs to the plugin named just before")]
     NoPlugin(&'static str, String),
+    /// An option of watching before another command.
+    #[error(
+        "--{0}: it stands before {1}, where it has no effect; options of {1} come after that word"
+    )]
+    Before(String, String),
     /// A setting without a key.
     #[error("--set {0}: expected KEY=VALUE, such as threshold=10")]
     NoKey(String),

@@ -32,6 +32,14 @@ pub fn count(option: &'static str, text: &str) -> Result<u64, UsageError> {
         .ok_or_else(|| wrong(option, text, "a number from 1, such as 5000, 20k or 1M"))
 }
 
+/// A time such as 30s or 1h.
+pub fn duration(text: &str) -> Result<Duration, UsageError> {
+    let time: Option<SignedDuration> = text.parse().ok();
+    let time = time.and_then(|time| Duration::try_from(time).ok());
+    time.filter(|time| !time.is_zero())
+        .ok_or_else(|| wrong("--duration", text, "a time such as 30s, 5m or 1h30m"))
+}
+
 /// A factor such as 1x or 0.5x.
 pub fn speed(text: &str) -> Result<f64, UsageError> {
     let factor: Option<f64> = text.strip_suffix('x').unwrap_or(text).parse().ok();

@@ -1,23 +1,20 @@
 //! The chain's side of a run: plugins are made ready, and work in a thread of their own.
 
-use std::fs::File;
-use std::io;
-use std::io::BufWriter;
-use std::io::IsTerminal as _;
-use std::io::Write;
+use std::io::Write as _;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::Result;
 use anyhow::anyhow;
+use anyhow::bail;
+use crossbeam_channel::RecvTimeoutError;
 use crossbeam_channel::bounded;
 
 use super::say;
-use crate::alert::Alert;
 use crate::chain::Chain;
 use crate::chain::ChainError;
 use crate::chain::Report;
-use crate::chain::Sink;
 use crate::config;
 use crate::config::Verbosity;
 use crate::ledger::Ledger;
@@ -30,24 +27,27 @@ use crate::plugin::StartError;
 use crate::plugin::THREAD_STACK;
 use crate::reload::Hangups;
 use crate::reload::Reloader;
-use crate::sink::alerts;
-use crate::sink::stdout::stdout;
+use crate::sink::output::Output;
 use crate::source::stream::Channel;
+use crate::stdio;
 use crate::stop::Stop;
-use crate::stop::stdout_is_closed;
-use crate::text::clean_lines;
 
 /// Batches that may be on their way: 4,096 events, beyond which the kernel's ring is the buffer.
 const CHANNEL_BATCHES: usize = 16;
 
-/// Plugins that are ready, in their order.
-pub fn prepare(config: &config::Chain, stop: &Stop) -> Result<Chain<Output>> {
+/// While plugins are started: how often it is looked whether a signal came.
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Plugins that are ready, in their order. `None`: a signal came before they were.
+pub fn prepare(config: &config::Chain, stop: &Stop) -> Result<Option<Chain<Output>>> {
     // Plugins may take seconds to compile, and SIGHUP is no reason to end meanwhile.
     let hangups = Hangups::notice().context("cannot listen for SIGHUP")?;
     let engine = Engine::new().map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
-    let plugins = start(&engine, &config.plugins)?;
+    let Some(plugins) = start(&engine, &config.plugins, stop)? else {
+        return Ok(None);
+    };
     let (reloader, reloads) = Reloader::new(engine, &plugins);
-    let end = stop.on_drop().context("cannot listen for a hang-up")?;
+    let end = stop.as_signal().context("cannot listen for a hang-up")?;
     reloader.spawn(config.watch_files, hangups, end)?;
     // Who reads it may replace a file, or send the signal.
     if config.verbosity >= Verbosity::Normal {
@@ -59,37 +59,39 @@ pub fn prepare(config: &config::Chain, stop: &Stop) -> Result<Chain<Output>> {
             }
         }
     }
-    let sink = Output {
-        stdout: stdout().context("cannot use standard output")?,
-        is_terminal: io::stdout().is_terminal(),
-        json_alerts: config.json_alerts,
-    };
-    Ok(Chain::new(plugins, sink).reload_from(reloads))
+    let sink = Output::new(stop.outlet().clone(), config.json_alerts);
+    let sink = sink.context("cannot use standard output")?;
+    Ok(Some(Chain::new(plugins, sink).reload_from(reloads)))
 }
 
-/// In a thread that has the stack that plugins may ask for.
-fn start(engine: &Engine, specs: &[Spec]) -> Result<Vec<Plugin>> {
-    let started = thread::scope(|scope| {
-        let start = || {
-            specs
-                .iter()
-                .map(|spec| Plugin::start(engine, spec))
-                .collect()
-        };
-        let started = thread::Builder::new()
-            .name("start".to_owned())
-            .stack_size(THREAD_STACK)
-            .spawn_scoped(scope, start)?;
-        let panicked = |_| io::Error::other("it panicked");
-        started.join().map_err(panicked)
-    });
-    let started: Result<Vec<Plugin>, StartError> =
-        started.context("cannot run the thread that starts plugins")?;
-    Ok(started?)
+/// In a thread that has the stack that plugins may ask for. `None`: a signal came first. The thread, and
+/// the compiler that it may wait for, then end with the process.
+fn start(engine: &Engine, specs: &[Spec], stop: &Stop) -> Result<Option<Vec<Plugin>>> {
+    let (done, started) = bounded(1);
+    let (engine, specs) = (engine.clone(), specs.to_vec());
+    let start = move || {
+        let plugins = specs.iter().map(|spec| Plugin::start(&engine, spec));
+        let plugins: Result<Vec<Plugin>, StartError> = plugins.collect();
+        // It may not be waited for any more.
+        let _ = done.send(plugins);
+    };
+    thread::Builder::new()
+        .name("start".to_owned())
+        .stack_size(THREAD_STACK)
+        .spawn(start)
+        .context("cannot run the thread that starts plugins")?;
+    loop {
+        match started.recv_timeout(SIGNAL_INTERVAL) {
+            Ok(plugins) => return Ok(Some(plugins?)),
+            Err(RecvTimeoutError::Timeout) if stop.by_signal() => return Ok(None),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => bail!("the thread that starts plugins panicked"),
+        }
+    }
 }
 
 /// Runs the chain in a thread while `source` feeds it; what both have counted. `None`: the reader of
-/// standard output has gone, and nobody wants to know.
+/// standard output has gone, and that is no error.
 pub fn conduct<B>(
     chain: Chain<Output>,
     stop: &Stop,
@@ -115,13 +117,21 @@ pub fn conduct<B>(
 
     // As `| head -1` ends: silently, whether a write failed or the source saw it first. Not after
     // Ctrl-C, which ends the reader of a pipe as well: the ledger is then still wanted.
+    let outlet = stop.outlet();
     let broken = matches!(&result, Err(error) if error.is_broken_pipe());
-    let unread = broken || result.is_ok() && stdout_is_closed();
+    let unread = broken || result.is_ok() && outlet.has_lost_reader();
+    let unread = unread && outlet.ends_with_reader();
     if unread && !stop.by_signal() {
         return Ok(None);
     }
-    let error = result.err().filter(|_| !broken);
-    Ok(Some((Ended { report, error }, books?)))
+    let error = result.err().filter(|_| !unread);
+    let not_printed = outlet.not_printed();
+    let ended = Ended {
+        report,
+        error,
+        not_printed,
+    };
+    Ok(Some((ended, books?)))
 }
 
 /// A chain that has come to its end.
@@ -130,6 +140,8 @@ pub struct Ended {
     report: Report,
     /// Why it ended before the stream did, if so.
     error: Option<ChainError>,
+    /// Lines that could not be printed.
+    not_printed: u64,
 }
 
 impl Ended {
@@ -147,8 +159,8 @@ impl Ended {
         } = &self.report;
         let plugins = plugins.clone();
         let ledger = Ledger { origin, plugins };
-        let mut stderr = io::stderr().lock();
-        // Where standard error is closed, nobody is there to be told.
+        // Into memory, from where it is written when it is dropped: nothing here can fail.
+        let mut stderr = stdio::stderr();
         let _ = write!(stderr, "{ledger}");
         for usage in usage {
             let _ = write!(stderr, "{usage}");
@@ -156,41 +168,8 @@ impl Ended {
         for ((plugin, counter), count) in counters {
             let _ = writeln!(stderr, "ledger: counter {plugin} {counter}={count}");
         }
-    }
-}
-
-/// Standard output for lines, standard error for alerts.
-pub struct Output {
-    stdout: BufWriter<File>,
-    /// Into a pipe or a file goes what plugins write; a terminal does what it is told.
-    is_terminal: bool,
-    json_alerts: bool,
-}
-
-impl Sink for Output {
-    fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
-        if !self.is_terminal {
-            return self.stdout.write_all(lines);
+        if self.not_printed > 0 {
+            let _ = writeln!(stderr, "ledger: stdout not_printed={}", self.not_printed);
         }
-        let shown = clean_lines(&String::from_utf8_lossy(lines));
-        self.stdout.write_all(shown.as_bytes())
-    }
-
-    fn alerts(&mut self, alerts: &[Alert]) -> io::Result<()> {
-        let lines = alerts
-            .iter()
-            .map(|alert| format!("{}\n", alerts::line(alert)));
-        // Where standard error is closed, nobody is there to be told.
-        let _ = anstream::stderr().write_all(lines.collect::<String>().as_bytes());
-        if self.json_alerts {
-            alerts
-                .iter()
-                .try_for_each(|alert| alerts::write_json(alert, &mut self.stdout))?;
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.stdout.flush()
     }
 }

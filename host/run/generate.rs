@@ -21,6 +21,7 @@ use crate::capture::Head;
 use crate::capture::Writer;
 use crate::capture::files;
 use crate::config::Generate;
+use crate::config::Verbosity;
 use crate::stop::Stop;
 
 /// With gaps: after every so many events some are lost; of fewer, after half of them.
@@ -52,12 +53,14 @@ pub fn generate(config: &Generate) -> Result<()> {
         beside.persist_noclobber(file).map_err(|error| error.error)
     }
     .with_context(failed)?;
-    say(&format!(
-        "wrote {} events out of {} connections to {} ({bytes} bytes)",
-        config.events,
-        config.connections,
-        file.display()
-    ));
+    if config.verbosity >= Verbosity::Normal {
+        say(&format!(
+            "wrote {} events out of {} connections to {} ({bytes} bytes)",
+            config.events,
+            config.connections,
+            file.display()
+        ));
+    }
     Ok(())
 }
 

@@ -20,9 +20,9 @@ use crate::batch::Batch;
 use crate::batch::Item;
 use crate::capture::CaptureError;
 use crate::capture::Head;
-use crate::sink::stdout::stdout;
 use crate::source::replay::Input;
 use crate::source::replay::InputError;
+use crate::stdio::Stdout;
 use crate::timestamp;
 
 /// Peers that are shown.
@@ -30,7 +30,7 @@ const TOP: usize = 10;
 
 /// Prints a page about each file.
 pub fn inspect(files: &[PathBuf]) -> Result<()> {
-    let mut stdout = stdout().context("cannot use standard output")?;
+    let mut stdout = Stdout::new().context("cannot use standard output")?;
     for file in files {
         let page = look(file).with_context(|| format!("cannot inspect {}", file.display()))?;
         match page.print(file, &mut stdout).and_then(|()| stdout.flush()) {

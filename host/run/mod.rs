@@ -6,10 +6,6 @@ mod inspect;
 mod replay;
 mod watch;
 
-use std::io;
-use std::io::IsTerminal as _;
-use std::io::Write as _;
-
 use anyhow::Result;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -23,6 +19,7 @@ use crate::plugin::StartError;
 use crate::plugin::compile;
 use crate::plugin::settings::SettingsError;
 use crate::plugin::trial;
+use crate::stdio;
 
 /// Does what the command line says, and returns when it is done.
 pub fn run(config: &Config) -> Result<()> {
@@ -47,8 +44,7 @@ pub fn is_usage(error: &anyhow::Error) -> bool {
 
 /// Says one line to the person in front of it.
 pub fn say(line: &str) {
-    // Where standard error is closed, nobody is there to be told.
-    let _ = writeln!(anstream::stderr(), "retrans-host: {line}");
+    stdio::print(&format!("retrans-host: {line}\n"));
 }
 
 /// Plugins' log lines and our own warnings.
@@ -66,11 +62,9 @@ fn log_to_stderr(verbosity: Verbosity) {
         .with_target("retrans_host", level)
         .with_target("plugin", level)
         .with_target("libbpf", libbpf);
-    let colours =
-        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(io::stderr)
-        .with_ansi(colours)
+        .with_writer(stdio::stderr)
+        .with_ansi(stdio::has_colours())
         .with_target(false)
         .log_internal_errors(false);
     // A second run in one process keeps the first one's log.

@@ -17,12 +17,18 @@ use crate::config::Replay;
 use crate::config::Verbosity;
 use crate::ledger::Origin;
 use crate::source::replay;
+use crate::stdio;
 use crate::stop::Stop;
 
 /// Replays the files, or as much of them as is wanted.
 pub fn replay(config: &Replay) -> Result<()> {
     let stop = Stop::at_signals().context("cannot listen for signals")?;
-    let chain = prepare(&config.chain, &stop)?;
+    let Some(chain) = prepare(&config.chain, &stop)? else {
+        return Ok(());
+    };
+    if let Some(duration) = config.chain.duration {
+        stop.end_after(duration);
+    }
     let talks = config.chain.verbosity >= Verbosity::Normal;
     let progress = progress(talks);
     let begun = Instant::now();
@@ -48,7 +54,7 @@ pub fn replay(config: &Replay) -> Result<()> {
 
 /// A bar on a terminal; where results go to the same terminal, it would only be in their way.
 fn progress(talks: bool) -> ProgressBar {
-    let shown = talks && io::stderr().is_terminal() && !io::stdout().is_terminal();
+    let shown = talks && stdio::is_terminal() && !io::stdout().is_terminal();
     let target = match shown {
         true => ProgressDrawTarget::stderr(),
         false => ProgressDrawTarget::hidden(),

@@ -1,8 +1,6 @@
 //! Watching: the probe is attached, and its events go through the chain.
 
 use std::fs;
-use std::io;
-use std::io::Write as _;
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
@@ -24,13 +22,16 @@ use crate::source::preflight;
 use crate::source::probe::Probe;
 use crate::source::ring::Books;
 use crate::source::ring::Processing;
+use crate::stdio;
 use crate::stop::Stop;
 use crate::timestamp;
 
 /// Watches until a signal comes, or until nobody reads what comes out.
 pub fn watch(config: &Watch) -> Result<()> {
     let stop = Stop::at_signals().context("cannot listen for signals")?;
-    let chain = prepare(&config.chain, &stop)?;
+    let Some(chain) = prepare(&config.chain, &stop)? else {
+        return Ok(());
+    };
     let tells_errors = config.reconcile.then(preflight::tells_errors).transpose()?;
     let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
     let probe = Probe::attach(&mut storage, config.attach, config.ring_size)?;
@@ -42,10 +43,17 @@ pub fn watch(config: &Watch) -> Result<()> {
         // From here on: the probe is attached, and nobody was told yet.
         reconciliation: tells_errors.map(Reconciliation::begin),
         recording: config.record.as_ref().map(begin).transpose()?,
+        count: config.chain.count,
     };
+    if processing.recording.is_some() {
+        stop.outlet().set_other_work();
+    }
     let talks = config.chain.verbosity >= Verbosity::Normal;
     if talks {
         say(&attached_line(config, attached));
+    }
+    if let Some(duration) = config.chain.duration {
+        stop.end_after(duration);
     }
     let source = |channel: &_| Ok(probe.run(processing, channel, &stop)?);
     let Some((ended, books)) = conduct(chain, &stop, source)? else {
@@ -65,12 +73,12 @@ pub fn watch(config: &Watch) -> Result<()> {
             owners,
         });
         if let Some(summary) = recorded {
-            let _ = write!(io::stderr().lock(), "{summary}");
+            stdio::print(&summary.to_string());
         }
     }
     // It was asked for: however quiet the rest is to be.
     if let Some(report) = reconciled {
-        let _ = write!(io::stderr().lock(), "{report}");
+        stdio::print(&report.to_string());
     }
     ended.result()
 }

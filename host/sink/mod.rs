@@ -1,4 +1,4 @@
 //! Where the chain's results leave the host.
 
 pub mod alerts;
-pub mod stdout;
+pub mod output;

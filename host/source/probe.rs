@@ -157,7 +157,7 @@ impl<'obj> Probe<'obj> {
         let counters = Counters::new(&skel.maps.counters);
         let arrived = RefCell::new(Batch::new());
         let ring = ring(&skel.maps.events, &arrived)?;
-        let mut reader = Reader::new(&ring, &arrived, counters, processing, channel);
+        let mut reader = Reader::new(&ring, &arrived, counters, processing, channel, stop);
         // SAFETY: the descriptor belongs to `ring`, which outlives `ring_ready`.
         let ring_ready = unsafe { BorrowedFd::borrow_raw(ring.epoll_fd()) };
 

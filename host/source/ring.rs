@@ -26,6 +26,7 @@ use crate::capture::Summary;
 use crate::ledger;
 use crate::reconcile::Reconciliation;
 use crate::reconcile::Report;
+use crate::stop::Stop;
 
 /// How long to wait, at the end and after the last record, for a probe that is still running on
 /// another CPU.
@@ -100,6 +101,8 @@ pub struct Processing {
     pub reconciliation: Option<Reconciliation>,
     /// Where they are recorded.
     pub recording: Option<Recording>,
+    /// After how many events the stream ends.
+    pub count: Option<u64>,
 }
 
 /// What the source counted.
@@ -142,8 +145,10 @@ impl<'a> Reader<'a> {
         counters: Counters<'a>,
         mut processing: Processing,
         channel: &'a Channel,
+        stop: &'a Stop,
     ) -> Reader<'a> {
-        let stream = Stream::new(channel, processing.recording.take());
+        let recording = processing.recording.take();
+        let stream = Stream::new(channel, stop, recording, processing.count);
         Reader {
             ring,
             arrived,
@@ -163,8 +168,8 @@ impl<'a> Reader<'a> {
         &self.processing.owners
     }
 
-    /// Takes whatever has arrived, at most a batch, and sends what is ready. False: nobody receives
-    /// any more.
+    /// Takes whatever has arrived, at most a batch, and sends what is ready. False: the stream has as
+    /// many events as it was to have, or the chain has ended.
     pub fn read(&mut self) -> Result<bool, ProbeError> {
         let consumed = self.ring.consume_raw_n(MAX_EVENTS);
         if consumed < 0 {
@@ -198,13 +203,13 @@ impl<'a> Reader<'a> {
         arrived.clear();
         owners.scan(now.boot());
         if self.stream.is_empty() {
-            return Ok(true);
+            return Ok(!self.stream.is_complete());
         }
         // Read after the events: a loss is told with the events around it, not with later ones.
         let lost = self.newly_lost()?;
         let open = self.stream.send(lost);
         self.note_sending(&now);
-        Ok(open)
+        Ok(open && !self.stream.is_complete())
     }
 
     /// Sends a mark. False: nobody receives any more.
@@ -264,6 +269,7 @@ impl<'a> Reader<'a> {
         let source = ledger::Source {
             recorded: self.recorded,
             withheld: self.withheld,
+            beyond: self.stream.beyond(),
             delivered: self.stream.delivered(),
         };
         let lost = kernel.ring_full - self.told_lost;

@@ -1,9 +1,13 @@
 //! What leaves the source: completed events in batches, and marks of time between them.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crossbeam_channel::Receiver;
+use crossbeam_channel::SendTimeoutError;
 use crossbeam_channel::Sender;
+use crossbeam_channel::TrySendError;
 use retrans_event::Event;
 
 use super::owner::Found;
@@ -16,6 +20,7 @@ use crate::capture::Summary;
 use crate::container::Container;
 use crate::labels::Column;
 use crate::ledger;
+use crate::stop::Stop;
 
 /// Label with the whole id of the container that an event's owner lives in (OpenTelemetry's name).
 const CONTAINER_LABEL: &str = "container.id";
@@ -32,9 +37,43 @@ pub struct Channel {
     pub recycled: Receiver<Batch>,
 }
 
+/// While the chain is behind: how often it is looked whether a signal came.
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Why an item was not sent.
+#[derive(Debug)]
+pub enum Unsent {
+    /// The chain has ended.
+    Ended,
+    /// A signal came while the chain was behind.
+    Signalled(Item),
+}
+
+impl Channel {
+    /// Sends an item. While the chain is behind, it waits, but not beyond a signal.
+    pub fn send(&self, item: Item, stop: &Stop) -> Result<(), Unsent> {
+        let mut item = match self.items.try_send(item) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Disconnected(_)) => return Err(Unsent::Ended),
+            Err(TrySendError::Full(item)) => item,
+        };
+        loop {
+            if stop.by_signal() {
+                return Err(Unsent::Signalled(item));
+            }
+            item = match self.items.send_timeout(item, SIGNAL_INTERVAL) {
+                Ok(()) => return Ok(()),
+                Err(SendTimeoutError::Disconnected(_)) => return Err(Unsent::Ended),
+                Err(SendTimeoutError::Timeout(item)) => item,
+            };
+        }
+    }
+}
+
 /// Numbers events and puts them into batches.
 pub struct Stream<'a> {
     channel: &'a Channel,
+    stop: &'a Stop,
     /// What goes into the stream is also written there.
     recording: Option<Recording>,
     batch: Batch,
@@ -42,20 +81,36 @@ pub struct Stream<'a> {
     containers: Vec<(u32, Rc<Container>)>,
     /// Batches that are full.
     full: Vec<Batch>,
+    /// Items that were recorded, but not sent: a signal came while the chain was behind. At most what
+    /// was in the ring.
+    unsent: VecDeque<Item>,
     delivered: u64,
+    /// Events after which the stream ends, where that was asked for.
+    count: Option<u64>,
+    /// Events that came after these.
+    beyond: u64,
     owners: ledger::Owners,
 }
 
 impl<'a> Stream<'a> {
-    /// A stream without events.
-    pub fn new(channel: &'a Channel, recording: Option<Recording>) -> Stream<'a> {
+    /// A stream without events. It ends after `count` of them, if it is not ended before.
+    pub fn new(
+        channel: &'a Channel,
+        stop: &'a Stop,
+        recording: Option<Recording>,
+        count: Option<u64>,
+    ) -> Stream<'a> {
         Stream {
             channel,
+            stop,
             recording,
             batch: Batch::new(),
             containers: Vec::new(),
             full: Vec::new(),
+            unsent: VecDeque::new(),
             delivered: 0,
+            count,
+            beyond: 0,
             owners: ledger::Owners::default(),
         }
     }
@@ -65,6 +120,16 @@ impl<'a> Stream<'a> {
         self.delivered
     }
 
+    /// Events that came when the stream had as many as it was to have.
+    pub fn beyond(&self) -> u64 {
+        self.beyond
+    }
+
+    /// Has it as many events as it was to have?
+    pub fn is_complete(&self) -> bool {
+        self.count.is_some_and(|count| self.delivered >= count)
+    }
+
     /// How many of them had which owner.
     pub fn owners(&self) -> ledger::Owners {
         self.owners
@@ -72,6 +137,10 @@ impl<'a> Stream<'a> {
 
     /// Gives an event its place in the stream, and its owner.
     pub fn push(&mut self, event: &mut Event, found: Found) {
+        if self.is_complete() {
+            self.beyond += 1;
+            return;
+        }
         event.set_sequence(self.delivered);
         event.set_owner(&found.owner);
         self.delivered += 1;
@@ -128,17 +197,35 @@ impl<'a> Stream<'a> {
         self.pass_on(Item::Mark(mark))
     }
 
-    /// Sends the end of the stream; what was recorded of it.
+    /// Sends the end of the stream; what was recorded of it. The recording ends first: nothing that
+    /// the chain does may keep it from that.
     pub fn end(mut self, mark: Mark) -> Option<Summary> {
-        // Where nobody receives any more, nobody waits for the end.
         self.pass_on(Item::End(mark));
-        self.recording.map(Recording::finish)
+        let recorded = self.recording.map(Recording::finish);
+        for item in self.unsent {
+            // Where the chain has ended there is nothing to wait for.
+            if self.channel.items.send(item).is_err() {
+                break;
+            }
+        }
+        recorded
     }
 
     fn pass_on(&mut self, item: Item) -> bool {
         if let Some(recording) = &mut self.recording {
             recording.item(&item);
         }
-        self.channel.items.send(item).is_ok()
+        if !self.unsent.is_empty() {
+            self.unsent.push_back(item);
+            return true;
+        }
+        match self.channel.send(item, self.stop) {
+            Ok(()) => true,
+            Err(Unsent::Ended) => false,
+            Err(Unsent::Signalled(item)) => {
+                self.unsent.push_back(item);
+                true
+            }
+        }
     }
 }

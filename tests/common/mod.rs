@@ -7,6 +7,7 @@ pub mod components;
 pub mod fixtures;
 pub mod liar;
 pub mod log;
+pub mod pipes;
 pub mod refusal;
 pub mod release;
 pub mod reload;

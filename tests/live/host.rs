@@ -1,5 +1,6 @@
 //! `retrans-host` as a child process, watching the live probe.
 
+use std::io;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
@@ -80,6 +81,13 @@ impl Host {
         Host::spawn(command, 1)?.attached()
     }
 
+    /// The same with a standard output that the test reads, or does not.
+    pub fn start_into(_: &Root, stdout: impl Into<Stdio>, arguments: &[&str]) -> Result<Host> {
+        let mut command = Command::new(BINARY);
+        command.args(arguments);
+        Host::spawn_into(command, stdout.into(), 0)?.attached()
+    }
+
     /// The same where tracefs is mounted: in a private mount namespace, whatever the machine has.
     pub fn start_with_tracefs(root: &Root, arguments: &[&str]) -> Result<Host> {
         let launcher = ["unshare", "--mount", "sh", "-c", WITH_TRACEFS];
@@ -112,10 +120,14 @@ impl Host {
         Host::spawn(command, usize::MAX)?.attached()
     }
 
-    fn spawn(mut command: Command, read_lines: usize) -> Result<Host> {
+    fn spawn(command: Command, read_lines: usize) -> Result<Host> {
+        Host::spawn_into(command, Stdio::piped(), read_lines)
+    }
+
+    fn spawn_into(mut command: Command, stdout: Stdio, read_lines: usize) -> Result<Host> {
         command
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped());
         // SAFETY: a single system call on the child's own behalf, which neither allocates nor locks.
         unsafe {
@@ -125,11 +137,14 @@ impl Host {
         let mut child = command
             .spawn()
             .with_context(|| format!("cannot start {BINARY}"))?;
-        let stdout = child.stdout.take().context("standard output is a pipe")?;
+        let stdout = match child.stdout.take() {
+            Some(stdout) => Lines::of(stdout, read_lines),
+            None => Lines::of(io::empty(), 0),
+        };
         let stderr = child.stderr.take().context("standard error is a pipe")?;
         Ok(Host {
             child,
-            stdout: Lines::of(stdout, read_lines),
+            stdout,
             stderr: Lines::of(stderr, usize::MAX),
         })
     }

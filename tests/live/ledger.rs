@@ -29,6 +29,8 @@ pub struct Ledger {
     pub faults: BTreeMap<String, Stage>,
     /// What was recorded, if anything was to be.
     pub capture: Option<Stage>,
+    /// Lines that could not be printed, if there were any.
+    pub stdout: Option<Stage>,
 }
 
 impl Ledger {
@@ -45,6 +47,7 @@ impl Ledger {
                 "kernel" => ledger.kernel = Stage::parse(counts)?,
                 "host" => ledger.host = Stage::parse(counts)?,
                 "owners" => ledger.owners = Stage::parse(counts)?,
+                "stdout" => ledger.stdout = Some(Stage::parse(counts)?),
                 "plugin" | "usage" | "faults" => {
                     let (name, counts) = counts.split_once(' ').with_context(|| line.to_owned())?;
                     let (name, counts) = (name.to_owned(), Stage::parse(counts)?);
@@ -88,7 +91,7 @@ impl Ledger {
         );
         assert_eq!(
             host.get("recorded"),
-            host.get("withheld") + host.get("delivered"),
+            host.get("withheld") + host.find("beyond").unwrap_or(0) + host.get("delivered"),
             "host: {host:?}"
         );
         let statuses = ["held", "orphaned", "not_accepted", "kernel", "unknown"];
@@ -172,6 +175,11 @@ impl Stage {
     pub fn show(&self) -> String {
         let counts = self.0.iter().map(|(key, number)| format!("{key}={number}"));
         counts.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The number with this name, where it is shown.
+    pub fn find(&self, key: &str) -> Option<u64> {
+        self.0.get(key).copied()
     }
 
     /// The number with this name; a test's mistake, or the host's, where there is none.

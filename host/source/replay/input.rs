@@ -1,16 +1,14 @@
 //! A file to be replayed: a capture, or lines of JSON.
 
-use std::fs::File;
 use std::io;
 use std::io::BufRead as _;
 use std::io::BufReader;
 use std::io::Read;
-use std::os::fd::AsFd as _;
 use std::path::Path;
-use std::time::Duration;
 
 use indicatif::ProgressBar;
 
+use super::lines::Arriving;
 use super::lines::LineError;
 use super::lines::Lines;
 use crate::batch::Batch;
@@ -18,8 +16,9 @@ use crate::batch::Item;
 use crate::capture::CaptureError;
 use crate::capture::MAGIC;
 use crate::capture::Reader;
+use crate::stdio::Readable;
+use crate::stdio::is_stop;
 use crate::stop::Stop;
-use crate::stop::Wake;
 
 /// Why a file cannot be replayed, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -41,40 +40,34 @@ impl InputError {
         match self {
             InputError::Io(error)
             | InputError::Capture(CaptureError::Io(error))
-            | InputError::Line(LineError::Io(error)) => {
-                error.get_ref().is_some_and(|error| error.is::<Stopped>())
-            }
+            | InputError::Line(LineError::Io(error)) => is_stop(error),
             _ => false,
         }
     }
 }
 
-/// The run is to end while more is waited for.
-#[derive(Debug, thiserror::Error)]
-#[error("the run was ended")]
-struct Stopped;
-
-/// A pipe or a terminal, of which more is waited for only until the run is to end.
-struct Interruptible<'a> {
-    from: File,
-    stop: &'a Stop,
+/// Moves a bar on by what is read.
+pub struct Progress<'a> {
+    from: Readable<'a>,
+    bar: ProgressBar,
 }
 
-impl Read for Interruptible<'_> {
+impl Read for Progress<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        const LONG: Duration = Duration::from_secs(3_600);
-        loop {
-            match self.stop.wait(self.from.as_fd(), None, LONG)? {
-                Wake::Ready => return self.from.read(buffer),
-                Wake::Timeout => {}
-                Wake::Stop => return Err(io::Error::other(Stopped)),
-            }
-        }
+        let read = self.from.read(buffer)?;
+        self.bar.inc(read as u64);
+        Ok(read)
     }
 }
 
 /// Buffered: captures are read frame by frame, lines in small pieces.
-type Bytes<'a> = BufReader<Box<dyn Read + 'a>>;
+type Bytes<'a> = BufReader<Progress<'a>>;
+
+impl Arriving for Bytes<'_> {
+    fn would_wait(&self) -> bool {
+        self.buffer().is_empty() && self.get_ref().from.would_wait()
+    }
+}
 
 /// A file that is being replayed.
 pub enum Input<'a> {
@@ -92,22 +85,10 @@ impl<'a> Input<'a> {
         progress: &ProgressBar,
         stop: Option<&'a Stop>,
     ) -> Result<Input<'a>, InputError> {
-        let from = if file.as_os_str() == "-" {
-            File::from(io::stdin().as_fd().try_clone_to_owned()?)
-        } else {
-            File::open(file)?
-        };
-        let about = from.metadata()?;
-        if about.is_dir() {
-            return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
-        }
-        progress.inc_length(about.len());
-        let bytes: Box<dyn Read + 'a> = match stop {
-            Some(stop) if !about.is_file() => Box::new(Interruptible { from, stop }),
-            _ => Box::new(from),
-        };
-        let bytes: Box<dyn Read + 'a> = Box::new(progress.wrap_read(bytes));
-        let mut bytes = BufReader::with_capacity(256 * 1024, bytes);
+        let from = Readable::open(file, stop)?;
+        progress.inc_length(from.len());
+        let bar = progress.clone();
+        let mut bytes = BufReader::with_capacity(256 * 1024, Progress { from, bar });
         let first = bytes.fill_buf()?.first().copied();
         if first == Some(MAGIC[0]) {
             return Ok(Input::Capture(Box::new(Reader::new(bytes)?)));

@@ -7,6 +7,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use crate::labels::MAX_COLUMNS;
+
 /// Labels of one event, by their keys.
 pub type Labels = BTreeMap<String, String>;
 
@@ -106,6 +108,12 @@ fn explain(error: &serde_json::Error) -> String {
 fn labels(labels: Option<Value>) -> Result<Labels, String> {
     let labels = match labels {
         None => return Ok(Labels::new()),
+        Some(Value::Object(labels)) if labels.len() > MAX_COLUMNS => {
+            let keys = labels.len();
+            return Err(format!(
+                "labels: {keys} keys, at most {MAX_COLUMNS} are read"
+            ));
+        }
         Some(Value::Object(labels)) => labels,
         Some(_) => return Err("labels: expected an object".to_owned()),
     };

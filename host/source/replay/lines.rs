@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::io;
 use std::io::BufRead;
-use std::io::Read as _;
 use std::time::Duration;
 
 use retrans_event::Event;
@@ -18,6 +17,7 @@ use crate::batch::Item;
 use crate::batch::MAX_EVENTS;
 use crate::batch::Mark;
 use crate::labels::Column;
+use crate::labels::MAX_COLUMNS;
 
 /// Between two marks.
 const SECOND: Duration = Duration::from_secs(1);
@@ -30,7 +30,10 @@ const MOST_MARKS: u64 = 3_600;
 const LONGEST_BATCH: Duration = Duration::from_millis(10);
 
 /// The longest line that is believed: what has no line ends is not read into memory as a whole.
-const LONGEST_LINE: u64 = 1 << 20;
+const LONGEST_LINE: usize = 1 << 20;
+
+/// Bytes of labels after which a batch takes no further event: so much as one line may have.
+const MAX_LABEL_BYTES: usize = LONGEST_LINE;
 
 /// A line that says no event.
 #[derive(Debug, thiserror::Error)]
@@ -51,10 +54,25 @@ pub enum LineError {
     Io(#[from] io::Error),
 }
 
+/// Bytes of which some may still be on their way.
+pub trait Arriving: BufRead {
+    /// Would a read have to wait for more?
+    fn would_wait(&self) -> bool;
+}
+
+/// Memory has all that there will be.
+impl Arriving for &[u8] {
+    fn would_wait(&self) -> bool {
+        false
+    }
+}
+
 /// Reads events from lines.
 pub struct Lines<R> {
     from: R,
+    /// The number of the line that is being read, from 1.
     line: u64,
+    /// As much of it as has arrived.
     text: Vec<u8>,
     /// An event that was read, but belongs into a later item.
     next: Option<(Record, Labels)>,
@@ -71,7 +89,43 @@ pub struct Lines<R> {
     sequence: u64,
 }
 
-impl<R: BufRead> Lines<R> {
+/// What came of looking for the next event.
+enum Next {
+    Event(Record, Labels),
+    /// It is still on its way.
+    Later,
+    End,
+}
+
+/// The labels of the events of a batch, by their keys.
+#[derive(Default)]
+struct Gathered {
+    columns: BTreeMap<String, Vec<(u32, String)>>,
+    bytes: usize,
+}
+
+impl Gathered {
+    /// Is there room for those of one more event, beside those of others?
+    fn has_room_for(&self, labels: &Labels) -> bool {
+        let new = labels.keys().filter(|key| !self.columns.contains_key(*key));
+        self.columns.len() + new.count() <= MAX_COLUMNS
+            && self.bytes + bytes_of(labels) <= MAX_LABEL_BYTES
+    }
+
+    fn add(&mut self, event: u32, labels: Labels) {
+        self.bytes += bytes_of(&labels);
+        for (key, value) in labels {
+            self.columns.entry(key).or_default().push((event, value));
+        }
+    }
+}
+
+fn bytes_of(labels: &Labels) -> usize {
+    let pairs = labels.iter();
+    pairs.map(|(key, value)| key.len() + value.len()).sum()
+}
+
+impl<R: Arriving> Lines<R> {
     /// From the beginning.
     pub fn new(mut from: R) -> Result<Lines<R>, LineError> {
         if from.fill_buf()?.is_empty() {
@@ -79,7 +133,7 @@ impl<R: BufRead> Lines<R> {
         }
         Ok(Lines {
             from,
-            line: 0,
+            line: 1,
             text: Vec::new(),
             next: None,
             lost: VecDeque::new(),
@@ -101,11 +155,12 @@ impl<R: BufRead> Lines<R> {
         }
         let mut batch = empty();
         let mut begun = Duration::ZERO;
-        let mut labels: BTreeMap<String, Vec<(u32, String)>> = BTreeMap::new();
+        let mut labels = Gathered::default();
         while batch.len() < MAX_EVENTS {
             let next = match self.next.take() {
-                Some(next) => Some(next),
-                None => match self.event() {
+                Some((record, own)) => Next::Event(record, own),
+                // What is there is not kept waiting by what is not.
+                None => match self.event(batch.is_empty()) {
                     // What was before it comes first.
                     Err(error) if !batch.is_empty() => {
                         self.failed = Some(error);
@@ -114,13 +169,16 @@ impl<R: BufRead> Lines<R> {
                     next => next?,
                 },
             };
-            let Some((record, own)) = next else {
+            let Next::Event(record, own) = next else {
                 break;
             };
             // A loss is told before the events that follow it, a mark comes between events.
             let time = record.time();
             let due = self.is_mark_due(time);
-            let ends = due || !self.lost.is_empty() || begun.abs_diff(time) > LONGEST_BATCH;
+            let ends = due
+                || !self.lost.is_empty()
+                || begun.abs_diff(time) > LONGEST_BATCH
+                || !labels.has_room_for(&own);
             if !batch.is_empty() && ends {
                 self.next = Some((record, own));
                 break;
@@ -134,14 +192,11 @@ impl<R: BufRead> Lines<R> {
                 batch.lost = self.lost.pop_front().unwrap_or(0);
                 begun = time;
             }
-            for (key, value) in own {
-                let event = batch.len() as u32;
-                labels.entry(key).or_default().push((event, value));
-            }
+            labels.add(batch.len() as u32, own);
             batch.push(record.as_bytes());
             self.last = mark_at(&record, 0);
         }
-        for (key, values) in labels {
+        for (key, values) in labels.columns {
             let values = values.iter().map(|(event, value)| (*event, value.as_str()));
             batch.labels.annotate(Column::new(&key, values));
         }
@@ -186,33 +241,60 @@ impl<R: BufRead> Lines<R> {
         self.next_mark = Some(time);
     }
 
-    /// The next event. Losses on the way are kept, other lines passed over.
-    fn event(&mut self) -> Result<Option<(Record, Labels)>, LineError> {
+    /// The next event. Losses on the way are kept, other lines passed over. Where it is still on its
+    /// way, it is waited for if `wait` says so.
+    fn event(&mut self, wait: bool) -> Result<Next, LineError> {
         loop {
-            self.text.clear();
-            self.line += 1;
-            let mut line = self.from.by_ref().take(LONGEST_LINE + 1);
-            if line.read_until(b'\n', &mut self.text)? == 0 {
-                return Ok(None);
+            if !wait && self.from.would_wait() {
+                return Ok(Next::Later);
             }
-            if self.text.len() as u64 > LONGEST_LINE {
-                return Err(self.wrong("it is longer than 1 MiB"));
-            }
-            let Ok(text) = str::from_utf8(&self.text) else {
-                return Err(self.wrong("it is not text, and the file is no capture"));
-            };
-            let text = text.trim_end();
-            if text.is_empty() {
+            if !self.read_on()? {
                 continue;
             }
-            match line::read(text, self.sequence).map_err(|what| self.wrong(what))? {
+            if self.text.is_empty() {
+                return Ok(Next::End);
+            }
+            let said = self.said();
+            self.line += 1;
+            self.text.clear();
+            match said? {
                 Said::Event(record, labels) => {
                     self.sequence += 1;
-                    return Ok(Some((record, labels)));
+                    return Ok(Next::Event(record, labels));
                 }
                 Said::Gap(0) | Said::Other => {}
                 Said::Gap(lost) => self.lose(lost),
             }
+        }
+    }
+
+    /// Reads on in the line. True: it is there as a whole, or there is none any more.
+    fn read_on(&mut self) -> Result<bool, LineError> {
+        let bytes = self.from.fill_buf()?;
+        let end = bytes.iter().position(|byte| *byte == b'\n');
+        let taken = end.map_or(bytes.len(), |end| end + 1);
+        let is_whole = end.is_some() || bytes.is_empty();
+        self.text.extend_from_slice(&bytes[..taken]);
+        self.from.consume(taken);
+        if self.text.len() > LONGEST_LINE {
+            return Err(self.wrong("it is longer than 1 MiB"));
+        }
+        Ok(is_whole)
+    }
+
+    /// What the line says.
+    fn said(&self) -> Result<Said, LineError> {
+        let Ok(text) = str::from_utf8(&self.text) else {
+            return Err(self.wrong("it is not text, and the file is no capture"));
+        };
+        // Editors of some systems begin a file with a byte order mark.
+        let text = match self.line {
+            1 => text.trim_start_matches('\u{feff}'),
+            _ => text,
+        };
+        match text.trim_end() {
+            "" => Ok(Said::Other),
+            text => line::read(text, self.sequence).map_err(|what| self.wrong(what)),
         }
     }
 

@@ -60,6 +60,7 @@ pub fn run(
     let mut sender = Sender {
         channel,
         times: replay.times,
+        count: replay.chain.count,
         pace: replay.speed.map(Pace::new),
         stop,
         books: ledger::Replay::default(),
@@ -136,6 +137,8 @@ fn failed(file: &Path, error: InputError) -> ReplayError {
 struct Sender<'a> {
     channel: &'a Channel,
     times: Times,
+    /// After how many events the stream ends.
+    count: Option<u64>,
     pace: Option<Pace>,
     stop: &'a Stop,
     books: ledger::Replay,
@@ -174,7 +177,7 @@ impl Sender<'_> {
             if wait.is_some_and(|wait| self.stop.comes_within(wait)) {
                 return false;
             }
-            if !self.tell_end() || self.channel.items.send(item).is_err() {
+            if !self.tell_end() || self.channel.send(item, self.stop).is_err() {
                 return false;
             }
             self.last = moment;
@@ -182,7 +185,13 @@ impl Sender<'_> {
         self.books.read += page.read;
         self.books.left_out += page.left_out;
         self.books.delivered += page.delivered;
-        !self.is_over()
+        !self.is_complete() && !self.is_over()
+    }
+
+    /// Has the chain as many events as it was to have?
+    fn is_complete(&self) -> bool {
+        self.count
+            .is_some_and(|count| self.books.delivered >= count)
     }
 
     /// Was the run ended, by a signal or because the chain did?
@@ -203,20 +212,23 @@ impl Sender<'_> {
     /// False: nobody receives any more.
     fn tell_end(&mut self) -> bool {
         let ended = self.ended.take().filter(|ended| ended.lost > 0);
-        ended.is_none_or(|ended| self.channel.items.send(Item::Mark(ended)).is_ok())
+        ended.is_none_or(|ended| self.channel.send(Item::Mark(ended), self.stop).is_ok())
     }
 
-    /// Leaves out the events outside of the time that was asked for.
+    /// Leaves out the events outside of the time that was asked for, and beyond their number.
     fn select(&self, batch: &mut Batch) {
         let times = self.times;
-        if times == Times::default() {
-            return;
+        if times != Times::default() {
+            let within: Vec<bool> = batch
+                .events()
+                .map(|event| times.contain(event.wall_time()))
+                .collect();
+            batch.retain(|event| within[event]);
         }
-        let within: Vec<bool> = batch
-            .events()
-            .map(|event| times.contain(event.wall_time()))
-            .collect();
-        batch.retain(|event| within[event]);
+        let left = self.count.map(|count| count - self.books.delivered);
+        if let Some(left) = left.filter(|left| (batch.len() as u64) > *left) {
+            batch.retain(|event| (event as u64) < left);
+        }
     }
 
     fn end(&mut self) -> ledger::Replay {

@@ -21,6 +21,13 @@ fn gap(text: &mut String, lost: u64) {
     let _ = writeln!(text, r#"{{"type":"gap","lost":{lost}}}"#);
 }
 
+/// It never waits.
+impl Arriving for io::BufReader<io::Repeat> {
+    fn would_wait(&self) -> bool {
+        false
+    }
+}
+
 /// The items in short: events by their times in ms, marks as `|`, losses as `-3`.
 fn read(text: &str) -> Vec<String> {
     let mut lines = Lines::new(text.as_bytes()).expect("it is not empty");

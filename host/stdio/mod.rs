@@ -1,0 +1,21 @@
+//! The three standard streams. Another process may share each of them, have made it non-blocking, or
+//! have stopped reading it: whatever is read or written here waits for it, and for nothing else.
+
+mod outlet;
+mod patient;
+mod readable;
+mod shown;
+mod stderr;
+mod stdout;
+
+pub use outlet::Outlet;
+pub use patient::call_off;
+pub use patient::is_called_off;
+pub use readable::Readable;
+pub use readable::is_stop;
+pub use stderr::has_colours;
+pub use stderr::is_terminal;
+pub use stderr::print;
+pub use stderr::stderr;
+pub use stdout::Stdout;
+pub use stdout::count_lines;

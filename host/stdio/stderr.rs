@@ -1,0 +1,74 @@
+//! Standard error, for people: messages of whole lines, each written at once.
+
+use std::io;
+use std::io::IsTerminal as _;
+use std::io::Write;
+use std::os::fd::AsFd as _;
+use std::sync::Mutex;
+use std::sync::OnceLock;
+use std::sync::PoisonError;
+
+use anstream::AutoStream;
+use anstream::ColorChoice;
+
+use super::patient::Patient;
+use super::shown::Colours;
+use super::shown::for_people;
+
+/// `None` where standard error cannot be used: there is no place left to say so.
+static STDERR: OnceLock<Option<Mutex<Patient>>> = OnceLock::new();
+
+/// Are colours wanted on standard error? On a terminal, unless NO_COLOR says otherwise.
+pub fn has_colours() -> bool {
+    static COLOURS: OnceLock<bool> = OnceLock::new();
+    *COLOURS.get_or_init(|| AutoStream::choice(&io::stderr()) != ColorChoice::Never)
+}
+
+/// A message, written when it is dropped.
+pub fn stderr() -> Message {
+    Message(Vec::new())
+}
+
+/// Prints a text with colours.
+pub fn print(text: &str) {
+    // Into memory: it cannot fail.
+    let _ = stderr().write_all(text.as_bytes());
+}
+
+/// What is to be said at once: no line of another thread comes in between.
+#[derive(Debug)]
+pub struct Message(Vec<u8>);
+
+impl Write for Message {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        let stderr = STDERR.get_or_init(|| {
+            let patient = Patient::new(io::stderr().as_fd());
+            patient.ok().map(Mutex::new)
+        });
+        let Some(stderr) = stderr else { return };
+        let colours = match has_colours() {
+            true => Colours::Keep,
+            false => Colours::Remove,
+        };
+        let text = String::from_utf8_lossy(&self.0);
+        let text = for_people(&text, colours);
+        let mut stderr = stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        // Where standard error is closed, or writes are called off, there is no place left to say so.
+        let _ = stderr.write_all(text.as_bytes());
+    }
+}
+
+/// Is it a terminal?
+pub fn is_terminal() -> bool {
+    io::stderr().is_terminal()
+}

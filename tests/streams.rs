@@ -1,0 +1,619 @@
+//! Standard streams that do not wait, readers that go away or never read, and input that is still on its
+//! way: every line arrives that can, what cannot is counted, and the host always ends.
+
+mod common;
+
+use std::fs::File;
+use std::io::BufRead as _;
+use std::io::BufReader;
+use std::io::Write as _;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use rustix::process::Signal;
+
+use crate::common::captures::generated;
+use crate::common::captures::host;
+use crate::common::captures::least;
+use crate::common::captures::printed;
+use crate::common::captures::ran;
+use crate::common::components::CONTRACT;
+use crate::common::components::Files;
+use crate::common::components::implemented;
+use crate::common::components::processor_module;
+use crate::common::pipes::PATIENCE;
+use crate::common::pipes::ends_within;
+use crate::common::pipes::fill;
+use crate::common::pipes::no_waiting;
+use crate::common::pipes::pipe;
+use crate::common::pipes::pipe_that_refuses_writers;
+use crate::common::pipes::read_later;
+use crate::common::pipes::shown_on;
+use crate::common::pipes::signal;
+use crate::common::pipes::sockets;
+use crate::common::pipes::terminal;
+use crate::common::pipes::wait_until;
+use crate::common::pipes::wait_until_stuck;
+use crate::common::refusal::FAILURE;
+use crate::common::refusal::USAGE;
+use crate::common::refusal::assert_refused;
+
+/// After the first signal the host is gone by then.
+const END_LIMIT: Duration = Duration::from_secs(5);
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Raises an alert for every event of another peer.
+const ALERTS: &[&str] = &["--plugin", "threshold-alert", "--set", "threshold=1"];
+
+fn text(mut from: impl std::io::Read) -> String {
+    let mut text = String::new();
+    from.read_to_string(&mut text).expect("text");
+    text
+}
+
+/// Starts the host with standard error in a pipe.
+fn spawn(command: &mut Command) -> Child {
+    let command = command.stderr(Stdio::piped());
+    command.spawn().expect("the host runs")
+}
+
+/// How it ended, and what it said on standard error.
+#[track_caller]
+fn ended(mut child: Child) -> (Option<i32>, String) {
+    let stderr = child.stderr.take().expect("it is piped");
+    let stderr = thread::spawn(move || text(stderr));
+    let status = ends_within(&mut child, PATIENCE);
+    (status.code(), stderr.join().expect("it is read"))
+}
+
+/// The number of a key in the ledger's line of this stage.
+#[track_caller]
+fn ledger(stderr: &str, stage: &str, key: &str) -> u64 {
+    let begin = format!("ledger: {stage} ");
+    let line = stderr.lines().find(|line| line.starts_with(&begin));
+    let line = line.unwrap_or_else(|| panic!("no line {begin:?}: {stderr}"));
+    let number = line.split(' ').find_map(|word| {
+        let (name, number) = word.split_once('=')?;
+        (name == key).then(|| number.parse().expect("a number"))
+    });
+    number.unwrap_or_else(|| panic!("no {key}: {line}"))
+}
+
+#[test]
+fn a_standard_output_that_does_not_wait_gets_every_line() {
+    let files = Files::new();
+    generated(files.path(), "a.rtc", &["--events", "20k"]);
+    let expected = printed(files.path(), &["a.rtc"]);
+    let (read, write) = pipe_that_refuses_writers();
+    let child = spawn(host(files.path(), &["replay", "a.rtc"]).stdout(write));
+    let lines = read_later(read, SECOND);
+    let (code, stderr) = ended(child);
+    assert_eq!(code, Some(0), "{stderr}");
+    let lines = lines.join().expect("it is read");
+    assert!(lines == expected, "{} of {}", lines.len(), expected.len());
+}
+
+#[test]
+fn a_standard_error_that_does_not_wait_gets_every_alert_and_the_ledger() {
+    let files = Files::new();
+    generated(
+        files.path(),
+        "a.rtc",
+        &["--events", "20k", "--connections", "10k"],
+    );
+    let arguments = [&["replay", "a.rtc"], ALERTS].concat();
+    let (_, expected) = ran(&mut host(files.path(), &arguments));
+    let of_alerts = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| line.contains("WARNING"));
+        lines.map(str::to_owned).collect()
+    };
+    assert!(expected.len() > 256 << 10, "more than a pipe holds");
+    let (read, write) = pipe_that_refuses_writers();
+    let mut command = host(files.path(), &arguments);
+    let mut child = command.stderr(write).spawn().expect("the host runs");
+    drop(command);
+    let said = read_later(read, SECOND);
+    let status = ends_within(&mut child, PATIENCE);
+    let said = said.join().expect("it is read");
+    assert!(status.success(), "{said}");
+    assert!(of_alerts(&said) == of_alerts(&expected), "other alerts");
+    assert!(said.contains("ledger: plugin threshold-alert in=20000 "));
+}
+
+#[test]
+fn a_page_about_a_capture_waits_for_a_full_pipe_that_does_not() {
+    let files = Files::new();
+    generated(files.path(), "a.rtc", &["--events", "10"]);
+    let (expected, _) = ran(&mut host(files.path(), &["inspect", "a.rtc"]));
+    let (read, write) = pipe_that_refuses_writers();
+    let filled = fill(&write);
+    let child = spawn(host(files.path(), &["inspect", "a.rtc"]).stdout(write));
+    let page = read_later(read, SECOND);
+    let (code, stderr) = ended(child);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert_eq!(&page.join().expect("it is read")[filled..], expected);
+}
+
+#[test]
+fn a_standard_input_that_does_not_wait_is_read_to_its_end() {
+    let files = Files::new();
+    let capture = generated(files.path(), "a.rtc", &["--events", "2k"]);
+    let capture = std::fs::read(capture).expect("a capture");
+    let lines = printed(files.path(), &["a.rtc"]);
+    let (page, _) = ran(&mut host(files.path(), &["inspect", "a.rtc"]));
+    let page = page.replacen("a.rtc", "-", 1);
+    for (arguments, input, expected) in [
+        (&["replay", "-", "--quiet"][..], &capture, &lines),
+        (
+            &["replay", "-", "--quiet"],
+            &lines.clone().into_bytes(),
+            &lines,
+        ),
+        (&["inspect", "-"], &capture, &page),
+    ] {
+        let (read, mut write) = pipe();
+        no_waiting(&read);
+        let mut command = host(files.path(), arguments);
+        let mut child = spawn(command.stdin(read).stdout(Stdio::piped()));
+        drop(command);
+        let stdout = child.stdout.take().expect("it is piped");
+        let printed = thread::spawn(move || text(stdout));
+        // In three parts, with nothing to read between them.
+        for part in input.chunks(input.len() / 3 + 1) {
+            thread::sleep(Duration::from_millis(200));
+            write.write_all(part).expect("it is read");
+        }
+        drop(write);
+        let (code, stderr) = ended(child);
+        assert_eq!(code, Some(0), "{arguments:?}: {stderr}");
+        let printed = printed.join().expect("it is read");
+        assert!(printed == *expected, "{arguments:?}: {printed}");
+    }
+}
+
+#[test]
+fn a_cause_is_said_once() {
+    let files = Files::new();
+    generated(files.path(), "a.rtc", &["--events", "10"]);
+    let words = ["cannot write to standard output: No space left on device"];
+    for arguments in [&["replay", "a.rtc"][..], &["inspect", "a.rtc"]] {
+        let full = File::options().write(true).open("/dev/full");
+        let mut command = host(files.path(), arguments);
+        command.stdout(full.expect("it is there"));
+        let output = command.output().expect("the host runs");
+        let stderr = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(output.status.code(), Some(FAILURE), "{stderr}");
+        let error = stderr.lines().find(|line| line.contains("error: "));
+        let error = error.unwrap_or_else(|| panic!("{stderr}"));
+        assert!(error.contains(words[0]), "{error}");
+        assert_eq!(error.matches("os error").count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn lines_of_a_pipe_are_sent_when_there_are_no_more_yet() {
+    let files = Files::new();
+    for arguments in [
+        &["replay", "-", "--quiet"][..],
+        &["replay", "-", "--quiet", "--speed", "1x"],
+    ] {
+        let mut command = host(files.path(), arguments);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = spawn(command);
+        let mut stdin = child.stdin.take().expect("it is piped");
+        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut read = || {
+            let mut line = String::new();
+            stdout.read_line(&mut line).expect("text");
+            line
+        };
+        // The second has the beginning of the third behind it.
+        let lines = [
+            least(0, "192.0.2.1"),
+            least(1, "192.0.2.2"),
+            least(2, "192.0.2.3"),
+        ];
+        let (begin, rest) = lines[2].split_at(40);
+        stdin.write_all(lines[0].as_bytes()).expect("it reads");
+        assert!(read().contains("192.0.2.1"));
+        let more = format!("{}{begin}", lines[1]);
+        stdin.write_all(more.as_bytes()).expect("it reads");
+        assert!(read().contains("192.0.2.2"));
+        stdin.write_all(rest.as_bytes()).expect("it reads");
+        assert!(read().contains("192.0.2.3"));
+        drop(stdin);
+        assert_eq!(ended(child), (Some(0), String::new()));
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_first_line() {
+    let files = Files::new();
+    files.write("a.jsonl", format!("\u{feff}{}", least(0, "192.0.2.1")));
+    let lines = printed(files.path(), &["a.jsonl"]);
+    assert_eq!(lines.lines().count(), 1);
+    // Nowhere else.
+    let twice = format!("{}\u{feff}{}", least(0, "192.0.2.1"), least(0, "192.0.2.1"));
+    files.write("b.jsonl", twice);
+    let mut command = host(files.path(), &["replay", "b.jsonl", "--quiet"]);
+    let output = command.output().expect("the host runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("b.jsonl:2: column 1"), "{stderr}");
+}
+
+/// A line whose event has so many labels.
+fn labelled(labels: usize) -> String {
+    let labels: Vec<String> = (0..labels).map(|key| format!(r#""k{key}":"v""#)).collect();
+    let labels = format!(r#"{{"labels":{{{}}},"#, labels.join(","));
+    least(0, "192.0.2.1").replacen('{', &labels, 1)
+}
+
+#[test]
+fn labels_without_end_are_refused_at_once() {
+    let files = Files::new();
+    files.write("many.jsonl", labelled(50_000));
+    let begun = Instant::now();
+    let words = ["many.jsonl:1", "labels: 50000 keys", "at most 256"];
+    let mut command = host(files.path(), &["replay", "many.jsonl"]);
+    assert_refused(&mut command, FAILURE, &words);
+    // It took 14 s.
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    files.write("few.jsonl", labelled(256));
+    let lines = printed(files.path(), &["few.jsonl"]);
+    assert!(lines.contains(r#""k255":"v""#), "{lines}");
+}
+
+#[test]
+fn labels_of_many_lines_are_in_as_many_batches_as_they_need() {
+    let files = Files::new();
+    // 300 lines with 100 keys of their own each, and one with half a MiB of text.
+    let line = |number: usize| {
+        let keys = (0..100).map(|key| format!(r#""l{number}-{key}":"v""#));
+        let labels = format!(r#"{{"labels":{{{}}},"#, keys.collect::<Vec<_>>().join(","));
+        least(0, "192.0.2.1").replacen('{', &labels, 1)
+    };
+    let mut lines: String = (0..300).map(line).collect();
+    let long = format!(r#"{{"labels":{{"long":"{}"}},"#, "x".repeat(500_000));
+    for _ in 0..20 {
+        lines += &least(0, "192.0.2.1").replacen('{', &long, 1);
+    }
+    files.write("a.jsonl", lines);
+    let begun = Instant::now();
+    let printed = printed(files.path(), &["a.jsonl"]);
+    assert!(begun.elapsed() < PATIENCE);
+    assert_eq!(printed.lines().count(), 320);
+    for (number, line) in printed.lines().take(300).enumerate() {
+        assert!(line.contains(&format!(r#""l{number}-99":"v""#)), "{line}");
+        assert_eq!(line.matches(r#"":"v""#).count(), 100, "{line}");
+    }
+}
+
+#[test]
+fn where_a_socket_has_lost_its_reader_that_is_an_error() {
+    let files = Files::new();
+    generated(files.path(), "a.rtc", &["--events", "10"]);
+    let (ours, theirs) = sockets();
+    drop(ours);
+    let mut command = host(files.path(), &["replay", "a.rtc"]);
+    let child = spawn(command.stdout(theirs));
+    drop(command);
+    let (code, stderr) = ended(child);
+    assert_eq!(code, Some(FAILURE), "{stderr}");
+    let words = "cannot write to standard output: Broken pipe";
+    assert!(stderr.contains(words), "{stderr}");
+}
+
+#[test]
+fn a_run_that_alerts_goes_on_without_a_reader_of_its_lines() {
+    let files = Files::new();
+    generated(
+        files.path(),
+        "a.rtc",
+        &["--events", "2k", "--connections", "1k"],
+    );
+    let arguments = [&["replay", "a.rtc"], ALERTS, &["--plugin", "json-print"]].concat();
+    let (_, expected) = ran(&mut host(files.path(), &arguments));
+    let alerts = |text: &str| text.matches("WARNING").count();
+    let (pipe_reader, pipe) = pipe();
+    let (socket_reader, socket) = sockets();
+    drop((pipe_reader, socket_reader));
+    for (name, stdout) in [
+        ("a pipe", Stdio::from(pipe)),
+        ("a socket", Stdio::from(socket)),
+    ] {
+        let mut command = host(files.path(), &arguments);
+        let child = spawn(command.stdout(stdout));
+        drop(command);
+        let (code, stderr) = ended(child);
+        assert_eq!(code, Some(0), "{name}: {stderr}");
+        let said = "standard output has no reader any more";
+        assert_eq!(stderr.matches(said).count(), 1, "{name}: {stderr}");
+        assert_eq!(alerts(&stderr), alerts(&expected), "{name}");
+        assert_eq!(ledger(&stderr, "stdout", "not_printed"), 2_000, "{name}");
+        assert!(!stderr.contains("does not balance"), "{stderr}");
+    }
+}
+
+#[test]
+fn two_signals_within_a_second_are_one() {
+    let files = Files::new();
+    let mut command = host(files.path(), &["replay", "-"]);
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    for second in [Signal::TERM, Signal::INT] {
+        let mut child = spawn(command);
+        let mut stdin = child.stdin.take().expect("it is piped");
+        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        stdin
+            .write_all(least(0, "192.0.2.1").as_bytes())
+            .expect("it reads");
+        stdout.read_line(&mut String::new()).expect("text");
+        // Before the first can have ended the run.
+        signal(&child, Signal::STOP);
+        signal(&child, Signal::TERM);
+        signal(&child, second);
+        signal(&child, Signal::CONT);
+        let (code, stderr) = ended(child);
+        assert_eq!(code, Some(0), "{stderr}");
+        assert_eq!(ledger(&stderr, "replay", "delivered"), 1);
+    }
+}
+
+#[test]
+fn a_second_signal_after_a_second_ends_the_process() {
+    let files = Files::new();
+    generated(files.path(), "a.rtc", &["--events", "20k"]);
+    // Its reader never reads, so that the first signal cannot end it at once.
+    let (read, write) = pipe();
+    let mut command = host(files.path(), &["replay", "a.rtc"]);
+    let mut child = spawn(command.stdout(write));
+    drop(command);
+    wait_until_stuck(&read);
+    signal(&child, Signal::TERM);
+    thread::sleep(Duration::from_millis(1_200));
+    signal(&child, Signal::TERM);
+    let status = ends_within(&mut child, Duration::from_millis(1_500));
+    assert_eq!(status.code(), Some(130));
+}
+
+#[test]
+fn a_reader_that_never_reads_does_not_hold_up_the_end() {
+    let files = Files::new();
+    generated(files.path(), "a.rtc", &["--events", "20k"]);
+    for waits in [true, false] {
+        let (read, write) = pipe();
+        if !waits {
+            no_waiting(&write);
+        }
+        let mut command = host(files.path(), &["replay", "a.rtc"]);
+        let mut child = spawn(command.stdout(write));
+        drop(command);
+        wait_until_stuck(&read);
+        signal(&child, Signal::TERM);
+        let status = ends_within(&mut child, END_LIMIT);
+        let stderr = text(child.stderr.take().expect("it is piped"));
+        assert_eq!(status.code(), Some(0), "{stderr}");
+        assert!(!stderr.contains("does not balance"), "{stderr}");
+        let lines = text(read).matches('\n').count() as u64;
+        let delivered = ledger(&stderr, "replay", "delivered");
+        let not_printed = ledger(&stderr, "stdout", "not_printed");
+        assert_eq!(lines + not_printed, delivered, "{stderr}");
+    }
+}
+
+#[test]
+fn a_standard_error_that_is_never_read_does_not_hold_up_the_end() {
+    let files = Files::new();
+    generated(
+        files.path(),
+        "a.rtc",
+        &["--events", "20k", "--connections", "10k"],
+    );
+    let arguments = [&["replay", "a.rtc"], ALERTS].concat();
+    let (read, write) = pipe();
+    let mut command = host(files.path(), &arguments);
+    let mut child = command.stderr(write).spawn().expect("the host runs");
+    drop(command);
+    wait_until_stuck(&read);
+    signal(&child, Signal::INT);
+    ends_within(&mut child, END_LIMIT);
+}
+
+/// A plugin that takes many seconds to compile.
+fn slow_to_compile() -> Vec<u8> {
+    let mut code = String::new();
+    for function in 0..60_000 {
+        code += "(func (param i32) (result i32) local.get 0";
+        for step in 0..100 {
+            code += &format!(" i32.const {} i32.add", function * step + 1);
+        }
+        code.push(')');
+    }
+    let module = processor_module("", "").replace("(memory", &format!("{code} (memory"));
+    implemented(&[CONTRACT], "plugin", &module).expect("a component")
+}
+
+#[test]
+fn while_plugins_compile_a_signal_ends_it_and_no_plugin_is_blamed() {
+    let files = Files::new();
+    files.write("slow.wasm", slow_to_compile());
+    for end in [Signal::TERM, Signal::INT] {
+        let mut command = host(files.path(), &["replay", "-", "--plugin", "./slow.wasm"]);
+        let mut child = spawn(command.stdin(Stdio::piped()));
+        let compiler = || {
+            let children = format!("/proc/{0}/task", child.id());
+            let tasks = std::fs::read_dir(children).ok()?.flatten();
+            let children = tasks.map(|task| {
+                std::fs::read_to_string(task.path().join("children")).unwrap_or_default()
+            });
+            children.collect::<String>().trim().parse::<u32>().ok()
+        };
+        let mut pid = None;
+        wait_until("the compiler to run", || {
+            pid = compiler();
+            pid.is_some()
+        });
+        signal(&child, end);
+        let status = ends_within(&mut child, END_LIMIT);
+        let stderr = text(child.stderr.take().expect("it is piped"));
+        assert_eq!(status.code(), Some(0), "{stderr}");
+        assert!(!stderr.contains("plugin slow"), "{stderr}");
+        // The compiler goes with it.
+        let compiler = format!("/proc/{}", pid.expect("it ran"));
+        wait_until("the compiler to end", || {
+            !std::path::Path::new(&compiler).exists()
+        });
+    }
+}
+
+#[test]
+fn a_fifo_that_no_process_writes_to_does_not_hold_up_the_end() {
+    let files = Files::new();
+    let fifo = files.path().join("fifo");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &fifo,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    )
+    .expect("a FIFO");
+    let mut command = host(files.path(), &["replay", "fifo", "--plugin", "json-print"]);
+    let mut child = spawn(command.stdout(Stdio::piped()));
+    // Once it has the file open, or tries to.
+    thread::sleep(Duration::from_millis(500));
+    signal(&child, Signal::TERM);
+    let status = ends_within(&mut child, END_LIMIT);
+    assert_eq!(status.code(), Some(0));
+    // With a process that writes, it is read to its end.
+    let child = spawn(command.stdout(Stdio::piped()));
+    let mut writer = File::options().write(true).open(&fifo).expect("it reads");
+    thread::sleep(Duration::from_millis(100));
+    writer
+        .write_all(least(0, "192.0.2.1").as_bytes())
+        .expect("it reads");
+    drop(writer);
+    let (code, stderr) = ended(child);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert_eq!(ledger(&stderr, "replay", "delivered"), 1);
+}
+
+#[test]
+fn a_run_can_be_bounded_by_events() {
+    let files = Files::new();
+    generated(files.path(), "a.rtc", &["--events", "2k"]);
+    let lines = printed(files.path(), &["a.rtc"]);
+    for count in ["1", "300", "1k", "5k"] {
+        let (stdout, stderr) = ran(&mut host(
+            files.path(),
+            &["replay", "a.rtc", "--count", count],
+        ));
+        let wanted = count.replace('k', "000").parse().expect("a number");
+        let expected: String = lines.split_inclusive('\n').take(wanted).collect();
+        assert!(stdout == expected, "{count}");
+        let delivered = ledger(&stderr, "replay", "delivered");
+        assert_eq!(delivered, wanted.min(2_000) as u64);
+    }
+    let words = ["--count", "\"0\"", "a number from 1"];
+    let mut command = host(files.path(), &["replay", "a.rtc", "--count", "0"]);
+    assert_refused(&mut command, USAGE, &words);
+}
+
+#[test]
+fn a_run_can_be_bounded_by_time() {
+    let files = Files::new();
+    let mut command = host(files.path(), &["replay", "-", "--duration", "1s"]);
+    let mut child = spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
+    let mut stdin = child.stdin.take().expect("it is piped");
+    stdin
+        .write_all(least(0, "192.0.2.1").as_bytes())
+        .expect("it reads");
+    let begun = Instant::now();
+    let (code, stderr) = ended(child);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(begun.elapsed() > Duration::from_millis(500));
+    assert_eq!(ledger(&stderr, "replay", "delivered"), 1);
+    drop(stdin);
+    for wrong in ["0s", "5", "soon", "-1s"] {
+        let words = ["--duration", "such as 30s"];
+        let arguments = ["replay", "a.rtc", &format!("--duration={wrong}")];
+        assert_refused(&mut host(files.path(), &arguments), USAGE, &words);
+    }
+}
+
+#[test]
+fn how_much_is_said_can_stand_before_the_command() {
+    let files = Files::new();
+    generated(files.path(), "a.rtc", &["--events", "10"]);
+    for arguments in [["-q", "replay", "a.rtc"], ["replay", "-q", "a.rtc"]] {
+        let (stdout, stderr) = ran(&mut host(files.path(), &arguments));
+        assert_eq!((stdout.lines().count(), stderr.as_str()), (10, ""));
+    }
+    // What belongs to watching alone is still refused, by its name.
+    let mut command = host(files.path(), &["--ring-size", "8MiB", "replay", "a.rtc"]);
+    let output = command.output().expect("the host runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(USAGE), "{stderr}");
+    assert!(stderr.contains("--ring-size"), "{stderr}");
+    let mut command = host(files.path(), &["-q", "-v", "replay", "a.rtc"]);
+    assert_eq!(
+        command.output().expect("the host runs").status.code(),
+        Some(USAGE)
+    );
+}
+
+/// An event whose owner's name would turn the terminal's colours, order and input around.
+fn steering() -> String {
+    let name = "\u{9b}31m\u{85}\u{7f}\u{202e}";
+    let owner = format!(r#"{{"owner":{{"status":"held","pid":7,"comm":"{name}"}},"#);
+    least(0, "192.0.2.1").replacen('{', &owner, 1)
+}
+
+#[test]
+fn nothing_on_a_terminal_can_steer_it() {
+    let files = Files::new();
+    files.write("a.jsonl", steering());
+    let key = ["--set", "key=process"];
+    let chain = [
+        ALERTS,
+        &key,
+        &["--plugin", "json-print", "--alerts", "json"],
+    ]
+    .concat();
+    let arguments = [&["replay", "a.jsonl"], &chain[..]].concat();
+    let bad = |text: &str| {
+        let steers = |char: char| {
+            char.is_control() && !matches!(char, '\n' | '\r' | '\u{1b}') || char == '\u{202e}'
+        };
+        text.contains(steers)
+    };
+    // In a pipe it is what it is.
+    let (lines, _) = ran(&mut host(files.path(), &arguments));
+    assert!(bad(&lines), "{lines:?}");
+    let (controller, terminal) = terminal();
+    let mut command = host(files.path(), &arguments);
+    let both = terminal.try_clone().expect("a descriptor");
+    let command = command.env("TERM", "xterm").stdout(both).stderr(terminal);
+    let mut child = command.spawn().expect("the host runs");
+    drop(host(files.path(), &[]));
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let shown = shown_on(controller);
+    assert!(ends_within(&mut child, PATIENCE).success());
+    let shown = shown.join().expect("it is read");
+    assert!(shown.contains(r#""type":"alert""#), "{shown:?}");
+    assert!(shown.contains(r#""type":"retransmit""#), "{shown:?}");
+    assert!(shown.contains("WARNING"), "{shown:?}");
+    assert!(!bad(&shown), "{shown:?}");
+    // Our own colours are the only sequences.
+    let escapes = shown.matches('\u{1b}').count();
+    let colours = shown.split('\u{1b}').skip(1).filter(|rest| {
+        let end = rest.find(|char: char| !"[0123456789;".contains(char));
+        rest.starts_with('[') && end.is_some_and(|end| rest[end..].starts_with('m'))
+    });
+    assert_eq!(colours.count(), escapes, "{shown:?}");
+    assert!(escapes > 0, "the alert has colours");
+}
