@@ -14,6 +14,7 @@ use std::time::Instant;
 use anyhow::Context;
 use anyhow::Result;
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::common::pipes::no_waiting;
 use crate::common::pipes::pipe;
@@ -205,17 +206,21 @@ fn root_a_live_pipe_into_a_replay_delivers_what_is_there() -> Result<()> {
             .stdout(into);
         let mut second = second.spawn()?;
         lab.five_fast_retransmits(RECEIVER_V4)?;
-        let mut printed = String::new();
-        let of_sender = format!(r#""inode":{},"#, lab.sender.inode());
-        // Both go on: no end of the stream is needed.
+        let mut printed = Vec::new();
+        // Both go on: no end of the stream is needed, and no line that follows.
         wait_until("five lines through both", || {
             let mut bytes = [0; 65_536];
-            let there = rustix::io::ioctl_fionread(&out)? > 0;
-            if there {
+            if rustix::io::ioctl_fionread(&out)? > 0 {
                 let read = out.read(&mut bytes)?;
-                printed += std::str::from_utf8(&bytes[..read])?;
+                printed.extend_from_slice(&bytes[..read]);
             }
-            Ok(printed.matches(&of_sender).count() >= 5)
+            let lines = printed.split(|byte| *byte == b'\n');
+            let events = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+            let inode = lab.sender.inode();
+            Ok(events
+                .filter(|event| event["netns"]["inode"] == inode)
+                .count()
+                == 5)
         })?;
         let run = host.stop()?;
         run.ledger.assert_complete();

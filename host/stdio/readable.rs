@@ -58,8 +58,8 @@ impl<'a> Readable<'a> {
         Ok(Readable { file, waits, stop })
     }
 
-    /// Bytes, as far as they are known before it is read.
-    pub fn len(&self) -> u64 {
+    /// Bytes of a regular file, as far as they are known before it is read.
+    pub fn size(&self) -> u64 {
         self.file.metadata().map_or(0, |about| about.len())
     }
 

@@ -86,7 +86,7 @@ impl<'a> Input<'a> {
         stop: Option<&'a Stop>,
     ) -> Result<Input<'a>, InputError> {
         let from = Readable::open(file, stop)?;
-        progress.inc_length(from.len());
+        progress.inc_length(from.size());
         let bar = progress.clone();
         let mut bytes = BufReader::with_capacity(256 * 1024, Progress { from, bar });
         let first = bytes.fill_buf()?.first().copied();

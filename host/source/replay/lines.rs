@@ -90,6 +90,7 @@ pub struct Lines<R> {
 }
 
 /// What came of looking for the next event.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 enum Next {
     Event(Record, Labels),
     /// It is still on its way.
