@@ -183,6 +183,7 @@ fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duratio
         chain: config::Chain {
             watch_files: false,
             plugins: Vec::new(),
+            lines: config::Lines::Stdout,
             json_alerts: false,
             verbosity: config::Verbosity::Quiet,
         },

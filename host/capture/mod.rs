@@ -11,6 +11,7 @@ mod head;
 mod items;
 mod read;
 mod recording;
+mod target;
 mod translate;
 mod write;
 
@@ -21,6 +22,7 @@ pub use read::Reader;
 pub use recording::RecordError;
 pub use recording::Recording;
 pub use recording::Summary;
+pub use target::Target;
 pub use translate::LayoutError;
 pub use write::Writer;
 

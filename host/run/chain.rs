@@ -19,6 +19,7 @@ use crate::chain::ChainError;
 use crate::chain::Report;
 use crate::chain::Sink;
 use crate::config;
+use crate::config::Lines;
 use crate::config::Verbosity;
 use crate::ledger::Ledger;
 use crate::ledger::Origin;
@@ -61,6 +62,7 @@ pub fn prepare(config: &config::Chain, stop: &Stop) -> Result<Chain<Output>> {
     }
     let sink = Output {
         stdout: stdout().context("cannot use standard output")?,
+        lines: config.lines,
         is_terminal: io::stdout().is_terminal(),
         json_alerts: config.json_alerts,
     };
@@ -162,6 +164,7 @@ impl Ended {
 /// Standard output for lines, standard error for alerts.
 pub struct Output {
     stdout: BufWriter<File>,
+    lines: Lines,
     /// Into a pipe or a file goes what plugins write; a terminal does what it is told.
     is_terminal: bool,
     json_alerts: bool,
@@ -169,6 +172,16 @@ pub struct Output {
 
 impl Sink for Output {
     fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        match self.lines {
+            Lines::Stdout => {}
+            Lines::Nowhere => return Ok(()),
+            Lines::Stderr => {
+                let shown = clean_lines(&String::from_utf8_lossy(lines));
+                // As for alerts.
+                let _ = io::stderr().write_all(shown.as_bytes());
+                return Ok(());
+            }
+        }
         if !self.is_terminal {
             return self.stdout.write_all(lines);
         }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::io::IsTerminal as _;
 use std::io::Write as _;
 use std::mem::MaybeUninit;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::config::Verbosity;
 use crate::config::Watch;
 use crate::ledger::Origin;
 use crate::reconcile::Reconciliation;
+use crate::sink::stdout::stdout;
 use crate::source::clock::Now;
 use crate::source::owner::Owners;
 use crate::source::preflight;
@@ -35,7 +37,7 @@ pub fn watch(config: &Watch) -> Result<()> {
     let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
     let probe = Probe::attach(&mut storage, config.attach, config.ring_size)?;
     let attached = probe.attached.name();
-    let begin = |record| Recording::begin(record, this_host(attached));
+    let begin = |record| Recording::begin(record, this_host(attached), capture_to_stdout);
     let processing = Processing {
         owners: owners(config.owners),
         show_queued: config.show_queued,
@@ -94,6 +96,15 @@ fn owners(wanted: bool) -> Owners {
         tracing::warn!("{error}; owners are unknown (--no-owners does without them)");
         Owners::unknown()
     })
+}
+
+fn capture_to_stdout() -> io::Result<Box<dyn io::Write + Send>> {
+    if io::stdout().is_terminal() {
+        return Err(io::Error::other(
+            "standard output is a terminal, which cannot show a capture; direct it into a file or a pipe",
+        ));
+    }
+    Ok(Box::new(stdout()?))
 }
 
 /// What a capture says of this machine.
