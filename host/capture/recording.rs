@@ -48,6 +48,13 @@ pub enum RecordError {
     },
 }
 
+impl RecordError {
+    /// Has the reader of standard output gone?
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, RecordError::Io { error, .. } if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
 /// Records the items of a live stream.
 ///
 /// What cannot be written is counted, and the next mark that can be written carries it as lost: a replay
@@ -314,8 +321,8 @@ impl Recording {
                  counted as not recorded"
             ),
             To::File(_) if is_first => tracing::error!(
-                "cannot record to {file}: {error}; events are counted as not recorded until it works \
-                 again, which is tried every second"
+                "cannot record to {file}: {error}; events are not recorded meanwhile, and writing is \
+                 tried again every second"
             ),
             _ => {}
         }

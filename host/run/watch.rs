@@ -38,12 +38,17 @@ pub fn watch(config: &Watch) -> Result<()> {
     let probe = Probe::attach(&mut storage, config.attach, config.ring_size)?;
     let attached = probe.attached.name();
     let begin = |record| Recording::begin(record, this_host(attached), capture_to_stdout);
+    let recording = match config.record.as_ref().map(begin).transpose() {
+        // The reader has gone before the first byte, as in `--record - | true`.
+        Err(error) if error.is_broken_pipe() => return Ok(()),
+        begun => begun?,
+    };
     let processing = Processing {
         owners: owners(config.owners),
         show_queued: config.show_queued,
         // From here on: the probe is attached, and nobody was told yet.
         reconciliation: tells_errors.map(Reconciliation::begin),
-        recording: config.record.as_ref().map(begin).transpose()?,
+        recording,
     };
     let talks = config.chain.verbosity >= Verbosity::Normal;
     if talks {
