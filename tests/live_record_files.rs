@@ -406,7 +406,7 @@ fn root_a_full_disk_makes_a_gap_in_the_recording_and_nothing_else() -> Result<()
         // The end has room where a batch had not, and says what is missing.
         let copy = directory.file("copy.rtc");
         std::io::copy(&mut &opened, &mut fs::File::create(&copy)?)?;
-        assert_accounts_for_all(&run, &copy)
+        assert_accounts_for_all(&run, &[copy])
     })
 }
 
@@ -439,10 +439,42 @@ fn root_a_disk_that_has_room_again_is_recorded_to_again() -> Result<()> {
             assert_eq!(captured.get("files"), 1);
             let copy = directory.file("copy.rtc");
             std::io::copy(&mut &opened, &mut fs::File::create(&copy)?)?;
-            assert_accounts_for_all(&run, &copy)?;
+            assert_accounts_for_all(&run, &[copy])?;
         }
         Ok(())
     })
+}
+
+#[test]
+fn root_where_files_may_not_be_so_large_rotation_begins_another_one() -> Result<()> {
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let file = directory.file("limited.rtc");
+        let (lab, later) = (Lab::new()?, Lab::new()?);
+        let rotation = ["--record", &file, "--record-rotate", "1GiB"];
+        let host = Host::start(root, &[RING, &rotation].concat())?;
+        limit_files(&host, "8192")?;
+        syn_burst(&lab, BURST)?;
+        host.wait_until_said("works again")?;
+        later.five_fast_retransmits(RECEIVER_V4)?;
+        let run = host.stop()?;
+
+        run.ledger.assert_complete();
+        assert!(run.ledger.captured().get("not_recorded") > 0);
+        let files = directory.rotated("limited.rtc");
+        assert!(files.len() > 1, "{files:?}");
+        assert_eq!(run.ledger.captured().get("files"), files.len() as u64);
+        assert_accounts_for_all(&run, &files)
+    })
+}
+
+/// No file of this host may become larger, in bytes.
+fn limit_files(host: &Host, bytes: &str) -> Result<()> {
+    let mut set = Command::new("prlimit");
+    set.args(["--pid", &host.pid().to_string()]);
+    set.arg(format!("--fsize={bytes}:unlimited"));
+    ensure!(set.status()?.success(), "prlimit");
+    Ok(())
 }
 
 #[test]
@@ -452,18 +484,10 @@ fn root_a_limit_on_the_size_of_files_makes_a_gap_until_it_is_raised() -> Result<
         let file = directory.file("limited.rtc");
         let (lab, later) = (Lab::new()?, Lab::new()?);
         let host = Host::start(root, &[RING, &["--record", &file]].concat())?;
-        let pid = host.pid().to_string();
-        let limit = |bytes: &str| -> Result<()> {
-            let limit = format!("--fsize={bytes}:unlimited");
-            let mut set = Command::new("prlimit");
-            set.args(["--pid", &pid, &limit]);
-            ensure!(set.status()?.success(), "prlimit");
-            Ok(())
-        };
-        limit("8192")?;
+        limit_files(&host, "8192")?;
         syn_burst(&lab, BURST)?;
         host.wait_until_said("File too large")?;
-        limit("unlimited")?;
+        limit_files(&host, "unlimited")?;
         host.wait_until_said("works again")?;
         later.five_fast_retransmits(RECEIVER_V4)?;
         let run = host.stop()?;
@@ -471,7 +495,7 @@ fn root_a_limit_on_the_size_of_files_makes_a_gap_until_it_is_raised() -> Result<
         run.ledger.assert_complete();
         assert_told_once(&run, &file, "File too large");
         assert!(run.ledger.captured().get("not_recorded") > 0);
-        assert_accounts_for_all(&run, &file)
+        assert_accounts_for_all(&run, &[file])
     })
 }
 
@@ -483,16 +507,18 @@ fn assert_told_once(run: &Run, file: &str, words: &str) {
     assert_eq!(said.count(), 1, "{words}: {:?}", run.stderr);
 }
 
-/// The capture is whole, has what was recorded, and knows how many events are missing in it: a replay shows
-/// the lines that were printed live, and gaps in the place of those that are missing.
-fn assert_accounts_for_all(run: &Run, capture: &str) -> Result<()> {
+/// The captures are whole, have what was recorded, and know how many events are missing in them: a replay
+/// shows the lines that were printed live, and gaps in the place of those that are missing.
+fn assert_accounts_for_all(run: &Run, captures: &[String]) -> Result<()> {
     let captured = run.ledger.captured();
-    let held = Held::by(capture)?;
-    assert!(!held.is_cut);
-    assert_eq!(held.events, captured.get("events"));
+    let held: Vec<Held> = captures.iter().map(Held::by).collect::<Result<_>>()?;
+    assert!(held.iter().all(|held| !held.is_cut));
+    let events: u64 = held.iter().map(|held| held.events).sum();
+    assert_eq!(events, captured.get("events"));
+    let missing: u64 = held.iter().map(|held| held.lost).sum();
     let lost = captured.get("not_recorded") + run.ledger.kernel.get("ring_full");
-    assert_eq!(held.lost, lost);
-    let replayed = replay(&[capture.to_owned()], &[])?.stdout;
+    assert_eq!(missing, lost);
+    let replayed = replay(captures, &[])?.stdout;
     let mut printed = run.lines.iter().map(String::as_str);
     let mut gaps = 0;
     for line in replayed.lines() {
