@@ -122,7 +122,10 @@ fn root_a_capture_goes_through_a_pipe_and_lines_of_plugins_do_not() -> Result<()
             })?;
             let lines = run.stderr.iter().filter(|line| line.starts_with('{'));
             let lines: String = lines.map(|line| format!("{line}\n")).collect();
-            assert_same(&lines, if shown { replayed()? } else { String::new() }.as_str());
+            assert_same(
+                &lines,
+                if shown { replayed()? } else { String::new() }.as_str(),
+            );
             assert!(replayed()?.contains(&lab.sender.inode().to_string()));
         }
         Ok(())
@@ -135,7 +138,9 @@ fn root_a_reader_of_a_capture_that_goes_away_is_no_error() -> Result<()> {
         for bytes in ["100", "0"] {
             // It ends by itself.
             let output = command("timeout")
-                .args(["60", "bash", "-o", "pipefail", "-c", INTO_HEAD, BINARY, bytes])
+                .args([
+                    "60", "bash", "-o", "pipefail", "-c", INTO_HEAD, BINARY, bytes,
+                ])
                 .output()?;
             let said = String::from_utf8(output.stderr)?;
             assert!(output.status.success(), "{}: {said}", output.status);

@@ -326,7 +326,10 @@ fn root_a_file_that_is_deleted_is_told_and_another_one_begins() -> Result<()> {
         assert_eq!((held.events_of(&lab.sender), held.is_cut), (5, false));
         assert_eq!(held.events, captured.get("events"));
         assert_eq!(held.lost, captured.get("not_recorded"));
-        let said = run.stderr.iter().filter(|line| line.contains("was deleted"));
+        let said = run
+            .stderr
+            .iter()
+            .filter(|line| line.contains("was deleted"));
         assert_eq!(said.count(), 1, "{:?}", run.stderr);
         Ok(())
     })

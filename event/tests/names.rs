@@ -120,12 +120,19 @@ fn bytes_of_a_name_that_are_not_utf8_are_shown_as_question_marks() {
         (&b"\x80\xfe\xff"[..], "???"),
         // The begin of a character, which another one interrupts.
         (&b"a\xe2\x82b"[..], "a??b"),
-        (b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", "????????????????"),
+        (
+            b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+            "????????????????",
+        ),
     ] {
         let name = padded(bytes);
         assert_eq!(name.as_str(), shown);
         assert_eq!(format!("{name} {name:?}"), format!("{shown} {shown:?}"));
-        assert_eq!(name, shown.parse().unwrap(), "a replay of the lines has the same name");
+        assert_eq!(
+            name,
+            shown.parse().unwrap(),
+            "a replay of the lines has the same name"
+        );
     }
 }
 

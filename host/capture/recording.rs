@@ -371,7 +371,10 @@ impl Recording {
         let too_large = self.failure == Some(io::ErrorKind::FileTooLarge);
         rotates(config) && too_large
             || config.rotate.bytes.is_some_and(|bytes| written >= bytes)
-            || config.rotate.age.is_some_and(|age| self.begun.elapsed() >= age)
+            || config
+                .rotate
+                .age
+                .is_some_and(|age| self.begun.elapsed() >= age)
     }
 
     fn next_file(&mut self) -> io::Result<()> {
@@ -423,10 +426,7 @@ fn carry(mark: &Mark, missing: &mut Tally) -> Mark {
 }
 
 /// The first file, where nothing is in its way.
-fn begin_file(
-    config: &config::RecordFile,
-    head: &Head,
-) -> Result<Writer<Target>, RecordError> {
+fn begin_file(config: &config::RecordFile, head: &Head) -> Result<Writer<Target>, RecordError> {
     let config::RecordFile {
         file, keep, force, ..
     } = config;

@@ -429,10 +429,17 @@ mod tests {
         assert_eq!(lines(&["--record", "./-"]), Lines::Stdout);
         assert_eq!(lines(&["--record", "-"]), Lines::Nowhere);
         assert_eq!(lines(&["--record", "-", "-p", "json-print"]), Lines::Stderr);
-        for option in [&["--alerts", "json"][..], &["--record-rotate", "1h"], &["--force"]] {
+        for option in [
+            &["--alerts", "json"][..],
+            &["--record-rotate", "1h"],
+            &["--force"],
+        ] {
             let args = [&["--record", "-"], option].concat();
             let error = config(&args).expect_err("not both").to_string();
-            assert!(error.contains("--record -") && error.contains(option[0]), "{error}");
+            assert!(
+                error.contains("--record -") && error.contains(option[0]),
+                "{error}"
+            );
         }
     }
 
@@ -447,7 +454,10 @@ mod tests {
         assert!(unnamed.contains("NAME=FILE"), "{unnamed}");
         assert!(unnamed.contains("name=a/../x y.wasm"), "{unnamed}");
         let named = error(&["-p", "x y=a.wasm"]);
-        assert!(named.contains("letters, digits") && !named.contains("NAME="), "{named}");
+        assert!(
+            named.contains("letters, digits") && !named.contains("NAME="),
+            "{named}"
+        );
         assert!(error(&["--allow", "env=A", "-p", "json-print"]).contains("no --plugin before it"));
         assert!(
             error(&["-p", "json-print", "--allow", "net=all"]).contains("env=NAME or read=DIR")

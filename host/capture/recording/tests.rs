@@ -57,7 +57,11 @@ impl Place {
     }
 
     fn begin(&self) -> Result<Recording, RecordError> {
-        Recording::begin(&config::Record::File(self.config.clone()), host(), no_stdout)
+        Recording::begin(
+            &config::Record::File(self.config.clone()),
+            host(),
+            no_stdout,
+        )
     }
 
     fn begun(&self) -> Recording {
@@ -76,7 +80,13 @@ impl Place {
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.directory.path()).expect("a directory");
         let mut names: Vec<String> = entries
-            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into())
+            .map(|entry| {
+                entry
+                    .expect("an entry")
+                    .file_name()
+                    .to_string_lossy()
+                    .into()
+            })
             .collect();
         names.sort();
         names
@@ -279,7 +289,12 @@ fn a_link_that_takes_the_place_of_a_file_is_replaced_at_the_next_rotation() {
     let summary = recording.finish();
     assert_eq!((summary.events, summary.not_recorded), (1, 0));
     assert!(!file.is_symlink());
-    assert!(place.names().iter().all(|name| !place.path(name).is_symlink()));
+    assert!(
+        place
+            .names()
+            .iter()
+            .all(|name| !place.path(name).is_symlink())
+    );
     assert_eq!(fs::read_to_string(&target).expect("text"), PRECIOUS);
 }
 
@@ -331,7 +346,10 @@ fn what_is_no_capture_is_neither_moved_nor_replaced_unless_asked_for() {
         let mut place = Place::rotating_some_day();
         fs::write(place.path(name), PRECIOUS).expect("a file");
         let refused = place.begin().err().expect("it is in the way").to_string();
-        assert!(refused.contains(name) && refused.contains("--force"), "{refused}");
+        assert!(
+            refused.contains(name) && refused.contains("--force"),
+            "{refused}"
+        );
         assert_eq!(place.names(), [name]);
         place.config.force = true;
         place.begun().finish();
