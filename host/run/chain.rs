@@ -36,6 +36,7 @@ use crate::sink::stdout::stdout;
 use crate::source::stream::Channel;
 use crate::stop::Stop;
 use crate::stop::stdout_is_closed;
+use crate::text;
 use crate::text::clean_lines;
 
 /// Batches that may be on their way: 4,096 events, beyond which the kernel's ring is the buffer.
@@ -156,6 +157,7 @@ impl Ended {
             let _ = write!(stderr, "{usage}");
         }
         for ((plugin, counter), count) in counters {
+            let counter = text::key(counter);
             let _ = writeln!(stderr, "ledger: counter {plugin} {counter}={count}");
         }
     }
