@@ -291,7 +291,7 @@ fn root_a_service_that_was_killed_begins_again_and_loses_no_capture() -> Result<
         host.stop_with(Signal::KILL)?;
         record(root, &arguments)?;
         assert_eq!(directory.names()?, ["service.rtc", "service.rtc.1"]);
-        let first = Held::by(&directory.file("service.rtc.1"))?;
+        let first = Held::by(directory.file("service.rtc.1"))?;
         assert_eq!((first.events_of(&lab.sender), first.is_cut), (5, true));
         assert_is_private_capture(&file);
         // What is no capture is not moved.

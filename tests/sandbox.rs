@@ -276,7 +276,10 @@ fn a_plugin_that_is_started_anew_has_the_same_clocks() {
     let records: Vec<Record> = Synth::new(5).take(20).collect();
     for cut in [1, 7, 256] {
         let clock = [("each", "clocks"), ("fail_every", "5")];
-        let ran = run(vec![plugin("reader", READER, &clock)], batches(&records, cut));
+        let ran = run(
+            vec![plugin("reader", READER, &clock)],
+            batches(&records, cut),
+        );
         let start = clocks(records[0].time(), records[0].wall_time());
         assert_eq!(ran.said.lines, vec![start; 17], "{cut} events a batch");
     }

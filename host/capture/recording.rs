@@ -5,62 +5,26 @@ use std::fmt;
 use std::io;
 use std::io::Write;
 use std::mem;
-use std::path::Path;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use super::Writer;
-use super::files;
-use super::files::Existing;
 use super::head::Head;
 use super::head::Host;
+use super::place::Place;
+use super::place::RecordError;
 use super::target::Target;
 use crate::batch::Item;
 use crate::batch::Mark;
 use crate::config;
 use crate::timestamp::now;
 
-/// Why there is no recording.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordError {
-    /// It is there already.
-    #[error(
-        "cannot record to {}: the file exists; --force overwrites it, --record-rotate moves the capture of \
-         an earlier run to {}.1",
-        .0.display(),
-        .0.display()
-    )]
-    Exists(PathBuf),
-    /// Something is there that rotation would move or replace.
-    #[error(
-        "cannot record: {} exists and is no capture, which rotation would move or replace; take it away, \
-         or allow that with --force",
-        .0.display()
-    )]
-    NotACapture(PathBuf),
-    /// The file cannot be made.
-    #[error("cannot record to {}: {error}", file.display())]
-    Io {
-        /// The file.
-        file: PathBuf,
-        /// What the system said.
-        error: io::Error,
-    },
-}
-
-impl RecordError {
-    /// Has the reader of standard output gone?
-    pub fn is_broken_pipe(&self) -> bool {
-        matches!(self, RecordError::Io { error, .. } if error.kind() == io::ErrorKind::BrokenPipe)
-    }
-}
-
 /// Records the items of a live stream.
 ///
 /// What cannot be written is counted, and the next mark that can be written carries it as lost: a replay
 /// shows the gap where it was.
 pub struct Recording {
-    to: To,
+    place: Place,
     host: Host,
     /// `None` where a file has ended and the next one could not be begun.
     writer: Option<Writer<Target>>,
@@ -74,12 +38,6 @@ pub struct Recording {
     /// Why writing fails, from the first failure until it works again.
     failure: Option<io::ErrorKind>,
     summary: Summary,
-}
-
-/// Where a recording goes.
-enum To {
-    File(config::RecordFile),
-    Stdout,
 }
 
 /// Events, and the losses that were told between them.
@@ -150,28 +108,14 @@ impl Recording {
         host: Host,
         stdout: impl FnOnce() -> io::Result<Box<dyn Write + Send>>,
     ) -> Result<Recording, RecordError> {
-        match config {
-            config::Record::Stdout => {
-                let begin = || Writer::new(Target::Stdout(stdout()?), &head(&host));
-                let file = PathBuf::from("-");
-                let writer = begin().map_err(|error| RecordError::Io { file, error })?;
-                Ok(Recording::with(To::Stdout, writer, host))
-            }
-            config::Record::File(config) => {
-                let writer = begin_file(config, &head(&host))?;
-                Ok(Recording::with(To::File(config.clone()), writer, host))
-            }
-        }
-    }
-
-    fn with(to: To, writer: Writer<Target>, host: Host) -> Recording {
+        let (place, writer) = Place::begin(config, &head(&host), stdout)?;
         let summary = Summary {
-            file: to.path().to_owned(),
+            file: place.path().to_owned(),
             files: 1,
             ..Summary::default()
         };
-        Recording {
-            to,
+        Ok(Recording {
+            place,
             host,
             writer: Some(writer),
             begun: Instant::now(),
@@ -180,7 +124,7 @@ impl Recording {
             missing: Tally::default(),
             failure: None,
             summary,
-        }
+        })
     }
 
     /// Records an item. A failure is told once and counted, and writing is tried again at each mark;
@@ -312,15 +256,15 @@ impl Recording {
     fn fail(&mut self, error: &io::Error) {
         self.cut_back();
         let is_first = self.failure.replace(error.kind()).is_none();
-        let file = self.to.path().display();
-        match self.to {
+        let file = self.place.path().display();
+        match self.place {
             // The run ends when the reader has gone, silently.
-            To::Stdout if error.kind() == io::ErrorKind::BrokenPipe => {}
-            To::Stdout if is_first => tracing::error!(
+            Place::Stdout if error.kind() == io::ErrorKind::BrokenPipe => {}
+            Place::Stdout if is_first => tracing::error!(
                 "cannot record to standard output: {error}; recording has ended, events from here on are \
                  counted as not recorded"
             ),
-            To::File(_) if is_first => tracing::error!(
+            Place::File(_) if is_first => tracing::error!(
                 "cannot record to {file}: {error}; events are not recorded meanwhile, and writing is \
                  tried again every second"
             ),
@@ -338,7 +282,7 @@ impl Recording {
     /// A mark was written, which carries what is missing before it.
     fn works_again(&mut self, missing: u64) {
         if self.failure.take().is_some() {
-            let file = self.to.path().display();
+            let file = self.place.path().display();
             tracing::warn!("recording to {file} works again; {missing} events are missing in it");
         }
     }
@@ -357,33 +301,24 @@ impl Recording {
         let next = if at_end { "" } else { "; a new file is begun" };
         tracing::error!(
             "{} was deleted or replaced while it was recorded: its {} events are not recorded{next}",
-            self.to.path().display(),
+            self.place.path().display(),
             gone.events
         );
     }
 
     /// Is it time for another file? Also where this one has reached a limit on the size of files.
     fn is_due(&self) -> bool {
-        let To::File(config) = &self.to else {
-            return false;
-        };
+        let rotate = self.place.rotate();
         let written = self.writer.as_ref().map_or(0, Writer::written);
         let too_large = self.failure == Some(io::ErrorKind::FileTooLarge);
-        rotates(config) && too_large
-            || config.rotate.bytes.is_some_and(|bytes| written >= bytes)
-            || config
-                .rotate
-                .age
-                .is_some_and(|age| self.begun.elapsed() >= age)
+        rotate != config::Rotate::default() && too_large
+            || rotate.bytes.is_some_and(|bytes| written >= bytes)
+            || rotate.age.is_some_and(|age| self.begun.elapsed() >= age)
     }
 
     fn next_file(&mut self) -> io::Result<()> {
         self.end_file()?;
-        let To::File(config) = &self.to else {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        };
-        let writer = files::begin(&config.file, &head(&self.host), existing(config))?;
-        self.writer = Some(writer);
+        self.writer = Some(self.place.begin_next(&head(&self.host))?);
         self.begun = Instant::now();
         self.summary.files += 1;
         Ok(())
@@ -407,57 +342,12 @@ impl Recording {
     }
 }
 
-impl To {
-    fn path(&self) -> &Path {
-        match self {
-            To::File(config) => &config.file,
-            To::Stdout => Path::new("-"),
-        }
-    }
-}
-
 /// A mark that tells of what is missing before it, too.
 fn carry(mark: &Mark, missing: &mut Tally) -> Mark {
     let Tally { events, lost } = mem::take(missing);
     Mark {
         lost: mark.lost + lost + events,
         ..*mark
-    }
-}
-
-/// The first file, where nothing is in its way.
-fn begin_file(config: &config::RecordFile, head: &Head) -> Result<Writer<Target>, RecordError> {
-    let config::RecordFile {
-        file, keep, force, ..
-    } = config;
-    let failed = |error: io::Error| {
-        let file = file.clone();
-        if error.kind() == io::ErrorKind::AlreadyExists {
-            return RecordError::Exists(file);
-        }
-        RecordError::Io { file, error }
-    };
-    if files::is_special(file) {
-        return Err(failed(io::Error::other("it is no regular file")));
-    }
-    if rotates(config)
-        && !force
-        && let Some(stranger) = files::find_stranger(file, *keep)
-    {
-        return Err(RecordError::NotACapture(stranger));
-    }
-    files::begin(file, head, existing(config)).map_err(failed)
-}
-
-fn rotates(config: &config::RecordFile) -> bool {
-    config.rotate != config::Rotate::default()
-}
-
-fn existing(config: &config::RecordFile) -> Existing {
-    match (rotates(config), config.force) {
-        (true, _) => Existing::Keep(config.keep),
-        (false, true) => Existing::Replace,
-        (false, false) => Existing::Refuse,
     }
 }
 

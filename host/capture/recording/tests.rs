@@ -21,13 +21,13 @@ use crate::capture::Reader;
 const PRECIOUS: &str = "precious";
 
 /// A directory with a file to record to.
-struct Place {
+struct Folder {
     directory: tempfile::TempDir,
     config: config::RecordFile,
 }
 
-impl Place {
-    fn new() -> Place {
+impl Folder {
+    fn new() -> Folder {
         let directory = tempfile::tempdir().expect("a directory");
         let config = config::RecordFile {
             file: directory.path().join("a.rtc"),
@@ -35,19 +35,19 @@ impl Place {
             keep: 3,
             force: false,
         };
-        Place { directory, config }
+        Folder { directory, config }
     }
 
     /// A new file after every item.
-    fn rotating() -> Place {
-        let mut place = Place::new();
+    fn rotating() -> Folder {
+        let mut place = Folder::new();
         place.config.rotate.bytes = Some(1);
         place
     }
 
     /// A new file never, but as where there is one now and then.
-    fn rotating_some_day() -> Place {
-        let mut place = Place::new();
+    fn rotating_some_day() -> Folder {
+        let mut place = Folder::new();
         place.config.rotate.bytes = Some(u64::MAX);
         place
     }
@@ -70,7 +70,7 @@ impl Place {
 
     /// What an earlier run with so many events has left, cut off where it was killed.
     fn earlier_run(&self, name: &str, count: u64) {
-        let place = Place::new();
+        let place = Folder::new();
         let mut recording = place.begun();
         recording.item(&events(count));
         recording.item(&mark(1));
@@ -156,7 +156,7 @@ fn held(file: &Path) -> (u64, u64) {
 
 #[test]
 fn the_events_of_a_deleted_file_are_not_recorded_and_another_file_begins() {
-    let place = Place::new();
+    let place = Folder::new();
     let mut recording = place.begun();
     recording.item(&events(3));
     recording.item(&mark(1));
@@ -177,7 +177,7 @@ fn the_events_of_a_deleted_file_are_not_recorded_and_another_file_begins() {
 #[test]
 fn a_file_that_is_deleted_last_is_not_recorded_either() {
     for last in [mark(2), end(2)] {
-        let place = Place::new();
+        let place = Folder::new();
         let mut recording = place.begun();
         recording.item(&events(3));
         recording.item(&mark(1));
@@ -193,7 +193,7 @@ fn a_file_that_is_deleted_last_is_not_recorded_either() {
 
 #[test]
 fn a_name_that_was_taken_meanwhile_is_not_taken_back() {
-    let mut place = Place::new();
+    let mut place = Folder::new();
     for force in [false, true] {
         place.config.force = force;
         let file = place.path("a.rtc");
@@ -218,7 +218,7 @@ fn a_name_that_was_taken_meanwhile_is_not_taken_back() {
 
 #[test]
 fn a_recording_goes_on_as_soon_as_its_name_is_free() {
-    let place = Place::new();
+    let place = Folder::new();
     let file = place.path("a.rtc");
     let mut recording = place.begun();
     recording.item(&events(3));
@@ -238,7 +238,7 @@ fn a_recording_goes_on_as_soon_as_its_name_is_free() {
 
 #[test]
 fn a_file_that_is_moved_goes_on_under_its_new_name() {
-    let place = Place::new();
+    let place = Folder::new();
     let mut recording = place.begun();
     recording.item(&events(3));
     fs::rename(place.path("a.rtc"), place.path("moved")).expect("it was there");
@@ -254,7 +254,7 @@ fn a_file_that_is_moved_goes_on_under_its_new_name() {
 /// Whenever the name is free for a moment, a link is there.
 #[test]
 fn no_link_that_is_put_in_the_way_ends_or_redirects_a_rotating_recording() {
-    let place = Place::rotating();
+    let place = Folder::rotating();
     let (file, target) = (place.path("a.rtc"), place.path("target"));
     fs::write(&target, PRECIOUS).expect("a file");
     let mut recording = place.begun();
@@ -278,7 +278,7 @@ fn no_link_that_is_put_in_the_way_ends_or_redirects_a_rotating_recording() {
 
 #[test]
 fn a_link_that_takes_the_place_of_a_file_is_replaced_at_the_next_rotation() {
-    let place = Place::rotating();
+    let place = Folder::rotating();
     let (file, target) = (place.path("a.rtc"), place.path("target"));
     fs::write(&target, PRECIOUS).expect("a file");
     let mut recording = place.begun();
@@ -301,7 +301,7 @@ fn a_link_that_takes_the_place_of_a_file_is_replaced_at_the_next_rotation() {
 #[test]
 fn the_capture_of_an_earlier_run_is_moved_like_any_older_one() {
     for force in [false, true] {
-        let mut place = Place::rotating_some_day();
+        let mut place = Folder::rotating_some_day();
         place.config.force = force;
         place.earlier_run("a.rtc", 7);
         place.earlier_run("a.rtc.1", 8);
@@ -317,7 +317,7 @@ fn the_capture_of_an_earlier_run_is_moved_like_any_older_one() {
 
 #[test]
 fn no_more_captures_of_earlier_runs_are_kept_than_there_may_be_older_ones() {
-    let mut place = Place::rotating_some_day();
+    let mut place = Folder::rotating_some_day();
     place.config.keep = 1;
     place.earlier_run("a.rtc", 7);
     place.earlier_run("a.rtc.1", 8);
@@ -331,7 +331,7 @@ fn no_more_captures_of_earlier_runs_are_kept_than_there_may_be_older_ones() {
 
 #[test]
 fn older_files_of_an_earlier_run_alone_are_not_in_the_way() {
-    let place = Place::rotating();
+    let place = Folder::rotating();
     place.earlier_run("a.rtc.1", 7);
     let mut recording = place.begun();
     recording.item(&events(1));
@@ -343,7 +343,7 @@ fn older_files_of_an_earlier_run_alone_are_not_in_the_way() {
 #[test]
 fn what_is_no_capture_is_neither_moved_nor_replaced_unless_asked_for() {
     for name in ["a.rtc", "a.rtc.2"] {
-        let mut place = Place::rotating_some_day();
+        let mut place = Folder::rotating_some_day();
         fs::write(place.path(name), PRECIOUS).expect("a file");
         let refused = place.begin().err().expect("it is in the way").to_string();
         assert!(
@@ -356,14 +356,14 @@ fn what_is_no_capture_is_neither_moved_nor_replaced_unless_asked_for() {
         assert_eq!(place.held("a.rtc").0, 0);
     }
     // Beyond those that are kept it does not matter.
-    let place = Place::rotating_some_day();
+    let place = Folder::rotating_some_day();
     fs::write(place.path("a.rtc.4"), PRECIOUS).expect("a file");
     place.begun().finish();
 }
 
 #[test]
 fn a_link_to_a_capture_is_no_capture() {
-    let place = Place::rotating_some_day();
+    let place = Folder::rotating_some_day();
     place.earlier_run("elsewhere", 7);
     symlink(place.path("elsewhere"), place.path("a.rtc")).expect("a link");
     assert!(matches!(place.begin(), Err(RecordError::NotACapture(_))));
@@ -371,11 +371,48 @@ fn a_link_to_a_capture_is_no_capture() {
 
 #[test]
 fn without_rotation_a_capture_is_refused_and_the_ways_out_are_named() {
-    let place = Place::new();
+    let place = Folder::new();
     place.earlier_run("a.rtc", 7);
     let refused = place.begin().err().expect("it is in the way").to_string();
     for words in ["a.rtc", "exists", "--force", "--record-rotate"] {
         assert!(refused.contains(words), "{refused}");
     }
     assert_eq!(place.held("a.rtc").0, 7);
+}
+
+/// Takes so many bytes, then nothing.
+struct Narrow(usize, io::ErrorKind);
+
+impl Write for Narrow {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Narrow(left, error) = self;
+        if *left == 0 {
+            return Err((*error).into());
+        }
+        let taken = bytes.len().min(*left);
+        *left -= taken;
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_standard_output_that_fails_ends_the_recording_and_every_event_is_accounted_for() {
+    for error in [io::ErrorKind::BrokenPipe, io::ErrorKind::StorageFull] {
+        let stdout = || -> io::Result<Box<dyn Write + Send>> { Ok(Box::new(Narrow(8_000, error))) };
+        let recording = Recording::begin(&config::Record::Stdout, host(), stdout);
+        let mut recording = recording.expect("there is room for the head");
+        for second in 0..1_000 {
+            recording.item(&events(7));
+            recording.item(&mark(second));
+        }
+        recording.item(&end(1_000));
+        let summary = recording.finish();
+        assert!(summary.events > 0 && summary.not_recorded > 0, "{summary}");
+        assert_eq!(summary.events + summary.not_recorded, 7_000);
+        assert_eq!((summary.file.as_path(), summary.files), (Path::new("-"), 1));
+    }
 }

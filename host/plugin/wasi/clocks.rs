@@ -58,9 +58,7 @@ pub(super) fn link(
 ) -> Result<()> {
     let wall = interface == "wasi:clocks/wall-clock";
     match name {
-        "now" if wall => timed(linker, name, |store: Store, ()| {
-            Ok((wall_time(&store),))
-        }),
+        "now" if wall => timed(linker, name, |store: Store, ()| Ok((wall_time(&store),))),
         "resolution" if wall => timed(linker, name, |_: Store, ()| {
             Ok((Datetime::from(Duration::from_nanos(1)),))
         }),
