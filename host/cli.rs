@@ -135,8 +135,8 @@ pub struct WatchArgs {
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
 
-    /// Begins a new file when this one has so many bytes, or is so old: "100MiB", "1h", or
-    /// "100MiB,1h". The older ones are FILE.1, FILE.2 and so on, and so is the capture of an earlier run
+    /// Begins a new file at this size, at this age, or at either: "100MiB", "1h", or "100MiB,1h". The
+    /// older ones are FILE.1, FILE.2 and so on, and so is the capture of an earlier run
     #[arg(long, value_name = "SIZE,AGE", requires = "record")]
     pub record_rotate: Option<String>,
 

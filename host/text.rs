@@ -42,18 +42,27 @@ pub fn quoted(name: &str) -> String {
     clean(&cut(name, LONGEST_WORD))
 }
 
-/// A name as one word of a line of `key=value` words, where no other name is the same word: what would end
-/// the word, or steer a terminal, is escaped as in `\u{3d}`. A long one is cut.
+/// A text as one word of a line, such that no other text is the same word: what would end the word, or steer
+/// a terminal, is escaped as in `\u{20}`.
+pub fn word(text: &str) -> String {
+    escape(text, "\\")
+}
+
+/// The same as the key of a `key=value` word. A long one is cut.
 pub fn key(name: &str) -> String {
+    escape(&cut(name, LONGEST_WORD), "=\\")
+}
+
+fn escape(text: &str, special: &str) -> String {
     let escaped = |char: char| {
-        let plain = shown(char) == char && !char.is_whitespace() && !"=\\".contains(char);
+        let plain = shown(char) == char && !char.is_whitespace() && !special.contains(char);
         let (plain, escaped) = match plain {
             true => (Some(char), None),
             false => (None, Some(char.escape_unicode())),
         };
         plain.into_iter().chain(escaped.into_iter().flatten())
     };
-    cut(name, LONGEST_WORD).chars().flat_map(escaped).collect()
+    text.chars().flat_map(escaped).collect()
 }
 
 /// The lines of a text in one. What is said about a component quotes names that are in it, and those

@@ -50,7 +50,7 @@ const CHAIN: &[&str] = &[
 /// Becomes the command, whose standard output a replay reads. What that prints goes to the file.
 const INTO_REPLAY: &str = r#"out="$0"; exec "$@" > >("$1" replay - >"$out")"#;
 
-/// Records for a reader that takes so many bytes.
+/// Records for a reader that takes `$1` bytes.
 const INTO_HEAD: &str = r#""$0" --record - | head -c "$1" >/dev/null"#;
 
 /// SYNs that are sent again: far more than the ring has room for.

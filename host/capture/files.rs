@@ -33,7 +33,7 @@ pub enum Existing {
     Refuse,
     /// The new one takes its place.
     Replace,
-    /// A capture becomes FILE.1, and at most so many older ones are kept. The new file takes the place of
+    /// A capture becomes FILE.1, and at most this number of older ones is kept. The new file takes the place of
     /// anything else.
     Keep(u32),
 }

@@ -17,6 +17,7 @@ use super::target::Target;
 use crate::batch::Item;
 use crate::batch::Mark;
 use crate::config;
+use crate::text::word;
 use crate::timestamp::now;
 
 /// Records the items of a live stream.
@@ -96,7 +97,7 @@ impl fmt::Display for Summary {
             f,
             "ledger: capture {} events={events} not_recorded={not_recorded} bytes={bytes} \
              files={files}",
-            file.display()
+            word(&file.to_string_lossy())
         )
     }
 }
@@ -146,7 +147,7 @@ impl Recording {
         }
         let missing = self.missing.events;
         match self.put(item) {
-            Ok(()) if is_mark => self.works_again(missing),
+            Ok(()) if is_mark => self.works_again(missing, is_end),
             Ok(()) => {}
             Err(error) => self.fail(&error),
         }
@@ -280,10 +281,16 @@ impl Recording {
     }
 
     /// A mark was written, which carries what is missing before it.
-    fn works_again(&mut self, missing: u64) {
-        if self.failure.take().is_some() {
-            let file = self.place.path().display();
-            tracing::warn!("recording to {file} works again; {missing} events are missing in it");
+    fn works_again(&mut self, missing: u64, at_end: bool) {
+        if self.failure.take().is_none() {
+            return;
+        }
+        let file = self.place.path().display();
+        match at_end {
+            false => tracing::warn!(
+                "recording to {file} works again; {missing} events are missing in it"
+            ),
+            true => tracing::warn!("{file} was ended; {missing} events are missing in it"),
         }
     }
 

@@ -68,7 +68,7 @@ impl Folder {
         self.begin().expect("nothing is in the way")
     }
 
-    /// What an earlier run with so many events has left, cut off where it was killed.
+    /// What an earlier run with `count` events has left, cut off where it was killed.
     fn earlier_run(&self, name: &str, count: u64) {
         let place = Folder::new();
         let mut recording = place.begun();
@@ -380,7 +380,7 @@ fn without_rotation_a_capture_is_refused_and_the_ways_out_are_named() {
     assert_eq!(place.held("a.rtc").0, 7);
 }
 
-/// Takes so many bytes, then nothing.
+/// Takes this number of bytes, then nothing.
 struct Narrow(usize, io::ErrorKind);
 
 impl Write for Narrow {
@@ -415,4 +415,14 @@ fn a_standard_output_that_fails_ends_the_recording_and_every_event_is_accounted_
         assert_eq!(summary.events + summary.not_recorded, 7_000);
         assert_eq!((summary.file.as_path(), summary.files), (Path::new("-"), 1));
     }
+}
+
+#[test]
+fn the_name_of_a_file_is_one_word_of_the_ledger() {
+    let summary = Summary {
+        file: PathBuf::from("day=1/a b\n.rtc"),
+        ..Summary::default()
+    };
+    let line = r"ledger: capture day=1/a\u{20}b\u{a}.rtc events=0 not_recorded=0 bytes=0 files=0";
+    assert_eq!(summary.to_string(), format!("{line}\n"));
 }
