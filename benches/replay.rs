@@ -183,6 +183,9 @@ fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duratio
         chain: config::Chain {
             watch_files: false,
             plugins: Vec::new(),
+            lines: config::LinesTo::Stdout,
+            count: None,
+            duration: None,
             json_alerts: false,
             verbosity: config::Verbosity::Quiet,
         },

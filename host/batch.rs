@@ -128,13 +128,14 @@ impl Batch {
         records.filter_map(|record| Event::new(record).ok())
     }
 
+    /// The stream's time at its first event.
+    pub fn start(&self) -> Moment {
+        moment(self.events().next())
+    }
+
     /// The stream's time at its last event.
     pub fn now(&self) -> Moment {
-        let last = self.events().next_back();
-        last.map_or_else(Moment::default, |event| Moment {
-            time: event.time(),
-            wall_time: event.wall_time(),
-        })
+        moment(self.events().next_back())
     }
 
     /// The events in order, to be completed.
@@ -181,6 +182,13 @@ impl Batch {
         self.records.truncate(kept * self.record_size);
         self.labels.renumber(&numbers);
     }
+}
+
+fn moment(event: Option<&Event>) -> Moment {
+    event.map_or_else(Moment::default, |event| Moment {
+        time: event.time(),
+        wall_time: event.wall_time(),
+    })
 }
 
 impl Default for Batch {

@@ -141,12 +141,13 @@ pub struct WatchArgs {
     pub reconcile: bool,
 
     /// Records every event in a file, before any plugin sees it, for `retrans-host replay`. What is
-    /// withheld is no event: see --failed
+    /// withheld is no event: see --failed. - is standard output: lines of plugins then go to standard
+    /// error, or nowhere without --plugin
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
 
-    /// Begins a new file when this one has so many bytes, or is so old: "100MiB", "1h", or
-    /// "100MiB,1h". The older ones are FILE.1, FILE.2 and so on
+    /// Begins a new file at this size, at this age, or at either: "100MiB", "1h", or "100MiB,1h". The
+    /// older ones are FILE.1, FILE.2 and so on, and so is the capture of an earlier run
     #[arg(long, value_name = "SIZE,AGE", requires = "record")]
     pub record_rotate: Option<String>,
 
@@ -159,7 +160,8 @@ pub struct WatchArgs {
     )]
     pub record_keep: u32,
 
-    /// Overwrites the file that is to be recorded to
+    /// Overwrites the file that is to be recorded to. With --record-rotate, captures are moved all the
+    /// same, and only what is no capture is overwritten
     #[arg(long, requires = "record")]
     pub force: bool,
 }
@@ -259,6 +261,7 @@ Examples:
   sudo retrans-host --plugin threshold-alert --set threshold=50 --set window=30s
   sudo retrans-host --reconcile > events.jsonl     and then: was anything missed?
   sudo retrans-host --record lossy.rtc             everything, to be replayed elsewhere
+  sudo retrans-host --record - | ssh desk retrans-host replay -
   retrans-host replay lossy.rtc --plugin ./filter.wasm --plugin json-print
   sudo retrans-host --plugin a=./tag.wasm --set zone=eu --plugin b=./tag.wasm --set zone=us
   sudo retrans-host --plugin ./strange.wasm --limit time=50ms,memory=8MiB --on-fault drop

@@ -43,6 +43,29 @@ pub fn quoted(name: &str) -> String {
     clean(&cut(name, LONGEST_WORD))
 }
 
+/// A text as one word of a line, such that no other text is the same word: what would end the word, or steer
+/// a terminal, is escaped as in `\u{20}`.
+pub fn word(text: &str) -> String {
+    escape(text, "\\")
+}
+
+/// The same as the key of a `key=value` word. A long one is cut.
+pub fn key(name: &str) -> String {
+    escape(&cut(name, LONGEST_WORD), "=\\")
+}
+
+fn escape(text: &str, special: &str) -> String {
+    let escaped = |char: char| {
+        let plain = shown(char) == char && !char.is_whitespace() && !special.contains(char);
+        let (plain, escaped) = match plain {
+            true => (Some(char), None),
+            false => (None, Some(char.escape_unicode())),
+        };
+        plain.into_iter().chain(escaped.into_iter().flatten())
+    };
+    text.chars().flat_map(escaped).collect()
+}
+
 /// The lines of a text in one. What is said about a component quotes names that are in it, and those
 /// can be anything: each is cut, so that what comes after it can still be read.
 pub fn joined(text: &str) -> String {
@@ -84,6 +107,24 @@ mod tests {
     #[test]
     fn a_plugin_cannot_turn_the_order_of_its_words_around() {
         assert_eq!(printable("a\u{202e}b\u{2066}c"), "a\u{fffd}b\u{fffd}c");
+    }
+
+    #[test]
+    fn a_key_is_one_word_and_no_other_name_has_the_same() {
+        for (name, expected) in [
+            ("keys_evicted", "keys_evicted"),
+            ("größe.bytes-1", "größe.bytes-1"),
+            ("passed=1", r"passed\u{3d}1"),
+            ("a b\tc", r"a\u{20}b\u{9}c"),
+            ("a\nledger: host", r"a\u{a}ledger:\u{20}host"),
+            ("a\u{3000}b\u{202e}\x1b[2J", r"a\u{3000}b\u{202e}\u{1b}[2J"),
+            (r"passed\u{3d}1", r"passed\u{5c}u{3d}1"),
+            ("\u{fffd}", "\u{fffd}"),
+        ] {
+            assert_eq!(key(name), expected);
+            assert_eq!(key(name).split_whitespace().count(), 1);
+        }
+        assert_eq!(key(&"é".repeat(300)), format!("{}…", "é".repeat(200)));
     }
 
     #[test]

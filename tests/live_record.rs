@@ -19,9 +19,11 @@ use crate::live::captures::assert_same;
 use crate::live::captures::replay;
 use crate::live::captures::replay_as_nobody;
 use crate::live::container::Container;
+use crate::live::host::BINARY;
 use crate::live::host::Host;
 use crate::live::lab::Lab;
 use crate::live::lab::RECEIVER_V4;
+use crate::live::netns::command;
 use crate::live::oracle::wait_until;
 use crate::live::owners::AT_RECEIVER;
 use crate::live::owners::accept;
@@ -44,6 +46,12 @@ const CHAIN: &[&str] = &[
     "--alerts",
     "json",
 ];
+
+/// Becomes the command, whose standard output a replay reads. What that prints goes to the file.
+const INTO_REPLAY: &str = r#"out="$0"; exec "$@" > >("$1" replay - >"$out")"#;
+
+/// Records for a reader that takes `$1` bytes.
+const INTO_HEAD: &str = r#""$0" --record - | head -c "$1" >/dev/null"#;
 
 /// SYNs that are sent again: far more than the ring has room for.
 const BURST: u64 = 2_000;
@@ -84,6 +92,62 @@ fn root_what_was_printed_live_is_printed_again_by_nobody_without_any_right() -> 
         );
         // As often as one likes.
         assert_same(&run.stdout(), &replay(&[capture], CHAIN)?.stdout);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_capture_goes_through_a_pipe_and_lines_of_plugins_do_not() -> Result<()> {
+    root_test(|root| {
+        for (chain, shown) in [(&["--plugin", "json-print"][..], true), (&[], false)] {
+            let directory = Directory::new()?;
+            let printed = directory.file("printed");
+            let lab = Lab::new()?;
+            let launcher = ["bash", "-c", INTO_REPLAY, &printed];
+            let host = Host::start_by(root, &launcher, &[&["--record", "-"], chain].concat())?;
+            lab.five_fast_retransmits(RECEIVER_V4)?;
+            let replayed = || fs::read_to_string(&printed);
+            wait_until("a replay while the host runs", || {
+                Ok(replayed()?.lines().count() >= 5)
+            })?;
+            let run = host.stop()?;
+
+            assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);
+            run.ledger.assert_complete();
+            let delivered = run.ledger.host.get("delivered");
+            assert_eq!(run.ledger.captured().get("events"), delivered);
+            assert_eq!(run.ledger.captured().get("files"), 1);
+            wait_until("the whole replay", || {
+                Ok(replayed()?.lines().count() as u64 == delivered)
+            })?;
+            let lines = run.stderr.iter().filter(|line| line.starts_with('{'));
+            let lines: String = lines.map(|line| format!("{line}\n")).collect();
+            assert_same(
+                &lines,
+                if shown { replayed()? } else { String::new() }.as_str(),
+            );
+            assert!(replayed()?.contains(&lab.sender.inode().to_string()));
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_reader_of_a_capture_that_goes_away_is_no_error() -> Result<()> {
+    root_test(|_root| {
+        for bytes in ["100", "0"] {
+            // It ends by itself.
+            let output = command("timeout")
+                .args([
+                    "60", "bash", "-o", "pipefail", "-c", INTO_HEAD, BINARY, bytes,
+                ])
+                .output()?;
+            let said = String::from_utf8(output.stderr)?;
+            assert!(output.status.success(), "{}: {said}", output.status);
+            let said = said.lines();
+            let said: Vec<_> = said.filter(|line| !line.contains("watching TCP")).collect();
+            assert!(said.is_empty(), "{said:?}");
+        }
         Ok(())
     })
 }

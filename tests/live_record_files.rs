@@ -1,5 +1,6 @@
 //! The files of a recording: nobody else can read them, none is overwritten unasked, they make room for
-//! each other, and a disk that is full ends the recording and nothing else.
+//! each other and for those of earlier runs, and a disk that is full makes a gap in the recording and nothing
+//! else.
 
 mod common;
 mod live;
@@ -13,10 +14,12 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
+use anyhow::ensure;
 use rustix::fs::CWD;
 use rustix::fs::FileType;
 use rustix::fs::Mode;
 use rustix::fs::mknodat;
+use rustix::process::Signal;
 
 use crate::common::refusal::FAILURE;
 use crate::common::refusal::assert_refused;
@@ -28,6 +31,7 @@ use crate::live::captures::assert_same;
 use crate::live::captures::replay;
 use crate::live::host::BINARY;
 use crate::live::host::Host;
+use crate::live::host::Run;
 use crate::live::lab::Lab;
 use crate::live::lab::RECEIVER_V4;
 use crate::live::oracle::wait_until;
@@ -47,6 +51,10 @@ const UMASK_777: &str = r#"export XDG_CACHE_HOME="$0"; umask 0777; exec "$@""#;
 
 /// Gives a directory a disk of its own with 32 KiB, then becomes the command.
 const SMALL_DISK: &str = r#"mount -t tmpfs -o size=32k none "$0" && exec "$@""#;
+
+/// The same with 8 MiB, of which a filler leaves 32 KiB.
+const FILLED_DISK: &str = r#"mount -t tmpfs -o size=8m none "$0" \
+    && head -c 8160k /dev/zero >"$0/filler" && exec "$@""#;
 
 #[track_caller]
 fn refused(_: &Root, arguments: &[&str], words: &[&str]) {
@@ -256,14 +264,93 @@ fn root_only_so_many_older_files_are_kept() -> Result<()> {
         assert!(run.ledger.captured().get("files") >= 4);
         assert_eq!(directory.names()?, ["kept.rtc", "kept.rtc.1", "kept.rtc.2"]);
 
-        // They are there now, and would be in the way of another recording's.
+        // Those of an earlier run are moved like any older ones, whether it ended well or not.
+        let newest = Held::by(&file)?.head.begun;
+        for force in [&[][..], &["--force"]] {
+            let day = ["--record", &file, "--record-rotate", "1d"];
+            record(root, &[&day[..], &["--record-keep", "2"], force].concat())?;
+            assert_eq!(directory.names()?, ["kept.rtc", "kept.rtc.1", "kept.rtc.2"]);
+        }
+        assert_eq!(Held::by(&oldest)?.head.begun, newest);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_service_that_was_killed_begins_again_and_loses_no_capture() -> Result<()> {
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let file = directory.file("service.rtc");
+        let lab = Lab::new()?;
+        let arguments = ["--record", &file, "--record-rotate", "1d"];
+        let host = Host::start(root, &arguments)?;
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        wait_until("the events to be in the file", || {
+            Ok(Held::by(&file)?.events_of(&lab.sender) == 5)
+        })?;
+        host.stop_with(Signal::KILL)?;
+        record(root, &arguments)?;
+        assert_eq!(directory.names()?, ["service.rtc", "service.rtc.1"]);
+        let first = Held::by(directory.file("service.rtc.1"))?;
+        assert_eq!((first.events_of(&lab.sender), first.is_cut), (5, true));
+        assert_is_private_capture(&file);
+        // What is no capture is not moved.
+        fs::write(&file, PRECIOUS)?;
+        refused(root, &arguments, &[&file, "no capture", "--force"]);
+        assert_eq!(fs::read_to_string(&file)?, PRECIOUS);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_file_that_is_deleted_is_told_and_another_one_begins() -> Result<()> {
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let file = directory.file("deleted.rtc");
+        let lab = Lab::new()?;
+        let host = Host::start(root, &["--record", &file])?;
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        wait_until("the events to be in the file", || {
+            Ok(Held::by(&file)?.events_of(&lab.sender) == 5)
+        })?;
         fs::remove_file(&file)?;
-        let arguments = [&rotation[..], &["--record-keep", "2"]].concat();
-        refused(root, &arguments, &[&file, "exists", "--force"]);
-        record(root, &[&arguments[..], &["--force"]].concat())?;
-        // Where they would not, they do not matter.
-        fs::remove_file(&file)?;
-        record(root, &["--record", &file])
+        host.wait_until_said("was deleted")?;
+        wait_until("another file", || Ok(Path::new(&file).exists()))?;
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        let run = host.stop()?;
+
+        run.ledger.assert_complete();
+        let captured = run.ledger.captured();
+        assert_eq!(captured.get("files"), 2);
+        let held = Held::by(&file)?;
+        assert_eq!((held.events_of(&lab.sender), held.is_cut), (5, false));
+        assert_eq!(held.events, captured.get("events"));
+        assert_eq!(held.lost, captured.get("not_recorded"));
+        let said = run
+            .stderr
+            .iter()
+            .filter(|line| line.contains("was deleted"));
+        assert_eq!(said.count(), 1, "{:?}", run.stderr);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_file_that_is_moved_goes_on_under_its_new_name() -> Result<()> {
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let (file, moved) = (directory.file("moved.rtc"), directory.file("elsewhere"));
+        let lab = Lab::new()?;
+        let host = Host::start(root, &["--record", &file])?;
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        fs::rename(&file, &moved)?;
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        let run = host.stop()?;
+        run.ledger.assert_complete();
+        assert_eq!(run.ledger.captured().get("not_recorded"), 0);
+        assert_eq!(directory.names()?, ["elsewhere"]);
+        assert_same(&run.stdout(), &replay(&[moved], &[])?.stdout);
+        Ok(())
     })
 }
 
@@ -286,7 +373,7 @@ fn root_without_any_older_file_the_file_itself_begins_anew() -> Result<()> {
 }
 
 #[test]
-fn root_a_full_disk_ends_the_recording_and_nothing_else() -> Result<()> {
+fn root_a_full_disk_makes_a_gap_in_the_recording_and_nothing_else() -> Result<()> {
     root_test(|root| {
         let directory = Directory::new()?;
         let disk = directory.path().display().to_string();
@@ -300,28 +387,153 @@ fn root_a_full_disk_ends_the_recording_and_nothing_else() -> Result<()> {
             Ok(Held::by(&seen_by_host)?.events_of(&lab.sender) == 5)
         })?;
         syn_burst(&lab, BURST)?;
-        host.wait_until_said("has stopped")?;
+        host.wait_until_said("No space left on device")?;
+        // It has whole frames only, although it has no end.
         let copy = directory.file("copy.rtc");
         fs::copy(&seen_by_host, &copy)?;
+        let held = Held::by(&copy)?;
+        let alone = replay(&[copy], &[])?;
+        // The directory of the disk is gone with the host.
+        let opened = fs::File::open(&seen_by_host)?;
         let run = host.stop()?;
 
         assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);
         run.ledger.assert_complete();
         assert_eq!(run.lines.len() as u64, run.ledger.host.get("delivered"));
         assert!(run.retransmits_in(&lab.sender)?.len() as u64 > BURST);
-        let said = run.stderr.iter().filter(|line| line.contains(&file));
-        let said: Vec<_> = said.filter(|line| !line.starts_with("ledger:")).collect();
-        assert_eq!(said.len(), 1, "{:?}", run.stderr);
-        assert!(said[0].contains("No space left on device"), "{said:?}");
+        assert_told_once(&run, &file, "No space left on device");
         let captured = run.ledger.captured();
         assert!(captured.get("not_recorded") > 0, "{captured:?}");
-        let held = Held::by(&copy)?;
         assert!(held.is_cut);
-        assert_eq!(held.events, captured.get("events"));
-        let replayed = replay(&[copy], &[])?.stdout;
-        assert!(run.stdout().starts_with(&replayed));
+        assert!(run.stdout().starts_with(&alone.stdout));
+        // The end has room where a batch had not, and says what is missing.
+        let copy = directory.file("copy.rtc");
+        std::io::copy(&mut &opened, &mut fs::File::create(&copy)?)?;
+        assert_accounts_for_all(&run, &[copy])
+    })
+}
+
+#[test]
+fn root_a_disk_that_has_room_again_is_recorded_to_again() -> Result<()> {
+    root_test(|root| {
+        for rotation in [&[][..], &["--record-rotate", "1GiB"]] {
+            let directory = Directory::new()?;
+            let disk = directory.path().display().to_string();
+            let file = directory.file("full.rtc");
+            let (lab, later) = (Lab::new()?, Lab::new()?);
+            let launcher = ["unshare", "--mount", "sh", "-c", FILLED_DISK, &disk];
+            let arguments = [RING, &["--record", &file], rotation].concat();
+            let host = Host::start_by(root, &launcher, &arguments)?;
+            let root_of_host = format!("/proc/{}/root", host.pid());
+            syn_burst(&lab, BURST)?;
+            host.wait_until_said("No space left on device")?;
+            later.five_fast_retransmits(RECEIVER_V4)?;
+            fs::remove_file(format!("{root_of_host}{disk}/filler"))?;
+            host.wait_until_said("works again")?;
+            later.five_fast_retransmits(RECEIVER_V4)?;
+            let opened = fs::File::open(format!("{root_of_host}{file}"))?;
+            let run = host.stop()?;
+
+            run.ledger.assert_complete();
+            assert_told_once(&run, &file, "No space left on device");
+            assert_told_once(&run, &file, "works again");
+            let captured = run.ledger.captured();
+            assert!(captured.get("not_recorded") > 0, "{captured:?}");
+            assert_eq!(captured.get("files"), 1);
+            let copy = directory.file("copy.rtc");
+            std::io::copy(&mut &opened, &mut fs::File::create(&copy)?)?;
+            assert_accounts_for_all(&run, &[copy])?;
+        }
         Ok(())
     })
+}
+
+#[test]
+fn root_where_files_may_not_be_so_large_rotation_begins_another_one() -> Result<()> {
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let file = directory.file("limited.rtc");
+        let (lab, later) = (Lab::new()?, Lab::new()?);
+        let rotation = ["--record", &file, "--record-rotate", "1GiB"];
+        let host = Host::start(root, &[RING, &rotation].concat())?;
+        limit_files(&host, "8192")?;
+        syn_burst(&lab, BURST)?;
+        host.wait_until_said("works again")?;
+        later.five_fast_retransmits(RECEIVER_V4)?;
+        let run = host.stop()?;
+
+        run.ledger.assert_complete();
+        assert!(run.ledger.captured().get("not_recorded") > 0);
+        let files = directory.rotated("limited.rtc");
+        assert!(files.len() > 1, "{files:?}");
+        assert_eq!(run.ledger.captured().get("files"), files.len() as u64);
+        assert_accounts_for_all(&run, &files)
+    })
+}
+
+/// No file of this host may become larger, in bytes.
+fn limit_files(host: &Host, bytes: &str) -> Result<()> {
+    let mut set = Command::new("prlimit");
+    set.args(["--pid", &host.pid().to_string()]);
+    set.arg(format!("--fsize={bytes}:unlimited"));
+    ensure!(set.status()?.success(), "prlimit");
+    Ok(())
+}
+
+#[test]
+fn root_a_limit_on_the_size_of_files_makes_a_gap_until_it_is_raised() -> Result<()> {
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let file = directory.file("limited.rtc");
+        let (lab, later) = (Lab::new()?, Lab::new()?);
+        let host = Host::start(root, &[RING, &["--record", &file]].concat())?;
+        limit_files(&host, "8192")?;
+        syn_burst(&lab, BURST)?;
+        host.wait_until_said("File too large")?;
+        limit_files(&host, "unlimited")?;
+        host.wait_until_said("works again")?;
+        later.five_fast_retransmits(RECEIVER_V4)?;
+        let run = host.stop()?;
+
+        run.ledger.assert_complete();
+        assert_told_once(&run, &file, "File too large");
+        assert!(run.ledger.captured().get("not_recorded") > 0);
+        assert_accounts_for_all(&run, &[file])
+    })
+}
+
+/// Said in one line of the log, and in no other.
+#[track_caller]
+fn assert_told_once(run: &Run, file: &str, words: &str) {
+    let said = run.stderr.iter();
+    let said = said.filter(|line| line.contains(file) && line.contains(words));
+    assert_eq!(said.count(), 1, "{words}: {:?}", run.stderr);
+}
+
+/// The captures are whole, have what was recorded, and know how many events are missing in them: a replay
+/// shows the lines that were printed live, and gaps in the place of those that are missing.
+fn assert_accounts_for_all(run: &Run, captures: &[String]) -> Result<()> {
+    let captured = run.ledger.captured();
+    let held: Vec<Held> = captures.iter().map(Held::by).collect::<Result<_>>()?;
+    assert!(held.iter().all(|held| !held.is_cut));
+    let events: u64 = held.iter().map(|held| held.events).sum();
+    assert_eq!(events, captured.get("events"));
+    let missing: u64 = held.iter().map(|held| held.lost).sum();
+    let lost = captured.get("not_recorded") + run.ledger.kernel.get("ring_full");
+    assert_eq!(missing, lost);
+    let replayed = replay(captures, &[])?.stdout;
+    let mut printed = run.lines.iter().map(String::as_str);
+    let mut gaps = 0;
+    for line in replayed.lines() {
+        if line.contains(r#""type":"gap""#) {
+            let gap: serde_json::Value = serde_json::from_str(line)?;
+            gaps += gap["lost"].as_u64().unwrap_or_default();
+            continue;
+        }
+        assert!(printed.any(|live| live == line), "not printed live: {line}");
+    }
+    assert_eq!(gaps, lost);
+    Ok(())
 }
 
 #[test]

@@ -13,6 +13,9 @@ use retrans_host::plugin::Origin;
 use retrans_host::plugin::StartError;
 
 use crate::common::chain::batch;
+use crate::common::chain::batches;
+use crate::common::chain::mark;
+use crate::common::chain::plugin;
 use crate::common::chain::run;
 use crate::common::chain::start;
 use crate::common::components::CONTRACT;
@@ -20,6 +23,7 @@ use crate::common::components::Files;
 use crate::common::components::implemented;
 use crate::common::components::processor_module;
 use crate::common::components::unimplemented;
+use crate::common::fixtures::READER;
 use crate::common::liar::allowed;
 use crate::common::liar::fault_in_process;
 use crate::common::liar::labelled;
@@ -221,19 +225,64 @@ fn sleeping_advances_nothing_and_holds_nobody_up() {
     assert!(began.elapsed() < Duration::from_secs(60));
 }
 
-#[test]
-fn the_clocks_of_a_plugin_show_the_time_of_the_stream() {
-    let records: Vec<Record> = Synth::new(5).take(20).collect();
-    let items = records.chunks(5).map(|events| Item::Events(batch(events)));
-    let ran = allowed(liar("tells_the_time"), items);
+/// What the reader says of both clocks, when they show this.
+fn clocks(time: Duration, wall_time: Duration) -> String {
+    let (seconds, nanos) = (time.as_secs(), time.subsec_nanos());
+    format!("clocks: Instant {{ tv_sec: {seconds}, tv_nsec: {nanos} }} {wall_time:?}")
+}
 
-    // That of the last event of each call; the monotonic clock since the first one.
-    let expected = records.chunks(5).map(|events| {
-        let last = &events[4];
-        let elapsed = last.time() - records[4].time();
-        format!("{} {}", last.wall_time().as_nanos(), elapsed.as_nanos())
-    });
-    assert_eq!(ran.said.lines, expected.collect::<Vec<_>>());
+#[test]
+fn the_clocks_of_a_plugin_show_the_last_mark_however_the_stream_is_cut() {
+    let records: Vec<Record> = Synth::new(5).take(600).collect();
+    let (first, rest) = records.split_at(300);
+    let second = mark(70);
+    for cut in [1, 7, 256] {
+        let clock = [("configure", "clocks"), ("each", "clocks")];
+        let items = batches(first, cut).into_iter();
+        let items = items.chain([Item::Mark(second)]).chain(batches(rest, cut));
+        let ran = allowed(plugin("reader", READER, &clock), items);
+
+        // Before any item the least that is not 0, which ends every program in Go.
+        let least = Duration::from_nanos(1);
+        let mut expected = vec![clocks(least, least)];
+        let start = clocks(records[0].time(), records[0].wall_time());
+        expected.extend(vec![start; first.len()]);
+        let later = clocks(second.time, second.wall_time);
+        expected.extend(vec![later; rest.len()]);
+        assert_eq!(ran.said.lines, expected, "{cut} events a batch");
+    }
+}
+
+#[test]
+fn a_stream_starts_with_its_first_item_even_if_a_plugin_does_not_see_it() {
+    let records: Vec<Record> = Synth::new(5).take(20).collect();
+    let clock = [("each", "clocks")];
+    // Of a batch that the one before has dropped, the second plugin sees nothing.
+    let items = batches(&records, 5);
+    let first_five = plugin("first", READER, &[("drop", "5")]);
+    let ran = run(vec![first_five, plugin("reader", READER, &clock)], items);
+    let start = clocks(records[0].time(), records[0].wall_time());
+    assert_eq!(ran.said.lines, vec![start; 15]);
+
+    let first = mark(1);
+    let items = [Item::Mark(first)].into_iter().chain(batches(&records, 5));
+    let ran = allowed(plugin("reader", READER, &clock), items);
+    let start = clocks(first.time, first.wall_time);
+    assert_eq!(ran.said.lines, vec![start; 20]);
+}
+
+#[test]
+fn a_plugin_that_is_started_anew_has_the_same_clocks() {
+    let records: Vec<Record> = Synth::new(5).take(20).collect();
+    for cut in [1, 7, 256] {
+        let clock = [("each", "clocks"), ("fail_every", "5")];
+        let ran = run(
+            vec![plugin("reader", READER, &clock)],
+            batches(&records, cut),
+        );
+        let start = clocks(records[0].time(), records[0].wall_time());
+        assert_eq!(ran.said.lines, vec![start; 17], "{cut} events a batch");
+    }
 }
 
 #[test]

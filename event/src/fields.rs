@@ -254,7 +254,8 @@ fields! {
         fast_open, fast_open, set_fast_open: Bool, bool, Bool
             @ 285 ? 46, "retransmit" "fast_open", "probe: the tracepoint's socket is no listener", "5.8";
         /// What the sender knew of the segment: TCPCB_* bits (1 SACKed, 2 retransmitted, 4 lost,
-        /// 128 ever retransmitted, which up to 6.9 counts this time).
+        /// 128 ever retransmitted, this time included on 5.10, on 6.1 and from 6.17 on: a first tail loss
+        /// probe has 128 there, and 0 on 6.12 to 6.16).
         sacked, sacked, set_sacked: U8, u8, U8
             @ 110 ? 6, "retransmit" "sacked", "tcp_skb_cb.sacked", "5.8";
         /// The timer that was pending.
@@ -371,7 +372,7 @@ fields! {
         listener_inode, listener_inode, set_listener_inode: U64, u64, U64
             @ 288 ? 52, "socket" "listener_inode", "request_sock.rsk_listener, its inode", "5.8";
         /// Control group (version 2) of the socket (for a SYN-ACK, the listener): the inode of its
-        /// directory.
+        /// directory. Debian's 5.10 has it, too.
         cgroup_id, cgroup_id, set_cgroup_id: U64, u64, U64
             @ 248 ? 39, "socket" "cgroup_id", "sock.sk_cgrp_data", "5.15";
         /// Whose the socket is: whether a process was found that holds it, or why there is none.
@@ -395,7 +396,9 @@ fields! {
         /// beginning of its name.
         owner_container, owner_container, set_owner_container: Text, Name, Text
             @ 320 ? 51, "owner" "container", "host: /proc/PID/cgroup", "5.8";
-        /// The last process that was seen to hold a socket which has been closed.
+        /// The last process that was seen to hold a socket which has been closed, known by the socket's
+        /// cookie. The classic tracepoint may not ask for one: through it, as before 5.12, only if something
+        /// else has asked.
         last_pid, last_pid, set_last_pid: U32, u32, U32
             @ 336 ? 53, "owner.last" "pid", "host: an earlier event of the same socket cookie", "5.12";
         /// Name of that process.

@@ -346,11 +346,20 @@ impl Name {
     /// The most bytes that a name has.
     pub const MAX: usize = 16;
 
-    /// The name whose bytes these are, up to the first NUL.
+    /// The name whose bytes these are, up to the first NUL. A process may call itself anything: bytes that
+    /// are not UTF-8 become `?`. The kernel cuts names: a character that is cut off at the end stays so.
     pub fn from_bytes(bytes: [u8; Name::MAX]) -> Name {
         let mut name = Name { bytes };
         let length = name.as_bytes().len();
         name.bytes[length..].fill(0);
+        let mut text = &mut name.bytes[..length];
+        while let Err(error) = core::str::from_utf8(text)
+            && let Some(invalid) = error.error_len()
+        {
+            let (wrong, rest) = text[error.valid_up_to()..].split_at_mut(invalid);
+            wrong.fill(b'?');
+            text = rest;
+        }
         name
     }
 
@@ -364,7 +373,7 @@ impl Name {
         &self.bytes[..end.unwrap_or(Name::MAX)]
     }
 
-    /// The text before the first byte that is not UTF-8.
+    /// The text, without a character that is cut off at its end.
     pub fn as_str(&self) -> &str {
         let bytes = self.as_bytes();
         match core::str::from_utf8(bytes) {

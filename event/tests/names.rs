@@ -104,9 +104,43 @@ fn a_name_ends_at_the_first_nul_and_has_sixteen_bytes_at_most() {
     assert!("nul\0".parse::<Name>().is_err());
 }
 
+/// As in a record: with NULs up to its end.
+fn padded(bytes: &[u8]) -> Name {
+    let mut name = [0; Name::MAX];
+    name[..bytes.len()].copy_from_slice(bytes);
+    Name::from_bytes(name)
+}
+
 #[test]
-fn a_name_is_shown_up_to_the_first_byte_that_is_not_utf8() {
-    let name = Name::from_bytes(*b"bbr\xff2\0\0\0\0\0\0\0\0\0\0\0");
-    assert_eq!(name.as_str(), "bbr");
-    assert_eq!(format!("{name} {name:?}"), "bbr \"bbr\"");
+fn bytes_of_a_name_that_are_not_utf8_are_shown_as_question_marks() {
+    for (bytes, shown) in [
+        (&b"bbr\xff2"[..], "bbr?2"),
+        // At the start, and nothing else.
+        (&b"\xffworker"[..], "?worker"),
+        (&b"\x80\xfe\xff"[..], "???"),
+        // The begin of a character, which another one interrupts.
+        (&b"a\xe2\x82b"[..], "a??b"),
+        (
+            b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+            "????????????????",
+        ),
+    ] {
+        let name = padded(bytes);
+        assert_eq!(name.as_str(), shown);
+        assert_eq!(format!("{name} {name:?}"), format!("{shown} {shown:?}"));
+        assert_eq!(
+            name,
+            shown.parse().unwrap(),
+            "a replay of the lines has the same name"
+        );
+    }
+}
+
+#[test]
+fn a_character_that_is_cut_off_at_the_end_of_a_name_is_left_out() {
+    // The kernel cuts names after 15 bytes.
+    let name = padded(b"r\xc3\xa9trans-proc\xc3");
+    assert_eq!(name.as_str(), "rétrans-proc");
+    let name = padded(b"\xff234567890123\xf0\x9f");
+    assert_eq!(name.as_str(), "?234567890123");
 }

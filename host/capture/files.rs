@@ -7,6 +7,7 @@ use std::fs::File;
 use std::fs::OpenOptions;
 use std::fs::Permissions;
 use std::io;
+use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,21 +15,36 @@ use std::os::unix::fs::fchown;
 use std::path::Path;
 use std::path::PathBuf;
 
+use rustix::fs::OFlags;
 use tempfile::Builder;
 
 use super::Head;
+use super::MAGIC;
 use super::Writer;
+use super::target::Target;
 
 /// Addresses are nobody else's business: a file is its owner's alone.
 const MODE: u32 = 0o600;
 
-/// Begins a file. With `replace` it takes the place of one that is there, once it has its head: a disk
-/// that is full costs nobody an older capture. A symbolic link is replaced, not followed.
-pub fn begin(file: &Path, head: &Head, replace: bool) -> io::Result<Writer<File>> {
-    if !replace {
-        let writer = Writer::new(create(file)?, head);
+/// What becomes of the file that has the name already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// It stays, and the new one is not begun.
+    Refuse,
+    /// The new one takes its place.
+    Replace,
+    /// A capture becomes FILE.1, and at most this number of older ones is kept. The new file takes the place of
+    /// anything else.
+    Keep(u32),
+}
+
+/// Begins a file. What is to give up its name does so once the new file has its head: a full disk costs no
+/// older capture. The name is taken by a rename, so that a symbolic link is replaced and never followed.
+pub fn begin(file: &Path, head: &Head, existing: Existing) -> io::Result<Writer<Target>> {
+    if existing == Existing::Refuse {
+        let writer = Writer::new(Target::File(create(file)?), head);
         return writer.inspect_err(|_| {
-            // It is ours, and nobody can read it.
+            // It was made just now and has no head: it cannot be read.
             let _ = fs::remove_file(file);
         });
     }
@@ -36,7 +52,10 @@ pub fn begin(file: &Path, head: &Head, replace: bool) -> io::Result<Writer<File>
         .prefix(".retrans-")
         .make_in(directory(file), create)?;
     let (beside, path) = beside.into_parts();
-    let writer = Writer::new(beside, head)?;
+    let writer = Writer::new(Target::File(beside), head)?;
+    if let Existing::Keep(keep) = existing {
+        make_room(file, keep)?;
+    }
     path.persist(file)?;
     Ok(writer)
 }
@@ -82,29 +101,49 @@ fn older(file: &Path, number: u32) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// An older file, of which at most `keep` are kept, that is there already.
-pub fn find_older(file: &Path, keep: u32) -> Option<PathBuf> {
+/// A file with the name of the recording, or of one of the `keep` older ones, that is no capture.
+pub fn find_stranger(file: &Path, keep: u32) -> Option<PathBuf> {
+    let is_stranger = |path: &Path| exists(path) && !is_capture(path);
+    if is_stranger(file) {
+        return Some(file.to_owned());
+    }
     let prefix = [file.file_name()?.as_bytes(), b"."].concat();
-    // Where the directory cannot be read, there is nothing to be found.
+    // In a directory that cannot be read nothing is found. `keep` may be too large to try every name.
     let mut entries = fs::read_dir(directory(file)).ok()?.flatten();
-    let number = entries.find_map(|entry| {
+    entries.find_map(|entry| {
         let name = entry.file_name();
         let number = name.as_bytes().strip_prefix(prefix.as_slice())?;
         let number: u32 = str::from_utf8(number).ok()?.parse().ok()?;
-        (1..=keep).contains(&number).then_some(number)
-    });
-    Some(older(file, number?))
+        let path = older(file, number);
+        ((1..=keep).contains(&number) && is_stranger(&path)).then_some(path)
+    })
 }
 
-/// FILE becomes FILE.1, that FILE.2, and so on. The oldest goes, if `keep` are there; with none to
-/// keep, FILE is left to be replaced.
-pub fn make_room(file: &Path, keep: u32) -> io::Result<()> {
-    let exists = |number| fs::symlink_metadata(older(file, number)).is_ok();
-    if !exists(0) {
-        // Somebody has taken it away.
+fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// Is it a file that begins as captures do? A link to one is not, and a FIFO is not waited for.
+fn is_capture(path: &Path) -> bool {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut options = OpenOptions::new();
+    let opened = options
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path);
+    let mut begin = [0; MAGIC.len()];
+    opened.is_ok_and(|mut file| {
+        file.metadata().is_ok_and(|about| about.is_file()) && file.read_exact(&mut begin).is_ok()
+    }) && begin == MAGIC
+}
+
+/// FILE becomes FILE.1, that FILE.2, and so on. The oldest goes, if `keep` are there. FILE is left to be
+/// replaced where it is no capture, or none is to be kept.
+fn make_room(file: &Path, keep: u32) -> io::Result<()> {
+    if !is_capture(file) {
         return Ok(());
     }
-    let last = (1..=keep).find(|number| *number == keep || !exists(*number));
+    let last = (1..=keep).find(|number| *number == keep || !exists(&older(file, *number)));
     for number in (0..last.unwrap_or(0)).rev() {
         fs::rename(older(file, number), older(file, number + 1))?;
     }
@@ -115,11 +154,12 @@ pub fn make_room(file: &Path, keep: u32) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// A directory with these files, each of which holds its own name.
+    /// A directory with these files. Each begins as a capture, and then holds its own name.
     fn files(names: &[&str]) -> tempfile::TempDir {
         let directory = tempfile::tempdir().expect("a directory");
         for name in names {
-            fs::write(directory.path().join(name), name).expect("a file");
+            let bytes = [&MAGIC, name.as_bytes()].concat();
+            fs::write(directory.path().join(name), bytes).expect("a file");
         }
         directory
     }
@@ -130,7 +170,9 @@ mod tests {
         let entries = entries.map(|entry| {
             let path = entry.expect("a file").path();
             let name = path.file_name().expect("a name").to_string_lossy();
-            (name.into(), fs::read_to_string(&path).expect("text"))
+            let bytes = fs::read(&path).expect("a file");
+            let held = String::from_utf8_lossy(&bytes[MAGIC.len()..]);
+            (name.into(), held.into())
         });
         let mut entries: Vec<_> = entries.collect();
         entries.sort();
@@ -171,10 +213,19 @@ mod tests {
     }
 
     #[test]
-    fn older_files_are_found_by_their_numbers() {
-        let directory = files(&["a", "a.old", "a.0", "a.7", "ab.1"]);
-        let file = directory.path().join("a");
-        assert_eq!(find_older(&file, 6), None);
-        assert_eq!(find_older(&file, 7), Some(directory.path().join("a.7")));
+    fn what_is_no_capture_is_found_among_those_that_are_kept() {
+        let directory = files(&["a", "a.1"]);
+        let path = |name: &str| directory.path().join(name);
+        for name in ["a.old", "a.0", "a.7", "ab.1"] {
+            fs::write(path(name), name).expect("a file");
+        }
+        assert_eq!(find_stranger(&path("a"), 6), None);
+        assert_eq!(find_stranger(&path("a"), 7), Some(path("a.7")));
+        // As the begin of a capture, but shorter.
+        fs::write(path("a"), &MAGIC[..4]).expect("a file");
+        assert_eq!(find_stranger(&path("a"), 6), Some(path("a")));
+        fs::remove_file(path("a")).expect("it was there");
+        fs::create_dir(path("a")).expect("a directory");
+        assert_eq!(find_stranger(&path("a"), 6), Some(path("a")));
     }
 }

@@ -9,18 +9,21 @@ pub(crate) mod files;
 mod frame;
 mod head;
 mod items;
+mod place;
 mod read;
 mod recording;
+mod target;
 mod translate;
 mod write;
 
 pub use head::Head;
 pub use head::Host;
+pub use place::RecordError;
 pub use read::CaptureError;
 pub use read::Reader;
-pub use recording::RecordError;
 pub use recording::Recording;
 pub use recording::Summary;
+pub use target::Target;
 pub use translate::LayoutError;
 pub use write::Writer;
 

@@ -8,6 +8,7 @@ use super::frame::FrameWriter;
 use super::frame::Kind;
 use super::head::Head;
 use super::items;
+use super::target::Target;
 use crate::batch::Item;
 
 /// Items are collected up to here, then compressed together: more compress no better.
@@ -66,11 +67,28 @@ impl<W: Write> Writer<W> {
         self.items.is_empty()
     }
 
-    /// Ends the capture: what has no end was cut off. Returns its bytes.
-    pub fn finish(mut self) -> io::Result<u64> {
+    /// Ends the capture: what has no end was cut off. Nothing may be written behind it.
+    pub fn finish(&mut self) -> io::Result<u64> {
         self.flush()?;
         self.written += self.frames.write(&mut self.to, Kind::End, &[])?;
         self.to.flush()?;
         Ok(self.written)
+    }
+}
+
+impl Writer<Target> {
+    /// After an error: takes back the part of a frame that was written. Items in memory stay there.
+    pub fn cut_back(&mut self) -> io::Result<()> {
+        self.to.cut_back(self.written)
+    }
+
+    /// Forgets the items that are in memory only.
+    pub fn forget_items(&mut self) {
+        self.items.clear();
+    }
+
+    /// Has the file no name any more?
+    pub fn is_deleted(&self) -> bool {
+        self.to.is_deleted()
     }
 }

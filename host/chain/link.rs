@@ -45,6 +45,7 @@ pub(super) struct Link {
     firing: Firing,
     /// What came before the next call with events.
     earlier: Earlier,
+    /// Time of the latest event or mark: by it, the time in quarantine is measured.
     now: Moment,
     page: ledger::Plugin,
     usage: Usage,
@@ -89,6 +90,11 @@ impl Link {
 
     pub(super) fn name(&self) -> &str {
         &self.page.name
+    }
+
+    /// Notes what clocks show from the next call on.
+    pub(super) fn set_clock(&mut self, clock: Moment) {
+        self.earlier.clock = clock;
     }
 
     /// Notes events that were lost before the next call.

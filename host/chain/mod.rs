@@ -21,6 +21,8 @@ pub use self::report::Blame;
 use crate::alert::Alert;
 use crate::batch::Batch;
 use crate::batch::Item;
+use crate::batch::Mark;
+use crate::batch::Moment;
 use crate::ledger;
 #[cfg(fuzzing)]
 use crate::plugin::Outcome;
@@ -116,6 +118,8 @@ pub struct Chain<S> {
     links: Vec<Link>,
     sink: S,
     reloads: Receiver<Reload>,
+    /// The last mark of the stream, or before it the time of its first item; `None` before that.
+    clock: Option<Moment>,
 }
 
 impl<S: Sink> Chain<S> {
@@ -125,6 +129,7 @@ impl<S: Sink> Chain<S> {
             links: plugins.into_iter().map(Link::new).collect(),
             sink,
             reloads: never(),
+            clock: None,
         }
     }
 
@@ -195,16 +200,18 @@ impl<S: Sink> Chain<S> {
                 // Full or gone: the batch is not needed again.
                 let _ = recycled.try_send(batch);
             }
-            Item::Mark(mark) => self.mark(|link, sink| link.tick(&mark, sink))?,
-            Item::End(mark) => self.mark(|link, sink| link.finish(&mark, sink))?,
+            Item::Mark(mark) => self.mark(&mark, Link::tick)?,
+            Item::End(mark) => self.mark(&mark, Link::finish)?,
         }
         Ok(self.sink.flush()?)
     }
 
     /// Hands a batch through the plugins. It ends up with the events that all have kept.
     pub fn process(&mut self, batch: &mut Batch) -> Result<(), ChainError> {
+        let clock = *self.clock.get_or_insert_with(|| batch.start());
         for link in &mut self.links {
             link.note_lost(batch.lost);
+            link.set_clock(clock);
         }
         for link in &mut self.links {
             if batch.is_empty() {
@@ -217,11 +224,14 @@ impl<S: Sink> Chain<S> {
 
     fn mark(
         &mut self,
-        mut tell: impl FnMut(&mut Link, &mut S) -> Result<(), ChainError>,
+        mark: &Mark,
+        tell: fn(&mut Link, &Mark, &mut S) -> Result<(), ChainError>,
     ) -> Result<(), ChainError> {
-        self.links
-            .iter_mut()
-            .try_for_each(|link| tell(link, &mut self.sink))
+        self.clock = Some(mark.now());
+        self.links.iter_mut().try_for_each(|link| {
+            link.set_clock(mark.now());
+            tell(link, mark, &mut self.sink)
+        })
     }
 
     fn swap(&mut self, reload: Reload) -> Result<(), ChainError> {

@@ -58,6 +58,8 @@ pub struct Chain {
     pub plugins: Vec<Spec>,
     /// Are new versions of their files taken up by themselves?
     pub watch_files: bool,
+    /// Where the lines of plugins go.
+    pub lines: LinesTo,
     /// Are alerts written to standard output as JSON?
     pub json_alerts: bool,
     /// After how many events the run ends.
@@ -66,6 +68,17 @@ pub struct Chain {
     pub duration: Option<Duration>,
     /// How much is said on standard error.
     pub verbosity: Verbosity,
+}
+
+/// Where the lines of plugins go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinesTo {
+    /// To standard output.
+    Stdout,
+    /// To standard error, because standard output is taken.
+    Stderr,
+    /// Nowhere, because standard output is taken and no plugin was asked for.
+    Nowhere,
 }
 
 /// How to watch.
@@ -89,8 +102,17 @@ pub struct Watch {
 
 /// Where events are recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    /// The file.
+pub enum Record {
+    /// To standard output.
+    Stdout,
+    /// To a file.
+    File(RecordFile),
+}
+
+/// The file that events are recorded in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordFile {
+    /// Its path.
     pub file: PathBuf,
     /// When to begin another one.
     pub rotate: Rotate,
@@ -247,6 +269,7 @@ fn chain(
     Ok(Chain {
         plugins: plugins::plugins(args, matches)?,
         watch_files: args.watch,
+        lines: LinesTo::Stdout,
         json_alerts: args.alerts == AlertFormat::Json,
         count: count.transpose()?,
         duration: duration.transpose()?,
@@ -255,23 +278,49 @@ fn chain(
 }
 
 fn watch(args: WatchArgs, verbosity: Verbosity, matches: &ArgMatches) -> Result<Watch, UsageError> {
-    let rotate = args.record_rotate.as_deref().map(values::rotate);
-    let rotate = rotate.transpose()?.unwrap_or_default();
-    let (keep, force) = (args.record_keep, args.force);
+    let record = record(&args)?;
+    let mut chain = chain(&args.chain, verbosity, matches)?;
+    if record == Some(Record::Stdout) {
+        // The capture has standard output for itself.
+        chain.lines = match args.chain.plugins.is_empty() {
+            true => LinesTo::Nowhere,
+            false => LinesTo::Stderr,
+        };
+    }
     Ok(Watch {
-        chain: chain(&args.chain, verbosity, matches)?,
+        chain,
         ring_size: ring_size(args.ring_size)?,
         attach: args.attach,
         show_queued: args.failed,
         owners: !args.no_owners,
         reconcile: args.reconcile,
-        record: args.record.map(|file| Record {
-            file,
-            rotate,
-            keep,
-            force,
-        }),
+        record,
     })
+}
+
+fn record(args: &WatchArgs) -> Result<Option<Record>, UsageError> {
+    let rotate = args.record_rotate.as_deref().map(values::rotate);
+    let rotate = rotate.transpose()?.unwrap_or_default();
+    let Some(file) = &args.record else {
+        return Ok(None);
+    };
+    if file.as_os_str() != "-" {
+        return Ok(Some(Record::File(RecordFile {
+            file: file.clone(),
+            rotate,
+            keep: args.record_keep,
+            force: args.force,
+        })));
+    }
+    let refused = [
+        ("--alerts json", args.chain.alerts == AlertFormat::Json),
+        ("--record-rotate", args.record_rotate.is_some()),
+        ("--force", args.force),
+    ];
+    match refused.iter().find(|(_, given)| *given) {
+        Some((option, _)) => Err(UsageError::RecordToStdout(option)),
+        None => Ok(Some(Record::Stdout)),
+    }
 }
 
 fn replay(
@@ -422,12 +471,44 @@ mod tests {
     }
 
     #[test]
+    fn a_capture_on_standard_output_has_it_for_itself() {
+        let lines = |args: &[&str]| config(args).expect("well-formed").chain.lines;
+        assert_eq!(lines(&["--record", "a"]), LinesTo::Stdout);
+        assert_eq!(lines(&["--record", "./-"]), LinesTo::Stdout);
+        assert_eq!(lines(&["--record", "-"]), LinesTo::Nowhere);
+        assert_eq!(
+            lines(&["--record", "-", "-p", "json-print"]),
+            LinesTo::Stderr
+        );
+        for option in [
+            &["--alerts", "json"][..],
+            &["--record-rotate", "1h"],
+            &["--force"],
+        ] {
+            let args = [&["--record", "-"], option].concat();
+            let error = config(&args).expect_err("not both").to_string();
+            assert!(
+                error.contains("--record -") && error.contains(option[0]),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn a_wrong_command_line_says_what_is_wrong() {
         let error = |args: &[&str]| config(args).expect_err("not well-formed").to_string();
         assert!(error(&["--set", "a=1", "-p", "json-print"]).contains("no --plugin before it"));
         assert!(error(&["-p", "json-print", "--set", "a"]).contains("expected KEY=VALUE"));
         assert!(error(&["-p", "json-print", "-p", "json-print"]).contains("two instances"));
-        assert!(error(&["-p", "a/../x y.wasm"]).contains("letters, digits"));
+        let unnamed = error(&["-p", "a/../x y.wasm"]);
+        assert!(unnamed.contains("letters, digits"), "{unnamed}");
+        assert!(unnamed.contains("NAME=FILE"), "{unnamed}");
+        assert!(unnamed.contains("name=a/../x y.wasm"), "{unnamed}");
+        let named = error(&["-p", "x y=a.wasm"]);
+        assert!(
+            named.contains("letters, digits") && !named.contains("NAME="),
+            "{named}"
+        );
         assert!(error(&["--allow", "env=A", "-p", "json-print"]).contains("no --plugin before it"));
         assert!(
             error(&["-p", "json-print", "--allow", "net=all"]).contains("env=NAME or read=DIR")

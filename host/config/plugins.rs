@@ -104,10 +104,14 @@ fn plugin_named(text: &str, limits: Limits, on_fault: OnFault) -> Result<Spec, U
         _ => (None, rest),
     };
     let origin = origin(file).map_err(UsageError::NotBundled)?;
+    let bad_name = match name {
+        Some(_) => UsageError::BadName,
+        None => UsageError::NoName,
+    };
     let name = name.map_or_else(|| default_name(&origin), str::to_owned);
     let allowed = |char: char| char.is_alphanumeric() || "-_.".contains(char);
     if name.is_empty() || !name.chars().all(allowed) {
-        return Err(UsageError::BadName(text.to_owned()));
+        return Err(bad_name(text.to_owned()));
     }
     Ok(Spec {
         digest,

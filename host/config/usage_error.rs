@@ -24,6 +24,15 @@ pub enum UsageError {
     /// A name that would be hard to read in a log.
     #[error("--plugin {0}: an instance's name has letters, digits, -, _ and . only")]
     BadName(String),
+    /// A file whose name would be.
+    #[error(
+        "--plugin {0}: the file's name makes no instance name, which has letters, digits, -, _ and . \
+         only; give one with NAME=FILE, as in --plugin 'name={0}'"
+    )]
+    NoName(String),
+    /// Standard output has room for a capture, and nothing else.
+    #[error("--record -: the capture goes to standard output, which excludes {0}")]
+    RecordToStdout(&'static str),
     /// No such bundled plugin.
     #[error("--plugin: {0}")]
     NotBundled(String),

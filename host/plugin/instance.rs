@@ -246,10 +246,10 @@ impl Instance {
     }
 
     /// What it knows, where its state can outlive it.
-    pub fn save(&mut self, now: Moment) -> Option<Result<Snapshot, Fault>> {
+    pub fn save(&mut self, clock: Moment) -> Option<Result<Snapshot, Fault>> {
         let save = self.state.as_ref()?.save;
         let limits = self.store.data().limits;
-        self.begin(Call::at(now));
+        self.begin(Call::at(clock));
         self.store.set_hostcall_fuel(limits.state);
         let answer = call(&mut self.store, &save, ());
         self.store.set_hostcall_fuel(limits.output);
@@ -260,12 +260,12 @@ impl Instance {
     }
 
     /// Gives it what another instance knew, where it can take that.
-    pub fn restore(&mut self, snapshot: &Snapshot, now: Moment) -> Result<(), Fault> {
+    pub fn restore(&mut self, snapshot: &Snapshot, clock: Moment) -> Result<(), Fault> {
         let Some(state) = &self.state else {
             return Ok(());
         };
         let restore = state.restore;
-        self.begin(Call::at(now));
+        self.begin(Call::at(clock));
         let Snapshot { version, bytes } = snapshot;
         let answer = restore
             .typed::<Restore, (Answer,)>(&self.store)

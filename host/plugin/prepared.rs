@@ -113,13 +113,13 @@ impl Prepared {
     pub fn instance(
         &self,
         snapshot: Option<&Snapshot>,
-        now: Moment,
+        clock: Moment,
     ) -> Result<Instance, StartError> {
         let mut instance = self.unconfigured()?;
         let configured = instance.configure(&self.settings);
         configured.map_err(|none| none.named(&self.spec.name))?;
         if let Some(snapshot) = snapshot {
-            instance.restore(snapshot, now)?;
+            instance.restore(snapshot, clock)?;
         }
         Ok(instance)
     }

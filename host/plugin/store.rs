@@ -43,8 +43,8 @@ pub struct Call {
     pub lost: u64,
     /// Bytes of labels that the plugin has put on other events of this batch.
     pub label_bytes: usize,
-    /// The stream's time.
-    pub now: Moment,
+    /// What clocks show.
+    pub clock: Moment,
 }
 
 /// What came before a call with events.
@@ -54,13 +54,15 @@ pub struct Earlier {
     pub lost: u64,
     /// Bytes of labels that the plugin has put on other events of this batch.
     pub label_bytes: usize,
+    /// What clocks show: the stream's last mark, or its start. Neither depends on where batches end.
+    pub clock: Moment,
 }
 
 impl Call {
     /// About no events.
-    pub(super) fn at(now: Moment) -> Call {
+    pub(super) fn at(clock: Moment) -> Call {
         Call {
-            now,
+            clock,
             ..Call::default()
         }
     }
@@ -72,7 +74,7 @@ impl Call {
             record_size: batch.record_size() as u32,
             lost: earlier.lost,
             label_bytes: earlier.label_bytes,
-            now: batch.now(),
+            clock: earlier.clock,
             labels: std::mem::take(&mut batch.labels),
         }
     }

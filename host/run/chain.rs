@@ -31,6 +31,7 @@ use crate::sink::output::Output;
 use crate::source::stream::Channel;
 use crate::stdio;
 use crate::stop::Stop;
+use crate::text;
 
 /// Batches that may be on their way: 4,096 events, beyond which the kernel's ring is the buffer.
 const CHANNEL_BATCHES: usize = 16;
@@ -59,7 +60,7 @@ pub fn prepare(config: &config::Chain, stop: &Stop) -> Result<Option<Chain<Outpu
             }
         }
     }
-    let sink = Output::new(stop.outlet().clone(), config.json_alerts);
+    let sink = Output::new(stop.outlet().clone(), config.lines, config.json_alerts);
     let sink = sink.context("cannot use standard output")?;
     Ok(Some(Chain::new(plugins, sink).reload_from(reloads)))
 }
@@ -166,6 +167,7 @@ impl Ended {
             let _ = write!(stderr, "{usage}");
         }
         for ((plugin, counter), count) in counters {
+            let counter = text::key(counter);
             let _ = writeln!(stderr, "ledger: counter {plugin} {counter}={count}");
         }
         if self.not_printed > 0 {

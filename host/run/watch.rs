@@ -1,6 +1,8 @@
 //! Watching: the probe is attached, and its events go through the chain.
 
 use std::fs;
+use std::io;
+use std::io::IsTerminal as _;
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
@@ -12,10 +14,12 @@ use super::chain::prepare;
 use super::say;
 use crate::capture;
 use crate::capture::Recording;
+use crate::config::Record;
 use crate::config::Verbosity;
 use crate::config::Watch;
 use crate::ledger::Origin;
 use crate::reconcile::Reconciliation;
+
 use crate::source::clock::Now;
 use crate::source::owner::Owners;
 use crate::source::preflight;
@@ -23,6 +27,7 @@ use crate::source::probe::Probe;
 use crate::source::ring::Books;
 use crate::source::ring::Processing;
 use crate::stdio;
+use crate::stdio::Stdout;
 use crate::stop::Stop;
 use crate::timestamp;
 
@@ -36,17 +41,25 @@ pub fn watch(config: &Watch) -> Result<()> {
     let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
     let probe = Probe::attach(&mut storage, config.attach, config.ring_size)?;
     let attached = probe.attached.name();
-    let begin = |record| Recording::begin(record, this_host(attached));
+    let begin = |record| Recording::begin(record, this_host(attached), capture_to_stdout);
+    let recording = match config.record.as_ref().map(begin).transpose() {
+        // The reader has gone before the first byte, as in `--record - | true`.
+        Err(error) if error.is_broken_pipe() => return Ok(()),
+        begun => begun?,
+    };
     let processing = Processing {
         owners: owners(config.owners),
         show_queued: config.show_queued,
         // From here on: the probe is attached, and nobody was told yet.
         reconciliation: tells_errors.map(Reconciliation::begin),
-        recording: config.record.as_ref().map(begin).transpose()?,
+        recording,
         count: config.chain.count,
     };
-    if processing.recording.is_some() {
-        stop.outlet().set_other_work();
+    match &config.record {
+        Some(Record::File(_)) => stop.outlet().set_other_work(),
+        // Its reader is the run's.
+        Some(Record::Stdout) => stop.outlet().set_used(),
+        None => {}
     }
     let talks = config.chain.verbosity >= Verbosity::Normal;
     if talks {
@@ -102,6 +115,15 @@ fn owners(wanted: bool) -> Owners {
         tracing::warn!("{error}; owners are unknown (--no-owners does without them)");
         Owners::unknown()
     })
+}
+
+fn capture_to_stdout() -> io::Result<Box<dyn io::Write + Send>> {
+    if io::stdout().is_terminal() {
+        return Err(io::Error::other(
+            "standard output is a terminal, which cannot show a capture; direct it into a file or a pipe",
+        ));
+    }
+    Ok(Box::new(Stdout::new()?))
 }
 
 /// What a capture says of this machine.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::alerts;
 use crate::alert::Alert;
 use crate::chain::Sink;
+use crate::config::LinesTo;
 use crate::stdio;
 use crate::stdio::Outlet;
 use crate::stdio::Stdout;
@@ -16,6 +17,7 @@ use crate::stdio::count_lines;
 pub struct Output {
     stdout: Stdout,
     outlet: Arc<Outlet>,
+    lines: LinesTo,
     json_alerts: bool,
     /// Nothing is printed any more: the reader has gone, or writes are called off.
     is_closed: bool,
@@ -23,10 +25,11 @@ pub struct Output {
 
 impl Output {
     /// To the standard streams of this process.
-    pub fn new(outlet: Arc<Outlet>, json_alerts: bool) -> io::Result<Output> {
+    pub fn new(outlet: Arc<Outlet>, lines: LinesTo, json_alerts: bool) -> io::Result<Output> {
         Ok(Output {
             stdout: Stdout::new()?,
             outlet,
+            lines,
             json_alerts,
             is_closed: false,
         })
@@ -73,7 +76,12 @@ impl Output {
 
 impl Sink for Output {
     fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
-        self.print(lines)
+        match self.lines {
+            LinesTo::Stdout => return self.print(lines),
+            LinesTo::Stderr => stdio::print(&String::from_utf8_lossy(lines)),
+            LinesTo::Nowhere => {}
+        }
+        Ok(())
     }
 
     fn alerts(&mut self, alerts: &[Alert]) -> io::Result<()> {

@@ -31,10 +31,10 @@ impl Link {
         if !self.instance.as_ref().is_some_and(Instance::has_state) {
             return None;
         }
-        let (lost, now) = (self.earlier.lost, self.now);
-        let saved = self.call(|instance| instance.save(now).transpose());
+        let earlier = self.earlier;
+        let saved = self.call(|instance| instance.save(earlier.clock).transpose());
         // It has not heard of losses in there.
-        self.earlier.lost = lost;
+        self.earlier.lost = earlier.lost;
         saved?.transpose()
     }
 
@@ -67,7 +67,7 @@ impl Link {
         }
         if let Some(snapshot) = &self.snapshot {
             let before = cpu::now();
-            let restored = instance.restore(snapshot, self.now);
+            let restored = instance.restore(snapshot, self.earlier.clock);
             self.usage.other(cpu::now().saturating_sub(before));
             if let Err(fault) = restored {
                 return Ok(Err(Stays::NewFailed(fault.to_string())));

@@ -178,7 +178,7 @@ impl Link {
     /// An instance to take the place of another one. It may fail before it is one: that counts, too.
     fn start_instance(&mut self, snapshot: Option<&Snapshot>) -> Result<Instance, StartError> {
         let before = cpu::now();
-        let started = self.prepared.instance(snapshot, self.now);
+        let started = self.prepared.instance(snapshot, self.earlier.clock);
         self.usage.other(cpu::now().saturating_sub(before));
         if let Err(StartError::Fault(fault)) = &started {
             self.usage.fault(fault.cause.name());

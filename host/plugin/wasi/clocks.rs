@@ -1,4 +1,9 @@
-//! Clocks that show the time of the stream, and waiting that is over at once.
+//! Clocks that show the last mark of the stream, or before it the stream's start, and waiting that is over at
+//! once.
+//!
+//! They do not show the time of an event: a call has as many as happened to arrive, and the same events must
+//! give the same answers. Before any item, as in `configure`, they show the least that is not 0: the runtime of
+//! Go takes a monotonic clock at 0 for broken, and ends the program.
 //!
 //! Sleeping advances nothing: an epoch deadline does not interrupt a host call, and a guest that was
 //! let to would sleep for 3 s under a deadline of 50 ms.
@@ -34,6 +39,18 @@ impl From<Duration> for Datetime {
     }
 }
 
+/// What clocks show before any item of the stream.
+const LEAST: Duration = Duration::from_nanos(1);
+
+fn wall_time(store: &Store) -> Datetime {
+    store.data().call.clock.wall_time.max(LEAST).into()
+}
+
+fn time(store: &Store) -> u64 {
+    let time = store.data().call.clock.time.max(LEAST);
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
 pub(super) fn link(
     linker: &mut LinkerInstance<'_, HostState>,
     interface: &str,
@@ -41,15 +58,11 @@ pub(super) fn link(
 ) -> Result<()> {
     let wall = interface == "wasi:clocks/wall-clock";
     match name {
-        "now" if wall => timed(linker, name, |store: Store, ()| {
-            Ok((Datetime::from(store.data().call.now.wall_time),))
-        }),
+        "now" if wall => timed(linker, name, |store: Store, ()| Ok((wall_time(&store),))),
         "resolution" if wall => timed(linker, name, |_: Store, ()| {
             Ok((Datetime::from(Duration::from_nanos(1)),))
         }),
-        "now" => timed(linker, name, |store: Store, ()| {
-            Ok((u64::try_from(store.data().call.now.time.as_nanos()).unwrap_or(u64::MAX),))
-        }),
+        "now" => timed(linker, name, |store: Store, ()| Ok((time(&store),))),
         "resolution" => timed(linker, name, |_: Store, ()| Ok((1u64,))),
         "subscribe-instant" | "subscribe-duration" => {
             timed(linker, name, |store: Store, (_,): (u64,)| {

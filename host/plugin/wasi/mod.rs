@@ -1,7 +1,7 @@
 //! The WASI that a standard library imports by itself, linked inert but for what was granted.
 //!
 //! No environment, arguments or files that were not granted; standard input is at its end, standard
-//! output and error are log lines; clocks show the time of the stream and sleeping returns at once;
+//! output and error are log lines; clocks show the stream's last mark and sleeping returns at once;
 //! random numbers are the same every time; sockets are refused. So a plugin has no powers of its own,
 //! and replaying a stream gives the same answers.
 //!

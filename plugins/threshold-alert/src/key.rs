@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::Hash;
 use std::hash::Hasher;
 use std::net::Ipv6Addr;
+use std::net::SocketAddrV6;
 use std::num::NonZeroU32;
 
 use retrans_plugin_sdk::prelude::*;
@@ -12,11 +13,11 @@ use retrans_plugin_sdk::retrans_event::Name;
 settings! {
     /// A part of what is counted by.
     pub enum KeyPart {
-        /// Address of the peer.
+        /// Address of the peer; of a link-local one also network namespace and interface.
         Peer,
-        /// Both addresses and ports.
+        /// Both addresses and ports, with the same of link-local ones.
         Connection,
-        /// Local address.
+        /// Local address, with the same of a link-local one.
         Local,
         /// Local port.
         LocalPort,
@@ -49,7 +50,7 @@ pub(crate) struct Key {
     local_port: u16,
     #[serde(rename = "pp", skip_serializing_if = "is_zero")]
     peer_port: u16,
-    /// 0 where it is unknown, which no namespace has.
+    /// 0 where it is unknown, which no namespace has. Of link-local addresses it is a part, too.
     #[serde(rename = "n", skip_serializing_if = "is_zero")]
     netns: u32,
     /// 0 where it is unknown, which no process has.
@@ -60,6 +61,10 @@ pub(crate) struct Key {
     /// 0 where it is unknown, or there is none.
     #[serde(rename = "c", skip_serializing_if = "is_zero")]
     container: u128,
+    /// Of link-local addresses the index of the interface: each link has its own fe80::1. 0 where it is
+    /// unknown.
+    #[serde(rename = "f", skip_serializing_if = "is_zero")]
+    interface: u32,
 }
 
 fn is_zero<T: Default + PartialEq>(part: &T) -> bool {
@@ -75,6 +80,11 @@ fn to_bits(address: IpAddr) -> u128 {
 
 fn from_bits(bits: u128) -> IpAddr {
     Ipv6Addr::from_bits(bits).to_canonical()
+}
+
+/// Is it of fe80::/10?
+fn is_link_local(bits: u128) -> bool {
+    bits >> 118 == 0xfe80 >> 6
 }
 
 fn name_to_bits(name: Name) -> u128 {
@@ -115,15 +125,33 @@ impl Key {
                 }
             }
         }
+        if key.is_of_a_link() {
+            key.netns = event.netns_inode().unwrap_or(0);
+            key.interface = event.interface().unwrap_or(0);
+        }
         key
     }
 
+    /// Has it an address that another link may have, too?
+    #[inline]
+    fn is_of_a_link(&self) -> bool {
+        is_link_local(self.peer) || is_link_local(self.local)
+    }
+
     fn local(&self) -> SocketAddr {
-        SocketAddr::new(from_bits(self.local), self.local_port)
+        self.end(self.local, self.local_port)
     }
 
     fn peer(&self) -> SocketAddr {
-        SocketAddr::new(from_bits(self.peer), self.peer_port)
+        self.end(self.peer, self.peer_port)
+    }
+
+    fn end(&self, address: u128, port: u16) -> SocketAddr {
+        if is_link_local(address) {
+            let address = Ipv6Addr::from_bits(address);
+            return SocketAddrV6::new(address, port, 0, self.interface).into();
+        }
+        SocketAddr::new(from_bits(address), port)
     }
 
     fn netns(&self) -> Option<NonZeroU32> {
@@ -139,17 +167,18 @@ impl Key {
         (self.container != 0).then(|| name_from_bits(self.container))
     }
 
-    /// Names and values of the parts. What is unknown is left out.
+    /// Names and values of the parts. What is unknown is left out. Alerts are the same that have the same
+    /// labels: a link-local address comes with its network namespace.
     pub(crate) fn labels(&self, parts: &[KeyPart]) -> Vec<(&'static str, String)> {
         let mut labels = Vec::new();
         for part in parts {
             match part {
-                KeyPart::Peer => labels.push(("peer", self.peer().ip().to_string())),
+                KeyPart::Peer => labels.push(("peer", shown(self.peer()))),
                 KeyPart::Connection => {
                     let connection = format!("{} -> {}", self.local(), self.peer());
                     labels.push(("connection", connection));
                 }
-                KeyPart::Local => labels.push(("local", self.local().ip().to_string())),
+                KeyPart::Local => labels.push(("local", shown(self.local()))),
                 KeyPart::LocalPort => labels.push(("local_port", self.local_port.to_string())),
                 KeyPart::PeerPort => labels.push(("peer_port", self.peer_port.to_string())),
                 KeyPart::Netns => {
@@ -168,12 +197,23 @@ impl Key {
                 }
             }
         }
+        if self.is_of_a_link() && !parts.contains(&KeyPart::Netns) {
+            labels.extend(self.netns().map(|inode| ("netns", inode.to_string())));
+        }
         labels
     }
 
     /// In words, to go on after "12 segments retransmitted".
     pub(crate) fn in_words<'a>(&'a self, parts: &'a [KeyPart]) -> impl fmt::Display {
         InWords { key: self, parts }
+    }
+}
+
+/// The address, and its link where that is a part of it, as in `fe80::72%2`.
+fn shown(end: SocketAddr) -> String {
+    match end {
+        SocketAddr::V6(end) if end.scope_id() > 0 => format!("{}%{}", end.ip(), end.scope_id()),
+        end => end.ip().to_string(),
     }
 }
 
@@ -185,6 +225,9 @@ impl Hash for Key {
         state.write_u128(self.local);
         state.write_u128(self.peer);
         state.write_u64(ports << 32 | u64::from(self.netns));
+        if self.interface != 0 {
+            state.write_u32(self.interface);
+        }
         if self.pid != 0 || self.container != 0 {
             state.write_u128(self.comm);
             state.write_u128(self.container);
@@ -204,7 +247,7 @@ impl fmt::Display for InWords<'_> {
         let counted = |part| parts.contains(&part);
         let end = |whole: SocketAddr, address, port| match (address, port) {
             (true, true) => Some(whole.to_string()),
-            (true, false) => Some(whole.ip().to_string()),
+            (true, false) => Some(shown(whole)),
             (false, true) => Some(format!("port {}", whole.port())),
             (false, false) => None,
         };

@@ -34,6 +34,76 @@ fn an_ipv6_peer_is_shown_as_such() {
     );
 }
 
+/// To fe80::72 from fe80::1, by this link.
+fn link_local(millis: u64, netns: u32, interface: u32) -> Record {
+    let mut record = retransmit(millis, "[fe80::72]:443");
+    record.set_local_address("fe80::1".parse().expect("an address"));
+    record.set_netns_inode(Some(netns));
+    record.set_interface(Some(interface));
+    record
+}
+
+#[test]
+fn link_local_addresses_of_different_links_are_different() {
+    let links = [(1, 2), (1, 3), (4, 2), (1, 3), (4, 2), (1, 2)];
+    for key in ["peer", "local", "connection"] {
+        let scenario = three_in_ten_seconds().setting("key", key);
+        let records = (0..).zip(links);
+        let records = records.map(|(millis, (netns, link))| link_local(millis, netns, link));
+        let scenario = scenario.events(records);
+        assert_eq!(run(&scenario).alerts, [], "two each: {key}");
+        let outcome = run(&scenario.event(link_local(6, 4, 2)));
+        let (value, words) = match key {
+            "peer" => ("fe80::72%2", "to fe80::72%2"),
+            "local" => ("fe80::1%2", "from fe80::1%2"),
+            _ => (
+                "[fe80::1%2]:33000 -> [fe80::72%2]:443",
+                "from [fe80::1%2]:33000 to [fe80::72%2]:443",
+            ),
+        };
+        assert_eq!(outcome.alerts.len(), 1, "{key}");
+        assert_eq!(outcome.alerts[0].get(key), Some(value));
+        assert_eq!(outcome.alerts[0].get("netns"), Some("4"));
+        let summary = format!("3 segments retransmitted {words} within 10s");
+        assert_eq!(outcome.alerts[0].summary, summary);
+    }
+}
+
+#[test]
+fn other_addresses_are_the_same_by_whatever_link() {
+    for peer in [
+        PEER,
+        "[2001:db8::2]:443",
+        "[fec0::2]:443",
+        "[::ffff:169.254.0.2]:443",
+    ] {
+        let records = (0..3).map(|number| {
+            let mut record = retransmit(number, peer);
+            record.set_netns_inode(Some(1 + number as u32));
+            record.set_interface(Some(2 + number as u32));
+            record
+        });
+        let outcome = run(&three_in_ten_seconds().events(records));
+        assert_eq!(outcome.alerts.len(), 1, "{peer}");
+        assert!(
+            !outcome.alerts[0].summary.contains('%'),
+            "{:?}",
+            outcome.alerts[0]
+        );
+    }
+}
+
+#[test]
+fn a_link_local_address_of_an_unknown_link_is_shown_without_one() {
+    let records = (0..3).map(|millis| {
+        let mut record = link_local(millis, 1, 2);
+        record.set_interface(None);
+        record
+    });
+    let outcome = run(&three_in_ten_seconds().events(records));
+    assert_eq!(outcome.alerts[0].get("peer"), Some("fe80::72"));
+}
+
 /// Events that differ in all that can be counted by.
 fn different(millis: u64) -> Record {
     let mut record = retransmit(millis, &format!("10.0.0.{}:{}", 2 + millis, 443 + millis));

@@ -241,3 +241,25 @@ fn bytes_that_are_no_state_are_refused_with_what_is_wrong() {
         );
     }
 }
+
+/// As version 0.1.0 saved it before it told links apart: two retransmits each to fe80::72 and to 10.0.0.2.
+const WITHOUT_LINKS: &[u8] = b"\xa3ckeydpeerecounthsegmentsdkeys\x83\x1a\x00\x01\x00\x00\x00\
+    \xa2\xa1ap\xc2P\xfe\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00r\xa1a\
+    cI\xc0\x84=\x00\x01\xc0\x84=\x01\xa1ap\x1b\x00\x00\xff\xff\x0a\x00\x00\x02\xa1acI\xc0\x84=\x00\x01\xc0\x84=\x01";
+
+#[test]
+fn a_state_from_before_links_were_told_apart_is_restored() {
+    let mut plugin = native(json!({"threshold": 3, "window": "10s"}));
+    plugin.restore(1, WITHOUT_LINKS).expect("as it was saved");
+    let mut link_local = retransmit(2, "[fe80::72]:443");
+    link_local.set_interface(Some(2));
+    process(&mut plugin, [link_local]);
+    // An alert that fires has a time in the state, named u.
+    let fires = |state: &[u8]| state.windows(2).any(|bytes| bytes == b"\x61u");
+    assert!(
+        !fires(&save(&mut plugin).1),
+        "it is counted anew, by its link"
+    );
+    process(&mut plugin, [retransmit(2, PEER)]);
+    assert!(fires(&save(&mut plugin).1), "the third within 10 s");
+}
