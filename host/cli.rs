@@ -170,7 +170,7 @@ pub struct WatchArgs {
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
     /// Captures, or files with lines as json-print writes them, the oldest first; - is standard
-    /// input
+    /// input, which may still be written: each line is replayed as soon as it is there
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
 
@@ -261,14 +261,15 @@ Examples:
   sudo retrans-host --plugin threshold-alert --set threshold=50 --set window=30s
   sudo retrans-host --reconcile > events.jsonl     and then: was anything missed?
   sudo retrans-host --record lossy.rtc             everything, to be replayed elsewhere
-  sudo retrans-host --record - | ssh desk retrans-host replay -
+  sudo retrans-host --record - --duration 30s | ssh desk retrans-host replay -
   retrans-host replay lossy.rtc --plugin ./filter.wasm --plugin json-print
   sudo retrans-host --plugin a=./tag.wasm --set zone=eu --plugin b=./tag.wasm --set zone=us
   sudo retrans-host --plugin ./strange.wasm --limit time=50ms,memory=8MiB --on-fault drop
   sudo retrans-host --watch --plugin ./zones.wasm --allow read=/etc/zones --plugin json-print
 
-Exit codes: 0 at the end of what is replayed, after Ctrl-C or SIGTERM, or when standard output is
-closed; 2 for a wrong command line or setting; 1 for anything else, as for `generate` cut short.";
+Exit codes: 0 at the end of what is replayed, after --duration or --count, after Ctrl-C or SIGTERM,
+or when the pipe of standard output is closed; 2 for a wrong command line or setting; 1 for
+anything else, as for `generate` cut short; 130 after a second signal.";
 
 const REPLAY_EXAMPLES: &str = "\
 Examples:
