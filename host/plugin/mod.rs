@@ -22,6 +22,7 @@ mod meter;
 mod origin;
 mod powers;
 mod prepared;
+mod regular;
 pub mod settings;
 mod spec;
 mod staged;
