@@ -3,6 +3,7 @@
 mod common;
 
 use std::fmt::Write as _;
+use std::fs;
 use std::process::Command;
 use std::process::Stdio;
 use std::time::Duration;
@@ -14,6 +15,8 @@ use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
 use retrans_host::plugin::Spec;
 
+use crate::common::captures::generated;
+use crate::common::captures::host;
 use crate::common::chain::engine;
 use crate::common::components::CONTRACT;
 use crate::common::components::Files;
@@ -21,6 +24,7 @@ use crate::common::components::implemented;
 use crate::common::components::processor_module;
 use crate::common::fixtures::HTTPS_ONLY;
 use crate::common::fixtures::fixture;
+use crate::common::refusal::output;
 
 /// A plugin with so many functions of a hundred additions each.
 fn large(functions: usize) -> Vec<u8> {
@@ -120,6 +124,64 @@ fn a_cached_plugin_is_started_without_a_compiler() {
     assert!(start(Compiler::Process("/nowhere".into())).is_err());
     start(real).expect("it compiles");
     start(Compiler::Process("/nowhere".into())).expect("it is kept");
+}
+
+/// Damages to a file of this length: one byte elsewhere in so many places, cut off in a few, and empty.
+fn damages(length: usize) -> impl Iterator<Item = Box<dyn Fn(&mut Vec<u8>)>> {
+    let at = move |part: usize, parts: usize| (length - 1) * part / (parts - 1);
+    let flips = (0..FLIPS).map(move |part| -> Box<dyn Fn(&mut Vec<u8>)> {
+        let at = at(part, FLIPS);
+        Box::new(move |file| file[at] ^= 1 << (part % 8))
+    });
+    let cuts = (0..CUTS).map(move |part| -> Box<dyn Fn(&mut Vec<u8>)> {
+        let at = at(part, CUTS);
+        Box::new(move |file| file.truncate(at))
+    });
+    let more: Box<dyn Fn(&mut Vec<u8>)> = Box::new(|file| file.push(0));
+    flips.chain(cuts).chain([more])
+}
+
+const FLIPS: usize = 50;
+const CUTS: usize = 6;
+
+/// Native code that is damaged does anything at all. (The digest itself is tried in host/plugin/cache.rs.)
+#[test]
+fn a_damaged_cache_file_is_compiled_again_and_replaced() {
+    let files = Files::new();
+    generated(files.path(), "few.rtc", &["--events", "10"]);
+    let plugin = fixture(HTTPS_ONLY).display().to_string();
+    let cache = files.path().join("cache");
+    let start = |what: &str| {
+        let mut host = host(
+            files.path(),
+            &["replay", "few.rtc", "-q", "--plugin", &plugin],
+        );
+        let output = output(host.env("XDG_CACHE_HOME", &cache));
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            output.status.success(),
+            "{what}: {} {stderr}",
+            output.status
+        );
+        stderr
+    };
+    assert_eq!(start("empty cache"), "");
+    let kept = fs::read_dir(cache.join("retrans-host")).expect("it is there");
+    let kept: Vec<_> = kept.map(|file| file.expect("it is there").path()).collect();
+    let [kept] = kept.as_slice() else {
+        panic!("{kept:?}");
+    };
+    let good = fs::read(kept).expect("it is there");
+    assert_eq!(start("whole"), "");
+    for (number, damage) in damages(good.len()).enumerate() {
+        let mut damaged = good.clone();
+        damage(&mut damaged);
+        fs::write(kept, &damaged).expect("a temporary file");
+        let stderr = start(&format!("damage {number}"));
+        assert!(stderr.contains("damaged"), "damage {number}: {stderr}");
+        let repaired = fs::read(kept).expect("it is there") == good;
+        assert!(repaired, "damage {number}: the file is still damaged");
+    }
 }
 
 #[test]

@@ -4,7 +4,6 @@
 //! is somebody else's code. A process can be given limits by the kernel, and whatever becomes of it,
 //! the host goes on, and so do the plugins that run meanwhile.
 
-use std::fs::File;
 use std::io;
 use std::io::Read as _;
 use std::io::Write as _;
@@ -17,10 +16,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rustix::fs::MemfdFlags;
-use rustix::fs::SealFlags;
-use rustix::fs::fcntl_add_seals;
-use rustix::fs::memfd_create;
 use rustix::process::Resource;
 use rustix::process::Rlimit;
 use rustix::process::Signal;
@@ -29,6 +24,8 @@ use rustix::process::setrlimit;
 
 use super::engine;
 use super::limits::Limits;
+use super::sealed;
+use super::sealed::Sealed;
 use crate::text::joined;
 use crate::text::one_line;
 
@@ -68,16 +65,13 @@ pub enum CompileError {
     Process(#[from] io::Error),
 }
 
-/// Has a process of this program compile a component, within limits. The compiled code is in memory
-/// that nobody can change any more: no file of a user's is involved.
+/// Has a process of this program compile a component, within limits.
 pub(super) fn in_process(
     program: &Path,
     component: &[u8],
     limits: &Limits,
-) -> Result<File, CompileError> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let compiled = memfd_create("compiled", flags).map_err(io::Error::from)?;
-    let compiled = File::from(compiled);
+) -> Result<Sealed, CompileError> {
+    let compiled = sealed::memory()?;
     let seconds = limits.compile_time.as_secs().max(1);
     let mut child = Command::new(program)
         .arg(SUBCOMMAND)
@@ -96,9 +90,7 @@ pub(super) fn in_process(
     }
     let said = complaint(&mut child)?;
     outcome(child.wait()?, said, limits)?;
-    let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-    fcntl_add_seals(&compiled, seals).map_err(io::Error::from)?;
-    Ok(compiled)
+    Ok(Sealed::new(compiled)?)
 }
 
 /// What a process of this program said on standard error, as this program says everything.

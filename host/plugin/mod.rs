@@ -23,6 +23,7 @@ mod origin;
 mod powers;
 mod prepared;
 mod regular;
+mod sealed;
 pub mod settings;
 mod spec;
 mod staged;
