@@ -24,4 +24,5 @@ pub mod sink;
 pub mod source;
 pub mod stop;
 mod text;
+mod threads;
 mod timestamp;

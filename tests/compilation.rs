@@ -184,6 +184,66 @@ fn a_damaged_cache_file_is_compiled_again_and_replaced() {
     }
 }
 
+/// What libraries of the host read, or did: with values that would change most.
+const HOSTILE_ENVIRONMENT: &[(&str, &str)] = &[
+    ("WASMTIME_BACKTRACE_DETAILS", "1"),
+    ("WASMTIME_TEST_FORCE_MPK", "1"),
+    ("RAYON_NUM_THREADS", "1000000"),
+    ("RAYON_RS_NUM_CPUS", "1000000"),
+    ("RUST_MIN_STACK", "1000000000000000"),
+    ("RUST_LOG", "trace"),
+    ("RUST_LIB_BACKTRACE", "full"),
+    ("CLICOLOR_FORCE", "1"),
+    ("COLORTERM", "truecolor"),
+    ("CI", "true"),
+    ("TERM", "xterm-256color"),
+    ("COLUMNS", "7"),
+    ("LANG", "tr_TR.ISO-8859-9"),
+    ("TZ", "Pacific/Kiritimati"),
+    ("TZDIR", "/nowhere"),
+    ("TMPDIR", "/nowhere"),
+    ("LIBBPF_LOG_LEVEL", "debug"),
+    ("LIBBPF_BPF_TOKEN_PATH", "/nowhere"),
+];
+
+/// Compiled, tried and run; from the cache; and with what was granted to a plugin.
+#[test]
+fn the_environment_changes_nothing_that_is_not_documented() {
+    let files = Files::new();
+    let events = ["--events", "5000", "--connections", "3"];
+    generated(files.path(), "many.rtc", &events);
+    let plugin = fixture(HTTPS_ONLY).display().to_string();
+    let granted: Vec<&str> = HOSTILE_ENVIRONMENT.iter().map(|(name, _)| *name).collect();
+    let grants: Vec<String> = granted.iter().map(|name| format!("env={name}")).collect();
+    let mut arguments = vec!["replay", "many.rtc", "-q", "--plugin", &plugin];
+    for grant in &grants {
+        arguments.extend(["--allow", grant]);
+    }
+    arguments.extend(["--plugin", "threshold-alert", "--set", "threshold=5"]);
+    arguments.extend(["--plugin", "json-print"]);
+    let run = |environment: &[(&str, &str)], cache: &str| {
+        let mut host = host(files.path(), &arguments);
+        host.env_clear()
+            .env("XDG_CACHE_HOME", files.path().join(cache));
+        host.envs(environment.iter().copied());
+        let output = host.output().expect("it runs");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let peaceful: Vec<_> = granted.iter().map(|name| (*name, "")).collect();
+    let expected = run(&peaceful, "peaceful");
+    assert_eq!(expected.0, Some(0), "{}", expected.2);
+    assert!(expected.1.contains("retransmit") && expected.2.contains("WARNING"));
+    for cached in ["not yet", "now"] {
+        let found = run(HOSTILE_ENVIRONMENT, "hostile");
+        assert_eq!(found, expected, "cached {cached}");
+    }
+}
+
 #[test]
 fn what_the_compiler_is_fed_is_named_where_it_is_no_component() {
     let output = Command::new(env!("CARGO_BIN_EXE_retrans-host"))

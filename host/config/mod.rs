@@ -5,10 +5,13 @@ mod plugins;
 mod usage_error;
 mod values;
 
+use std::io;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ArgMatches;
+use clap::ColorChoice;
 use clap::CommandFactory as _;
 use clap::FromArgMatches as _;
 
@@ -24,6 +27,7 @@ use crate::cli::TrialArgs;
 use crate::cli::WatchArgs;
 use crate::plugin::Limits;
 use crate::plugin::Spec;
+use crate::run;
 use crate::source::probe::Attach;
 
 /// What is to be done.
@@ -167,7 +171,13 @@ const LARGEST_RING: u64 = 1 << 30;
 impl Config {
     /// Reads the command line. What clap finds wrong ends the process, as everywhere.
     pub fn from_args() -> Result<Config, UsageError> {
-        Config::from_matches(&Cli::command().get_matches())
+        // Left to itself clap asks CLICOLOR_FORCE and others. Help goes to one of them, errors to the other.
+        let terminals = io::stdout().is_terminal() && io::stderr().is_terminal();
+        let colours = match terminals && run::colours() {
+            true => ColorChoice::Always,
+            false => ColorChoice::Never,
+        };
+        Config::from_matches(&Cli::command().color(colours).get_matches())
     }
 
     fn from_matches(matches: &ArgMatches) -> Result<Config, UsageError> {

@@ -12,9 +12,11 @@ use std::time::Duration;
 
 use wasmtime::Config;
 use wasmtime::EngineWeak;
+use wasmtime::WasmBacktraceDetails;
 
 use super::cache::Cache;
 use super::limits::Limits;
+use crate::threads;
 
 /// How often a running plugin is asked whether its time is up.
 const EPOCH: Duration = Duration::from_millis(5);
@@ -99,14 +101,16 @@ pub(super) fn config() -> Config {
     config
         .epoch_interruption(true)
         // An empty call takes 279 ns without it, 849 ns with it.
-        .concurrency_support(false);
+        .concurrency_support(false)
+        // By default the variable WASMTIME_BACKTRACE_DETAILS decides, and the processes that compile
+        // and try have another environment than the host.
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable);
     config
 }
 
 /// Advances the epoch for as long as the engine lives.
 fn tick(engine: EngineWeak) -> io::Result<()> {
-    let ticking = thread::Builder::new().name("epochs".to_owned());
-    let ticking = ticking.spawn(move || {
+    let ticking = threads::named("epochs").spawn(move || {
         while let Some(engine) = engine.upgrade() {
             engine.increment_epoch();
             drop(engine);

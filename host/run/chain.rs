@@ -13,6 +13,7 @@ use anyhow::anyhow;
 use crossbeam_channel::bounded;
 
 use super::say;
+use super::stderr;
 use crate::alert::Alert;
 use crate::chain::Chain;
 use crate::chain::ChainError;
@@ -181,7 +182,7 @@ impl Sink for Output {
             .iter()
             .map(|alert| format!("{}\n", alerts::line(alert)));
         // Where standard error is closed, nobody is there to be told.
-        let _ = anstream::stderr().write_all(lines.collect::<String>().as_bytes());
+        let _ = stderr().write_all(lines.collect::<String>().as_bytes());
         if self.json_alerts {
             alerts
                 .iter()

@@ -7,7 +7,6 @@ use std::os::fd::AsFd as _;
 use std::os::fd::BorrowedFd;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
@@ -25,6 +24,8 @@ use super::snapshot::HOLDER_SIZE;
 use super::snapshot::Snapshot;
 use crate::source::clock;
 use crate::source::clock::Now;
+use crate::source::libbpf;
+use crate::threads;
 
 #[allow(
     missing_docs,
@@ -90,7 +91,7 @@ impl Scanner {
         let failed = |doing| move |error| ScanError::Libbpf { doing, error };
         let mut storage = MaybeUninit::uninit();
         let open = HoldersSkelBuilder::default()
-            .open(&mut storage)
+            .open_opts(libbpf::options(), &mut storage)
             .map_err(failed("open"))?;
         let skel = open.load().map_err(failed("load"))?;
         // The kernel keeps the program for as long as the link is there.
@@ -104,8 +105,7 @@ impl Scanner {
         })?);
         let (requests, requested) = bounded(1);
         let (done, results) = bounded(1);
-        thread::Builder::new()
-            .name("owners".to_owned())
+        threads::named("owners")
             .spawn({
                 let ready = Arc::clone(&ready);
                 move || serve(&link, &requested, &done, &ready)
