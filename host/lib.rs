@@ -16,6 +16,7 @@ mod container;
 pub mod labels;
 pub mod ledger;
 pub mod plugin;
+mod privileges;
 mod process;
 pub mod reconcile;
 pub mod reload;

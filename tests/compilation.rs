@@ -4,9 +4,12 @@ mod common;
 
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::process::Stdio;
+use std::thread;
 use std::time::Duration;
+use std::time::Instant;
 
 use retrans_host::plugin::Compiler;
 use retrans_host::plugin::Engine;
@@ -14,6 +17,9 @@ use retrans_host::plugin::Limits;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
 use retrans_host::plugin::Spec;
+use rustix::process::Pid;
+use rustix::process::Signal;
+use rustix::process::kill_process_group;
 
 use crate::common::captures::generated;
 use crate::common::captures::host;
@@ -76,6 +82,48 @@ fn a_plugin_that_takes_too_much_memory_to_compile_is_refused() {
     let begin = "plugin large: the compiler ended by SIGABRT; it may use 32.0 MiB of memory, --limit \
                  compile-memory=… allows more: memory allocation of ";
     assert!(error.starts_with(begin), "{error}");
+}
+
+/// Ctrl-C goes to all processes of the terminal's foreground group: the compiler is none of them.
+#[test]
+fn ctrl_c_while_a_plugin_is_compiled_is_not_taken_for_a_crash_of_the_compiler() {
+    let files = Files::new();
+    files.write("large.wasm", large(1_000));
+    let mut host = host(files.path(), &["replay", "-", "--plugin", "./large.wasm"]);
+    let host = host.env("XDG_CACHE_HOME", files.path()).process_group(0);
+    let host = host.stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = host.spawn().expect("it runs");
+    let begun = Instant::now();
+    while !is_compiling(child.id()) {
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "it does not compile"
+        );
+        thread::sleep(Duration::from_millis(5));
+    }
+    kill_process_group(Pid::from_child(&child), Signal::INT).expect("it runs");
+    drop(child.stdin.take());
+    let output = child.wait_with_output().expect("it ends");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!stderr.contains("the compiler ended"), "{stderr}");
+}
+
+/// Has this host a child that compiles?
+fn is_compiling(host: u32) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{host}/task")).expect("it runs");
+    let tasks = tasks.map(|task| task.expect("it runs").path());
+    let children = tasks.filter_map(|task| fs::read_to_string(task.join("children")).ok());
+    let compiles = |child: &str| {
+        let words = fs::read_to_string(format!("/proc/{child}/cmdline"));
+        words.is_ok_and(|words| words.split('\0').nth(1) == Some("compile"))
+    };
+    children
+        .flat_map(|line| {
+            line.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .any(|child| compiles(&child))
 }
 
 #[test]

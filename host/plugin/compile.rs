@@ -7,6 +7,7 @@
 use std::io;
 use std::io::Read as _;
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::Child;
@@ -26,6 +27,7 @@ use super::engine;
 use super::limits::Limits;
 use super::sealed;
 use super::sealed::Sealed;
+use crate::privileges;
 use crate::text::joined;
 use crate::text::one_line;
 
@@ -83,25 +85,27 @@ pub(super) fn in_process(
         .stdin(Stdio::piped())
         .stdout(Stdio::from(compiled.try_clone()?))
         .stderr(Stdio::piped())
+        // Ctrl-C is for the host, which ends this process when it ends.
+        .process_group(0)
         .spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
         // It reads all before it says anything. Where it ended instead, its status says why.
         let _ = stdin.write_all(component);
     }
-    let said = complaint(&mut child)?;
-    outcome(child.wait()?, said, limits)?;
+    let (status, said) = ended(&mut child)?;
+    outcome(status, said, limits)?;
     Ok(Sealed::new(compiled)?)
 }
 
-/// What a process of this program said on standard error, as this program says everything.
-pub(super) fn complaint(child: &mut Child) -> io::Result<String> {
+/// Waits until a process of this program ends; how it did, and what it said on standard error.
+pub(super) fn ended(child: &mut Child) -> io::Result<(ExitStatus, String)> {
     let mut said = Vec::new();
     if let Some(stderr) = child.stderr.take() {
         stderr.take(LONGEST_COMPLAINT).read_to_end(&mut said)?;
     }
     let said = String::from_utf8_lossy(&said);
     let words = said.strip_prefix("retrans-host: error: ").unwrap_or(&said);
-    Ok(joined(words))
+    Ok((child.wait()?, joined(words)))
 }
 
 fn outcome(status: ExitStatus, said: String, limits: &Limits) -> Result<(), CompileError> {
@@ -134,6 +138,7 @@ pub(super) fn signal_name(signal: i32) -> String {
 /// The process that compiles: standard input to standard output.
 pub fn run(seconds: u64, bytes: u64) -> anyhow::Result<()> {
     limit_this_process(seconds, bytes).context("cannot set limits")?;
+    privileges::drop_all()?;
     let mut component = Vec::new();
     io::stdin()
         .lock()

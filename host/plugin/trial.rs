@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io;
 use std::io::Read as _;
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process;
@@ -20,17 +21,9 @@ use std::thread;
 
 use anyhow::Context as _;
 use anyhow::anyhow;
-use anyhow::bail;
 use bytesize::ByteSize;
 use rustix::io::Errno;
 use rustix::process::Signal;
-use rustix::process::getegid;
-use rustix::process::geteuid;
-use rustix::process::getgid;
-use rustix::process::getuid;
-use rustix::thread::CapabilitySet;
-use rustix::thread::CapabilitySets;
-use rustix::thread::set_capabilities;
 use wasmtime::OutOfMemory;
 
 use super::compile;
@@ -47,6 +40,7 @@ use super::meter::LogBudget;
 use super::origin::Origin;
 use super::powers::Powers;
 use super::spec::Spec;
+use crate::privileges;
 
 /// The hidden subcommand that tries: `trial LIMITS`.
 pub const SUBCOMMAND: &str = "trial";
@@ -82,14 +76,16 @@ pub(super) fn in_process(program: &Path, compiled: &File, spec: &Spec) -> Result
             .stdin(compiled.try_clone()?)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            // Ctrl-C is for the host, which ends this process when it ends.
+            .process_group(0)
             .spawn()?;
         // There is no end to what it may complain of. Its answer fits into the pipe until that is read.
-        let said = compile::complaint(&mut child)?;
+        let (status, said) = compile::ended(&mut child)?;
         let mut answer = String::new();
         if let Some(stdout) = child.stdout.take() {
             stdout.take(LONGEST_ANSWER).read_to_string(&mut answer)?;
         }
-        Ok((child.wait()?, answer, said, compiled.metadata()?.len()))
+        Ok((status, answer, said, compiled.metadata()?.len()))
     };
     let (status, answer, said, code) = run().map_err(CompileError::Process)?;
     let limit = spec.limits.footprint;
@@ -139,7 +135,7 @@ pub fn run(limits: Limits) -> anyhow::Result<()> {
     let most = limits.footprint.saturating_add(limits.memory as u64);
     let most = data()?.saturating_add(most).saturating_add(SLACK);
     compile::limit_this_process(seconds, most).context("cannot set limits")?;
-    drop_privileges()?;
+    privileges::drop_all()?;
     // Its stack must have room for the plugin's.
     let trial = thread::Builder::new().stack_size(THREAD_STACK);
     let trial = trial.spawn(move || measure(limits))?;
@@ -182,20 +178,6 @@ fn measure(limits: Limits) -> anyhow::Result<(u64, Tried)> {
     let (linear, _) = store.data().memory.memory();
     let taken = data()?.saturating_sub(before);
     Ok((taken.saturating_sub(linear as u64), tried))
-}
-
-/// What comes on standard input is run, and anybody can start this program: with capabilities that he
-/// has not himself, where it was given them by `setcap`.
-fn drop_privileges() -> anyhow::Result<()> {
-    if (getuid(), getgid()) != (geteuid(), getegid()) {
-        bail!("this program must not be setuid or setgid");
-    }
-    let none = CapabilitySets {
-        effective: CapabilitySet::empty(),
-        permitted: CapabilitySet::empty(),
-        inheritable: CapabilitySet::empty(),
-    };
-    set_capabilities(None, none).context("cannot drop capabilities")
 }
 
 /// What the plugin was granted is all that there is.
