@@ -4,6 +4,8 @@ mod common;
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io;
+use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::process::Stdio;
@@ -28,8 +30,13 @@ use crate::common::components::CONTRACT;
 use crate::common::components::Files;
 use crate::common::components::implemented;
 use crate::common::components::processor_module;
+use crate::common::components::with_inner;
 use crate::common::fixtures::HTTPS_ONLY;
 use crate::common::fixtures::fixture;
+use crate::common::refusal::BINARY;
+use crate::common::refusal::FAILURE;
+use crate::common::refusal::assert_refusal;
+use crate::common::refusal::assert_refused;
 use crate::common::refusal::output;
 
 /// A plugin with so many functions of a hundred additions each.
@@ -289,6 +296,98 @@ fn the_environment_changes_nothing_that_is_not_documented() {
     for cached in ["not yet", "now"] {
         let found = run(HOSTILE_ENVIRONMENT, "hostile");
         assert_eq!(found, expected, "cached {cached}");
+    }
+}
+
+/// As systemd's MemoryDenyWriteExecute= has it.
+#[test]
+fn where_memory_cannot_be_made_executable_it_is_said_and_no_plugin_is_blamed() {
+    let files = Files::new();
+    generated(files.path(), "few.rtc", &["--events", "10"]);
+    let mut host = host(files.path(), &["replay", "few.rtc"]);
+    // SAFETY: a single system call on the child's own behalf, which neither allocates nor locks.
+    unsafe {
+        host.pre_exec(|| {
+            // PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN: since Linux 6.3.
+            match libc::prctl(65, 1, 0, 0, 0) {
+                0 => Ok(()),
+                _ => Err(io::Error::last_os_error()),
+            }
+        });
+    }
+    let output = match host.output() {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+            let _ = writeln!(io::stderr(), "skipped: this kernel has no PR_SET_MDWE");
+            return;
+        }
+        output => output.expect("it runs"),
+    };
+    let words = [
+        "may not make memory executable",
+        "Permission denied",
+        "MemoryDenyWriteExecute=",
+    ];
+    assert_refusal(output, FAILURE, &words);
+}
+
+/// The host under a limit of address space, as `ulimit -v` sets it.
+fn limited(files: &Files, bytes: &str, arguments: &[&str]) -> Command {
+    let mut limited = Command::new("prlimit");
+    limited
+        .arg(format!("--as={bytes}"))
+        .arg(BINARY)
+        .args(arguments);
+    limited
+        .current_dir(files.path())
+        .env("XDG_CACHE_HOME", files.path());
+    limited
+}
+
+#[test]
+fn a_limit_of_address_space_is_named_with_what_plugins_reserve() {
+    let files = Files::new();
+    generated(files.path(), "few.rtc", &["--events", "10"]);
+    let arguments = [
+        "replay",
+        "few.rtc",
+        "--plugin",
+        "json-print",
+        "--plugin",
+        "threshold-alert",
+    ];
+    let words = [
+        "each linear memory of a plugin reserves 4.1 GiB of address space",
+        "RLIMIT_AS",
+        "ulimit -v unlimited",
+    ];
+    // Room for no plugin, for one of two, and, when one is left, for a process that tries it.
+    for (limit, plugins) in [("3000000000", 1), ("6000000000", 2)] {
+        let arguments = &arguments[..2 + 2 * plugins];
+        assert_refused(&mut limited(&files, limit, arguments), FAILURE, &words);
+    }
+    let output = output(&mut limited(&files, "6000000000", &arguments[..4]));
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// A memory that was not announced: found by the process that tries, or by the host itself.
+#[test]
+fn a_plugin_with_more_memories_than_there_is_address_space_is_no_matter_of_its_footprint() {
+    let files = Files::new();
+    generated(files.path(), "few.rtc", &["--events", "10"]);
+    let memory = "(core module $more (memory 1)) (core instance (instantiate $more))";
+    let plugin = fs::read(fixture(HTTPS_ONLY)).expect("it is built");
+    let plugin = with_inner(plugin, &format!("(component {memory})")).expect("a component");
+    files.write("two.wasm", plugin);
+    let arguments = ["replay", "few.rtc", "--plugin", "./two.wasm"];
+    let words = ["plugin two", "4.1 GiB of address space", "RLIMIT_AS"];
+    for _ in ["compiled", "in the cache"] {
+        assert_refused(
+            &mut limited(&files, "6000000000", &arguments),
+            FAILURE,
+            &words,
+        );
+        let output = output(&mut limited(&files, "unlimited", &arguments));
+        assert!(output.status.success(), "{output:?}");
     }
 }
 

@@ -118,6 +118,84 @@ fn root_a_tracefs_without_the_tracepoint_is_told_apart() -> Result<()> {
     })
 }
 
+#[test]
+fn root_of_a_user_namespace_is_told_that_its_capabilities_do_not_count() -> Result<()> {
+    root_test(|_| {
+        let mut host = command("unshare");
+        host.args(["--user", "--map-root-user", BINARY]);
+        let words = ["is in a user namespace", "the machine's own user namespace"];
+        assert_refused(&mut host, FAILURE, &words);
+        Ok(())
+    })
+}
+
+/// It takes seconds, and so it is told first that there is no permission to watch.
+#[test]
+fn root_what_forbids_watching_is_said_before_plugins_are_looked_at() -> Result<()> {
+    root_test(|_| {
+        let mut host = without("-all");
+        host.args(["--plugin", "./nowhere.wasm"]);
+        assert_refused(&mut host, FAILURE, &["CAP_BPF and CAP_PERFMON missing"]);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_tracefs_that_may_not_be_read_is_told_from_one_that_is_not_mounted() -> Result<()> {
+    root_test(|_| {
+        // As it is by default: for root alone.
+        let set_up = "mount -t tmpfs -o mode=700 tmpfs /sys/kernel/tracing";
+        let only = "-all,+bpf,+perfmon";
+        let nobody = format!(
+            "{set_up} && exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps={only} \
+             --ambient-caps={only} \"$0\" \"$@\""
+        );
+        let mut host = command("unshare");
+        host.args([
+            "--mount",
+            "sh",
+            "-c",
+            &nobody,
+            BINARY,
+            "--attach",
+            "tracepoint",
+        ]);
+        let words = [
+            "may not read tracefs at /sys/kernel/tracing",
+            "--attach btf",
+        ];
+        assert_refused(&mut host, FAILURE, &words);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_in_a_pid_namespace_it_is_said_once_that_owners_are_unknown() -> Result<()> {
+    root_test(|root| {
+        let warned = |arguments: &[&str]| {
+            // unshare ends when its child does; the child gets the signal of its group's leader.
+            let launcher = [
+                "unshare",
+                "--pid",
+                "--fork",
+                "--mount-proc",
+                "--kill-child=INT",
+            ];
+            let host = Host::start_by(root, &launcher, arguments)?;
+            let lines = host.said();
+            anyhow::Ok(
+                lines
+                    .iter()
+                    .filter(|line| line.contains("is in a PID namespace"))
+                    .count(),
+            )
+        };
+        assert_eq!(warned(&[])?, 1);
+        assert_eq!(warned(&["--no-owners"])?, 0);
+        Ok(())
+    })
+}
+
 /// The words after a field of /proc/PID/status.
 fn status(pid: u32, field: &str) -> Result<String> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;

@@ -360,11 +360,9 @@ mod tests {
             cache.find(&key).is_some()
         };
         for at in 0..whole.len() {
-            for bit in 0..8 {
-                let mut damaged = whole.clone();
-                damaged[at] ^= 1 << bit;
-                assert!(!finds(&damaged), "bit {bit} of byte {at}");
-            }
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1 << (at % 8);
+            assert!(!finds(&damaged), "byte {at}");
             assert!(!finds(&whole[..at]), "cut off at {at}");
         }
         assert!(!finds(&[&whole[..], &[0]].concat()));

@@ -11,6 +11,7 @@ use wasmtime::component::types::ComponentItem;
 use super::cache::Key;
 use super::compile;
 use super::compile::CompileError;
+use super::confinement::AddressSpace;
 use super::contract;
 use super::contract::ExportIndices;
 use super::contract::PACKAGE;
@@ -80,6 +81,9 @@ pub enum LoadError {
         /// Bytes.
         limit: u64,
     },
+    /// This process has too little address space for it.
+    #[error("{0}")]
+    AddressSpace(AddressSpace),
     /// What was said when it was tried whether the host can hold it: most often why it does not fit.
     #[error("{0}")]
     Trial(String),

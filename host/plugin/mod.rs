@@ -6,6 +6,7 @@
 
 mod cache;
 pub mod compile;
+pub mod confinement;
 mod contract;
 pub mod cpu;
 mod digest;

@@ -6,6 +6,7 @@
 //! that compiles: in there, memory that the compiler has freed would be taken anew and not be noticed.
 
 use std::env;
+use std::fmt;
 use std::fs;
 use std::fs::File;
 use std::io;
@@ -14,20 +15,20 @@ use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process;
 use std::process::Command;
 use std::process::Stdio;
 use std::thread;
 
 use anyhow::Context as _;
 use anyhow::anyhow;
+use anyhow::bail;
 use bytesize::ByteSize;
-use rustix::io::Errno;
 use rustix::process::Signal;
-use wasmtime::OutOfMemory;
 
 use super::compile;
 use super::compile::CompileError;
+use super::confinement;
+use super::confinement::is_out_of_memory;
 use super::digest::Digest;
 use super::engine::Compiler;
 use super::engine::Engine;
@@ -41,6 +42,7 @@ use super::origin::Origin;
 use super::powers::Powers;
 use super::spec::Spec;
 use crate::privileges;
+use crate::text::one_line;
 
 /// The hidden subcommand that tries: `trial LIMITS`.
 pub const SUBCOMMAND: &str = "trial";
@@ -89,19 +91,21 @@ pub(super) fn in_process(program: &Path, compiled: &File, spec: &Spec) -> Result
     };
     let (status, answer, said, code) = run().map_err(CompileError::Process)?;
     let limit = spec.limits.footprint;
-    match status.signal() {
-        None => {}
-        // Who gets no memory aborts, and has got as much as it may have.
-        Some(signal) if signal == Signal::ABORT.as_raw() => {
+    if let Some(signal) = status.signal() {
+        // What Rust says when it gets no memory, before it aborts. Other aborts have other causes.
+        if signal == Signal::ABORT.as_raw() && said.contains("memory allocation of ") {
             return Err(LoadError::Footprint { taken: None, limit });
         }
-        Some(signal) => {
-            let signal = compile::signal_name(signal);
-            return Err(LoadError::TrialEnded { signal, said });
-        }
+        let signal = compile::signal_name(signal);
+        return Err(LoadError::TrialEnded { signal, said });
     }
-    let Some((bytes, tried)) = read(&answer).filter(|_| status.success()) else {
-        return Err(LoadError::Trial(said));
+    let (bytes, tried) = match Answer::read(&answer).filter(|_| status.success()) {
+        None => return Err(LoadError::Trial(said)),
+        Some(Answer::NoMemory) => return Err(LoadError::Footprint { taken: None, limit }),
+        Some(Answer::NoAddressSpace) => {
+            return Err(LoadError::AddressSpace(confinement::address_space()));
+        }
+        Some(Answer::Held(bytes, tried)) => (bytes, tried),
     };
     let taken = bytes.saturating_add(code);
     if taken > limit {
@@ -116,15 +120,47 @@ pub(super) fn in_process(program: &Path, compiled: &File, spec: &Spec) -> Result
     Ok(tried)
 }
 
-/// Bytes, and whether all is in them.
-fn read(answer: &str) -> Option<(u64, Tried)> {
-    let (bytes, tried) = answer.trim_end().split_once(' ')?;
-    let tried = match tried {
-        "whole" => Tried::Whole,
-        "failed" => Tried::Failed,
-        _ => return None,
-    };
-    Some((bytes.parse().ok()?, tried))
+/// What the process that tries has to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// Bytes, and whether all is in them.
+    Held(u64, Tried),
+    /// There was less memory than was needed.
+    NoMemory,
+    /// There was less address space than is reserved.
+    NoAddressSpace,
+}
+
+impl Answer {
+    /// Which of the two it was that an allocation has just failed for.
+    fn for_want_of_memory() -> Answer {
+        match confinement::lacks_address_space() {
+            true => Answer::NoAddressSpace,
+            false => Answer::NoMemory,
+        }
+    }
+
+    fn read(line: &str) -> Option<Answer> {
+        let held = |bytes: &str, tried| Some(Answer::Held(bytes.parse().ok()?, tried));
+        match line.trim_end().split_once(' ')? {
+            (bytes, "whole") => held(bytes, Tried::Whole),
+            (bytes, "failed") => held(bytes, Tried::Failed),
+            ("no", "memory") => Some(Answer::NoMemory),
+            ("no", "address-space") => Some(Answer::NoAddressSpace),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Answer::Held(bytes, Tried::Whole) => write!(f, "{bytes} whole"),
+            Answer::Held(bytes, Tried::Failed) => write!(f, "{bytes} failed"),
+            Answer::NoMemory => f.write_str("no memory"),
+            Answer::NoAddressSpace => f.write_str("no address-space"),
+        }
+    }
 }
 
 /// The process that tries: compiled code on standard input; on standard output, the bytes that were
@@ -139,24 +175,21 @@ pub fn run(limits: Limits) -> anyhow::Result<()> {
     // Its stack must have room for the plugin's.
     let trial = thread::Builder::new().stack_size(THREAD_STACK);
     let trial = trial.spawn(move || measure(limits))?;
-    let (bytes, tried) = trial.join().map_err(|_| anyhow!("the trial panicked"))??;
-    let tried = match tried {
-        Tried::Whole => "whole",
-        Tried::Failed => "failed",
-    };
+    let answer = trial.join().map_err(|_| anyhow!("the trial panicked"))??;
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{bytes} {tried}")?;
+    writeln!(stdout, "{answer}")?;
     Ok(stdout.flush()?)
 }
 
-fn measure(limits: Limits) -> anyhow::Result<(u64, Tried)> {
+fn measure(limits: Limits) -> anyhow::Result<Answer> {
     let engine =
         Engine::without_cache(Compiler::Here).and_then(|engine| engine.with_stack(limits.stack));
     let engine = engine.map_err(anyhow::Error::msg)?;
     let before = data()?;
-    // This very program has written it: if it cannot be read, there is no memory.
-    let Ok(component) = load::read_code(&engine, Path::new("/proc/self/fd/0")) else {
-        beyond()
+    let component = match load::read_code(&engine, Path::new("/proc/self/fd/0")) {
+        Ok(component) => component,
+        Err(error) if is_out_of_memory(&error) => return Ok(Answer::for_want_of_memory()),
+        Err(error) => bail!("cannot load its compiled code: {}", one_line(&error)),
     };
     let loaded = load::fit(component, Digest::of(&[]))?;
     // Who is in time in the host must be in time here: he could otherwise fail here alone.
@@ -172,12 +205,12 @@ fn measure(limits: Limits) -> anyhow::Result<(u64, Tried)> {
     let mut store = Instance::store(&spec, &engine, &LogBudget::new(0))?;
     let tried = match loaded.pre.instantiate(&mut store) {
         Ok(_) => Tried::Whole,
-        Err(error) if is_out_of_memory(&error) => beyond(),
+        Err(error) if is_out_of_memory(&error) => return Ok(Answer::for_want_of_memory()),
         Err(_) => Tried::Failed,
     };
     let (linear, _) = store.data().memory.memory();
     let taken = data()?.saturating_sub(before);
-    Ok((taken.saturating_sub(linear as u64), tried))
+    Ok(Answer::Held(taken.saturating_sub(linear as u64), tried))
 }
 
 /// What the plugin was granted is all that there is.
@@ -189,17 +222,6 @@ fn granted() -> Powers {
     }
 }
 
-/// Ends as the allocator ends this process where nobody can be told that there is no memory.
-fn beyond() -> ! {
-    process::abort()
-}
-
-fn is_out_of_memory(error: &wasmtime::Error) -> bool {
-    error
-        .chain()
-        .any(|cause| cause.is::<OutOfMemory>() || cause.downcast_ref() == Some(&Errno::NOMEM))
-}
-
 /// Bytes of memory that are this process's own, whether they were ever written to or not: what
 /// RLIMIT_DATA counts.
 fn data() -> anyhow::Result<u64> {
@@ -209,4 +231,24 @@ fn data() -> anyhow::Result<u64> {
         .find_map(|line| line.strip_prefix("VmData:")?.trim().strip_suffix(" kB"));
     let kib: u64 = kib.context("/proc/self/status has no VmData")?.parse()?;
     Ok(kib << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read_as_it_is_written_and_nothing_else_is_one() {
+        for answer in [
+            Answer::Held(7, Tried::Whole),
+            Answer::Held(u64::MAX, Tried::Failed),
+            Answer::NoMemory,
+            Answer::NoAddressSpace,
+        ] {
+            assert_eq!(Answer::read(&format!("{answer}\n")), Some(answer));
+        }
+        for line in ["", "7", "whole", "-7 whole", "7 no memory", "no", "no idea"] {
+            assert_eq!(Answer::read(line), None, "{line}");
+        }
+    }
 }

@@ -29,6 +29,7 @@ use crate::plugin::Plugin;
 use crate::plugin::Spec;
 use crate::plugin::StartError;
 use crate::plugin::THREAD_STACK;
+use crate::plugin::confinement;
 use crate::reload::Hangups;
 use crate::reload::Reloader;
 use crate::sink::alerts;
@@ -45,6 +46,7 @@ const CHANNEL_BATCHES: usize = 16;
 pub fn prepare(config: &config::Chain, stop: &Stop) -> Result<Chain<Output>> {
     // Plugins may take seconds to compile, and SIGHUP is no reason to end meanwhile.
     let hangups = Hangups::notice().context("cannot listen for SIGHUP")?;
+    confinement::check(config.plugins.len())?;
     let engine = Engine::new().map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
     let plugins = start(&engine, &config.plugins)?;
     let (reloader, reloads) = Reloader::new(engine, &plugins);

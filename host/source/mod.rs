@@ -1,6 +1,7 @@
 //! Where events come from. A source knows nothing of plugins.
 
 pub mod clock;
+pub mod facts;
 mod libbpf;
 pub mod owner;
 pub mod preflight;

@@ -77,7 +77,8 @@ pub struct Probe<'obj> {
 }
 
 impl<'obj> Probe<'obj> {
-    /// Loads the probe into the kernel and attaches it; from then on events are recorded.
+    /// Loads the probe into the kernel and attaches it; from then on events are recorded. That this
+    /// process may is to be seen before ([`preflight::check`]).
     ///
     /// `ring_size` is in bytes, a power of two and a multiple of the page size. The two storages
     /// are for the two ways to attach.
@@ -86,7 +87,6 @@ impl<'obj> Probe<'obj> {
         attach: Attach,
         ring_size: u32,
     ) -> Result<Probe<'obj>, ProbeError> {
-        preflight::check()?;
         libbpf::log();
         let [first, second] = storage;
         match attach {
@@ -124,7 +124,8 @@ impl<'obj> Probe<'obj> {
 
         let skel = open.load().map_err(|error| failed("load", error))?;
         let attach = |program: &libbpf_rs::ProgramMut<'_>| {
-            program.attach().map_err(|error| failed("attach", error))
+            let linked = program.attach();
+            linked.map_err(|error| preflight::explain_attach(attached, error))
         };
         let progs = &skel.progs;
         let links = if typed {

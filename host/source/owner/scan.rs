@@ -25,6 +25,7 @@ use super::snapshot::Snapshot;
 use crate::source::clock;
 use crate::source::clock::Now;
 use crate::source::libbpf;
+use crate::source::preflight::KernelError;
 use crate::threads;
 
 #[allow(
@@ -48,12 +49,12 @@ const SHARE: u32 = 10;
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
     /// The kernel refused the program.
-    #[error("cannot {doing} the scan of open files: {error}")]
+    #[error("cannot {doing} the scan of open files: {cause}")]
     Libbpf {
         /// What was being done: open, load, attach.
         doing: &'static str,
-        /// What libbpf said.
-        error: libbpf_rs::Error,
+        /// Why it failed.
+        cause: KernelError,
     },
     /// Something else is missing.
     #[error("cannot {doing}: {error}")]
@@ -88,7 +89,12 @@ pub struct Scanner {
 impl Scanner {
     /// Loads the program and starts the thread, which ends when this is dropped.
     pub fn start() -> Result<Scanner, ScanError> {
-        let failed = |doing| move |error| ScanError::Libbpf { doing, error };
+        let failed = |doing| {
+            move |error| ScanError::Libbpf {
+                doing,
+                cause: KernelError::of(error),
+            }
+        };
         let mut storage = MaybeUninit::uninit();
         let open = HoldersSkelBuilder::default()
             .open_opts(libbpf::options(), &mut storage)
@@ -200,7 +206,7 @@ fn read(link: &Link, bytes: &mut Vec<u8>) -> io::Result<()> {
     /// The kernel fills at most 8 pages at a time.
     const CHUNK: usize = 32 * 1024;
     bytes.clear();
-    let mut files = Iter::new(link).map_err(io::Error::other)?;
+    let mut files = Iter::new(link).map_err(|error| io::Error::other(format!("{error:#}")))?;
     loop {
         let length = bytes.len();
         bytes.resize(length + CHUNK, 0);
