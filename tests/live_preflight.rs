@@ -129,6 +129,33 @@ fn root_of_a_user_namespace_is_told_that_its_capabilities_do_not_count() -> Resu
     })
 }
 
+#[test]
+fn root_without_its_capabilities_cannot_raise_a_limit_and_is_told_which() -> Result<()> {
+    root_test(|_| {
+        let files = Files::new();
+        let capture = files.path().join("made-up.rtc").display().to_string();
+        let made = Command::new(BINARY)
+            .args(["generate", &capture, "--events", "10"])
+            .output()?;
+        anyhow::ensure!(made.status.success(), "{made:?}");
+        let mut host = command("prlimit");
+        host.args([
+            "--data=1000000000",
+            "setpriv",
+            "--bounding-set=-all",
+            BINARY,
+        ]);
+        host.args(["replay", &capture])
+            .env("XDG_CACHE_HOME", files.path());
+        let words = [
+            "plugin json-print: cannot set RLIMIT_DATA",
+            "a hard limit of 1000000000",
+        ];
+        assert_refused(&mut host, FAILURE, &words);
+        Ok(())
+    })
+}
+
 /// It takes seconds, and so it is told first that there is no permission to watch.
 #[test]
 fn root_what_forbids_watching_is_said_before_plugins_are_looked_at() -> Result<()> {

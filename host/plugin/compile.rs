@@ -20,6 +20,7 @@ use anyhow::Context as _;
 use rustix::process::Resource;
 use rustix::process::Rlimit;
 use rustix::process::Signal;
+use rustix::process::getrlimit;
 use rustix::process::set_parent_process_death_signal;
 use rustix::process::setrlimit;
 
@@ -46,6 +47,9 @@ pub enum CompileError {
     /// Damaged, or with WebAssembly features that this host does not have.
     #[error("not a valid component: {0}")]
     Invalid(String),
+    /// The compiler ended with an error, in its words: most often [`CompileError::Invalid`].
+    #[error("{0}")]
+    Failed(String),
     /// It took too long.
     #[error("it took more than {0:?} of CPU time to compile; --limit compile-time=… allows more")]
     Time(Duration),
@@ -113,7 +117,10 @@ fn outcome(status: ExitStatus, said: String, limits: &Limits) -> Result<(), Comp
         return Ok(());
     }
     let Some(signal) = status.signal() else {
-        return Err(CompileError::Invalid(said));
+        return Err(CompileError::Failed(match said.is_empty() {
+            true => format!("the compiler ended with {status} and did not say why"),
+            false => said,
+        }));
     };
     // The soft limit sends SIGXCPU; a process that ignores it gets SIGKILL a second later.
     if signal == Signal::XCPU.as_raw() {
@@ -137,14 +144,14 @@ pub(super) fn signal_name(signal: i32) -> String {
 
 /// The process that compiles: standard input to standard output.
 pub fn run(seconds: u64, bytes: u64) -> anyhow::Result<()> {
-    limit_this_process(seconds, bytes).context("cannot set limits")?;
+    limit_this_process(seconds, bytes)?;
     privileges::drop_all()?;
     let mut component = Vec::new();
     io::stdin()
         .lock()
         .read_to_end(&mut component)
         .context("cannot read the component")?;
-    let compiled = here(&component).map_err(anyhow::Error::msg)?;
+    let compiled = here(&component).map_err(CompileError::Invalid)?;
     let mut stdout = io::stdout().lock();
     stdout
         .write_all(&compiled)
@@ -160,17 +167,33 @@ pub(super) fn here(component: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 /// Limits of a process that works for the host: CPU time in seconds, and memory in bytes.
-pub(super) fn limit_this_process(seconds: u64, bytes: u64) -> rustix::io::Result<()> {
-    // Nobody wants to know any more after the host has ended.
+pub(super) fn limit_this_process(seconds: u64, bytes: u64) -> anyhow::Result<()> {
+    // When the host has ended, its result is of no use.
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    let limit = |soft, hard| Rlimit {
+    // A crash leaves no core file either.
+    limit(Resource::Core, "RLIMIT_CORE", 0, 0)?;
+    limit(
+        Resource::Cpu,
+        "RLIMIT_CPU",
+        seconds,
+        seconds.saturating_add(1),
+    )?;
+    // What is reserved but not used does not count, as it would for Resource::As: each thread's
+    // allocator reserves 64 MiB.
+    limit(Resource::Data, "RLIMIT_DATA", bytes, bytes)
+}
+
+fn limit(resource: Resource, name: &str, soft: u64, hard: u64) -> anyhow::Result<()> {
+    let inherited = getrlimit(resource).maximum;
+    let limit = Rlimit {
         current: Some(soft),
         maximum: Some(hard),
     };
-    // No core file of somebody's crash either.
-    setrlimit(Resource::Core, limit(0, 0))?;
-    setrlimit(Resource::Cpu, limit(seconds, seconds.saturating_add(1)))?;
-    // What is reserved but not used does not count, as it would for Resource::As: each thread's
-    // allocator reserves 64 MiB.
-    setrlimit(Resource::Data, limit(bytes, bytes))
+    setrlimit(resource, limit).with_context(|| match inherited {
+        Some(inherited) if inherited < hard => format!(
+            "cannot set {name} to {hard}, as --limit has it: this process inherited a hard limit of \
+             {inherited}; raise that, or lower --limit compile-time, compile-memory or footprint"
+        ),
+        _ => format!("cannot set {name}"),
+    })
 }

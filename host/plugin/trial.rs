@@ -170,11 +170,12 @@ pub fn run(limits: Limits) -> anyhow::Result<()> {
     let seconds = time.as_secs().saturating_add(1);
     let most = limits.footprint.saturating_add(limits.memory as u64);
     let most = data()?.saturating_add(most).saturating_add(SLACK);
-    compile::limit_this_process(seconds, most).context("cannot set limits")?;
+    compile::limit_this_process(seconds, most)?;
     privileges::drop_all()?;
     // Its stack must have room for the plugin's.
     let trial = thread::Builder::new().stack_size(THREAD_STACK);
-    let trial = trial.spawn(move || measure(limits))?;
+    let trial = trial.spawn(move || measure(limits));
+    let trial = trial.context("cannot start a thread to try it")?;
     let answer = trial.join().map_err(|_| anyhow!("the trial panicked"))??;
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{answer}")?;
@@ -184,7 +185,7 @@ pub fn run(limits: Limits) -> anyhow::Result<()> {
 fn measure(limits: Limits) -> anyhow::Result<Answer> {
     let engine =
         Engine::without_cache(Compiler::Here).and_then(|engine| engine.with_stack(limits.stack));
-    let engine = engine.map_err(anyhow::Error::msg)?;
+    let engine = engine.map_err(|error| anyhow!("cannot start wasmtime: {}", one_line(&error)))?;
     let before = data()?;
     let component = match load::read_code(&engine, Path::new("/proc/self/fd/0")) {
         Ok(component) => component,
