@@ -24,6 +24,7 @@ pub mod run;
 pub mod sink;
 pub mod source;
 pub mod stop;
+mod terminal;
 mod text;
 mod threads;
 mod timestamp;

@@ -181,18 +181,20 @@ fn a_cached_plugin_is_started_without_a_compiler() {
     start(Compiler::Process("/nowhere".into())).expect("it is kept");
 }
 
+type Damage = Box<dyn Fn(&mut Vec<u8>)>;
+
 /// Damages to a file of this length: one byte elsewhere in so many places, cut off in a few, and empty.
-fn damages(length: usize) -> impl Iterator<Item = Box<dyn Fn(&mut Vec<u8>)>> {
+fn damages(length: usize) -> impl Iterator<Item = Damage> {
     let at = move |part: usize, parts: usize| (length - 1) * part / (parts - 1);
-    let flips = (0..FLIPS).map(move |part| -> Box<dyn Fn(&mut Vec<u8>)> {
+    let flips = (0..FLIPS).map(move |part| -> Damage {
         let at = at(part, FLIPS);
         Box::new(move |file| file[at] ^= 1 << (part % 8))
     });
-    let cuts = (0..CUTS).map(move |part| -> Box<dyn Fn(&mut Vec<u8>)> {
+    let cuts = (0..CUTS).map(move |part| -> Damage {
         let at = at(part, CUTS);
         Box::new(move |file| file.truncate(at))
     });
-    let more: Box<dyn Fn(&mut Vec<u8>)> = Box::new(|file| file.push(0));
+    let more: Damage = Box::new(|file| file.push(0));
     flips.chain(cuts).chain([more])
 }
 

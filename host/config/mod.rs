@@ -27,8 +27,8 @@ use crate::cli::TrialArgs;
 use crate::cli::WatchArgs;
 use crate::plugin::Limits;
 use crate::plugin::Spec;
-use crate::run;
 use crate::source::probe::Attach;
+use crate::terminal;
 
 /// What is to be done.
 #[derive(Debug, PartialEq)]
@@ -171,9 +171,9 @@ const LARGEST_RING: u64 = 1 << 30;
 impl Config {
     /// Reads the command line. What clap finds wrong ends the process, as everywhere.
     pub fn from_args() -> Result<Config, UsageError> {
-        // Left to itself clap asks CLICOLOR_FORCE and others. Help goes to one of them, errors to the other.
+        // Help goes to one of them, errors to the other.
         let terminals = io::stdout().is_terminal() && io::stderr().is_terminal();
-        let colours = match terminals && run::colours() {
+        let colours = match terminals && terminal::colours() {
             true => ColorChoice::Always,
             false => ColorChoice::Never,
         };

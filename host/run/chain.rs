@@ -13,7 +13,6 @@ use anyhow::anyhow;
 use crossbeam_channel::bounded;
 
 use super::say;
-use super::stderr;
 use crate::alert::Alert;
 use crate::chain::Chain;
 use crate::chain::ChainError;
@@ -37,6 +36,7 @@ use crate::sink::stdout::stdout;
 use crate::source::stream::Channel;
 use crate::stop::Stop;
 use crate::stop::stdout_is_closed;
+use crate::terminal;
 use crate::text::clean_lines;
 
 /// Batches that may be on their way: 4,096 events, beyond which the kernel's ring is the buffer.
@@ -184,7 +184,7 @@ impl Sink for Output {
             .iter()
             .map(|alert| format!("{}\n", alerts::line(alert)));
         // Where standard error is closed, nobody is there to be told.
-        let _ = stderr().write_all(lines.collect::<String>().as_bytes());
+        let _ = terminal::stderr().write_all(lines.collect::<String>().as_bytes());
         if self.json_alerts {
             alerts
                 .iter()

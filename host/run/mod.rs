@@ -7,12 +7,8 @@ mod replay;
 mod watch;
 
 use std::io;
-use std::io::IsTerminal as _;
-use std::io::Stderr;
 use std::io::Write as _;
 
-use anstream::AutoStream;
-use anstream::ColorChoice;
 use anyhow::Result;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -27,6 +23,7 @@ use crate::plugin::compile;
 use crate::plugin::settings::SettingsError;
 use crate::plugin::trial;
 use crate::privileges;
+use crate::terminal;
 
 /// Does what the command line says, and returns when it is done.
 pub fn run(config: &Config) -> Result<()> {
@@ -60,23 +57,7 @@ pub fn is_usage(error: &anyhow::Error) -> bool {
 /// Says one line to the person in front of it.
 pub fn say(line: &str) {
     // Where standard error is closed, nobody is there to be told.
-    let _ = writeln!(stderr(), "retrans-host: {line}");
-}
-
-/// Standard error for what has colours: they are left out where they are not wanted.
-pub fn stderr() -> AutoStream<Stderr> {
-    let wanted = match colours() && io::stderr().is_terminal() {
-        true => ColorChoice::Always,
-        false => ColorChoice::Never,
-    };
-    AutoStream::new(io::stderr(), wanted)
-}
-
-/// May there be colours, on a terminal? Libraries ask more variables (CLICOLOR_FORCE, CI), and each
-/// other ones: this is the only place that decides.
-pub fn colours() -> bool {
-    let variable = |name| std::env::var_os(name).unwrap_or_default();
-    variable("NO_COLOR").is_empty() && variable("TERM") != "dumb"
+    let _ = writeln!(terminal::stderr(), "retrans-host: {line}");
 }
 
 /// Plugins' log lines and our own warnings.
@@ -96,7 +77,7 @@ fn log_to_stderr(verbosity: Verbosity) {
         .with_target("libbpf", libbpf);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
-        .with_ansi(colours() && io::stderr().is_terminal())
+        .with_ansi(terminal::stderr_has_colours())
         .with_target(false)
         .log_internal_errors(false);
     // A second run in one process keeps the first one's log.
