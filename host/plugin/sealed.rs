@@ -11,18 +11,11 @@ use rustix::fs::MemfdFlags;
 use rustix::fs::SealFlags;
 use rustix::fs::fcntl_add_seals;
 use rustix::fs::memfd_create;
-use rustix::io::Errno;
 
 /// Memory that is still written to.
 pub(super) fn memory() -> io::Result<File> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    // Where the sysctl vm.memfd_noexec is 2, nothing else is allowed (EACCES); before Linux 6.3 the
-    // flag is unknown (EINVAL). What may be mapped executable is not affected.
-    let made = match memfd_create("compiled", flags | MemfdFlags::NOEXEC_SEAL) {
-        Err(Errno::INVAL) => memfd_create("compiled", flags),
-        made => made,
-    };
-    Ok(File::from(made?))
+    Ok(File::from(memfd_create("compiled", flags)?))
 }
 
 /// Memory that cannot be written to, cut off or lengthened any more.
