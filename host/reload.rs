@@ -13,7 +13,6 @@ use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::path::PathBuf;
-use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -43,6 +42,7 @@ use crate::plugin::Spec;
 use crate::plugin::THREAD_STACK;
 use crate::plugin::digest_now;
 use crate::stop::EndAsSignal;
+use crate::threads;
 
 /// A file is read when it was left alone for so long: most editors and compilers are done by then.
 const QUIET: Duration = Duration::from_millis(200);
@@ -245,8 +245,7 @@ impl Reloader {
             false => None,
         };
         hangups.pass_on(trigger, end).map_err(ReloadError::Thread)?;
-        let looking = thread::Builder::new()
-            .name("reload".to_owned())
+        let looking = threads::named("reload")
             .stack_size(THREAD_STACK)
             .spawn(move || self.run(&triggers, watcher));
         looking.map(drop).map_err(ReloadError::Thread)
@@ -315,8 +314,7 @@ impl Hangups {
     }
 
     fn pass_on(mut self, trigger: Sender<Trigger>, end: EndAsSignal) -> io::Result<()> {
-        let waiting = thread::Builder::new().name("sighup".to_owned());
-        let waiting = waiting.spawn(move || {
+        let waiting = threads::named("sighup").spawn(move || {
             while self.signals.read(&mut [0; 64]).is_ok_and(|read| read > 0) {
                 if self.terminal.as_ref().is_some_and(has_gone) {
                     end.end();

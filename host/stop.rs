@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -27,6 +26,7 @@ use signal_hook::consts::SIGXFSZ;
 
 use crate::stdio;
 use crate::stdio::Outlet;
+use crate::threads;
 
 /// Exit code of a run that a second signal cut short: 128 + SIGINT, as shells have it.
 const INTERRUPTED: i32 = 130;
@@ -88,9 +88,7 @@ impl Stop {
             trigger: trigger.try_clone()?,
             signalled: Arc::clone(&signalled),
         };
-        thread::Builder::new()
-            .name("signals".to_owned())
-            .spawn(move || watch.run())?;
+        threads::named("signals").spawn(move || watch.run())?;
         Ok(Stop {
             wake,
             trigger,

@@ -5,11 +5,14 @@ mod plugins;
 mod usage_error;
 mod values;
 
+use std::io;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Arg;
 use clap::ArgMatches;
+use clap::ColorChoice;
 use clap::CommandFactory as _;
 use clap::FromArgMatches as _;
 use clap::parser::ValueSource;
@@ -28,6 +31,7 @@ use crate::cli::WatchArgs;
 use crate::plugin::Limits;
 use crate::plugin::Spec;
 use crate::source::probe::Attach;
+use crate::stdio;
 
 /// What is to be done.
 #[derive(Debug, PartialEq)]
@@ -198,7 +202,13 @@ const LARGEST_RING: u64 = 1 << 30;
 impl Config {
     /// Reads the command line. What clap finds wrong ends the process, as everywhere.
     pub fn from_args() -> Result<Config, UsageError> {
-        Config::from_matches(&Cli::command().get_matches())
+        // Help goes to one of them, errors to the other.
+        let terminals = io::stdout().is_terminal() && io::stderr().is_terminal();
+        let colours = match terminals && stdio::colours_are_wanted() {
+            true => ColorChoice::Always,
+            false => ColorChoice::Never,
+        };
+        Config::from_matches(&Cli::command().color(colours).get_matches())
     }
 
     fn from_matches(matches: &ArgMatches) -> Result<Config, UsageError> {

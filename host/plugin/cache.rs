@@ -3,6 +3,9 @@
 //! What is in there is native code that this process will run, often as root: the directory is used
 //! only if nobody else could have written to it. A process that has capabilities but is not root's, as
 //! after `setcap`, uses none: whoever runs it could have written there, and has no capabilities.
+//!
+//! Damaged native code does anything at all. So a file begins with a SHA-256 of what follows, and is
+//! copied into sealed memory while that is computed: what is checked is what is run.
 
 use std::env;
 use std::fs;
@@ -13,7 +16,9 @@ use std::hash::DefaultHasher;
 use std::hash::Hash;
 use std::hash::Hasher as _;
 use std::io;
+use std::io::Read;
 use std::io::Seek as _;
+use std::io::Write;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -21,12 +26,23 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use rustix::process::geteuid;
+use sha2::Digest as _;
+use sha2::Sha256;
 use tempfile::NamedTempFile;
 
 use super::digest::Digest;
+use super::regular;
+use super::sealed;
+use super::sealed::Sealed;
 
 /// How the names of files end that are kept, and of those that were begun.
 const SUFFIX: &str = ".compiled";
+
+/// Part of the names of files, and to be raised when what is in them changes.
+const FORMAT: u32 = 2;
+
+/// Bytes of a SHA-256, which a file begins with.
+const CHECKSUM: usize = 32;
 
 /// The most that is kept in bytes: what was not used for longest goes first.
 const MOST: u64 = 512 << 20;
@@ -93,41 +109,55 @@ impl Cache {
         or_none(open_in(directory))
     }
 
-    /// Where the code of this plugin is, if it is there, and nobody else could have put it there.
-    pub(super) fn find(&self, key: &Key) -> Option<PathBuf> {
+    /// The code of this plugin, if it is there, undamaged, and only this user or root could have put it
+    /// there.
+    pub(super) fn find(&self, key: &Key) -> Option<Sealed> {
         let path = self.path(key);
-        let file = File::open(&path).ok()?;
+        let file = regular::open(&path).ok()?;
         let metadata = file.metadata().ok()?;
         if !is_ours(&metadata) || metadata.mode() & 0o022 != 0 {
             return None;
         }
-        // What is used stays longest. Where that cannot be noted, it may go sooner.
-        let _ = file.set_modified(SystemTime::now());
-        Some(path)
+        match checked(&file, key) {
+            Ok(code) => {
+                // What is used stays longest. Where that cannot be noted, it may go sooner.
+                let _ = file.set_modified(SystemTime::now());
+                Some(code)
+            }
+            Err(error) => {
+                let path = path.display();
+                tracing::warn!("{path}: {error}; the plugin is compiled again");
+                None
+            }
+        }
     }
 
     /// Keeps what was compiled, and makes room. Where it cannot be kept, it is compiled again the next
     /// time.
     pub(super) fn keep(&self, key: &Key, compiled: &File) {
         let path = self.path(key);
-        if let Err(error) = self.copy(compiled, &path) {
+        if let Err(error) = self.write(compiled, key) {
             tracing::debug!("cannot keep compiled code in {}: {error}", path.display());
         }
         // Another process may be at it too; what is gone already is gone.
         let _ = self.make_room(MOST);
     }
 
-    fn copy(&self, mut compiled: &File, path: &Path) -> io::Result<()> {
+    fn write(&self, mut compiled: &File, key: &Key) -> io::Result<()> {
         let mut file = NamedTempFile::with_suffix_in(SUFFIX, &self.directory)?;
         compiled.rewind()?;
-        io::copy(&mut compiled, &mut file)?;
-        file.persist(path)?;
+        file.write_all(&[0; CHECKSUM])?;
+        let checksum = copy_checksum(&mut compiled, &mut file, key)?;
+        file.rewind()?;
+        file.write_all(&checksum)?;
+        // Before it has its name: after a crash it is whole, or not there.
+        file.as_file().sync_all()?;
+        file.persist(self.path(key))?;
         Ok(())
     }
 
     fn path(&self, key: &Key) -> PathBuf {
-        let name = format!("{}-{:016x}{SUFFIX}", key.digest, hash(key));
-        self.directory.join(name)
+        self.directory.join(name(key))
     }
 
     fn make_room(&self, most: u64) -> io::Result<()> {
@@ -148,6 +178,43 @@ impl Cache {
             }
         }
         Ok(())
+    }
+}
+
+/// The name of the file with this code.
+fn name(key: &Key) -> String {
+    format!("{}-{:016x}{SUFFIX}", key.digest, hash(&(FORMAT, key)))
+}
+
+/// The code in a file, copied to where nothing can change it any more.
+fn checked(mut file: &File, key: &Key) -> io::Result<Sealed> {
+    let mut expected = [0; CHECKSUM];
+    let mut code = sealed::memory()?;
+    let whole = file.read_exact(&mut expected);
+    let found = copy_checksum(&mut file.take(MOST), &mut code, key)?;
+    if whole.is_err() || found != expected {
+        return Err(io::Error::other("this cache file is damaged"));
+    }
+    Sealed::new(code)
+}
+
+/// Copies code; the checksum that a file with it has. The file's name is in it: the code of one
+/// plugin under another one's name is damage too.
+fn copy_checksum(
+    from: &mut impl Read,
+    to: &mut impl Write,
+    key: &Key,
+) -> io::Result<[u8; CHECKSUM]> {
+    let mut checksum = Sha256::new_with_prefix(name(key));
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let read = match from.read(&mut buffer) {
+            Ok(0) => return Ok(checksum.finalize().into()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        checksum.update(&buffer[..read]);
+        to.write_all(&buffer[..read])?;
     }
 }
 
@@ -229,46 +296,4 @@ fn has_capabilities_alone() -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-
-    #[test]
-    fn a_directory_that_others_may_write_to_is_not_used() {
-        let home = tempfile::tempdir().expect("a temporary directory");
-        let directory = home.path().join("cache/retrans-host");
-        assert!(open_in(&directory).is_ok());
-
-        let open = fs::Permissions::from_mode(0o777);
-        fs::set_permissions(home.path().join("cache"), open).expect("permissions of our own");
-        let error = open_in(&directory).expect_err("others may write to its parent");
-        assert!(
-            error
-                .to_string()
-                .ends_with("cache may be written to by others"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn what_was_not_used_for_longest_makes_room() {
-        let home = tempfile::tempdir().expect("a temporary directory");
-        let cache = open_in(home.path()).expect("it is ours");
-        let second = std::time::Duration::from_secs(1);
-        for (age, name) in ["new", "old", "oldest"].into_iter().enumerate() {
-            let path = home.path().join(format!("{name}{SUFFIX}"));
-            fs::write(&path, [0; 100]).expect("a file of our own");
-            let file = File::options().append(true).open(&path).expect("just made");
-            let time = SystemTime::now() - second * age as u32;
-            file.set_modified(time).expect("a file of our own");
-        }
-        fs::write(home.path().join("other"), [0; 1_000]).expect("a file of our own");
-
-        cache.make_room(200).expect("the directory can be read");
-
-        let left = |name: &str| home.path().join(name).exists();
-        assert!(left("new.compiled") && left("old.compiled") && left("other"));
-        assert!(!left("oldest.compiled"));
-    }
-}
+mod tests;

@@ -4,10 +4,10 @@
 //! is somebody else's code. A process can be given limits by the kernel, and whatever becomes of it,
 //! the host goes on, and so do the plugins that run meanwhile.
 
-use std::fs::File;
 use std::io;
 use std::io::Read as _;
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::Child;
@@ -17,18 +17,18 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rustix::fs::MemfdFlags;
-use rustix::fs::SealFlags;
-use rustix::fs::fcntl_add_seals;
-use rustix::fs::memfd_create;
 use rustix::process::Resource;
 use rustix::process::Rlimit;
 use rustix::process::Signal;
+use rustix::process::getrlimit;
 use rustix::process::set_parent_process_death_signal;
 use rustix::process::setrlimit;
 
 use super::engine;
 use super::limits::Limits;
+use super::sealed;
+use super::sealed::Sealed;
+use crate::privileges;
 use crate::text::joined;
 use crate::text::one_line;
 
@@ -47,6 +47,9 @@ pub enum CompileError {
     /// Damaged, or with WebAssembly features that this host does not have.
     #[error("not a valid component: {0}")]
     Invalid(String),
+    /// The compiler ended with an error, in its words: most often [`CompileError::Invalid`].
+    #[error("{0}")]
+    Failed(String),
     /// It took too long.
     #[error("it took more than {0:?} of CPU time to compile; --limit compile-time=… allows more")]
     Time(Duration),
@@ -68,16 +71,13 @@ pub enum CompileError {
     Process(#[from] io::Error),
 }
 
-/// Has a process of this program compile a component, within limits. The compiled code is in memory
-/// that nobody can change any more: no file of a user's is involved.
+/// Has a process of this program compile a component, within limits.
 pub(super) fn in_process(
     program: &Path,
     component: &[u8],
     limits: &Limits,
-) -> Result<File, CompileError> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let compiled = memfd_create("compiled", flags).map_err(io::Error::from)?;
-    let compiled = File::from(compiled);
+) -> Result<Sealed, CompileError> {
+    let compiled = sealed::memory()?;
     let seconds = limits.compile_time.as_secs().max(1);
     let mut child = Command::new(program)
         .arg(SUBCOMMAND)
@@ -89,27 +89,27 @@ pub(super) fn in_process(
         .stdin(Stdio::piped())
         .stdout(Stdio::from(compiled.try_clone()?))
         .stderr(Stdio::piped())
+        // Ctrl-C is for the host, which ends this process when it ends.
+        .process_group(0)
         .spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
         // It reads all before it says anything. Where it ended instead, its status says why.
         let _ = stdin.write_all(component);
     }
-    let said = complaint(&mut child)?;
-    outcome(child.wait()?, said, limits)?;
-    let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-    fcntl_add_seals(&compiled, seals).map_err(io::Error::from)?;
-    Ok(compiled)
+    let (status, said) = ended(&mut child)?;
+    outcome(status, said, limits)?;
+    Ok(Sealed::new(compiled)?)
 }
 
-/// What a process of this program said on standard error, as this program says everything.
-pub(super) fn complaint(child: &mut Child) -> io::Result<String> {
+/// Waits until a process of this program ends; how it did, and what it said on standard error.
+pub(super) fn ended(child: &mut Child) -> io::Result<(ExitStatus, String)> {
     let mut said = Vec::new();
     if let Some(stderr) = child.stderr.take() {
         stderr.take(LONGEST_COMPLAINT).read_to_end(&mut said)?;
     }
     let said = String::from_utf8_lossy(&said);
     let words = said.strip_prefix("retrans-host: error: ").unwrap_or(&said);
-    Ok(joined(words))
+    Ok((child.wait()?, joined(words)))
 }
 
 fn outcome(status: ExitStatus, said: String, limits: &Limits) -> Result<(), CompileError> {
@@ -117,7 +117,10 @@ fn outcome(status: ExitStatus, said: String, limits: &Limits) -> Result<(), Comp
         return Ok(());
     }
     let Some(signal) = status.signal() else {
-        return Err(CompileError::Invalid(said));
+        return Err(CompileError::Failed(match said.is_empty() {
+            true => format!("the compiler ended with {status} and did not say why"),
+            false => said,
+        }));
     };
     // The soft limit sends SIGXCPU; a process that ignores it gets SIGKILL a second later.
     if signal == Signal::XCPU.as_raw() {
@@ -141,13 +144,14 @@ pub(super) fn signal_name(signal: i32) -> String {
 
 /// The process that compiles: standard input to standard output.
 pub fn run(seconds: u64, bytes: u64) -> anyhow::Result<()> {
-    limit_this_process(seconds, bytes).context("cannot set limits")?;
+    limit_this_process(seconds, bytes)?;
+    privileges::drop_all()?;
     let mut component = Vec::new();
     io::stdin()
         .lock()
         .read_to_end(&mut component)
         .context("cannot read the component")?;
-    let compiled = here(&component).map_err(anyhow::Error::msg)?;
+    let compiled = here(&component).map_err(CompileError::Invalid)?;
     let mut stdout = io::stdout().lock();
     stdout
         .write_all(&compiled)
@@ -163,17 +167,33 @@ pub(super) fn here(component: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 /// Limits of a process that works for the host: CPU time in seconds, and memory in bytes.
-pub(super) fn limit_this_process(seconds: u64, bytes: u64) -> rustix::io::Result<()> {
-    // Nobody wants to know any more after the host has ended.
+pub(super) fn limit_this_process(seconds: u64, bytes: u64) -> anyhow::Result<()> {
+    // When the host has ended, its result is of no use.
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    let limit = |soft, hard| Rlimit {
+    // A crash leaves no core file either.
+    limit(Resource::Core, "RLIMIT_CORE", 0, 0)?;
+    limit(
+        Resource::Cpu,
+        "RLIMIT_CPU",
+        seconds,
+        seconds.saturating_add(1),
+    )?;
+    // What is reserved but not used does not count, as it would for Resource::As: each thread's
+    // allocator reserves 64 MiB.
+    limit(Resource::Data, "RLIMIT_DATA", bytes, bytes)
+}
+
+fn limit(resource: Resource, name: &str, soft: u64, hard: u64) -> anyhow::Result<()> {
+    let inherited = getrlimit(resource).maximum;
+    let limit = Rlimit {
         current: Some(soft),
         maximum: Some(hard),
     };
-    // No core file of somebody's crash either.
-    setrlimit(Resource::Core, limit(0, 0))?;
-    setrlimit(Resource::Cpu, limit(seconds, seconds.saturating_add(1)))?;
-    // What is reserved but not used does not count, as it would for Resource::As: each thread's
-    // allocator reserves 64 MiB.
-    setrlimit(Resource::Data, limit(bytes, bytes))
+    setrlimit(resource, limit).with_context(|| match inherited {
+        Some(inherited) if inherited < hard => format!(
+            "cannot set {name} to {hard}, as --limit has it: this process inherited a hard limit of \
+             {inherited}; raise that, or lower --limit compile-time, compile-memory or footprint"
+        ),
+        _ => format!("cannot set {name}"),
+    })
 }

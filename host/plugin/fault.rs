@@ -5,6 +5,9 @@ use std::fmt;
 use wasmtime::Trap;
 use wasmtime::WasmBacktrace;
 
+use super::confinement;
+use super::confinement::is_out_of_memory;
+use super::confinement::lacks_address_space;
 use super::contract::BadAnswer;
 use super::meter::DeadlineMissed;
 use super::meter::Refused;
@@ -156,6 +159,9 @@ impl Cause {
         let gave_up = trap == Some(&Trap::UnreachableCodeReached) || export == Export::Instantiate;
         if let Some(refused) = refused.filter(|_| gave_up) {
             return Cause::Memory(refused);
+        }
+        if is_out_of_memory(error) && lacks_address_space() {
+            return Cause::Malformed(confinement::address_space().to_string());
         }
         let words = printable(&error.root_cause().to_string());
         match trap {

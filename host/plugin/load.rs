@@ -1,6 +1,5 @@
 //! From a file to a component that fits the contract, or a clear word why it does not.
 
-use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -12,6 +11,7 @@ use wasmtime::component::types::ComponentItem;
 use super::cache::Key;
 use super::compile;
 use super::compile::CompileError;
+use super::confinement::AddressSpace;
 use super::contract;
 use super::contract::ExportIndices;
 use super::contract::PACKAGE;
@@ -81,6 +81,9 @@ pub enum LoadError {
         /// Bytes.
         limit: u64,
     },
+    /// This process has too little address space for it.
+    #[error("{0}")]
+    AddressSpace(AddressSpace),
     /// What was said when it was tried whether the host can hold it: most often why it does not fit.
     #[error("{0}")]
     Trial(String),
@@ -192,27 +195,26 @@ fn compiled(
     let limits = &spec.limits;
     let key = Key::new(digest, &wasmtime, limits.footprint);
     let cache = engine.cache.as_ref().as_ref();
-    if let Some(path) = cache.and_then(|cache| cache.find(&key))
-        && let Ok(component) = read_code(&wasmtime, &path)
+    if let Some(kept) = cache.and_then(|cache| cache.find(&key))
+        && let Ok(component) = read_code(&wasmtime, &kept.path())
     {
         return Ok(component);
     }
-    let file = compile::in_process(program, bytes, limits)?;
-    let tried = trial::in_process(program, &file, spec)?;
+    let made = compile::in_process(program, bytes, limits)?;
+    let tried = trial::in_process(program, made.file(), spec)?;
     if let Some(cache) = cache.filter(|_| tried == Tried::Whole) {
-        cache.keep(&key, &file);
+        cache.keep(&key, made.file());
     }
-    // By way of /proc, because wasmtime takes paths alone.
-    let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
-    read_code(&wasmtime, &path).map_err(code)
+    read_code(&wasmtime, &made.path()).map_err(code)
 }
 
-/// Compiled code from a file that this host, or an earlier run of it, has had compiled.
+/// Compiled code from a file, by its path: wasmtime takes nothing else.
 pub(super) fn read_code(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Component> {
-    // SAFETY: the file was written by `compile::in_process`. It is either sealed memory of this
-    // process, or in a directory in which nobody with fewer privileges than this process can write
-    // (`cache::open_in`). Only `trial::run` cannot know who gives it what: it has no privileges then.
-    // Code of another version, processor or setting is refused by wasmtime.
+    // SAFETY: the file is sealed memory (`Sealed`) with what `compile::in_process` has made: just now,
+    // or earlier and kept in a directory where no process with fewer privileges can write
+    // (`cache::open_in`), with a digest that still fits. `trial::run` alone reads what any process may
+    // have given it, and has no privileges then. Code of another version, processor or setting is
+    // refused by wasmtime.
     unsafe { Component::deserialize_file(engine, path) }
 }
 

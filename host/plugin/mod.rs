@@ -6,6 +6,7 @@
 
 mod cache;
 pub mod compile;
+pub mod confinement;
 mod contract;
 pub mod cpu;
 mod digest;
@@ -22,6 +23,8 @@ mod meter;
 mod origin;
 mod powers;
 mod prepared;
+mod regular;
+mod sealed;
 pub mod settings;
 mod spec;
 mod staged;

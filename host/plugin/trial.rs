@@ -6,14 +6,15 @@
 //! that compiles: in there, memory that the compiler has freed would be taken anew and not be noticed.
 
 use std::env;
+use std::fmt;
 use std::fs;
 use std::fs::File;
 use std::io;
 use std::io::Read as _;
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process;
 use std::process::Command;
 use std::process::Stdio;
 use std::thread;
@@ -22,19 +23,12 @@ use anyhow::Context as _;
 use anyhow::anyhow;
 use anyhow::bail;
 use bytesize::ByteSize;
-use rustix::io::Errno;
 use rustix::process::Signal;
-use rustix::process::getegid;
-use rustix::process::geteuid;
-use rustix::process::getgid;
-use rustix::process::getuid;
-use rustix::thread::CapabilitySet;
-use rustix::thread::CapabilitySets;
-use rustix::thread::set_capabilities;
-use wasmtime::OutOfMemory;
 
 use super::compile;
 use super::compile::CompileError;
+use super::confinement;
+use super::confinement::is_out_of_memory;
 use super::digest::Digest;
 use super::engine::Compiler;
 use super::engine::Engine;
@@ -47,6 +41,8 @@ use super::meter::LogBudget;
 use super::origin::Origin;
 use super::powers::Powers;
 use super::spec::Spec;
+use crate::privileges;
+use crate::text::one_line;
 
 /// The hidden subcommand that tries: `trial LIMITS`.
 pub const SUBCOMMAND: &str = "trial";
@@ -82,30 +78,34 @@ pub(super) fn in_process(program: &Path, compiled: &File, spec: &Spec) -> Result
             .stdin(compiled.try_clone()?)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            // Ctrl-C is for the host, which ends this process when it ends.
+            .process_group(0)
             .spawn()?;
         // There is no end to what it may complain of. Its answer fits into the pipe until that is read.
-        let said = compile::complaint(&mut child)?;
+        let (status, said) = compile::ended(&mut child)?;
         let mut answer = String::new();
         if let Some(stdout) = child.stdout.take() {
             stdout.take(LONGEST_ANSWER).read_to_string(&mut answer)?;
         }
-        Ok((child.wait()?, answer, said, compiled.metadata()?.len()))
+        Ok((status, answer, said, compiled.metadata()?.len()))
     };
     let (status, answer, said, code) = run().map_err(CompileError::Process)?;
     let limit = spec.limits.footprint;
-    match status.signal() {
-        None => {}
-        // Who gets no memory aborts, and has got as much as it may have.
-        Some(signal) if signal == Signal::ABORT.as_raw() => {
+    if let Some(signal) = status.signal() {
+        // What Rust says when it gets no memory, before it aborts. Other aborts have other causes.
+        if signal == Signal::ABORT.as_raw() && said.contains("memory allocation of ") {
             return Err(LoadError::Footprint { taken: None, limit });
         }
-        Some(signal) => {
-            let signal = compile::signal_name(signal);
-            return Err(LoadError::TrialEnded { signal, said });
-        }
+        let signal = compile::signal_name(signal);
+        return Err(LoadError::TrialEnded { signal, said });
     }
-    let Some((bytes, tried)) = read(&answer).filter(|_| status.success()) else {
-        return Err(LoadError::Trial(said));
+    let (bytes, tried) = match Answer::read(&answer).filter(|_| status.success()) {
+        None => return Err(LoadError::Trial(said)),
+        Some(Answer::NoMemory) => return Err(LoadError::Footprint { taken: None, limit }),
+        Some(Answer::NoAddressSpace) => {
+            return Err(LoadError::AddressSpace(confinement::address_space()));
+        }
+        Some(Answer::Held(bytes, tried)) => (bytes, tried),
     };
     let taken = bytes.saturating_add(code);
     if taken > limit {
@@ -120,15 +120,47 @@ pub(super) fn in_process(program: &Path, compiled: &File, spec: &Spec) -> Result
     Ok(tried)
 }
 
-/// Bytes, and whether all is in them.
-fn read(answer: &str) -> Option<(u64, Tried)> {
-    let (bytes, tried) = answer.trim_end().split_once(' ')?;
-    let tried = match tried {
-        "whole" => Tried::Whole,
-        "failed" => Tried::Failed,
-        _ => return None,
-    };
-    Some((bytes.parse().ok()?, tried))
+/// What the process that tries has to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// Bytes, and whether all is in them.
+    Held(u64, Tried),
+    /// There was less memory than was needed.
+    NoMemory,
+    /// There was less address space than is reserved.
+    NoAddressSpace,
+}
+
+impl Answer {
+    /// Which of the two it was that an allocation has just failed for.
+    fn for_want_of_memory() -> Answer {
+        match confinement::lacks_address_space() {
+            true => Answer::NoAddressSpace,
+            false => Answer::NoMemory,
+        }
+    }
+
+    fn read(line: &str) -> Option<Answer> {
+        let held = |bytes: &str, tried| Some(Answer::Held(bytes.parse().ok()?, tried));
+        match line.trim_end().split_once(' ')? {
+            (bytes, "whole") => held(bytes, Tried::Whole),
+            (bytes, "failed") => held(bytes, Tried::Failed),
+            ("no", "memory") => Some(Answer::NoMemory),
+            ("no", "address-space") => Some(Answer::NoAddressSpace),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Answer::Held(bytes, Tried::Whole) => write!(f, "{bytes} whole"),
+            Answer::Held(bytes, Tried::Failed) => write!(f, "{bytes} failed"),
+            Answer::NoMemory => f.write_str("no memory"),
+            Answer::NoAddressSpace => f.write_str("no address-space"),
+        }
+    }
 }
 
 /// The process that tries: compiled code on standard input; on standard output, the bytes that were
@@ -138,29 +170,27 @@ pub fn run(limits: Limits) -> anyhow::Result<()> {
     let seconds = time.as_secs().saturating_add(1);
     let most = limits.footprint.saturating_add(limits.memory as u64);
     let most = data()?.saturating_add(most).saturating_add(SLACK);
-    compile::limit_this_process(seconds, most).context("cannot set limits")?;
-    drop_privileges()?;
+    compile::limit_this_process(seconds, most)?;
+    privileges::drop_all()?;
     // Its stack must have room for the plugin's.
     let trial = thread::Builder::new().stack_size(THREAD_STACK);
-    let trial = trial.spawn(move || measure(limits))?;
-    let (bytes, tried) = trial.join().map_err(|_| anyhow!("the trial panicked"))??;
-    let tried = match tried {
-        Tried::Whole => "whole",
-        Tried::Failed => "failed",
-    };
+    let trial = trial.spawn(move || measure(limits));
+    let trial = trial.context("cannot start a thread to try it")?;
+    let answer = trial.join().map_err(|_| anyhow!("the trial panicked"))??;
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{bytes} {tried}")?;
+    writeln!(stdout, "{answer}")?;
     Ok(stdout.flush()?)
 }
 
-fn measure(limits: Limits) -> anyhow::Result<(u64, Tried)> {
+fn measure(limits: Limits) -> anyhow::Result<Answer> {
     let engine =
         Engine::without_cache(Compiler::Here).and_then(|engine| engine.with_stack(limits.stack));
-    let engine = engine.map_err(anyhow::Error::msg)?;
+    let engine = engine.map_err(|error| anyhow!("cannot start wasmtime: {}", one_line(&error)))?;
     let before = data()?;
-    // This very program has written it: if it cannot be read, there is no memory.
-    let Ok(component) = load::read_code(&engine, Path::new("/proc/self/fd/0")) else {
-        beyond()
+    let component = match load::read_code(&engine, Path::new("/proc/self/fd/0")) {
+        Ok(component) => component,
+        Err(error) if is_out_of_memory(&error) => return Ok(Answer::for_want_of_memory()),
+        Err(error) => bail!("cannot load its compiled code: {}", one_line(&error)),
     };
     let loaded = load::fit(component, Digest::of(&[]))?;
     // Who is in time in the host must be in time here: he could otherwise fail here alone.
@@ -176,26 +206,12 @@ fn measure(limits: Limits) -> anyhow::Result<(u64, Tried)> {
     let mut store = Instance::store(&spec, &engine, &LogBudget::new(0))?;
     let tried = match loaded.pre.instantiate(&mut store) {
         Ok(_) => Tried::Whole,
-        Err(error) if is_out_of_memory(&error) => beyond(),
+        Err(error) if is_out_of_memory(&error) => return Ok(Answer::for_want_of_memory()),
         Err(_) => Tried::Failed,
     };
     let (linear, _) = store.data().memory.memory();
     let taken = data()?.saturating_sub(before);
-    Ok((taken.saturating_sub(linear as u64), tried))
-}
-
-/// What comes on standard input is run, and anybody can start this program: with capabilities that he
-/// has not himself, where it was given them by `setcap`.
-fn drop_privileges() -> anyhow::Result<()> {
-    if (getuid(), getgid()) != (geteuid(), getegid()) {
-        bail!("this program must not be setuid or setgid");
-    }
-    let none = CapabilitySets {
-        effective: CapabilitySet::empty(),
-        permitted: CapabilitySet::empty(),
-        inheritable: CapabilitySet::empty(),
-    };
-    set_capabilities(None, none).context("cannot drop capabilities")
+    Ok(Answer::Held(taken.saturating_sub(linear as u64), tried))
 }
 
 /// What the plugin was granted is all that there is.
@@ -207,17 +223,6 @@ fn granted() -> Powers {
     }
 }
 
-/// Ends as the allocator ends this process where nobody can be told that there is no memory.
-fn beyond() -> ! {
-    process::abort()
-}
-
-fn is_out_of_memory(error: &wasmtime::Error) -> bool {
-    error
-        .chain()
-        .any(|cause| cause.is::<OutOfMemory>() || cause.downcast_ref() == Some(&Errno::NOMEM))
-}
-
 /// Bytes of memory that are this process's own, whether they were ever written to or not: what
 /// RLIMIT_DATA counts.
 fn data() -> anyhow::Result<u64> {
@@ -227,4 +232,24 @@ fn data() -> anyhow::Result<u64> {
         .find_map(|line| line.strip_prefix("VmData:")?.trim().strip_suffix(" kB"));
     let kib: u64 = kib.context("/proc/self/status has no VmData")?.parse()?;
     Ok(kib << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read_as_it_is_written_and_nothing_else_is_one() {
+        for answer in [
+            Answer::Held(7, Tried::Whole),
+            Answer::Held(u64::MAX, Tried::Failed),
+            Answer::NoMemory,
+            Answer::NoAddressSpace,
+        ] {
+            assert_eq!(Answer::read(&format!("{answer}\n")), Some(answer));
+        }
+        for line in ["", "7", "whole", "-7 whole", "7 no memory", "no", "no idea"] {
+            assert_eq!(Answer::read(line), None, "{line}");
+        }
+    }
 }

@@ -25,6 +25,7 @@ use crate::plugin::Plugin;
 use crate::plugin::Spec;
 use crate::plugin::StartError;
 use crate::plugin::THREAD_STACK;
+use crate::plugin::confinement;
 use crate::reload::Hangups;
 use crate::reload::Reloader;
 use crate::sink::output::Output;
@@ -43,6 +44,7 @@ const SIGNAL_INTERVAL: Duration = Duration::from_millis(20);
 pub fn prepare(config: &config::Chain, stop: &Stop) -> Result<Option<Chain<Output>>> {
     // Plugins may take seconds to compile, and SIGHUP is no reason to end meanwhile.
     let hangups = Hangups::notice().context("cannot listen for SIGHUP")?;
+    confinement::check(config.plugins.len())?;
     let engine = Engine::new().map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
     let Some(plugins) = start(&engine, &config.plugins, stop)? else {
         return Ok(None);

@@ -19,11 +19,20 @@ use crate::plugin::StartError;
 use crate::plugin::compile;
 use crate::plugin::settings::SettingsError;
 use crate::plugin::trial;
+use crate::privileges;
 use crate::stdio;
 
 /// Does what the command line says, and returns when it is done.
 pub fn run(config: &Config) -> Result<()> {
     log_to_stderr(config.verbosity());
+    match config {
+        Config::Watch(_) => {}
+        Config::Replay(_) | Config::Generate(_) | Config::Inspect(_) => {
+            privileges::drop_unless_root()?;
+        }
+        // They set limits first.
+        Config::Compile { .. } | Config::Trial(_) => {}
+    }
     match config {
         Config::Watch(watch) => watch::watch(watch),
         Config::Replay(replay) => replay::replay(replay),

@@ -21,6 +21,7 @@ use crate::ledger::Origin;
 use crate::reconcile::Reconciliation;
 
 use crate::source::clock::Now;
+use crate::source::facts::Facts;
 use crate::source::owner::Owners;
 use crate::source::preflight;
 use crate::source::probe::Probe;
@@ -34,6 +35,8 @@ use crate::timestamp;
 /// Watches until a signal comes, or until nobody reads what comes out.
 pub fn watch(config: &Watch) -> Result<()> {
     let stop = Stop::at_signals().context("cannot listen for signals")?;
+    // Plugins may take long to compile: what forbids watching is said first.
+    preflight::check(config.attach)?;
     let Some(chain) = prepare(&config.chain, &stop)? else {
         return Ok(());
     };
@@ -110,6 +113,13 @@ fn attached_line(config: &Watch, attached: &str) -> String {
 fn owners(wanted: bool) -> Owners {
     if !wanted {
         return Owners::unknown();
+    }
+    if Facts::gather().is_ok_and(|facts| !facts.sees_all_processes()) {
+        tracing::warn!(
+            "this process is in a PID namespace, as in a container: sockets of processes outside of it \
+             have owner unknown; run it in the machine's own (docker run --pid=host), or with \
+             --no-owners"
+        );
     }
     Owners::scanning().unwrap_or_else(|error| {
         tracing::warn!("{error}; owners are unknown (--no-owners does without them)");

@@ -1,6 +1,8 @@
 //! Where events come from. A source knows nothing of plugins.
 
 pub mod clock;
+pub mod facts;
+mod libbpf;
 pub mod owner;
 pub mod preflight;
 pub mod probe;

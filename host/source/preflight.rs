@@ -1,26 +1,29 @@
 //! What must be there before the probe can be loaded, and which part of it is missing.
 
+use std::fmt;
+use std::io;
 use std::path::Path;
 
 use libbpf_rs::btf::Btf;
 use libbpf_rs::btf::types::Struct;
 use libbpf_rs::btf::types::Typedef;
-use rustix::thread::CapabilitySet;
-use rustix::thread::capabilities;
+
+use super::facts::Facts;
+use super::facts::Refusal;
+use super::probe::Attach;
 
 /// Where the kernel shows its own types.
 const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
+
+/// Where tracefs is mounted: on its own, or in debugfs, as until 4.1.
+const TRACEFS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
 /// Why the probe cannot run here, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
     /// The process may not load or attach BPF programs.
-    #[error(
-        "no permission to load the probe: {} missing; run as root, or grant it with \
-         `setcap cap_bpf,cap_perfmon+ep` on the binary",
-        .0.join(" and ")
-    )]
-    Capabilities(Vec<&'static str>),
+    #[error("no permission to load the probe: {0}")]
+    Forbidden(Refusal),
     /// The kernel was built without type information.
     #[error(
         "cannot load the probe: the kernel has no BTF at {VMLINUX}; it must be built with \
@@ -39,13 +42,19 @@ pub enum ProbeError {
          mount -t tracefs tracefs /sys/kernel/tracing"
     )]
     NoTracefs,
-    /// Anything else, in libbpf's words.
-    #[error("cannot {doing} the probe: {error}; -vv shows what the kernel said")]
+    /// The same, where it may be there.
+    #[error(
+        "cannot attach to the classic tracepoint: this user may not read tracefs at {}; run as root, \
+         or use --attach btf, which needs no tracefs", TRACEFS[0]
+    )]
+    TracefsDenied,
+    /// Anything else.
+    #[error("cannot {doing} the probe: {cause}")]
     Libbpf {
         /// What was being done: open, load, attach.
         doing: &'static str,
-        /// What libbpf said.
-        error: libbpf_rs::Error,
+        /// Why it failed.
+        cause: KernelError,
     },
     /// The kernel refused something else that the probe needs.
     #[error("cannot {doing}: {error}")]
@@ -57,8 +66,41 @@ pub enum ProbeError {
     },
 }
 
+/// What libbpf says about a refusal, and the cause, where what is known of this process shows it.
+#[derive(Debug)]
+pub struct KernelError {
+    error: libbpf_rs::Error,
+    cause: Option<Refusal>,
+}
+
+impl KernelError {
+    /// Finds the cause of an error.
+    pub fn of(error: libbpf_rs::Error) -> KernelError {
+        KernelError::explained(error, Facts::explain)
+    }
+
+    fn explained(
+        error: libbpf_rs::Error,
+        explain: impl Fn(&Facts, libbpf_rs::ErrorKind) -> Option<Refusal>,
+    ) -> KernelError {
+        let facts = Facts::gather().ok();
+        let cause = facts.and_then(|facts| explain(&facts, error.kind()));
+        KernelError { error, cause }
+    }
+}
+
+impl fmt::Display for KernelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let KernelError { error, cause } = self;
+        match cause {
+            Some(cause) => write!(f, "{cause} ({error:#})"),
+            None => write!(f, "{error:#}; -vv shows what the kernel said"),
+        }
+    }
+}
+
 /// For `map_err`: what could not be done.
-pub fn cannot<E: Into<std::io::Error>>(doing: &'static str) -> impl Fn(E) -> ProbeError {
+pub fn cannot<E: Into<io::Error>>(doing: &'static str) -> impl Fn(E) -> ProbeError {
     move |error| ProbeError::System {
         doing,
         error: error.into(),
@@ -66,42 +108,51 @@ pub fn cannot<E: Into<std::io::Error>>(doing: &'static str) -> impl Fn(E) -> Pro
 }
 
 /// Names what is missing, before anything is loaded.
-pub fn check() -> Result<(), ProbeError> {
+pub fn check(attach: Attach) -> Result<(), ProbeError> {
+    let facts = Facts::gather().map_err(cannot("read the process's capabilities"))?;
+    if let Some(refusal) = facts.forbid() {
+        return Err(ProbeError::Forbidden(refusal));
+    }
     if !Path::new(VMLINUX).exists() {
         return Err(ProbeError::NoBtf);
     }
-    let have = capabilities(None).map_err(cannot("read the process's capabilities"))?;
-    let missing = missing_capabilities(have.effective);
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(ProbeError::Capabilities(missing))
+    match attach {
+        Attach::Tracepoint => check_tracefs(),
+        Attach::Auto | Attach::Btf => Ok(()),
     }
-}
-
-/// CAP_SYS_ADMIN has been enough for all of it since before there was CAP_BPF (5.8).
-fn missing_capabilities(effective: CapabilitySet) -> Vec<&'static str> {
-    if effective.contains(CapabilitySet::SYS_ADMIN) {
-        return Vec::new();
-    }
-    let needed = [
-        (CapabilitySet::BPF, "CAP_BPF"),
-        (CapabilitySet::PERFMON, "CAP_PERFMON"),
-    ];
-    let missing = needed.iter().filter(|(cap, _)| !effective.contains(*cap));
-    missing.map(|(_, name)| *name).collect()
 }
 
 /// Looks closer at an error of libbpf's: most have one of a few causes.
 pub fn explain(doing: &'static str, error: libbpf_rs::Error) -> ProbeError {
+    if lacks_tracepoint() {
+        return ProbeError::NoTracepoint;
+    }
+    let cause = KernelError::of(error);
+    ProbeError::Libbpf { doing, cause }
+}
+
+/// The same of a program that could not be attached in this way.
+pub fn explain_attach(attach: Attach, error: libbpf_rs::Error) -> ProbeError {
+    if attach != Attach::Tracepoint {
+        return explain("attach", error);
+    }
+    if lacks_tracepoint() {
+        return ProbeError::NoTracepoint;
+    }
+    let (doing, cause) = (
+        "attach",
+        KernelError::explained(error, Facts::explain_classic),
+    );
+    ProbeError::Libbpf { doing, cause }
+}
+
+/// Do the kernel's types show that it has no such tracepoint?
+fn lacks_tracepoint() -> bool {
     let tracepoint = Btf::from_vmlinux().map(|btf| {
         let prototype: Option<Typedef<'_>> = btf.type_by_name("btf_trace_tcp_retransmit_skb");
         prototype.is_some()
     });
-    match tracepoint {
-        Ok(false) => ProbeError::NoTracepoint,
-        _ => ProbeError::Libbpf { doing, error },
-    }
+    matches!(tracepoint, Ok(false))
 }
 
 /// Does the tracepoint tell of attempts that failed? Since Linux 6.17 it has one argument more.
@@ -113,16 +164,32 @@ pub fn tells_errors() -> Result<bool, ProbeError> {
     Ok(members.any(|member| member.name.is_some_and(|name| name == "err")))
 }
 
+/// What is seen of a path: `NotFound` and `PermissionDenied` are not the same.
+type Seen = Result<(), io::ErrorKind>;
+
 /// Is the classic tracepoint there? Reading its number from tracefs is how libbpf attaches to it.
 pub fn check_tracefs() -> Result<(), ProbeError> {
-    let roots = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
-    let has = |path| roots.iter().any(|root| Path::new(root).join(path).exists());
-    if has("events/tcp/tcp_retransmit_skb/id") {
-        Ok(())
-    } else if has("events") {
-        Err(ProbeError::NoTracepoint)
-    } else {
-        Err(ProbeError::NoTracefs)
+    let see = |path: &str| {
+        TRACEFS.map(|root| {
+            let seen = Path::new(root).join(path).metadata();
+            seen.map(drop).map_err(|error| error.kind())
+        })
+    };
+    judge_tracefs(see("events/tcp/tcp_retransmit_skb/id"), see("events"))
+}
+
+fn judge_tracefs(tracepoint: [Seen; 2], events: [Seen; 2]) -> Result<(), ProbeError> {
+    if tracepoint.iter().any(Result::is_ok) {
+        return Ok(());
+    }
+    // What is in debugfs only root may see, whether tracefs is there or not: that proves nothing.
+    let denied = Err(io::ErrorKind::PermissionDenied);
+    if tracepoint[0] == denied || events[0] == denied {
+        return Err(ProbeError::TracefsDenied);
+    }
+    match events.iter().any(Result::is_ok) {
+        true => Err(ProbeError::NoTracepoint),
+        false => Err(ProbeError::NoTracefs),
     }
 }
 
@@ -130,14 +197,28 @@ pub fn check_tracefs() -> Result<(), ProbeError> {
 mod tests {
     use super::*;
 
+    const THERE: Seen = Ok(());
+    const ABSENT: Seen = Err(io::ErrorKind::NotFound);
+    const DENIED: Seen = Err(io::ErrorKind::PermissionDenied);
+
     #[test]
-    fn the_missing_capability_is_named() {
-        let missing = missing_capabilities;
-        assert_eq!(missing(CapabilitySet::empty()), ["CAP_BPF", "CAP_PERFMON"]);
-        assert_eq!(missing(CapabilitySet::BPF), ["CAP_PERFMON"]);
-        assert_eq!(missing(CapabilitySet::PERFMON), ["CAP_BPF"]);
-        let both = CapabilitySet::BPF | CapabilitySet::PERFMON;
-        assert!(missing(both).is_empty());
-        assert!(missing(CapabilitySet::SYS_ADMIN).is_empty());
+    fn a_tracefs_that_may_not_be_read_is_told_from_one_that_is_not_mounted() {
+        use ProbeError::NoTracefs;
+        use ProbeError::NoTracepoint;
+        use ProbeError::TracefsDenied;
+        let judge = judge_tracefs;
+        assert!(judge([THERE, ABSENT], [THERE, ABSENT]).is_ok());
+        assert!(judge([ABSENT, THERE], [ABSENT, THERE]).is_ok());
+        let denied = judge([DENIED, DENIED], [DENIED, DENIED]);
+        assert!(matches!(denied, Err(TracefsDenied)));
+        // Its root may be read, and events not.
+        let denied = judge([DENIED, ABSENT], [THERE, ABSENT]);
+        assert!(matches!(denied, Err(TracefsDenied)));
+        for debugfs in [ABSENT, DENIED] {
+            let none = judge([ABSENT, debugfs], [ABSENT, debugfs]);
+            assert!(matches!(none, Err(NoTracefs)));
+            let other = judge([ABSENT, debugfs], [THERE, debugfs]);
+            assert!(matches!(other, Err(NoTracepoint)));
+        }
     }
 }

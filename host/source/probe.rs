@@ -11,7 +11,6 @@ use std::time::Duration;
 use clap::ValueEnum;
 use libbpf_rs::Link;
 use libbpf_rs::OpenObject;
-use libbpf_rs::PrintLevel;
 use libbpf_rs::skel::OpenSkel as _;
 use libbpf_rs::skel::SkelBuilder as _;
 
@@ -19,6 +18,7 @@ use self::skeleton::RetransSkel;
 use self::skeleton::RetransSkelBuilder;
 use super::clock;
 use super::clock::Now;
+use super::libbpf;
 use super::preflight;
 use super::preflight::ProbeError;
 use super::preflight::cannot;
@@ -77,7 +77,8 @@ pub struct Probe<'obj> {
 }
 
 impl<'obj> Probe<'obj> {
-    /// Loads the probe into the kernel and attaches it; from then on events are recorded.
+    /// Loads the probe into the kernel and attaches it; from then on events are recorded. That this
+    /// process may is to be seen before ([`preflight::check`]).
     ///
     /// `ring_size` is in bytes, a power of two and a multiple of the page size. The two storages
     /// are for the two ways to attach.
@@ -86,8 +87,7 @@ impl<'obj> Probe<'obj> {
         attach: Attach,
         ring_size: u32,
     ) -> Result<Probe<'obj>, ProbeError> {
-        preflight::check()?;
-        libbpf_rs::set_print(Some((PrintLevel::Debug, log_libbpf)));
+        libbpf::log();
         let [first, second] = storage;
         match attach {
             Attach::Btf | Attach::Tracepoint => Probe::attach_as(first, attach, ring_size),
@@ -109,7 +109,7 @@ impl<'obj> Probe<'obj> {
         }
         let failed = preflight::explain;
         let mut open = RetransSkelBuilder::default()
-            .open(storage)
+            .open_opts(libbpf::options(), storage)
             .map_err(|error| failed("open", error))?;
         if let Some(rodata) = open.maps.rodata_data.as_deref_mut() {
             rodata.jiffy_us = clock::jiffy().as_micros().try_into().unwrap_or(0);
@@ -124,7 +124,8 @@ impl<'obj> Probe<'obj> {
 
         let skel = open.load().map_err(|error| failed("load", error))?;
         let attach = |program: &libbpf_rs::ProgramMut<'_>| {
-            program.attach().map_err(|error| failed("attach", error))
+            let linked = program.attach();
+            linked.map_err(|error| preflight::explain_attach(attached, error))
         };
         let progs = &skel.progs;
         let links = if typed {
@@ -205,9 +206,4 @@ fn recursion_misses(skel: &RetransSkel<'_>) -> Option<u64> {
             misses.next()?.trim().parse::<u64>().ok()
         })
         .sum()
-}
-
-/// The kernel side's log, which is long: only shown on request.
-fn log_libbpf(_level: PrintLevel, message: String) {
-    tracing::debug!(target: "libbpf", "{}", message.trim_end());
 }

@@ -13,6 +13,7 @@ pub use patient::call_off;
 pub use patient::is_called_off;
 pub use readable::Readable;
 pub use readable::is_stop;
+pub use stderr::colours_are_wanted;
 pub use stderr::has_colours;
 pub use stderr::is_terminal;
 pub use stderr::print;

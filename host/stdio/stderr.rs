@@ -1,5 +1,6 @@
 //! Standard error, for people: messages of whole lines, each written at once.
 
+use std::env;
 use std::io;
 use std::io::IsTerminal as _;
 use std::io::Write;
@@ -8,9 +9,6 @@ use std::sync::Mutex;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
 
-use anstream::AutoStream;
-use anstream::ColorChoice;
-
 use super::patient::Patient;
 use super::shown::Colours;
 use super::shown::for_people;
@@ -18,10 +16,17 @@ use super::shown::for_people;
 /// `None` where standard error cannot be used: there is no place left to say so.
 static STDERR: OnceLock<Option<Mutex<Patient>>> = OnceLock::new();
 
-/// Are colours wanted on standard error? On a terminal, unless NO_COLOR says otherwise.
+/// May there be colours on a terminal? This is the only place that decides: the libraries would each ask
+/// other variables besides, such as CLICOLOR_FORCE and CI.
+pub fn colours_are_wanted() -> bool {
+    let variable = |name| env::var_os(name).unwrap_or_default();
+    variable("NO_COLOR").is_empty() && variable("TERM") != "dumb"
+}
+
+/// Are there colours on standard error?
 pub fn has_colours() -> bool {
     static COLOURS: OnceLock<bool> = OnceLock::new();
-    *COLOURS.get_or_init(|| AutoStream::choice(&io::stderr()) != ColorChoice::Never)
+    *COLOURS.get_or_init(|| colours_are_wanted() && is_terminal())
 }
 
 /// A message, written when it is dropped.

@@ -169,6 +169,11 @@ impl Host {
         self.child.id()
     }
 
+    /// What the host has said on standard error so far.
+    pub fn said(&self) -> Vec<String> {
+        self.stderr.so_far()
+    }
+
     /// Waits until the host has said this on standard error.
     pub fn wait_until_said(&self, words: &str) -> Result<()> {
         wait_until_in(&self.stderr, words)

@@ -7,7 +7,6 @@ use std::os::fd::AsFd as _;
 use std::os::fd::BorrowedFd;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
@@ -25,6 +24,9 @@ use super::snapshot::HOLDER_SIZE;
 use super::snapshot::Snapshot;
 use crate::source::clock;
 use crate::source::clock::Now;
+use crate::source::libbpf;
+use crate::source::preflight::KernelError;
+use crate::threads;
 
 #[allow(
     missing_docs,
@@ -47,12 +49,12 @@ const SHARE: u32 = 10;
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
     /// The kernel refused the program.
-    #[error("cannot {doing} the scan of open files: {error}")]
+    #[error("cannot {doing} the scan of open files: {cause}")]
     Libbpf {
         /// What was being done: open, load, attach.
         doing: &'static str,
-        /// What libbpf said.
-        error: libbpf_rs::Error,
+        /// Why it failed.
+        cause: KernelError,
     },
     /// Something else is missing.
     #[error("cannot {doing}: {error}")]
@@ -87,10 +89,15 @@ pub struct Scanner {
 impl Scanner {
     /// Loads the program and starts the thread, which ends when this is dropped.
     pub fn start() -> Result<Scanner, ScanError> {
-        let failed = |doing| move |error| ScanError::Libbpf { doing, error };
+        let failed = |doing| {
+            move |error| ScanError::Libbpf {
+                doing,
+                cause: KernelError::of(error),
+            }
+        };
         let mut storage = MaybeUninit::uninit();
         let open = HoldersSkelBuilder::default()
-            .open(&mut storage)
+            .open_opts(libbpf::options(), &mut storage)
             .map_err(failed("open"))?;
         let skel = open.load().map_err(failed("load"))?;
         // The kernel keeps the program for as long as the link is there.
@@ -104,8 +111,7 @@ impl Scanner {
         })?);
         let (requests, requested) = bounded(1);
         let (done, results) = bounded(1);
-        thread::Builder::new()
-            .name("owners".to_owned())
+        threads::named("owners")
             .spawn({
                 let ready = Arc::clone(&ready);
                 move || serve(&link, &requested, &done, &ready)
@@ -200,7 +206,7 @@ fn read(link: &Link, bytes: &mut Vec<u8>) -> io::Result<()> {
     /// The kernel fills at most 8 pages at a time.
     const CHUNK: usize = 32 * 1024;
     bytes.clear();
-    let mut files = Iter::new(link).map_err(io::Error::other)?;
+    let mut files = Iter::new(link).map_err(|error| io::Error::other(format!("{error:#}")))?;
     loop {
         let length = bytes.len();
         bytes.resize(length + CHUNK, 0);

@@ -1,0 +1,312 @@
+//! What the kernel lets this process do, and which of it explains a refusal.
+//!
+//! Facts are read in one place and judged by functions of nothing else: so the kernels and
+//! confinements that no test machine has are tested too.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+
+use bytesize::ByteSize;
+use rustix::process::Resource;
+use rustix::process::getrlimit;
+use rustix::thread::CapabilitySet;
+use rustix::thread::capabilities;
+
+/// Inode of the machine's own user namespace: PROC_USER_INIT_INO, the same on every kernel since 3.8.
+const USER_NAMESPACE: u64 = 0xeffffffd;
+
+/// Inode of the machine's own PID namespace: PROC_PID_INIT_INO.
+const PID_NAMESPACE: u64 = 0xeffffffc;
+
+/// The first kernel that counts BPF maps as memory of the control group instead of locked memory.
+const MAPS_NOT_LOCKED: (u32, u32) = (5, 11);
+
+/// Debian's and Android's addition to the levels of perf_event_paranoid: perf_event_open for
+/// CAP_SYS_ADMIN only. The kernel's own levels end at 2.
+const PERF_EVENTS_DENIED: i32 = 3;
+
+/// What BPF depends on. `None`: it is not told here, and is then not judged.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Capabilities that are in force.
+    pub effective: CapabilitySet,
+    /// Inode of the user namespace.
+    pub user_namespace: Option<u64>,
+    /// Inode of the PID namespace.
+    pub pid_namespace: Option<u64>,
+    /// Does the kernel keep its memory secret, from root as well?
+    pub confidential: bool,
+    /// Version of the kernel, without what comes after the first two numbers.
+    pub kernel: Option<(u32, u32)>,
+    /// The limit of locked memory in bytes; `None`: there is none.
+    pub locked_memory: Option<u64>,
+    /// The sysctl kernel.perf_event_paranoid.
+    pub perf_event_paranoid: Option<i32>,
+}
+
+/// Why the kernel refuses, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Capabilities of a user namespace are none for BPF.
+    #[error(
+        "this process is in a user namespace, as in a rootless container, whose capabilities do not \
+         count for BPF; run it in the machine's own user namespace, as root"
+    )]
+    UserNamespace,
+    /// The process may not load or attach BPF programs.
+    #[error(
+        "{} missing; run as root, or grant it with `setcap cap_bpf,cap_perfmon+ep` on the binary",
+        .0.join(" and ")
+    )]
+    Capabilities(Vec<&'static str>),
+    /// No BPF program may read the kernel's memory.
+    #[error(
+        "the kernel is locked down (`confidentiality` in /sys/kernel/security/lockdown), and lets no \
+         BPF program read its memory; boot it with lockdown=integrity, which is enough for Secure Boot"
+    )]
+    Lockdown,
+    /// Maps do not fit into the memory that may be locked.
+    #[error(
+        "Linux {}.{} counts BPF maps as locked memory, of which this process may have {} \
+         (RLIMIT_MEMLOCK); raise that (`ulimit -l unlimited`, or LimitMEMLOCK=infinity in a systemd \
+         unit), or grant CAP_SYS_RESOURCE as well", .kernel.0, .kernel.1, ByteSize(*.limit)
+    )]
+    LockedMemory {
+        /// Version of the kernel.
+        kernel: (u32, u32),
+        /// Bytes.
+        limit: u64,
+    },
+    /// The classic tracepoint is a perf event.
+    #[error(
+        "kernel.perf_event_paranoid is {0}, with which only CAP_SYS_ADMIN may use the classic \
+         tracepoint; run as root, or with --attach btf, or set it to 2"
+    )]
+    PerfEvents(i32),
+}
+
+impl Facts {
+    /// Reads them.
+    pub fn gather() -> io::Result<Facts> {
+        let inode = |path: &str| fs::metadata(path).ok().map(|metadata| metadata.ino());
+        let text = |path: &str| fs::read_to_string(path).ok();
+        Ok(Facts {
+            effective: capabilities(None)?.effective,
+            user_namespace: inode("/proc/self/ns/user"),
+            pid_namespace: inode("/proc/self/ns/pid"),
+            confidential: text("/sys/kernel/security/lockdown")
+                .is_some_and(|text| confidential(&text)),
+            kernel: text("/proc/sys/kernel/osrelease").and_then(|text| version(&text)),
+            locked_memory: getrlimit(Resource::Memlock).current,
+            perf_event_paranoid: text("/proc/sys/kernel/perf_event_paranoid")
+                .and_then(|text| text.trim().parse().ok()),
+        })
+    }
+
+    /// What is certain to be refused, before anything is tried.
+    pub fn forbid(&self) -> Option<Refusal> {
+        if self
+            .user_namespace
+            .is_some_and(|inode| inode != USER_NAMESPACE)
+        {
+            return Some(Refusal::UserNamespace);
+        }
+        let missing = missing_capabilities(self.effective);
+        (!missing.is_empty()).then_some(Refusal::Capabilities(missing))
+    }
+
+    /// Why the kernel refused to load or attach a BPF program, by the kind of its error.
+    pub fn explain(&self, error: libbpf_rs::ErrorKind) -> Option<Refusal> {
+        use libbpf_rs::ErrorKind::InvalidInput;
+        use libbpf_rs::ErrorKind::PermissionDenied;
+        // The verifier then knows no helper that reads memory: EINVAL.
+        if self.confidential && matches!(error, InvalidInput | PermissionDenied) {
+            return Some(Refusal::Lockdown);
+        }
+        let kernel = self.kernel.filter(|kernel| *kernel < MAPS_NOT_LOCKED)?;
+        let may_raise = self.effective.contains(CapabilitySet::SYS_RESOURCE);
+        let limit = self.locked_memory.filter(|_| !may_raise)?;
+        (error == PermissionDenied).then_some(Refusal::LockedMemory { kernel, limit })
+    }
+
+    /// The same where it was a program that was to be attached to a classic tracepoint.
+    pub fn explain_classic(&self, error: libbpf_rs::ErrorKind) -> Option<Refusal> {
+        let level = self.perf_event_paranoid.filter(|level| {
+            *level >= PERF_EVENTS_DENIED && !self.effective.contains(CapabilitySet::SYS_ADMIN)
+        });
+        match (level, error) {
+            (Some(level), libbpf_rs::ErrorKind::PermissionDenied) => {
+                Some(Refusal::PerfEvents(level))
+            }
+            _ => self.explain(error),
+        }
+    }
+
+    /// Does a scan of open files see those of every process of the machine?
+    pub fn sees_all_processes(&self) -> bool {
+        self.pid_namespace
+            .is_none_or(|inode| inode == PID_NAMESPACE)
+    }
+}
+
+/// CAP_SYS_ADMIN has been enough for all of it since before there was CAP_BPF (5.8).
+fn missing_capabilities(effective: CapabilitySet) -> Vec<&'static str> {
+    if effective.contains(CapabilitySet::SYS_ADMIN) {
+        return Vec::new();
+    }
+    let needed = [
+        (CapabilitySet::BPF, "CAP_BPF"),
+        (CapabilitySet::PERFMON, "CAP_PERFMON"),
+    ];
+    let missing = needed.iter().filter(|(cap, _)| !effective.contains(*cap));
+    missing.map(|(_, name)| *name).collect()
+}
+
+/// `none integrity [confidentiality]`: the level in force is in brackets.
+fn confidential(lockdown: &str) -> bool {
+    lockdown.contains("[confidentiality]")
+}
+
+/// `6.1.0-28-amd64`: 6 and 1.
+fn version(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|char: char| !char.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use libbpf_rs::ErrorKind::InvalidInput;
+    use libbpf_rs::ErrorKind::NotFound;
+    use libbpf_rs::ErrorKind::PermissionDenied;
+
+    use super::*;
+
+    /// An unconfined process with the two capabilities, on a current kernel.
+    fn facts() -> Facts {
+        Facts {
+            effective: CapabilitySet::BPF | CapabilitySet::PERFMON,
+            user_namespace: Some(4_026_531_837),
+            pid_namespace: Some(4_026_531_836),
+            confidential: false,
+            kernel: Some((6, 18)),
+            locked_memory: Some(64 << 10),
+            perf_event_paranoid: Some(2),
+        }
+    }
+
+    #[test]
+    fn where_nothing_is_wrong_no_cause_is_named() {
+        assert_eq!(facts().forbid(), None);
+        for error in [PermissionDenied, InvalidInput, NotFound] {
+            assert_eq!(facts().explain(error), None);
+            assert_eq!(facts().explain_classic(error), None);
+        }
+        assert!(facts().sees_all_processes());
+    }
+
+    #[test]
+    fn the_missing_capability_is_named() {
+        let missing = missing_capabilities;
+        assert_eq!(missing(CapabilitySet::empty()), ["CAP_BPF", "CAP_PERFMON"]);
+        assert_eq!(missing(CapabilitySet::BPF), ["CAP_PERFMON"]);
+        assert_eq!(missing(CapabilitySet::PERFMON), ["CAP_BPF"]);
+        let both = CapabilitySet::BPF | CapabilitySet::PERFMON;
+        assert!(missing(both).is_empty());
+        assert!(missing(CapabilitySet::SYS_ADMIN).is_empty());
+    }
+
+    #[test]
+    fn all_capabilities_of_another_user_namespace_count_for_nothing() {
+        let facts = Facts {
+            user_namespace: Some(4_026_532_001),
+            effective: CapabilitySet::all(),
+            ..facts()
+        };
+        assert_eq!(facts.forbid(), Some(Refusal::UserNamespace));
+        let unknown = Facts {
+            user_namespace: None,
+            ..facts
+        };
+        assert_eq!(unknown.forbid(), None);
+    }
+
+    #[test]
+    fn a_kernel_that_keeps_its_memory_secret_is_named() {
+        let facts = Facts {
+            confidential: confidential("none integrity [confidentiality]\n"),
+            ..facts()
+        };
+        assert_eq!(facts.explain(InvalidInput), Some(Refusal::Lockdown));
+        assert_eq!(facts.explain_classic(InvalidInput), Some(Refusal::Lockdown));
+        assert_eq!(facts.explain(NotFound), None);
+        assert!(!confidential("none [integrity] confidentiality\n"));
+    }
+
+    #[test]
+    fn locked_memory_is_named_on_kernels_that_count_maps_as_such_and_only_where_it_is_limited() {
+        let old = Facts {
+            kernel: version("5.10.0-33-amd64"),
+            ..facts()
+        };
+        let refusal = old.explain(PermissionDenied).expect("it is too little");
+        let words = refusal.to_string();
+        assert!(
+            words.starts_with("Linux 5.10 counts BPF maps as locked memory"),
+            "{words}"
+        );
+        assert!(
+            words.contains("may have 64.0 KiB (RLIMIT_MEMLOCK)"),
+            "{words}"
+        );
+        assert_eq!(old.explain(InvalidInput), None);
+        let unlimited = Facts {
+            locked_memory: None,
+            ..old.clone()
+        };
+        assert_eq!(unlimited.explain(PermissionDenied), None);
+        let may_raise = Facts {
+            effective: old.effective | CapabilitySet::SYS_RESOURCE,
+            ..old.clone()
+        };
+        assert_eq!(may_raise.explain(PermissionDenied), None);
+        let new = Facts {
+            kernel: version("5.11.0"),
+            ..old
+        };
+        assert_eq!(new.explain(PermissionDenied), None);
+    }
+
+    #[test]
+    fn perf_event_paranoid_is_named_for_the_classic_tracepoint_and_for_nothing_else() {
+        let debian = Facts {
+            perf_event_paranoid: Some(3),
+            ..facts()
+        };
+        let denied = debian.explain_classic(PermissionDenied);
+        assert_eq!(denied, Some(Refusal::PerfEvents(3)));
+        assert_eq!(debian.explain(PermissionDenied), None);
+        assert_eq!(debian.explain_classic(NotFound), None);
+        let root = Facts {
+            effective: CapabilitySet::all(),
+            ..debian
+        };
+        assert_eq!(root.explain_classic(PermissionDenied), None);
+    }
+
+    #[test]
+    fn another_pid_namespace_hides_processes() {
+        let container = Facts {
+            pid_namespace: Some(4_026_532_002),
+            ..facts()
+        };
+        assert!(!container.sees_all_processes());
+    }
+
+    #[test]
+    fn what_a_kernel_calls_itself_has_its_version_at_the_beginning() {
+        assert_eq!(version("6.18.44-fc-v657\n"), Some((6, 18)));
+        assert_eq!(version("5.10\n"), Some((5, 10)));
+        assert_eq!(version("linux"), None);
+    }
+}

@@ -1,0 +1,13 @@
+//! Threads of the host: named, and with a stack that the environment does not size.
+
+use std::thread::Builder;
+
+/// What Rust gives a thread, unless the variable `RUST_MIN_STACK` says otherwise: too little of it is
+/// a crash, too much is a thread that cannot be started.
+const STACK: usize = 2 << 20;
+
+/// A thread that is still to be started; one that runs plugins needs
+/// [`THREAD_STACK`](crate::plugin::THREAD_STACK).
+pub fn named(name: &str) -> Builder {
+    Builder::new().name(name.to_owned()).stack_size(STACK)
+}
