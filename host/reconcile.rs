@@ -32,7 +32,7 @@ use self::report::Outcome;
 pub use self::report::Report;
 use self::report::Unreconciled;
 use crate::ledger;
-use crate::source::clock::Now;
+use crate::source::clock as source;
 
 /// From counting a segment to stamping its event: mostly some µs, with softirqs in between more.
 const EDGE: Duration = Duration::from_millis(1);
@@ -92,8 +92,8 @@ struct Tally {
 impl Reconciliation {
     /// Reads the counters of every namespace that has a process. To be called as soon as the probe
     /// is attached. `tells_errors`: attempts that failed are events too (Linux 6.17).
-    pub fn begin(tells_errors: bool) -> Reconciliation {
-        let now = Box::new(|| Now::read().boot());
+    pub fn begin(clock: source::Clock, tells_errors: bool) -> Reconciliation {
+        let now = Box::new(move || clock.now().boot());
         Reconciliation::begin_in("/proc".into(), now, tells_errors)
     }
 

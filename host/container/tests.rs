@@ -300,5 +300,5 @@ fn the_short_id_is_what_docker_ps_shows() {
 
 #[test]
 fn a_process_that_is_not_there_has_no_container() {
-    assert_eq!(of_process(u32::MAX, Duration::ZERO), None);
+    assert_eq!(of_process(u32::MAX, Duration::ZERO, Clock::default()), None);
 }

@@ -18,7 +18,7 @@ use crate::config::Verbosity;
 use crate::config::Watch;
 use crate::ledger::Origin;
 use crate::reconcile::Reconciliation;
-use crate::source::clock::Now;
+use crate::source::clock::Clock;
 use crate::source::owner::Owners;
 use crate::source::preflight;
 use crate::source::probe::Probe;
@@ -31,16 +31,18 @@ use crate::timestamp;
 pub fn watch(config: &Watch) -> Result<()> {
     let stop = Stop::at_signals().context("cannot listen for signals")?;
     let chain = prepare(&config.chain, &stop)?;
+    let clock = Clock::of_this_process()?;
     let tells_errors = config.reconcile.then(preflight::tells_errors).transpose()?;
     let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
     let probe = Probe::attach(&mut storage, config.attach, config.ring_size)?;
     let attached = probe.attached.name();
-    let begin = |record| Recording::begin(record, this_host(attached));
+    let begin = |record| Recording::begin(record, this_host(attached, clock));
     let processing = Processing {
-        owners: owners(config.owners),
+        clock,
+        owners: owners(config.owners, clock),
         show_queued: config.show_queued,
         // From here on: the probe is attached, and nobody was told yet.
-        reconciliation: tells_errors.map(Reconciliation::begin),
+        reconciliation: tells_errors.map(|tells| Reconciliation::begin(clock, tells)),
         recording: config.record.as_ref().map(begin).transpose()?,
     };
     let talks = config.chain.verbosity >= Verbosity::Normal;
@@ -86,23 +88,23 @@ fn attached_line(config: &Watch, attached: &str) -> String {
 }
 
 /// The owners of events are worth having, but no condition: without them the rest is still true.
-fn owners(wanted: bool) -> Owners {
+fn owners(wanted: bool, clock: Clock) -> Owners {
     if !wanted {
-        return Owners::unknown();
+        return Owners::unknown(clock);
     }
-    Owners::scanning().unwrap_or_else(|error| {
+    Owners::scanning(clock).unwrap_or_else(|error| {
         tracing::warn!("{error}; owners are unknown (--no-owners does without them)");
-        Owners::unknown()
+        Owners::unknown(clock)
     })
 }
 
 /// What a capture says of this machine.
-fn this_host(attached: &str) -> capture::Host {
+fn this_host(attached: &str, clock: Clock) -> capture::Host {
     let kernel = |name: &str| {
         let text = fs::read_to_string(format!("/proc/sys/kernel/{name}"));
         text.map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned())
     };
-    let now = Now::read();
+    let now = clock.now();
     capture::Host {
         name: kernel("hostname"),
         kernel: kernel("osrelease"),

@@ -17,6 +17,7 @@ use self::registry::Answer;
 use self::registry::Registry;
 use self::scan::Scanner;
 use self::waiting::Waiting;
+use crate::source::clock::Clock;
 
 pub use self::registry::Found;
 pub use self::scan::ScanError;
@@ -34,21 +35,21 @@ pub struct Owners {
 
 impl Owners {
     /// Looks nobody up: owners are unknown, but for what the kernel says by itself.
-    pub fn unknown() -> Owners {
+    pub fn unknown(clock: Clock) -> Owners {
         Owners {
             scanner: None,
-            registry: Registry::new(),
+            registry: Registry::new(clock),
             waiting: Waiting::default(),
             refresh: false,
         }
     }
 
     /// Loads the scan into the kernel.
-    pub fn scanning() -> Result<Owners, ScanError> {
-        let scanner = Some(Scanner::start()?);
+    pub fn scanning(clock: Clock) -> Result<Owners, ScanError> {
+        let scanner = Some(Scanner::start(clock)?);
         Ok(Owners {
             scanner,
-            ..Owners::unknown()
+            ..Owners::unknown(clock)
         })
     }
 

@@ -15,6 +15,7 @@ use super::snapshot::Snapshot;
 use super::snapshot::spokesman;
 use crate::container;
 use crate::container::Container;
+use crate::source::clock::Clock;
 
 /// For events how much later than the scan an answer holds, also the answer that nobody was found.
 /// Measured by the events' own times: the source may be behind, and what it then asks for is older.
@@ -49,16 +50,18 @@ pub struct Registry {
     /// Of processes in the snapshot, by number.
     containers: HashMap<u32, Option<Rc<Container>>>,
     last: Recent<Process>,
+    clock: Clock,
 }
 
 impl Registry {
     /// Knows nobody yet.
-    pub fn new() -> Registry {
+    pub fn new(clock: Clock) -> Registry {
         Registry {
             snapshot: Snapshot::default(),
             absent: HashMap::new(),
             containers: HashMap::new(),
             last: Recent::new(MOST_REMEMBERED),
+            clock,
         }
     }
 
@@ -153,7 +156,9 @@ impl Registry {
     fn container(&mut self, holder: &Holder) -> Option<Rc<Container>> {
         let container = self.containers.entry(holder.pid);
         container
-            .or_insert_with(|| container::of_process(holder.pid, holder.begun).map(Rc::new))
+            .or_insert_with(|| {
+                container::of_process(holder.pid, holder.begun, self.clock).map(Rc::new)
+            })
             .clone()
     }
 }
@@ -210,7 +215,7 @@ mod tests {
 
     /// One scan, which found one process that holds one socket.
     fn registry() -> Registry {
-        let mut registry = Registry::new();
+        let mut registry = Registry::new(Clock::default());
         let holder = Holder {
             inode: INODE,
             pid: u32::MAX, // no process of this machine: it has no cgroup

@@ -24,7 +24,7 @@ use self::skeleton::HoldersSkelBuilder;
 use super::snapshot::HOLDER_SIZE;
 use super::snapshot::Snapshot;
 use crate::source::clock;
-use crate::source::clock::Now;
+use crate::source::clock::Clock;
 
 #[allow(
     missing_docs,
@@ -86,7 +86,7 @@ pub struct Scanner {
 
 impl Scanner {
     /// Loads the program and starts the thread, which ends when this is dropped.
-    pub fn start() -> Result<Scanner, ScanError> {
+    pub fn start(clock: Clock) -> Result<Scanner, ScanError> {
         let failed = |doing| move |error| ScanError::Libbpf { doing, error };
         let mut storage = MaybeUninit::uninit();
         let open = HoldersSkelBuilder::default()
@@ -108,7 +108,7 @@ impl Scanner {
             .name("owners".to_owned())
             .spawn({
                 let ready = Arc::clone(&ready);
-                move || serve(&link, &requested, &done, &ready)
+                move || serve(&link, clock, &requested, &done, &ready)
             })
             .map_err(|error| ScanError::System {
                 doing: "start the thread that scans open files",
@@ -180,10 +180,16 @@ impl Scanner {
 }
 
 /// Scans whenever it is asked to.
-fn serve(link: &Link, requests: &Receiver<()>, results: &Sender<Done>, ready: &OwnedFd) {
+fn serve(
+    link: &Link,
+    clock: Clock,
+    requests: &Receiver<()>,
+    results: &Sender<Done>,
+    ready: &OwnedFd,
+) {
     let mut bytes = Vec::new();
     for () in requests {
-        let begun = Now::read().boot();
+        let begun = clock.now().boot();
         let before = clock::of_thread();
         let snapshot = read(link, &mut bytes).map(|()| Snapshot::new(begun, &bytes));
         let cost = clock::of_thread().saturating_sub(before);
