@@ -217,6 +217,21 @@ fn a_group_that_was_deleted_is_still_named() {
 }
 
 #[test]
+fn a_name_that_is_too_long_for_a_machine_is_none() {
+    let of = |length| {
+        let name = "n".repeat(length);
+        parse(&format!(
+            "0::/machine.slice/systemd-nspawn@{name}.service/payload"
+        ))
+    };
+    assert_eq!(
+        of(LONGEST_NAME).map(|container| container.id.len()),
+        Some(LONGEST_NAME)
+    );
+    assert_eq!(of(LONGEST_NAME + 1), None);
+}
+
+#[test]
 fn machines_of_systemd_nspawn_are_known_by_their_names() {
     is(
         "0::/machine.slice/systemd-nspawn@web.service/payload/system.slice/nginx.service",

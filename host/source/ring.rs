@@ -265,6 +265,7 @@ impl<'a> Reader<'a> {
         let reconciled = reconciliation.map(|reconciliation| reconciliation.finish(&kernel));
         let mut owners = self.stream.owners();
         owners.scans = self.processing.owners.scans();
+        owners.scans_cut = self.processing.owners.scans_cut();
         let source = ledger::Source {
             recorded: self.recorded,
             withheld: self.withheld,

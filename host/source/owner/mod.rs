@@ -3,6 +3,7 @@
 //! The task that runs when a segment is retransmitted is whatever the timer interrupted, and who
 //! called connect() may have forked or passed the socket on since. Only who holds the inode is right.
 
+mod collect;
 mod registry;
 mod scan;
 mod snapshot;
@@ -82,6 +83,11 @@ impl Owners {
         self.scanner.as_ref().map_or(0, Scanner::scans)
     }
 
+    /// Of these, scans that found more than is kept.
+    pub fn scans_cut(&self) -> u64 {
+        self.scanner.as_ref().map_or(0, Scanner::scans_cut)
+    }
+
     /// Takes an event as the probe recorded it: hands it to `pass_on` at once if its owner is known,
     /// else keeps it for [`Owners::release`].
     pub fn take(
@@ -144,7 +150,7 @@ impl Owners {
     pub fn scan(&mut self, now: Duration) {
         if self.wants_scan()
             && let Some(scanner) = &mut self.scanner
-            && scanner.begin(now)
+            && scanner.begin(now, || self.registry.take_asked())
         {
             self.refresh = false;
         }

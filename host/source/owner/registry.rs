@@ -1,6 +1,7 @@
 //! What is known about the owners of sockets, from scans and from earlier events.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,16 +11,23 @@ use retrans_event::Owner;
 use retrans_event::OwnerStatus;
 use retrans_event::Process;
 
+use super::collect::MOST_WANTED;
 use super::snapshot::Holder;
 use super::snapshot::Snapshot;
 use super::snapshot::spokesman;
+use crate::allocator;
 use crate::container;
 use crate::container::Container;
 use crate::source::clock::Clock;
 
-/// For events how much later than the scan an answer holds, also the answer that nobody was found.
-/// Measured by the events' own times: the source may be behind, and what it then asks for is older.
-const FRESH: Duration = Duration::from_secs(1);
+/// Sockets that a scan has not found, 2 MiB of them. Events of more wait for each scan anew.
+const MOST_ABSENT: usize = 65_536;
+
+/// Processes whose containers are remembered until the next scan; those of more are read anew.
+const MOST_CONTAINERS: usize = 8_192;
+
+/// Holders of a snapshot whose memory is given back when it goes, some 4 MiB.
+const BIG: usize = 65_536;
 
 /// Sockets whose last holder is remembered, for when they are orphaned.
 const MOST_REMEMBERED: usize = 32_768;
@@ -49,6 +57,8 @@ pub struct Registry {
     absent: HashMap<u64, Duration>,
     /// Of processes in the snapshot, by number.
     containers: HashMap<u32, Option<Rc<Container>>>,
+    /// Inodes that were asked for since the last scan began.
+    asked: HashSet<u64>,
     last: Recent<Process>,
     clock: Clock,
 }
@@ -57,9 +67,10 @@ impl Registry {
     /// Knows nobody yet.
     pub fn new(clock: Clock) -> Registry {
         Registry {
-            snapshot: Snapshot::default(),
+            snapshot: Snapshot::none(),
             absent: HashMap::new(),
             containers: HashMap::new(),
+            asked: HashSet::new(),
             last: Recent::new(MOST_REMEMBERED),
             clock,
         }
@@ -68,14 +79,32 @@ impl Registry {
     /// Takes the result of a scan.
     pub fn update(&mut self, snapshot: Snapshot) {
         self.containers.clear();
+        let begun = snapshot.begun;
+        let before = std::mem::replace(&mut self.snapshot, snapshot);
+        let holds = self.snapshot.holds;
         self.absent
-            .retain(|_, since| is_fresh(*since, snapshot.begun));
-        self.snapshot = snapshot;
+            .retain(|_, since| begun.saturating_sub(*since) <= holds);
+        // A crowd has gone.
+        if before.len() > BIG && before.len() > 2 * self.snapshot.len() {
+            drop(before);
+            allocator::give_back();
+        }
+    }
+
+    /// The sockets that the next scan must find: those that were asked for since the last one began.
+    pub fn take_asked(&mut self) -> HashSet<u64> {
+        std::mem::take(&mut self.asked)
     }
 
     /// Will the answers soon be too old for events of this time?
     pub fn is_aging(&self, time: Duration) -> bool {
-        time.saturating_sub(self.snapshot.begun) > FRESH / 2
+        time.saturating_sub(self.snapshot.begun) > self.snapshot.holds / 2
+    }
+
+    /// Does an answer of this time hold for an event of that time, also the answer that nobody was found?
+    /// Measured by the events' own times: the source may be behind, and what it then asks for is older.
+    fn is_fresh(&self, since: Duration, time: Duration) -> bool {
+        time.saturating_sub(since) <= self.snapshot.holds
     }
 
     /// Whose the event is, as far as is known now.
@@ -89,7 +118,10 @@ impl Registry {
         let Some(inode) = inode else {
             return Answer::Known(self.nobody(event));
         };
-        if is_fresh(self.snapshot.begun, event.time())
+        if self.asked.len() < MOST_WANTED {
+            self.asked.insert(inode);
+        }
+        if self.is_fresh(self.snapshot.begun, event.time())
             && let holders = self.snapshot.holders(inode)
             && let before = event
                 .socket_cookie()
@@ -101,13 +133,13 @@ impl Registry {
         }
         // A scan that began before the event may have passed by before the socket was opened.
         if self.snapshot.begun > event.time() {
-            self.absent.insert(inode, self.snapshot.begun);
+            if self.absent.len() < MOST_ABSENT {
+                self.absent.insert(inode, self.snapshot.begun);
+            }
+            return Answer::Known(self.nobody(event));
         }
-        if self
-            .absent
-            .get(&inode)
-            .is_some_and(|since| is_fresh(*since, event.time()))
-        {
+        let since = self.absent.get(&inode);
+        if since.is_some_and(|since| self.is_fresh(*since, event.time())) {
             return Answer::Known(self.nobody(event));
         }
         Answer::Later
@@ -154,6 +186,9 @@ impl Registry {
     /// Read as soon as it is asked for, and not kept longer than the snapshot: a number may be given
     /// to another process.
     fn container(&mut self, holder: &Holder) -> Option<Rc<Container>> {
+        if self.containers.len() >= MOST_CONTAINERS {
+            self.containers.clear();
+        }
         let container = self.containers.entry(holder.pid);
         container
             .or_insert_with(|| {
@@ -161,10 +196,6 @@ impl Registry {
             })
             .clone()
     }
-}
-
-fn is_fresh(since: Duration, time: Duration) -> bool {
-    time.saturating_sub(since) <= FRESH
 }
 
 /// As much of it as there is room for.
@@ -207,6 +238,7 @@ impl<V: Copy> Recent<V> {
 mod tests {
     use retrans_event::Record;
 
+    use super::super::snapshot::HOLD;
     use super::*;
 
     const SCANNED: Duration = Duration::from_secs(100);
@@ -267,11 +299,78 @@ mod tests {
         };
         let mut answer = |time| registry.answer(&event(OwnerStatus::Unknown, Some(INODE), time));
         assert_eq!(answer(SOON), known(held));
-        assert_eq!(answer(SCANNED + FRESH), known(held));
-        let later = SCANNED + FRESH + Duration::from_nanos(1);
+        assert_eq!(answer(SCANNED + HOLD), known(held));
+        let later = SCANNED + HOLD + Duration::from_nanos(1);
         assert_eq!(answer(later), Answer::Later);
         // However long the source took to come to it.
-        assert_eq!(answer(SCANNED - FRESH), known(held));
+        assert_eq!(answer(SCANNED - HOLD), known(held));
+    }
+
+    #[test]
+    fn where_scans_are_slow_an_answer_holds_until_the_next_one() {
+        let mut registry = registry();
+        registry.snapshot.holds = 20 * HOLD;
+        let held = Owner::Held {
+            process: nginx(),
+            holders: 1,
+        };
+        let mut answer = |time| registry.answer(&event(OwnerStatus::Unknown, Some(INODE), time));
+        assert_eq!(answer(SCANNED + 20 * HOLD), known(held));
+        let later = SCANNED + 20 * HOLD + Duration::from_nanos(1);
+        assert_eq!(answer(later), Answer::Later);
+        assert!(!registry.is_aging(SCANNED + 10 * HOLD));
+        assert!(registry.is_aging(SCANNED + 11 * HOLD));
+    }
+
+    #[test]
+    fn the_next_scan_is_asked_for_the_sockets_of_events_and_no_more_than_the_limit() {
+        let mut registry = registry();
+        for inode in [INODE, INODE + 1, INODE] {
+            registry.answer(&event(OwnerStatus::Unknown, Some(inode), SOON));
+        }
+        registry.answer(&event(OwnerStatus::NotAccepted, Some(INODE + 2), SOON));
+        registry.answer(&event(OwnerStatus::Kernel, Some(INODE + 3), SOON));
+        let asked = HashSet::from([INODE, INODE + 1, INODE + 2]);
+        assert_eq!(registry.take_asked(), asked);
+        for inode in 0..2 * MOST_WANTED as u64 {
+            registry.answer(&event(OwnerStatus::Unknown, Some(inode), SOON));
+        }
+        assert_eq!(registry.take_asked().len(), MOST_WANTED);
+        assert!(registry.take_asked().is_empty());
+    }
+
+    #[test]
+    fn sockets_that_were_not_found_are_remembered_up_to_the_limit() {
+        let mut registry = registry();
+        let of = |inode, time| event(OwnerStatus::Unknown, Some(inode), time);
+        let earlier = SCANNED - Duration::from_millis(10);
+        let (first, last) = (INODE + 1, INODE + 2 + MOST_ABSENT as u64);
+        for inode in first..=last {
+            let answer = registry.answer(&of(inode, earlier));
+            assert_eq!(answer, known(Owner::Unknown));
+        }
+        assert_eq!(registry.absent.len(), MOST_ABSENT);
+        assert_eq!(registry.answer(&of(first, SOON)), known(Owner::Unknown));
+        assert_eq!(registry.answer(&of(last, SOON)), Answer::Later);
+    }
+
+    #[test]
+    fn containers_are_remembered_up_to_the_limit() {
+        let mut registry = registry();
+        let holder = |number| Holder {
+            inode: number,
+            pid: u32::MAX - number as u32,
+            parent: 1,
+            uid: 0,
+            begun: Duration::ZERO,
+            comm: name("a"),
+        };
+        let count = MOST_CONTAINERS as u64 + 10;
+        registry.update(Snapshot::of(SCANNED, (0..count).map(holder).collect()));
+        for inode in 0..count {
+            registry.answer(&event(OwnerStatus::Unknown, Some(inode), SOON));
+        }
+        assert_eq!(registry.containers.len(), 10);
     }
 
     #[test]
@@ -289,7 +388,7 @@ mod tests {
         assert_eq!(registry.answer(&of(earlier)), known(Owner::Unknown));
         // The next one does not wait for another scan.
         assert_eq!(registry.answer(&of(SOON)), known(Owner::Unknown));
-        let later = SCANNED + FRESH + Duration::from_nanos(1);
+        let later = SCANNED + HOLD + Duration::from_nanos(1);
         registry.update(Snapshot::of(later, Vec::new()));
         assert_eq!(registry.answer(&of(later)), Answer::Later);
     }
