@@ -222,10 +222,10 @@ impl Scanner {
 }
 
 /// For events how much later than the beginning of a scan its answers hold: a second, or until the next
-/// scan is done, which may take twice as long. Otherwise a user who makes scans slow, with many open
-/// files, would make all owners unknown between them.
+/// scan is done, with some time to spare. Otherwise a user who makes scans slow, with many open files,
+/// would make all owners unknown between them.
 fn holds(interval: Duration, took: Duration) -> Duration {
-    (interval + 2 * took).clamp(HOLD, LONGEST_HOLD)
+    (interval + interval / 2 + took).clamp(HOLD, LONGEST_HOLD)
 }
 
 /// Scans whenever it is asked to.
@@ -283,9 +283,9 @@ mod tests {
             holds(interval, took).as_millis()
         };
         assert_eq!(holds(100, 3), 1_000);
-        assert_eq!(holds(800, 80), 1_000);
+        assert_eq!(holds(500, 80), 1_000);
         // 8 million open files.
-        assert_eq!(holds(9_000, 1_100), 11_200);
+        assert_eq!(holds(14_500, 1_500), 23_250);
         assert_eq!(holds(100_000, 10_000), 60_000);
     }
 }
