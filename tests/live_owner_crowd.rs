@@ -1,11 +1,10 @@
-//! Many processes at once on a machine that has no time, and more open sockets than the host can keep:
-//! no event names the wrong process, and hardly any names none.
+//! Many processes at once on a machine that has no time: no event names the wrong one, and hardly any
+//! names none.
 
 mod live;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::process::Child;
 use std::process::Command;
@@ -23,15 +22,6 @@ use crate::live::lab::HAS_PAYLOAD;
 use crate::live::lab::Lab;
 use crate::live::lab::PORT;
 use crate::live::lab::SENDER_V4;
-use crate::live::oracle::wait_until;
-use crate::live::owners::AT_RECEIVER;
-use crate::live::owners::accept;
-use crate::live::owners::boot_time;
-use crate::live::owners::events_between;
-use crate::live::owners::events_in;
-use crate::live::owners::let_answers_expire;
-use crate::live::owners::listen;
-use crate::live::owners::lose_a_segment;
 use crate::live::processes;
 use crate::live::processes::Process;
 use crate::live::root_test;
@@ -80,122 +70,6 @@ fn root_in_a_crowd_on_busy_cpus_no_owner_is_wrong_and_99_percent_are_known() -> 
         }
         Ok(())
     })
-}
-
-/// How often each of [`HOARDERS`] processes has the same socket open.
-const DUPLICATES: usize = 15_000;
-const HOARDERS: u32 = 20;
-
-/// By so much the host may grow while it scans them: it grew by 47 MiB where it kept each.
-const GROWTH_KIB: u64 = 6 * 1_024;
-
-#[test]
-fn root_a_socket_that_is_open_300_000_times_takes_no_memory_and_hides_no_owner() -> Result<()> {
-    root_test(|root| {
-        let lab = Lab::new()?;
-        let listener = listen(&lab)?;
-        let connected = || -> Result<(Process, TcpStream)> {
-            let mut process = Process::start(root, &lab.sender)?;
-            process.connect(AT_RECEIVER)?;
-            Ok((process, accept(&listener)?))
-        };
-        let host = Host::start(root, &[])?;
-        let (mut before, mut peer) = connected()?;
-        lose_a_segment(&lab, &mut before, &mut peer)?;
-        let_answers_expire();
-        let peaceful = host.most_memory()?;
-
-        let (mut hoarder, mut hoarders_peer) = connected()?;
-        hoarder.duplicate(DUPLICATES)?;
-        let forks: Vec<Process> = (1..HOARDERS)
-            .map(|_| hoarder.fork())
-            .collect::<Result<_>>()?;
-        let (mut after, mut peer) = connected()?;
-        let begin = boot_time();
-        lose_a_segment(&lab, &mut after, &mut peer)?;
-        let middle = boot_time();
-        lose_a_segment(&lab, &mut hoarder, &mut hoarders_peer)?;
-        let end = boot_time();
-        let crowded = host.most_memory()?;
-        let run = host.stop()?;
-        drop(forks);
-
-        let events = events_in(&run, &lab.sender)?;
-        assert_last_is_held(&events_between(&events, begin, middle), &after, 1);
-        assert_last_is_held(&events_between(&events, middle, end), &hoarder, HOARDERS);
-        assert!(
-            crowded < peaceful + GROWTH_KIB,
-            "{peaceful} KiB before, {crowded} KiB with the duplicates"
-        );
-        Ok(())
-    })
-}
-
-/// Sockets that each of [`HOARDERS`] processes has open: more pairs than the 262,144 that are kept.
-const SOCKETS: usize = 15_000;
-
-/// What is kept, and what it takes to collect it: 23 MiB.
-const CUT_GROWTH_KIB: u64 = 36 * 1_024;
-
-#[test]
-fn root_more_open_sockets_than_the_host_keeps_hide_no_owner_and_their_memory_comes_back()
--> Result<()> {
-    root_test(|root| {
-        let lab = Lab::new()?;
-        let listener = listen(&lab)?;
-        let connected = || -> Result<(Process, TcpStream)> {
-            let mut process = Process::start(root, &lab.sender)?;
-            process.connect(AT_RECEIVER)?;
-            Ok((process, accept(&listener)?))
-        };
-        let host = Host::start(root, &[])?;
-        let (mut client, mut peer) = connected()?;
-        lose_a_segment(&lab, &mut client, &mut peer)?;
-        let_answers_expire();
-        let peaceful = host.memory()?;
-
-        let mut hoarder = Process::start(root, &lab.sender)?;
-        hoarder.open_sockets(SOCKETS)?;
-        let forks: Vec<Process> = (1..HOARDERS)
-            .map(|_| hoarder.fork())
-            .collect::<Result<_>>()?;
-        // Their numbers are lower, so that they are found first.
-        let (mut late, mut lates_peer) = connected()?;
-        let begin = boot_time();
-        lose_a_segment(&lab, &mut late, &mut lates_peer)?;
-        host.wait_until_said("TCP sockets open more than 262144 times")?;
-        lose_a_segment(&lab, &mut late, &mut lates_peer)?;
-        let end = boot_time();
-        let crowded = host.most_memory()?;
-        drop(forks);
-        drop(hoarder);
-        wait_until("the memory to come back", || {
-            let_answers_expire();
-            lose_a_segment(&lab, &mut client, &mut peer)?;
-            Ok(host.memory()? < peaceful + GROWTH_KIB)
-        })?;
-        let run = host.stop()?;
-
-        let events = events_in(&run, &lab.sender)?;
-        assert_last_is_held(&events_between(&events, begin, end), &late, 1);
-        assert!(
-            crowded < peaceful + CUT_GROWTH_KIB,
-            "{peaceful} KiB before, {crowded} KiB with the sockets"
-        );
-        assert!(run.ledger.owners.get("scans_cut") > 0);
-        let told = run.stderr.iter().filter(|line| line.contains("262144"));
-        assert_eq!(told.count(), 1, "{:#?}", run.stderr);
-        Ok(())
-    })
-}
-
-/// A scan may take longer than an event waits; the next event has its owner.
-#[track_caller]
-fn assert_last_is_held(events: &[Value], process: &Process, holders: u32) {
-    let owner = &events.last().expect("there is one")["owner"];
-    assert_eq!(owner["status"], "held", "{events:#?}");
-    assert_eq!(owner["pid"], process.pid(), "{owner}");
-    assert_eq!(owner["holders"], holders, "{owner}");
 }
 
 /// Both sides lose every tenth segment, at random.
