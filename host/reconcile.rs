@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use retrans_event::Event;
 
-use self::namespaces::Clock;
+use self::namespaces::BootTime;
 use self::namespaces::MOST_NAMESPACES;
 use self::namespaces::Namespaces;
 use self::namespaces::Reading;
@@ -32,7 +32,7 @@ use self::report::Outcome;
 pub use self::report::Report;
 use self::report::Unreconciled;
 use crate::ledger;
-use crate::source::clock as source;
+use crate::source::clock::Clock;
 
 /// From counting a segment to stamping its event: mostly some µs, with softirqs in between more.
 const EDGE: Duration = Duration::from_millis(1);
@@ -92,12 +92,12 @@ struct Tally {
 impl Reconciliation {
     /// Reads the counters of every namespace that has a process. To be called as soon as the probe
     /// is attached. `tells_errors`: attempts that failed are events too (Linux 6.17).
-    pub fn begin(clock: source::Clock, tells_errors: bool) -> Reconciliation {
+    pub fn begin(clock: Clock, tells_errors: bool) -> Reconciliation {
         let now = Box::new(move || clock.now().boot());
         Reconciliation::begin_in("/proc".into(), now, tells_errors)
     }
 
-    fn begin_in(proc: PathBuf, now: Clock, tells_errors: bool) -> Reconciliation {
+    fn begin_in(proc: PathBuf, now: BootTime, tells_errors: bool) -> Reconciliation {
         let mut namespaces = Namespaces::new(proc, now);
         namespaces.scan();
         let inodes = namespaces.inodes().into_iter();

@@ -27,11 +27,11 @@ const SCAN_INTERVAL: Duration = Duration::from_millis(100);
 const SCAN_SHARE: u32 = 50;
 
 /// Network namespaces that are told apart: any user may make some, each with processes and events of
-/// its own. 4 MiB of accounts.
+/// its own. Some 8 MiB of accounts.
 pub const MOST_NAMESPACES: usize = 16_384;
 
 /// Time since boot.
-pub type Clock = Box<dyn Fn() -> Duration + Send>;
+pub type BootTime = Box<dyn Fn() -> Duration + Send>;
 
 /// A process, and not a later one with the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub enum Search {
 /// The network namespaces that have a process.
 pub struct Namespaces {
     proc: PathBuf,
-    now: Clock,
+    now: BootTime,
     /// A process in each, by inode, as of the last scan.
     pids: HashMap<u32, u32>,
     next_scan: Duration,
@@ -81,7 +81,7 @@ pub struct Namespaces {
 
 impl Namespaces {
     /// Namespaces of the processes in `proc`, which is `/proc` but in tests.
-    pub fn new(proc: PathBuf, now: Clock) -> Namespaces {
+    pub fn new(proc: PathBuf, now: BootTime) -> Namespaces {
         Namespaces {
             proc,
             now,

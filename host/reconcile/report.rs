@@ -67,7 +67,8 @@ pub struct Report {
 
 impl Report {
     /// `lines` are in the order in which they are shown; `replaced` was recorded in namespaces whose
-    /// numbers others got, `crowded` in those beyond [`MOST_NAMESPACES`]; `tells_errors`: failed attempts are events too (Linux 6.17).
+    /// numbers others got, `crowded` in those beyond [`MOST_NAMESPACES`]; `tells_errors`: failed
+    /// attempts are events too (Linux 6.17).
     pub(super) fn new(
         lines: Vec<Line>,
         replaced: Tally,

@@ -124,12 +124,12 @@ impl Process {
         self.order(format_args!("become_user {uid}"))
     }
 
-    /// Opens its connection so many times more.
+    /// Opens its connection this many times more.
     pub fn duplicate(&mut self, times: usize) -> Result<()> {
         self.order(format_args!("duplicate {times}"))
     }
 
-    /// Opens so many sockets that are never connected.
+    /// Opens this many sockets that are never connected.
     pub fn open_sockets(&mut self, count: usize) -> Result<()> {
         self.order(format_args!("open_sockets {count}"))
     }

@@ -65,19 +65,16 @@ fn after_a_slow_look_at_all_processes_the_next_one_waits_longer() -> Result<()> 
 
 #[test]
 fn a_namespace_that_was_not_looked_at_yet_is_not_said_to_have_no_process() -> Result<()> {
-    let why = |machine: &Machine| -> Result<Option<Outcome>> {
-        machine.at(1_000);
-        // A look takes 20 ms, and the next one comes a second later.
-        let mut reconciliation = machine.begin_with_step(20_000);
-        machine.process(100, INODE)?;
-        machine.at(1_100);
-        reconciliation.note(&event(1_100, 1));
-        machine.at(1_200);
-        reconciliation.freeze();
-        Ok(outcome(&reconciliation))
-    };
     let machine = Machine::new()?;
-    assert_eq!(why(&machine)?, Some(Err(Unreconciled::FoundLate)));
+    machine.at(1_000);
+    // A look takes 20 ms, and the next one comes a second later.
+    let mut reconciliation = machine.begin_with_step(20_000);
+    machine.process(100, INODE)?;
+    machine.at(1_100);
+    reconciliation.note(&event(1_100, 1));
+    machine.at(1_200);
+    reconciliation.freeze();
+    assert_eq!(outcome(&reconciliation), Some(Err(Unreconciled::FoundLate)));
     Ok(())
 }
 
@@ -256,7 +253,7 @@ fn the_namespace_of_this_very_process_can_always_be_read() -> Result<()> {
     let inode = link
         .trim_matches(|byte: char| !byte.is_ascii_digit())
         .parse()?;
-    let mut reconciliation = Reconciliation::begin(source::Clock::default(), true);
+    let mut reconciliation = Reconciliation::begin(Clock::default(), true);
     reconciliation.freeze();
     let account = reconciliation.accounts.get(&inode);
     let outcome = account.map(|account| account.outcome(false));

@@ -101,7 +101,7 @@ impl Registry {
         time.saturating_sub(self.snapshot.begun) > self.snapshot.holds / 2
     }
 
-    /// Does an answer of this time hold for an event of that time, also the answer that nobody was found?
+    /// Does an answer of this time hold for an event of that time, also the answer that there is no holder?
     /// Measured by the events' own times: the source may be behind, and what it then asks for is older.
     fn is_fresh(&self, since: Duration, time: Duration) -> bool {
         time.saturating_sub(since) <= self.snapshot.holds

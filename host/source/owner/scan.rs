@@ -182,8 +182,8 @@ impl Scanner {
             tracing::warn!(
                 "processes have TCP sockets open more than {MOST_HOLDERS} times (each process and \
                  socket counted once), of which no more are kept: `holders` may be too low, and the \
-                 first events of a socket may have no owner; /proc/PID/fd tells which processes \
-                 have so many"
+                 first events of a socket may have no owner; count the entries of \
+                 /proc/PID/fd to find the process"
             );
         }
     }

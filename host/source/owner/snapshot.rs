@@ -53,7 +53,7 @@ impl Holder {
     }
 }
 
-/// Of the holders of one socket, so many are looked at to find the one that the others descend from.
+/// Of the holders of one socket, this many are looked at to find the one that the others descend from.
 const MOST_COMPARED: usize = 1_024;
 
 /// How long the answers of a scan hold at least, after its beginning.
@@ -87,7 +87,7 @@ impl Snapshot {
         }
     }
 
-    /// Of no scan: nobody holds anything.
+    /// Of no scan: without holders.
     pub fn none() -> Snapshot {
         Snapshot::of(Duration::ZERO, Vec::new())
     }

@@ -216,7 +216,7 @@ impl Open {
         }
     }
 
-    /// Opens the connection so many times more.
+    /// Opens the connection this many times more.
     fn duplicate(&mut self, times: usize) -> Result<()> {
         allow_open_files()?;
         let connection = self.connection.as_ref().context("not connected")?;
@@ -227,7 +227,7 @@ impl Open {
         Ok(())
     }
 
-    /// Opens so many sockets that are never connected.
+    /// Opens this many sockets that are never connected.
     fn open_sockets(&mut self, count: usize) -> Result<()> {
         allow_open_files()?;
         for _ in 0..count {
