@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Which processes hold which TCP sockets: one pass over the open files of all
- * tasks that the reader's pid namespace has. A process may be written more than
- * once for a socket, for each descriptor.
+ * tasks that the reader's pid namespace has. A process is written once for a
+ * socket, mostly; the reader drops what is written again.
  */
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>
@@ -13,6 +13,21 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Puts the type into the object's BTF, from which its Rust form is generated. */
 const struct retrans_holder *unused_holder __attribute__((unused));
+
+/*
+ * What was written last for the sockets with these inodes (modulo SLOTS). A user may have one socket open
+ * millions of times: 20,000 descriptors in each of 400 processes. The files of a task come one after the
+ * other, so that a slot is lost to another socket only where a task has more than SLOTS sockets open.
+ */
+#define SLOTS 4096
+
+struct written {
+	__u64 inode;
+	__u32 tgid;
+	__u32 pass; /* low bits of the pass's number, which begins with 1 */
+};
+
+static struct written written[SLOTS];
 
 static __always_inline unsigned int pid_level(struct task_struct *task)
 {
@@ -40,9 +55,12 @@ int socket_holders(struct bpf_iter__task_file *ctx)
 	struct file *file = ctx->file;
 	struct retrans_holder holder = {};
 	struct task_struct *leader;
+	struct written *last;
 	struct socket *socket;
 	unsigned int level;
 	__u16 protocol;
+	__u32 tgid, pass;
+	__u64 inode;
 
 	if (!task || !file)
 		return 0;
@@ -51,6 +69,12 @@ int socket_holders(struct bpf_iter__task_file *ctx)
 	 * with O_PATH has this mode too, but no private data: its protocol reads as 0.
 	 */
 	if ((file->f_inode->i_mode & S_IFMT) != S_IFSOCK)
+		return 0;
+	inode = file->f_inode->i_ino;
+	tgid = task->tgid;
+	pass = ctx->meta->session_id;
+	last = &written[inode & (SLOTS - 1)];
+	if (last->inode == inode && last->tgid == tgid && last->pass == pass)
 		return 0;
 	socket = file->private_data;
 	protocol = BPF_CORE_READ(socket, sk, sk_protocol);
@@ -64,10 +88,15 @@ int socket_holders(struct bpf_iter__task_file *ctx)
 		return 0;
 	leader = BPF_CORE_READ(task, group_leader);
 	holder.parent = pid_at(BPF_CORE_READ(leader, real_parent), level);
-	holder.inode = file->f_inode->i_ino;
+	holder.inode = inode;
 	holder.begun_ns = BPF_CORE_READ(leader, start_boottime);
 	holder.uid = BPF_CORE_READ(task, real_cred, euid.val);
 	BPF_CORE_READ_INTO(&holder.comm, leader, comm);
-	bpf_seq_write(ctx->meta->seq, &holder, sizeof(holder));
+	/* Where there is no room the kernel calls again for the same file, with an empty buffer. */
+	if (bpf_seq_write(ctx->meta->seq, &holder, sizeof(holder)))
+		return 0;
+	last->inode = inode;
+	last->tgid = tgid;
+	last->pass = pass;
 	return 0;
 }

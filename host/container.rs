@@ -4,6 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::process;
+use crate::source::clock::Clock;
+
+/// Bytes of a machine's name, as systemd has it: HOST_NAME_MAX. What else is called so is none: where a
+/// user may make control groups, their names have up to 255 bytes.
+const LONGEST_NAME: usize = 64;
 
 /// A container, and the pod that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,12 +31,16 @@ impl Container {
 /// boot.
 ///
 /// `None`: it lives in none, or in one of a kind that is not known here, or has ended.
-pub fn of_process(pid: u32, begun: Duration) -> Option<Container> {
+pub fn of_process(pid: u32, begun: Duration, clock: Clock) -> Option<Container> {
     let directory = process::directory(Path::new("/proc"), pid).ok()?;
     let ticks = u128::from(rustix::param::clock_ticks_per_second());
-    // As the kernel rounds it. A host in a time namespace of its own has other times, and sees none.
-    let began = begun.as_nanos() * ticks / 1_000_000_000;
-    if u128::from(process::started(&directory)?) != began {
+    // As the kernel rounds it. Up to 5.10 it shows its own times in every time namespace.
+    let shown = [clock.shown_in_proc(begun), begun];
+    let mut shown = shown
+        .map(|time| time.as_nanos() * ticks / 1_000_000_000)
+        .into_iter();
+    let started = u128::from(process::started(&directory)?);
+    if !shown.any(|shown| shown == started) {
         return None;
     }
     parse(&process::read_to_string(&directory, "cgroup").ok()?)
@@ -118,7 +127,8 @@ fn machine_name(parent: &str, component: &str) -> Option<String> {
         (parent == "machine.slice").then_some(scope)
     })?;
     let name = unescape(name);
-    (!name.is_empty() && !is_virtual_machine(&name)).then_some(name)
+    let is_name = (1..=LONGEST_NAME).contains(&name.len());
+    (is_name && !is_virtual_machine(&name)).then_some(name)
 }
 
 /// Also `container@<name>.service`, the unit of NixOS.

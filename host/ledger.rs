@@ -49,6 +49,8 @@ pub struct Owners {
     pub unknown: u64,
     /// Scans of open files.
     pub scans: u64,
+    /// Of these, scans that found more than is kept.
+    pub scans_cut: u64,
 }
 
 impl Owners {
@@ -265,12 +267,17 @@ impl fmt::Display for Origin {
             kernel,
             unknown,
             scans,
+            scans_cut,
         } = owners;
-        writeln!(
+        write!(
             f,
             "ledger: owners held={held} orphaned={orphaned} not_accepted={not_accepted} \
              kernel={kernel} unknown={unknown} scans={scans}"
-        )
+        )?;
+        if *scans_cut > 0 {
+            write!(f, " scans_cut={scans_cut}")?;
+        }
+        writeln!(f)
     }
 }
 
@@ -331,6 +338,7 @@ mod tests {
         kernel: 1,
         unknown: 1,
         scans: 3,
+        scans_cut: 0,
     };
     const REPLAY: Replay = Replay {
         read: 12,

@@ -12,6 +12,9 @@ use rustix::fs::Mode;
 use rustix::fs::OFlags;
 use rustix::fs::openat;
 
+/// The longest file that is read: those of the kernel have some KiB, and paths in them 4 KiB at most.
+const LONGEST_FILE: u64 = 64 * 1_024;
+
 /// Opens it, in the directory where the processes are.
 pub fn directory(proc: &Path, pid: u32) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -26,12 +29,36 @@ pub fn started(directory: impl AsFd) -> Option<u64> {
     rest.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
-/// Reads a file. The kernel makes all of such a file at the first read.
+/// Reads a file, if it is not longer than any of the kernel's. The kernel makes all of such a file at the
+/// first read.
 pub fn read_to_string(directory: impl AsFd, path: &str) -> io::Result<String> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let mut file = File::from(openat(directory, path, flags, Mode::empty())?);
+    let file = File::from(openat(directory, path, flags, Mode::empty())?);
     let mut bytes = Vec::with_capacity(8192);
-    file.read_to_end(&mut bytes)?;
+    file.take(LONGEST_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST_FILE {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
     // A process's name need not be UTF-8.
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_too_long_is_not_read() -> io::Result<()> {
+        let directory = tempfile::tempdir()?;
+        let open = File::open(directory.path())?;
+        let most = "a".repeat(LONGEST_FILE as usize);
+        fs::write(directory.path().join("cgroup"), &most)?;
+        assert_eq!(read_to_string(&open, "cgroup")?, most);
+        fs::write(directory.path().join("cgroup"), most + "a")?;
+        let error = read_to_string(&open, "cgroup").map_err(|error| error.kind());
+        assert_eq!(error, Err(io::ErrorKind::FileTooLarge));
+        Ok(())
+    }
 }

@@ -5,10 +5,12 @@
 //!
 //! How exact that is: the kernel counts a segment, sends it, and then calls the tracepoint, where
 //! the event is stamped. An event is on the wrong side of a reading only if the reading, which takes
-//! some 50 µs, fell between the two; it is then stamped after the reading began and within [`EDGE`]
+//! some 25 µs, fell between the two; it is then stamped after the reading began and within [`EDGE`]
 //! of the reading's end. Segments of such events are told as `uncertain`: the comparison is exact to
-//! that many, and exact where there are none. What remains: a sender that was preempted in between
-//! for longer than [`EDGE`], and, up to 6.16, attempts that failed just then, which are no events.
+//! that many, and exact where there are none. Up to 6.16 attempts that failed are no events, and
+//! TCPRetransFail, which makes up for them, is read after RetransSegs: what RetransSegs grew by in
+//! between is uncertain too. What remains: a sender that was preempted for longer than [`EDGE`]
+//! between counting and stamping.
 
 mod counters;
 mod namespaces;
@@ -20,15 +22,17 @@ use std::time::Duration;
 
 use retrans_event::Event;
 
-use self::namespaces::Clock;
+use self::namespaces::BootTime;
+use self::namespaces::MOST_NAMESPACES;
 use self::namespaces::Namespaces;
 use self::namespaces::Reading;
+use self::namespaces::Search;
 use self::report::Line;
 use self::report::Outcome;
 pub use self::report::Report;
 use self::report::Unreconciled;
 use crate::ledger;
-use crate::source::clock::Now;
+use crate::source::clock::Clock;
 
 /// From counting a segment to stamping its event: mostly some µs, with softirqs in between more.
 const EDGE: Duration = Duration::from_millis(1);
@@ -45,6 +49,8 @@ pub struct Reconciliation {
     accounts: HashMap<u32, Account>,
     /// Events of namespaces that had gone when another one got their number.
     replaced: Tally,
+    /// Events of namespaces beyond [`MOST_NAMESPACES`].
+    crowded: Tally,
     frozen: bool,
     tells_errors: bool,
 }
@@ -56,6 +62,10 @@ struct Account {
     cookie: Option<u64>,
     /// Was there an event?
     seen: bool,
+    /// Were all processes looked at since the first event, or is there a baseline?
+    searched: bool,
+    /// Was a process found by the look at the end, which is too late for a baseline?
+    found_late: bool,
     baseline: Option<Reading>,
     end: Option<Reading>,
     /// When to look for a process again, and how long that was put off.
@@ -82,12 +92,12 @@ struct Tally {
 impl Reconciliation {
     /// Reads the counters of every namespace that has a process. To be called as soon as the probe
     /// is attached. `tells_errors`: attempts that failed are events too (Linux 6.17).
-    pub fn begin(tells_errors: bool) -> Reconciliation {
-        let now = Box::new(|| Now::read().boot());
+    pub fn begin(clock: Clock, tells_errors: bool) -> Reconciliation {
+        let now = Box::new(move || clock.now().boot());
         Reconciliation::begin_in("/proc".into(), now, tells_errors)
     }
 
-    fn begin_in(proc: PathBuf, now: Clock, tells_errors: bool) -> Reconciliation {
+    fn begin_in(proc: PathBuf, now: BootTime, tells_errors: bool) -> Reconciliation {
         let mut namespaces = Namespaces::new(proc, now);
         namespaces.scan();
         let inodes = namespaces.inodes().into_iter();
@@ -103,6 +113,7 @@ impl Reconciliation {
             namespaces,
             accounts,
             replaced: Tally::default(),
+            crowded: Tally::default(),
             frozen: false,
             tells_errors,
         }
@@ -115,6 +126,10 @@ impl Reconciliation {
         let Some(inode) = event.netns_inode() else {
             return;
         };
+        if self.accounts.len() >= MOST_NAMESPACES && !self.accounts.contains_key(&inode) {
+            self.crowded.outside += u64::from(event.segments().unwrap_or(0));
+            return;
+        }
         let account = self.accounts.entry(inode).or_default();
         let replaced = account.is_replaced_by(event.netns_cookie());
         if replaced {
@@ -135,18 +150,21 @@ impl Reconciliation {
         self.frozen = true;
         let mut scanned = false;
         for (&inode, account) in &mut self.accounts {
-            let Some(baseline) = account.baseline else {
-                continue;
-            };
-            account.end = self.namespaces.read_through(baseline.process, inode);
-            if account.end.is_some() {
+            if let Some(baseline) = account.baseline {
+                account.end = self.namespaces.read_through(baseline.process, inode);
+            }
+            if account.end.is_some() || account.baseline.is_none() && account.searched {
                 continue;
             }
             if !scanned {
                 self.namespaces.scan();
                 scanned = true;
             }
-            account.end = self.namespaces.read_known(inode);
+            if account.baseline.is_some() {
+                account.end = self.namespaces.read_known(inode);
+            } else {
+                account.found_late = self.namespaces.has(inode);
+            }
         }
     }
 
@@ -157,13 +175,19 @@ impl Reconciliation {
         let mut lines: Vec<Line> = accounts
             .map(|(inode, account)| Line {
                 inode,
-                tally: account.tally,
+                tally: account.final_tally(self.tells_errors),
                 outcome: account.outcome(hidden),
             })
             .filter(|line| !line.is_silent())
             .collect();
         lines.sort_unstable_by_key(|line| line.inode);
-        Report::new(lines, self.replaced, *kernel, self.tells_errors)
+        Report::new(
+            lines,
+            self.replaced,
+            self.crowded,
+            *kernel,
+            self.tells_errors,
+        )
     }
 }
 
@@ -184,9 +208,18 @@ impl Account {
                 .take_if(|baseline| !namespaces.is_in(baseline.process, inode));
         }
         if self.baseline.is_none() && namespaces.now() >= self.next_try {
-            self.baseline = namespaces.read(inode);
-            self.wait = (2 * self.wait).clamp(FIRST_RETRY, LAST_RETRY);
-            self.next_try = namespaces.now() + self.wait;
+            match namespaces.read(inode) {
+                Search::Found(reading) => {
+                    self.baseline = Some(reading);
+                    self.searched = true;
+                }
+                Search::NoProcess => {
+                    self.searched = true;
+                    self.wait = (2 * self.wait).clamp(FIRST_RETRY, LAST_RETRY);
+                    self.next_try = namespaces.now() + self.wait;
+                }
+                Search::NotBefore(time) => self.next_try = time,
+            }
         }
     }
 
@@ -216,10 +249,23 @@ impl Account {
         }
     }
 
+    /// The tally, with what the readings leave uncertain where failures are no events.
+    fn final_tally(&self, tells_errors: bool) -> Tally {
+        let mut tally = self.tally;
+        if !tells_errors {
+            let readings = self.baseline.iter().chain(&self.end);
+            let meanwhile = readings.map(|reading| reading.grown_meanwhile);
+            tally.uncertain += meanwhile.sum::<u64>();
+        }
+        tally
+    }
+
     fn outcome(&self, hidden: bool) -> Outcome {
         let Some(baseline) = self.baseline else {
             return Err(if !self.seen {
                 Unreconciled::TooLate
+            } else if self.found_late {
+                Unreconciled::FoundLate
             } else if hidden {
                 Unreconciled::NoProcessVisible
             } else {

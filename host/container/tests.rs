@@ -217,6 +217,21 @@ fn a_group_that_was_deleted_is_still_named() {
 }
 
 #[test]
+fn a_name_that_is_too_long_for_a_machine_is_none() {
+    let of = |length| {
+        let name = "n".repeat(length);
+        parse(&format!(
+            "0::/machine.slice/systemd-nspawn@{name}.service/payload"
+        ))
+    };
+    assert_eq!(
+        of(LONGEST_NAME).map(|container| container.id.len()),
+        Some(LONGEST_NAME)
+    );
+    assert_eq!(of(LONGEST_NAME + 1), None);
+}
+
+#[test]
 fn machines_of_systemd_nspawn_are_known_by_their_names() {
     is(
         "0::/machine.slice/systemd-nspawn@web.service/payload/system.slice/nginx.service",
@@ -300,5 +315,5 @@ fn the_short_id_is_what_docker_ps_shows() {
 
 #[test]
 fn a_process_that_is_not_there_has_no_container() {
-    assert_eq!(of_process(u32::MAX, Duration::ZERO), None);
+    assert_eq!(of_process(u32::MAX, Duration::ZERO, Clock::default()), None);
 }

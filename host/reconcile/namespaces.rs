@@ -26,8 +26,12 @@ const SCAN_INTERVAL: Duration = Duration::from_millis(100);
 /// And how much longer the time between them is than the look itself: 2,000 processes take 13 ms.
 const SCAN_SHARE: u32 = 50;
 
+/// Network namespaces that are told apart: any user may make some, each with processes and events of
+/// its own. Some 8 MiB of accounts.
+pub const MOST_NAMESPACES: usize = 16_384;
+
 /// Time since boot.
-pub type Clock = Box<dyn Fn() -> Duration + Send>;
+pub type BootTime = Box<dyn Fn() -> Duration + Send>;
 
 /// A process, and not a later one with the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,23 +41,37 @@ pub struct Process {
     started: u64,
 }
 
-/// The counters of a namespace, read at some time from `from` to `to`.
+/// The counters of a namespace: RetransSegs as it was at some time from `from` to `to`, the others as
+/// they were shortly after.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading {
     /// What was read.
     pub counters: Counters,
-    /// Time since boot before reading.
+    /// Time since boot before RetransSegs was read.
     pub from: Duration,
-    /// Time since boot after reading.
+    /// Time since boot after RetransSegs was read.
     pub to: Duration,
+    /// By how much RetransSegs grew until the others had been read, which are in another file.
+    pub grown_meanwhile: u64,
     /// Through which process.
     pub process: Process,
+}
+
+/// What a search for a process in a namespace came to.
+#[derive(Debug)]
+pub enum Search {
+    /// The counters, read through one.
+    Found(Reading),
+    /// All processes were looked at: none of them is in it.
+    NoProcess,
+    /// The last look at all processes did not find it, and the next one is not due before this time.
+    NotBefore(Duration),
 }
 
 /// The network namespaces that have a process.
 pub struct Namespaces {
     proc: PathBuf,
-    now: Clock,
+    now: BootTime,
     /// A process in each, by inode, as of the last scan.
     pids: HashMap<u32, u32>,
     next_scan: Duration,
@@ -63,7 +81,7 @@ pub struct Namespaces {
 
 impl Namespaces {
     /// Namespaces of the processes in `proc`, which is `/proc` but in tests.
-    pub fn new(proc: PathBuf, now: Clock) -> Namespaces {
+    pub fn new(proc: PathBuf, now: BootTime) -> Namespaces {
         Namespaces {
             proc,
             now,
@@ -80,6 +98,11 @@ impl Namespaces {
 
     /// Looks at all processes.
     pub fn scan(&mut self) {
+        self.scan_for(None);
+    }
+
+    /// The same; this namespace is found even where there are too many.
+    fn scan_for(&mut self, wanted: Option<u32>) {
         let begin = self.now();
         self.pids.clear();
         let entries = fs::read_dir(&self.proc).into_iter().flatten().flatten();
@@ -88,9 +111,10 @@ impl Namespaces {
         // number, as `/proc` lists them: mostly a container's first, which the others descend from.
         for pid in [process::id()].into_iter().chain(pids) {
             match namespace_of(CWD, self.proc.join(format!("{pid}/ns/net"))) {
-                Ok(inode) => {
+                Ok(inode) if self.pids.len() < MOST_NAMESPACES || wanted == Some(inode) => {
                     self.pids.entry(inode).or_insert(pid);
                 }
+                Ok(_) => {}
                 Err(Errno::ACCESS | Errno::PERM) => self.hidden = true,
                 // It ended meanwhile.
                 Err(_) => {}
@@ -114,15 +138,21 @@ impl Namespaces {
 
     /// The counters through any process in the namespace. Looks at all processes if that is needed
     /// and was not done just before.
-    pub fn read(&mut self, inode: u32) -> Option<Reading> {
+    pub fn read(&mut self, inode: u32) -> Search {
         if let Some(reading) = self.read_known(inode) {
-            return Some(reading);
+            return Search::Found(reading);
         }
         if self.now() < self.next_scan {
-            return None;
+            return Search::NotBefore(self.next_scan);
         }
-        self.scan();
+        self.scan_for(Some(inode));
         self.read_known(inode)
+            .map_or(Search::NoProcess, Search::Found)
+    }
+
+    /// Did the last look at all processes find one in the namespace?
+    pub fn has(&self, inode: u32) -> bool {
+        self.pids.contains_key(&inode)
     }
 
     /// The counters through the process that the last scan found.
@@ -149,14 +179,18 @@ impl Namespaces {
         let started = started(&directory)?;
         let from = self.now();
         let snmp = read_to_string(&directory, "net/snmp").ok()?;
-        let netstat = read_to_string(&directory, "net/netstat").ok()?;
+        // What is sent from here on is not in RetransSegs, however long the other file takes.
         let to = self.now();
+        let netstat = read_to_string(&directory, "net/netstat").ok()?;
+        let later = read_to_string(&directory, "net/snmp").ok()?;
         let counters = Counters::parse(&snmp, &netstat)?;
+        let later = Counters::parse(&later, &netstat)?;
         // It may have gone to another namespace meanwhile.
         is_there().then_some(Reading {
             counters,
             from,
             to,
+            grown_meanwhile: later.retrans_segs.saturating_sub(counters.retrans_segs),
             process: Process { pid, started },
         })
     }

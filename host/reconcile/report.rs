@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::Tally;
 use super::counters::Counters;
+use super::namespaces::MOST_NAMESPACES;
 use crate::ledger;
 
 /// By how much the kernel's counters grew, or why nobody knows.
@@ -18,6 +19,12 @@ pub enum Unreconciled {
     /// Perhaps there was one that may not be looked at.
     #[error("no process was found in it, of those that may be looked at (others: CAP_SYS_PTRACE)")]
     NoProcessVisible,
+    /// Nothing was looked for between its first event and the end.
+    #[error(
+        "a process was looked for in it only at the end; there was one, but no first reading to \
+         compare with"
+    )]
+    FoundLate,
     /// Its first event was read after the counters had been.
     #[error("its first event came when the counters had been read")]
     TooLate,
@@ -30,7 +37,7 @@ pub enum Unreconciled {
 }
 
 /// One namespace.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Line {
     /// What `ls -l /proc/PID/ns/net` shows.
     pub inode: u32,
@@ -53,22 +60,26 @@ impl Line {
 pub struct Report {
     lines: Vec<Line>,
     replaced: Tally,
+    crowded: Tally,
     kernel: ledger::Kernel,
     tells_errors: bool,
 }
 
 impl Report {
     /// `lines` are in the order in which they are shown; `replaced` was recorded in namespaces whose
-    /// numbers others got; `tells_errors`: failed attempts are events too (Linux 6.17).
+    /// numbers others got, `crowded` in those beyond [`MOST_NAMESPACES`]; `tells_errors`: failed
+    /// attempts are events too (Linux 6.17).
     pub(super) fn new(
         lines: Vec<Line>,
         replaced: Tally,
+        crowded: Tally,
         kernel: ledger::Kernel,
         tells_errors: bool,
     ) -> Report {
         Report {
             lines,
             replaced,
+            crowded,
             kernel,
             tells_errors,
         }
@@ -117,7 +128,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut all = Tally::default();
-        let mut unreconciled = self.replaced.recorded();
+        let mut unreconciled = self.replaced.recorded() + self.crowded.recorded();
         let (mut missing, mut excess, mut impossible) = (0, 0, false);
         for line in &self.lines {
             let tally = &line.tally;
@@ -146,6 +157,14 @@ impl fmt::Display for Report {
                 "reconcile: gone recorded={recorded} unreconciled: other namespaces got the numbers"
             )?;
         }
+        if self.crowded != Tally::default() {
+            let recorded = self.crowded.recorded();
+            writeln!(
+                f,
+                "reconcile: beyond recorded={recorded} unreconciled: more than {MOST_NAMESPACES} \
+                 network namespaces"
+            )?;
+        }
 
         let grown = self.lines.iter().filter_map(|line| line.outcome.ok());
         let grown: Counters = grown.sum();
@@ -154,7 +173,10 @@ impl fmt::Display for Report {
         // Events that are known to be lost, each taken for one segment, of whatever namespace.
         let ring_full = self.kernel.ring_full;
         let misses = self.kernel.recursion_misses;
-        let unexplained = missing.saturating_sub(ring_full + misses.unwrap_or(0));
+        let unexplained = missing
+            .saturating_sub(ring_full)
+            .saturating_sub(misses.unwrap_or(0))
+            .saturating_sub(all.uncertain);
         writeln!(
             f,
             " unreconciled={unreconciled} excess={excess} missing={missing} ring_full={ring_full} \

@@ -1,15 +1,20 @@
 //! Promises of the comparison, kept on a made-up `/proc` and with made-up events.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
+use anyhow::Context as _;
 use anyhow::Result;
 use retrans_event::Record;
 use retrans_event::SendError;
 use retrans_event::TcpFlags;
+use rustix::fs::CWD;
+use rustix::fs::Mode;
+use rustix::fs::mkfifoat;
 use tempfile::TempDir;
 
 use super::counters::Counters;
@@ -65,11 +70,16 @@ impl Machine {
     /// RetransSegs, TCPRetransFail and TCPSynRetrans as a process sees them.
     fn counters(&self, pid: u32, [segs, fail, syn]: [u64; 3]) -> Result<()> {
         let net = self.proc.path().join(pid.to_string()).join("net");
-        let snmp = format!("Tcp: MaxConn RetransSegs\nTcp: -1 {segs}\n");
         let netstat = format!("TcpExt: TCPRetransFail TCPSynRetrans\nTcpExt: {fail} {syn}\n");
-        fs::write(net.join("snmp"), snmp)?;
         fs::write(net.join("netstat"), netstat)?;
-        Ok(())
+        self.retrans_segs(pid, segs)
+    }
+
+    /// RetransSegs alone.
+    fn retrans_segs(&self, pid: u32, segs: u64) -> Result<()> {
+        let snmp = format!("Tcp: MaxConn RetransSegs\nTcp: -1 {segs}\n");
+        let path = self.proc.path().join(format!("{pid}/net/snmp"));
+        Ok(fs::write(path, snmp)?)
     }
 
     fn end_process(&self, pid: u32) -> Result<()> {
@@ -179,6 +189,94 @@ fn an_event_that_a_reading_may_have_cut_off_is_uncertain() -> Result<()> {
             ..Tally::default()
         }
     );
+    Ok(())
+}
+
+/// Replaces `net/netstat` by a pipe: what is read from it comes when `meanwhile` is done, which runs
+/// after the reader has opened it.
+fn while_netstat_is_read(
+    machine: &Machine,
+    meanwhile: impl FnOnce() -> Result<()> + Send,
+    read: impl FnOnce(),
+) -> Result<()> {
+    let netstat = machine.proc.path().join("100/net/netstat");
+    let text = fs::read(&netstat)?;
+    fs::remove_file(&netstat)?;
+    mkfifoat(CWD, &netstat, Mode::RUSR | Mode::WUSR)?;
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| -> Result<()> {
+            let mut pipe = fs::OpenOptions::new().write(true).open(&netstat)?;
+            meanwhile()?;
+            Ok(pipe.write_all(&text)?)
+        });
+        read();
+        writer.join().expect("the writer does not panic")
+    })?;
+    fs::remove_file(&netstat)?;
+    Ok(fs::write(&netstat, text)?)
+}
+
+#[test]
+fn what_is_sent_while_the_second_file_is_read_is_neither_missing_nor_outside() -> Result<()> {
+    let machine = Machine::with_process()?;
+    let mut begun = None;
+    let retransmit = || {
+        machine.at(1_500);
+        machine.retrans_segs(100, 18)
+    };
+    while_netstat_is_read(&machine, retransmit, || begun = Some(machine.begin()))?;
+    let mut reconciliation = begun.context("it has begun")?;
+    reconciliation.note(&event(1_400, 8));
+    machine.at(3_000);
+    reconciliation.freeze();
+
+    let expected = Tally {
+        segments: 8,
+        ..Tally::default()
+    };
+    assert_eq!(tally(&reconciliation), expected);
+    assert_eq!(outcome(&reconciliation), grown(8));
+    Ok(())
+}
+
+#[test]
+fn up_to_6_16_failures_that_the_two_files_may_tell_apart_are_uncertain() -> Result<()> {
+    let machine = Machine::with_process()?;
+    let mut reconciliation = machine.begin();
+    reconciliation.tells_errors = false;
+    machine.at(2_000);
+    machine.retrans_segs(100, 11)?;
+    // Two more segments are sent in vain between the files: TCPRetransFail has them, RetransSegs not yet.
+    let fail = || machine.retrans_segs(100, 13);
+    while_netstat_is_read(&machine, fail, || reconciliation.freeze())?;
+    let report = reconciliation.finish(&ledger::Kernel::default());
+    assert!(report.to_string().contains(" uncertain=2 "), "{report}");
+    Ok(())
+}
+
+#[test]
+fn namespaces_beyond_the_limit_are_told_as_one() -> Result<()> {
+    let machine = Machine::new()?;
+    let mut reconciliation = machine.begin();
+    let first = 4_000_000_000;
+    for inode in first..first + MOST_NAMESPACES as u32 + 3 {
+        let mut event = event(1_500, 2);
+        event.set_netns_inode(Some(inode));
+        reconciliation.note(&event);
+    }
+    assert_eq!(reconciliation.accounts.len(), MOST_NAMESPACES);
+    assert_eq!(reconciliation.crowded.recorded(), 6);
+    reconciliation.freeze();
+    let report = reconciliation
+        .finish(&ledger::Kernel::default())
+        .to_string();
+    let line = format!(
+        "\nreconcile: beyond recorded=6 unreconciled: more than {MOST_NAMESPACES} network \
+         namespaces\n"
+    );
+    assert!(report.contains(&line));
+    let all = format!(" unreconciled={} ", 2 * MOST_NAMESPACES + 6);
+    assert!(report.contains(&all));
     Ok(())
 }
 

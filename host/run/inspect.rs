@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::io;
 use std::io::Write;
 use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,6 +26,9 @@ use crate::source::replay::Input;
 use crate::source::replay::InputError;
 use crate::stdio::Stdout;
 use crate::timestamp;
+
+/// Peers, and connections, that are told apart: 100 MiB. A capture may have as many as it has events.
+const MOST_COUNTED: usize = 500_000;
 
 /// Peers that are shown.
 const TOP: usize = 10;
@@ -53,7 +58,9 @@ struct Page {
     /// By name.
     kinds: BTreeMap<String, u64>,
     peers: HashMap<IpAddr, u64>,
-    connections: HashMap<(std::net::SocketAddr, std::net::SocketAddr), u64>,
+    more_peers: bool,
+    connections: HashSet<(SocketAddr, SocketAddr)>,
+    more_connections: bool,
     span: Option<(Duration, Duration)>,
     /// Where it was cut off, if it was.
     cut: Option<String>,
@@ -96,9 +103,18 @@ impl Page {
         self.segments += u64::from(event.segments().unwrap_or(0));
         self.failed += u64::from(!event.sent());
         *self.kinds.entry(event.kind().to_string()).or_default() += 1;
-        *self.peers.entry(event.peer_address()).or_default() += 1;
+        let peer = event.peer_address();
+        if self.peers.len() < MOST_COUNTED || self.peers.contains_key(&peer) {
+            *self.peers.entry(peer).or_default() += 1;
+        } else {
+            self.more_peers = true;
+        }
         let connection = (event.local(), event.peer());
-        *self.connections.entry(connection).or_default() += 1;
+        if self.connections.len() < MOST_COUNTED {
+            self.connections.insert(connection);
+        } else {
+            self.more_connections |= !self.connections.contains(&connection);
+        }
         let time = event.wall_time();
         let (first, last) = self.span.get_or_insert((time, time));
         (*first, *last) = ((*first).min(time), (*last).max(time));
@@ -140,10 +156,11 @@ impl Page {
         }
         writeln!(
             to,
-            "  events      {} ({} segments, {} not sent), {} connections",
+            "  events      {} ({} segments, {} not sent), {}{} connections",
             self.events,
             self.segments,
             self.failed,
+            more_than(self.more_connections),
             self.connections.len()
         )?;
         for (kind, count) in &self.kinds {
@@ -152,13 +169,71 @@ impl Page {
         writeln!(to, "  lost        {} in {} gaps", self.lost, self.gaps)?;
         let mut peers: Vec<_> = self.peers.iter().collect();
         peers.sort_by_key(|(peer, count)| (std::cmp::Reverse(**count), **peer));
-        writeln!(to, "  peers       {}", peers.len())?;
+        let more = more_than(self.more_peers);
+        writeln!(to, "  peers       {more}{}", peers.len())?;
         for (peer, count) in peers.iter().take(TOP) {
             writeln!(to, "    {count:>9} {peer}")?;
         }
         if let Some(cut) = &self.cut {
             say(&format!("{}: {cut}", file.display()));
         }
+        Ok(())
+    }
+}
+
+/// Before a count that was not carried on.
+fn more_than(more: bool) -> &'static str {
+    if more { "more than " } else { "" }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use retrans_event::Record;
+
+    use super::*;
+
+    fn printed(page: &Page) -> io::Result<String> {
+        let mut text = Vec::new();
+        page.print(Path::new("a.rtc"), &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    #[test]
+    fn peers_and_connections_are_counted_up_to_a_limit() -> io::Result<()> {
+        let event = |number: usize| {
+            let mut event = Record::new();
+            let address = Ipv4Addr::from_bits(0x0a00_0000 + number as u32);
+            event.set_peer_address(address.into());
+            event
+        };
+        let mut page = Page::default();
+        for number in 0..MOST_COUNTED {
+            page.add(&event(number));
+        }
+        page.add(&event(7));
+        let text = printed(&page)?;
+        assert!(
+            text.contains(&format!(", {MOST_COUNTED} connections\n")),
+            "{text}"
+        );
+        assert!(text.contains(&format!(
+            "  peers       {MOST_COUNTED}\n            2 10.0.0.7\n"
+        )));
+        for number in 0..10 {
+            page.add(&event(MOST_COUNTED + number));
+        }
+        let text = printed(&page)?;
+        assert!(
+            text.contains(&format!(", more than {MOST_COUNTED} connections\n")),
+            "{text}"
+        );
+        assert!(
+            text.contains(&format!("  peers       more than {MOST_COUNTED}\n")),
+            "{text}"
+        );
+        assert_eq!(page.peers.len() + page.connections.len(), 2 * MOST_COUNTED);
         Ok(())
     }
 }

@@ -19,8 +19,7 @@ use crate::config::Verbosity;
 use crate::config::Watch;
 use crate::ledger::Origin;
 use crate::reconcile::Reconciliation;
-
-use crate::source::clock::Now;
+use crate::source::clock::Clock;
 use crate::source::facts::Facts;
 use crate::source::owner::Owners;
 use crate::source::preflight;
@@ -37,6 +36,7 @@ pub fn watch(config: &Watch) -> Result<()> {
     let stop = Stop::at_signals().context("cannot listen for signals")?;
     // Plugins may take long to compile: what forbids watching is said first.
     preflight::check(config.attach)?;
+    let clock = Clock::of_this_process()?;
     let Some(chain) = prepare(&config.chain, &stop)? else {
         return Ok(());
     };
@@ -44,17 +44,19 @@ pub fn watch(config: &Watch) -> Result<()> {
     let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
     let probe = Probe::attach(&mut storage, config.attach, config.ring_size)?;
     let attached = probe.attached.name();
-    let begin = |record| Recording::begin(record, this_host(attached), capture_to_stdout);
+    let host = || this_host(attached, clock);
+    let begin = |record| Recording::begin(record, host(), capture_to_stdout);
     let recording = match config.record.as_ref().map(begin).transpose() {
         // The reader has gone before the first byte, as in `--record - | true`.
         Err(error) if error.is_broken_pipe() => return Ok(()),
         begun => begun?,
     };
     let processing = Processing {
-        owners: owners(config.owners),
+        clock,
+        owners: owners(config.owners, clock),
         show_queued: config.show_queued,
         // From here on: the probe is attached, and nobody was told yet.
-        reconciliation: tells_errors.map(Reconciliation::begin),
+        reconciliation: tells_errors.map(|tells| Reconciliation::begin(clock, tells)),
         recording,
         count: config.chain.count,
     };
@@ -110,9 +112,9 @@ fn attached_line(config: &Watch, attached: &str) -> String {
 }
 
 /// The owners of events are worth having, but no condition: without them the rest is still true.
-fn owners(wanted: bool) -> Owners {
+fn owners(wanted: bool, clock: Clock) -> Owners {
     if !wanted {
-        return Owners::unknown();
+        return Owners::unknown(clock);
     }
     if Facts::gather().is_ok_and(|facts| !facts.sees_all_processes()) {
         tracing::warn!(
@@ -121,9 +123,9 @@ fn owners(wanted: bool) -> Owners {
              --no-owners"
         );
     }
-    Owners::scanning().unwrap_or_else(|error| {
+    Owners::scanning(clock).unwrap_or_else(|error| {
         tracing::warn!("{error}; owners are unknown (--no-owners does without them)");
-        Owners::unknown()
+        Owners::unknown(clock)
     })
 }
 
@@ -137,12 +139,12 @@ fn capture_to_stdout() -> io::Result<Box<dyn io::Write + Send>> {
 }
 
 /// What a capture says of this machine.
-fn this_host(attached: &str) -> capture::Host {
+fn this_host(attached: &str, clock: Clock) -> capture::Host {
     let kernel = |name: &str| {
         let text = fs::read_to_string(format!("/proc/sys/kernel/{name}"));
         text.map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned())
     };
-    let now = Now::read();
+    let now = clock.now();
     capture::Host {
         name: kernel("hostname"),
         kernel: kernel("osrelease"),

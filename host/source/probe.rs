@@ -17,7 +17,6 @@ use libbpf_rs::skel::SkelBuilder as _;
 use self::skeleton::RetransSkel;
 use self::skeleton::RetransSkelBuilder;
 use super::clock;
-use super::clock::Now;
 use super::libbpf;
 use super::preflight;
 use super::preflight::ProbeError;
@@ -155,6 +154,7 @@ impl<'obj> Probe<'obj> {
         stop: &Stop,
     ) -> Result<Books, ProbeError> {
         let Probe { skel, links, .. } = self;
+        let clock = processing.clock;
         let counters = Counters::new(&skel.maps.counters);
         let arrived = RefCell::new(Batch::new());
         let ring = ring(&skel.maps.events, &arrived)?;
@@ -162,18 +162,18 @@ impl<'obj> Probe<'obj> {
         // SAFETY: the descriptor belongs to `ring`, which outlives `ring_ready`.
         let ring_ready = unsafe { BorrowedFd::borrow_raw(ring.epoll_fd()) };
 
-        let mut next_mark = Now::read().boot() + MARK_INTERVAL;
+        let mut next_mark = clock.now().boot() + MARK_INTERVAL;
         let mut open = true;
         while open {
             let wake_at = reader.owners().wake_at();
             let wake_at = wake_at.map_or(next_mark, |owners| owners.min(next_mark));
-            let timeout = wake_at.saturating_sub(Now::read().boot());
+            let timeout = wake_at.saturating_sub(clock.now().boot());
             let woken = stop.wait(ring_ready, reader.owners().ready(), timeout);
             if woken.map_err(cannot("wait for events"))? == Wake::Stop {
                 break;
             }
             open = reader.read()?;
-            let now = Now::read();
+            let now = clock.now();
             if now.boot() >= next_mark {
                 open = open && reader.mark(now)?;
                 // After a long wait, as for a full channel, the missed marks are not made up for.

@@ -12,6 +12,7 @@ use libbpf_rs::RingBufferBuilder;
 use retrans_event::Event;
 use retrans_event::RECORD_SIZE;
 
+use super::clock::Clock;
 use super::clock::Now;
 use super::owner::Owners;
 use super::preflight::ProbeError;
@@ -93,6 +94,8 @@ pub fn ring<'a>(
 
 /// What is done with events on their way from the ring to the stream.
 pub struct Processing {
+    /// What stamps them, and what they are dated by.
+    pub clock: Clock,
     /// Whose they are.
     pub owners: Owners,
     /// Are attempts passed on whose first copy is still queued in this host?
@@ -177,7 +180,7 @@ impl<'a> Reader<'a> {
             return Err(cannot("read the ring")(errno));
         }
         self.behind = consumed as usize == MAX_EVENTS;
-        let now = Now::read();
+        let now = self.processing.clock.now();
         let Processing {
             owners,
             show_queued,
@@ -226,7 +229,8 @@ impl<'a> Reader<'a> {
 
     /// Waiting for a chain that is behind is not waiting for an owner.
     fn note_sending(&mut self, begun: &Now) {
-        let sending = Now::read().boot().saturating_sub(begun.boot());
+        let now = self.processing.clock.now();
+        let sending = now.boot().saturating_sub(begun.boot());
         if sending > HELD_UP && self.processing.owners.is_waiting() {
             self.processing.owners.was_held_up(sending);
         }
@@ -266,6 +270,7 @@ impl<'a> Reader<'a> {
         let reconciled = reconciliation.map(|reconciliation| reconciliation.finish(&kernel));
         let mut owners = self.stream.owners();
         owners.scans = self.processing.owners.scans();
+        owners.scans_cut = self.processing.owners.scans_cut();
         let source = ledger::Source {
             recorded: self.recorded,
             withheld: self.withheld,
@@ -273,7 +278,7 @@ impl<'a> Reader<'a> {
             delivered: self.stream.delivered(),
         };
         let lost = kernel.ring_full - self.told_lost;
-        let end = Now::read();
+        let end = self.processing.clock.now();
         let recorded = self.stream.end(end.mark(end.boot(), lost));
         Ok(Books {
             kernel,

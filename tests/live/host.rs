@@ -1,5 +1,6 @@
 //! `retrans-host` as a child process, watching the live probe.
 
+use std::fs;
 use std::io;
 use std::io::BufRead;
 use std::io::BufReader;
@@ -172,6 +173,26 @@ impl Host {
     /// What the host has said on standard error so far.
     pub fn said(&self) -> Vec<String> {
         self.stderr.so_far()
+    }
+
+    /// The memory that it has, in KiB.
+    pub fn memory(&self) -> Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// The most memory that it has had, in KiB.
+    pub fn most_memory(&self) -> Result<u64> {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, name: &str) -> Result<u64> {
+        let path = format!("/proc/{}/status", self.pid());
+        let status = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let size = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        Ok(size
+            .with_context(|| format!("{path} has no {name}"))?
+            .parse()?)
     }
 
     /// Waits until the host has said this on standard error.

@@ -124,6 +124,16 @@ impl Process {
         self.order(format_args!("become_user {uid}"))
     }
 
+    /// Opens its connection this many times more.
+    pub fn duplicate(&mut self, times: usize) -> Result<()> {
+        self.order(format_args!("duplicate {times}"))
+    }
+
+    /// Opens this many sockets that are never connected.
+    pub fn open_sockets(&mut self, count: usize) -> Result<()> {
+        self.order(format_args!("open_sockets {count}"))
+    }
+
     /// Connects; the local address.
     pub fn connect(&mut self, peer: SocketAddr) -> Result<SocketAddr> {
         self.ask(format_args!("connect {peer}"))

@@ -34,7 +34,12 @@ fn failed(inode: u32, why: Unreconciled) -> Line {
 }
 
 fn report(lines: Vec<Line>, kernel: ledger::Kernel) -> String {
-    Report::new(lines, Tally::default(), kernel, true).to_string()
+    Report::new(lines, Tally::default(), Tally::default(), kernel, true).to_string()
+}
+
+fn before_6_17(lines: Vec<Line>) -> Report {
+    let none = Tally::default();
+    Report::new(lines, none, none, kernel(0, None), false)
 }
 
 fn kernel(ring_full: u64, recursion_misses: Option<u64>) -> ledger::Kernel {
@@ -84,10 +89,29 @@ fn losses_that_are_known_explain_what_is_missing_and_the_rest_is_unexplained() {
 }
 
 #[test]
+fn what_a_reading_may_have_cut_is_not_called_unexplained() {
+    let mut line = lacking(7, 8);
+    line.tally.uncertain = 8;
+    let text = report(vec![line.clone()], kernel(0, Some(0)));
+    assert!(text.contains(" uncertain=8 unreconciled=0 "), "{text}");
+    assert!(
+        text.ends_with(" missing=8 ring_full=0 recursion_misses=0 unexplained=0\n"),
+        "{text}"
+    );
+    // What is known to be lost, and what is uncertain, explain together; the rest remains.
+    line.tally.uncertain = 3;
+    let text = report(vec![line.clone()], kernel(2, Some(1)));
+    assert!(text.ends_with(" unexplained=2\n"), "{text}");
+    line.tally.uncertain = u64::MAX;
+    let text = report(vec![line], kernel(u64::MAX, Some(1)));
+    assert!(text.ends_with(" unexplained=0\n"), "{text}");
+}
+
+#[test]
 fn up_to_6_16_attempts_that_failed_are_a_known_gap() {
     let mut line = lacking(7, 5);
     line.tally.failed = 0;
-    let text = Report::new(vec![line], Tally::default(), kernel(0, None), false).to_string();
+    let text = before_6_17(vec![line]).to_string();
     let first = text.lines().next();
     assert_eq!(
         first,
@@ -132,7 +156,7 @@ fn each_reason_is_told_and_what_is_unreconciled_is_not_compared() {
     ];
     let mut replaced = complete(0).tally;
     replaced.outside = 11;
-    let text = Report::new(lines, replaced, kernel(0, Some(0)), true).to_string();
+    let text = Report::new(lines, replaced, Tally::default(), kernel(0, Some(0)), true).to_string();
     let starts = [
         "reconcile: netns=5 recorded=100 unreconciled: no process was found in it",
         "reconcile: netns=6 recorded=100 unreconciled: no process was found in it, of those that \
@@ -158,7 +182,7 @@ fn a_counter_that_the_kernel_does_not_have_is_unknown() {
         retrans_segs: 105,
         ..Counters::default()
     });
-    let text = Report::new(vec![line], Tally::default(), kernel(0, None), false).to_string();
+    let text = before_6_17(vec![line]).to_string();
     for line in text.lines() {
         assert!(line.contains(" failed_not_traced=unknown TCPSynRetrans=unknown syn=3 "));
     }

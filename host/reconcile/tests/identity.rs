@@ -64,6 +64,48 @@ fn after_a_slow_look_at_all_processes_the_next_one_waits_longer() -> Result<()> 
 }
 
 #[test]
+fn a_namespace_that_was_not_looked_at_yet_is_not_said_to_have_no_process() -> Result<()> {
+    let machine = Machine::new()?;
+    machine.at(1_000);
+    // A look takes 20 ms, and the next one comes a second later.
+    let mut reconciliation = machine.begin_with_step(20_000);
+    machine.process(100, INODE)?;
+    machine.at(1_100);
+    reconciliation.note(&event(1_100, 1));
+    machine.at(1_200);
+    reconciliation.freeze();
+    assert_eq!(outcome(&reconciliation), Some(Err(Unreconciled::FoundLate)));
+    Ok(())
+}
+
+#[test]
+fn where_nothing_was_found_at_the_end_either_there_is_no_process() -> Result<()> {
+    let machine = Machine::new()?;
+    let mut reconciliation = machine.begin();
+    machine.at(1_010);
+    reconciliation.note(&event(1_010, 1));
+    reconciliation.freeze();
+    assert_eq!(outcome(&reconciliation), Some(Err(Unreconciled::NoProcess)));
+    Ok(())
+}
+
+#[test]
+fn a_namespace_that_comes_between_two_looks_is_looked_at_as_soon_as_the_next_is_due() -> Result<()>
+{
+    let machine = Machine::new()?;
+    let mut reconciliation = machine.begin();
+    machine.process(100, INODE)?;
+    // The look at the beginning was at 1,000 ms.
+    for (time, found) in [(1_090, false), (1_099, false), (1_101, true)] {
+        machine.at(time);
+        reconciliation.note(&event(time, 1));
+        let account = &reconciliation.accounts[&INODE];
+        assert_eq!(account.baseline.is_some(), found, "{time}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_baseline_counts_only_if_its_process_is_there_at_the_first_event() -> Result<()> {
     let machine = Machine::with_process()?;
     let mut reconciliation = machine.begin();
@@ -211,7 +253,7 @@ fn the_namespace_of_this_very_process_can_always_be_read() -> Result<()> {
     let inode = link
         .trim_matches(|byte: char| !byte.is_ascii_digit())
         .parse()?;
-    let mut reconciliation = Reconciliation::begin(true);
+    let mut reconciliation = Reconciliation::begin(Clock::default(), true);
     reconciliation.freeze();
     let account = reconciliation.accounts.get(&inode);
     let outcome = account.map(|account| account.outcome(false));

@@ -3,6 +3,7 @@
 //! The task that runs when a segment is retransmitted is whatever the timer interrupted, and who
 //! called connect() may have forked or passed the socket on since. Only who holds the inode is right.
 
+mod collect;
 mod registry;
 mod scan;
 mod snapshot;
@@ -17,6 +18,7 @@ use self::registry::Answer;
 use self::registry::Registry;
 use self::scan::Scanner;
 use self::waiting::Waiting;
+use crate::source::clock::Clock;
 
 pub use self::registry::Found;
 pub use self::scan::ScanError;
@@ -34,21 +36,21 @@ pub struct Owners {
 
 impl Owners {
     /// Looks nobody up: owners are unknown, but for what the kernel says by itself.
-    pub fn unknown() -> Owners {
+    pub fn unknown(clock: Clock) -> Owners {
         Owners {
             scanner: None,
-            registry: Registry::new(),
+            registry: Registry::new(clock),
             waiting: Waiting::default(),
             refresh: false,
         }
     }
 
     /// Loads the scan into the kernel.
-    pub fn scanning() -> Result<Owners, ScanError> {
-        let scanner = Some(Scanner::start()?);
+    pub fn scanning(clock: Clock) -> Result<Owners, ScanError> {
+        let scanner = Some(Scanner::start(clock)?);
         Ok(Owners {
             scanner,
-            ..Owners::unknown()
+            ..Owners::unknown(clock)
         })
     }
 
@@ -79,6 +81,11 @@ impl Owners {
     /// Scans that were begun.
     pub fn scans(&self) -> u64 {
         self.scanner.as_ref().map_or(0, Scanner::scans)
+    }
+
+    /// Of these, scans that found more than is kept.
+    pub fn scans_cut(&self) -> u64 {
+        self.scanner.as_ref().map_or(0, Scanner::scans_cut)
     }
 
     /// Takes an event as the probe recorded it: hands it to `pass_on` at once if its owner is known,
@@ -143,7 +150,7 @@ impl Owners {
     pub fn scan(&mut self, now: Duration) {
         if self.wants_scan()
             && let Some(scanner) = &mut self.scanner
-            && scanner.begin(now)
+            && scanner.begin(now, || self.registry.take_asked())
         {
             self.refresh = false;
         }

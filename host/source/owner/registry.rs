@@ -1,6 +1,7 @@
 //! What is known about the owners of sockets, from scans and from earlier events.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,15 +11,23 @@ use retrans_event::Owner;
 use retrans_event::OwnerStatus;
 use retrans_event::Process;
 
+use super::collect::MOST_WANTED;
 use super::snapshot::Holder;
 use super::snapshot::Snapshot;
 use super::snapshot::spokesman;
+use crate::allocator;
 use crate::container;
 use crate::container::Container;
+use crate::source::clock::Clock;
 
-/// For events how much later than the scan an answer holds, also the answer that nobody was found.
-/// Measured by the events' own times: the source may be behind, and what it then asks for is older.
-const FRESH: Duration = Duration::from_secs(1);
+/// Sockets that a scan has not found, 2 MiB of them. Events of more wait for each scan anew.
+const MOST_ABSENT: usize = 65_536;
+
+/// Processes whose containers are remembered until the next scan; those of more are read anew.
+const MOST_CONTAINERS: usize = 8_192;
+
+/// Holders of a snapshot whose memory is given back when it goes, some 4 MiB.
+const BIG: usize = 65_536;
 
 /// Sockets whose last holder is remembered, for when they are orphaned.
 const MOST_REMEMBERED: usize = 32_768;
@@ -48,31 +57,54 @@ pub struct Registry {
     absent: HashMap<u64, Duration>,
     /// Of processes in the snapshot, by number.
     containers: HashMap<u32, Option<Rc<Container>>>,
+    /// Inodes that were asked for since the last scan began.
+    asked: HashSet<u64>,
     last: Recent<Process>,
+    clock: Clock,
 }
 
 impl Registry {
     /// Knows nobody yet.
-    pub fn new() -> Registry {
+    pub fn new(clock: Clock) -> Registry {
         Registry {
-            snapshot: Snapshot::default(),
+            snapshot: Snapshot::none(),
             absent: HashMap::new(),
             containers: HashMap::new(),
+            asked: HashSet::new(),
             last: Recent::new(MOST_REMEMBERED),
+            clock,
         }
     }
 
     /// Takes the result of a scan.
     pub fn update(&mut self, snapshot: Snapshot) {
         self.containers.clear();
+        let begun = snapshot.begun;
+        let before = std::mem::replace(&mut self.snapshot, snapshot);
+        let holds = self.snapshot.holds;
         self.absent
-            .retain(|_, since| is_fresh(*since, snapshot.begun));
-        self.snapshot = snapshot;
+            .retain(|_, since| begun.saturating_sub(*since) <= holds);
+        // A crowd has gone.
+        if before.len() > BIG && before.len() > 2 * self.snapshot.len() {
+            drop(before);
+            allocator::give_back();
+        }
+    }
+
+    /// The sockets that the next scan must find: those that were asked for since the last one began.
+    pub fn take_asked(&mut self) -> HashSet<u64> {
+        std::mem::take(&mut self.asked)
     }
 
     /// Will the answers soon be too old for events of this time?
     pub fn is_aging(&self, time: Duration) -> bool {
-        time.saturating_sub(self.snapshot.begun) > FRESH / 2
+        time.saturating_sub(self.snapshot.begun) > self.snapshot.holds / 2
+    }
+
+    /// Does an answer of this time hold for an event of that time, also the answer that there is no holder?
+    /// Measured by the events' own times: the source may be behind, and what it then asks for is older.
+    fn is_fresh(&self, since: Duration, time: Duration) -> bool {
+        time.saturating_sub(since) <= self.snapshot.holds
     }
 
     /// Whose the event is, as far as is known now.
@@ -86,7 +118,10 @@ impl Registry {
         let Some(inode) = inode else {
             return Answer::Known(self.nobody(event));
         };
-        if is_fresh(self.snapshot.begun, event.time())
+        if self.asked.len() < MOST_WANTED {
+            self.asked.insert(inode);
+        }
+        if self.is_fresh(self.snapshot.begun, event.time())
             && let holders = self.snapshot.holders(inode)
             && let before = event
                 .socket_cookie()
@@ -98,13 +133,13 @@ impl Registry {
         }
         // A scan that began before the event may have passed by before the socket was opened.
         if self.snapshot.begun > event.time() {
-            self.absent.insert(inode, self.snapshot.begun);
+            if self.absent.len() < MOST_ABSENT {
+                self.absent.insert(inode, self.snapshot.begun);
+            }
+            return Answer::Known(self.nobody(event));
         }
-        if self
-            .absent
-            .get(&inode)
-            .is_some_and(|since| is_fresh(*since, event.time()))
-        {
+        let since = self.absent.get(&inode);
+        if since.is_some_and(|since| self.is_fresh(*since, event.time())) {
             return Answer::Known(self.nobody(event));
         }
         Answer::Later
@@ -151,15 +186,16 @@ impl Registry {
     /// Read as soon as it is asked for, and not kept longer than the snapshot: a number may be given
     /// to another process.
     fn container(&mut self, holder: &Holder) -> Option<Rc<Container>> {
+        if self.containers.len() >= MOST_CONTAINERS {
+            self.containers.clear();
+        }
         let container = self.containers.entry(holder.pid);
         container
-            .or_insert_with(|| container::of_process(holder.pid, holder.begun).map(Rc::new))
+            .or_insert_with(|| {
+                container::of_process(holder.pid, holder.begun, self.clock).map(Rc::new)
+            })
             .clone()
     }
-}
-
-fn is_fresh(since: Duration, time: Duration) -> bool {
-    time.saturating_sub(since) <= FRESH
 }
 
 /// As much of it as there is room for.
@@ -199,149 +235,4 @@ impl<V: Copy> Recent<V> {
 }
 
 #[cfg(test)]
-mod tests {
-    use retrans_event::Record;
-
-    use super::*;
-
-    const SCANNED: Duration = Duration::from_secs(100);
-    const SOON: Duration = Duration::from_millis(100_010);
-    const INODE: u64 = 7_000;
-
-    /// One scan, which found one process that holds one socket.
-    fn registry() -> Registry {
-        let mut registry = Registry::new();
-        let holder = Holder {
-            inode: INODE,
-            pid: u32::MAX, // no process of this machine: it has no cgroup
-            parent: 1,
-            uid: 33,
-            begun: Duration::ZERO,
-            comm: name("nginx"),
-        };
-        registry.update(Snapshot::of(SCANNED, vec![holder]));
-        registry
-    }
-
-    fn name(text: &str) -> Name {
-        text.parse().expect("a name")
-    }
-
-    fn nginx() -> Process {
-        Process {
-            pid: u32::MAX,
-            comm: name("nginx"),
-            uid: Some(33),
-            container: None,
-        }
-    }
-
-    fn event(status: OwnerStatus, inode: Option<u64>, time: Duration) -> Record {
-        let mut event = Record::new();
-        event.set_owner_status(Some(status));
-        event.set_socket_cookie(Some(1));
-        match status {
-            OwnerStatus::NotAccepted => event.set_listener_inode(inode),
-            _ => event.set_socket_inode(inode),
-        }
-        event.set_time(time);
-        event
-    }
-
-    fn known(owner: Owner) -> Answer {
-        let container = None;
-        Answer::Known(Found { owner, container })
-    }
-
-    #[test]
-    fn who_held_the_inode_is_the_owner_for_a_second() {
-        let mut registry = registry();
-        let held = Owner::Held {
-            process: nginx(),
-            holders: 1,
-        };
-        let mut answer = |time| registry.answer(&event(OwnerStatus::Unknown, Some(INODE), time));
-        assert_eq!(answer(SOON), known(held));
-        assert_eq!(answer(SCANNED + FRESH), known(held));
-        let later = SCANNED + FRESH + Duration::from_nanos(1);
-        assert_eq!(answer(later), Answer::Later);
-        // However long the source took to come to it.
-        assert_eq!(answer(SCANNED - FRESH), known(held));
-    }
-
-    #[test]
-    fn an_inode_that_a_scan_before_the_event_did_not_find_is_looked_for_again() {
-        let mut registry = registry();
-        let event = event(OwnerStatus::Unknown, Some(INODE + 1), SOON);
-        assert_eq!(registry.answer(&event), Answer::Later);
-    }
-
-    #[test]
-    fn an_inode_that_a_scan_after_the_event_did_not_find_is_nobodys_for_a_second() {
-        let mut registry = registry();
-        let of = |time| event(OwnerStatus::Unknown, Some(INODE + 1), time);
-        let earlier = SCANNED - Duration::from_millis(10);
-        assert_eq!(registry.answer(&of(earlier)), known(Owner::Unknown));
-        // The next one does not wait for another scan.
-        assert_eq!(registry.answer(&of(SOON)), known(Owner::Unknown));
-        let later = SCANNED + FRESH + Duration::from_nanos(1);
-        registry.update(Snapshot::of(later, Vec::new()));
-        assert_eq!(registry.answer(&of(later)), Answer::Later);
-    }
-
-    #[test]
-    fn an_orphan_says_who_was_last_confirmed_to_hold_that_very_socket() {
-        let mut registry = registry();
-        let orphan = event(OwnerStatus::Orphaned, None, SOON);
-        let nobody = Owner::Orphaned { last: None };
-        assert_eq!(registry.answer(&orphan), known(nobody));
-        registry.answer(&event(OwnerStatus::Unknown, Some(INODE), SOON));
-        let last = Some(nginx());
-        assert_eq!(registry.answer(&orphan), known(Owner::Orphaned { last }));
-        let mut another = event(OwnerStatus::Orphaned, None, SOON);
-        another.set_socket_cookie(Some(2));
-        assert_eq!(registry.answer(&another), known(nobody));
-        another.set_socket_cookie(None);
-        assert_eq!(registry.answer(&another), known(nobody));
-    }
-
-    #[test]
-    fn a_connection_that_was_not_accepted_says_who_listens_and_nobody_holds_it() {
-        let mut registry = registry();
-        let synack = event(OwnerStatus::NotAccepted, Some(INODE), SOON);
-        let listener = Some(nginx());
-        assert_eq!(
-            registry.answer(&synack),
-            known(Owner::NotAccepted { listener })
-        );
-        let closed = event(OwnerStatus::NotAccepted, None, SOON);
-        let listener = None;
-        assert_eq!(
-            registry.answer(&closed),
-            known(Owner::NotAccepted { listener })
-        );
-        // The listener's process never held this socket.
-        let orphan = event(OwnerStatus::Orphaned, None, SOON);
-        let last = None;
-        assert_eq!(registry.answer(&orphan), known(Owner::Orphaned { last }));
-    }
-
-    #[test]
-    fn the_kernels_own_sockets_and_those_without_an_inode_wait_for_nobody() {
-        let mut registry = registry();
-        let kernel = event(OwnerStatus::Kernel, Some(INODE + 1), SOON);
-        assert_eq!(registry.answer(&kernel), known(Owner::Kernel));
-        let unknown = event(OwnerStatus::Unknown, None, SOON);
-        assert_eq!(registry.answer(&unknown), known(Owner::Unknown));
-    }
-
-    #[test]
-    fn the_most_recent_half_at_least_is_remembered() {
-        let mut recent = Recent::new(4);
-        for key in 0..7 {
-            recent.insert(key, key);
-        }
-        let known: Vec<u64> = (0..7).filter(|key| recent.get(*key).is_some()).collect();
-        assert!(known.ends_with(&[5, 6]) && known.len() <= 4, "{known:?}");
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! The scan of open files, on a thread of its own: nobody waits while it runs.
 
+use std::collections::HashSet;
 use std::io;
 use std::io::Read as _;
 use std::mem::MaybeUninit;
@@ -20,10 +21,13 @@ use rustix::event::EventfdFlags;
 use rustix::event::eventfd;
 
 use self::skeleton::HoldersSkelBuilder;
+use super::collect::Collector;
+use super::collect::MOST_HOLDERS;
+use super::snapshot::HOLD;
 use super::snapshot::HOLDER_SIZE;
 use super::snapshot::Snapshot;
 use crate::source::clock;
-use crate::source::clock::Now;
+use crate::source::clock::Clock;
 use crate::source::libbpf;
 use crate::source::preflight::KernelError;
 use crate::threads;
@@ -44,6 +48,9 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// A scan takes CPU time, 28 ms with 126,000 open files (measured on 6.18): of one CPU at most one part
 /// in so many.
 const SHARE: u32 = 10;
+
+/// How long the answers of a scan hold at most, however far apart scans are.
+const LONGEST_HOLD: Duration = Duration::from_secs(60);
 
 /// Why open files cannot be scanned.
 #[derive(Debug, thiserror::Error)]
@@ -66,15 +73,18 @@ pub enum ScanError {
     },
 }
 
-/// What a scan found, and the CPU time that it took.
+/// What a scan found, and the time that it took.
 struct Done {
     snapshot: Result<Snapshot, io::Error>,
+    /// Of a CPU.
     cost: Duration,
+    /// On the clock.
+    took: Duration,
 }
 
 /// Begins scans, and takes their results.
 pub struct Scanner {
-    requests: Sender<()>,
+    requests: Sender<HashSet<u64>>,
     results: Receiver<Done>,
     /// Readable when there is a result.
     ready: Arc<OwnedFd>,
@@ -83,12 +93,14 @@ pub struct Scanner {
     next: Duration,
     last_begun: Duration,
     scans: u64,
+    /// Scans that found more than is kept.
+    scans_cut: u64,
     failed: bool,
 }
 
 impl Scanner {
     /// Loads the program and starts the thread, which ends when this is dropped.
-    pub fn start() -> Result<Scanner, ScanError> {
+    pub fn start(clock: Clock) -> Result<Scanner, ScanError> {
         let failed = |doing| {
             move |error| ScanError::Libbpf {
                 doing,
@@ -114,7 +126,7 @@ impl Scanner {
         threads::named("owners")
             .spawn({
                 let ready = Arc::clone(&ready);
-                move || serve(&link, &requested, &done, &ready)
+                move || serve(&link, clock, &requested, &done, &ready)
             })
             .map_err(|error| ScanError::System {
                 doing: "start the thread that scans open files",
@@ -128,6 +140,7 @@ impl Scanner {
             next: Duration::ZERO,
             last_begun: Duration::ZERO,
             scans: 0,
+            scans_cut: 0,
             failed: false,
         })
     }
@@ -142,17 +155,23 @@ impl Scanner {
         self.scans
     }
 
+    /// Of these, scans that found more than is kept.
+    pub fn scans_cut(&self) -> u64 {
+        self.scans_cut
+    }
+
     /// When the next scan may begin; `None` while one is running.
     pub fn may_begin_at(&self) -> Option<Duration> {
         (!self.running).then_some(self.next)
     }
 
-    /// Begins a scan, unless one is running or the last one was just now; did it?
-    pub fn begin(&mut self, now: Duration) -> bool {
+    /// Begins a scan, unless one is running or the last one was just now; did it? `wanted` are the
+    /// sockets that matter most.
+    pub fn begin(&mut self, now: Duration, wanted: impl FnOnce() -> HashSet<u64>) -> bool {
         if self.running || now < self.next {
             return false;
         }
-        if self.requests.try_send(()).is_err() {
+        if self.requests.try_send(wanted()).is_err() {
             // The thread has panicked, which was printed: there will be no more scans.
             self.next = Duration::MAX;
             return false;
@@ -163,16 +182,39 @@ impl Scanner {
         true
     }
 
+    fn note_cut(&mut self) {
+        self.scans_cut += 1;
+        if self.scans_cut == 1 {
+            tracing::warn!(
+                "processes have TCP sockets open more than {MOST_HOLDERS} times (each process and \
+                 socket counted once), of which no more are kept: `holders` may be too low, and the \
+                 first events of a socket may have no owner; count the entries of \
+                 /proc/PID/fd to find the process"
+            );
+        }
+    }
+
     /// What the scan found that was running, once it is done.
     pub fn result(&mut self) -> Option<Snapshot> {
         // Back to zero, whether or not there is a result: it was perhaps taken before this was
         // written. An error says that it is zero already.
         let _ = rustix::io::read(&self.ready, &mut [0; 8]);
-        let Done { snapshot, cost } = self.results.try_recv().ok()?;
+        let Done {
+            snapshot,
+            cost,
+            took,
+        } = self.results.try_recv().ok()?;
         self.running = false;
-        self.next = self.last_begun + INTERVAL.max(cost * SHARE);
+        let interval = INTERVAL.max(cost * SHARE);
+        self.next = self.last_begun + interval;
         match snapshot {
-            Ok(snapshot) => Some(snapshot),
+            Ok(mut snapshot) => {
+                snapshot.holds = holds(interval, took);
+                if snapshot.is_cut {
+                    self.note_cut();
+                }
+                Some(snapshot)
+            }
             Err(error) => {
                 if !std::mem::replace(&mut self.failed, true) {
                     tracing::warn!(
@@ -185,15 +227,32 @@ impl Scanner {
     }
 }
 
+/// For events how much later than the beginning of a scan its answers hold: a second, or until the next
+/// scan is done, with some time to spare. Otherwise a user who makes scans slow, with many open files,
+/// would make all owners unknown between them.
+fn holds(interval: Duration, took: Duration) -> Duration {
+    (interval + interval / 2 + took).clamp(HOLD, LONGEST_HOLD)
+}
+
 /// Scans whenever it is asked to.
-fn serve(link: &Link, requests: &Receiver<()>, results: &Sender<Done>, ready: &OwnedFd) {
-    let mut bytes = Vec::new();
-    for () in requests {
-        let begun = Now::read().boot();
+fn serve(
+    link: &Link,
+    clock: Clock,
+    requests: &Receiver<HashSet<u64>>,
+    results: &Sender<Done>,
+    ready: &OwnedFd,
+) {
+    for wanted in requests {
+        let begun = clock.now().boot();
         let before = clock::of_thread();
-        let snapshot = read(link, &mut bytes).map(|()| Snapshot::new(begun, &bytes));
-        let cost = clock::of_thread().saturating_sub(before);
-        if results.send(Done { snapshot, cost }).is_err() {
+        let mut found = Collector::new(wanted);
+        let snapshot = read(link, &mut found).map(|()| found.finish(begun));
+        let done = Done {
+            snapshot,
+            cost: clock::of_thread().saturating_sub(before),
+            took: clock.now().boot().saturating_sub(begun),
+        };
+        if results.send(done).is_err() {
             return;
         }
         // Full means that the source will wake up anyhow.
@@ -202,25 +261,37 @@ fn serve(link: &Link, requests: &Receiver<()>, results: &Sender<Done>, ready: &O
 }
 
 /// One pass over all open files.
-fn read(link: &Link, bytes: &mut Vec<u8>) -> io::Result<()> {
-    /// The kernel fills at most 8 pages at a time.
-    const CHUNK: usize = 32 * 1024;
-    bytes.clear();
+fn read(link: &Link, found: &mut Collector) -> io::Result<()> {
+    /// The kernel fills at most 8 pages at a time. Whole holders: with larger pages it would cut one.
+    const CHUNK: usize = 32 * 1024 / HOLDER_SIZE * HOLDER_SIZE;
+    let mut bytes = [0; CHUNK];
     let mut files = Iter::new(link).map_err(|error| io::Error::other(format!("{error:#}")))?;
     loop {
-        let length = bytes.len();
-        bytes.resize(length + CHUNK, 0);
-        let read = files.read(&mut bytes[length..]);
-        bytes.truncate(length + *read.as_ref().unwrap_or(&0));
-        match read {
-            Ok(0) => break,
-            Ok(_) => {}
+        match files.read(&mut bytes) {
+            Ok(0) => return Ok(()),
+            Ok(length) => found.take(&bytes[..length]),
             // The kernel pauses after a million files without a socket.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    debug_assert_eq!(bytes.len() % HOLDER_SIZE, 0);
-    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_hold_until_the_next_scan_is_done_but_a_second_at_least_and_a_minute_at_most() {
+        let holds = |interval, took| {
+            let [interval, took] = [interval, took].map(Duration::from_millis);
+            holds(interval, took).as_millis()
+        };
+        assert_eq!(holds(100, 3), 1_000);
+        assert_eq!(holds(500, 80), 1_000);
+        // 8 million open files.
+        assert_eq!(holds(14_500, 1_500), 23_250);
+        assert_eq!(holds(100_000, 10_000), 60_000);
+    }
 }

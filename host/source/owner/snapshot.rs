@@ -29,7 +29,7 @@ pub struct Holder {
 
 impl Holder {
     /// Reads `struct retrans_holder`, in the byte order of this machine.
-    fn read(bytes: &[u8; HOLDER_SIZE]) -> Holder {
+    pub fn read(bytes: &[u8; HOLDER_SIZE]) -> Holder {
         let number = |offset: usize| {
             let mut number = [0; 4];
             number.copy_from_slice(&bytes[offset..offset + 4]);
@@ -53,28 +53,48 @@ impl Holder {
     }
 }
 
+/// Of the holders of one socket, this many are looked at to find the one that the others descend from.
+const MOST_COMPARED: usize = 1_024;
+
+/// How long the answers of a scan hold at least, after its beginning.
+pub const HOLD: Duration = Duration::from_secs(1);
+
 /// What one scan found.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Snapshot {
     /// When the scan began, since boot.
     pub begun: Duration,
+    /// For events how much later than that its answers hold.
+    pub holds: Duration,
+    /// Were there more holders than are kept?
+    pub is_cut: bool,
     /// By inode, then by process; no two are the same.
     holders: Vec<Holder>,
 }
 
 impl Snapshot {
-    /// From what the kernel wrote, one holder after the other.
-    pub fn new(begun: Duration, bytes: &[u8]) -> Snapshot {
-        let (holders, _) = bytes.as_chunks();
-        Snapshot::of(begun, holders.iter().map(Holder::read).collect())
-    }
-
     /// Of these holders, in whatever order.
     pub fn of(begun: Duration, mut holders: Vec<Holder>) -> Snapshot {
         holders.sort_unstable_by_key(|holder| (holder.inode, holder.pid));
         // A process may have several descriptors of a socket.
         holders.dedup_by_key(|holder| (holder.inode, holder.pid));
-        Snapshot { begun, holders }
+        holders.shrink_to_fit();
+        Snapshot {
+            begun,
+            holds: HOLD,
+            is_cut: false,
+            holders,
+        }
+    }
+
+    /// Of no scan: without holders.
+    pub fn none() -> Snapshot {
+        Snapshot::of(Duration::ZERO, Vec::new())
+    }
+
+    /// How many holders there are, of all sockets.
+    pub fn len(&self) -> usize {
+        self.holders.len()
     }
 
     /// The processes that held a socket, by number.
@@ -87,14 +107,20 @@ impl Snapshot {
 
 /// The one of several to be named: `before`, the process that was named before, while it still holds
 /// the socket; else that from which all others descend, which has opened it unless it was passed to
-/// strangers; else the one with the lowest number, which comes first.
+/// strangers; else the one with the lowest number, which comes first. `holders` are in the order of
+/// their numbers.
 pub fn spokesman(holders: &[Holder], before: Option<u32>) -> Option<&Holder> {
-    let named = |pid| holders.iter().find(|holder| holder.pid == pid);
+    // Any user can have a socket held by thousands of processes, and this is done for each event.
+    let named = |pid| {
+        let found = holders.binary_search_by_key(&pid, |holder| holder.pid);
+        found.ok().map(|index| &holders[index])
+    };
     if let Some(holder) = before.and_then(named) {
         return Some(holder);
     }
-    let inherited = |holder: &Holder| holders.iter().any(|other| other.pid == holder.parent);
-    let mut openers = holders.iter().filter(|holder| !inherited(holder));
+    let inherited = |holder: &&Holder| named(holder.parent).is_some();
+    let compared = holders.iter().take(MOST_COMPARED);
+    let mut openers = compared.filter(|holder| !inherited(holder));
     match (openers.next(), openers.next()) {
         (Some(opener), None) => Some(opener),
         _ => holders.first(),
@@ -105,8 +131,8 @@ pub fn spokesman(holders: &[Holder], before: Option<u32>) -> Option<&Holder> {
 mod tests {
     use super::*;
 
-    fn bytes(inode: u64, pid: u32, parent: u32, comm: &str) -> Vec<u8> {
-        let mut bytes = vec![0; HOLDER_SIZE];
+    fn bytes(inode: u64, pid: u32, parent: u32, comm: &str) -> [u8; HOLDER_SIZE] {
+        let mut bytes = [0; HOLDER_SIZE];
         let mut put = |offset: usize, value: &[u8]| {
             bytes[offset..offset + value.len()].copy_from_slice(value);
         };
@@ -119,9 +145,11 @@ mod tests {
     }
 
     fn snapshot(holders: &[(u64, u32, u32)]) -> Snapshot {
-        let bytes = |(inode, pid, parent): &(u64, u32, u32)| bytes(*inode, *pid, *parent, "a");
-        let bytes: Vec<u8> = holders.iter().flat_map(bytes).collect();
-        Snapshot::new(Duration::from_secs(1), &bytes)
+        let holder = |(inode, pid, parent): &(u64, u32, u32)| {
+            Holder::read(&bytes(*inode, *pid, *parent, "a"))
+        };
+        let holders = holders.iter().map(holder).collect();
+        Snapshot::of(Duration::from_secs(1), holders)
     }
 
     fn spokesman_of(holders: &[(u64, u32, u32)]) -> Option<u32> {
@@ -131,10 +159,8 @@ mod tests {
 
     #[test]
     fn a_holder_is_read_as_the_kernel_wrote_it() {
-        let snapshot = Snapshot::new(Duration::ZERO, &bytes(1 << 40, 12, 1, "nginx"));
-        let [holder] = snapshot.holders(1 << 40) else {
-            panic!("{snapshot:?}");
-        };
+        let holder = Holder::read(&bytes(1 << 40, 12, 1, "nginx"));
+        assert_eq!(holder.inode, 1 << 40);
         assert_eq!((holder.pid, holder.parent, holder.uid), (12, 1, 1_000));
         assert_eq!(holder.comm.as_str(), "nginx");
     }
@@ -158,6 +184,20 @@ mod tests {
             spokesman_of(&[(7, 900, 1), (7, 20, 900), (7, 30, 20)]),
             Some(900)
         );
+    }
+
+    #[test]
+    fn thousands_of_holders_are_compared_in_a_moment() {
+        // Each was forked by the one after it, so that the search goes through all.
+        let holders: Vec<_> = (10..100_010).map(|pid| (7, pid, pid + 1)).collect();
+        let snapshot = snapshot(&holders);
+        let begun = std::time::Instant::now();
+        let named = spokesman(snapshot.holders(7), None).map(|holder| holder.pid);
+        assert_eq!(named, Some(10));
+        let before = spokesman(snapshot.holders(7), Some(100_000)).map(|holder| holder.pid);
+        assert_eq!(before, Some(100_000));
+        // Every pair would take seconds.
+        assert!(begun.elapsed() < Duration::from_millis(100));
     }
 
     #[test]

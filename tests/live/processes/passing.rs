@@ -18,6 +18,9 @@ use socket2::SockRef;
 
 const SOL_SOCKET: i32 = 1;
 const SCM_RIGHTS: i32 = 1;
+/// What is received is closed in programs that are executed: a process that a test starts later would
+/// otherwise keep it open.
+const MSG_CMSG_CLOEXEC: i32 = 0x4000_0000;
 
 /// `struct cmsghdr` and one descriptor.
 const LENGTH: usize = size_of::<usize>() + 3 * size_of::<i32>();
@@ -46,7 +49,7 @@ pub fn receive(way: &UnixStream) -> Result<OwnedFd> {
     let mut message = MsgHdrMut::new()
         .with_buffers(&mut bytes)
         .with_control(&mut control);
-    SockRef::from(way).recvmsg(&mut message, 0)?;
+    SockRef::from(way).recvmsg(&mut message, MSG_CMSG_CLOEXEC)?;
     let received = message.control_len();
     ensure!(received >= LENGTH, "a message without an open file");
     // SAFETY: the bytes were zero to begin with.

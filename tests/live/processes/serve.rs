@@ -10,7 +10,9 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
+use std::os::fd::AsFd;
 use std::os::fd::FromRawFd;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process;
 use std::sync::mpsc;
@@ -22,6 +24,10 @@ use anyhow::Result;
 use anyhow::anyhow;
 use anyhow::bail;
 use anyhow::ensure;
+use rustix::process::Resource;
+use rustix::process::Rlimit;
+use rustix::process::getrlimit;
+use rustix::process::setrlimit;
 use rustix::thread::UnshareFlags;
 use rustix::thread::unshare_unsafe;
 use socket2::Domain;
@@ -53,6 +59,8 @@ struct Open {
     /// Sends on a connection that it has opened itself.
     thread: Option<mpsc::Sender<usize>>,
     listener: Option<TcpListener>,
+    /// More descriptors of the connection.
+    duplicates: Vec<OwnedFd>,
     /// The way to another process.
     way: Option<UnixStream>,
 }
@@ -161,6 +169,8 @@ impl Open {
                 let way = self.way.as_ref().context("there is no way")?;
                 self.keep(passing::receive(way)?.into())?;
             }
+            "duplicate" => self.duplicate(argument.parse()?)?,
+            "open_sockets" => self.open_sockets(argument.parse()?)?,
             "converse" => return self.converse(argument),
             _ => bail!("there is no such order"),
         }
@@ -206,6 +216,27 @@ impl Open {
         }
     }
 
+    /// Opens the connection this many times more.
+    fn duplicate(&mut self, times: usize) -> Result<()> {
+        allow_open_files()?;
+        let connection = self.connection.as_ref().context("not connected")?;
+        for _ in 0..times {
+            self.duplicates
+                .push(connection.as_fd().try_clone_to_owned()?);
+        }
+        Ok(())
+    }
+
+    /// Opens this many sockets that are never connected.
+    fn open_sockets(&mut self, count: usize) -> Result<()> {
+        allow_open_files()?;
+        for _ in 0..count {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+            self.duplicates.push(socket.into());
+        }
+        Ok(())
+    }
+
     /// Several connections one after the other, with the listener's clients or to an address; on each,
     /// both sides send so many segments and wait until all have arrived. The local ports.
     fn converse(&mut self, arguments: &str) -> Result<String> {
@@ -225,6 +256,13 @@ impl Open {
         }
         Ok(ports.join(" "))
     }
+}
+
+/// As many as an ordinary user may have.
+fn allow_open_files() -> Result<()> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let current = maximum;
+    Ok(setrlimit(Resource::Nofile, Rlimit { current, maximum })?)
 }
 
 fn mptcp_socket(address: SocketAddr) -> Result<Socket> {
