@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::io::Write as _;
@@ -26,10 +25,8 @@ use rustix::process::kill_process_group;
 use crate::common::captures::generated;
 use crate::common::captures::host;
 use crate::common::chain::engine;
-use crate::common::components::CONTRACT;
 use crate::common::components::Files;
-use crate::common::components::implemented;
-use crate::common::components::processor_module;
+use crate::common::components::large;
 use crate::common::components::with_inner;
 use crate::common::fixtures::HTTPS_ONLY;
 use crate::common::fixtures::fixture;
@@ -38,20 +35,6 @@ use crate::common::refusal::FAILURE;
 use crate::common::refusal::assert_refusal;
 use crate::common::refusal::assert_refused;
 use crate::common::refusal::output;
-
-/// A plugin with so many functions of a hundred additions each.
-fn large(functions: usize) -> Vec<u8> {
-    let mut code = String::new();
-    for function in 0..functions {
-        let _ = write!(code, "(func (param i32) (result i32) local.get 0");
-        for step in 0..100 {
-            let _ = write!(code, " i32.const {} i32.add", function * step + 1);
-        }
-        code.push(')');
-    }
-    let module = processor_module("", "").replace("(memory", &format!("{code} (memory"));
-    implemented(&[CONTRACT], "plugin", &module).expect("a component")
-}
 
 /// Why it is not loaded within these limits.
 #[track_caller]

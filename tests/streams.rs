@@ -1,5 +1,5 @@
-//! Standard streams that do not wait, readers that go away or never read, and input that is still on its
-//! way: every line arrives that can, what cannot is counted, and the host always ends.
+//! Standard streams that do not wait, readers that go away, terminals, and input that is still on its way: every
+//! line arrives that can, and what cannot is counted.
 
 mod common;
 
@@ -7,82 +7,39 @@ use std::fs::File;
 use std::io::BufRead as _;
 use std::io::BufReader;
 use std::io::Write as _;
-use std::process::Child;
-use std::process::Command;
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 use std::time::Instant;
-
-use rustix::process::Signal;
 
 use crate::common::captures::generated;
 use crate::common::captures::host;
 use crate::common::captures::least;
 use crate::common::captures::printed;
 use crate::common::captures::ran;
-use crate::common::components::CONTRACT;
 use crate::common::components::Files;
-use crate::common::components::implemented;
-use crate::common::components::processor_module;
 use crate::common::pipes::PATIENCE;
+use crate::common::pipes::ended;
 use crate::common::pipes::ends_within;
 use crate::common::pipes::fill;
+use crate::common::pipes::ledger;
 use crate::common::pipes::no_waiting;
 use crate::common::pipes::pipe;
 use crate::common::pipes::pipe_that_refuses_writers;
 use crate::common::pipes::read_later;
 use crate::common::pipes::shown_on;
-use crate::common::pipes::signal;
 use crate::common::pipes::sockets;
+use crate::common::pipes::spawn;
 use crate::common::pipes::terminal;
-use crate::common::pipes::wait_until;
-use crate::common::pipes::wait_until_stuck;
+use crate::common::pipes::text;
 use crate::common::refusal::FAILURE;
 use crate::common::refusal::USAGE;
 use crate::common::refusal::assert_refused;
-
-/// After the first signal the host is gone by then.
-const END_LIMIT: Duration = Duration::from_secs(5);
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Raises an alert for every event of another peer.
 const ALERTS: &[&str] = &["--plugin", "threshold-alert", "--set", "threshold=1"];
-
-fn text(mut from: impl std::io::Read) -> String {
-    let mut text = String::new();
-    from.read_to_string(&mut text).expect("text");
-    text
-}
-
-/// Starts the host with standard error in a pipe.
-fn spawn(command: &mut Command) -> Child {
-    let command = command.stderr(Stdio::piped());
-    command.spawn().expect("the host runs")
-}
-
-/// How it ended, and what it said on standard error.
-#[track_caller]
-fn ended(mut child: Child) -> (Option<i32>, String) {
-    let stderr = child.stderr.take().expect("it is piped");
-    let stderr = thread::spawn(move || text(stderr));
-    let status = ends_within(&mut child, PATIENCE);
-    (status.code(), stderr.join().expect("it is read"))
-}
-
-/// The number of a key in the ledger's line of this stage.
-#[track_caller]
-fn ledger(stderr: &str, stage: &str, key: &str) -> u64 {
-    let begin = format!("ledger: {stage} ");
-    let line = stderr.lines().find(|line| line.starts_with(&begin));
-    let line = line.unwrap_or_else(|| panic!("no line {begin:?}: {stderr}"));
-    let number = line.split(' ').find_map(|word| {
-        let (name, number) = word.split_once('=')?;
-        (name == key).then(|| number.parse().expect("a number"))
-    });
-    number.unwrap_or_else(|| panic!("no {key}: {line}"))
-}
 
 #[test]
 fn a_standard_output_that_does_not_wait_gets_every_line() {
@@ -340,212 +297,6 @@ fn a_run_that_alerts_goes_on_without_a_reader_of_its_lines() {
 }
 
 #[test]
-fn two_signals_within_a_second_are_one() {
-    let files = Files::new();
-    let mut command = host(files.path(), &["replay", "-"]);
-    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    for second in [Signal::TERM, Signal::INT] {
-        let mut child = spawn(command);
-        let mut stdin = child.stdin.take().expect("it is piped");
-        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
-        stdin
-            .write_all(least(0, "192.0.2.1").as_bytes())
-            .expect("it reads");
-        stdout.read_line(&mut String::new()).expect("text");
-        // Before the first can have ended the run.
-        signal(&child, Signal::STOP);
-        signal(&child, Signal::TERM);
-        signal(&child, second);
-        signal(&child, Signal::CONT);
-        let (code, stderr) = ended(child);
-        assert_eq!(code, Some(0), "{stderr}");
-        assert_eq!(ledger(&stderr, "replay", "delivered"), 1);
-    }
-}
-
-#[test]
-fn a_second_signal_after_a_second_ends_the_process() {
-    let files = Files::new();
-    generated(files.path(), "a.rtc", &["--events", "20k"]);
-    // Its reader never reads, so that the first signal cannot end it at once.
-    let (read, write) = pipe();
-    let mut command = host(files.path(), &["replay", "a.rtc"]);
-    let mut child = spawn(command.stdout(write));
-    drop(command);
-    wait_until_stuck(&read);
-    signal(&child, Signal::TERM);
-    thread::sleep(Duration::from_millis(1_200));
-    signal(&child, Signal::TERM);
-    let status = ends_within(&mut child, Duration::from_millis(1_500));
-    assert_eq!(status.code(), Some(130));
-}
-
-#[test]
-fn a_reader_that_never_reads_does_not_hold_up_the_end() {
-    let files = Files::new();
-    generated(files.path(), "a.rtc", &["--events", "20k"]);
-    for waits in [true, false] {
-        let (read, write) = pipe();
-        if !waits {
-            no_waiting(&write);
-        }
-        let mut command = host(files.path(), &["replay", "a.rtc"]);
-        let mut child = spawn(command.stdout(write));
-        drop(command);
-        wait_until_stuck(&read);
-        signal(&child, Signal::TERM);
-        let status = ends_within(&mut child, END_LIMIT);
-        let stderr = text(child.stderr.take().expect("it is piped"));
-        assert_eq!(status.code(), Some(0), "{stderr}");
-        assert!(!stderr.contains("does not balance"), "{stderr}");
-        let lines = text(read).matches('\n').count() as u64;
-        let delivered = ledger(&stderr, "replay", "delivered");
-        let not_printed = ledger(&stderr, "stdout", "not_printed");
-        assert_eq!(lines + not_printed, delivered, "{stderr}");
-    }
-}
-
-#[test]
-fn a_standard_error_that_is_never_read_does_not_hold_up_the_end() {
-    let files = Files::new();
-    generated(
-        files.path(),
-        "a.rtc",
-        &["--events", "20k", "--connections", "10k"],
-    );
-    let arguments = [&["replay", "a.rtc"], ALERTS].concat();
-    let (read, write) = pipe();
-    let mut command = host(files.path(), &arguments);
-    let mut child = command.stderr(write).spawn().expect("the host runs");
-    drop(command);
-    wait_until_stuck(&read);
-    signal(&child, Signal::INT);
-    ends_within(&mut child, END_LIMIT);
-}
-
-/// A plugin that takes many seconds to compile.
-fn slow_to_compile() -> Vec<u8> {
-    let mut code = String::new();
-    for function in 0..60_000 {
-        code += "(func (param i32) (result i32) local.get 0";
-        for step in 0..100 {
-            code += &format!(" i32.const {} i32.add", function * step + 1);
-        }
-        code.push(')');
-    }
-    let module = processor_module("", "").replace("(memory", &format!("{code} (memory"));
-    implemented(&[CONTRACT], "plugin", &module).expect("a component")
-}
-
-#[test]
-fn while_plugins_compile_a_signal_ends_it_and_no_plugin_is_blamed() {
-    let files = Files::new();
-    files.write("slow.wasm", slow_to_compile());
-    for end in [Signal::TERM, Signal::INT] {
-        let mut command = host(files.path(), &["replay", "-", "--plugin", "./slow.wasm"]);
-        let mut child = spawn(command.stdin(Stdio::piped()));
-        let compiler = || {
-            let children = format!("/proc/{0}/task", child.id());
-            let tasks = std::fs::read_dir(children).ok()?.flatten();
-            let children = tasks.map(|task| {
-                std::fs::read_to_string(task.path().join("children")).unwrap_or_default()
-            });
-            children.collect::<String>().trim().parse::<u32>().ok()
-        };
-        let mut pid = None;
-        wait_until("the compiler to run", || {
-            pid = compiler();
-            pid.is_some()
-        });
-        signal(&child, end);
-        let status = ends_within(&mut child, END_LIMIT);
-        let stderr = text(child.stderr.take().expect("it is piped"));
-        assert_eq!(status.code(), Some(0), "{stderr}");
-        assert!(!stderr.contains("plugin slow"), "{stderr}");
-        // The compiler goes with it.
-        let compiler = format!("/proc/{}", pid.expect("it ran"));
-        wait_until("the compiler to end", || {
-            !std::path::Path::new(&compiler).exists()
-        });
-    }
-}
-
-#[test]
-fn a_fifo_that_no_process_writes_to_does_not_hold_up_the_end() {
-    let files = Files::new();
-    let fifo = files.path().join("fifo");
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        &fifo,
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
-        0,
-    )
-    .expect("a FIFO");
-    let mut command = host(files.path(), &["replay", "fifo", "--plugin", "json-print"]);
-    let mut child = spawn(command.stdout(Stdio::piped()));
-    // Once it has the file open, or tries to.
-    thread::sleep(Duration::from_millis(500));
-    signal(&child, Signal::TERM);
-    let status = ends_within(&mut child, END_LIMIT);
-    assert_eq!(status.code(), Some(0));
-    // With a process that writes, it is read to its end.
-    let child = spawn(command.stdout(Stdio::piped()));
-    let mut writer = File::options().write(true).open(&fifo).expect("it reads");
-    thread::sleep(Duration::from_millis(100));
-    writer
-        .write_all(least(0, "192.0.2.1").as_bytes())
-        .expect("it reads");
-    drop(writer);
-    let (code, stderr) = ended(child);
-    assert_eq!(code, Some(0), "{stderr}");
-    assert_eq!(ledger(&stderr, "replay", "delivered"), 1);
-}
-
-#[test]
-fn a_run_can_be_bounded_by_events() {
-    let files = Files::new();
-    generated(files.path(), "a.rtc", &["--events", "2k"]);
-    let lines = printed(files.path(), &["a.rtc"]);
-    for count in ["1", "300", "1k", "5k"] {
-        let (stdout, stderr) = ran(&mut host(
-            files.path(),
-            &["replay", "a.rtc", "--count", count],
-        ));
-        let wanted = count.replace('k', "000").parse().expect("a number");
-        let expected: String = lines.split_inclusive('\n').take(wanted).collect();
-        assert!(stdout == expected, "{count}");
-        let delivered = ledger(&stderr, "replay", "delivered");
-        assert_eq!(delivered, wanted.min(2_000) as u64);
-    }
-    let words = ["--count", "\"0\"", "a number from 1"];
-    let mut command = host(files.path(), &["replay", "a.rtc", "--count", "0"]);
-    assert_refused(&mut command, USAGE, &words);
-}
-
-#[test]
-fn a_run_can_be_bounded_by_time() {
-    let files = Files::new();
-    let mut command = host(files.path(), &["replay", "-", "--duration", "1s"]);
-    let mut child = spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
-    let mut stdin = child.stdin.take().expect("it is piped");
-    stdin
-        .write_all(least(0, "192.0.2.1").as_bytes())
-        .expect("it reads");
-    let begun = Instant::now();
-    let (code, stderr) = ended(child);
-    assert_eq!(code, Some(0), "{stderr}");
-    assert!(begun.elapsed() > Duration::from_millis(500));
-    assert_eq!(ledger(&stderr, "replay", "delivered"), 1);
-    drop(stdin);
-    for wrong in ["0s", "5", "soon", "-1s"] {
-        let words = ["--duration", "such as 30s"];
-        let arguments = ["replay", "a.rtc", &format!("--duration={wrong}")];
-        assert_refused(&mut host(files.path(), &arguments), USAGE, &words);
-    }
-}
-
-#[test]
 fn how_much_is_said_can_stand_before_the_command() {
     let files = Files::new();
     generated(files.path(), "a.rtc", &["--events", "10"]);
@@ -616,4 +367,40 @@ fn nothing_on_a_terminal_can_steer_it() {
     });
     assert_eq!(colours.count(), escapes, "{shown:?}");
     assert!(escapes > 0, "the alert has colours");
+}
+
+#[test]
+fn an_argument_on_a_terminal_cannot_steer_it() {
+    // As a pattern of the shell makes it of a file's name.
+    let files = Files::new();
+    for argument in ["--\u{9b}31m\u{1b}[2J", "\u{1b}]0;title\u{7}"] {
+        let (controller, terminal) = terminal();
+        let mut command = host(files.path(), &[argument]);
+        let command = command.env("TERM", "xterm").stderr(terminal);
+        let mut child = command
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the host runs");
+        command.stderr(Stdio::null());
+        let shown = shown_on(controller);
+        assert_eq!(ends_within(&mut child, PATIENCE).code(), Some(USAGE));
+        let shown = shown.join().expect("it is read");
+        assert!(shown.contains("error"), "{shown:?}");
+        assert!(!shown.contains(['\u{9b}', '\u{7}']), "{shown:?}");
+        assert!(!shown.contains("\u{1b}[2J"), "{shown:?}");
+        assert!(!shown.contains("\u{1b}]"), "{shown:?}");
+    }
+}
+
+#[test]
+fn help_waits_for_a_full_pipe_that_does_not() {
+    let files = Files::new();
+    let (expected, _) = ran(&mut host(files.path(), &["replay", "--help"]));
+    assert!(expected.contains("Usage: "), "{expected}");
+    let (read, write) = pipe_that_refuses_writers();
+    let filled = fill(&write);
+    let child = spawn(host(files.path(), &["replay", "--help"]).stdout(write));
+    let help = read_later(read, SECOND);
+    assert_eq!(ended(child), (Some(0), String::new()));
+    assert_eq!(help.join().expect("it is read")[filled..], expected);
 }

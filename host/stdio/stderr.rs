@@ -18,7 +18,7 @@ static STDERR: OnceLock<Option<Mutex<Patient>>> = OnceLock::new();
 
 /// May there be colours on a terminal? This is the only place that decides: the libraries would each ask
 /// other variables besides, such as CLICOLOR_FORCE and CI.
-pub fn colours_are_wanted() -> bool {
+pub(super) fn colours_are_wanted() -> bool {
     let variable = |name| env::var_os(name).unwrap_or_default();
     variable("NO_COLOR").is_empty() && variable("TERM") != "dumb"
 }

@@ -6,6 +6,9 @@ use std::io::Write;
 use std::os::fd::AsFd as _;
 
 use super::patient::Patient;
+use super::shown::Colours;
+use super::shown::for_people;
+use super::stderr::colours_are_wanted;
 use crate::text::clean_lines;
 
 /// Bytes that are collected before they are written by themselves.
@@ -57,6 +60,18 @@ impl Stdout {
         self.written = 0;
         Ok(())
     }
+}
+
+/// Prints a text of this program, with its colours where they are wanted.
+pub fn print_help(text: &str) {
+    let stdout = io::stdout();
+    let colours = match stdout.is_terminal() && colours_are_wanted() {
+        true => Colours::Keep,
+        false => Colours::Remove,
+    };
+    let text = for_people(text, colours);
+    // A reader that goes away has seen enough.
+    let _ = Patient::new(stdout.as_fd()).and_then(|mut to| to.write_all(text.as_bytes()));
 }
 
 /// Lines that end in these bytes.

@@ -1,5 +1,6 @@
 //! Components that nobody would build on purpose, from WIT and the text format.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -57,6 +58,20 @@ fn component(packages: &[&str], world: &str, module: Option<&str>) -> Result<Vec
     };
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
     ComponentEncoder::default().module(&module)?.encode()
+}
+
+/// A plugin with that number of functions of a hundred additions each: it takes long to compile.
+pub fn large(functions: usize) -> Vec<u8> {
+    let mut code = String::new();
+    for function in 0..functions {
+        let _ = write!(code, "(func (param i32) (result i32) local.get 0");
+        for step in 0..100 {
+            let _ = write!(code, " i32.const {} i32.add", function * step + 1);
+        }
+        code.push(')');
+    }
+    let module = processor_module("", "").replace("(memory", &format!("{code} (memory"));
+    implemented(&[CONTRACT], "plugin", &module).expect("a component")
 }
 
 /// The same component with another one in it, in the text format, of which it makes an instance.

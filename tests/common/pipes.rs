@@ -8,6 +8,8 @@ use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
 use std::thread;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -150,4 +152,39 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// All that can be read.
+pub fn text(mut from: impl Read) -> String {
+    let mut text = String::new();
+    from.read_to_string(&mut text).expect("text");
+    text
+}
+
+/// Starts the host with standard error in a pipe.
+pub fn spawn(command: &mut Command) -> Child {
+    let command = command.stderr(Stdio::piped());
+    command.spawn().expect("the host runs")
+}
+
+/// How it ended, and what it said on standard error.
+#[track_caller]
+pub fn ended(mut child: Child) -> (Option<i32>, String) {
+    let stderr = child.stderr.take().expect("it is piped");
+    let stderr = thread::spawn(move || text(stderr));
+    let status = ends_within(&mut child, PATIENCE);
+    (status.code(), stderr.join().expect("it is read"))
+}
+
+/// The number of a key in the ledger's line of this stage.
+#[track_caller]
+pub fn ledger(stderr: &str, stage: &str, key: &str) -> u64 {
+    let begin = format!("ledger: {stage} ");
+    let line = stderr.lines().find(|line| line.starts_with(&begin));
+    let line = line.unwrap_or_else(|| panic!("no line {begin:?}: {stderr}"));
+    let number = line.split(' ').find_map(|word| {
+        let (name, number) = word.split_once('=')?;
+        (name == key).then(|| number.parse().expect("a number"))
+    });
+    number.unwrap_or_else(|| panic!("no {key}: {line}"))
 }
