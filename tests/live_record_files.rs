@@ -13,7 +13,6 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
-use anyhow::ensure;
 use rustix::fs::CWD;
 use rustix::fs::FileType;
 use rustix::fs::Mode;
@@ -30,7 +29,6 @@ use crate::live::captures::assert_same;
 use crate::live::captures::replay;
 use crate::live::host::BINARY;
 use crate::live::host::Host;
-use crate::live::host::Run;
 use crate::live::lab::Lab;
 use crate::live::lab::RECEIVER_V4;
 use crate::live::oracle::wait_until;
