@@ -11,7 +11,7 @@ use clap::ValueEnum;
 
 use crate::plugin::Limits;
 use crate::plugin::OnFault;
-use crate::source::probe::Attach;
+use crate::source::attach::Attach;
 
 /// Watches TCP retransmits and hands each one to a chain of WebAssembly plugins.
 #[derive(Debug, Parser)]

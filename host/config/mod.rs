@@ -28,7 +28,7 @@ use crate::cli::TrialArgs;
 use crate::cli::WatchArgs;
 use crate::plugin::Limits;
 use crate::plugin::Spec;
-use crate::source::probe::Attach;
+use crate::source::attach::Attach;
 use crate::stdio;
 
 /// What is to be done.

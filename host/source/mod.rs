@@ -1,5 +1,7 @@
 //! Where events come from. A source knows nothing of plugins.
 
+pub mod attach;
+mod bpf;
 pub mod clock;
 pub mod facts;
 mod libbpf;

@@ -8,9 +8,9 @@ use libbpf_rs::btf::Btf;
 use libbpf_rs::btf::types::Struct;
 use libbpf_rs::btf::types::Typedef;
 
+use super::attach::Attach;
 use super::facts::Facts;
 use super::facts::Refusal;
-use super::probe::Attach;
 
 /// Where the kernel shows its own types.
 const VMLINUX: &str = "/sys/kernel/btf/vmlinux";

@@ -8,14 +8,14 @@ use std::os::fd::AsRawFd as _;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use libbpf_rs::Link;
 use libbpf_rs::OpenObject;
 use libbpf_rs::skel::OpenSkel as _;
 use libbpf_rs::skel::SkelBuilder as _;
 
-use self::skeleton::RetransSkel;
-use self::skeleton::RetransSkelBuilder;
+use super::attach::Attach;
+use super::bpf::retrans::RetransSkel;
+use super::bpf::retrans::RetransSkelBuilder;
 use super::clock;
 use super::libbpf;
 use super::preflight;
@@ -31,40 +31,8 @@ use crate::batch::Batch;
 use crate::stop::Stop;
 use crate::stop::Wake;
 
-#[allow(
-    missing_docs,
-    clippy::all,
-    clippy::undocumented_unsafe_blocks,
-    clippy::unwrap_used
-)]
-mod skeleton {
-    include!(concat!(env!("OUT_DIR"), "/retrans.skel.rs"));
-}
-
 /// How far the marks are apart.
 const MARK_INTERVAL: Duration = Duration::from_secs(1);
-
-/// How the probe is attached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Attach {
-    /// BTF-typed, or else the classic tracepoint.
-    Auto,
-    /// The BTF-typed tracepoint: direct loads, no tracefs needed.
-    Btf,
-    /// The classic tracepoint: needs tracefs.
-    Tracepoint,
-}
-
-impl Attach {
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Attach::Auto => "auto",
-            Attach::Btf => "btf",
-            Attach::Tracepoint => "tracepoint",
-        }
-    }
-}
 
 /// The probe, loaded and attached.
 pub struct Probe<'obj> {

@@ -1,9 +1,8 @@
 //! The three standard streams. Another process may share each of them, have made it non-blocking, or
-//! have stopped reading it: whatever is read or written here waits for it, and for nothing else.
+//! have stopped reading it: what is written here waits for it, and can be called off.
 
 mod outlet;
 mod patient;
-mod readable;
 mod shown;
 mod stderr;
 mod stdout;
@@ -11,8 +10,6 @@ mod stdout;
 pub use outlet::Outlet;
 pub use patient::call_off;
 pub use patient::is_called_off;
-pub use readable::Readable;
-pub use readable::is_stop;
 pub use stderr::has_colours;
 pub use stderr::is_terminal;
 pub use stderr::print;

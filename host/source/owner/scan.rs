@@ -20,27 +20,17 @@ use libbpf_rs::skel::SkelBuilder as _;
 use rustix::event::EventfdFlags;
 use rustix::event::eventfd;
 
-use self::skeleton::HoldersSkelBuilder;
 use super::collect::Collector;
 use super::collect::MOST_HOLDERS;
 use super::snapshot::HOLD;
 use super::snapshot::HOLDER_SIZE;
 use super::snapshot::Snapshot;
+use crate::source::bpf::holders::HoldersSkelBuilder;
 use crate::source::clock;
 use crate::source::clock::Clock;
 use crate::source::libbpf;
 use crate::source::preflight::KernelError;
 use crate::threads;
-
-#[allow(
-    missing_docs,
-    clippy::all,
-    clippy::undocumented_unsafe_blocks,
-    clippy::unwrap_used
-)]
-pub mod skeleton {
-    include!(concat!(env!("OUT_DIR"), "/holders.skel.rs"));
-}
 
 /// From the beginning of one scan to the beginning of the next, at least.
 const INTERVAL: Duration = Duration::from_millis(100);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use retrans_event::Name;
 
-use super::scan::skeleton::types::retrans_holder;
+use crate::source::bpf::holders::types::retrans_holder;
 
 /// Bytes that the kernel writes for each process and socket.
 pub const HOLDER_SIZE: usize = size_of::<retrans_holder>();

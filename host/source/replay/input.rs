@@ -11,13 +11,13 @@ use indicatif::ProgressBar;
 use super::lines::Arriving;
 use super::lines::LineError;
 use super::lines::Lines;
+use super::readable::Readable;
+use super::readable::is_stop;
 use crate::batch::Batch;
 use crate::batch::Item;
 use crate::capture::CaptureError;
 use crate::capture::MAGIC;
 use crate::capture::Reader;
-use crate::stdio::Readable;
-use crate::stdio::is_stop;
 use crate::stop::Stop;
 
 /// Why a file cannot be replayed, or not to its end.

@@ -4,6 +4,7 @@ mod input;
 mod line;
 mod lines;
 mod pace;
+mod readable;
 
 use std::fmt;
 use std::path::Path;
