@@ -84,7 +84,8 @@ fn from_bits(bits: u128) -> IpAddr {
 
 /// Is it of fe80::/10?
 fn is_link_local(bits: u128) -> bool {
-    bits >> 118 == 0xfe80 >> 6
+    // In 64 bits: products and shifts of 128 are calls in WebAssembly.
+    (bits >> 64) as u64 >> 54 == 0xfe80 >> 6
 }
 
 fn name_to_bits(name: Name) -> u128 {
@@ -126,10 +127,16 @@ impl Key {
             }
         }
         if key.is_of_a_link() {
-            key.netns = event.netns_inode().unwrap_or(0);
-            key.interface = event.interface().unwrap_or(0);
+            key.add_link(event);
         }
         key
+    }
+
+    /// Out of the way of other addresses, which nearly all events have.
+    #[cold]
+    fn add_link(&mut self, event: &Event<'_>) {
+        self.netns = event.netns_inode().unwrap_or(0);
+        self.interface = event.interface().unwrap_or(0);
     }
 
     /// Has it an address that another link may have, too?
@@ -225,13 +232,10 @@ impl Hash for Key {
         state.write_u128(self.local);
         state.write_u128(self.peer);
         state.write_u64(ports << 32 | u64::from(self.netns));
-        if self.interface != 0 {
-            state.write_u32(self.interface);
-        }
-        if self.pid != 0 || self.container != 0 {
+        if self.pid | self.interface != 0 || self.container != 0 {
             state.write_u128(self.comm);
             state.write_u128(self.container);
-            state.write_u32(self.pid);
+            state.write_u64(u64::from(self.interface) << 32 | u64::from(self.pid));
         }
     }
 }
