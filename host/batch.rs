@@ -42,6 +42,15 @@ pub struct Mark {
 }
 
 impl Mark {
+    /// At the time of an event, after this number of losses.
+    pub fn at(event: &Event, lost: u64) -> Mark {
+        Mark {
+            time: event.time(),
+            wall_time: event.wall_time(),
+            lost,
+        }
+    }
+
     /// The moment.
     pub fn now(&self) -> Moment {
         Moment {

@@ -102,11 +102,11 @@ pub struct ChainArgs {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub alerts: AlertFormat,
 
-    /// Ends after this time, such as 30s or 5m
+    /// Ends after this time, such as 30s or 5m, as at a signal
     #[arg(long, value_name = "TIME")]
     pub duration: Option<String>,
 
-    /// Ends after so many events, such as 1000 or 20k
+    /// Ends after this number of events, such as 1000 or 20k
     #[arg(long, value_name = "NUMBER")]
     pub count: Option<String>,
 }
@@ -151,7 +151,7 @@ pub struct WatchArgs {
     #[arg(long, value_name = "SIZE,AGE", requires = "record")]
     pub record_rotate: Option<String>,
 
-    /// Keeps so many older files
+    /// Keeps this number of older files
     #[arg(
         long,
         value_name = "NUMBER",
@@ -195,7 +195,7 @@ pub struct ReplayArgs {
 /// What to make up.
 #[derive(Debug, Args)]
 pub struct GenerateArgs {
-    /// The capture to write
+    /// The capture to write; - is standard output
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 

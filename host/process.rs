@@ -1,5 +1,6 @@
 //! A process's directory in /proc: behind an open one no other process can take the number over.
 
+use std::fs;
 use std::fs::File;
 use std::io;
 use std::io::Read as _;
@@ -27,6 +28,20 @@ pub fn started(directory: impl AsFd) -> Option<u64> {
     let stat = read_to_string(directory, "stat").ok()?;
     let (_, rest) = stat.rsplit_once(')')?;
     rest.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+/// What the kernel says of this process under a name in `/proc/self/status`.
+pub fn own_status(name: &str) -> Option<String> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    Some(line?.strip_prefix(':')?.trim().to_owned())
+}
+
+/// Was this signal ignored when the process was started, as `nohup` has it with SIGHUP, and a shell with
+/// SIGINT for what runs in the background? To be asked before a handler is registered.
+pub fn ignores(signal: i32) -> bool {
+    let ignored = own_status("SigIgn").and_then(|set| u64::from_str_radix(&set, 16).ok());
+    ignored.is_some_and(|ignored| ignored >> (signal - 1) & 1 == 1)
 }
 
 /// Reads a file, if it is not longer than any of the kernel's. The kernel makes all of such a file at the

@@ -5,7 +5,6 @@
 //! Whatever goes wrong, the running version stays.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::fs::File;
 use std::io;
 use std::io::Read as _;
@@ -41,6 +40,7 @@ use crate::plugin::Plugin;
 use crate::plugin::Spec;
 use crate::plugin::THREAD_STACK;
 use crate::plugin::digest_now;
+use crate::process;
 use crate::stop::EndAsSignal;
 use crate::threads;
 
@@ -332,13 +332,7 @@ impl Hangups {
 /// The terminal with which the run ends, wherever its output goes. None for a daemon, and none where
 /// SIGHUP was ignored, as `nohup` has it.
 fn terminal() -> Option<File> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let ignored = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))?;
-    let ignored = u64::from_str_radix(ignored.trim(), 16).ok()?;
-    let ignores_hangup = ignored >> (SIGHUP - 1) & 1 == 1;
-    match ignores_hangup {
+    match process::ignores(SIGHUP) {
         true => None,
         false => File::open("/dev/tty").ok(),
     }

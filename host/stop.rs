@@ -1,8 +1,8 @@
 //! What ends a run: a signal, a time that was set, the end of the chain, or a reader that has gone.
 //!
-//! After the first signal the run has a few seconds: the source stops, the recording ends, and the
-//! chain works off what was recorded. Output that is not taken by then is given up, and the process
-//! ends even where a plugin, a disk or a reader holds it up.
+//! After the first signal, or when the time is up, the run has a few seconds: the source stops, the
+//! recording ends, and the chain works off what was recorded. Output that is not taken by then is given
+//! up, and the process ends even where a plugin, a disk or a reader holds it up.
 
 use std::io;
 use std::io::Read as _;
@@ -10,9 +10,9 @@ use std::os::fd::AsFd;
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -24,6 +24,7 @@ use signal_hook::consts::SIGINT;
 use signal_hook::consts::SIGTERM;
 use signal_hook::consts::SIGXFSZ;
 
+use crate::process;
 use crate::stdio;
 use crate::stdio::Outlet;
 use crate::threads;
@@ -37,6 +38,9 @@ const FAILURE: i32 = 1;
 /// A signal that comes so soon after the first is the same one: `timeout` sends its signal to the
 /// process and to the process's group.
 const SAME_SIGNAL: Duration = Duration::from_secs(1);
+
+/// While something else is waited for than a descriptor: how often it is looked whether the run is ending.
+pub const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How long output is waited for after the first signal.
 const OUTPUT_LIMIT: Duration = Duration::from_secs(3);
@@ -54,8 +58,7 @@ pub struct Stop {
     trigger: UnixStream,
     /// To the thread that watches signals.
     signal: UnixStream,
-    signalled: Arc<AtomicBool>,
-    ends_at: OnceLock<Instant>,
+    ending: Arc<AtomicBool>,
     outlet: Arc<Outlet>,
 }
 
@@ -78,30 +81,37 @@ impl Stop {
         wake.set_nonblocking(true)?;
         let (signals, signal) = UnixStream::pair()?;
         for number in [SIGINT, SIGTERM] {
-            signal_hook::low_level::pipe::register(number, signal.try_clone()?)?;
+            // As a shell starts what it runs in the background: Ctrl-C is not for it.
+            if !process::ignores(number) {
+                signal_hook::low_level::pipe::register(number, signal.try_clone()?)?;
+            }
         }
         // A limit on the size of files is then an error of the write, and not the end of everything.
         signal_hook::flag::register(SIGXFSZ, Arc::default())?;
-        let signalled = Arc::new(AtomicBool::new(false));
+        let ending = Arc::new(AtomicBool::new(false));
         let watch = Watch {
             signals,
             trigger: trigger.try_clone()?,
-            signalled: Arc::clone(&signalled),
+            ending: Arc::clone(&ending),
         };
         threads::named("signals").spawn(move || watch.run())?;
         Ok(Stop {
             wake,
             trigger,
             signal,
-            signalled,
-            ends_at: OnceLock::new(),
+            ending,
             outlet: Arc::new(Outlet::new()?),
         })
     }
 
-    /// The run ends by itself after this time from now, as if it had come to its end.
-    pub fn end_after(&self, time: Duration) {
-        let _ = self.ends_at.set(Instant::now() + time.min(MAX_WAIT));
+    /// After this time from now the run ends as at a signal.
+    pub fn end_after(&self, time: Duration) -> io::Result<()> {
+        let end = self.as_signal()?;
+        let waiting = threads::named("duration").spawn(move || {
+            thread::sleep(time);
+            end.end();
+        });
+        waiting.map(drop)
     }
 
     /// Where standard output leads.
@@ -109,30 +119,21 @@ impl Stop {
         &self.outlet
     }
 
-    /// Did a signal come?
-    pub fn by_signal(&self) -> bool {
-        self.signalled.load(Ordering::Relaxed)
+    /// Did a signal come, or is the time up?
+    pub fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
     }
 
-    /// Is the time up that was set for the run?
-    fn is_over(&self) -> bool {
-        self.ends_at.get().is_some_and(|end| Instant::now() >= *end)
-    }
-
-    /// Waits so long; true: the run is to end. A standard output without a reader ends it as well, but
+    /// Waits this long; true: the run is to end. A standard output without a reader ends it as well, but
     /// only when something is written to it.
     pub fn comes_within(&self, time: Duration) -> bool {
         let mut fds = [PollFd::from_borrowed_fd(self.wake.as_fd(), PollFlags::IN)];
         let end = Instant::now() + time.min(MAX_WAIT);
         loop {
-            if self.is_over() {
-                return true;
-            }
-            let left = self.until_end(end.saturating_duration_since(Instant::now()));
+            let left = end.saturating_duration_since(Instant::now());
             match poll(&mut fds, Some(&timespec(left))) {
                 Err(rustix::io::Errno::INTR) => {}
-                Ok(0) if Instant::now() >= end => return self.is_over(),
-                Ok(0) => {}
+                Ok(0) => return false,
                 _ => return true,
             }
         }
@@ -148,7 +149,7 @@ impl Stop {
         Ok(EndAsSignal(self.signal.try_clone()?))
     }
 
-    /// Waits until one of two descriptors can be read, but at most so long. A standard output that has
+    /// Waits until one of two descriptors can be read, but at most `timeout`. A standard output that has
     /// lost its reader ends the run too, or `retrans-host | head -1` would wait for one more event.
     pub fn wait(
         &self,
@@ -156,9 +157,6 @@ impl Stop {
         second: Option<BorrowedFd<'_>>,
         timeout: Duration,
     ) -> io::Result<Wake> {
-        if self.is_over() {
-            return Ok(Wake::Stop);
-        }
         let stdout = match self.outlet.ends_with_reader() {
             true => self.outlet.stdout().as_fd(),
             false => self.wake.as_fd(),
@@ -169,13 +167,13 @@ impl Stop {
             PollFd::from_borrowed_fd(first, PollFlags::IN),
             PollFd::from_borrowed_fd(second.unwrap_or(first), PollFlags::IN),
         ];
-        match poll(&mut fds, Some(&timespec(self.until_end(timeout)))) {
+        match poll(&mut fds, Some(&timespec(timeout))) {
             // A signal that ends the run also writes to `wake`.
             Err(rustix::io::Errno::INTR) => return Ok(Wake::Timeout),
             result => result?,
         };
         let [wake, stdout, first, second] = fds.map(|fd| fd.revents());
-        if !wake.is_empty() || stdout.contains(PollFlags::ERR) || self.is_over() {
+        if !wake.is_empty() || stdout.contains(PollFlags::ERR) {
             return Ok(Wake::Stop);
         }
         Ok(if (first | second).is_empty() {
@@ -183,13 +181,6 @@ impl Stop {
         } else {
             Wake::Ready
         })
-    }
-
-    /// This time, or what is left of the run's where that is less.
-    fn until_end(&self, time: Duration) -> Duration {
-        let left = self.ends_at.get();
-        let left = left.map(|end| end.saturating_duration_since(Instant::now()));
-        left.map_or(time, |left| left.min(time))
     }
 }
 
@@ -226,7 +217,7 @@ impl EndAsSignal {
 struct Watch {
     signals: UnixStream,
     trigger: UnixStream,
-    signalled: Arc<AtomicBool>,
+    ending: Arc<AtomicBool>,
 }
 
 impl Watch {
@@ -235,7 +226,7 @@ impl Watch {
             return;
         }
         let first = Instant::now();
-        self.signalled.store(true, Ordering::Relaxed);
+        self.ending.store(true, Ordering::Relaxed);
         let _ = rustix::io::write(&self.trigger, &[0]);
         let limits: [(Duration, fn()); 2] = [(OUTPUT_LIMIT, stdio::call_off), (END_LIMIT, give_up)];
         for (limit, then) in limits {

@@ -166,7 +166,7 @@ fn a_cached_plugin_is_started_without_a_compiler() {
 
 type Damage = Box<dyn Fn(&mut Vec<u8>)>;
 
-/// Damages to a file of this length: one byte elsewhere in so many places, cut off in a few, and empty.
+/// Damages to a file of this length: one byte elsewhere in many places, cut off in a few, and empty.
 fn damages(length: usize) -> impl Iterator<Item = Damage> {
     let at = move |part: usize, parts: usize| (length - 1) * part / (parts - 1);
     let flips = (0..FLIPS).map(move |part| -> Damage {

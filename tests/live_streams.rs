@@ -4,7 +4,10 @@
 mod common;
 mod live;
 
+use std::fs;
+use std::fs::Permissions;
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::process::Stdio;
 use std::thread;
@@ -14,13 +17,21 @@ use std::time::Instant;
 use anyhow::Context;
 use anyhow::Result;
 use rustix::process::Signal;
+use rustix::termios::Action;
+use rustix::termios::tcflow;
 use serde_json::Value;
 
+use crate::common::components::Files;
+use crate::common::pipes::ends_within;
 use crate::common::pipes::no_waiting;
 use crate::common::pipes::pipe;
 use crate::common::pipes::read_later;
+use crate::common::pipes::signal;
 use crate::common::pipes::sockets;
+use crate::common::pipes::terminal;
 use crate::common::pipes::wait_until_stuck;
+use crate::common::refusal::FAILURE;
+use crate::common::refusal::assert_refused;
 use crate::live::burst::syn_burst;
 use crate::live::captures::Directory;
 use crate::live::captures::Held;
@@ -267,6 +278,100 @@ fn root_a_pipe_that_is_closed_ends_a_run_that_only_prints_and_no_recording() -> 
         let run = host.stop()?;
         assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);
         assert_eq!(Held::by(&file)?.events_of(&lab.sender), 10);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_another_users_terminal_that_is_not_read_does_not_hold_up_the_end() -> Result<()> {
+    root_test(|_| {
+        let files = Files::new();
+        let user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+        fs::set_permissions(files.path(), Permissions::from_mode(0o755))?;
+        // Where that user may run and read them.
+        let binary = files.path().join("retrans-host");
+        fs::copy(BINARY, &binary)?;
+        let capture = files.path().join("a.rtc");
+        let mut generate = Command::new(BINARY);
+        generate
+            .arg("generate")
+            .arg(&capture)
+            .args(["--quiet", "--connections", "50k"]);
+        assert!(generate.status()?.success());
+        fs::set_permissions(&capture, Permissions::from_mode(0o644))?;
+        for stops in [true, false] {
+            let (controller, terminal) = terminal();
+            let stopped = terminal.try_clone()?;
+            let mut command = Command::new("setpriv");
+            command.args(user).arg(&binary).arg("replay").arg(&capture);
+            command.args(["--plugin", "threshold-alert", "--set", "threshold=1"]);
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(terminal);
+            let mut child = command.spawn()?;
+            drop(command);
+            thread::sleep(Duration::from_secs(2));
+            if stops {
+                tcflow(&stopped, Action::OOff)?;
+            }
+            signal(&child, Signal::TERM);
+            ends_within(&mut child, END_LIMIT);
+            drop(controller);
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_capture_that_its_reader_does_not_take_ends_the_run_and_is_told() -> Result<()> {
+    root_test(|root| {
+        let lab = Lab::new()?;
+        // A socket that loses its reader.
+        let (ours, theirs) = sockets();
+        let host = Host::start_into(root, theirs, &["--record", "-"])?;
+        drop(ours);
+        let run = host.wait()?;
+        assert_eq!(run.status.code(), Some(1), "{:?}", run.stderr);
+        let error = "the capture on standard output ended before the run: its reader has gone";
+        assert!(
+            run.stderr.iter().any(|line| line.contains(error)),
+            "{:?}",
+            run.stderr
+        );
+        run.ledger.assert_balances();
+
+        // A pipe that is not read: the run ends in time, and says that the capture is cut.
+        let (read, write) = pipe();
+        let host = Host::start_into(root, write, &[RING, &["--record", "-"]].concat())?;
+        syn_burst(&lab, BURST)?;
+        wait_until_stuck(&read);
+        let begun = Instant::now();
+        let run = host.stop()?;
+        assert!(begun.elapsed() < END_LIMIT);
+        assert_eq!(run.status.code(), Some(1), "{:?}", run.stderr);
+        let error = "its reader did not take the rest in time";
+        assert!(
+            run.stderr.iter().any(|line| line.contains(error)),
+            "{:?}",
+            run.stderr
+        );
+        run.ledger.assert_balances();
+        assert!(run.ledger.captured().get("not_recorded") > 0);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_run_without_proc_says_what_is_missing() -> Result<()> {
+    root_test(|_| {
+        let files = Files::new();
+        let mut command = Command::new("unshare");
+        let script = "umount -l /proc && exec \"$0\" \"$@\"";
+        command.args(["--mount", "sh", "-c", script, BINARY, "replay", "-"]);
+        command.env("XDG_CACHE_HOME", files.path());
+        let words = ["/proc/self/exe", "mount -t proc proc /proc"];
+        assert_refused(command.stdin(Stdio::null()), FAILURE, &words);
         Ok(())
     })
 }

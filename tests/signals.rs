@@ -6,12 +6,15 @@ use std::fs::File;
 use std::io::BufRead as _;
 use std::io::BufReader;
 use std::io::Write as _;
+use std::process::Command;
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
 use rustix::process::Signal;
+use rustix::termios::Action;
+use rustix::termios::tcflow;
 
 use crate::common::captures::generated;
 use crate::common::captures::host;
@@ -25,13 +28,18 @@ use crate::common::pipes::ends_within;
 use crate::common::pipes::ledger;
 use crate::common::pipes::no_waiting;
 use crate::common::pipes::pipe;
+use crate::common::pipes::pipe_that_refuses_writers;
 use crate::common::pipes::signal;
 use crate::common::pipes::spawn;
+use crate::common::pipes::terminal;
 use crate::common::pipes::text;
 use crate::common::pipes::wait_until;
 use crate::common::pipes::wait_until_stuck;
+use crate::common::refusal::BINARY;
 use crate::common::refusal::USAGE;
 use crate::common::refusal::assert_refused;
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// After the first signal the host is gone by then.
 const END_LIMIT: Duration = Duration::from_secs(5);
@@ -229,4 +237,134 @@ fn a_run_can_be_bounded_by_time() {
         let arguments = ["replay", "a.rtc", &format!("--duration={wrong}")];
         assert_refused(&mut host(files.path(), &arguments), USAGE, &words);
     }
+}
+
+#[test]
+fn a_stream_that_begins_to_block_while_it_is_written_does_not_hold_up_the_end() {
+    let files = Files::new();
+    generated(
+        files.path(),
+        "a.rtc",
+        &["--events", "20k", "--connections", "10k"],
+    );
+    let arguments = [&["replay", "a.rtc"], ALERTS].concat();
+    for is_stdout in [true, false] {
+        let (read, write) = pipe_that_refuses_writers();
+        let kept = write.try_clone().expect("a descriptor");
+        let mut command = host(files.path(), &arguments);
+        if is_stdout {
+            command.args(["--plugin", "json-print"]).stdout(write);
+            command.stderr(Stdio::null());
+        } else {
+            command.stderr(write);
+        }
+        let mut child = command.spawn().expect("the host runs");
+        drop(command);
+        wait_until_stuck(&read);
+        // As an event loop does that ends and leaves its streams as they were.
+        rustix::fs::fcntl_setfl(&kept, rustix::fs::OFlags::empty()).expect("a pipe");
+        signal(&child, Signal::TERM);
+        let status = ends_within(&mut child, END_LIMIT);
+        assert_eq!(status.code(), Some(0), "standard output: {is_stdout}");
+    }
+}
+
+#[test]
+fn a_terminal_that_is_stopped_does_not_hold_up_the_end() {
+    let files = Files::new();
+    generated(
+        files.path(),
+        "a.rtc",
+        &["--events", "20k", "--connections", "10k"],
+    );
+    // With a bar, and with alerts.
+    for arguments in [
+        &["replay", "a.rtc", "--speed", "1x"][..],
+        &[&["replay", "a.rtc"], ALERTS].concat(),
+    ] {
+        let (controller, terminal) = terminal();
+        let stopped = terminal.try_clone().expect("a descriptor");
+        let mut command = host(files.path(), arguments);
+        let command = command.env("TERM", "xterm").stderr(terminal);
+        let mut child = command
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the host runs");
+        command.stderr(Stdio::null());
+        thread::sleep(Duration::from_millis(300));
+        tcflow(&stopped, Action::OOff).expect("a terminal");
+        thread::sleep(Duration::from_millis(700));
+        signal(&child, Signal::TERM);
+        let status = ends_within(&mut child, END_LIMIT);
+        assert_eq!(status.code(), Some(0), "{arguments:?}");
+        drop((controller, stopped));
+    }
+}
+
+#[test]
+fn lines_that_are_no_events_do_not_hold_up_the_end() {
+    let files = Files::new();
+    files.write("blank.jsonl", "\n".repeat(60 << 20));
+    let alert = "{\"type\":\"alert\",\"state\":\"firing\"}\n";
+    files.write("alerts.jsonl", alert.repeat(1 << 20));
+    for file in ["blank.jsonl", "alerts.jsonl"] {
+        let mut command = host(files.path(), &["replay", file]);
+        let mut child = spawn(command.stdout(Stdio::piped()));
+        thread::sleep(Duration::from_millis(400));
+        if child.try_wait().expect("our child").is_some() {
+            // A machine that reads all of it so soon has nothing to be ended.
+            continue;
+        }
+        signal(&child, Signal::TERM);
+        let begun = Instant::now();
+        let (code, stderr) = ended(child);
+        assert_eq!(code, Some(0), "{stderr}");
+        assert!(begun.elapsed() < Duration::from_secs(3), "{stderr}");
+        assert_eq!(ledger(&stderr, "replay", "delivered"), 0);
+    }
+}
+
+#[test]
+fn a_run_that_is_bounded_by_time_ends_although_its_output_is_not_read() {
+    let files = Files::new();
+    generated(files.path(), "a.rtc", &["--events", "20k"]);
+    let (read, write) = pipe();
+    let mut command = host(files.path(), &["replay", "a.rtc", "--duration", "1s"]);
+    let mut child = spawn(command.stdout(write));
+    drop(command);
+    let status = ends_within(&mut child, SECOND + END_LIMIT);
+    let stderr = text(child.stderr.take().expect("it is piped"));
+    assert_eq!(status.code(), Some(0), "{stderr}");
+    let lines = text(read).matches('\n').count() as u64;
+    let delivered = ledger(&stderr, "replay", "delivered");
+    let not_printed = ledger(&stderr, "stdout", "not_printed");
+    assert_eq!(lines + not_printed, delivered, "{stderr}");
+}
+
+#[test]
+fn a_signal_that_is_ignored_when_it_starts_stays_ignored() {
+    let files = Files::new();
+    let mut command = Command::new("sh");
+    let script = "trap '' INT; exec \"$0\" \"$@\"";
+    command.args(["-c", script, BINARY, "replay", "-"]);
+    command
+        .current_dir(files.path())
+        .env("XDG_CACHE_HOME", files.path());
+    let mut child = spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
+    let mut stdin = child.stdin.take().expect("it is piped");
+    let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+    let mut read = |peer| {
+        stdin
+            .write_all(least(0, peer).as_bytes())
+            .expect("it reads");
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("text");
+        assert!(line.contains(peer), "{line}");
+    };
+    read("192.0.2.1");
+    signal(&child, Signal::INT);
+    thread::sleep(Duration::from_millis(200));
+    read("192.0.2.2");
+    signal(&child, Signal::TERM);
+    assert_eq!(ended(child).0, Some(0));
 }

@@ -203,7 +203,7 @@ fn a_byte_order_mark_is_no_part_of_the_first_line() {
     assert!(stderr.contains("b.jsonl:2: column 1"), "{stderr}");
 }
 
-/// A line whose event has so many labels.
+/// A line whose event has this number of labels.
 fn labelled(labels: usize) -> String {
     let labels: Vec<String> = (0..labels).map(|key| format!(r#""k{key}":"v""#)).collect();
     let labels = format!(r#"{{"labels":{{{}}},"#, labels.join(","));
@@ -373,7 +373,7 @@ fn nothing_on_a_terminal_can_steer_it() {
 fn an_argument_on_a_terminal_cannot_steer_it() {
     // As a pattern of the shell makes it of a file's name.
     let files = Files::new();
-    for argument in ["--\u{9b}31m\u{1b}[2J", "\u{1b}]0;title\u{7}"] {
+    for argument in ["--\u{9b}31m\u{1b}[2J", "\u{1b}]0;title\u{7}", "--\u{1b}[8m"] {
         let (controller, terminal) = terminal();
         let mut command = host(files.path(), &[argument]);
         let command = command.env("TERM", "xterm").stderr(terminal);
@@ -389,6 +389,7 @@ fn an_argument_on_a_terminal_cannot_steer_it() {
         assert!(!shown.contains(['\u{9b}', '\u{7}']), "{shown:?}");
         assert!(!shown.contains("\u{1b}[2J"), "{shown:?}");
         assert!(!shown.contains("\u{1b}]"), "{shown:?}");
+        assert!(!shown.contains("\u{1b}[8m"), "{shown:?}");
     }
 }
 
@@ -403,4 +404,106 @@ fn help_waits_for_a_full_pipe_that_does_not() {
     let help = read_later(read, SECOND);
     assert_eq!(ended(child), (Some(0), String::new()));
     assert_eq!(help.join().expect("it is read")[filled..], expected);
+}
+
+#[test]
+fn a_files_name_on_a_terminal_cannot_steer_it() {
+    // It would hide what follows.
+    let name = "\u{1b}[8mx.rtc";
+    let files = Files::new();
+    files.write(name, "");
+    for arguments in [
+        &["inspect", name][..],
+        &["replay", name],
+        &["generate", name],
+    ] {
+        let (controller, terminal) = terminal();
+        let mut command = host(files.path(), arguments);
+        let command = command.env("TERM", "xterm").stderr(terminal);
+        let mut child = command
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the host runs");
+        command.stderr(Stdio::null());
+        let shown = shown_on(controller);
+        ends_within(&mut child, PATIENCE);
+        let shown = shown.join().expect("it is read");
+        assert!(shown.contains("error: cannot"), "{shown:?}");
+        assert!(shown.contains("[8mx.rtc"), "{shown:?}");
+        assert!(!shown.contains('\u{1b}'), "{shown:?}");
+    }
+}
+
+#[test]
+fn a_page_for_a_socket_without_a_reader_is_an_error_and_for_a_pipe_none() {
+    let files = Files::new();
+    generated(files.path(), "a.rtc", &["--events", "10"]);
+    let (reader, socket) = sockets();
+    drop(reader);
+    let child = spawn(host(files.path(), &["inspect", "a.rtc"]).stdout(socket));
+    let (code, stderr) = ended(child);
+    assert_eq!(code, Some(FAILURE), "{stderr}");
+    assert!(stderr.contains("Broken pipe"), "{stderr}");
+    let (reader, pipe) = pipe();
+    drop(reader);
+    let child = spawn(host(files.path(), &["inspect", "a.rtc"]).stdout(pipe));
+    assert_eq!(ended(child), (Some(0), String::new()));
+}
+
+#[test]
+fn a_capture_can_be_made_up_on_standard_output() {
+    let files = Files::new();
+    let same = ["--events", "2k", "--seed", "7"];
+    let expected = generated(files.path(), "a.rtc", &same);
+    let expected = std::fs::read(expected).expect("a capture");
+    let mut command = host(files.path(), &["generate", "-"]);
+    let output = command.args(same).output().expect("the host runs");
+    assert!(output.status.success());
+    assert!(output.stdout == expected, "another capture");
+    assert!(!files.path().join("-").exists());
+    let (controller, terminal) = terminal();
+    let mut command = host(files.path(), &["generate", "-"]);
+    let words = ["cannot write to standard output", "it is a terminal"];
+    assert_refused(command.stdout(terminal), FAILURE, &words);
+    drop(controller);
+}
+
+#[test]
+fn a_full_disk_behind_standard_output_is_not_taken_for_a_reader_that_has_gone() {
+    let files = Files::new();
+    generated(
+        files.path(),
+        "a.rtc",
+        &["--events", "2k", "--connections", "1k"],
+    );
+    let arguments = [&["replay", "a.rtc"], ALERTS, &["--plugin", "json-print"]].concat();
+    let full = File::options().write(true).open("/dev/full");
+    let mut command = host(files.path(), &arguments);
+    let child = spawn(command.stdout(full.expect("it is there")));
+    let (code, stderr) = ended(child);
+    assert_eq!(code, Some(0), "{stderr}");
+    let words = "cannot write to standard output (No space left on device";
+    assert_eq!(stderr.matches(words).count(), 1, "{stderr}");
+    assert!(!stderr.contains("reader"), "{stderr}");
+    let mut command = host(files.path(), &["--help"]);
+    let full = File::options().write(true).open("/dev/full");
+    let child = spawn(command.stdout(full.expect("it is there")));
+    let (code, stderr) = ended(child);
+    assert_eq!(code, Some(FAILURE), "{stderr}");
+    assert!(stderr.contains("No space left on device"), "{stderr}");
+}
+
+#[test]
+fn what_a_controller_of_a_terminal_is_given_is_shown_by_that_terminal() {
+    let files = Files::new();
+    files.write("a.jsonl", least(0, "192.0.2.1"));
+    let (controller, terminal) = terminal();
+    // What is written to it is input of the terminal, which echoes nothing here.
+    let mut command = host(files.path(), &["replay", "a.jsonl", "--quiet"]);
+    let child = spawn(command.stdout(controller));
+    let mut line = String::new();
+    BufReader::new(terminal).read_line(&mut line).expect("text");
+    assert!(line.contains("192.0.2.1"), "{line}");
+    drop(command);
+    assert_eq!(ended(child).0, Some(0));
 }

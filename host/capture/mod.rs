@@ -21,6 +21,7 @@ pub use head::Host;
 pub use place::RecordError;
 pub use read::CaptureError;
 pub use read::Reader;
+pub use recording::Broken;
 pub use recording::Recording;
 pub use recording::Summary;
 pub use target::Target;

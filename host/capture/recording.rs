@@ -81,6 +81,32 @@ pub struct Summary {
     pub bytes: u64,
     /// Files that were begun.
     pub files: u64,
+    /// Why the capture on standard output has ended before the run did.
+    pub broken: Option<Broken>,
+}
+
+/// Why a capture on standard output has ended before the run did.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// It is a pipe or a socket, and closed.
+    #[error("its reader has gone")]
+    ReaderGone,
+    /// The run was ended, and the reader has not read the rest in time.
+    #[error("its reader did not take the rest in time")]
+    NotRead,
+    /// Anything else.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<&io::Error> for Broken {
+    fn from(error: &io::Error) -> Broken {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Broken::ReaderGone,
+            io::ErrorKind::TimedOut => Broken::NotRead,
+            _ => Broken::Failed(error.to_string()),
+        }
+    }
 }
 
 /// As a line of the ledger.
@@ -92,6 +118,7 @@ impl fmt::Display for Summary {
             not_recorded,
             bytes,
             files,
+            broken: _,
         } = self;
         writeln!(
             f,
@@ -159,6 +186,11 @@ impl Recording {
         {
             self.fail(&error);
         }
+    }
+
+    /// Has it ended for good? What went to standard output cannot be taken back and written anew.
+    pub fn is_over(&self) -> bool {
+        self.summary.broken.is_some()
     }
 
     /// Ends the recording.
@@ -259,12 +291,8 @@ impl Recording {
         let is_first = self.failure.replace(error.kind()).is_none();
         let file = self.place.path().display();
         match self.place {
-            // The run ends when the reader has gone, silently.
-            Place::Stdout if error.kind() == io::ErrorKind::BrokenPipe => {}
-            Place::Stdout if is_first => tracing::error!(
-                "cannot record to standard output: {error}; recording has ended, events from here on are \
-                 counted as not recorded"
-            ),
+            // It cannot go on, and the run that it is for ends.
+            Place::Stdout if is_first => self.summary.broken = Some(error.into()),
             Place::File(_) if is_first => tracing::error!(
                 "cannot record to {file}: {error}; events are not recorded meanwhile, and writing is \
                  tried again every second"
@@ -287,6 +315,7 @@ impl Recording {
         }
         let file = self.place.path().display();
         match at_end {
+            false if missing == 0 => tracing::warn!("recording to {file} works again"),
             false => tracing::warn!(
                 "recording to {file} works again; {missing} events are missing in it"
             ),

@@ -5,6 +5,8 @@ mod plugins;
 mod usage_error;
 mod values;
 
+use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process;
 use std::time::Duration;
@@ -30,6 +32,7 @@ use crate::plugin::Limits;
 use crate::plugin::Spec;
 use crate::source::attach::Attach;
 use crate::stdio;
+use crate::text::clean_lines;
 
 /// What is to be done.
 #[derive(Debug, PartialEq)]
@@ -207,7 +210,7 @@ impl Config {
     }
 
     fn from_matches(matches: &ArgMatches) -> Result<Config, UsageError> {
-        let cli = Cli::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
+        let cli = Cli::from_arg_matches(matches).unwrap_or_else(|error| exit_with(&error));
         // Plugins and settings are looked up where they were written.
         let matches = match matches.subcommand() {
             Some((command, own)) => {
@@ -266,10 +269,16 @@ fn verbosity(args: &TalkArgs) -> Verbosity {
 /// Shows help on standard output, and what is wrong on standard error. An argument may be the name of a file
 /// that another user has chosen.
 fn exit_with(error: &clap::Error) -> ! {
-    let text = error.render().ansi().to_string();
-    match error.use_stderr() {
-        true => stdio::print(&text),
-        false => stdio::print_help(&text),
+    let text = error.render();
+    if !error.use_stderr() {
+        let printed = stdio::print_help(&text.ansi().to_string());
+        process::exit(printed.map_or(1, |()| error.exit_code()));
+    }
+    // Colours of its own cannot be told from those in an argument.
+    let argument = |argument: OsString| argument.to_string_lossy().contains(char::is_control);
+    match env::args_os().any(argument) {
+        true => stdio::print(&clean_lines(&text.to_string())),
+        false => stdio::print(&text.ansi().to_string()),
     }
     process::exit(error.exit_code())
 }

@@ -26,6 +26,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use rustix::process::geteuid;
+use rustix::thread::capabilities;
 use sha2::Digest as _;
 use sha2::Sha256;
 use tempfile::NamedTempFile;
@@ -287,12 +288,8 @@ fn is_ours(metadata: &Metadata) -> bool {
 /// Has this process capabilities that another one of its user has not? Where nobody says, it may
 /// have.
 fn has_capabilities_alone() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status
-        .lines()
-        .find_map(|line| line.strip_prefix("CapEff:"))
-        .and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
-    !geteuid().is_root() && effective != Some(0)
+    let none = capabilities(None).is_ok_and(|sets| sets.effective.is_empty());
+    !geteuid().is_root() && !none
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What the system must let a process do that runs compiled plugins: said before any plugin is blamed.
 
+use std::fs;
 use std::ptr;
 
 use bytesize::ByteSize;
@@ -16,6 +17,7 @@ use wasmtime::OutOfMemory;
 
 use super::engine::GUARD;
 use super::engine::RESERVATION;
+use super::engine::THIS_PROGRAM;
 
 /// Address space that a plugin with one linear memory reserves: there is a guard at both ends.
 const RESERVED: u64 = RESERVATION + 2 * GUARD;
@@ -30,6 +32,12 @@ pub enum Confined {
          allow it for this program"
     )]
     NoExecutableMemory(Errno),
+    /// The host starts itself again to compile, and finds itself there.
+    #[error(
+        "plugins are compiled by a process of this program, which is found through {THIS_PROGRAM}: \
+         {0}; mount -t proc proc /proc"
+    )]
+    NoProc(std::io::Error),
     /// Linear memories could not be reserved.
     #[error("{0}")]
     AddressSpace(AddressSpace),
@@ -61,8 +69,9 @@ impl std::fmt::Display for AddressSpace {
     }
 }
 
-/// Can so many plugins run here?
+/// Can this number of plugins run here?
 pub fn check(plugins: usize) -> Result<(), Confined> {
+    fs::metadata(THIS_PROGRAM).map_err(Confined::NoProc)?;
     may_execute().map_err(Confined::NoExecutableMemory)?;
     let bytes = RESERVED.saturating_mul(plugins as u64);
     match can_reserve(bytes) {

@@ -26,6 +26,9 @@ const EPOCH: Duration = Duration::from_millis(5);
 pub(super) const RESERVATION: u64 = 4 << 30;
 pub(super) const GUARD: u64 = 32 << 20;
 
+/// The program that is running. Not what it links to: the file there may be another version by now.
+pub(super) const THIS_PROGRAM: &str = "/proc/self/exe";
+
 /// The engines of all plugins.
 ///
 /// The stack that a plugin may use is a setting of wasmtime's engine, so that there is one for each
@@ -50,8 +53,7 @@ pub enum Compiler {
 impl Compiler {
     /// A process of the program that is running.
     pub fn this_program() -> Compiler {
-        // Not what it links to: the file there may be another version by now.
-        Compiler::Process("/proc/self/exe".into())
+        Compiler::Process(THIS_PROGRAM.into())
     }
 }
 

@@ -7,7 +7,6 @@
 
 use std::env;
 use std::fmt;
-use std::fs;
 use std::fs::File;
 use std::io;
 use std::io::Read as _;
@@ -42,6 +41,7 @@ use super::origin::Origin;
 use super::powers::Powers;
 use super::spec::Spec;
 use crate::privileges;
+use crate::process;
 use crate::text::one_line;
 
 /// The hidden subcommand that tries: `trial LIMITS`.
@@ -226,11 +226,8 @@ fn granted() -> Powers {
 /// Bytes of memory that are this process's own, whether they were ever written to or not: what
 /// RLIMIT_DATA counts.
 fn data() -> anyhow::Result<u64> {
-    let status = fs::read_to_string("/proc/self/status").context("/proc/self/status")?;
-    let kib = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmData:")?.trim().strip_suffix(" kB"));
-    let kib: u64 = kib.context("/proc/self/status has no VmData")?.parse()?;
+    let data = process::own_status("VmData").context("/proc/self/status has no VmData")?;
+    let kib: u64 = data.trim_end_matches(" kB").parse()?;
     Ok(kib << 10)
 }
 

@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 use std::thread;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::Result;
@@ -31,14 +30,12 @@ use crate::reload::Reloader;
 use crate::sink::output::Output;
 use crate::source::stream::Channel;
 use crate::stdio;
+use crate::stop::LOOK_INTERVAL;
 use crate::stop::Stop;
 use crate::text;
 
 /// Batches that may be on their way: 4,096 events, beyond which the kernel's ring is the buffer.
 const CHANNEL_BATCHES: usize = 16;
-
-/// While plugins are started: how often it is looked whether a signal came.
-const SIGNAL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Plugins that are ready, in their order. `None`: a signal came before they were.
 pub fn prepare(config: &config::Chain, stop: &Stop) -> Result<Option<Chain<Output>>> {
@@ -84,9 +81,9 @@ fn start(engine: &Engine, specs: &[Spec], stop: &Stop) -> Result<Option<Vec<Plug
         .spawn(start)
         .context("cannot run the thread that starts plugins")?;
     loop {
-        match started.recv_timeout(SIGNAL_INTERVAL) {
+        match started.recv_timeout(LOOK_INTERVAL) {
             Ok(plugins) => return Ok(Some(plugins?)),
-            Err(RecvTimeoutError::Timeout) if stop.by_signal() => return Ok(None),
+            Err(RecvTimeoutError::Timeout) if stop.is_ending() => return Ok(None),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => bail!("the thread that starts plugins panicked"),
         }
@@ -124,7 +121,7 @@ pub fn conduct<B>(
     let broken = matches!(&result, Err(error) if error.is_broken_pipe());
     let unread = broken || result.is_ok() && outlet.has_lost_reader();
     let unread = unread && outlet.ends_with_reader();
-    if unread && !stop.by_signal() {
+    if unread && !stop.is_ending() {
         return Ok(None);
     }
     let error = result.err().filter(|_| !unread);

@@ -1,17 +1,18 @@
 //! Making up a capture.
 
-use std::fs::File;
 use std::io;
 use std::io::BufWriter;
+use std::io::ErrorKind;
+use std::io::Write;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::Result;
 use anyhow::bail;
-use retrans_event::Event;
 use retrans_event::synth::Synth;
 use tempfile::Builder;
 
+use super::capture_output;
 use super::say;
 use crate::batch::Batch;
 use crate::batch::Item;
@@ -31,8 +32,36 @@ const GAP_EVERY: u64 = 10_000;
 /// seed makes the same file.
 const BEGUN: &str = "2026-01-01T00:00:00.000Z";
 
-/// Writes the capture beside its place, then moves it there: nobody finds half of it.
+/// Makes up a capture; `-` is standard output.
 pub fn generate(config: &Generate) -> Result<()> {
+    let file = &config.file;
+    // What is cut short is removed.
+    let stop = Stop::at_signals().context("cannot listen for signals")?;
+    let (bytes, place) = if file.as_os_str() == "-" {
+        let written = capture_output().and_then(|mut to| write(config, &mut to, &stop));
+        match written {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe && stop.outlet().is_pipe() => {
+                return Ok(());
+            }
+            bytes => (
+                bytes.context("cannot write to standard output")?,
+                "standard output".to_owned(),
+            ),
+        }
+    } else {
+        (to_file(config, &stop)?, file.display().to_string())
+    };
+    if config.verbosity >= Verbosity::Normal {
+        say(&format!(
+            "wrote {} events out of {} connections to {place} ({bytes} bytes)",
+            config.events, config.connections,
+        ));
+    }
+    Ok(())
+}
+
+/// Writes the capture beside its place, then moves it there: no other process finds half of it.
+fn to_file(config: &Generate, stop: &Stop) -> Result<u64> {
     let file = &config.file;
     let failed = || format!("cannot write {}", file.display());
     if files::is_special(file) {
@@ -41,32 +70,22 @@ pub fn generate(config: &Generate) -> Result<()> {
     if file.exists() && !config.force {
         bail!("{}: the file exists; --force overwrites it", failed());
     }
-    // Whoever loses patience is not to be left with half a file.
-    let stop = Stop::at_signals().context("cannot listen for signals")?;
     let directory = files::directory(file);
     let beside = Builder::new().prefix(".retrans-").tempfile_in(directory);
     let mut beside = beside.with_context(failed)?;
-    let bytes = write(config, beside.as_file_mut(), &stop).with_context(failed)?;
+    let bytes = write(config, beside.as_file_mut(), stop).with_context(failed)?;
     if config.force {
         beside.persist(file).map_err(|error| error.error)
     } else {
         beside.persist_noclobber(file).map_err(|error| error.error)
     }
     .with_context(failed)?;
-    if config.verbosity >= Verbosity::Normal {
-        say(&format!(
-            "wrote {} events out of {} connections to {} ({bytes} bytes)",
-            config.events,
-            config.connections,
-            file.display()
-        ));
-    }
-    Ok(())
+    Ok(bytes)
 }
 
-fn write(config: &Generate, file: &mut File, stop: &Stop) -> io::Result<u64> {
+fn write(config: &Generate, to: &mut impl Write, stop: &Stop) -> io::Result<u64> {
     let head = Head::new(None, BEGUN.to_owned());
-    let mut writer = Writer::new(BufWriter::new(file), &head)?;
+    let mut writer = Writer::new(BufWriter::new(to), &head)?;
     let mut batch = Batch::new();
     let mut next_mark: Option<Duration> = None;
     let mut last = Mark::default();
@@ -77,7 +96,7 @@ fn write(config: &Generate, file: &mut File, stop: &Stop) -> io::Result<u64> {
     let events = Synth::with_connections(config.seed, config.connections);
     for (number, record) in (0..config.events).zip(events) {
         if batch.len() == MAX_EVENTS {
-            if stop.by_signal() {
+            if stop.is_ending() {
                 return Err(io::Error::other("a signal came"));
             }
             send(&mut writer, &mut batch)?;
@@ -100,7 +119,7 @@ fn write(config: &Generate, file: &mut File, stop: &Stop) -> io::Result<u64> {
             // As many as a softirq may bring at once; from the seed, as everything is.
             batch.lost = 1 + (config.seed ^ number) % 64;
         }
-        last = mark_at(&record);
+        last = Mark::at(&record, 0);
         batch.push(record.as_bytes());
     }
     send(&mut writer, &mut batch)?;
@@ -108,15 +127,7 @@ fn write(config: &Generate, file: &mut File, stop: &Stop) -> io::Result<u64> {
     writer.finish()
 }
 
-fn mark_at(event: &Event) -> Mark {
-    Mark {
-        time: event.time(),
-        wall_time: event.wall_time(),
-        lost: 0,
-    }
-}
-
-fn send(writer: &mut Writer<BufWriter<&mut File>>, batch: &mut Batch) -> io::Result<()> {
+fn send(writer: &mut Writer<impl Write>, batch: &mut Batch) -> io::Result<()> {
     if batch.is_empty() {
         return Ok(());
     }

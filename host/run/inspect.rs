@@ -24,6 +24,7 @@ use crate::capture::CaptureError;
 use crate::capture::Head;
 use crate::source::replay::Input;
 use crate::source::replay::InputError;
+use crate::stdio::Outlet;
 use crate::stdio::Stdout;
 use crate::timestamp;
 
@@ -36,10 +37,13 @@ const TOP: usize = 10;
 /// Prints a page about each file.
 pub fn inspect(files: &[PathBuf]) -> Result<()> {
     let mut stdout = Stdout::new().context("cannot use standard output")?;
+    let outlet = Outlet::new().context("cannot use standard output")?;
     for file in files {
         let page = look(file).with_context(|| format!("cannot inspect {}", file.display()))?;
         match page.print(file, &mut stdout).and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe && outlet.is_pipe() => {
+                return Ok(());
+            }
             written => written.context("cannot write to standard output")?,
         }
     }

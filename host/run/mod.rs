@@ -1,10 +1,14 @@
 //! One run: what the command line asks for, from beginning to end.
 
+mod bar;
 mod chain;
 mod generate;
 mod inspect;
 mod replay;
 mod watch;
+
+use std::io;
+use std::io::IsTerminal as _;
 
 use anyhow::Result;
 use tracing_subscriber::filter::LevelFilter;
@@ -21,6 +25,8 @@ use crate::plugin::settings::SettingsError;
 use crate::plugin::trial;
 use crate::privileges;
 use crate::stdio;
+use crate::stdio::Stdout;
+use crate::text::clean_lines;
 
 /// Does what the command line says, and returns when it is done.
 pub fn run(config: &Config) -> Result<()> {
@@ -51,9 +57,19 @@ pub fn is_usage(error: &anyhow::Error) -> bool {
     settings || error.is::<UsageError>()
 }
 
-/// Says one line to the person in front of it.
+/// Standard output for a capture.
+fn capture_output() -> io::Result<Stdout> {
+    if io::stdout().is_terminal() {
+        return Err(io::Error::other(
+            "it is a terminal, which cannot show a capture; direct it into a file or a pipe",
+        ));
+    }
+    Stdout::new()
+}
+
+/// Prints a line for people, or several. Names of files and arguments may be in it: it has no colours.
 pub fn say(line: &str) {
-    stdio::print(&format!("retrans-host: {line}\n"));
+    stdio::print(&format!("retrans-host: {}\n", clean_lines(line)));
 }
 
 /// Plugins' log lines and our own warnings.

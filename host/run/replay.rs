@@ -1,15 +1,11 @@
 //! Replaying: recorded events go through the chain.
 
-use std::io;
-use std::io::IsTerminal as _;
 use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::Result;
-use indicatif::ProgressBar;
-use indicatif::ProgressDrawTarget;
-use indicatif::ProgressStyle;
 
+use super::bar;
 use super::chain::conduct;
 use super::chain::prepare;
 use super::say;
@@ -17,7 +13,6 @@ use crate::config::Replay;
 use crate::config::Verbosity;
 use crate::ledger::Origin;
 use crate::source::replay;
-use crate::stdio;
 use crate::stop::Stop;
 
 /// Replays the files, or as much of them as is wanted.
@@ -27,10 +22,11 @@ pub fn replay(config: &Replay) -> Result<()> {
         return Ok(());
     };
     if let Some(duration) = config.chain.duration {
-        stop.end_after(duration);
+        stop.end_after(duration)
+            .context("cannot measure --duration")?;
     }
     let talks = config.chain.verbosity >= Verbosity::Normal;
-    let progress = progress(talks);
+    let progress = bar::on_terminal(talks);
     let begun = Instant::now();
     let source = |channel: &_| {
         let books = replay::run(config, channel, &stop, &progress);
@@ -50,16 +46,4 @@ pub fn replay(config: &Replay) -> Result<()> {
         ));
     }
     ended.result()
-}
-
-/// A bar on a terminal; where results go to the same terminal, it would only be in their way.
-fn progress(talks: bool) -> ProgressBar {
-    let shown = talks && stdio::is_terminal() && !io::stdout().is_terminal();
-    let target = match shown {
-        true => ProgressDrawTarget::stderr(),
-        false => ProgressDrawTarget::hidden(),
-    };
-    let bar = ProgressBar::with_draw_target(Some(0), target);
-    let style = ProgressStyle::with_template("{bar:40} {percent}% {bytes} of {total_bytes}, {eta}");
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

@@ -2,17 +2,19 @@
 
 use std::fs;
 use std::io;
-use std::io::IsTerminal as _;
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::Result;
+use anyhow::bail;
 
+use super::capture_output;
 use super::chain::conduct;
 use super::chain::prepare;
 use super::say;
 use crate::capture;
+use crate::capture::Broken;
 use crate::capture::Recording;
 use crate::config::Record;
 use crate::config::Verbosity;
@@ -27,7 +29,6 @@ use crate::source::probe::Probe;
 use crate::source::ring::Books;
 use crate::source::ring::Processing;
 use crate::stdio;
-use crate::stdio::Stdout;
 use crate::stop::Stop;
 use crate::timestamp;
 
@@ -45,7 +46,8 @@ pub fn watch(config: &Watch) -> Result<()> {
     let probe = Probe::attach(&mut storage, config.attach, config.ring_size)?;
     let attached = probe.attached.name();
     let host = || this_host(attached, clock);
-    let begin = |record| Recording::begin(record, host(), capture_to_stdout);
+    let stdout = || Ok(Box::new(capture_output()?) as Box<dyn io::Write + Send>);
+    let begin = |record| Recording::begin(record, host(), stdout);
     let recording = match config.record.as_ref().map(begin).transpose() {
         // The reader has gone before the first byte, as in `--record - | true`.
         Err(error) if error.is_broken_pipe() => return Ok(()),
@@ -71,7 +73,8 @@ pub fn watch(config: &Watch) -> Result<()> {
         say(&attached_line(config, attached));
     }
     if let Some(duration) = config.chain.duration {
-        stop.end_after(duration);
+        stop.end_after(duration)
+            .context("cannot measure --duration")?;
     }
     let source = |channel: &_| Ok(probe.run(processing, channel, &stop)?);
     let Some((ended, books)) = conduct(chain, &stop, source)? else {
@@ -90,7 +93,7 @@ pub fn watch(config: &Watch) -> Result<()> {
             source,
             owners,
         });
-        if let Some(summary) = recorded {
+        if let Some(summary) = &recorded {
             stdio::print(&summary.to_string());
         }
     }
@@ -98,7 +101,13 @@ pub fn watch(config: &Watch) -> Result<()> {
     if let Some(report) = reconciled {
         stdio::print(&report.to_string());
     }
-    ended.result()
+    ended.result()?;
+    match recorded.and_then(|summary| summary.broken) {
+        // As `| head -c 100` ends, after Ctrl-C: the ledger says what is missing.
+        Some(Broken::ReaderGone) if stop.outlet().ends_with_reader() => Ok(()),
+        Some(why) => bail!("the capture on standard output ended before the run: {why}"),
+        None => Ok(()),
+    }
 }
 
 fn attached_line(config: &Watch, attached: &str) -> String {
@@ -127,15 +136,6 @@ fn owners(wanted: bool, clock: Clock) -> Owners {
         tracing::warn!("{error}; owners are unknown (--no-owners does without them)");
         Owners::unknown(clock)
     })
-}
-
-fn capture_to_stdout() -> io::Result<Box<dyn io::Write + Send>> {
-    if io::stdout().is_terminal() {
-        return Err(io::Error::other(
-            "standard output is a terminal, which cannot show a capture; direct it into a file or a pipe",
-        ));
-    }
-    Ok(Box::new(Stdout::new()?))
 }
 
 /// What a capture says of this machine.

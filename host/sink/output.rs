@@ -12,6 +12,7 @@ use crate::stdio;
 use crate::stdio::Outlet;
 use crate::stdio::Stdout;
 use crate::stdio::count_lines;
+use crate::text::clean_lines;
 
 /// Standard output for lines, standard error for alerts.
 pub struct Output {
@@ -65,10 +66,11 @@ impl Output {
         let lost = self.stdout.discard() + not_taken;
         self.outlet.add_not_printed(lost);
         if !is_called_off {
-            tracing::warn!(
-                "standard output has no reader any more ({error}); lines are counted, not printed, and the \
-                 run goes on"
-            );
+            let what = match error.kind() {
+                io::ErrorKind::BrokenPipe => "standard output has no reader any more",
+                _ => "cannot write to standard output",
+            };
+            tracing::warn!("{what} ({error}); lines are counted, not printed, and the run goes on");
         }
         Ok(())
     }
@@ -78,7 +80,7 @@ impl Sink for Output {
     fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
         match self.lines {
             LinesTo::Stdout => return self.print(lines),
-            LinesTo::Stderr => stdio::print(&String::from_utf8_lossy(lines)),
+            LinesTo::Stderr => stdio::print(&clean_lines(&String::from_utf8_lossy(lines))),
             LinesTo::Nowhere => {}
         }
         Ok(())

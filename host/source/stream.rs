@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use crossbeam_channel::SendTimeoutError;
@@ -20,6 +19,7 @@ use crate::capture::Summary;
 use crate::container::Container;
 use crate::labels::Column;
 use crate::ledger;
+use crate::stop::LOOK_INTERVAL;
 use crate::stop::Stop;
 
 /// Label with the whole id of the container that an event's owner lives in (OpenTelemetry's name).
@@ -37,20 +37,17 @@ pub struct Channel {
     pub recycled: Receiver<Batch>,
 }
 
-/// While the chain is behind: how often it is looked whether a signal came.
-const SIGNAL_INTERVAL: Duration = Duration::from_millis(20);
-
 /// Why an item was not sent.
 #[derive(Debug)]
 pub enum Unsent {
     /// The chain has ended.
     Ended,
-    /// A signal came while the chain was behind.
-    Signalled(Item),
+    /// The run is ending, and the chain is behind.
+    Ending(Item),
 }
 
 impl Channel {
-    /// Sends an item. While the chain is behind, it waits, but not beyond a signal.
+    /// Sends an item. While the chain is behind it waits, but not when the run is ending.
     pub fn send(&self, item: Item, stop: &Stop) -> Result<(), Unsent> {
         let mut item = match self.items.try_send(item) {
             Ok(()) => return Ok(()),
@@ -58,10 +55,10 @@ impl Channel {
             Err(TrySendError::Full(item)) => item,
         };
         loop {
-            if stop.by_signal() {
-                return Err(Unsent::Signalled(item));
+            if stop.is_ending() {
+                return Err(Unsent::Ending(item));
             }
-            item = match self.items.send_timeout(item, SIGNAL_INTERVAL) {
+            item = match self.items.send_timeout(item, LOOK_INTERVAL) {
                 Ok(()) => return Ok(()),
                 Err(SendTimeoutError::Disconnected(_)) => return Err(Unsent::Ended),
                 Err(SendTimeoutError::Timeout(item)) => item,
@@ -81,8 +78,8 @@ pub struct Stream<'a> {
     containers: Vec<(u32, Rc<Container>)>,
     /// Batches that are full.
     full: Vec<Batch>,
-    /// Items that were recorded, but not sent: a signal came while the chain was behind. At most what
-    /// was in the ring.
+    /// Items that were recorded, but not sent: the run is ending, and the chain is behind. At most what was
+    /// in the ring.
     unsent: VecDeque<Item>,
     delivered: u64,
     /// Events after which the stream ends, where that was asked for.
@@ -178,8 +175,8 @@ impl<'a> Stream<'a> {
         self.batch.is_empty() && self.full.is_empty()
     }
 
-    /// Sends what is there, and says how many events were lost since the last time. False: nobody
-    /// receives any more.
+    /// Sends what is there, and says how many events were lost since the last time. False: the chain has
+    /// ended, or the recording that the run is for.
     pub fn send(&mut self, mut lost: u64) -> bool {
         if !self.batch.is_empty() {
             self.close_batch();
@@ -199,10 +196,13 @@ impl<'a> Stream<'a> {
 
     /// Sends the end of the stream; what was recorded of it. The recording ends first: nothing that
     /// the chain does may keep it from that.
-    pub fn end(mut self, mark: Mark) -> Option<Summary> {
-        self.pass_on(Item::End(mark));
-        let recorded = self.recording.map(Recording::finish);
-        for item in self.unsent {
+    pub fn end(self, mark: Mark) -> Option<Summary> {
+        let end = Item::End(mark);
+        let recorded = self.recording.map(|mut recording| {
+            recording.item(&end);
+            recording.finish()
+        });
+        for item in self.unsent.into_iter().chain([end]) {
             // Where the chain has ended there is nothing to wait for.
             if self.channel.items.send(item).is_err() {
                 break;
@@ -212,19 +212,21 @@ impl<'a> Stream<'a> {
     }
 
     fn pass_on(&mut self, item: Item) -> bool {
+        let mut is_recorded = true;
         if let Some(recording) = &mut self.recording {
             recording.item(&item);
+            is_recorded = !recording.is_over();
         }
         if !self.unsent.is_empty() {
             self.unsent.push_back(item);
-            return true;
+            return is_recorded;
         }
         match self.channel.send(item, self.stop) {
-            Ok(()) => true,
+            Ok(()) => is_recorded,
             Err(Unsent::Ended) => false,
-            Err(Unsent::Signalled(item)) => {
+            Err(Unsent::Ending(item)) => {
                 self.unsent.push_back(item);
-                true
+                is_recorded
             }
         }
     }

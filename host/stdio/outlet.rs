@@ -74,8 +74,13 @@ impl Outlet {
         self.not_printed.load(Ordering::Relaxed)
     }
 
-    /// Does the run end, quietly, when its reader goes away? Not before the first line: who has not
-    /// waited for one did not read.
+    /// Is it a pipe?
+    pub fn is_pipe(&self) -> bool {
+        self.is_pipe
+    }
+
+    /// Does the run end, quietly, when its reader goes away? Not before the first line: until then nothing
+    /// is missing.
     pub fn ends_with_reader(&self) -> bool {
         self.is_pipe && self.used.load(Ordering::Relaxed) && !self.has_other_work()
     }

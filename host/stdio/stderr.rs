@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use std::sync::PoisonError;
 
 use super::patient::Patient;
+use super::patient::are_called_off;
 use super::shown::Colours;
 use super::shown::for_people;
 
@@ -56,21 +57,36 @@ impl Write for Message {
 
 impl Drop for Message {
     fn drop(&mut self) {
-        let stderr = STDERR.get_or_init(|| {
-            let patient = Patient::new(io::stderr().as_fd());
-            patient.ok().map(Mutex::new)
-        });
-        let Some(stderr) = stderr else { return };
         let colours = match has_colours() {
             true => Colours::Keep,
             false => Colours::Remove,
         };
         let text = String::from_utf8_lossy(&self.0);
-        let text = for_people(&text, colours);
-        let mut stderr = stderr.lock().unwrap_or_else(PoisonError::into_inner);
         // Where standard error is closed, or writes are called off, there is no place left to say so.
-        let _ = stderr.write_all(text.as_bytes());
+        let _ = write(for_people(&text, colours).as_bytes());
     }
+}
+
+/// Draws on the terminal: sequences of this program that move the cursor, and no text of others.
+pub fn draw(sequence: &str) -> io::Result<()> {
+    write(sequence.as_bytes())
+}
+
+/// Waits until no other thread writes, but not once writes are called off: that thread may be held up.
+fn write(bytes: &[u8]) -> io::Result<()> {
+    let stderr = STDERR.get_or_init(|| {
+        let patient = Patient::new(io::stderr().as_fd());
+        patient.ok().map(Mutex::new)
+    });
+    let Some(stderr) = stderr else { return Ok(()) };
+    let mut stderr = match are_called_off() {
+        false => stderr.lock().unwrap_or_else(PoisonError::into_inner),
+        true => match stderr.try_lock() {
+            Ok(stderr) => stderr,
+            Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+        },
+    };
+    stderr.write_all(bytes)
 }
 
 /// Is it a terminal?

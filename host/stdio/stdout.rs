@@ -8,6 +8,7 @@ use std::os::fd::AsFd as _;
 use super::patient::Patient;
 use super::shown::Colours;
 use super::shown::for_people;
+use super::stderr;
 use super::stderr::colours_are_wanted;
 use crate::text::clean_lines;
 
@@ -15,7 +16,7 @@ use crate::text::clean_lines;
 const BUFFER: usize = 64 * 1024;
 
 /// Standard output, block-buffered even on a terminal: `std::io::stdout` would write every line by
-/// itself. Whoever uses it flushes.
+/// itself. [`Write::flush`] writes it through.
 #[derive(Debug)]
 pub struct Stdout {
     to: Patient,
@@ -62,16 +63,24 @@ impl Stdout {
     }
 }
 
-/// Prints a text of this program, with its colours where they are wanted.
-pub fn print_help(text: &str) {
+/// Prints a text of this program, with its colours where they are wanted. An error is told.
+pub fn print_help(text: &str) -> io::Result<()> {
     let stdout = io::stdout();
     let colours = match stdout.is_terminal() && colours_are_wanted() {
         true => Colours::Keep,
         false => Colours::Remove,
     };
     let text = for_people(text, colours);
-    // A reader that goes away has seen enough.
-    let _ = Patient::new(stdout.as_fd()).and_then(|mut to| to.write_all(text.as_bytes()));
+    match Patient::new(stdout.as_fd()).and_then(|mut to| to.write_all(text.as_bytes())) {
+        // A reader that goes away has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            stderr::print(&format!(
+                "retrans-host: error: cannot write to standard output: {error}\n"
+            ));
+            Err(error)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Lines that end in these bytes.

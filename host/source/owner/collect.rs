@@ -65,6 +65,7 @@ impl Collector {
         drop(self.known);
         let mut snapshot = Snapshot::of(begun, self.holders);
         snapshot.is_cut = self.is_cut;
+        snapshot.not_found = self.wanted;
         snapshot
     }
 }

@@ -132,7 +132,7 @@ impl Registry {
             return Answer::Known(self.somebody(event, &holder, holders));
         }
         // A scan that began before the event may have passed by before the socket was opened.
-        if self.snapshot.begun > event.time() {
+        if self.snapshot.begun > event.time() && self.snapshot.is_sure_of(inode) {
             if self.absent.len() < MOST_ABSENT {
                 self.absent.insert(inode, self.snapshot.begun);
             }

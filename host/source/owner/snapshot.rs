@@ -1,5 +1,6 @@
 //! Who held which TCP sockets when open files were last scanned.
 
+use std::collections::HashSet;
 use std::mem::offset_of;
 use std::time::Duration;
 
@@ -68,6 +69,8 @@ pub struct Snapshot {
     pub holds: Duration,
     /// Were there more holders than are kept?
     pub is_cut: bool,
+    /// Where it is: sockets for which a holder would have been kept all the same, and was not found.
+    pub not_found: HashSet<u64>,
     /// By inode, then by process; no two are the same.
     holders: Vec<Holder>,
 }
@@ -83,6 +86,7 @@ impl Snapshot {
             begun,
             holds: HOLD,
             is_cut: false,
+            not_found: HashSet::new(),
             holders,
         }
     }
@@ -95,6 +99,11 @@ impl Snapshot {
     /// How many holders there are, of all sockets.
     pub fn len(&self) -> usize {
         self.holders.len()
+    }
+
+    /// Is it known that no process holds a socket that has no holder here?
+    pub fn is_sure_of(&self, inode: u64) -> bool {
+        !self.is_cut || self.not_found.contains(&inode)
     }
 
     /// The processes that held a socket, by number.

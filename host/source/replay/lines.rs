@@ -195,7 +195,7 @@ impl<R: Arriving> Lines<R> {
             }
             labels.add(batch.len() as u32, own);
             batch.push(record.as_bytes());
-            self.last = mark_at(&record, 0);
+            self.last = Mark::at(&record, 0);
         }
         for (key, values) in labels.columns {
             let values = values.iter().map(|(event, value)| (*event, value.as_str()));
@@ -237,7 +237,7 @@ impl<R: Arriving> Lines<R> {
             }));
             time += SECOND;
         }
-        let more = lost.map(|lost| Item::Mark(mark_at(event, lost)));
+        let more = lost.map(|lost| Item::Mark(Mark::at(event, lost)));
         self.ready.extend(more);
         self.next_mark = Some(time);
     }
@@ -312,14 +312,6 @@ impl<R: Arriving> Lines<R> {
             line: self.line,
             what: what.to_string(),
         }
-    }
-}
-
-fn mark_at(event: &Event, lost: u64) -> Mark {
-    Mark {
-        time: event.time(),
-        wall_time: event.wall_time(),
-        lost,
     }
 }
 

@@ -161,7 +161,7 @@ impl Sender<'_> {
                 self.select(&mut batch);
                 page.delivered = batch.len() as u64;
                 page.left_out = page.read - page.delivered;
-                let last = batch.events().next_back().map(mark_at);
+                let last = batch.events().next_back().map(|event| Mark::at(event, 0));
                 (Item::Events(batch), last)
             }
             Item::Mark(mark) => (Item::Mark(mark), self.moment(&mark)),
@@ -199,7 +199,7 @@ impl Sender<'_> {
     fn is_over(&mut self) -> bool {
         // The chain takes what is still sent; that need not be looked for each time.
         self.items = self.items.wrapping_add(1);
-        self.stop.by_signal()
+        self.stop.is_ending()
             || self.items.is_multiple_of(64) && self.stop.comes_within(Duration::ZERO)
     }
 
@@ -236,13 +236,5 @@ impl Sender<'_> {
         let end = self.ended.unwrap_or(self.last);
         let _ = self.channel.items.send(Item::End(end));
         self.books
-    }
-}
-
-fn mark_at(event: &Event) -> Mark {
-    Mark {
-        time: event.time(),
-        wall_time: event.wall_time(),
-        lost: 0,
     }
 }

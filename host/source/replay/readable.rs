@@ -89,14 +89,18 @@ impl<'a> Readable<'a> {
 
 impl Read for Readable<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // A file has no end of lines that are no events: it is looked here whether the run is to end.
+        if self.stop.is_some_and(Stop::is_ending) {
+            return Err(io::Error::other(Stopped));
+        }
+        // A FIFO that no process has opened for writing yet has no end of file either.
+        if self.waits {
+            self.wait()?;
+        }
         loop {
-            // A FIFO that no process has opened for writing yet has no end of file either.
-            if self.waits {
-                self.wait()?;
-            }
             match self.file.read(buffer) {
-                // Another reader was faster.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // Another reader was faster, or it is a file of tracefs: regular, and it waits all the same.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait()?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result,
             }

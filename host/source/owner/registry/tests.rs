@@ -212,3 +212,18 @@ fn the_most_recent_half_at_least_is_remembered() {
     let known: Vec<u64> = (0..7).filter(|key| recent.get(*key).is_some()).collect();
     assert!(known.ends_with(&[5, 6]) && known.len() <= 4, "{known:?}");
 }
+
+#[test]
+fn what_a_scan_that_was_cut_off_was_not_asked_for_is_looked_for_again() {
+    let mut registry = registry();
+    let begun = SCANNED + HOLD;
+    let mut snapshot = Snapshot::of(begun, Vec::new());
+    snapshot.is_cut = true;
+    snapshot.not_found = HashSet::from([INODE + 1]);
+    registry.update(snapshot);
+    let before = begun - Duration::from_millis(10);
+    let of = |inode| event(OwnerStatus::Unknown, Some(inode), before);
+    assert_eq!(registry.answer(&of(INODE + 1)), known(Owner::Unknown));
+    // It may be among the holders that were not kept.
+    assert_eq!(registry.answer(&of(INODE + 2)), Answer::Later);
+}
