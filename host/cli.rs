@@ -59,8 +59,8 @@ pub enum Command {
     Compile(CompileArgs),
     /// Loads compiled code from standard input and says how much memory that takes: whether the host can
     /// hold a plugin
-    #[command(name = crate::plugin::trial::SUBCOMMAND, hide = true)]
-    Trial(TrialArgs),
+    #[command(name = crate::plugin::footprint::SUBCOMMAND, hide = true)]
+    Footprint(FootprintArgs),
 }
 
 /// Which plugins, and where their results go.
@@ -239,7 +239,7 @@ pub struct CompileArgs {
 
 /// Within which limits to try.
 #[derive(Debug, Args)]
-pub struct TrialArgs {
+pub struct FootprintArgs {
     /// Those of the plugin, as JSON.
     #[arg(value_parser = |json: &str| serde_json::from_str::<Limits>(json))]
     pub limits: Limits,

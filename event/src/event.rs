@@ -6,9 +6,6 @@ use core::net::SocketAddr;
 use core::ops::Range;
 
 use crate::codec::Codec;
-use crate::fields::FIELDS;
-use crate::fields::RECORD_SIZE;
-use crate::record::Record;
 
 /// The bytes that every record has: those of the fields without a presence bit.
 pub const CORE_SIZE: usize = 88;
@@ -59,33 +56,6 @@ impl Event {
         &self.0
     }
 
-    /// A copy with the size of this version: newer fields are cut off, missing ones absent.
-    pub fn to_record(&self) -> Record {
-        let mut record = Record::new();
-        let shared = self.0.len().min(RECORD_SIZE);
-        record.as_bytes_mut()[..shared].copy_from_slice(&self.0[..shared]);
-        record.set_size(RECORD_SIZE as u32);
-        if shared < RECORD_SIZE {
-            record.forget_beyond(shared);
-        }
-        record
-    }
-
-    /// Makes the fields that end beyond `length` absent: their presence bits may be set all the
-    /// same, and the first bytes of one may be there.
-    fn forget_beyond(&mut self, length: usize) {
-        let mut known = present(&self.0);
-        for field in FIELDS {
-            if let Some(bit) = field.bit()
-                && field.offset + field.size > length
-            {
-                known &= !(1 << bit);
-                self.0[field.offset..field.offset + field.size].fill(0);
-            }
-        }
-        self.0[PRESENT].copy_from_slice(&known.to_le_bytes());
-    }
-
     /// Local address and port: those of the side that retransmits.
     pub fn local(&self) -> SocketAddr {
         SocketAddr::new(self.local_address(), self.local_port())
@@ -121,6 +91,13 @@ impl Event {
     #[inline]
     pub(crate) fn has(&self, bit: u32) -> bool {
         present(&self.0) & (1 << bit) != 0
+    }
+
+    /// Makes the field with this presence bit absent; it is in this range of bytes.
+    pub(crate) fn forget(&mut self, bit: u32, bytes: Range<usize>) {
+        let known = present(&self.0) & !(1 << bit);
+        self.0[PRESENT].copy_from_slice(&known.to_le_bytes());
+        self.0[bytes].fill(0);
     }
 
     /// A field that every record has.

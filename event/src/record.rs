@@ -5,6 +5,7 @@ use core::ops::Deref;
 use core::ops::DerefMut;
 
 use crate::event::Event;
+use crate::fields::FIELDS;
 use crate::fields::RECORD_SIZE;
 
 /// One retransmit that owns its bytes, in the layout of this version. Reads and writes like
@@ -25,8 +26,31 @@ impl Record {
         Record(bytes)
     }
 
-    pub(crate) fn as_bytes_mut(&mut self) -> &mut [u8; RECORD_SIZE] {
-        &mut self.0
+    /// Makes the fields that end beyond `length` absent: their presence bits may be set all the same,
+    /// and the first bytes of one may be there.
+    fn forget_beyond(&mut self, length: usize) {
+        for field in FIELDS {
+            if let Some(bit) = field.bit()
+                && field.offset + field.size > length
+            {
+                self.forget(bit, field.offset..field.offset + field.size);
+            }
+        }
+    }
+}
+
+impl Event {
+    /// A copy with the size of this version: newer fields are cut off, missing ones absent.
+    pub fn to_record(&self) -> Record {
+        let mut record = Record::new();
+        let bytes = self.as_bytes();
+        let shared = bytes.len().min(RECORD_SIZE);
+        record.0[..shared].copy_from_slice(&bytes[..shared]);
+        record.set_size(RECORD_SIZE as u32);
+        if shared < RECORD_SIZE {
+            record.forget_beyond(shared);
+        }
+        record
     }
 }
 

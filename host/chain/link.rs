@@ -5,7 +5,7 @@
 //! Who fails too often is left out for a while.
 
 mod handover;
-pub(super) mod recovery;
+mod recovery;
 
 use std::io;
 

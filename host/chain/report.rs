@@ -3,11 +3,23 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::link::recovery::Restart;
 use crate::batch::Batch;
 use crate::plugin::Fault;
 use crate::plugin::OnFault;
 use crate::plugin::StartError;
+
+/// What an instance that takes the place of another one knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Restart {
+    /// What the other one knew when it was last asked.
+    Restored,
+    /// Nothing: nothing was saved.
+    Empty,
+    /// Nothing: it did not take what the other one knew.
+    Refused,
+    /// There is none.
+    Failed,
+}
 
 /// Which events a call was about, to go on after "failed in process: …".
 pub(super) fn about(batch: &Batch) -> String {

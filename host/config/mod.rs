@@ -23,10 +23,10 @@ use crate::cli::ChainArgs;
 use crate::cli::Cli;
 use crate::cli::Command;
 use crate::cli::CompileArgs;
+use crate::cli::FootprintArgs;
 use crate::cli::GenerateArgs;
 use crate::cli::ReplayArgs;
 use crate::cli::TalkArgs;
-use crate::cli::TrialArgs;
 use crate::cli::WatchArgs;
 use crate::plugin::Limits;
 use crate::plugin::Spec;
@@ -53,7 +53,7 @@ pub enum Config {
         bytes: u64,
     },
     /// Try whether the host can hold a plugin with these limits.
-    Trial(Limits),
+    Footprint(Limits),
 }
 
 /// The chain, and what is shown of it.
@@ -228,7 +228,7 @@ impl Config {
             Some(Command::Compile(CompileArgs { seconds, bytes })) => {
                 Ok(Config::Compile { seconds, bytes })
             }
-            Some(Command::Trial(TrialArgs { limits })) => Ok(Config::Trial(limits)),
+            Some(Command::Footprint(FootprintArgs { limits })) => Ok(Config::Footprint(limits)),
         }
     }
 
@@ -239,7 +239,7 @@ impl Config {
             Config::Replay(replay) => replay.chain.verbosity,
             Config::Generate(generate) => generate.verbosity,
             Config::Inspect(_) => Verbosity::Normal,
-            Config::Compile { .. } | Config::Trial(_) => Verbosity::Normal,
+            Config::Compile { .. } | Config::Footprint(_) => Verbosity::Normal,
         }
     }
 }

@@ -44,9 +44,9 @@ pub struct Engine {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Compiler {
     /// In a process of its own, which is this program: it can be given limits, and nothing that
-    /// happens in it harms this one. What is compiled is tried in another one ([`super::trial`]).
+    /// happens in it harms this one. What is compiled is checked in another one ([`super::footprint`]).
     Process(PathBuf),
-    /// Here, without limits, and without a trial of whether the host can hold it: for fuzzing.
+    /// Here, without limits, and without a footprint check: for fuzzing.
     Here,
 }
 

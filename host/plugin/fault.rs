@@ -5,10 +5,10 @@ use std::fmt;
 use wasmtime::Trap;
 use wasmtime::WasmBacktrace;
 
+use super::bad_answer::BadAnswer;
 use super::confinement;
 use super::confinement::is_out_of_memory;
 use super::confinement::lacks_address_space;
-use super::contract::BadAnswer;
 use super::meter::DeadlineMissed;
 use super::meter::Refused;
 use crate::text::printable;

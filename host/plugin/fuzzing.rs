@@ -2,7 +2,7 @@
 
 pub use wasmtime::Result as Heard;
 
-use super::contract::BadAnswer;
+use super::bad_answer::BadAnswer;
 pub use super::contract::Keep;
 pub use super::contract::wit as host;
 use super::instance::Outcome;

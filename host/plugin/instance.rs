@@ -12,8 +12,8 @@ use wasmtime::component::Lift;
 use wasmtime::component::Lower;
 use wasmtime::component::TypedFunc;
 
+use super::bad_answer::BadAnswer;
 use super::contract;
-use super::contract::BadAnswer;
 use super::contract::Exports;
 use super::contract::Keep;
 use super::fault::Cause;

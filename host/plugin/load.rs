@@ -1,7 +1,6 @@
 //! From a file to a component that fits the contract, or a clear word why it does not.
 
 use std::path::Path;
-use std::path::PathBuf;
 
 use wasmtime::component::Component;
 use wasmtime::component::InstancePre;
@@ -11,7 +10,8 @@ use wasmtime::component::types::ComponentItem;
 use super::cache::Key;
 use super::compile;
 use super::compile::CompileError;
-use super::confinement::AddressSpace;
+use super::component;
+use super::component::ReadError;
 use super::contract;
 use super::contract::ExportIndices;
 use super::contract::PACKAGE;
@@ -19,10 +19,11 @@ use super::contract::VERSION;
 use super::digest::Digest;
 use super::engine::Compiler;
 use super::engine::Engine;
+use super::footprint;
+use super::footprint::Checked;
+use super::footprint::FootprintError;
 use super::spec::Spec;
 use super::store::HostState;
-use super::trial;
-use super::trial::Tried;
 use super::wasi;
 use crate::text::one_line;
 use crate::text::quoted;
@@ -30,17 +31,9 @@ use crate::text::quoted;
 /// Why a component cannot be used. Says what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// No such bundled plugin.
-    #[error("not one of the bundled plugins")]
-    NotBundled,
-    /// The file cannot be read.
-    #[error("cannot read {}: {error}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        error: std::io::Error,
-    },
+    /// Its bytes cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// Anything but WebAssembly.
     #[error(
         "not WebAssembly: it does not begin with \\0asm; give the .wasm file that \
@@ -53,9 +46,6 @@ pub enum LoadError {
          `wasm-tools component new`"
     )]
     CoreModule,
-    /// More bytes than it may have.
-    #[error("it has more than {}; --limit file=… allows more", bytesize::ByteSize(*.0))]
-    TooLarge(u64),
     /// Another file than the one that was meant.
     #[error("sha256 is {found}, expected {expected}: it is not the file that was meant")]
     OtherDigest {
@@ -67,34 +57,9 @@ pub enum LoadError {
     /// It does not compile.
     #[error(transparent)]
     Compile(#[from] CompileError),
-    /// Neither a file nor a link to one.
-    #[error("cannot read {}: not a regular file", .0.display())]
-    NotRegular(PathBuf),
-    /// The host would have to take too much memory for it.
-    #[error(
-        "it takes {} of the host's memory to hold it; --limit footprint=… allows more",
-        so_many(*.taken, *.limit)
-    )]
-    Footprint {
-        /// Bytes, where so many could be taken.
-        taken: Option<u64>,
-        /// Bytes.
-        limit: u64,
-    },
-    /// This process has too little address space for it.
-    #[error("{0}")]
-    AddressSpace(AddressSpace),
-    /// What was said when it was tried whether the host can hold it: most often why it does not fit.
-    #[error("{0}")]
-    Trial(String),
-    /// It crashed when that was tried.
-    #[error("the trial whether the host can hold it ended by {signal}: {said}")]
-    TrialEnded {
-        /// The signal's name.
-        signal: String,
-        /// What it said last.
-        said: String,
-    },
+    /// The host cannot hold it, or that could not be checked.
+    #[error(transparent)]
+    Footprint(#[from] FootprintError),
     /// Its compiled code cannot be read.
     #[error("cannot use its compiled code: {0}")]
     Code(String),
@@ -121,13 +86,6 @@ pub enum LoadError {
     Mismatch(String),
 }
 
-fn so_many(bytes: Option<u64>, limit: u64) -> String {
-    match bytes {
-        Some(bytes) => bytesize::ByteSize(bytes).to_string(),
-        None => format!("more than {}", bytesize::ByteSize(limit)),
-    }
-}
-
 /// A component that fits: compiled, checked, linked.
 pub(super) struct Loaded {
     pub(super) digest: Digest,
@@ -141,7 +99,7 @@ pub(super) struct Loaded {
 
 /// Reads, compiles, checks and links.
 pub(super) fn load(engine: &Engine, spec: &Spec) -> Result<Loaded, LoadError> {
-    let bytes = spec.origin.read(spec.limits.file)?;
+    let bytes = component::read(&spec.origin, spec.limits.file)?;
     let found = Digest::of(&bytes);
     if let Some(expected) = spec.digest.filter(|expected| *expected != found) {
         return Err(LoadError::OtherDigest { found, expected });
@@ -201,8 +159,8 @@ fn compiled(
         return Ok(component);
     }
     let made = compile::in_process(program, bytes, limits)?;
-    let tried = trial::in_process(program, made.file(), spec)?;
-    if let Some(cache) = cache.filter(|_| tried == Tried::Whole) {
+    let checked = footprint::in_process(program, made.file(), spec)?;
+    if let Some(cache) = cache.filter(|_| checked == Checked::Whole) {
         cache.keep(&key, made.file());
     }
     read_code(&wasmtime, &made.path()).map_err(code)
@@ -212,7 +170,7 @@ fn compiled(
 pub(super) fn read_code(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Component> {
     // SAFETY: the file is sealed memory (`Sealed`) with what `compile::in_process` has made: just now,
     // or earlier and kept in a directory where no process with fewer privileges can write
-    // (`cache::open_in`), with a digest that still fits. `trial::run` alone reads what any process may
+    // (`cache::open_in`), with a digest that still fits. `footprint::child::run` alone reads what any process may
     // have given it, and has no privileges then. Code of another version, processor or setting is
     // refused by wasmtime.
     unsafe { Component::deserialize_file(engine, path) }

@@ -4,8 +4,10 @@
 //! [`Prepared`] gives new [`Instance`]s for a few microseconds each, because a [`Fault`] is the end
 //! of an instance.
 
+mod bad_answer;
 mod cache;
 pub mod compile;
+mod component;
 pub mod confinement;
 mod contract;
 pub mod cpu;
@@ -13,6 +15,7 @@ mod digest;
 mod engine;
 mod fault;
 mod files;
+pub mod footprint;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod instance;
@@ -29,10 +32,9 @@ pub mod settings;
 mod spec;
 mod staged;
 mod store;
-pub mod trial;
 mod wasi;
 
-pub use self::contract::BadAnswer;
+pub use self::bad_answer::BadAnswer;
 pub use self::digest::Digest;
 pub use self::digest::NoDigest;
 pub use self::engine::Compiler;

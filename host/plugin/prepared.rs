@@ -2,6 +2,8 @@
 
 use std::io;
 
+use super::component;
+use super::component::ReadError;
 use super::digest::Digest;
 use super::engine::Engine;
 use super::fault::Cause;
@@ -40,7 +42,7 @@ pub enum StartError {
 impl StartError {
     /// Is there no file?
     pub fn is_not_found(&self) -> bool {
-        let StartError::Load(_, LoadError::Read { error, .. }) = self else {
+        let StartError::Load(_, LoadError::Read(ReadError::Io { error, .. })) = self else {
             return false;
         };
         error.kind() == io::ErrorKind::NotFound
@@ -150,8 +152,8 @@ impl NoInstance {
 
 /// Which file is there now, where there is one.
 pub fn digest_now(spec: &Spec) -> Result<Digest, StartError> {
-    let bytes = spec.origin.read(spec.limits.file);
+    let bytes = component::read(&spec.origin, spec.limits.file);
     bytes
         .map(|bytes| Digest::of(&bytes))
-        .map_err(|error| StartError::Load(spec.name.clone(), error))
+        .map_err(|error| StartError::Load(spec.name.clone(), error.into()))
 }

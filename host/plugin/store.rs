@@ -1,6 +1,6 @@
 //! What the host keeps for one instance while it runs: its call, its limits, and what it has said.
 
-use super::contract::BadAnswer;
+use super::bad_answer::BadAnswer;
 use super::files::Files;
 use super::limits::Limits;
 use super::logs::Logs;

@@ -21,8 +21,8 @@ use crate::config::UsageError;
 use crate::config::Verbosity;
 use crate::plugin::StartError;
 use crate::plugin::compile;
+use crate::plugin::footprint;
 use crate::plugin::settings::SettingsError;
-use crate::plugin::trial;
 use crate::privileges;
 use crate::stdio;
 use crate::stdio::Stdout;
@@ -37,7 +37,7 @@ pub fn run(config: &Config) -> Result<()> {
             privileges::drop_unless_root()?;
         }
         // They set limits first.
-        Config::Compile { .. } | Config::Trial(_) => {}
+        Config::Compile { .. } | Config::Footprint(_) => {}
     }
     match config {
         Config::Watch(watch) => watch::watch(watch),
@@ -45,7 +45,7 @@ pub fn run(config: &Config) -> Result<()> {
         Config::Generate(generate) => generate::generate(generate),
         Config::Inspect(files) => inspect::inspect(files),
         Config::Compile { seconds, bytes } => compile::run(*seconds, *bytes),
-        Config::Trial(limits) => trial::run(*limits),
+        Config::Footprint(limits) => footprint::child::run(*limits),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The host as the runner sees it: what it can be asked, and where effects go.
 
 use crate::alert::Alert;
-use crate::labels::Column;
+use crate::column::Column;
 
 /// One end of the contract; the other functions of `wit/plugin.wit` have no use in the runner.
 ///

@@ -62,6 +62,7 @@ extern crate self as retrans_plugin_sdk;
 
 mod alert;
 mod cbor;
+mod column;
 mod counter;
 mod event;
 #[doc(hidden)]

@@ -187,7 +187,7 @@ fn a_plugin_with_imports_that_are_not_granted_is_refused() {
     }
 }
 
-/// What is asked of no limiter: it is seen in a trial, which ends before the host is touched.
+/// What is asked of no limiter: the footprint check sees it, which ends before the host is touched.
 #[test]
 fn a_plugin_that_takes_a_gigabyte_of_the_host_to_be_loaded_is_refused() {
     let hostile = Hostile::around(&instances_in_instances(20));

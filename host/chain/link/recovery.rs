@@ -14,6 +14,7 @@ use crate::chain::Sink;
 use crate::chain::firing::Identity;
 use crate::chain::report;
 use crate::chain::report::Blame;
+use crate::chain::report::Restart;
 use crate::plugin::Fault;
 use crate::plugin::Instance;
 use crate::plugin::OnFault;
@@ -21,19 +22,6 @@ use crate::plugin::Snapshot;
 use crate::plugin::StagedAlert;
 use crate::plugin::StartError;
 use crate::plugin::cpu;
-
-/// What an instance that takes the place of another one knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::chain) enum Restart {
-    /// What the other one knew when it was last asked.
-    Restored,
-    /// Nothing: nothing was saved.
-    Empty,
-    /// Nothing: it did not take what the other one knew.
-    Refused,
-    /// There is none.
-    Failed,
-}
 
 impl Link {
     /// The plugin has failed on this batch. It is tried again by halves, and the parts are put

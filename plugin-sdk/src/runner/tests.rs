@@ -9,7 +9,7 @@ use retrans_event::synth::Synth;
 use super::*;
 use crate::Alert;
 use crate::NoSettings;
-use crate::labels::Column;
+use crate::column::Column;
 
 /// What a host was told.
 #[derive(Default)]

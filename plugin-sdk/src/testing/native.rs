@@ -1,8 +1,8 @@
 //! A plugin at its bare native speed.
 
 use crate::alert::Alert;
+use crate::column::Column;
 use crate::host::Host;
-use crate::labels::Column;
 use crate::plugin::Plugin;
 use crate::plugin::Result;
 use crate::runner::Keep;

@@ -10,8 +10,8 @@ use retrans_event::RECORD_SIZE;
 use retrans_event::Record;
 
 use crate::alert::Alert;
+use crate::column::Column;
 use crate::host::Host;
-use crate::labels::Column;
 use crate::plugin::Plugin;
 use crate::plugin::Result;
 use crate::runner::Keep;
