@@ -29,8 +29,8 @@ use retrans_host::plugin::Engine;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
 use retrans_host::plugin::Spec;
+use retrans_host::source::outflow::Channel;
 use retrans_host::source::replay;
-use retrans_host::source::stream::Channel;
 use retrans_host::stop::Stop;
 use rustix::time::ClockId;
 use rustix::time::clock_gettime;
@@ -192,6 +192,7 @@ fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duratio
         files: vec![capture.to_owned()],
         speed: None,
         times: config::Times::default(),
+        record: None,
     };
     let stop = Stop::at_signals()?;
     let (items, received) = bounded(16);
@@ -200,7 +201,8 @@ fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duratio
     thread::scope(|scope| {
         let chain = scope.spawn(move || chain.run(&received, &used, ()));
         let channel = Channel { items, recycled };
-        let books = replay::run(&config, &channel, &stop, &ProgressBar::hidden());
+        let inputs = replay::open(&config.files, &stop, &ProgressBar::hidden());
+        let books = inputs.and_then(|inputs| replay::run(&config, inputs, None, &channel, &stop));
         drop(channel);
         let ended = chain.join().expect("the chain does not panic");
         ended.1?;

@@ -140,6 +140,14 @@ pub struct WatchArgs {
     #[arg(long)]
     pub reconcile: bool,
 
+    /// Where to record.
+    #[command(flatten)]
+    pub record: RecordArgs,
+}
+
+/// Where to record what is handed to the chain.
+#[derive(Debug, Args)]
+pub struct RecordArgs {
     /// Records every event in a file, before any plugin sees it, for `retrans-host replay`. What is
     /// withheld is no event: see --failed. - is standard output: lines of plugins then go to standard
     /// error, or nowhere without --plugin
@@ -190,6 +198,10 @@ pub struct ReplayArgs {
     /// Leaves out what was at this time of day or later
     #[arg(long, value_name = "TIME")]
     pub to: Option<String>,
+
+    /// Where to record.
+    #[command(flatten)]
+    pub record: RecordArgs,
 }
 
 /// What to make up.
@@ -277,6 +289,7 @@ Examples:
   retrans-host replay lossy.rtc.1 lossy.rtc --plugin ./mine.wasm
   retrans-host replay events.jsonl --plugin threshold-alert --set threshold=5
   zcat events.jsonl.gz | retrans-host replay -     lines that json-print wrote, or you
+  retrans-host replay lossy.rtc --from 2026-01-01T12:00:00Z --count 10k --record part.rtc
   retrans-host replay lossy.rtc --speed 1x --from 2026-01-01T12:00:00Z --to 2026-01-01T12:05:00Z";
 
 const GENERATE_EXAMPLES: &str = "\

@@ -1,4 +1,4 @@
-//! The capture that a live run writes: what goes into it, and what is missing in it where it could not be
+//! The capture that a run writes: what goes into it, and what is missing in it where it could not be
 //! written.
 
 use std::fmt;
@@ -20,13 +20,14 @@ use crate::config;
 use crate::text::word;
 use crate::timestamp::now;
 
-/// Records the items of a live stream.
+/// Records the items of a stream.
 ///
 /// What cannot be written is counted, and the next mark that can be written carries it as lost: a replay
 /// shows the gap where it was.
 pub struct Recording {
     place: Place,
-    host: Host,
+    /// The machine that the events are of; `None` where it is not known.
+    host: Option<Host>,
     /// `None` where a file has ended and the next one could not be begun.
     writer: Option<Writer<Target>>,
     begun: Instant,
@@ -133,7 +134,7 @@ impl Recording {
     /// Begins the first file. `stdout` is where a capture goes that is to go to standard output.
     pub fn begin(
         config: &config::Record,
-        host: Host,
+        host: Option<Host>,
         stdout: impl FnOnce() -> io::Result<Box<dyn Write + Send>>,
     ) -> Result<Recording, RecordError> {
         let (place, writer) = Place::begin(config, &head(&host), stdout)?;
@@ -387,8 +388,8 @@ fn carry(mark: &Mark, missing: &mut Tally) -> Mark {
     }
 }
 
-fn head(host: &Host) -> Head {
-    Head::new(Some(host.clone()), now())
+fn head(host: &Option<Host>) -> Head {
+    Head::new(host.clone(), now())
 }
 
 /// Where the run has failed, the capture of it is wanted most.

@@ -25,6 +25,7 @@ use crate::cli::Command;
 use crate::cli::CompileArgs;
 use crate::cli::FootprintArgs;
 use crate::cli::GenerateArgs;
+use crate::cli::RecordArgs;
 use crate::cli::ReplayArgs;
 use crate::cli::TalkArgs;
 use crate::cli::WatchArgs;
@@ -147,6 +148,8 @@ pub struct Replay {
     pub speed: Option<f64>,
     /// Only what was in this time, since 1970-01-01T00:00:00Z.
     pub times: Times,
+    /// Where events are recorded, if they are.
+    pub record: Option<Record>,
 }
 
 /// A span of time, since 1970-01-01T00:00:00Z: its end is outside.
@@ -303,15 +306,7 @@ fn chain(
 }
 
 fn watch(args: WatchArgs, verbosity: Verbosity, matches: &ArgMatches) -> Result<Watch, UsageError> {
-    let record = record(&args)?;
-    let mut chain = chain(&args.chain, verbosity, matches)?;
-    if record == Some(Record::Stdout) {
-        // The capture has standard output for itself.
-        chain.lines = match args.chain.plugins.is_empty() {
-            true => LinesTo::Nowhere,
-            false => LinesTo::Stderr,
-        };
-    }
+    let (chain, record) = recorded_chain(&args.chain, &args.record, verbosity, matches)?;
     Ok(Watch {
         chain,
         ring_size: ring_size(args.ring_size)?,
@@ -323,7 +318,26 @@ fn watch(args: WatchArgs, verbosity: Verbosity, matches: &ArgMatches) -> Result<
     })
 }
 
-fn record(args: &WatchArgs) -> Result<Option<Record>, UsageError> {
+/// The chain, and where events are recorded before it.
+fn recorded_chain(
+    args: &ChainArgs,
+    record_args: &RecordArgs,
+    verbosity: Verbosity,
+    matches: &ArgMatches,
+) -> Result<(Chain, Option<Record>), UsageError> {
+    let mut chain = chain(args, verbosity, matches)?;
+    let record = record(record_args, args.alerts)?;
+    if record == Some(Record::Stdout) {
+        // The capture has standard output for itself.
+        chain.lines = match args.plugins.is_empty() {
+            true => LinesTo::Nowhere,
+            false => LinesTo::Stderr,
+        };
+    }
+    Ok((chain, record))
+}
+
+fn record(args: &RecordArgs, alerts: AlertFormat) -> Result<Option<Record>, UsageError> {
     let rotate = args.record_rotate.as_deref().map(values::rotate);
     let rotate = rotate.transpose()?.unwrap_or_default();
     let Some(file) = &args.record else {
@@ -338,7 +352,7 @@ fn record(args: &WatchArgs) -> Result<Option<Record>, UsageError> {
         })));
     }
     let refused = [
-        ("--alerts json", args.chain.alerts == AlertFormat::Json),
+        ("--alerts json", alerts == AlertFormat::Json),
         ("--record-rotate", args.record_rotate.is_some()),
         ("--force", args.force),
     ];
@@ -369,8 +383,10 @@ fn replay(
             to: args.to.unwrap_or_default(),
         });
     }
+    let (chain, record) = recorded_chain(&args.chain, &args.record, verbosity, matches)?;
     Ok(Replay {
-        chain: chain(&args.chain, verbosity, matches)?,
+        chain,
+        record,
         files: stdin_once(args.files)?,
         speed: args.speed.as_deref().map(values::speed).transpose()?,
         times,

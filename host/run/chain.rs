@@ -28,7 +28,7 @@ use crate::plugin::confinement;
 use crate::reload::Hangups;
 use crate::reload::Reloader;
 use crate::sink::output::Output;
-use crate::source::stream::Channel;
+use crate::source::outflow::Channel;
 use crate::stdio;
 use crate::stop::LOOK_INTERVAL;
 use crate::stop::Stop;

@@ -4,6 +4,7 @@ mod bar;
 mod chain;
 mod generate;
 mod inspect;
+mod recording;
 mod replay;
 mod watch;
 

@@ -1,4 +1,4 @@
-//! Replaying: recorded events go through the chain.
+//! Replaying: recorded events go through the chain, and into another capture where that is asked for.
 
 use std::time::Instant;
 
@@ -8,11 +8,15 @@ use anyhow::Result;
 use super::bar;
 use super::chain::conduct;
 use super::chain::prepare;
+use super::recording;
 use super::say;
 use crate::config::Replay;
 use crate::config::Verbosity;
 use crate::ledger::Origin;
 use crate::source::replay;
+use crate::source::replay::Books;
+use crate::source::replay::Input;
+use crate::stdio;
 use crate::stop::Stop;
 
 /// Replays the files, or as much of them as is wanted.
@@ -29,21 +33,29 @@ pub fn replay(config: &Replay) -> Result<()> {
     let progress = bar::on_terminal(talks);
     let begun = Instant::now();
     let source = |channel: &_| {
-        let books = replay::run(config, channel, &stop, &progress);
+        let inputs = replay::open(&config.files, &stop, &progress)?;
+        // The files are open by now: one of them may be what is recorded to.
+        let host = inputs.iter().find_map(Input::host).cloned();
+        let recording = recording::begin(config.record.as_ref(), host, stop.outlet())?;
+        let books = replay::run(config, inputs, recording, channel, &stop);
         progress.finish_and_clear();
         Ok(books?)
     };
     let Some((ended, books)) = conduct(chain, &stop, source)? else {
         return Ok(());
     };
+    let Books { replay, recorded } = books;
     if talks {
-        ended.tell(Origin::Replay(books));
+        ended.tell(Origin::Replay(replay));
+        if let Some(summary) = &recorded {
+            stdio::print(&summary.to_string());
+        }
         let seconds = begun.elapsed().as_secs_f64();
-        let rate = books.delivered as f64 / seconds;
+        let (events, rate) = (replay.delivered, replay.delivered as f64 / seconds);
         say(&format!(
-            "replayed {} events in {seconds:.2} s ({rate:.0} events/s)",
-            books.delivered
+            "replayed {events} events in {seconds:.2} s ({rate:.0} events/s)"
         ));
     }
-    ended.result()
+    ended.result()?;
+    recording::result(recorded, stop.outlet())
 }

@@ -1,22 +1,17 @@
 //! Watching: the probe is attached, and its events go through the chain.
 
 use std::fs;
-use std::io;
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::Result;
-use anyhow::bail;
 
-use super::capture_output;
 use super::chain::conduct;
 use super::chain::prepare;
+use super::recording;
 use super::say;
 use crate::capture;
-use crate::capture::Broken;
-use crate::capture::Recording;
-use crate::config::Record;
 use crate::config::Verbosity;
 use crate::config::Watch;
 use crate::ledger::Origin;
@@ -32,7 +27,7 @@ use crate::stdio;
 use crate::stop::Stop;
 use crate::timestamp;
 
-/// Watches until a signal comes, or until nobody reads what comes out.
+/// Watches until a signal comes, or until standard output has lost its reader.
 pub fn watch(config: &Watch) -> Result<()> {
     let stop = Stop::at_signals().context("cannot listen for signals")?;
     // Plugins may take long to compile: what forbids watching is said first.
@@ -45,10 +40,8 @@ pub fn watch(config: &Watch) -> Result<()> {
     let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
     let probe = Probe::attach(&mut storage, config.attach, config.ring_size)?;
     let attached = probe.attached.name();
-    let host = || this_host(attached, clock);
-    let stdout = || Ok(Box::new(capture_output()?) as Box<dyn io::Write + Send>);
-    let begin = |record| Recording::begin(record, host(), stdout);
-    let recording = match config.record.as_ref().map(begin).transpose() {
+    let host = Some(this_host(attached, clock));
+    let recording = match recording::begin(config.record.as_ref(), host, stop.outlet()) {
         // The reader has gone before the first byte, as in `--record - | true`.
         Err(error) if error.is_broken_pipe() => return Ok(()),
         begun => begun?,
@@ -57,17 +50,11 @@ pub fn watch(config: &Watch) -> Result<()> {
         clock,
         owners: owners(config.owners, clock),
         show_queued: config.show_queued,
-        // From here on: the probe is attached, and nobody was told yet.
+        // From here on: the probe is attached, and it was not said yet.
         reconciliation: tells_errors.map(|tells| Reconciliation::begin(clock, tells)),
         recording,
         count: config.chain.count,
     };
-    match &config.record {
-        Some(Record::File(_)) => stop.outlet().set_other_work(),
-        // Its reader is the run's.
-        Some(Record::Stdout) => stop.outlet().set_used(),
-        None => {}
-    }
     let talks = config.chain.verbosity >= Verbosity::Normal;
     if talks {
         say(&attached_line(config, attached));
@@ -102,12 +89,7 @@ pub fn watch(config: &Watch) -> Result<()> {
         stdio::print(&report.to_string());
     }
     ended.result()?;
-    match recorded.and_then(|summary| summary.broken) {
-        // As `| head -c 100` ends, after Ctrl-C: the ledger says what is missing.
-        Some(Broken::ReaderGone) if stop.outlet().ends_with_reader() => Ok(()),
-        Some(why) => bail!("the capture on standard output ended before the run: {why}"),
-        None => Ok(()),
-    }
+    recording::result(recorded, stop.outlet())
 }
 
 fn attached_line(config: &Watch, attached: &str) -> String {

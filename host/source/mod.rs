@@ -5,6 +5,7 @@ mod bpf;
 pub mod clock;
 pub mod facts;
 mod libbpf;
+pub mod outflow;
 pub mod owner;
 pub mod preflight;
 pub mod probe;

@@ -14,11 +14,12 @@ use retrans_event::RECORD_SIZE;
 
 use super::clock::Clock;
 use super::clock::Now;
+use super::outflow::Channel;
+use super::outflow::Outflow;
 use super::owner::Owners;
 use super::preflight::ProbeError;
 use super::preflight::cannot;
 use super::preflight::explain;
-use super::stream::Channel;
 use super::stream::Stream;
 use crate::batch::Batch;
 use crate::batch::MAX_EVENTS;
@@ -150,8 +151,8 @@ impl<'a> Reader<'a> {
         channel: &'a Channel,
         stop: &'a Stop,
     ) -> Reader<'a> {
-        let recording = processing.recording.take();
-        let stream = Stream::new(channel, stop, recording, processing.count);
+        let out = Outflow::new(channel, stop, processing.recording.take());
+        let stream = Stream::new(out, processing.count);
         Reader {
             ring,
             arrived,

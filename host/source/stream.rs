@@ -1,26 +1,19 @@
 //! What leaves the source: completed events in batches, and marks of time between them.
 
-use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crossbeam_channel::Receiver;
-use crossbeam_channel::SendTimeoutError;
-use crossbeam_channel::Sender;
-use crossbeam_channel::TrySendError;
 use retrans_event::Event;
 
+use super::outflow::Outflow;
 use super::owner::Found;
 use crate::batch::Batch;
 use crate::batch::Item;
 use crate::batch::MAX_EVENTS;
 use crate::batch::Mark;
-use crate::capture::Recording;
 use crate::capture::Summary;
 use crate::container::Container;
 use crate::labels::Column;
 use crate::ledger;
-use crate::stop::LOOK_INTERVAL;
-use crate::stop::Stop;
 
 /// Label with the whole id of the container that an event's owner lives in (OpenTelemetry's name).
 const CONTAINER_LABEL: &str = "container.id";
@@ -28,59 +21,14 @@ const CONTAINER_LABEL: &str = "container.id";
 /// Label with the uid of its Kubernetes pod.
 const POD_LABEL: &str = "k8s.pod.uid";
 
-/// The way to the chain, and the way back for empty batches.
-#[derive(Debug)]
-pub struct Channel {
-    /// Blocks when the chain is behind: the ring fills, and the kernel counts what it loses.
-    pub items: Sender<Item>,
-    /// Batches to be used again.
-    pub recycled: Receiver<Batch>,
-}
-
-/// Why an item was not sent.
-#[derive(Debug)]
-pub enum Unsent {
-    /// The chain has ended.
-    Ended,
-    /// The run is ending, and the chain is behind.
-    Ending(Item),
-}
-
-impl Channel {
-    /// Sends an item. While the chain is behind it waits, but not when the run is ending.
-    pub fn send(&self, item: Item, stop: &Stop) -> Result<(), Unsent> {
-        let mut item = match self.items.try_send(item) {
-            Ok(()) => return Ok(()),
-            Err(TrySendError::Disconnected(_)) => return Err(Unsent::Ended),
-            Err(TrySendError::Full(item)) => item,
-        };
-        loop {
-            if stop.is_ending() {
-                return Err(Unsent::Ending(item));
-            }
-            item = match self.items.send_timeout(item, LOOK_INTERVAL) {
-                Ok(()) => return Ok(()),
-                Err(SendTimeoutError::Disconnected(_)) => return Err(Unsent::Ended),
-                Err(SendTimeoutError::Timeout(item)) => item,
-            };
-        }
-    }
-}
-
 /// Numbers events and puts them into batches.
 pub struct Stream<'a> {
-    channel: &'a Channel,
-    stop: &'a Stop,
-    /// What goes into the stream is also written there.
-    recording: Option<Recording>,
+    out: Outflow<'a>,
     batch: Batch,
     /// Of the batch's events, by their numbers.
     containers: Vec<(u32, Rc<Container>)>,
     /// Batches that are full.
     full: Vec<Batch>,
-    /// Items that were recorded, but not sent: the run is ending, and the chain is behind. At most what was
-    /// in the ring.
-    unsent: VecDeque<Item>,
     delivered: u64,
     /// Events after which the stream ends, where that was asked for.
     count: Option<u64>,
@@ -91,20 +39,12 @@ pub struct Stream<'a> {
 
 impl<'a> Stream<'a> {
     /// A stream without events. It ends after `count` of them, if it is not ended before.
-    pub fn new(
-        channel: &'a Channel,
-        stop: &'a Stop,
-        recording: Option<Recording>,
-        count: Option<u64>,
-    ) -> Stream<'a> {
+    pub fn new(out: Outflow<'a>, count: Option<u64>) -> Stream<'a> {
         Stream {
-            channel,
-            stop,
-            recording,
+            out,
             batch: Batch::new(),
             containers: Vec::new(),
             full: Vec::new(),
-            unsent: VecDeque::new(),
             delivered: 0,
             count,
             beyond: 0,
@@ -152,8 +92,7 @@ impl<'a> Stream<'a> {
     }
 
     fn close_batch(&mut self) {
-        let empty = self.channel.recycled.try_recv().unwrap_or_default();
-        let mut batch = std::mem::replace(&mut self.batch, empty);
+        let mut batch = std::mem::replace(&mut self.batch, self.out.empty());
         if !self.containers.is_empty() {
             let ids = self.containers.iter();
             let ids = ids.map(|(event, container)| (*event, container.id.as_str()));
@@ -184,50 +123,18 @@ impl<'a> Stream<'a> {
         let mut open = true;
         for mut batch in std::mem::take(&mut self.full) {
             batch.lost = std::mem::take(&mut lost);
-            open &= self.pass_on(Item::Events(batch));
+            open &= self.out.pass_on(Item::Events(batch));
         }
         open
     }
 
     /// Sends a mark. False: nobody receives any more.
     pub fn mark(&mut self, mark: Mark) -> bool {
-        self.pass_on(Item::Mark(mark))
+        self.out.pass_on(Item::Mark(mark))
     }
 
-    /// Sends the end of the stream; what was recorded of it. The recording ends first: nothing that
-    /// the chain does may keep it from that.
+    /// Sends the end of the stream; what was recorded of it.
     pub fn end(self, mark: Mark) -> Option<Summary> {
-        let end = Item::End(mark);
-        let recorded = self.recording.map(|mut recording| {
-            recording.item(&end);
-            recording.finish()
-        });
-        for item in self.unsent.into_iter().chain([end]) {
-            // Where the chain has ended there is nothing to wait for.
-            if self.channel.items.send(item).is_err() {
-                break;
-            }
-        }
-        recorded
-    }
-
-    fn pass_on(&mut self, item: Item) -> bool {
-        let mut is_recorded = true;
-        if let Some(recording) = &mut self.recording {
-            recording.item(&item);
-            is_recorded = !recording.is_over();
-        }
-        if !self.unsent.is_empty() {
-            self.unsent.push_back(item);
-            return is_recorded;
-        }
-        match self.channel.send(item, self.stop) {
-            Ok(()) => is_recorded,
-            Err(Unsent::Ended) => false,
-            Err(Unsent::Ending(item)) => {
-                self.unsent.push_back(item);
-                is_recorded
-            }
-        }
+        self.out.end(mark)
     }
 }

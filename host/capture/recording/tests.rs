@@ -59,7 +59,7 @@ impl Folder {
     fn begin(&self) -> Result<Recording, RecordError> {
         Recording::begin(
             &config::Record::File(self.config.clone()),
-            host(),
+            Some(host()),
             no_stdout,
         )
     }
@@ -403,7 +403,7 @@ impl Write for Narrow {
 fn a_standard_output_that_fails_ends_the_recording_and_every_event_is_accounted_for() {
     for error in [io::ErrorKind::BrokenPipe, io::ErrorKind::StorageFull] {
         let stdout = || -> io::Result<Box<dyn Write + Send>> { Ok(Box::new(Narrow(8_000, error))) };
-        let recording = Recording::begin(&config::Record::Stdout, host(), stdout);
+        let recording = Recording::begin(&config::Record::Stdout, Some(host()), stdout);
         let mut recording = recording.expect("there is room for the head");
         for second in 0..1_000 {
             recording.item(&events(7));

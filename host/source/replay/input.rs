@@ -16,6 +16,7 @@ use super::readable::is_stop;
 use crate::batch::Batch;
 use crate::batch::Item;
 use crate::capture::CaptureError;
+use crate::capture::Host;
 use crate::capture::MAGIC;
 use crate::capture::Reader;
 use crate::stop::Stop;
@@ -104,10 +105,10 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// In which run of a machine it was recorded, if it says so.
-    pub fn boot_id(&self) -> Option<&str> {
+    /// The machine that it was recorded on, if it says so.
+    pub fn host(&self) -> Option<&Host> {
         match self {
-            Input::Capture(capture) => Some(&capture.head().host.as_ref()?.boot_id),
+            Input::Capture(capture) => capture.head().host.as_ref(),
             Input::Lines(_) => None,
         }
     }

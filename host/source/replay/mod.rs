@@ -8,16 +8,20 @@ mod readable;
 
 use std::fmt;
 use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use retrans_event::Event;
 
 use self::pace::Pace;
-use super::stream::Channel;
+use super::outflow::Channel;
+use super::outflow::Outflow;
 use crate::batch::Batch;
 use crate::batch::Item;
 use crate::batch::Mark;
 use crate::capture::CaptureError;
+use crate::capture::Recording;
+use crate::capture::Summary;
 use crate::config::Replay;
 use crate::config::Times;
 use crate::ledger;
@@ -50,16 +54,42 @@ impl fmt::Display for ReplayError {
 
 impl std::error::Error for ReplayError {}
 
-/// Sends what is in the files until told to stop, or until nobody receives it any more. `progress`
-/// wraps a file that is read, of whose size it is told.
+/// Opens the files, so that what is wrong with one is said before the first event of any goes out. There are
+/// none where the run is to end meanwhile. `progress` is told of their sizes, and of what is read.
+pub fn open<'a>(
+    files: &[PathBuf],
+    stop: &'a Stop,
+    progress: &indicatif::ProgressBar,
+) -> Result<Vec<Input<'a>>, ReplayError> {
+    let mut inputs = Vec::with_capacity(files.len());
+    for file in files {
+        match Input::open(file, progress, Some(stop)) {
+            Ok(input) => inputs.push(input),
+            Err(error) if error.is_stop() => return Ok(Vec::new()),
+            Err(error) => return Err(failed(file, error)),
+        }
+    }
+    Ok(inputs)
+}
+
+/// What a replay counted.
+pub struct Books {
+    /// Of the files.
+    pub replay: ledger::Replay,
+    /// What was recorded.
+    pub recorded: Option<Summary>,
+}
+
+/// Sends what is in the files until the run is to end, or the chain has ended.
 pub fn run(
     replay: &Replay,
+    inputs: Vec<Input<'_>>,
+    recording: Option<Recording>,
     channel: &Channel,
     stop: &Stop,
-    progress: &indicatif::ProgressBar,
-) -> Result<ledger::Replay, ReplayError> {
+) -> Result<Books, ReplayError> {
     let mut sender = Sender {
-        channel,
+        out: Outflow::new(channel, stop, recording),
         times: replay.times,
         count: replay.chain.count,
         pace: replay.speed.map(Pace::new),
@@ -69,19 +99,10 @@ pub fn run(
         last: Mark::default(),
         ended: None,
     };
-    // What is wrong with a file is said before the first event of any goes out.
-    let mut inputs = Vec::with_capacity(replay.files.len());
-    for file in &replay.files {
-        match Input::open(file, progress, Some(stop)) {
-            Ok(input) => inputs.push(input),
-            Err(error) if error.is_stop() => return Ok(sender.end()),
-            Err(error) => return Err(failed(file, error)),
-        }
-    }
     let mut boot: Option<String> = None;
     for (mut input, file) in inputs.into_iter().zip(&replay.files) {
         // Only files of one run of a machine have the time between them in common.
-        let next = input.boot_id().map(str::to_owned);
+        let next = input.host().map(|host| host.boot_id.clone());
         if (next.is_none() || next != boot)
             && let Some(pace) = &mut sender.pace
         {
@@ -91,8 +112,7 @@ pub fn run(
         boot = next;
         let (last, mut first) = (sender.last.time, true);
         loop {
-            let empty = || channel.recycled.try_recv().unwrap_or_default();
-            match input.item(empty) {
+            match input.item(|| channel.empty()) {
                 Ok(Some(item)) => {
                     if std::mem::take(&mut first) && same_boot && begins_before(&item, last) {
                         tracing::warn!(
@@ -136,7 +156,7 @@ fn failed(file: &Path, error: InputError) -> ReplayError {
 }
 
 struct Sender<'a> {
-    channel: &'a Channel,
+    out: Outflow<'a>,
     times: Times,
     /// After how many events the stream ends.
     count: Option<u64>,
@@ -178,7 +198,7 @@ impl Sender<'_> {
             if wait.is_some_and(|wait| self.stop.comes_within(wait)) {
                 return false;
             }
-            if !self.tell_end() || self.channel.send(item, self.stop).is_err() {
+            if !self.tell_end() || !self.out.pass_on(item) {
                 return false;
             }
             self.last = moment;
@@ -213,7 +233,7 @@ impl Sender<'_> {
     /// False: nobody receives any more.
     fn tell_end(&mut self) -> bool {
         let ended = self.ended.take().filter(|ended| ended.lost > 0);
-        ended.is_none_or(|ended| self.channel.send(Item::Mark(ended), self.stop).is_ok())
+        ended.is_none_or(|ended| self.out.pass_on(Item::Mark(ended)))
     }
 
     /// Leaves out the events outside of the time that was asked for, and beyond their number.
@@ -232,9 +252,10 @@ impl Sender<'_> {
         }
     }
 
-    fn end(&mut self) -> ledger::Replay {
-        let end = self.ended.unwrap_or(self.last);
-        let _ = self.channel.items.send(Item::End(end));
-        self.books
+    fn end(self) -> Books {
+        Books {
+            recorded: self.out.end(self.ended.unwrap_or(self.last)),
+            replay: self.books,
+        }
     }
 }

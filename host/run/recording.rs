@@ -1,0 +1,45 @@
+//! Recording beside the chain, live or in a replay: how it begins, what it means for the run, how it is told.
+
+use std::io;
+
+use anyhow::Result;
+use anyhow::bail;
+
+use super::capture_output;
+use crate::capture::Broken;
+use crate::capture::Host;
+use crate::capture::RecordError;
+use crate::capture::Recording;
+use crate::capture::Summary;
+use crate::config::Record;
+use crate::stdio::Outlet;
+
+/// Begins to record events of a machine, where that is asked for.
+pub fn begin(
+    config: Option<&Record>,
+    host: Option<Host>,
+    outlet: &Outlet,
+) -> Result<Option<Recording>, RecordError> {
+    let Some(config) = config else {
+        return Ok(None);
+    };
+    let stdout = || Ok(Box::new(capture_output()?) as Box<dyn io::Write + Send>);
+    let recording = Recording::begin(config, host, stdout)?;
+    match config {
+        Record::File(_) => outlet.set_other_work(),
+        // Its reader is the run's.
+        Record::Stdout => outlet.set_used(),
+    }
+    Ok(Some(recording))
+}
+
+/// A capture on standard output is what a run is for: where it has ended before the run did, that is an
+/// error.
+pub fn result(recorded: Option<Summary>, outlet: &Outlet) -> Result<()> {
+    match recorded.and_then(|summary| summary.broken) {
+        None => Ok(()),
+        // As `| head -c 100` ends, after Ctrl-C: the ledger says what is missing.
+        Some(Broken::ReaderGone) if outlet.ends_with_reader() => Ok(()),
+        Some(why) => bail!("the capture on standard output ended before the run: {why}"),
+    }
+}
