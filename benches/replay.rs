@@ -31,6 +31,7 @@ use retrans_host::plugin::Plugin;
 use retrans_host::plugin::Spec;
 use retrans_host::source::outflow::Channel;
 use retrans_host::source::replay;
+use retrans_host::stats::Board;
 use retrans_host::stop::Stop;
 use rustix::time::ClockId;
 use rustix::time::clock_gettime;
@@ -186,6 +187,7 @@ fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duratio
             lines: config::LinesTo::Stdout,
             count: None,
             duration: None,
+            stats_every: None,
             json_alerts: false,
             verbosity: config::Verbosity::Quiet,
         },
@@ -202,7 +204,9 @@ fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duratio
         let chain = scope.spawn(move || chain.run(&received, &used, ()));
         let channel = Channel { items, recycled };
         let inputs = replay::open(&config.files, &stop, &ProgressBar::hidden());
-        let books = inputs.and_then(|inputs| replay::run(&config, inputs, None, &channel, &stop));
+        let books = inputs.and_then(|inputs| {
+            replay::run(&config, inputs, None, &channel, &stop, &Board::default())
+        });
         drop(channel);
         let ended = chain.join().expect("the chain does not panic");
         ended.1?;

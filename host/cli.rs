@@ -106,6 +106,10 @@ pub struct ChainArgs {
     #[arg(long, value_name = "TIME")]
     pub duration: Option<String>,
 
+    /// Prints the ledger on standard error this often, such as 10s. SIGUSR1 does so at any time
+    #[arg(long, value_name = "TIME")]
+    pub stats_every: Option<String>,
+
     /// Ends after this number of events, such as 1000 or 20k
     #[arg(long, value_name = "NUMBER")]
     pub count: Option<String>,
@@ -272,6 +276,7 @@ Examples:
   sudo retrans-host | jq -r .destination.ip        the peers that packets to are lost
   sudo retrans-host --plugin threshold-alert --set threshold=50 --set window=30s
   sudo retrans-host --reconcile > events.jsonl     and then: was anything missed?
+  sudo pkill -USR1 retrans-host                    the ledger so far, on its standard error
   sudo retrans-host --record lossy.rtc             everything, to be replayed elsewhere
   sudo retrans-host --record - --duration 30s | ssh desk retrans-host replay -
   retrans-host replay lossy.rtc --plugin ./filter.wasm --plugin json-print

@@ -7,6 +7,9 @@ use std::time::Duration;
 use retrans_event::Owner;
 use retrans_event::OwnerStatus;
 
+/// Said where the stages do not account for every event at the end of a run.
+pub const UNBALANCED: &str = "ledger: does not balance; please report this as a bug";
+
 /// What the probe counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Kernel {
@@ -85,6 +88,17 @@ pub struct Plugin {
     pub passed_unseen: u64,
     /// Neither: the plugin failed on them and was to drop what it fails on, or the host ended.
     pub lost: u64,
+}
+
+/// A line.
+impl fmt::Display for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "ledger: plugin {} in={} kept={} dropped={} passed_unseen={} lost={}",
+            self.name, self.events, self.kept, self.dropped, self.passed_unseen, self.lost
+        )
+    }
 }
 
 /// What one plugin has used, over all its instances.
@@ -286,21 +300,12 @@ impl fmt::Display for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.origin)?;
         for plugin in &self.plugins {
-            writeln!(
-                f,
-                "ledger: plugin {} in={} kept={} dropped={} passed_unseen={} lost={}",
-                plugin.name,
-                plugin.events,
-                plugin.kept,
-                plugin.dropped,
-                plugin.passed_unseen,
-                plugin.lost
-            )?;
+            write!(f, "{plugin}")?;
         }
-        if !self.balances() {
-            writeln!(f, "ledger: does not balance; please report this as a bug")?;
+        match self.balances() {
+            true => Ok(()),
+            false => writeln!(f, "{UNBALANCED}"),
         }
-        Ok(())
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! An event goes one way: [`source`] (kernel ring buffer, completed and stamped) → a bounded
 //! channel of [`batch`]es → [`chain`] (the [`plugin`]s in order) → [`sink`]. It can be lost in one
-//! place only, the kernel's ring, and is counted there; the [`ledger`] shows that the books balance.
+//! place only, the kernel's ring, and is counted there; the [`ledger`] shows that every stage accounts for every event, and
+//! [`stats`] shows it of a running host.
 
 pub mod alert;
 mod allocator;
@@ -23,6 +24,7 @@ pub mod reload;
 pub mod run;
 pub mod sink;
 pub mod source;
+pub mod stats;
 pub mod stdio;
 pub mod stop;
 mod text;

@@ -40,6 +40,7 @@ use crate::live::host::BINARY;
 use crate::live::host::Host;
 use crate::live::lab::Lab;
 use crate::live::lab::RECEIVER_V4;
+use crate::live::ledger::Ledger;
 use crate::live::oracle::wait_until;
 use crate::live::root_test;
 
@@ -372,6 +373,31 @@ fn root_a_run_without_proc_says_what_is_missing() -> Result<()> {
         command.env("XDG_CACHE_HOME", files.path());
         let words = ["/proc/self/exe", "mount -t proc proc /proc"];
         assert_refused(command.stdin(Stdio::null()), FAILURE, &words);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_statistics_of_a_live_run_are_printed_at_sigusr1() -> Result<()> {
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let host = Host::start(root, &[])?;
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        // A mark comes after them.
+        thread::sleep(Duration::from_millis(1_500));
+        host.signal(Signal::USR1)?;
+        host.wait_until_said("ledger: usage json-print")?;
+        let said = host.said();
+        let begin = said.iter().position(|line| line.contains("statistics at"));
+        let ledger = said[begin.context("it is said")?..].iter();
+        let ledger = Ledger::parse(ledger.map(String::as_str))?;
+        // The stages are not at the same event while it runs.
+        assert!(ledger.host.get("delivered") >= 5, "{ledger:?}");
+        assert!(ledger.kernel.get("recorded") >= ledger.host.get("recorded"));
+        assert!(ledger.plugin("json-print").get("in") >= 5, "{ledger:?}");
+        let run = host.stop()?;
+        run.ledger.assert_balances();
+        assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);
         Ok(())
     })
 }

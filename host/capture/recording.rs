@@ -194,6 +194,15 @@ impl Recording {
         self.summary.broken.is_some()
     }
 
+    /// What is recorded so far, with the file that is being written.
+    pub fn summary(&self) -> Summary {
+        let written = self.writer.as_ref().map_or(0, Writer::written);
+        Summary {
+            bytes: self.summary.bytes + written,
+            ..self.summary.clone()
+        }
+    }
+
     /// Ends the recording.
     pub fn finish(mut self) -> Summary {
         self.notice_deletion(true);

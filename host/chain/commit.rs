@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::HashSet;
-use std::collections::btree_map;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -32,14 +31,11 @@ impl Counters {
             self.0.insert(metric, by);
         }
     }
-}
 
-impl IntoIterator for Counters {
-    type Item = (String, u64);
-    type IntoIter = btree_map::IntoIter<String, u64>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+    /// Names and numbers.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
+        let counters = self.0.iter();
+        counters.map(|(metric, count)| (metric.as_str(), *count))
     }
 }
 

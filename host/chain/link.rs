@@ -108,11 +108,15 @@ impl Link {
         self.page.lost += events;
     }
 
-    /// Its page of the ledger, what it has used, and its own counters.
-    pub(super) fn into_books(self) -> (ledger::Plugin, ledger::Usage, Counters) {
+    /// Logs how many log lines were suppressed since the last one that was not.
+    pub(super) fn tell_suppressed(&self) {
         self.prepared.tell_suppressed();
+    }
+
+    /// Its page of the ledger, what it has used, and its own counters.
+    pub(super) fn books(&self) -> (&ledger::Plugin, ledger::Usage, &Counters) {
         let usage = self.usage.figures(&self.page.name);
-        (self.page, usage, self.counters)
+        (&self.page, usage, &self.counters)
     }
 
     /// Gives it a batch, which ends up with the events that go on.

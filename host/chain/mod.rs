@@ -27,6 +27,8 @@ use crate::ledger;
 #[cfg(fuzzing)]
 use crate::plugin::Outcome;
 use crate::plugin::Plugin;
+use crate::stats::Board;
+use crate::stats::Publisher;
 
 /// Why the chain ended before the stream did.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +72,7 @@ pub trait Sink {
 }
 
 /// What the chain did.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Report {
     /// A page a plugin.
     pub plugins: Vec<ledger::Plugin>,
@@ -118,6 +120,8 @@ pub struct Chain<S> {
     links: Vec<Link>,
     sink: S,
     reloads: Receiver<Reload>,
+    /// Where statistics are left at marks.
+    publisher: Option<Publisher>,
     /// The last mark of the stream, or before it the time of its first item; `None` before that.
     clock: Option<Moment>,
 }
@@ -129,6 +133,7 @@ impl<S: Sink> Chain<S> {
             links: plugins.into_iter().map(Link::new).collect(),
             sink,
             reloads: never(),
+            publisher: None,
             clock: None,
         }
     }
@@ -136,6 +141,12 @@ impl<S: Sink> Chain<S> {
     /// New versions that come this way take over between two batches.
     pub fn reload_from(mut self, reloads: Receiver<Reload>) -> Chain<S> {
         self.reloads = reloads;
+        self
+    }
+
+    /// At marks it leaves its statistics there.
+    pub fn publish_to(mut self, board: Board) -> Chain<S> {
+        self.publisher = Some(Publisher::new(board));
         self
     }
 
@@ -156,7 +167,10 @@ impl<S: Sink> Chain<S> {
                 }
             }
         }
-        (self.into_report(), result)
+        for link in &self.links {
+            link.tell_suppressed();
+        }
+        (report(&self.links), result)
     }
 
     fn take_all(
@@ -200,7 +214,10 @@ impl<S: Sink> Chain<S> {
                 // Full or gone: the batch is not needed again.
                 let _ = recycled.try_send(batch);
             }
-            Item::Mark(mark) => self.mark(&mark, Link::tick)?,
+            Item::Mark(mark) => {
+                self.mark(&mark, Link::tick)?;
+                self.publish();
+            }
             Item::End(mark) => self.mark(&mark, Link::finish)?,
         }
         Ok(self.sink.flush()?)
@@ -249,17 +266,25 @@ impl<S: Sink> Chain<S> {
         Ok(self.sink.flush()?)
     }
 
-    fn into_report(self) -> Report {
-        let mut report = Report::default();
-        for link in self.links {
-            let (page, usage, counters) = link.into_books();
-            let name = page.name.clone();
-            let counters = counters.into_iter();
-            let named = counters.map(|(metric, count)| ((name.clone(), metric), count));
-            report.counters.extend(named);
-            report.plugins.push(page);
-            report.usage.push(usage);
+    fn publish(&mut self) {
+        let links = &self.links;
+        if let Some(publisher) = &mut self.publisher {
+            publisher.publish(|stats| stats.chain = report(links));
         }
-        report
     }
+}
+
+/// What the plugins have done so far.
+fn report(links: &[Link]) -> Report {
+    let mut report = Report::default();
+    for link in links {
+        let (page, usage, counters) = link.books();
+        for (metric, count) in counters.iter() {
+            let key = (page.name.clone(), metric.to_owned());
+            report.counters.insert(key, count);
+        }
+        report.plugins.push(page.clone());
+        report.usage.push(usage);
+    }
+    report
 }

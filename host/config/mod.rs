@@ -72,6 +72,8 @@ pub struct Chain {
     pub count: Option<u64>,
     /// After which time the run ends.
     pub duration: Option<Duration>,
+    /// How often statistics are printed.
+    pub stats_every: Option<Duration>,
     /// How much is said on standard error.
     pub verbosity: Verbosity,
 }
@@ -293,7 +295,10 @@ fn chain(
 ) -> Result<Chain, UsageError> {
     let count = args.count.as_deref();
     let count = count.map(|text| values::count("--count", text));
-    let duration = args.duration.as_deref().map(values::duration);
+    let duration = args.duration.as_deref();
+    let duration = duration.map(|text| values::duration("--duration", text));
+    let every = args.stats_every.as_deref();
+    let every = every.map(|text| values::duration("--stats-every", text));
     Ok(Chain {
         plugins: plugins::plugins(args, matches)?,
         watch_files: args.watch,
@@ -301,6 +306,7 @@ fn chain(
         json_alerts: args.alerts == AlertFormat::Json,
         count: count.transpose()?,
         duration: duration.transpose()?,
+        stats_every: every.transpose()?,
         verbosity,
     })
 }

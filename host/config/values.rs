@@ -33,11 +33,11 @@ pub fn count(option: &'static str, text: &str) -> Result<u64, UsageError> {
 }
 
 /// A time such as 30s or 1h.
-pub fn duration(text: &str) -> Result<Duration, UsageError> {
+pub fn duration(option: &'static str, text: &str) -> Result<Duration, UsageError> {
     let time: Option<SignedDuration> = text.parse().ok();
     let time = time.and_then(|time| Duration::try_from(time).ok());
     time.filter(|time| !time.is_zero())
-        .ok_or_else(|| wrong("--duration", text, "a time such as 30s, 5m or 1h30m"))
+        .ok_or_else(|| wrong(option, text, "a time such as 30s, 5m or 1h30m"))
 }
 
 /// A factor such as 1x or 0.5x.

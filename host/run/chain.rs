@@ -1,6 +1,5 @@
 //! The chain's side of a run: plugins are made ready, and work in a thread of their own.
 
-use std::io::Write as _;
 use std::thread;
 
 use anyhow::Context as _;
@@ -11,6 +10,7 @@ use crossbeam_channel::RecvTimeoutError;
 use crossbeam_channel::bounded;
 
 use super::say;
+use crate::capture::Summary;
 use crate::chain::Chain;
 use crate::chain::ChainError;
 use crate::chain::Report;
@@ -18,6 +18,7 @@ use crate::config;
 use crate::config::Verbosity;
 use crate::ledger::Ledger;
 use crate::ledger::Origin;
+use crate::ledger::UNBALANCED;
 use crate::plugin;
 use crate::plugin::Engine;
 use crate::plugin::Plugin;
@@ -29,16 +30,24 @@ use crate::reload::Hangups;
 use crate::reload::Reloader;
 use crate::sink::output::Output;
 use crate::source::outflow::Channel;
+use crate::stats::Board;
+use crate::stats::Stats;
 use crate::stdio;
 use crate::stop::LOOK_INTERVAL;
 use crate::stop::Stop;
-use crate::text;
 
 /// Batches that may be on their way: 4,096 events, beyond which the kernel's ring is the buffer.
 const CHANNEL_BATCHES: usize = 16;
 
 /// Plugins that are ready, in their order. `None`: a signal came before they were.
-pub fn prepare(config: &config::Chain, stop: &Stop) -> Result<Option<Chain<Output>>> {
+pub fn prepare(
+    config: &config::Chain,
+    stop: &Stop,
+    board: &Board,
+) -> Result<Option<Chain<Output>>> {
+    board
+        .print_on_request(stop.outlet().clone(), config.stats_every)
+        .context("cannot listen for SIGUSR1")?;
     // Plugins may take seconds to compile, and SIGHUP is no reason to end meanwhile.
     let hangups = Hangups::notice().context("cannot listen for SIGHUP")?;
     confinement::check(config.plugins.len())?;
@@ -61,7 +70,8 @@ pub fn prepare(config: &config::Chain, stop: &Stop) -> Result<Option<Chain<Outpu
     }
     let sink = Output::new(stop.outlet().clone(), config.lines, config.json_alerts);
     let sink = sink.context("cannot use standard output")?;
-    Ok(Some(Chain::new(plugins, sink).reload_from(reloads)))
+    let chain = Chain::new(plugins, sink).reload_from(reloads);
+    Ok(Some(chain.publish_to(board.clone())))
 }
 
 /// In a thread that has the stack that plugins may ask for. `None`: a signal came first. The thread, and
@@ -150,27 +160,19 @@ impl Ended {
         self.error.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Prints the books, and what plugins have counted for themselves.
-    pub fn tell(&self, origin: Origin) {
-        let Report {
-            plugins,
-            usage,
-            counters,
-        } = &self.report;
-        let plugins = plugins.clone();
-        let ledger = Ledger { origin, plugins };
-        // Into memory, from where it is written when it is dropped: nothing here can fail.
-        let mut stderr = stdio::stderr();
-        let _ = write!(stderr, "{ledger}");
-        for usage in usage {
-            let _ = write!(stderr, "{usage}");
-        }
-        for ((plugin, counter), count) in counters {
-            let counter = text::key(counter);
-            let _ = writeln!(stderr, "ledger: counter {plugin} {counter}={count}");
-        }
-        if self.not_printed > 0 {
-            let _ = writeln!(stderr, "ledger: stdout not_printed={}", self.not_printed);
+    /// Prints the ledger: what every stage has counted, from the source to the recording.
+    pub fn tell(&self, origin: Origin, recorded: Option<Summary>) {
+        let plugins = self.report.plugins.clone();
+        let balances = Ledger { origin, plugins }.balances();
+        let stats = Stats {
+            origin: Some(origin),
+            chain: self.report.clone(),
+            recorded,
+            not_printed: self.not_printed,
+        };
+        match balances {
+            true => stdio::print(&stats.to_string()),
+            false => stdio::print(&format!("{stats}{UNBALANCED}\n")),
         }
     }
 }

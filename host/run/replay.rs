@@ -16,13 +16,14 @@ use crate::ledger::Origin;
 use crate::source::replay;
 use crate::source::replay::Books;
 use crate::source::replay::Input;
-use crate::stdio;
+use crate::stats::Board;
 use crate::stop::Stop;
 
 /// Replays the files, or as much of them as is wanted.
 pub fn replay(config: &Replay) -> Result<()> {
     let stop = Stop::at_signals().context("cannot listen for signals")?;
-    let Some(chain) = prepare(&config.chain, &stop)? else {
+    let board = Board::default();
+    let Some(chain) = prepare(&config.chain, &stop, &board)? else {
         return Ok(());
     };
     if let Some(duration) = config.chain.duration {
@@ -37,7 +38,7 @@ pub fn replay(config: &Replay) -> Result<()> {
         // The files are open by now: one of them may be what is recorded to.
         let host = inputs.iter().find_map(Input::host).cloned();
         let recording = recording::begin(config.record.as_ref(), host, stop.outlet())?;
-        let books = replay::run(config, inputs, recording, channel, &stop);
+        let books = replay::run(config, inputs, recording, channel, &stop, &board);
         progress.finish_and_clear();
         Ok(books?)
     };
@@ -46,10 +47,7 @@ pub fn replay(config: &Replay) -> Result<()> {
     };
     let Books { replay, recorded } = books;
     if talks {
-        ended.tell(Origin::Replay(replay));
-        if let Some(summary) = &recorded {
-            stdio::print(&summary.to_string());
-        }
+        ended.tell(Origin::Replay(replay), recorded.clone());
         let seconds = begun.elapsed().as_secs_f64();
         let (events, rate) = (replay.delivered, replay.delivered as f64 / seconds);
         say(&format!(

@@ -23,6 +23,8 @@ use crate::source::preflight;
 use crate::source::probe::Probe;
 use crate::source::ring::Books;
 use crate::source::ring::Processing;
+use crate::stats::Board;
+use crate::stats::Publisher;
 use crate::stdio;
 use crate::stop::Stop;
 use crate::timestamp;
@@ -30,10 +32,11 @@ use crate::timestamp;
 /// Watches until a signal comes, or until standard output has lost its reader.
 pub fn watch(config: &Watch) -> Result<()> {
     let stop = Stop::at_signals().context("cannot listen for signals")?;
+    let board = Board::default();
     // Plugins may take long to compile: what forbids watching is said first.
     preflight::check(config.attach)?;
     let clock = Clock::of_this_process()?;
-    let Some(chain) = prepare(&config.chain, &stop)? else {
+    let Some(chain) = prepare(&config.chain, &stop, &board)? else {
         return Ok(());
     };
     let tells_errors = config.reconcile.then(preflight::tells_errors).transpose()?;
@@ -54,6 +57,7 @@ pub fn watch(config: &Watch) -> Result<()> {
         reconciliation: tells_errors.map(|tells| Reconciliation::begin(clock, tells)),
         recording,
         count: config.chain.count,
+        publisher: Publisher::new(board),
     };
     let talks = config.chain.verbosity >= Verbosity::Normal;
     if talks {
@@ -75,14 +79,12 @@ pub fn watch(config: &Watch) -> Result<()> {
         recorded,
     } = books;
     if talks {
-        ended.tell(Origin::Live {
+        let origin = Origin::Live {
             kernel,
             source,
             owners,
-        });
-        if let Some(summary) = &recorded {
-            stdio::print(&summary.to_string());
-        }
+        };
+        ended.tell(origin, recorded.clone());
     }
     // It was asked for: however quiet the rest is to be.
     if let Some(report) = reconciled {

@@ -85,6 +85,11 @@ impl<'a> Outflow<'a> {
         self.channel.empty()
     }
 
+    /// What is recorded so far.
+    pub fn recorded(&self) -> Option<Summary> {
+        self.recording.as_ref().map(Recording::summary)
+    }
+
     /// Passes an item on; it is counted as delivered. False: the chain has ended, or the recording that
     /// the run is for.
     pub fn pass_on(&mut self, item: Item) -> bool {

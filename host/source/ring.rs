@@ -28,6 +28,7 @@ use crate::capture::Summary;
 use crate::ledger;
 use crate::reconcile::Reconciliation;
 use crate::reconcile::Report;
+use crate::stats::Publisher;
 use crate::stop::Stop;
 
 /// How long to wait, at the end and after the last record, for a probe that is still running on
@@ -107,6 +108,8 @@ pub struct Processing {
     pub recording: Option<Recording>,
     /// After how many events the stream ends.
     pub count: Option<u64>,
+    /// Where statistics are left at marks.
+    pub publisher: Publisher,
 }
 
 /// What the source counted.
@@ -225,7 +228,40 @@ impl<'a> Reader<'a> {
         let moment = if self.behind { self.newest } else { now.boot() };
         let open = self.stream.mark(now.mark(moment, lost));
         self.note_sending(&now);
+        self.publish()?;
         Ok(open)
+    }
+
+    fn publish(&mut self) -> Result<(), ProbeError> {
+        let origin = ledger::Origin::Live {
+            kernel: self.counters.read()?,
+            source: self.counted(),
+            owners: self.owned(),
+        };
+        let recorded = self.stream.recorded();
+        self.processing.publisher.publish(|stats| {
+            stats.origin = Some(origin);
+            stats.recorded = recorded;
+        });
+        Ok(())
+    }
+
+    /// What became of the records that were read.
+    fn counted(&self) -> ledger::Source {
+        ledger::Source {
+            recorded: self.recorded,
+            withheld: self.withheld,
+            beyond: self.stream.beyond(),
+            delivered: self.stream.delivered(),
+        }
+    }
+
+    /// Whose the events were.
+    fn owned(&self) -> ledger::Owners {
+        let mut owners = self.stream.owners();
+        owners.scans = self.processing.owners.scans();
+        owners.scans_cut = self.processing.owners.scans_cut();
+        owners
     }
 
     /// Waiting for a chain that is behind is not waiting for an owner.
@@ -267,17 +303,9 @@ impl<'a> Reader<'a> {
             thread::sleep(DRAIN_PAUSE);
         };
         kernel.recursion_misses = recursion_misses;
+        let (source, owners) = (self.counted(), self.owned());
         let reconciliation = self.processing.reconciliation;
         let reconciled = reconciliation.map(|reconciliation| reconciliation.finish(&kernel));
-        let mut owners = self.stream.owners();
-        owners.scans = self.processing.owners.scans();
-        owners.scans_cut = self.processing.owners.scans_cut();
-        let source = ledger::Source {
-            recorded: self.recorded,
-            withheld: self.withheld,
-            beyond: self.stream.beyond(),
-            delivered: self.stream.delivered(),
-        };
         let lost = kernel.ring_full - self.told_lost;
         let end = self.processing.clock.now();
         let recorded = self.stream.end(end.mark(end.boot(), lost));

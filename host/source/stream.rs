@@ -67,6 +67,11 @@ impl<'a> Stream<'a> {
         self.count.is_some_and(|count| self.delivered >= count)
     }
 
+    /// What is recorded so far.
+    pub fn recorded(&self) -> Option<Summary> {
+        self.out.recorded()
+    }
+
     /// How many of them had which owner.
     pub fn owners(&self) -> ledger::Owners {
         self.owners

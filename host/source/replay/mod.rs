@@ -25,6 +25,8 @@ use crate::capture::Summary;
 use crate::config::Replay;
 use crate::config::Times;
 use crate::ledger;
+use crate::stats::Board;
+use crate::stats::Publisher;
 use crate::stop::Stop;
 
 pub use self::input::Input;
@@ -87,9 +89,11 @@ pub fn run(
     recording: Option<Recording>,
     channel: &Channel,
     stop: &Stop,
+    board: &Board,
 ) -> Result<Books, ReplayError> {
     let mut sender = Sender {
         out: Outflow::new(channel, stop, recording),
+        publisher: Publisher::new(board.clone()),
         times: replay.times,
         count: replay.chain.count,
         pace: replay.speed.map(Pace::new),
@@ -157,6 +161,8 @@ fn failed(file: &Path, error: InputError) -> ReplayError {
 
 struct Sender<'a> {
     out: Outflow<'a>,
+    /// Where statistics are left at marks.
+    publisher: Publisher,
     times: Times,
     /// After how many events the stream ends.
     count: Option<u64>,
@@ -203,10 +209,22 @@ impl Sender<'_> {
             }
             self.last = moment;
         }
+        let is_mark = page.read == 0;
         self.books.read += page.read;
         self.books.left_out += page.left_out;
         self.books.delivered += page.delivered;
+        if is_mark {
+            self.publish();
+        }
         !self.is_complete() && !self.is_over()
+    }
+
+    fn publish(&mut self) {
+        let (books, out) = (self.books, &self.out);
+        self.publisher.publish(|stats| {
+            stats.origin = Some(ledger::Origin::Replay(books));
+            stats.recorded = out.recorded();
+        });
     }
 
     /// Has the chain as many events as it was to have?
