@@ -158,6 +158,17 @@ impl fmt::Display for Usage {
     }
 }
 
+/// What the chain did.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// A page a plugin.
+    pub plugins: Vec<Plugin>,
+    /// What each has used.
+    pub usage: Vec<Usage>,
+    /// Each plugin's own counters, by instance and name.
+    pub counters: BTreeMap<(String, String), u64>,
+}
+
 /// What a replay read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Replay {

@@ -2,8 +2,8 @@
 //!
 //! An event goes one way: [`source`] (kernel ring buffer, completed and stamped) → a bounded
 //! channel of [`batch`]es → [`chain`] (the [`plugin`]s in order) → [`sink`]. It can be lost in one
-//! place only, the kernel's ring, and is counted there; the [`ledger`] shows that every stage accounts for every event, and
-//! [`stats`] shows it of a running host.
+//! place only, the kernel's ring, and is counted there; the [`ledger`] shows that every stage accounts
+//! for every event, and [`stats`] shows it while the host runs.
 
 pub mod alert;
 mod allocator;

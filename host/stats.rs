@@ -16,8 +16,8 @@ use std::time::Instant;
 use signal_hook::consts::SIGUSR1;
 
 use crate::capture::Summary;
-use crate::chain::Report;
 use crate::ledger::Origin;
+use crate::ledger::Report;
 use crate::stdio;
 use crate::stdio::Outlet;
 use crate::text;

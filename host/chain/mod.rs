@@ -24,6 +24,7 @@ use crate::batch::Item;
 use crate::batch::Mark;
 use crate::batch::Moment;
 use crate::ledger;
+pub use crate::ledger::Report;
 #[cfg(fuzzing)]
 use crate::plugin::Outcome;
 use crate::plugin::Plugin;
@@ -69,17 +70,6 @@ pub trait Sink {
     fn alerts(&mut self, alerts: &[Alert]) -> io::Result<()>;
     /// The end of a batch or a mark: everything is to be written through.
     fn flush(&mut self) -> io::Result<()>;
-}
-
-/// What the chain did.
-#[derive(Debug, Clone, Default)]
-pub struct Report {
-    /// A page a plugin.
-    pub plugins: Vec<ledger::Plugin>,
-    /// What each has used.
-    pub usage: Vec<ledger::Usage>,
-    /// Each plugin's own counters, by instance and name.
-    pub counters: BTreeMap<(String, String), u64>,
 }
 
 /// Another version of a plugin, configured and ready to take over.
