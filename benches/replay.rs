@@ -205,6 +205,7 @@ fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duratio
         let channel = Channel { items, recycled };
         let inputs = replay::open(&config.files, &stop, &ProgressBar::hidden());
         let books = inputs.and_then(|inputs| {
+            let inputs = inputs.unwrap_or_default();
             replay::run(&config, inputs, None, &channel, &stop, &Board::default())
         });
         drop(channel);

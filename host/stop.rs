@@ -1,7 +1,7 @@
 //! What ends a run: a signal, a time that was set, the end of the chain, or a reader that has gone.
 //!
 //! After the first signal, or when the time is up, the run has a few seconds: the source stops, the
-//! recording ends, and the chain works off what was recorded. Output that is not taken by then is given
+//! recording ends, and the chain finishes what it was given. Output that is not taken by then is given
 //! up, and the process ends even where a plugin, a disk or a reader holds it up.
 
 use std::io;
@@ -146,7 +146,10 @@ impl Stop {
 
     /// A handle with which another thread ends the run as a signal does.
     pub fn as_signal(&self) -> io::Result<EndAsSignal> {
-        Ok(EndAsSignal(self.signal.try_clone()?))
+        Ok(EndAsSignal {
+            signal: self.signal.try_clone()?,
+            ending: Arc::clone(&self.ending),
+        })
     }
 
     /// Waits until one of two descriptors can be read, but at most `timeout`. A standard output that has
@@ -204,12 +207,17 @@ impl Drop for StopOnDrop {
 
 /// Ends the run as a signal does.
 #[derive(Debug)]
-pub struct EndAsSignal(UnixStream);
+pub struct EndAsSignal {
+    signal: UnixStream,
+    ending: Arc<AtomicBool>,
+}
 
 impl EndAsSignal {
-    /// Ends it.
+    /// Ends it, unless it is ending: this is never a second signal.
     pub fn end(&self) {
-        let _ = rustix::io::write(&self.0, &[0]);
+        if !self.ending.load(Ordering::Relaxed) {
+            let _ = rustix::io::write(&self.signal, &[0]);
+        }
     }
 }
 

@@ -113,7 +113,10 @@ fn inspect_counts_what_is_there() {
     let version = env!("CARGO_PKG_VERSION");
     let written = format!("  written by  retrans-host {version}, begun 2026-01-01T00:00:00.000Z");
     assert_eq!(next(), written);
-    assert_eq!(next(), "  host        none: the events are made up");
+    assert_eq!(
+        next(),
+        "  host        not known: the events are made up, or were lines"
+    );
     let (size, fields) = (retrans_event::RECORD_SIZE, retrans_event::FIELDS.len());
     assert_eq!(
         next(),

@@ -342,6 +342,26 @@ fn a_run_that_is_bounded_by_time_ends_although_its_output_is_not_read() {
 }
 
 #[test]
+fn the_end_of_the_time_is_no_second_signal() {
+    let files = Files::new();
+    generated(files.path(), "a.rtc", &["--events", "20k"]);
+    let (read, write) = pipe();
+    let mut command = host(files.path(), &["replay", "a.rtc", "--duration", "2s"]);
+    let mut child = spawn(command.stdout(write));
+    drop(command);
+    wait_until_stuck(&read);
+    thread::sleep(Duration::from_millis(300));
+    signal(&child, Signal::TERM);
+    let status = ends_within(&mut child, SECOND + END_LIMIT);
+    let stderr = text(child.stderr.take().expect("it is piped"));
+    assert_eq!(status.code(), Some(0), "{stderr}");
+    let lines = text(read).matches('\n').count() as u64;
+    let delivered = ledger(&stderr, "replay", "delivered");
+    let not_printed = ledger(&stderr, "stdout", "not_printed");
+    assert_eq!(lines + not_printed, delivered, "{stderr}");
+}
+
+#[test]
 fn a_signal_that_is_ignored_when_it_starts_stays_ignored() {
     let files = Files::new();
     let mut command = Command::new("sh");

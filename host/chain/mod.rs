@@ -7,7 +7,6 @@ mod quarantine;
 mod report;
 mod usage;
 
-use std::collections::BTreeMap;
 use std::io;
 
 use crossbeam_channel::Receiver;
@@ -23,7 +22,6 @@ use crate::batch::Batch;
 use crate::batch::Item;
 use crate::batch::Mark;
 use crate::batch::Moment;
-use crate::ledger;
 pub use crate::ledger::Report;
 #[cfg(fuzzing)]
 use crate::plugin::Outcome;

@@ -51,7 +51,7 @@ pub enum BadAnswer {
     /// Output that is not text.
     #[error("write: not UTF-8 at byte {0}")]
     NotText(usize),
-    /// A counter without a name, or with one that nobody could read.
+    /// A counter without a name, or with one that is not readable.
     #[error("count: {0}")]
     Metric(&'static str),
     /// More counting than a call may do.

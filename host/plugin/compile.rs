@@ -53,6 +53,11 @@ pub enum CompileError {
     /// It took too long.
     #[error("it took more than {0:?} of CPU time to compile; --limit compile-time=… allows more")]
     Time(Duration),
+    /// Its result is a file in memory, and the limit on the size of a file is too low for it.
+    #[error(
+        "the compiled code is larger than a file may be here; raise the limit (ulimit -f, LimitFSIZE=)"
+    )]
+    FileSize,
     /// It crashed, most often for want of memory.
     #[error(
         "the compiler ended by {signal}; it may use {} of memory, --limit compile-memory=… allows \
@@ -122,6 +127,9 @@ fn outcome(status: ExitStatus, said: String, limits: &Limits) -> Result<(), Comp
             false => said,
         }));
     };
+    if signal == Signal::XFSZ.as_raw() {
+        return Err(CompileError::FileSize);
+    }
     // The soft limit sends SIGXCPU; a process that ignores it gets SIGKILL a second later.
     if signal == Signal::XCPU.as_raw() {
         let seconds = limits.compile_time.as_secs().max(1);

@@ -36,7 +36,8 @@ struct StandardError;
 impl TermLike for StandardError {
     fn width(&self) -> u16 {
         let size = tcgetwinsize(io::stderr().as_fd());
-        size.map_or(WIDTH, |size| size.ws_col)
+        let columns = size.ok().map(|size| size.ws_col);
+        columns.filter(|columns| *columns > 0).unwrap_or(WIDTH)
     }
 
     fn move_cursor_up(&self, lines: usize) -> io::Result<()> {
@@ -64,7 +65,7 @@ impl TermLike for StandardError {
     }
 
     fn clear_line(&self) -> io::Result<()> {
-        stdio::draw("\r\x1b[2K")
+        stdio::draw(stdio::CLEAR_LINE)
     }
 
     fn flush(&self) -> io::Result<()> {

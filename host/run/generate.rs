@@ -23,9 +23,10 @@ use crate::capture::Writer;
 use crate::capture::files;
 use crate::config::Generate;
 use crate::config::Verbosity;
+use crate::stdio;
 use crate::stop::Stop;
 
-/// With gaps: after every so many events some are lost; of fewer, after half of them.
+/// With gaps: after every 10,000 events some are lost; of fewer, after half of them.
 const GAP_EVERY: u64 = 10_000;
 
 /// The time at which made-up captures say that they were begun: the same for each, so that the same
@@ -42,6 +43,11 @@ pub fn generate(config: &Generate) -> Result<()> {
         match written {
             Err(error) if error.kind() == ErrorKind::BrokenPipe && stop.outlet().is_pipe() => {
                 return Ok(());
+            }
+            Err(error) if stdio::is_called_off(&error) => {
+                bail!(
+                    "a signal came, and the reader of standard output did not take the rest in time"
+                );
             }
             bytes => (
                 bytes.context("cannot write to standard output")?,

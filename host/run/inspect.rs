@@ -139,7 +139,10 @@ impl Page {
                     host.booted.escape_debug(),
                     host.attached.escape_debug()
                 )?,
-                None => writeln!(to, "  host        none: the events are made up")?,
+                None => writeln!(
+                    to,
+                    "  host        not known: the events are made up, or were lines"
+                )?,
             }
             let fields = head.layout.len();
             writeln!(

@@ -21,6 +21,7 @@ use crate::stop::Stop;
 
 /// Replays the files, or as much of them as is wanted.
 pub fn replay(config: &Replay) -> Result<()> {
+    recording::refuse_inputs(config.record.as_ref(), &config.files)?;
     let stop = Stop::at_signals().context("cannot listen for signals")?;
     let board = Board::default();
     let Some(chain) = prepare(&config.chain, &stop, &board)? else {
@@ -34,15 +35,28 @@ pub fn replay(config: &Replay) -> Result<()> {
     let progress = bar::on_terminal(talks);
     let begun = Instant::now();
     let source = |channel: &_| {
-        let inputs = replay::open(&config.files, &stop, &progress)?;
-        // The files are open by now: one of them may be what is recorded to.
+        let inputs = match replay::open(&config.files, &stop, &progress)? {
+            Some(inputs) => inputs,
+            // The run is to end before anything was read.
+            None => return Ok(None),
+        };
+        if config.record.is_some() && !replay::are_of_one_boot(&inputs) {
+            tracing::warn!(
+                "events of several boots, or of unknown ones, go into one capture: --speed will wait for \
+                 the time between them"
+            );
+        }
         let host = inputs.iter().find_map(Input::host).cloned();
-        let recording = recording::begin(config.record.as_ref(), host, stop.outlet())?;
+        let recording = match recording::begin(config.record.as_ref(), host, stop.outlet()) {
+            // The reader has gone before the first byte, as in `--record - | true`.
+            Err(error) if error.is_broken_pipe() && stop.outlet().is_pipe() => return Ok(None),
+            begun => begun?,
+        };
         let books = replay::run(config, inputs, recording, channel, &stop, &board);
         progress.finish_and_clear();
-        Ok(books?)
+        Ok(Some(books?))
     };
-    let Some((ended, books)) = conduct(chain, &stop, source)? else {
+    let Some((ended, Some(books))) = conduct(chain, &stop, source)? else {
         return Ok(());
     };
     let Books { replay, recorded } = books;
@@ -55,5 +69,5 @@ pub fn replay(config: &Replay) -> Result<()> {
         ));
     }
     ended.result()?;
-    recording::result(recorded, stop.outlet())
+    recording::result_of_replay(recorded, stop.outlet())
 }

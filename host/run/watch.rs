@@ -46,7 +46,7 @@ pub fn watch(config: &Watch) -> Result<()> {
     let host = Some(this_host(attached, clock));
     let recording = match recording::begin(config.record.as_ref(), host, stop.outlet()) {
         // The reader has gone before the first byte, as in `--record - | true`.
-        Err(error) if error.is_broken_pipe() => return Ok(()),
+        Err(error) if error.is_broken_pipe() && stop.outlet().is_pipe() => return Ok(()),
         begun => begun?,
     };
     let processing = Processing {

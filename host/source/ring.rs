@@ -219,7 +219,7 @@ impl<'a> Reader<'a> {
         Ok(open && !self.stream.is_complete())
     }
 
-    /// Sends a mark. False: nobody receives any more.
+    /// Sends a mark. False: the chain has ended.
     ///
     /// A second of the *stream* has passed: while the ring has more, that is not yet now, and events
     /// that follow would be older than the mark by as much as the source is behind.

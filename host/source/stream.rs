@@ -133,7 +133,7 @@ impl<'a> Stream<'a> {
         open
     }
 
-    /// Sends a mark. False: nobody receives any more.
+    /// Sends a mark. False: the chain has ended.
     pub fn mark(&mut self, mark: Mark) -> bool {
         self.out.pass_on(Item::Mark(mark))
     }

@@ -10,6 +10,7 @@ mod stdout;
 pub use outlet::Outlet;
 pub use patient::call_off;
 pub use patient::is_called_off;
+pub use stderr::CLEAR_LINE;
 pub use stderr::draw;
 pub use stderr::has_colours;
 pub use stderr::is_terminal;

@@ -8,6 +8,8 @@ use std::os::fd::AsFd as _;
 use std::sync::Mutex;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use super::patient::Patient;
 use super::patient::are_called_off;
@@ -16,6 +18,12 @@ use super::shown::for_people;
 
 /// `None` where standard error cannot be used: there is no place left to say so.
 static STDERR: OnceLock<Option<Mutex<Patient>>> = OnceLock::new();
+
+/// Is there something on the last line that was drawn?
+static IS_DRAWN: AtomicBool = AtomicBool::new(false);
+
+/// Goes to the start of the line, and clears it.
+pub const CLEAR_LINE: &str = "\r\x1b[2K";
 
 /// May there be colours on a terminal? This is the only place that decides: the libraries would each ask
 /// other variables besides, such as CLICOLOR_FORCE and CI.
@@ -62,13 +70,20 @@ impl Drop for Message {
             false => Colours::Remove,
         };
         let text = String::from_utf8_lossy(&self.0);
+        let text = for_people(&text, colours);
+        // The message takes the line of a bar, which is drawn again below.
+        let place = match IS_DRAWN.swap(false, Ordering::Relaxed) {
+            true => CLEAR_LINE,
+            false => "",
+        };
         // Where standard error is closed, or writes are called off, there is no place left to say so.
-        let _ = write(for_people(&text, colours).as_bytes());
+        let _ = write(format!("{place}{text}").as_bytes());
     }
 }
 
 /// Draws on the terminal: sequences of this program that move the cursor, and no text of others.
 pub fn draw(sequence: &str) -> io::Result<()> {
+    IS_DRAWN.store(true, Ordering::Relaxed);
     write(sequence.as_bytes())
 }
 

@@ -56,22 +56,32 @@ impl fmt::Display for ReplayError {
 
 impl std::error::Error for ReplayError {}
 
-/// Opens the files, so that what is wrong with one is said before the first event of any goes out. There are
-/// none where the run is to end meanwhile. `progress` is told of their sizes, and of what is read.
+/// Opens the files, so that what is wrong with one is said before the first event of any goes out. `None`: the
+/// run is to end meanwhile. `progress` is told of their sizes, and of what is read.
 pub fn open<'a>(
     files: &[PathBuf],
     stop: &'a Stop,
     progress: &indicatif::ProgressBar,
-) -> Result<Vec<Input<'a>>, ReplayError> {
+) -> Result<Option<Vec<Input<'a>>>, ReplayError> {
     let mut inputs = Vec::with_capacity(files.len());
     for file in files {
         match Input::open(file, progress, Some(stop)) {
             Ok(input) => inputs.push(input),
-            Err(error) if error.is_stop() => return Ok(Vec::new()),
+            Err(error) if error.is_stop() => return Ok(None),
             Err(error) => return Err(failed(file, error)),
         }
     }
-    Ok(inputs)
+    Ok(Some(inputs))
+}
+
+/// Are the times since boot of all events those of one boot?
+pub fn are_of_one_boot(inputs: &[Input<'_>]) -> bool {
+    let boot = |input: &Input<'_>| input.host().map(|host| host.boot_id.clone());
+    let mut boots = inputs.iter().map(boot);
+    match boots.next().flatten() {
+        None => inputs.len() < 2,
+        first => boots.all(|boot| boot == first),
+    }
 }
 
 /// What a replay counted.
@@ -120,7 +130,7 @@ pub fn run(
                 Ok(Some(item)) => {
                     if std::mem::take(&mut first) && same_boot && begins_before(&item, last) {
                         tracing::warn!(
-                            "{} begins before the file before it has ended: older files come first",
+                            "{} begins before the end of the file named before it; name older files first",
                             file.display()
                         );
                     }
@@ -248,7 +258,7 @@ impl Sender<'_> {
     }
 
     /// An end that was not that of all is no more than a mark, if it is one that tells of a loss.
-    /// False: nobody receives any more.
+    /// False: the chain has ended.
     fn tell_end(&mut self) -> bool {
         let ended = self.ended.take().filter(|ended| ended.lost > 0);
         ended.is_none_or(|ended| self.out.pass_on(Item::Mark(ended)))
@@ -262,6 +272,10 @@ impl Sender<'_> {
                 .events()
                 .map(|event| times.contain(event.wall_time()))
                 .collect();
+            // What was lost before an event that is left out is left out with it.
+            if within.first() == Some(&false) {
+                batch.lost = 0;
+            }
             batch.retain(|event| within[event]);
         }
         let left = self.count.map(|count| count - self.books.delivered);
