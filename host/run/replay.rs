@@ -37,8 +37,8 @@ pub fn replay(config: &Replay) -> Result<()> {
     let source = |channel: &_| {
         let inputs = match replay::open(&config.files, &stop, &progress)? {
             Some(inputs) => inputs,
-            // The run is to end before anything was read.
-            None => return Ok(None),
+            // The run is to end before anything was read. The ledger says so; no capture is begun.
+            None => return Ok(Some(Books::default())),
         };
         if config.record.is_some() && !replay::are_of_one_boot(&inputs) {
             tracing::warn!(

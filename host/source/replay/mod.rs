@@ -85,6 +85,7 @@ pub fn are_of_one_boot(inputs: &[Input<'_>]) -> bool {
 }
 
 /// What a replay counted.
+#[derive(Debug, Default)]
 pub struct Books {
     /// Of the files.
     pub replay: ledger::Replay,
