@@ -47,6 +47,15 @@ const END_LIMIT: Duration = Duration::from_secs(5);
 /// Raises an alert for every event of another peer.
 const ALERTS: &[&str] = &["--plugin", "threshold-alert", "--set", "threshold=1"];
 
+/// What was printed and what was not are together what went to the chain.
+#[track_caller]
+fn assert_every_line_is_accounted_for(printed: File, stderr: &str) {
+    let lines = text(printed).matches('\n').count() as u64;
+    let delivered = ledger(stderr, "replay", "delivered");
+    let not_printed = ledger(stderr, "stdout", "not_printed");
+    assert_eq!(lines + not_printed, delivered, "{stderr}");
+}
+
 #[test]
 fn two_signals_within_a_second_are_one() {
     let files = Files::new();
@@ -106,10 +115,7 @@ fn a_reader_that_never_reads_does_not_hold_up_the_end() {
         let stderr = text(child.stderr.take().expect("it is piped"));
         assert_eq!(status.code(), Some(0), "{stderr}");
         assert!(!stderr.contains("does not balance"), "{stderr}");
-        let lines = text(read).matches('\n').count() as u64;
-        let delivered = ledger(&stderr, "replay", "delivered");
-        let not_printed = ledger(&stderr, "stdout", "not_printed");
-        assert_eq!(lines + not_printed, delivered, "{stderr}");
+        assert_every_line_is_accounted_for(read, &stderr);
     }
 }
 
@@ -335,10 +341,7 @@ fn a_run_that_is_bounded_by_time_ends_although_its_output_is_not_read() {
     let status = ends_within(&mut child, SECOND + END_LIMIT);
     let stderr = text(child.stderr.take().expect("it is piped"));
     assert_eq!(status.code(), Some(0), "{stderr}");
-    let lines = text(read).matches('\n').count() as u64;
-    let delivered = ledger(&stderr, "replay", "delivered");
-    let not_printed = ledger(&stderr, "stdout", "not_printed");
-    assert_eq!(lines + not_printed, delivered, "{stderr}");
+    assert_every_line_is_accounted_for(read, &stderr);
 }
 
 #[test]
@@ -355,10 +358,7 @@ fn the_end_of_the_time_is_no_second_signal() {
     let status = ends_within(&mut child, SECOND + END_LIMIT);
     let stderr = text(child.stderr.take().expect("it is piped"));
     assert_eq!(status.code(), Some(0), "{stderr}");
-    let lines = text(read).matches('\n').count() as u64;
-    let delivered = ledger(&stderr, "replay", "delivered");
-    let not_printed = ledger(&stderr, "stdout", "not_printed");
-    assert_eq!(lines + not_printed, delivered, "{stderr}");
+    assert_every_line_is_accounted_for(read, &stderr);
 }
 
 #[test]

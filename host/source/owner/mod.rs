@@ -97,7 +97,7 @@ impl Owners {
         mut pass_on: impl FnMut(&mut Event, Found),
     ) {
         let answer = if self.scanner.is_none() {
-            Answer::Known(self.registry.nobody(event))
+            Answer::Known(self.registry.without_holder(event))
         } else if self.waiting.holds_back(event) {
             Answer::Later
         } else {
@@ -112,7 +112,7 @@ impl Owners {
             }
             Answer::Later => {
                 if let Some(mut first) = self.waiting.push(event.to_record(), now) {
-                    let found = self.registry.nobody(&first);
+                    let found = self.registry.without_holder(&first);
                     pass_on(&mut first, found);
                 }
             }
@@ -139,7 +139,7 @@ impl Owners {
                 Answer::Later => {
                     // The scan that it would have needed is made all the same: for its next event.
                     self.refresh = true;
-                    self.registry.nobody(&record)
+                    self.registry.without_holder(&record)
                 }
             };
             pass_on(&mut record, found);

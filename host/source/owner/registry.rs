@@ -116,7 +116,7 @@ impl Registry {
             _ => None,
         };
         let Some(inode) = inode else {
-            return Answer::Known(self.nobody(event));
+            return Answer::Known(self.without_holder(event));
         };
         if self.asked.len() < MOST_WANTED {
             self.asked.insert(inode);
@@ -129,24 +129,24 @@ impl Registry {
             && let Some(holder) = spokesman(holders, before.map(|before| before.pid))
         {
             let (holder, holders) = (holder.clone(), holders.len() as u32);
-            return Answer::Known(self.somebody(event, &holder, holders));
+            return Answer::Known(self.held_by(event, &holder, holders));
         }
         // A scan that began before the event may have passed by before the socket was opened.
         if self.snapshot.begun > event.time() && self.snapshot.is_sure_of(inode) {
             if self.absent.len() < MOST_ABSENT {
                 self.absent.insert(inode, self.snapshot.begun);
             }
-            return Answer::Known(self.nobody(event));
+            return Answer::Known(self.without_holder(event));
         }
         let since = self.absent.get(&inode);
         if since.is_some_and(|since| self.is_fresh(*since, event.time())) {
-            return Answer::Known(self.nobody(event));
+            return Answer::Known(self.without_holder(event));
         }
         Answer::Later
     }
 
     /// What the kernel says by itself, where no process is to be found.
-    pub fn nobody(&self, event: &Event) -> Found {
+    pub fn without_holder(&self, event: &Event) -> Found {
         let last = event
             .socket_cookie()
             .and_then(|cookie| self.last.get(cookie));
@@ -162,7 +162,7 @@ impl Registry {
         }
     }
 
-    fn somebody(&mut self, event: &Event, holder: &Holder, holders: u32) -> Found {
+    fn held_by(&mut self, event: &Event, holder: &Holder, holders: u32) -> Found {
         let container = self.container(holder);
         let short = container.as_ref().map(|container| container.short());
         let process = Process {

@@ -161,16 +161,16 @@ fn an_inode_that_a_scan_after_the_event_did_not_find_is_nobodys_for_a_second() {
 fn an_orphan_says_who_was_last_confirmed_to_hold_that_very_socket() {
     let mut registry = registry();
     let orphan = event(OwnerStatus::Orphaned, None, SOON);
-    let nobody = Owner::Orphaned { last: None };
-    assert_eq!(registry.answer(&orphan), known(nobody));
+    let orphaned = Owner::Orphaned { last: None };
+    assert_eq!(registry.answer(&orphan), known(orphaned));
     registry.answer(&event(OwnerStatus::Unknown, Some(INODE), SOON));
     let last = Some(nginx());
     assert_eq!(registry.answer(&orphan), known(Owner::Orphaned { last }));
     let mut another = event(OwnerStatus::Orphaned, None, SOON);
     another.set_socket_cookie(Some(2));
-    assert_eq!(registry.answer(&another), known(nobody));
+    assert_eq!(registry.answer(&another), known(orphaned));
     another.set_socket_cookie(None);
-    assert_eq!(registry.answer(&another), known(nobody));
+    assert_eq!(registry.answer(&another), known(orphaned));
 }
 
 #[test]
