@@ -14,13 +14,13 @@ use criterion::Criterion;
 use criterion::Throughput;
 use retrans_event::RECORD_SIZE;
 use retrans_event::synth::Synth;
-use retrans_host::batch::Batch;
 use retrans_host::chain::Chain;
 use retrans_host::plugin::Compiler;
 use retrans_host::plugin::Engine;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
 use retrans_host::plugin::Spec;
+use retrans_host::stream::batch::Batch;
 use retrans_plugin_sdk::testing::Native;
 use threshold_alert::ThresholdAlert;
 

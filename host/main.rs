@@ -1,17 +1,17 @@
-//! Arguments → run → exit code.
+//! Arguments → command → exit code.
 
 use std::process::ExitCode;
 
-use retrans_host::config::Config;
-use retrans_host::run;
+use retrans_host::cli;
+use retrans_host::commands;
 
 fn main() -> ExitCode {
-    let done = Config::from_args()
+    let result = cli::config()
         .map_err(anyhow::Error::from)
-        .and_then(|config| run::run(&config));
-    let Err(error) = done else {
+        .and_then(|config| commands::run(&config));
+    let Err(error) = result else {
         return ExitCode::SUCCESS;
     };
-    run::say(&format!("error: {error:#}"));
-    ExitCode::from(if run::is_usage(&error) { 2 } else { 1 })
+    commands::print_status(&format!("error: {error:#}"));
+    ExitCode::from(if cli::is_usage(&error) { 2 } else { 1 })
 }

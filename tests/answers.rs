@@ -7,13 +7,13 @@ use std::fs;
 use retrans_event::Event;
 use retrans_event::FIELDS;
 use retrans_event::RECORD_SIZE;
-use retrans_host::batch::Item;
 use retrans_host::chain::Chain;
-use retrans_host::labels::Column;
 use retrans_host::plugin::Limits;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
 use retrans_host::plugin::StartError;
+use retrans_host::stream::batch::Item;
+use retrans_host::stream::labels::Column;
 
 use crate::common::chain::Recorder;
 use crate::common::chain::drive;

@@ -7,13 +7,13 @@ use std::time::Duration;
 use retrans_event::RECORD_SIZE;
 use retrans_event::Record;
 use retrans_event::synth::Synth;
-use retrans_host::batch::Batch;
-use retrans_host::batch::Item;
-use retrans_host::batch::Mark;
 use retrans_host::capture::CaptureError;
 use retrans_host::capture::Reader;
 use retrans_host::capture::Writer;
-use retrans_host::labels::Column;
+use retrans_host::stream::batch::Batch;
+use retrans_host::stream::batch::Item;
+use retrans_host::stream::batch::Mark;
+use retrans_host::stream::labels::Column;
 
 use crate::common::captures::END;
 use crate::common::captures::HEAD;

@@ -10,12 +10,12 @@ use crossbeam_channel::bounded;
 use crossbeam_channel::unbounded;
 use retrans_event::Record;
 use retrans_event::synth::Synth;
-use retrans_host::alert::Alert;
-use retrans_host::batch::Batch;
-use retrans_host::batch::Item;
 use retrans_host::chain::Chain;
 use retrans_host::chain::ChainError;
 use retrans_host::chain::Sink;
+use retrans_host::stream::alert::Alert;
+use retrans_host::stream::batch::Batch;
+use retrans_host::stream::batch::Item;
 
 use crate::common::chain::Recorder;
 use crate::common::chain::assert_balances;

@@ -184,7 +184,7 @@ fn damages(length: usize) -> impl Iterator<Item = Damage> {
 const FLIPS: usize = 50;
 const CUTS: usize = 6;
 
-/// Native code that is damaged does anything at all. (The digest itself is tried in host/plugin/cache.rs.)
+/// Native code that is damaged does anything at all. (The digest itself is tried in host/plugin/load/cache.rs.)
 #[test]
 fn a_damaged_cache_file_is_compiled_again_and_replaced() {
     let files = Files::new();

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use retrans_event::Record;
 use retrans_event::synth::Synth;
-use retrans_host::alert::State;
-use retrans_host::batch::Item;
 use retrans_host::plugin::Limits;
 use retrans_host::plugin::OnFault;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
 use retrans_host::plugin::Spec;
+use retrans_host::stream::alert::State;
+use retrans_host::stream::batch::Item;
 
 use crate::common::chain::Ran;
 use crate::common::chain::batch;
@@ -122,7 +122,7 @@ fn what_was_said_about_the_other_events_is_said_once_and_in_order() {
     let alerts: Vec<&str> = alerts.map(|alert| alert.labels[0].1.as_str()).collect();
     // It knows of each part that it took well: nothing is left firing that it has forgotten.
     assert_eq!(alerts, ["0", "4", "6", "9"]);
-    let firing = |alert: &&retrans_host::alert::Alert| alert.state == State::Firing;
+    let firing = |alert: &&retrans_host::stream::alert::Alert| alert.state == State::Firing;
     assert_eq!(ran.said.alerts.iter().filter(firing).count(), 4);
 }
 

@@ -12,8 +12,8 @@ use std::process::Stdio;
 use retrans_event::Event;
 use retrans_event::Record;
 use retrans_event::synth::Synth;
-use retrans_host::batch::Item;
-use retrans_host::batch::Mark;
+use retrans_host::stream::batch::Item;
+use retrans_host::stream::batch::Mark;
 
 use crate::common::captures::capture;
 use crate::common::captures::events;

@@ -17,12 +17,12 @@ use anyhow::Context;
 use anyhow::Result;
 use anyhow::ensure;
 use retrans_event::Event;
-use retrans_host::batch::Batch;
-use retrans_host::batch::Item;
 use retrans_host::capture::Head;
 use retrans_host::capture::Host as About;
 use retrans_host::capture::Reader;
 use retrans_host::capture::Writer;
+use retrans_host::stream::batch::Batch;
+use retrans_host::stream::batch::Item;
 
 use crate::live::Root;
 use crate::live::captures::Directory;

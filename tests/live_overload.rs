@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::Result;
 use retrans_event::Record;
 use retrans_event::synth::Synth;
-use retrans_host::batch::MAX_EVENTS;
 use retrans_host::plugin::Earlier;
+use retrans_host::stream::batch::MAX_EVENTS;
 use rustix::time::ClockId;
 use rustix::time::clock_gettime;
 

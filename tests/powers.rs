@@ -10,12 +10,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 use std::time::SystemTime;
 
-use retrans_host::batch::Item;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
 use retrans_host::plugin::Powers;
 use retrans_host::plugin::Spec;
 use retrans_host::plugin::StartError;
+use retrans_host::stream::batch::Item;
 use rustix::fs::CWD;
 use rustix::fs::FileType;
 use rustix::fs::Mode;

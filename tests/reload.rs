@@ -9,14 +9,14 @@ use std::time::Duration;
 use crossbeam_channel::bounded;
 use retrans_event::Record;
 use retrans_event::synth::Synth;
-use retrans_host::alert::Alert;
-use retrans_host::alert::State;
-use retrans_host::batch::Batch;
-use retrans_host::batch::Item;
+use retrans_host::pipeline::reload::Trigger;
 use retrans_host::plugin::Digest;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::Spec;
-use retrans_host::reload::Trigger;
+use retrans_host::stream::alert::Alert;
+use retrans_host::stream::alert::State;
+use retrans_host::stream::batch::Batch;
+use retrans_host::stream::batch::Item;
 
 use crate::common::chain::assert_balances;
 use crate::common::chain::batch;
@@ -147,7 +147,8 @@ fn two_hundred_reloads_while_a_million_events_go_through_lose_nothing_and_repeat
 fn an_alert_that_fired_in_one_build_of_threshold_alert_does_not_fire_again_in_the_other() {
     let versions = Versions::begin();
     let path = versions.directory().join("threshold_alert.wasm");
-    let bundled = retrans_host::bundled::component("threshold-alert").expect("it is bundled");
+    let bundled =
+        retrans_host::plugin::bundled::component("threshold-alert").expect("it is bundled");
     fs::write(&path, bundled).expect("a temporary file");
     let settings = [("threshold", "10"), ("window", "5s")];
     let spec = spec("alert", &Origin::File(path.clone()), &settings);

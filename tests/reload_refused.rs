@@ -4,11 +4,11 @@ mod common;
 
 use std::fs;
 
-use retrans_host::batch::Item;
+use retrans_host::pipeline::reload::Trigger;
 use retrans_host::plugin::Digest;
 use retrans_host::plugin::Plugin;
 use retrans_host::plugin::Spec;
-use retrans_host::reload::Trigger;
+use retrans_host::stream::batch::Item;
 
 use crate::common::chain::engine;
 use crate::common::chain::mark;

@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use retrans_event::Record;
 use retrans_event::synth::Synth;
-use retrans_host::batch::Item;
 use retrans_host::plugin::Limits;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::StartError;
+use retrans_host::stream::batch::Item;
 
 use crate::common::chain::batch;
 use crate::common::chain::batches;

@@ -4,12 +4,12 @@ mod common;
 
 use retrans_event::Record;
 use retrans_event::synth::Synth;
-use retrans_host::alert::Alert;
-use retrans_host::alert::Severity;
-use retrans_host::batch::Item;
 use retrans_host::plugin::Limits;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::StartError;
+use retrans_host::stream::alert::Alert;
+use retrans_host::stream::alert::Severity;
+use retrans_host::stream::batch::Item;
 use serde_json::Value;
 
 use crate::common::chain::batch;

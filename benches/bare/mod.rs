@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use retrans_host::batch::Batch;
+use retrans_host::stream::batch::Batch;
 use wasmtime::Config;
 use wasmtime::Engine;
 use wasmtime::Store;

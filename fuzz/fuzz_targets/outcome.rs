@@ -16,7 +16,7 @@ use retrans_fuzz::Checked;
 use retrans_fuzz::assert_clear;
 use retrans_fuzz::assert_labels_fit;
 use retrans_fuzz::limits;
-use retrans_host::batch::Batch;
+use retrans_host::stream::batch::Batch;
 use retrans_host::chain::commit;
 use retrans_host::plugin::BadAnswer;
 use retrans_host::plugin::Outcome;

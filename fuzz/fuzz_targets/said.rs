@@ -4,7 +4,7 @@
 use arbitrary::Arbitrary;
 use arbitrary::Unstructured;
 use retrans_event::RECORD_SIZE;
-use retrans_host::labels::Column;
+use retrans_host::stream::labels::Column;
 use retrans_host::plugin::fuzzing::Heard;
 use retrans_host::plugin::fuzzing::Keep as Answer;
 use retrans_host::plugin::fuzzing::host;

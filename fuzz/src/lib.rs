@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use retrans_host::alert::Alert;
-use retrans_host::batch::Batch;
+use retrans_host::stream::alert::Alert;
+use retrans_host::stream::batch::Batch;
 use retrans_host::chain::Sink;
 use retrans_host::plugin::Compiler;
 use retrans_host::plugin::Engine;

@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use crate::batch::Batch;
-use crate::batch::Item;
-use crate::batch::MAX_EVENTS;
-use crate::batch::Mark;
-use crate::labels::Column;
-use crate::labels::MAX_COLUMNS;
+use crate::stream::batch::Batch;
+use crate::stream::batch::Item;
+use crate::stream::batch::MAX_EVENTS;
+use crate::stream::batch::Mark;
+use crate::stream::labels::Column;
+use crate::stream::labels::MAX_COLUMNS;
 
 const EVENTS: u8 = 1;
 const MARK: u8 = 2;

@@ -11,8 +11,8 @@ use super::head::Head;
 use super::items::Items;
 use super::translate::LayoutError;
 use super::translate::Translation;
-use crate::batch::Batch;
-use crate::batch::Item;
+use crate::stream::batch::Batch;
+use crate::stream::batch::Item;
 
 /// Why a capture cannot be read, or not to its end.
 #[derive(Debug, thiserror::Error)]

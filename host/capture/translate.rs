@@ -7,7 +7,7 @@ use retrans_event::Record;
 use super::head::Field;
 use super::head::Head;
 use super::head::layout;
-use crate::batch::Batch;
+use crate::stream::batch::Batch;
 
 /// The largest record that is believed.
 const MOST_BYTES: u32 = 64 * 1024;

@@ -9,7 +9,7 @@ use super::frame::Kind;
 use super::head::Head;
 use super::items;
 use super::target::Target;
-use crate::batch::Item;
+use crate::stream::batch::Item;
 
 /// Items are collected up to here, then compressed together: more compress no better.
 const FRAME: usize = 256 * 1024;

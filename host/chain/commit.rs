@@ -9,12 +9,12 @@ use std::time::Duration;
 use retrans_event::Event;
 
 use super::Sink;
-use super::firing::Firing;
-use crate::alert::Alert;
-use crate::batch::Batch;
+use super::active_alerts::Firing;
 use crate::plugin::Outcome;
 use crate::plugin::Staged;
 use crate::plugin::StagedAlert;
+use crate::stream::alert::Alert;
+use crate::stream::batch::Batch;
 
 /// The most counters that one plugin can have; further names are not counted.
 const MOST_COUNTERS: usize = 256;
@@ -84,8 +84,12 @@ impl<S: Sink> Effects<'_, S> {
         Ok(changed as u64)
     }
 
-    /// What was said in a call about no events.
-    pub(super) fn say(&mut self, mut staged: Staged, wall_time: Duration) -> io::Result<()> {
+    /// Takes effect of a call without events: `tick` or `finish`.
+    pub(super) fn commit_timer(
+        &mut self,
+        mut staged: Staged,
+        wall_time: Duration,
+    ) -> io::Result<()> {
         let alerts = std::mem::take(&mut staged.alerts).into_iter();
         self.alerts(alerts.map(|alert| (alert, None, wall_time)))?;
         self.emit(staged)

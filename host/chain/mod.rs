@@ -1,10 +1,10 @@
 //! A batch's way through the plugins: what one keeps, the next one sees.
 
+mod active_alerts;
 mod commit;
-mod firing;
-mod link;
 mod quarantine;
 mod report;
+mod slot;
 mod usage;
 
 use std::io;
@@ -15,19 +15,19 @@ use crossbeam_channel::TryRecvError;
 use crossbeam_channel::never;
 use crossbeam_channel::select;
 
-use self::link::Link;
 pub use self::report::Blame;
-use crate::alert::Alert;
-use crate::batch::Batch;
-use crate::batch::Item;
-use crate::batch::Mark;
-use crate::batch::Moment;
-pub use crate::ledger::Report;
+use self::slot::Link;
 #[cfg(fuzzing)]
 use crate::plugin::Outcome;
 use crate::plugin::Plugin;
 use crate::stats::Board;
 use crate::stats::Publisher;
+pub use crate::stats::ledger::Report;
+use crate::stream::alert::Alert;
+use crate::stream::batch::Batch;
+use crate::stream::batch::Item;
+use crate::stream::batch::Mark;
+use crate::stream::batch::Moment;
 
 /// Why the chain ended before the stream did.
 #[derive(Debug, thiserror::Error)]

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::batch::Batch;
 use crate::plugin::Fault;
 use crate::plugin::OnFault;
 use crate::plugin::StartError;
+use crate::stream::batch::Batch;
 
 /// What an instance that takes the place of another one knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::ledger;
+use crate::stats::ledger;
 
 /// Two digits of a figure are more than anybody needs, and take 30 KiB.
 const DIGITS: u8 = 2;

@@ -2,17 +2,17 @@
 
 pub use wasmtime::Result as Heard;
 
-use super::bad_answer::BadAnswer;
-pub use super::contract::Keep;
-pub use super::contract::wit as host;
-use super::instance::Outcome;
-use super::limits::Limits;
-use super::meter::LogBudget;
-use super::powers::Granted;
-use super::store::Call;
-use super::store::Earlier;
-use super::store::HostState;
-use crate::batch::Batch;
+use super::runtime::bad_answer::BadAnswer;
+pub use super::runtime::contract::Keep;
+pub use super::runtime::contract::wit as host;
+use super::runtime::instance::Outcome;
+use super::runtime::meter::LogBudget;
+use super::runtime::store::Call;
+use super::runtime::store::Earlier;
+use super::runtime::store::HostState;
+use super::spec::grants::Granted;
+use super::spec::limits::Limits;
+use crate::stream::batch::Batch;
 
 /// A call that has not returned yet.
 pub struct Running(HostState);

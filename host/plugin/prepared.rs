@@ -2,25 +2,25 @@
 
 use std::io;
 
-use super::component;
-use super::component::ReadError;
-use super::digest::Digest;
-use super::engine::Engine;
-use super::fault::Cause;
-use super::fault::Fault;
-use super::instance::Instance;
-use super::instance::NoInstance;
-use super::instance::Snapshot;
 use super::load;
 use super::load::LoadError;
 use super::load::Loaded;
-use super::logs;
-use super::meter::LogBudget;
-use super::powers::PowersError;
-use super::settings;
-use super::settings::SettingsError;
+use super::load::component;
+use super::load::component::ReadError;
+use super::load::engine::Engine;
+use super::runtime::fault::Cause;
+use super::runtime::fault::Fault;
+use super::runtime::instance::Instance;
+use super::runtime::instance::NoInstance;
+use super::runtime::instance::Snapshot;
+use super::runtime::logs;
+use super::runtime::meter::LogBudget;
 use super::spec::Spec;
-use crate::batch::Moment;
+use super::spec::digest::Digest;
+use super::spec::grants::PowersError;
+use super::spec::settings;
+use super::spec::settings::SettingsError;
+use crate::stream::batch::Moment;
 
 /// Why a plugin could not be made ready.
 #[derive(Debug, thiserror::Error)]

@@ -1,4 +1,4 @@
 //! Where the chain's results leave the host.
 
-pub mod alerts;
-pub mod output;
+pub mod alert_lines;
+pub mod stdout;

@@ -14,7 +14,7 @@ use rustix::time::Timespec;
 use rustix::time::clock_getres;
 use rustix::time::clock_gettime;
 
-use crate::batch::Mark;
+use crate::stream::batch::Mark;
 
 /// The number of the time namespace that the kernel boots with (PROC_TIME_INIT_INO): its offset is 0.
 const FIRST_NAMESPACE: &str = "time:[4026531834]";

@@ -1,14 +1,8 @@
-//! Where events come from. A source knows nothing of plugins.
+//! Where events come from: the live probe, or files. A source knows nothing of plugins.
 
-pub mod attach;
-mod bpf;
+pub mod bpf;
 pub mod clock;
-pub mod facts;
-mod libbpf;
+pub mod live;
 pub mod outflow;
 pub mod owner;
-pub mod preflight;
-pub mod probe;
 pub mod replay;
-pub mod ring;
-pub mod stream;

@@ -6,14 +6,14 @@ use std::process::Command;
 use std::process::Stdio;
 
 use retrans_event::Record;
-use retrans_host::batch::Batch;
-use retrans_host::batch::Item;
-use retrans_host::batch::Mark;
 use retrans_host::capture::CaptureError;
 use retrans_host::capture::Head;
 use retrans_host::capture::Reader;
 use retrans_host::capture::Writer;
-use retrans_host::labels::Labels;
+use retrans_host::stream::batch::Batch;
+use retrans_host::stream::batch::Item;
+use retrans_host::stream::batch::Mark;
+use retrans_host::stream::labels::Labels;
 
 use super::refusal::BINARY;
 use super::refusal::output;

@@ -11,15 +11,10 @@ use std::time::Duration;
 
 use crossbeam_channel::unbounded;
 use retrans_event::Record;
-use retrans_host::alert::Alert;
-use retrans_host::batch::Batch;
-use retrans_host::batch::Item;
-use retrans_host::batch::Mark;
 use retrans_host::chain::Chain;
 use retrans_host::chain::ChainError;
 use retrans_host::chain::Report;
 use retrans_host::chain::Sink;
-use retrans_host::ledger;
 use retrans_host::plugin::Compiler;
 use retrans_host::plugin::Engine;
 use retrans_host::plugin::Limits;
@@ -27,6 +22,11 @@ use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
 use retrans_host::plugin::Spec;
 use retrans_host::plugin::StartError;
+use retrans_host::stats::ledger;
+use retrans_host::stream::alert::Alert;
+use retrans_host::stream::batch::Batch;
+use retrans_host::stream::batch::Item;
+use retrans_host::stream::batch::Mark;
 use serde_json::Value;
 
 use super::fixtures::fixture;

@@ -2,16 +2,16 @@
 
 use retrans_event::Record;
 use retrans_event::synth::Synth;
-use retrans_host::batch::Batch;
-use retrans_host::batch::Item;
 use retrans_host::chain::Chain;
-use retrans_host::labels::Column;
 use retrans_host::plugin::Limits;
 use retrans_host::plugin::OnFault;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
 use retrans_host::plugin::Spec;
 use retrans_host::plugin::StartError;
+use retrans_host::stream::batch::Batch;
+use retrans_host::stream::batch::Item;
+use retrans_host::stream::labels::Column;
 
 use super::chain::Ran;
 use super::chain::Recorder;

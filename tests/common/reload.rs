@@ -8,14 +8,14 @@ use crossbeam_channel::bounded;
 use crossbeam_channel::unbounded;
 use retrans_event::Record;
 use retrans_event::synth::Synth;
-use retrans_host::batch::Item;
 use retrans_host::chain::Chain;
 use retrans_host::chain::Report;
+use retrans_host::pipeline::reload::Reloader;
+use retrans_host::pipeline::reload::Trigger;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
 use retrans_host::plugin::Spec;
-use retrans_host::reload::Reloader;
-use retrans_host::reload::Trigger;
+use retrans_host::stream::batch::Item;
 
 use super::chain::Recorder;
 use super::chain::Said;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use retrans_event::Record;
 use retrans_event::synth::Synth;
-use retrans_host::batch::Item;
-use retrans_host::batch::Mark;
 use retrans_host::capture::Writer;
+use retrans_host::stream::batch::Item;
+use retrans_host::stream::batch::Mark;
 
 use crate::common::captures::events;
 use crate::common::captures::head;

@@ -16,11 +16,11 @@ use anyhow::Context;
 use anyhow::Result;
 use anyhow::ensure;
 use retrans_event::Event;
-use retrans_host::batch::Batch;
-use retrans_host::batch::Item;
 use retrans_host::capture::CaptureError;
 use retrans_host::capture::Head;
 use retrans_host::capture::Reader;
+use retrans_host::stream::batch::Batch;
+use retrans_host::stream::batch::Item;
 use tempfile::TempDir;
 
 use super::Root;

@@ -17,7 +17,7 @@ use super::streams::STDERR;
 use super::streams::STDIN;
 use super::streams::STDOUT;
 use super::timed;
-use crate::plugin::store::HostState;
+use crate::plugin::runtime::store::HostState;
 
 pub(super) fn link(
     linker: &mut LinkerInstance<'_, HostState>,

@@ -21,7 +21,7 @@ use super::Store;
 use super::link_refusal;
 use super::own;
 use super::timed;
-use crate::plugin::store::HostState;
+use crate::plugin::runtime::store::HostState;
 
 #[derive(ComponentType, Lower)]
 #[component(record)]

@@ -26,9 +26,9 @@ use super::own;
 use super::streams;
 use super::streams::IoError;
 use super::timed;
-use crate::plugin::files::Files;
-use crate::plugin::files::Follow;
-use crate::plugin::store::HostState;
+use crate::plugin::runtime::files::Files;
+use crate::plugin::runtime::files::Follow;
+use crate::plugin::runtime::store::HostState;
 
 /// A file or a directory.
 pub(super) struct Descriptor;

@@ -32,7 +32,7 @@ use wasmtime::error::format_err;
 use self::files::Descriptor;
 use self::files::EntryStream;
 use self::streams::IoError;
-use super::store::HostState;
+use super::runtime::store::HostState;
 
 /// The interfaces that are offered, of any 0.2 version.
 const OFFERED: &[&str] = &[
@@ -76,7 +76,7 @@ struct Never;
 
 /// Is this interface one of those that are offered? `import` is as in
 /// `wasi:io/streams@0.2.6`.
-pub(super) fn offers(import: &str) -> bool {
+pub(crate) fn offers(import: &str) -> bool {
     match import.split_once('@') {
         Some((interface, version)) => version.starts_with("0.2.") && OFFERED.contains(&interface),
         None => false,
@@ -84,7 +84,7 @@ pub(super) fn offers(import: &str) -> bool {
 }
 
 /// Links what a component imports of one interface.
-pub(super) fn link(
+pub(crate) fn link(
     linker: &mut LinkerInstance<'_, HostState>,
     import: &str,
     imported: &ComponentInstance,

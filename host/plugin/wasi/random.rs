@@ -7,7 +7,7 @@ use wasmtime::error::format_err;
 use super::Store;
 use super::link_refusal;
 use super::timed;
-use crate::plugin::store::HostState;
+use crate::plugin::runtime::store::HostState;
 
 /// Any number would do, as long as it stays the same.
 const SEED: u64 = 0x5eed_0f7e_7a00_0000;

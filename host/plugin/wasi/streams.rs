@@ -14,8 +14,8 @@ use super::Store;
 use super::link_refusal;
 use super::own;
 use super::timed;
-use crate::plugin::logs::Stdio;
-use crate::plugin::store::HostState;
+use crate::plugin::runtime::logs::Stdio;
+use crate::plugin::runtime::store::HostState;
 
 /// How much may be printed before asking again; nothing is ever held back.
 const WRITABLE: u64 = 64 * 1024;

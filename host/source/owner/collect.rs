@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::snapshot::HOLDER_SIZE;
-use super::snapshot::Holder;
-use super::snapshot::Snapshot;
+use super::holder_table::HOLDER_SIZE;
+use super::holder_table::Holder;
+use super::holder_table::Snapshot;
 
 /// Pairs of a process and a socket that a scan keeps; any user can open more. 14 MiB in a snapshot; up to
 /// 57 MiB were seen while one took the place of another.

@@ -4,9 +4,10 @@
 //! called connect() may have forked or passed the socket on since. Only who holds the inode is right.
 
 mod collect;
+pub mod container;
+mod holder_table;
 mod registry;
 mod scan;
-mod snapshot;
 mod waiting;
 
 use std::os::fd::BorrowedFd;

@@ -12,13 +12,13 @@ use retrans_event::OwnerStatus;
 use retrans_event::Process;
 
 use super::collect::MOST_WANTED;
-use super::snapshot::Holder;
-use super::snapshot::Snapshot;
-use super::snapshot::spokesman;
-use crate::allocator;
-use crate::container;
-use crate::container::Container;
+use super::holder_table::Holder;
+use super::holder_table::Snapshot;
+use super::holder_table::spokesman;
 use crate::source::clock::Clock;
+use crate::source::owner::container;
+use crate::source::owner::container::Container;
+use crate::system::heap;
 
 /// Sockets that a scan has not found, 2 MiB of them. Events of more wait for each scan anew.
 const MOST_ABSENT: usize = 65_536;
@@ -87,7 +87,7 @@ impl Registry {
         // A crowd has gone.
         if before.len() > BIG && before.len() > 2 * self.snapshot.len() {
             drop(before);
-            allocator::give_back();
+            heap::give_back();
         }
     }
 

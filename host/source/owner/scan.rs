@@ -22,15 +22,15 @@ use rustix::event::eventfd;
 
 use super::collect::Collector;
 use super::collect::MOST_HOLDERS;
-use super::snapshot::HOLD;
-use super::snapshot::HOLDER_SIZE;
-use super::snapshot::Snapshot;
+use super::holder_table::HOLD;
+use super::holder_table::HOLDER_SIZE;
+use super::holder_table::Snapshot;
 use crate::source::bpf::holders::HoldersSkelBuilder;
+use crate::source::bpf::kernel_error::KernelError;
+use crate::source::bpf::libbpf;
 use crate::source::clock;
 use crate::source::clock::Clock;
-use crate::source::libbpf;
-use crate::source::preflight::KernelError;
-use crate::threads;
+use crate::system::threads;
 
 /// From the beginning of one scan to the beginning of the next, at least.
 const INTERVAL: Duration = Duration::from_millis(100);

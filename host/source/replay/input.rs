@@ -13,13 +13,13 @@ use super::lines::LineError;
 use super::lines::Lines;
 use super::readable::Readable;
 use super::readable::is_stop;
-use crate::batch::Batch;
-use crate::batch::Item;
 use crate::capture::CaptureError;
 use crate::capture::Host;
 use crate::capture::MAGIC;
 use crate::capture::Reader;
-use crate::stop::Stop;
+use crate::pipeline::stop::Stop;
+use crate::stream::batch::Batch;
+use crate::stream::batch::Item;
 
 /// Why a file cannot be replayed, or not to its end.
 #[derive(Debug, thiserror::Error)]

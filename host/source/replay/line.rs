@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::labels::MAX_COLUMNS;
+use crate::stream::labels::MAX_COLUMNS;
 
 /// Labels of one event, by their keys.
 pub type Labels = BTreeMap<String, String>;

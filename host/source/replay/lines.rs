@@ -12,12 +12,12 @@ use retrans_event::Record;
 use super::line;
 use super::line::Labels;
 use super::line::Said;
-use crate::batch::Batch;
-use crate::batch::Item;
-use crate::batch::MAX_EVENTS;
-use crate::batch::Mark;
-use crate::labels::Column;
-use crate::labels::MAX_COLUMNS;
+use crate::stream::batch::Batch;
+use crate::stream::batch::Item;
+use crate::stream::batch::MAX_EVENTS;
+use crate::stream::batch::Mark;
+use crate::stream::labels::Column;
+use crate::stream::labels::MAX_COLUMNS;
 
 /// Between two marks.
 const SECOND: Duration = Duration::from_secs(1);

@@ -14,20 +14,20 @@ use std::time::Duration;
 use retrans_event::Event;
 
 use self::pace::Pace;
-use super::outflow::Channel;
 use super::outflow::Outflow;
-use crate::batch::Batch;
-use crate::batch::Item;
-use crate::batch::Mark;
 use crate::capture::CaptureError;
 use crate::capture::Recording;
 use crate::capture::Summary;
 use crate::config::Replay;
 use crate::config::Times;
-use crate::ledger;
+use crate::pipeline::channel::Channel;
+use crate::pipeline::stop::Stop;
 use crate::stats::Board;
 use crate::stats::Publisher;
-use crate::stop::Stop;
+use crate::stats::ledger;
+use crate::stream::batch::Batch;
+use crate::stream::batch::Item;
+use crate::stream::batch::Mark;
 
 pub use self::input::Input;
 pub use self::input::InputError;

@@ -16,8 +16,8 @@ use rustix::fs::OFlags;
 use rustix::fs::open;
 use rustix::io::Errno;
 
-use crate::stop::Stop;
-use crate::stop::Wake;
+use crate::pipeline::stop::Stop;
+use crate::pipeline::stop::Wake;
 
 /// Between two looks whether the run is to end, where nothing else wakes the reader.
 const LONG: Duration = Duration::from_secs(3_600);

@@ -2,8 +2,8 @@
 
 use retrans_event::Record;
 
-use super::super::snapshot::HOLD;
 use super::*;
+use crate::source::owner::holder_table::HOLD;
 
 const SCANNED: Duration = Duration::from_secs(100);
 const SOON: Duration = Duration::from_millis(100_010);

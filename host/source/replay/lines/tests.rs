@@ -9,7 +9,7 @@ const YEAR: Duration = Duration::from_secs(1_767_225_600);
 
 /// An event so many milliseconds after boot, which was at the begin of the year.
 fn event(text: &mut String, millis: u64) {
-    let timestamp = crate::timestamp::show(YEAR + Duration::from_millis(millis), 9);
+    let timestamp = crate::system::timestamp::show(YEAR + Duration::from_millis(millis), 9);
     let nanos = 1_000_000 * millis;
     let _ = writeln!(
         text,

@@ -1,0 +1,270 @@
+//! The command line: read, checked, and turned into what a run needs to know. Nothing else knows clap.
+
+mod args;
+mod limits;
+mod plugins;
+mod usage_error;
+mod values;
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process;
+
+use clap::Arg;
+use clap::ArgMatches;
+use clap::CommandFactory as _;
+use clap::FromArgMatches as _;
+use clap::parser::ValueSource;
+
+use self::args::AlertFormat;
+use self::args::ChainArgs;
+use self::args::Cli;
+use self::args::Command;
+use self::args::CompileArgs;
+use self::args::FootprintArgs;
+use self::args::GenerateArgs;
+use self::args::RecordArgs;
+use self::args::ReplayArgs;
+use self::args::TalkArgs;
+use self::args::WatchArgs;
+pub use self::usage_error::UsageError;
+use crate::config::Chain;
+use crate::config::Config;
+use crate::config::Generate;
+use crate::config::LinesTo;
+use crate::config::Record;
+use crate::config::RecordFile;
+use crate::config::Replay;
+use crate::config::Times;
+use crate::config::Verbosity;
+use crate::config::Watch;
+use crate::plugin::StartError;
+use crate::plugin::spec::settings::SettingsError;
+use crate::system::sanitize::clean_lines;
+use crate::system::stdio;
+
+/// The largest ring: the kernel's own limit is 2 GiB.
+const LARGEST_RING: u64 = 1 << 30;
+
+/// Reads the command line of this process. What clap finds wrong ends the process.
+pub fn config() -> Result<Config, UsageError> {
+    match Cli::command().try_get_matches() {
+        Ok(matches) => from_matches(&matches),
+        Err(error) => exit_with(&error),
+    }
+}
+
+fn from_matches(matches: &ArgMatches) -> Result<Config, UsageError> {
+    let cli = Cli::from_arg_matches(matches).unwrap_or_else(|error| exit_with(&error));
+    // Plugins and settings are looked up where they were written.
+    let matches = match matches.subcommand() {
+        Some((command, own)) => {
+            none_before(command, matches)?;
+            own
+        }
+        None => matches,
+    };
+    let verbosity = verbosity(&cli.talk);
+    match cli.command {
+        None => watch(cli.watch, verbosity, matches).map(Config::Watch),
+        Some(Command::Replay(args)) => replay(args, verbosity, matches).map(Config::Replay),
+        Some(Command::Generate(args)) => generate(args, verbosity).map(Config::Generate),
+        Some(Command::Inspect(args)) => Ok(Config::Inspect(stdin_once(args.files)?)),
+        Some(Command::Compile(CompileArgs { seconds, bytes })) => {
+            Ok(Config::Compile { seconds, bytes })
+        }
+        Some(Command::Footprint(FootprintArgs { limits })) => Ok(Config::Footprint(limits)),
+    }
+}
+
+/// Is the command line at fault? A setting that a plugin refuses is part of it.
+pub fn is_usage(error: &anyhow::Error) -> bool {
+    let refused =
+        |error: &StartError| matches!(error, StartError::Settings(_, SettingsError::Refused(_)));
+    let settings = error.downcast_ref().is_some_and(refused);
+    settings || error.is::<UsageError>()
+}
+
+/// Options of watching that stand before another command would be without effect.
+fn none_before(command: &str, matches: &ArgMatches) -> Result<(), UsageError> {
+    let cli = Cli::command();
+    let written = cli.get_arguments().find(|argument| {
+        let source = matches.value_source(argument.get_id().as_str());
+        !argument.is_global_set() && source == Some(ValueSource::CommandLine)
+    });
+    match written.and_then(Arg::get_long) {
+        Some(option) => Err(UsageError::Before(option.to_owned(), command.to_owned())),
+        None => Ok(()),
+    }
+}
+
+fn verbosity(args: &TalkArgs) -> Verbosity {
+    match (args.quiet, args.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, 0) => Verbosity::Normal,
+        (false, 1) => Verbosity::Debug,
+        (false, _) => Verbosity::Trace,
+    }
+}
+
+/// Shows help on standard output, and what is wrong on standard error. An argument may be the name of a file
+/// that another user has chosen.
+fn exit_with(error: &clap::Error) -> ! {
+    let text = error.render();
+    if !error.use_stderr() {
+        let printed = stdio::print_help(&text.ansi().to_string());
+        process::exit(printed.map_or(1, |()| error.exit_code()));
+    }
+    // Colours of its own cannot be told from those in an argument.
+    let argument = |argument: OsString| argument.to_string_lossy().contains(char::is_control);
+    match env::args_os().any(argument) {
+        true => stdio::print(&clean_lines(&text.to_string())),
+        false => stdio::print(&text.ansi().to_string()),
+    }
+    process::exit(error.exit_code())
+}
+
+fn chain(
+    args: &ChainArgs,
+    verbosity: Verbosity,
+    matches: &ArgMatches,
+) -> Result<Chain, UsageError> {
+    let count = args.count.as_deref();
+    let count = count.map(|text| values::count("--count", text));
+    let duration = args.duration.as_deref();
+    let duration = duration.map(|text| values::duration("--duration", text));
+    let every = args.stats_every.as_deref();
+    let every = every.map(|text| values::duration("--stats-every", text));
+    Ok(Chain {
+        plugins: plugins::plugins(args, matches)?,
+        watch_files: args.watch,
+        lines: LinesTo::Stdout,
+        json_alerts: args.alerts == AlertFormat::Json,
+        count: count.transpose()?,
+        duration: duration.transpose()?,
+        stats_every: every.transpose()?,
+        verbosity,
+    })
+}
+
+fn watch(args: WatchArgs, verbosity: Verbosity, matches: &ArgMatches) -> Result<Watch, UsageError> {
+    let (chain, record) = recorded_chain(&args.chain, &args.record, verbosity, matches)?;
+    Ok(Watch {
+        chain,
+        ring_size: ring_size(args.ring_size)?,
+        attach: args.attach.into(),
+        show_queued: args.failed,
+        owners: !args.no_owners,
+        reconcile: args.reconcile,
+        record,
+    })
+}
+
+/// The chain, and where events are recorded before it.
+fn recorded_chain(
+    args: &ChainArgs,
+    record_args: &RecordArgs,
+    verbosity: Verbosity,
+    matches: &ArgMatches,
+) -> Result<(Chain, Option<Record>), UsageError> {
+    let mut chain = chain(args, verbosity, matches)?;
+    let record = record(record_args, args.alerts)?;
+    if record == Some(Record::Stdout) {
+        // The capture has standard output for itself.
+        chain.lines = match args.plugins.is_empty() {
+            true => LinesTo::Nowhere,
+            false => LinesTo::Stderr,
+        };
+    }
+    Ok((chain, record))
+}
+
+fn record(args: &RecordArgs, alerts: AlertFormat) -> Result<Option<Record>, UsageError> {
+    let rotate = args.record_rotate.as_deref().map(values::rotate);
+    let rotate = rotate.transpose()?.unwrap_or_default();
+    let Some(file) = &args.record else {
+        return Ok(None);
+    };
+    if file.as_os_str() != "-" {
+        return Ok(Some(Record::File(RecordFile {
+            file: file.clone(),
+            rotate,
+            keep: args.record_keep,
+            force: args.force,
+        })));
+    }
+    let refused = [
+        ("--alerts json", alerts == AlertFormat::Json),
+        ("--record-rotate", args.record_rotate.is_some()),
+        ("--force", args.force),
+    ];
+    match refused.iter().find(|(_, given)| *given) {
+        Some((option, _)) => Err(UsageError::RecordToStdout(option)),
+        None => Ok(Some(Record::Stdout)),
+    }
+}
+
+fn replay(
+    args: ReplayArgs,
+    verbosity: Verbosity,
+    matches: &ArgMatches,
+) -> Result<Replay, UsageError> {
+    let time = |option, text: &Option<String>| {
+        let text = text.as_deref();
+        text.map(|text| values::time(option, text)).transpose()
+    };
+    let times = Times {
+        from: time("--from", &args.from)?,
+        to: time("--to", &args.to)?,
+    };
+    if let (Some(from), Some(to)) = (times.from, times.to)
+        && to <= from
+    {
+        return Err(UsageError::NoTime {
+            from: args.from.unwrap_or_default(),
+            to: args.to.unwrap_or_default(),
+        });
+    }
+    let (chain, record) = recorded_chain(&args.chain, &args.record, verbosity, matches)?;
+    Ok(Replay {
+        chain,
+        record,
+        files: stdin_once(args.files)?,
+        speed: args.speed.as_deref().map(values::speed).transpose()?,
+        times,
+    })
+}
+
+fn generate(args: GenerateArgs, verbosity: Verbosity) -> Result<Generate, UsageError> {
+    Ok(Generate {
+        file: args.file,
+        events: values::count("--events", &args.events)?,
+        connections: values::count("--connections", &args.connections)?,
+        seed: args.seed,
+        gaps: args.gaps,
+        force: args.force,
+        verbosity,
+    })
+}
+
+fn stdin_once(files: Vec<PathBuf>) -> Result<Vec<PathBuf>, UsageError> {
+    let stdin = files.iter().filter(|file| file.as_os_str() == "-");
+    if stdin.count() > 1 {
+        return Err(UsageError::StdinTwice);
+    }
+    Ok(files)
+}
+
+/// What BPF_MAP_TYPE_RINGBUF asks for.
+fn ring_size(size: bytesize::ByteSize) -> Result<u32, UsageError> {
+    let page = rustix::param::page_size() as u64;
+    let bytes = size.as_u64();
+    if !bytes.is_power_of_two() || !(page..=LARGEST_RING).contains(&bytes) {
+        return Err(UsageError::RingSize(bytes, page));
+    }
+    u32::try_from(bytes).map_err(|_| UsageError::RingSize(bytes, page))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! Values that people write: numbers with a unit, times, factors.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use jiff::SignedDuration;
+use jiff::Timestamp;
+
+use super::UsageError;
+use crate::config::Rotate;
+
+fn wrong(option: &'static str, value: &str, expected: &'static str) -> UsageError {
+    UsageError::Value {
+        option,
+        value: value.to_owned(),
+        expected,
+    }
+}
+
+/// A number such as 5000, 20k or 1M; at least 1.
+pub fn count(option: &'static str, text: &str) -> Result<u64, UsageError> {
+    let units = [('k', 1_000), ('M', 1_000_000), ('G', 1_000_000_000)];
+    let unit = units.iter().find(|(unit, _)| text.ends_with(*unit));
+    let (digits, unit) = match unit {
+        Some((_, factor)) => (&text[..text.len() - 1], *factor),
+        None => (text, 1),
+    };
+    let number: Option<u64> = digits.parse().ok();
+    let number = number.and_then(|number| number.checked_mul(unit));
+    number
+        .filter(|number| *number > 0)
+        .ok_or_else(|| wrong(option, text, "a number from 1, such as 5000, 20k or 1M"))
+}
+
+/// A time such as 30s or 1h.
+pub fn duration(option: &'static str, text: &str) -> Result<Duration, UsageError> {
+    let time: Option<SignedDuration> = text.parse().ok();
+    let time = time.and_then(|time| Duration::try_from(time).ok());
+    time.filter(|time| !time.is_zero())
+        .ok_or_else(|| wrong(option, text, "a time such as 30s, 5m or 1h30m"))
+}
+
+/// A factor such as 1x or 0.5x.
+pub fn speed(text: &str) -> Result<f64, UsageError> {
+    let factor: Option<f64> = text.strip_suffix('x').unwrap_or(text).parse().ok();
+    factor
+        .filter(|factor| factor.is_finite() && *factor >= 0.001)
+        .ok_or_else(|| wrong("--speed", text, "a factor from 0.001x, such as 1x or 10x"))
+}
+
+/// A size, an age, or both, as in 100MiB,1h.
+pub fn rotate(text: &str) -> Result<Rotate, UsageError> {
+    const EXPECTED: &str =
+        "a size from 64KiB, an age from 1s, or both, such as 100MiB, 1h, 1d or 100MiB,1h";
+    let refused = || wrong("--record-rotate", text, EXPECTED);
+    let mut rotate = Rotate::default();
+    for part in text.split(',').map(str::trim) {
+        // A unit is needed: "100" might be either.
+        let has_unit = part.ends_with(|last: char| last.is_alphabetic());
+        if let Some(age) = has_unit.then(|| age(part)).flatten()
+            && rotate.age.is_none()
+        {
+            rotate.age = Some(age);
+        } else if let Ok(size) = part.parse::<ByteSize>()
+            && has_unit
+            && size.as_u64() >= 64 * 1024
+            && rotate.bytes.is_none()
+        {
+            rotate.bytes = Some(size.as_u64());
+        } else {
+            return Err(refused());
+        }
+    }
+    Ok(rotate)
+}
+
+fn age(text: &str) -> Option<Duration> {
+    if let Some(days) = text.strip_suffix('d').and_then(|days| days.parse().ok()) {
+        let day = Duration::from_secs(24 * 3_600);
+        return day.checked_mul(days).filter(|age| !age.is_zero());
+    }
+    let age: SignedDuration = text.parse().ok()?;
+    let age = Duration::try_from(age).ok()?;
+    (age >= Duration::from_secs(1)).then_some(age)
+}
+
+/// A time of day, since 1970-01-01T00:00:00Z.
+pub fn time(option: &'static str, text: &str) -> Result<Duration, UsageError> {
+    let time: Option<Timestamp> = text.parse().ok();
+    let since = time.and_then(|time| Duration::try_from(time.as_duration()).ok());
+    since.ok_or_else(|| wrong(option, text, "a time such as 2026-01-01T12:00:00Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_units() {
+        let count = |text| count("--events", text).ok();
+        assert_eq!(count("7"), Some(7));
+        assert_eq!(count("20k"), Some(20_000));
+        assert_eq!(count("1M"), Some(1_000_000));
+        assert_eq!(count("3G"), Some(3_000_000_000));
+        for wrong in ["", "k", "0", "-1", "1.5M", "1m", "99999999999G", "1 M"] {
+            assert_eq!(count(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_speed_is_a_factor_above_zero() {
+        assert_eq!(speed("1x").ok(), Some(1.0));
+        assert_eq!(speed("0.5").ok(), Some(0.5));
+        for wrong in ["0x", "0", "-1x", "x", "infx", "nan", "fast", "1xx"] {
+            assert!(speed(wrong).is_err(), "{wrong}");
+        }
+        let error = speed("0x").expect_err("refused").to_string();
+        assert_eq!(
+            error,
+            "--speed: \"0x\", expected a factor from 0.001x, such as 1x or 10x"
+        );
+    }
+
+    #[test]
+    fn rotation_is_by_size_by_age_or_by_both() {
+        let rotate = |text| rotate(text).ok().map(|rotate| (rotate.bytes, rotate.age));
+        let hour = Some(Duration::from_secs(3_600));
+        assert_eq!(rotate("100MiB"), Some((Some(100 << 20), None)));
+        assert_eq!(rotate("1h"), Some((None, hour)));
+        assert_eq!(rotate("1d"), Some((None, hour.map(|hour| 24 * hour))));
+        assert_eq!(rotate("100MiB,1h"), Some((Some(100 << 20), hour)));
+        assert_eq!(rotate("60m, 64KiB"), Some((Some(64 << 10), hour)));
+        for wrong in ["", ",", "100", "1h,2h", "1MiB,2MiB", "1KiB", "10ms", "soon"] {
+            assert_eq!(rotate(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_rfc_3339() {
+        let time = |text| time("--from", text).ok();
+        assert_eq!(time("1970-01-01T00:01:00Z"), Some(Duration::from_secs(60)));
+        assert_eq!(
+            time("2026-01-01T02:00:00+02:00"),
+            time("2026-01-01T00:00:00Z")
+        );
+        for wrong in ["", "12:00", "2026-01-01", "1969-12-31T00:00:00Z", "now"] {
+            assert_eq!(time(wrong), None, "{wrong}");
+        }
+    }
+}

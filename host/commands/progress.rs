@@ -1,0 +1,81 @@
+//! A bar on the terminal that shows how far a replay has come.
+
+use std::io;
+use std::io::IsTerminal as _;
+use std::os::fd::AsFd as _;
+
+use indicatif::ProgressBar;
+use indicatif::ProgressDrawTarget;
+use indicatif::ProgressStyle;
+use indicatif::TermLike;
+use rustix::termios::tcgetwinsize;
+
+use crate::system::stdio;
+
+/// Columns of a terminal that does not say how many it has.
+const WIDTH: u16 = 80;
+
+/// Shown where it is wanted and standard error is a terminal; where results go to a terminal too, it would
+/// only be in their way.
+pub fn on_terminal(wanted: bool) -> ProgressBar {
+    let shown = wanted && stdio::is_terminal() && !io::stdout().is_terminal();
+    let target = match shown {
+        true => ProgressDrawTarget::term_like_with_hz(Box::new(StandardError), 10),
+        false => ProgressDrawTarget::hidden(),
+    };
+    let bar = ProgressBar::with_draw_target(Some(0), target);
+    let style = ProgressStyle::with_template("{bar:40} {percent}% {bytes} of {total_bytes}, {eta}");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// Draws through the one writer of standard error: a terminal that is stopped does not hold up the end of the
+/// run.
+#[derive(Debug)]
+struct StandardError;
+
+impl TermLike for StandardError {
+    fn width(&self) -> u16 {
+        let size = tcgetwinsize(io::stderr().as_fd());
+        let columns = size.ok().map(|size| size.ws_col);
+        columns.filter(|columns| *columns > 0).unwrap_or(WIDTH)
+    }
+
+    fn move_cursor_up(&self, lines: usize) -> io::Result<()> {
+        move_by(lines, 'A')
+    }
+
+    fn move_cursor_down(&self, lines: usize) -> io::Result<()> {
+        move_by(lines, 'B')
+    }
+
+    fn move_cursor_right(&self, columns: usize) -> io::Result<()> {
+        move_by(columns, 'C')
+    }
+
+    fn move_cursor_left(&self, columns: usize) -> io::Result<()> {
+        move_by(columns, 'D')
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        stdio::draw(&format!("{text}\n"))
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        stdio::draw(text)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        stdio::draw(stdio::CLEAR_LINE)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn move_by(number: usize, direction: char) -> io::Result<()> {
+    match number {
+        0 => Ok(()),
+        number => stdio::draw(&format!("\x1b[{number}{direction}")),
+    }
+}

@@ -1,0 +1,139 @@
+//! Watching: the probe is attached, and its events go through the chain.
+
+use std::fs;
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use anyhow::Result;
+
+use super::recording;
+use crate::capture;
+use crate::config::Verbosity;
+use crate::config::Watch;
+use crate::pipeline::conduct;
+use crate::pipeline::prepare;
+use crate::pipeline::stop::Stop;
+use crate::source::bpf::facts::Facts;
+use crate::source::clock::Clock;
+use crate::source::live::preflight;
+use crate::source::live::probe::Probe;
+use crate::source::live::ring::Books;
+use crate::source::live::ring::Processing;
+use crate::source::owner::Owners;
+use crate::stats::Board;
+use crate::stats::Publisher;
+use crate::stats::ledger::Origin;
+use crate::stats::reconcile::Reconciliation;
+use crate::system::stdio;
+use crate::system::stdio::print_status;
+use crate::system::timestamp;
+
+/// Watches until a signal comes, or until standard output has lost its reader.
+pub fn watch(config: &Watch) -> Result<()> {
+    let stop = Stop::at_signals().context("cannot listen for signals")?;
+    let board = Board::default();
+    // Plugins may take long to compile: what forbids watching is said first.
+    preflight::check(config.attach)?;
+    let clock = Clock::of_this_process()?;
+    let Some(chain) = prepare(&config.chain, &stop, &board)? else {
+        return Ok(());
+    };
+    let tells_errors = config.reconcile.then(preflight::tells_errors).transpose()?;
+    let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
+    let probe = Probe::attach(&mut storage, config.attach, config.ring_size)?;
+    let attached = probe.attached.name();
+    let host = Some(this_host(attached, clock));
+    let recording = match recording::begin(config.record.as_ref(), host, stop.outlet()) {
+        // The reader has gone before the first byte, as in `--record - | true`.
+        Err(error) if error.is_broken_pipe() && stop.outlet().is_pipe() => return Ok(()),
+        begun => begun?,
+    };
+    let processing = Processing {
+        clock,
+        owners: owners(config.owners, clock),
+        show_queued: config.show_queued,
+        // From here on: the probe is attached, and it was not said yet.
+        reconciliation: tells_errors.map(|tells| Reconciliation::begin(clock, tells)),
+        recording,
+        count: config.chain.count,
+        publisher: Publisher::new(board),
+    };
+    let talks = config.chain.verbosity >= Verbosity::Normal;
+    if talks {
+        print_status(&attached_line(config, attached));
+    }
+    if let Some(duration) = config.chain.duration {
+        stop.end_after(duration)
+            .context("cannot measure --duration")?;
+    }
+    let source = |channel: &_| Ok(probe.run(processing, channel, &stop)?);
+    let Some((ended, books)) = conduct(chain, &stop, source)? else {
+        return Ok(());
+    };
+    let Books {
+        kernel,
+        source,
+        owners,
+        reconciled,
+        recorded,
+    } = books;
+    if talks {
+        let origin = Origin::Live {
+            kernel,
+            source,
+            owners,
+        };
+        ended.tell(origin, recorded.clone());
+    }
+    // It was asked for: however quiet the rest is to be.
+    if let Some(report) = reconciled {
+        stdio::print(&report.to_string());
+    }
+    ended.result()?;
+    recording::result(recorded, stop.outlet())
+}
+
+fn attached_line(config: &Watch, attached: &str) -> String {
+    let ring = bytesize::ByteSize(config.ring_size.into());
+    let plugins = config.chain.plugins.iter();
+    let names: Vec<_> = plugins.map(|plugin| plugin.name.as_str()).collect();
+    format!(
+        "watching TCP retransmits ({attached}, ring {ring}) with {}; Ctrl-C ends",
+        names.join(", "),
+    )
+}
+
+/// The owners of events are worth having, but no condition: without them the rest is still true.
+fn owners(wanted: bool, clock: Clock) -> Owners {
+    if !wanted {
+        return Owners::unknown(clock);
+    }
+    if Facts::gather().is_ok_and(|facts| !facts.sees_all_processes()) {
+        tracing::warn!(
+            "this process is in a PID namespace, as in a container: sockets of processes outside of it \
+             have owner unknown; run it in the machine's own (docker run --pid=host), or with \
+             --no-owners"
+        );
+    }
+    Owners::scanning(clock).unwrap_or_else(|error| {
+        tracing::warn!("{error}; owners are unknown (--no-owners does without them)");
+        Owners::unknown(clock)
+    })
+}
+
+/// What a capture says of this machine.
+fn this_host(attached: &str, clock: Clock) -> capture::Host {
+    let kernel = |name: &str| {
+        let text = fs::read_to_string(format!("/proc/sys/kernel/{name}"));
+        text.map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned())
+    };
+    let now = clock.now();
+    capture::Host {
+        name: kernel("hostname"),
+        kernel: kernel("osrelease"),
+        booted: timestamp::show(now.wall_at(Duration::ZERO), 3),
+        boot_id: kernel("random/boot_id"),
+        attached: attached.to_owned(),
+    }
+}

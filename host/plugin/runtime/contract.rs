@@ -1,0 +1,276 @@
+//! The host's side of the contract: what a plugin calls is checked, and staged until it returns.
+
+use wasmtime::Result;
+
+use super::bad_answer::BadAnswer;
+use super::staged::StagedAlert;
+use super::store::HostState;
+use crate::stream::alert::Severity;
+use crate::stream::alert::State as AlertState;
+use crate::stream::labels::Column;
+use crate::stream::labels::out_of_order;
+use crate::system::sanitize::clean;
+
+pub(crate) use self::generated::Plugin as Exports;
+pub(crate) use self::generated::PluginIndices as ExportIndices;
+pub use self::generated::exports::retrans::plugin::processor::Keep;
+pub use self::generated::retrans::plugin::host as wit;
+pub(crate) use self::wit::add_to_linker;
+
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::undocumented_unsafe_blocks,
+    clippy::unwrap_used
+)]
+mod generated {
+    wasmtime::component::bindgen!({
+        path: "plugin-sdk/wit",
+        world: "plugin",
+        imports: { default: trappable },
+    });
+}
+
+/// The package of the contract, without its version.
+pub(crate) const PACKAGE: &str = "retrans:plugin";
+
+/// The version that this host speaks.
+pub(crate) const VERSION: &str = "0.1.0";
+
+/// What a field without a presence bit has instead.
+const ALWAYS: u32 = u32::MAX;
+
+/// The most bytes of labels, keys and values, that a plugin may put on the events of a batch, in all
+/// calls about parts of it together: half a KiB for each of a full one. The next plugin may do no more
+/// than write labels down, where a byte may take six: ten plugins together leave room for that within
+/// the limit of its output.
+const MOST_LABEL_BYTES: usize = 128 << 10;
+
+/// The longest key of a label in bytes.
+const LONGEST_KEY: usize = 256;
+
+/// The longest name of a counter in bytes: it stands in the ledger's lines.
+const LONGEST_METRIC: usize = 64;
+
+/// All that takes any time asks first whether there is any left: there are no epochs in the host's own
+/// code.
+impl wit::Host for HostState {
+    fn layout(&mut self) -> Result<Vec<wit::Field>> {
+        self.deadline.check()?;
+        let fields = retrans_event::FIELDS.iter().map(|field| wit::Field {
+            name: field.name.to_owned(),
+            offset: field.offset as u32,
+            size: field.size as u32,
+            kind: field.format.name().to_owned(),
+            presence_bit: field.presence_bit.unwrap_or(ALWAYS),
+        });
+        Ok(fields.collect())
+    }
+
+    fn labels(&mut self) -> Result<Vec<wit::LabelColumn>> {
+        self.deadline.check()?;
+        let columns = self.call.labels.columns().iter().map(|column| {
+            let (events, ends, text) = column.parts();
+            wit::LabelColumn {
+                key: column.key.clone(),
+                events: events.to_vec(),
+                ends: ends.to_vec(),
+                text: text.to_owned(),
+            }
+        });
+        Ok(columns.collect())
+    }
+
+    fn lost(&mut self) -> Result<u64> {
+        Ok(self.call.lost)
+    }
+
+    fn change(&mut self, events: Vec<u32>, records: Vec<u8>) -> Result<()> {
+        self.deadline.check()?;
+        self.charge(records.len() + 4 * events.len())?;
+        let record_size = self.call.record_size;
+        if let Some(event) = out_of_order(&events, self.call.count) {
+            return Err(BadAnswer::ChangeEvent(event, self.call.count).into());
+        }
+        if records.len() != events.len() * record_size as usize {
+            let bad = BadAnswer::ChangeSize {
+                events: events.len(),
+                record_size,
+                bytes: records.len(),
+            };
+            return Err(bad.into());
+        }
+        self.staged.changes.push((events, records));
+        Ok(())
+    }
+
+    fn annotate(&mut self, column: wit::LabelColumn) -> Result<()> {
+        self.deadline.check()?;
+        let wit::LabelColumn {
+            key,
+            events,
+            ends,
+            text,
+        } = column;
+        self.charge(key.len() + text.len() + 8 * events.len())?;
+        // Each is looked for among the others, and that is the host's time, not the plugin's.
+        if self.staged.columns.len() >= self.limits.labels {
+            return Err(BadAnswer::Columns(self.limits.labels).into());
+        }
+        // It stands in messages, too.
+        if key.len() > LONGEST_KEY {
+            return Err(BadAnswer::LabelKey(LONGEST_KEY).into());
+        }
+        // Who writes labels down writes the key for each event.
+        let bytes = key.len().saturating_mul(events.len()) + text.len();
+        self.staged.label_bytes = self.staged.label_bytes.saturating_add(bytes);
+        if self
+            .call
+            .label_bytes
+            .saturating_add(self.staged.label_bytes)
+            > MOST_LABEL_BYTES
+        {
+            return Err(BadAnswer::LabelBytes(MOST_LABEL_BYTES).into());
+        }
+        let column = Column::check(key, events, ends, text, self.call.count);
+        self.staged.columns.push(column.map_err(BadAnswer::from)?);
+        Ok(())
+    }
+
+    fn emit(&mut self, alert: wit::Alert) -> Result<()> {
+        self.deadline.check()?;
+        let labels = alert
+            .labels
+            .iter()
+            .map(|(key, value)| key.len() + value.len() + 48);
+        self.charge(alert.name.len() + alert.summary.len() + labels.sum::<usize>())?;
+        if self.staged.alerts.len() >= self.limits.alerts {
+            return Err(BadAnswer::Alerts(self.limits.alerts).into());
+        }
+        if alert.name.is_empty() {
+            return Err(BadAnswer::AlertName.into());
+        }
+        if let Some(event) = alert.event.filter(|event| *event >= self.call.count) {
+            return Err(BadAnswer::AlertEvent(event, self.call.count).into());
+        }
+        self.staged.alerts.push(StagedAlert {
+            name: alert.name,
+            severity: match alert.severity {
+                wit::Severity::Info => Severity::Info,
+                wit::Severity::Warning => Severity::Warning,
+                wit::Severity::Critical => Severity::Critical,
+            },
+            state: match alert.state {
+                wit::AlertState::Firing => AlertState::Firing,
+                wit::AlertState::Resolved => AlertState::Resolved,
+            },
+            summary: alert.summary,
+            labels: alert.labels,
+            event: alert.event,
+        });
+        Ok(())
+    }
+
+    fn write(&mut self, lines: Vec<u8>) -> Result<()> {
+        self.deadline.check()?;
+        self.charge(lines.len())?;
+        if lines.last().is_some_and(|last| *last != b'\n') {
+            return Err(BadAnswer::HalfLine.into());
+        }
+        if let Err(error) = std::str::from_utf8(&lines) {
+            return Err(BadAnswer::NotText(error.valid_up_to()).into());
+        }
+        if self.staged.lines.is_empty() {
+            self.staged.lines = lines;
+        } else {
+            self.staged.lines.extend_from_slice(&lines);
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, metric: String, by: u64) -> Result<()> {
+        self.deadline.check()?;
+        self.charge(metric.len())?;
+        if metric.is_empty() {
+            return Err(BadAnswer::Metric("the counter has no name").into());
+        }
+        let odd = metric.contains(char::is_whitespace) || clean(&metric) != metric;
+        if metric.len() > LONGEST_METRIC || odd {
+            return Err(BadAnswer::Metric("a name has at most 64 bytes, and no spaces").into());
+        }
+        if self.staged.counts.len() >= self.limits.counts {
+            return Err(BadAnswer::Counts(self.limits.counts).into());
+        }
+        self.staged.counts.push((metric, by));
+        Ok(())
+    }
+
+    fn log(&mut self, level: wit::Level, message: String) -> Result<()> {
+        self.deadline.check()?;
+        let level = match level {
+            wit::Level::Error => tracing::Level::ERROR,
+            wit::Level::Warn => tracing::Level::WARN,
+            wit::Level::Info => tracing::Level::INFO,
+            wit::Level::Debug => tracing::Level::DEBUG,
+            wit::Level::Trace => tracing::Level::TRACE,
+        };
+        self.logs.log(level, &message);
+        Ok(())
+    }
+}
+
+/// Checks the answer to `process`: a bit an event, and none beyond the last.
+pub(crate) fn check_keep(keep: &Keep, count: u32) -> Result<(), BadAnswer> {
+    let Keep::Bits(bits) = keep else {
+        return Ok(());
+    };
+    let expected = count.div_ceil(8) as usize;
+    if bits.len() != expected {
+        return Err(BadAnswer::KeepSize {
+            bytes: bits.len(),
+            count,
+            expected,
+        });
+    }
+    let beyond = match count % 8 {
+        0 => 0,
+        used => 0xff << used,
+    };
+    match bits.last() {
+        Some(last) if last & beyond != 0 => Err(BadAnswer::KeepBeyond(count)),
+        _ => Ok(()),
+    }
+}
+
+/// Does the plugin keep this event?
+pub(crate) fn keeps(keep: &Keep, event: usize) -> bool {
+    match keep {
+        Keep::All => true,
+        Keep::None => false,
+        Keep::Bits(bits) => bits
+            .get(event / 8)
+            .is_some_and(|byte| byte >> (event % 8) & 1 == 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keep_bits_fit_the_number_of_events() {
+        let check = |bits: &[u8], count| check_keep(&Keep::Bits(bits.to_vec()), count);
+        assert_eq!(check(&[0xff], 8), Ok(()));
+        assert_eq!(check(&[0xff, 0x01], 9), Ok(()));
+        assert_eq!(check(&[0xff, 0x02], 9), Err(BadAnswer::KeepBeyond(9)));
+        assert!(matches!(
+            check(&[0xff], 9),
+            Err(BadAnswer::KeepSize { expected: 2, .. })
+        ));
+        assert!(matches!(
+            check(&[0xff, 0], 8),
+            Err(BadAnswer::KeepSize { expected: 1, .. })
+        ));
+        assert_eq!(check(&[], 0), Ok(()));
+    }
+}

@@ -1,0 +1,190 @@
+//! Settings from the command line: text becomes what the plugin's schema asks for.
+
+use std::collections::BTreeMap;
+
+use serde_json::Map;
+use serde_json::Value;
+
+use crate::system::sanitize::one_line;
+
+/// How deep a schema is looked into.
+const DEEPEST: usize = 16;
+
+/// The most places of a schema in which the types of one setting are looked for.
+const MOST_PLACES: usize = 1_000;
+
+/// Why settings do not fit.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The schema that the plugin described is no JSON object.
+    #[error("its settings schema is not a JSON object: {0}")]
+    Schema(String),
+    /// The plugin's own words.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// The settings as a JSON object. What does not fit its type stays text, and a key that the schema
+/// does not have stays as it is: the plugin refuses both better than we could.
+pub fn to_json(schema: &str, settings: &[(String, String)]) -> Result<String, SettingsError> {
+    let schema: Map<String, Value> =
+        serde_json::from_str(schema).map_err(|error| SettingsError::Schema(one_line(&error)))?;
+    let schema = Value::Object(schema);
+    // The last of several values for one key counts, as with other options.
+    let settings: BTreeMap<&str, &str> = settings
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
+    let object = settings.iter().map(|(key, text)| {
+        let property = &schema["properties"][key];
+        ((*key).to_owned(), typed(text, property, &schema, 0))
+    });
+    Ok(Value::Object(object.collect()).to_string())
+}
+
+/// `text` as the first of the types that the property may have and that it can be read as.
+fn typed(text: &str, property: &Value, schema: &Value, depth: usize) -> Value {
+    let (mut types, mut places_left) = (Vec::new(), MOST_PLACES);
+    collect_types(property, schema, 0, &mut places_left, &mut types);
+    // Any text is a string: try that last. A list in brackets is clearer than one word alone.
+    types.sort_by_key(|(name, _)| *name == "string");
+    let read = types.iter().find_map(|(name, item)| match *name {
+        "integer" => text.parse().ok().map(Value::Number),
+        "number" => serde_json::from_str(text).ok().filter(Value::is_number),
+        "boolean" => text.parse().ok().map(Value::Bool),
+        "null" => (text == "null").then_some(Value::Null),
+        "object" => serde_json::from_str(text).ok().filter(Value::is_object),
+        // A list may be one of itself.
+        "array" if depth < DEEPEST => list(text, item, schema, types.len() > 1, depth + 1),
+        _ => None,
+    });
+    read.unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+/// `[1,2]` as JSON, or `a,b`. Where a single value would do as well, one word is no list.
+fn list(text: &str, item: &Value, schema: &Value, or_single: bool, depth: usize) -> Option<Value> {
+    if let Ok(value @ Value::Array(_)) = serde_json::from_str(text) {
+        return Some(value);
+    }
+    if or_single && !text.contains(',') {
+        return None;
+    }
+    let items = text.split(',').filter(|item| !item.is_empty());
+    let values = items.map(|text| typed(text.trim(), item, schema, depth));
+    Some(values.collect())
+}
+
+/// The types of a property, with the schema of an array's items; through references and choices.
+fn collect_types<'a>(
+    property: &'a Value,
+    schema: &'a Value,
+    depth: usize,
+    places_left: &mut usize,
+    types: &mut Vec<(&'a str, &'a Value)>,
+) {
+    // A schema may refer to itself, even in many places at once.
+    if depth > DEEPEST || *places_left == 0 {
+        return;
+    }
+    *places_left -= 1;
+    let reference = property["$ref"]
+        .as_str()
+        .and_then(|path| path.strip_prefix('#'));
+    if let Some(target) = reference.and_then(|path| schema.pointer(path)) {
+        collect_types(target, schema, depth + 1, places_left, types);
+    }
+    for choice in ["anyOf", "oneOf", "allOf"] {
+        for schema_of_choice in property[choice].as_array().into_iter().flatten() {
+            collect_types(schema_of_choice, schema, depth + 1, places_left, types);
+        }
+    }
+    let item = &property["items"];
+    match &property["type"] {
+        Value::String(name) => types.push((name, item)),
+        Value::Array(names) => {
+            types.extend(
+                names
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .map(|name| (name, item)),
+            );
+        }
+        _ => {}
+    }
+    if property["enum"].is_array() || property["const"].is_string() {
+        types.push(("string", item));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn settings(pairs: &[(&str, &str)]) -> Value {
+        let schema = json!({
+            "properties": {
+                "threshold": { "type": "integer" },
+                "ratio": { "type": "number" },
+                "name": { "type": "string" },
+                "on": { "type": "boolean" },
+                "limit": { "type": ["integer", "null"] },
+                "ports": { "type": "array", "items": { "type": "integer" } },
+                "key": { "anyOf": [
+                    { "$ref": "#/$defs/Key" },
+                    { "type": "array", "items": { "$ref": "#/$defs/Key" } },
+                ] },
+            },
+            "$defs": { "Key": { "oneOf": [{ "const": "peer", "type": "string" }] } },
+        });
+        let pairs: Vec<_> = pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        let json = to_json(&schema.to_string(), &pairs).expect("the schema is an object");
+        serde_json::from_str(&json).expect("JSON")
+    }
+
+    #[test]
+    fn a_value_is_what_the_schema_says() {
+        assert_eq!(settings(&[("threshold", "10")]), json!({ "threshold": 10 }));
+        assert_eq!(settings(&[("ratio", "0.5")]), json!({ "ratio": 0.5 }));
+        assert_eq!(settings(&[("on", "true")]), json!({ "on": true }));
+        assert_eq!(settings(&[("limit", "null")]), json!({ "limit": null }));
+        assert_eq!(
+            settings(&[("ports", "80,443")]),
+            json!({ "ports": [80, 443] })
+        );
+        assert_eq!(settings(&[("ports", "[80]")]), json!({ "ports": [80] }));
+    }
+
+    #[test]
+    fn a_number_stays_text_where_text_is_wanted() {
+        assert_eq!(settings(&[("name", "10")]), json!({ "name": "10" }));
+        assert_eq!(settings(&[("name", "true")]), json!({ "name": "true" }));
+        assert_eq!(settings(&[("name", "[1]")]), json!({ "name": "[1]" }));
+    }
+
+    #[test]
+    fn one_or_a_list_of_them() {
+        assert_eq!(settings(&[("key", "peer")]), json!({ "key": "peer" }));
+        assert_eq!(
+            settings(&[("key", "peer,netns")]),
+            json!({ "key": ["peer", "netns"] })
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_for_the_plugin_to_refuse() {
+        assert_eq!(
+            settings(&[("threshold", "ten")]),
+            json!({ "threshold": "ten" })
+        );
+        assert_eq!(settings(&[("treshold", "10")]), json!({ "treshold": "10" }));
+        assert_eq!(
+            settings(&[("threshold", "1"), ("threshold", "2")]),
+            json!({ "threshold": 2 })
+        );
+    }
+}

@@ -1,0 +1,25 @@
+//! The BPF objects and their types, as build.rs has them generated from `bpf/`.
+
+pub mod facts;
+pub mod kernel_error;
+pub mod libbpf;
+
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::undocumented_unsafe_blocks,
+    clippy::unwrap_used
+)]
+pub mod retrans {
+    include!(concat!(env!("OUT_DIR"), "/retrans.skel.rs"));
+}
+
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::undocumented_unsafe_blocks,
+    clippy::unwrap_used
+)]
+pub mod holders {
+    include!(concat!(env!("OUT_DIR"), "/holders.skel.rs"));
+}

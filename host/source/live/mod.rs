@@ -1,0 +1,7 @@
+//! The live source: the probe in the kernel, the ring that it fills, and the events that are made of its records.
+
+pub mod attach;
+pub mod preflight;
+pub mod probe;
+pub mod ring;
+mod stream;

@@ -1,0 +1,177 @@
+//! The live source: the probe in the kernel, and the ring buffer that it fills.
+
+use std::cell::RefCell;
+use std::fs;
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd as _;
+use std::os::fd::AsRawFd as _;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use libbpf_rs::Link;
+use libbpf_rs::OpenObject;
+use libbpf_rs::skel::OpenSkel as _;
+use libbpf_rs::skel::SkelBuilder as _;
+
+use super::attach::Attach;
+use super::preflight;
+use super::preflight::ProbeError;
+use super::preflight::cannot;
+use super::ring::Books;
+use super::ring::Counters;
+use super::ring::Processing;
+use super::ring::Reader;
+use super::ring::ring;
+use crate::pipeline::channel::Channel;
+use crate::pipeline::stop::Stop;
+use crate::pipeline::stop::Wake;
+use crate::source::bpf::libbpf;
+use crate::source::bpf::retrans::RetransSkel;
+use crate::source::bpf::retrans::RetransSkelBuilder;
+use crate::source::clock;
+use crate::stream::batch::Batch;
+
+/// How far the marks are apart.
+const MARK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The probe, loaded and attached.
+pub struct Probe<'obj> {
+    skel: RetransSkel<'obj>,
+    /// Of both tracepoints.
+    links: [Link; 2],
+    /// How it was attached in the end.
+    pub attached: Attach,
+}
+
+impl<'obj> Probe<'obj> {
+    /// Loads the probe into the kernel and attaches it; from then on events are recorded. That this
+    /// process may is to be seen before ([`preflight::check`]).
+    ///
+    /// `ring_size` is in bytes, a power of two and a multiple of the page size. The two storages
+    /// are for the two ways to attach.
+    pub fn attach(
+        storage: &'obj mut [MaybeUninit<OpenObject>; 2],
+        attach: Attach,
+        ring_size: u32,
+    ) -> Result<Probe<'obj>, ProbeError> {
+        libbpf::log();
+        let [first, second] = storage;
+        match attach {
+            Attach::Btf | Attach::Tracepoint => Probe::attach_as(first, attach, ring_size),
+            Attach::Auto => Probe::attach_as(first, Attach::Btf, ring_size).or_else(|error| {
+                tracing::debug!("{error}; trying the classic tracepoint");
+                // Where that fails as well, the first error is the one to know.
+                Probe::attach_as(second, Attach::Tracepoint, ring_size).map_err(|_| error)
+            }),
+        }
+    }
+
+    fn attach_as(
+        storage: &'obj mut MaybeUninit<OpenObject>,
+        attached: Attach,
+        ring_size: u32,
+    ) -> Result<Probe<'obj>, ProbeError> {
+        if attached == Attach::Tracepoint {
+            preflight::check_tracefs()?;
+        }
+        let failed = preflight::explain;
+        let mut open = RetransSkelBuilder::default()
+            .open_opts(libbpf::options(), storage)
+            .map_err(|error| failed("open", error))?;
+        if let Some(rodata) = open.maps.rodata_data.as_deref_mut() {
+            rodata.jiffy_us = clock::jiffy().as_micros().try_into().unwrap_or(0);
+        }
+        let resized = open.maps.events.set_max_entries(ring_size);
+        resized.map_err(|error| failed("size the ring of", error))?;
+        let typed = attached == Attach::Btf;
+        open.progs.btf_retransmit_skb.set_autoload(typed);
+        open.progs.btf_retransmit_synack.set_autoload(typed);
+        open.progs.classic_retransmit_skb.set_autoload(!typed);
+        open.progs.classic_retransmit_synack.set_autoload(!typed);
+
+        let skel = open.load().map_err(|error| failed("load", error))?;
+        let attach = |program: &libbpf_rs::ProgramMut<'_>| {
+            let linked = program.attach();
+            linked.map_err(|error| preflight::explain_attach(attached, error))
+        };
+        let progs = &skel.progs;
+        let links = if typed {
+            [
+                attach(&progs.btf_retransmit_skb)?,
+                attach(&progs.btf_retransmit_synack)?,
+            ]
+        } else {
+            [
+                attach(&progs.classic_retransmit_skb)?,
+                attach(&progs.classic_retransmit_synack)?,
+            ]
+        };
+        Ok(Probe {
+            skel,
+            links,
+            attached,
+        })
+    }
+
+    /// Sends events and marks until told to stop, or until nobody receives them any more; then
+    /// detaches, drains what was recorded, and returns the books.
+    pub fn run(
+        self,
+        processing: Processing,
+        channel: &Channel,
+        stop: &Stop,
+    ) -> Result<Books, ProbeError> {
+        let Probe { skel, links, .. } = self;
+        let clock = processing.clock;
+        let counters = Counters::new(&skel.maps.counters);
+        let arrived = RefCell::new(Batch::new());
+        let ring = ring(&skel.maps.events, &arrived)?;
+        let mut reader = Reader::new(&ring, &arrived, counters, processing, channel, stop);
+        // SAFETY: the descriptor belongs to `ring`, which outlives `ring_ready`.
+        let ring_ready = unsafe { BorrowedFd::borrow_raw(ring.epoll_fd()) };
+
+        let mut next_mark = clock.now().boot() + MARK_INTERVAL;
+        let mut open = true;
+        while open {
+            let wake_at = reader.owners().wake_at();
+            let wake_at = wake_at.map_or(next_mark, |owners| owners.min(next_mark));
+            let timeout = wake_at.saturating_sub(clock.now().boot());
+            let woken = stop.wait(ring_ready, reader.owners().ready(), timeout);
+            if woken.map_err(cannot("wait for events"))? == Wake::Stop {
+                break;
+            }
+            open = reader.read()?;
+            let now = clock.now();
+            if now.boot() >= next_mark {
+                open = open && reader.mark(now)?;
+                // After a long wait, as for a full channel, the missed marks are not made up for.
+                next_mark = (next_mark + MARK_INTERVAL).max(now.boot());
+            }
+        }
+        reader.freeze();
+        let misses = recursion_misses(&skel);
+        drop(links);
+        reader.drain(misses)
+    }
+}
+
+/// Calls that the kernel skipped because the program was running on that CPU already; since 5.12.
+fn recursion_misses(skel: &RetransSkel<'_>) -> Option<u64> {
+    let progs = &skel.progs;
+    let programs = [
+        &progs.btf_retransmit_skb,
+        &progs.btf_retransmit_synack,
+        &progs.classic_retransmit_skb,
+        &progs.classic_retransmit_synack,
+    ];
+    let loaded = programs.iter().filter(|program| program.autoload());
+    loaded
+        .map(|program| {
+            let fd = program.as_fd().as_raw_fd();
+            let info = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
+            let lines = info.lines();
+            let mut misses = lines.filter_map(|line| line.strip_prefix("recursion_misses:"));
+            misses.next()?.trim().parse::<u64>().ok()
+        })
+        .sum()
+}

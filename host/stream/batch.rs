@@ -1,0 +1,260 @@
+//! What goes over the channel: batches of events, and marks of time between them.
+
+use std::time::Duration;
+
+use retrans_event::Event;
+use retrans_event::RECORD_SIZE;
+
+use crate::stream::labels::Labels;
+
+/// The most events that a batch holds.
+pub const MAX_EVENTS: usize = 256;
+
+/// What the source tells the chain.
+#[derive(Debug)]
+pub enum Item {
+    /// Some events, at least one.
+    Events(Batch),
+    /// A second of the stream has passed.
+    Mark(Mark),
+    /// The stream has ended; nothing follows.
+    End(Mark),
+}
+
+/// A moment of the stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// Time since boot: what windows are measured in.
+    pub time: Duration,
+    /// Time of day, since 1970-01-01T00:00:00Z: what people read.
+    pub wall_time: Duration,
+}
+
+/// Time has passed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Mark {
+    /// Time since boot: what windows are measured in.
+    pub time: Duration,
+    /// Time of day, since 1970-01-01T00:00:00Z: what people read.
+    pub wall_time: Duration,
+    /// Events that were lost since the item before.
+    pub lost: u64,
+}
+
+impl Mark {
+    /// At the time of an event, after this number of losses.
+    pub fn at(event: &Event, lost: u64) -> Mark {
+        Mark {
+            time: event.time(),
+            wall_time: event.wall_time(),
+            lost,
+        }
+    }
+
+    /// The moment.
+    pub fn now(&self) -> Moment {
+        Moment {
+            time: self.time,
+            wall_time: self.wall_time,
+        }
+    }
+}
+
+/// Whatever had arrived when the source looked: 1 to [`MAX_EVENTS`] events, with their labels.
+#[derive(Debug)]
+pub struct Batch {
+    records: Vec<u8>,
+    record_size: usize,
+    /// Labels that plugins have put on the events.
+    pub labels: Labels,
+    /// Events that were lost since the item before.
+    pub lost: u64,
+}
+
+impl Batch {
+    /// An empty batch of records of this version.
+    pub fn new() -> Batch {
+        Batch {
+            records: Vec::with_capacity(MAX_EVENTS * RECORD_SIZE),
+            record_size: RECORD_SIZE,
+            labels: Labels::default(),
+            lost: 0,
+        }
+    }
+
+    /// Empties a batch that is to be used again.
+    pub fn clear(&mut self) {
+        self.records.clear();
+        self.labels.clear();
+        self.lost = 0;
+    }
+
+    /// Number of events.
+    pub fn len(&self) -> usize {
+        self.records.len() / self.record_size
+    }
+
+    /// Are there none?
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Adds an event; `record` has [`RECORD_SIZE`] bytes.
+    pub fn push(&mut self, record: &[u8]) {
+        debug_assert_eq!(record.len(), self.record_size);
+        self.records.extend_from_slice(record);
+    }
+
+    /// Adds events; `records` has [`RECORD_SIZE`] bytes for each.
+    pub fn extend(&mut self, records: &[u8]) {
+        debug_assert_eq!(records.len() % self.record_size, 0);
+        self.records.extend_from_slice(records);
+    }
+
+    /// Bytes of each record.
+    pub fn record_size(&self) -> usize {
+        self.record_size
+    }
+
+    /// All records, one behind the other.
+    pub fn records(&self) -> &[u8] {
+        &self.records
+    }
+
+    /// The bytes of one record.
+    pub fn record(&self, index: usize) -> &[u8] {
+        &self.records[index * self.record_size..][..self.record_size]
+    }
+
+    /// The bytes of one record, to be changed.
+    pub fn record_mut(&mut self, index: usize) -> &mut [u8] {
+        &mut self.records[index * self.record_size..][..self.record_size]
+    }
+
+    /// The events in order.
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> {
+        let records = self.records.chunks_exact(self.record_size);
+        records.filter_map(|record| Event::new(record).ok())
+    }
+
+    /// The stream's time at its first event.
+    pub fn start(&self) -> Moment {
+        moment(self.events().next())
+    }
+
+    /// The stream's time at its last event.
+    pub fn now(&self) -> Moment {
+        moment(self.events().next_back())
+    }
+
+    /// The events in order, to be completed.
+    pub fn events_mut(&mut self) -> impl Iterator<Item = &mut Event> {
+        let records = self.records.chunks_exact_mut(self.record_size);
+        records.filter_map(|record| Event::new_mut(record).ok())
+    }
+
+    /// Takes off the events from this number on, with their labels.
+    pub fn split_off(&mut self, at: usize) -> Batch {
+        Batch {
+            records: self.records.split_off(at * self.record_size),
+            record_size: self.record_size,
+            labels: self.labels.split_off(at as u32),
+            lost: 0,
+        }
+    }
+
+    /// Adds the events of another batch behind those of this one, with their labels.
+    pub fn append(&mut self, other: &Batch) {
+        debug_assert_eq!(self.record_size, other.record_size);
+        self.labels.append(&other.labels, self.len() as u32);
+        self.records.extend_from_slice(&other.records);
+        self.lost += other.lost;
+    }
+
+    /// Keeps the events that `keep` says yes to, by their numbers, and renumbers their labels.
+    pub fn retain(&mut self, keep: impl Fn(usize) -> bool) {
+        let mut numbers = Vec::with_capacity(self.len());
+        let mut kept = 0;
+        for index in 0..self.len() {
+            if !keep(index) {
+                numbers.push(None);
+                continue;
+            }
+            numbers.push(Some(kept as u32));
+            if kept != index {
+                let from = index * self.record_size;
+                let to = kept * self.record_size;
+                self.records.copy_within(from..from + self.record_size, to);
+            }
+            kept += 1;
+        }
+        self.records.truncate(kept * self.record_size);
+        self.labels.renumber(&numbers);
+    }
+}
+
+fn moment(event: Option<&Event>) -> Moment {
+    event.map_or_else(Moment::default, |event| Moment {
+        time: event.time(),
+        wall_time: event.wall_time(),
+    })
+}
+
+impl Default for Batch {
+    fn default() -> Batch {
+        Batch::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use retrans_event::Record;
+
+    use super::*;
+    use crate::stream::labels::Column;
+
+    #[test]
+    fn what_is_kept_stays_in_order_with_its_labels() {
+        let mut batch = Batch::new();
+        for sequence in 0..5 {
+            let mut record = Record::new();
+            record.set_sequence(sequence);
+            batch.push(record.as_bytes());
+        }
+        let column = Column::new("zone", [(0, "a"), (1, "b"), (3, "d")]);
+        batch.labels.annotate(column);
+
+        batch.retain(|index| [1, 3, 4].contains(&index));
+
+        let sequences: Vec<u64> = batch.events().map(Event::sequence).collect();
+        assert_eq!(sequences, [1, 3, 4]);
+        let labels = batch.labels.columns();
+        assert_eq!(labels, [Column::new("zone", [(0, "b"), (1, "d")])]);
+    }
+
+    #[test]
+    fn parts_put_together_are_the_whole() {
+        let whole = || {
+            let mut batch = Batch::new();
+            for sequence in 0..5 {
+                let mut record = Record::new();
+                record.set_sequence(sequence);
+                batch.push(record.as_bytes());
+            }
+            let zone = Column::new("zone", [(0, "a"), (1, "b"), (3, "d")]);
+            batch.labels.annotate(zone);
+            batch.labels.annotate(Column::new("late", [(4, "e")]));
+            batch.lost = 7;
+            batch
+        };
+        for at in 0..=5 {
+            let mut first = whole();
+            let second = first.split_off(at);
+            assert_eq!((first.len(), second.len()), (at, 5 - at));
+            first.append(&second);
+            assert_eq!(first.records(), whole().records(), "{at}");
+            assert_eq!(first.labels, whole().labels, "{at}");
+            assert_eq!(first.lost, 7);
+        }
+    }
+}
