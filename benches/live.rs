@@ -12,7 +12,7 @@ use std::time::Instant;
 use anyhow::Context;
 use anyhow::Result;
 
-#[path = "../tests/live/mod.rs"]
+#[path = "../tests/live/support/mod.rs"]
 mod live;
 
 use live::Root;

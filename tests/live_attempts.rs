@@ -4,6 +4,7 @@
 //! The tracepoint tells of attempts that failed since Linux 6.17. On a kernel where it does not, these
 //! tests say so and are skipped.
 
+#[path = "live/support/mod.rs"]
 mod live;
 
 use std::net::IpAddr;

@@ -1,6 +1,7 @@
 //! Records the files of `tests/captures/` anew, as root and where that is asked for:
 //! `UPDATE_CAPTURES=1 cargo test --workspace --test live_captures`.
 
+#[path = "live/support/mod.rs"]
 mod live;
 
 use std::env;

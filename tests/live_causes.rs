@@ -5,6 +5,7 @@
 //! retransmission timer, the loss probe, and the retransmit queue each have the states that the
 //! other causes are known by.
 
+#[path = "live/support/mod.rs"]
 mod live;
 
 use std::net::IpAddr;

@@ -1,5 +1,6 @@
 //! Retransmits of the live probe, through a chain of the bundled plugins, up to an alert.
 
+#[path = "live/support/mod.rs"]
 mod live;
 
 use anyhow::Context;

@@ -1,6 +1,7 @@
 //! Where the owner lives in a container, the event names the container and its pod; and a host that is
 //! in a container itself, with a time namespace, tells the same times and owners as one outside.
 
+#[path = "live/support/mod.rs"]
 mod live;
 
 use anyhow::Result;

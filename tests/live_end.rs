@@ -1,5 +1,6 @@
 //! However a run ends, what was recorded is printed, the books balance, and nobody is startled.
 
+#[path = "live/support/mod.rs"]
 mod live;
 
 use anyhow::Result;

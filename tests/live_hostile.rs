@@ -2,6 +2,7 @@
 //! they do.
 
 mod common;
+#[path = "live/support/mod.rs"]
 mod live;
 
 use anyhow::Result;

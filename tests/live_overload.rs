@@ -2,6 +2,7 @@
 //! counted, and every plugin is told.
 
 mod common;
+#[path = "live/support/mod.rs"]
 mod live;
 
 use std::time::Duration;

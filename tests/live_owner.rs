@@ -1,6 +1,7 @@
 //! The process that an event names is the one that holds the socket, whoever opened it and whoever ran
 //! when the segment was sent again.
 
+#[path = "live/support/mod.rs"]
 mod live;
 
 use std::net::SocketAddr;

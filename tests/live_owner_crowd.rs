@@ -1,6 +1,7 @@
 //! Many processes at once on a machine that has no time: no event names the wrong one, and hardly any
 //! names none.
 
+#[path = "live/support/mod.rs"]
 mod live;
 
 use std::collections::BTreeMap;

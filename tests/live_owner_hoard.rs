@@ -4,6 +4,7 @@
 //! All hosts of the machine have slow scans meanwhile: these tests have a file of their own, and run one
 //! after the other.
 
+#[path = "live/support/mod.rs"]
 mod live;
 
 use std::net::TcpListener;

@@ -4,6 +4,7 @@
 //! The status `kernel` has no test: a kernel without network file systems or the like makes no TCP
 //! socket for itself that sends, only listeners for MPTCP.
 
+#[path = "live/support/mod.rs"]
 mod live;
 
 use std::fs;

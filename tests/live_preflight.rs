@@ -1,6 +1,7 @@
 //! Where the probe cannot run: one line that names what the machine or the user lacks.
 
 mod common;
+#[path = "live/support/mod.rs"]
 mod live;
 
 use std::ffi::OsStr;

@@ -1,6 +1,7 @@
 //! `--reconcile` compares with the kernel's own counters, namespace by namespace: all of it, or what is
 //! missing and why.
 
+#[path = "live/support/mod.rs"]
 mod live;
 
 use anyhow::Result;

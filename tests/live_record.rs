@@ -1,6 +1,7 @@
 //! What was recorded is what was seen: replayed without any right, it prints what was printed live, byte
 //! for byte, with its losses, its labels and its seconds.
 
+#[path = "live/support/mod.rs"]
 mod live;
 
 use std::fs;

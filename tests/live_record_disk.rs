@@ -3,6 +3,7 @@
 //! Retransmits of all namespaces go into a recording, and these tests have many: they run one after the other.
 
 mod common;
+#[path = "live/support/mod.rs"]
 mod live;
 
 use std::fs;

@@ -2,6 +2,7 @@
 //! each other and for those of earlier runs.
 
 mod common;
+#[path = "live/support/mod.rs"]
 mod live;
 
 use std::fs;

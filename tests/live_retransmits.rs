@@ -1,6 +1,7 @@
 //! What the kernel retransmits is what comes out, event for event: as many as its own counters and its
 //! own trace say, of the right kind, on the right connection, at the right time.
 
+#[path = "live/support/mod.rs"]
 mod live;
 
 use anyhow::Result;

@@ -1,5 +1,6 @@
 //! What the program that this one grew out of got wrong, each fault by its name.
 
+#[path = "live/support/mod.rs"]
 mod live;
 
 use std::net::IpAddr;

@@ -2,6 +2,7 @@
 //! runs that are bounded: on the live probe, with a recording beside it.
 
 mod common;
+#[path = "live/support/mod.rs"]
 mod live;
 
 use std::fs;

@@ -3,6 +3,7 @@
 //! Alone in its binary, and one test at a time: the kernel skips a classic program while any other BPF
 //! program runs on that CPU, so that no other probe may be there.
 
+#[path = "live/support/mod.rs"]
 mod live;
 
 use std::net::IpAddr;

@@ -5,7 +5,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-#[path = "../live/ledger.rs"]
+#[path = "../live/support/ledger.rs"]
 #[allow(dead_code, reason = "the tests on the live probe need more of it")]
 mod ledger;
 
