@@ -1,5 +1,5 @@
 //! Records the files of `tests/captures/` anew, as root and where that is asked for:
-//! `UPDATE_CAPTURES=1 cargo test --workspace --test live_captures`.
+//! `UPDATE_CAPTURES=1 cargo test --workspace --test live captures::`.
 
 use std::env;
 use std::fs;
@@ -32,7 +32,7 @@ use crate::support::lab::RECEIVER_V4;
 use crate::support::lab::RECEIVER_V6;
 use crate::support::lab::SENDER_V4;
 use crate::support::oracle::wait_for_counter;
-use crate::support::root_test;
+use crate::support::root_test_alone;
 
 /// Where the captures are.
 const CAPTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures");
@@ -45,7 +45,7 @@ fn root_captures_are_recorded_anew_where_that_is_asked_for() -> Result<()> {
     if env::var_os("UPDATE_CAPTURES").is_none_or(|value| value != "1") {
         return Ok(());
     }
-    root_test(|root| {
+    root_test_alone(|root| {
         // The owner of every connection is this process.
         fs::write("/proc/self/comm", "lab")?;
         record(root, "fast", |lab| lab.five_fast_retransmits(RECEIVER_V4))?;

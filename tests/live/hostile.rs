@@ -18,6 +18,7 @@ use crate::support::lab::Lab;
 use crate::support::lab::RECEIVER_V4;
 use crate::support::oracle::Nstat;
 use crate::support::root_test;
+use crate::support::root_test_alone;
 use crate::support::tracefs::Trace;
 
 /// SYNs that are sent again, each once.
@@ -110,7 +111,7 @@ fn root_a_plugin_that_raises_a_million_alerts_raises_none() -> Result<()> {
 
 #[test]
 fn root_a_plugin_that_loops_does_not_make_a_burst_overflow_the_ring() -> Result<()> {
-    root_test(|root| {
+    root_test_alone(|root| {
         let lab = Lab::new()?;
         let _bystander = Bystander::of(&lab.sender)?;
         let trace = Trace::start()?;

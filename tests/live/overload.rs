@@ -22,7 +22,7 @@ use crate::support::host::Host;
 use crate::support::lab::Lab;
 use crate::support::reconcile::compared;
 use crate::support::reconcile::compared_in_all;
-use crate::support::root_test;
+use crate::support::root_test_alone;
 use crate::support::tracefs::Trace;
 
 /// SYNs that are sent again, each once.
@@ -36,7 +36,7 @@ const RING: &str = "64KiB";
 
 #[test]
 fn root_what_a_slow_plugin_makes_the_ring_lose_is_counted_and_every_plugin_is_told() -> Result<()> {
-    root_test(|root| {
+    root_test_alone(|root| {
         let slow = format!("slow={}", fixture(LIAR).display());
         let act = format!("act=burns {}", rounds_an_event()?);
         let lab = Lab::new()?;

@@ -21,7 +21,7 @@ use crate::support::lab::Lab;
 use crate::support::lab::PORT;
 use crate::support::lab::SENDER_V4;
 use crate::support::processes::Process;
-use crate::support::root_test;
+use crate::support::root_test_alone;
 
 /// Clients, and as many servers.
 const PAIRS: u16 = 50;
@@ -30,7 +30,7 @@ const BURNERS: usize = 4;
 
 #[test]
 fn root_in_a_crowd_on_busy_cpus_no_owner_is_wrong_and_99_percent_are_known() -> Result<()> {
-    root_test(|root| {
+    root_test_alone(|root| {
         let lab = lossy_lab()?;
         let host = Host::start(root, &[])?;
         let mut pairs = Vec::new();

@@ -1,13 +1,10 @@
 //! A user who has more sockets open than the host can keep neither fills it nor hides whose the sockets
 //! of others are.
 //!
-//! All hosts of the machine have slow scans meanwhile: these tests have a file of their own, and run one
-//! after the other.
+//! All hosts of the machine have slow scans meanwhile: these tests run alone.
 
 use std::net::TcpListener;
 use std::net::TcpStream;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 
 use anyhow::Result;
 use serde_json::Value;
@@ -25,10 +22,7 @@ use crate::support::owners::let_answers_expire;
 use crate::support::owners::listen;
 use crate::support::owners::lose_a_segment;
 use crate::support::processes::Process;
-use crate::support::root_test;
-
-/// Held by the test that runs.
-static ALONE: Mutex<()> = Mutex::new(());
+use crate::support::root_test_alone;
 
 /// How often each of [`HOARDERS`] processes has the same socket open.
 const DUPLICATES: usize = 15_000;
@@ -39,8 +33,7 @@ const GROWTH_KIB: u64 = 6 * 1_024;
 
 #[test]
 fn root_a_socket_that_is_open_300_000_times_takes_no_memory_and_hides_no_owner() -> Result<()> {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    root_test(|root| {
+    root_test_alone(|root| {
         let lab = Lab::new()?;
         let listener = listen(&lab)?;
         let connected = || connected(root, &lab, &listener);
@@ -85,8 +78,7 @@ const CUT_GROWTH_KIB: u64 = 36 * 1_024;
 #[test]
 fn root_more_open_sockets_than_the_host_keeps_hide_no_owner_and_their_memory_comes_back()
 -> Result<()> {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    root_test(|root| {
+    root_test_alone(|root| {
         let lab = Lab::new()?;
         let listener = listen(&lab)?;
         let connected = || connected(root, &lab, &listener);

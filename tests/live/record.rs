@@ -9,6 +9,7 @@ use retrans_event::FIELDS;
 use retrans_event::RECORD_SIZE;
 use rustix::process::Signal;
 
+use crate::common::refusal::BINARY;
 use crate::support::attempts::failures_test;
 use crate::support::burst::syn_burst;
 use crate::support::captures::Directory;
@@ -17,7 +18,6 @@ use crate::support::captures::assert_same;
 use crate::support::captures::replay;
 use crate::support::captures::replay_as_nobody;
 use crate::support::container::Container;
-use crate::support::host::BINARY;
 use crate::support::host::Host;
 use crate::support::lab::Lab;
 use crate::support::lab::RECEIVER_V4;

@@ -4,26 +4,23 @@
 
 use std::fs;
 use std::process::Command;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 
 use anyhow::Result;
 use anyhow::ensure;
 
+use crate::common::refusal::BINARY;
 use crate::common::refusal::FAILURE;
-use crate::support::Root;
 use crate::support::burst::syn_burst;
 use crate::support::captures::Directory;
 use crate::support::captures::Held;
 use crate::support::captures::replay;
-use crate::support::host::BINARY;
 use crate::support::host::Host;
 use crate::support::host::Run;
 use crate::support::lab::Lab;
 use crate::support::lab::RECEIVER_V4;
 use crate::support::netns;
 use crate::support::oracle::wait_until;
-use crate::support::root_test;
+use crate::support::root_test_alone;
 
 /// SYNs that are sent again: more than the smallest file and the smallest disk have room for.
 const BURST: u64 = 6_000;
@@ -38,18 +35,9 @@ const SMALL_DISK: &str = r#"mount -t tmpfs -o size=32k none "$0" && exec "$@""#;
 const FILLED_DISK: &str = r#"mount -t tmpfs -o size=8m none "$0" \
     && head -c 8160k /dev/zero >"$0/filler" && exec "$@""#;
 
-/// Held by the test that runs.
-static ALONE: Mutex<()> = Mutex::new(());
-
-/// A root test, with no other one of this file beside it.
-fn alone(test: impl Fn(&Root) -> Result<()>) -> Result<()> {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    root_test(test)
-}
-
 #[test]
 fn root_a_full_disk_makes_a_gap_in_the_recording_and_nothing_else() -> Result<()> {
-    alone(|root| {
+    root_test_alone(|root| {
         let directory = Directory::new()?;
         let disk = directory.path().display().to_string();
         let file = directory.file("full.rtc");
@@ -90,7 +78,7 @@ fn root_a_full_disk_makes_a_gap_in_the_recording_and_nothing_else() -> Result<()
 
 #[test]
 fn root_a_disk_that_has_room_again_is_recorded_to_again() -> Result<()> {
-    alone(|root| {
+    root_test_alone(|root| {
         for rotation in [&[][..], &["--record-rotate", "1GiB"]] {
             let directory = Directory::new()?;
             let disk = directory.path().display().to_string();
@@ -125,7 +113,7 @@ fn root_a_disk_that_has_room_again_is_recorded_to_again() -> Result<()> {
 
 #[test]
 fn root_where_files_may_not_be_so_large_rotation_begins_another_one() -> Result<()> {
-    alone(|root| {
+    root_test_alone(|root| {
         let directory = Directory::new()?;
         let file = directory.file("limited.rtc");
         let (lab, later) = (Lab::new()?, Lab::new()?);
@@ -157,7 +145,7 @@ fn limit_files(host: &Host, bytes: &str) -> Result<()> {
 
 #[test]
 fn root_a_limit_on_the_size_of_files_makes_a_gap_until_it_is_raised() -> Result<()> {
-    alone(|root| {
+    root_test_alone(|root| {
         let directory = Directory::new()?;
         let file = directory.file("limited.rtc");
         let (lab, later) = (Lab::new()?, Lab::new()?);
@@ -213,7 +201,7 @@ fn assert_accounts_for_all(run: &Run, captures: &[String]) -> Result<()> {
 
 #[test]
 fn root_a_disk_without_room_for_the_head_is_said_and_an_older_capture_stays() -> Result<()> {
-    alone(|_root| {
+    root_test_alone(|_root| {
         const FULL_DISK: &str = r#"mount -t tmpfs -o size=8k none "$0" && cd "$0" \
         && echo precious >old.rtc && ! head -c 8k /dev/zero >filler 2>/dev/null \
         && { "$@"; code=$?; ls -A; cat old.rtc; exit $code; }"#;

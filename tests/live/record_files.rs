@@ -16,6 +16,7 @@ use rustix::fs::Mode;
 use rustix::fs::mknodat;
 use rustix::process::Signal;
 
+use crate::common::refusal::BINARY;
 use crate::common::refusal::FAILURE;
 use crate::common::refusal::assert_refused;
 use crate::support::Root;
@@ -24,7 +25,6 @@ use crate::support::captures::Directory;
 use crate::support::captures::Held;
 use crate::support::captures::assert_same;
 use crate::support::captures::replay;
-use crate::support::host::BINARY;
 use crate::support::host::Host;
 use crate::support::lab::Lab;
 use crate::support::lab::RECEIVER_V4;

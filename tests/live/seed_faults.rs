@@ -16,10 +16,10 @@ use rustix::thread::sched_setaffinity;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::common::refusal::BINARY;
 use crate::support::Root;
 use crate::support::expect::Window;
 use crate::support::expect::timestamp;
-use crate::support::host::BINARY;
 use crate::support::host::Host;
 use crate::support::lab::Lab;
 use crate::support::lab::RECEIVER_V4;

@@ -19,6 +19,7 @@ use rustix::termios::tcflow;
 use serde_json::Value;
 
 use crate::common::components::Files;
+use crate::common::ledger::Ledger;
 use crate::common::pipes::ends_within;
 use crate::common::pipes::no_waiting;
 use crate::common::pipes::pipe;
@@ -27,17 +28,16 @@ use crate::common::pipes::signal;
 use crate::common::pipes::sockets;
 use crate::common::pipes::terminal;
 use crate::common::pipes::wait_until_stuck;
+use crate::common::refusal::BINARY;
 use crate::common::refusal::FAILURE;
 use crate::common::refusal::assert_refused;
 use crate::support::burst::syn_burst;
 use crate::support::captures::Directory;
 use crate::support::captures::Held;
 use crate::support::captures::replay;
-use crate::support::host::BINARY;
 use crate::support::host::Host;
 use crate::support::lab::Lab;
 use crate::support::lab::RECEIVER_V4;
-use crate::support::ledger::Ledger;
 use crate::support::oracle::wait_until;
 use crate::support::root_test;
 

@@ -1,12 +1,10 @@
 //! Where the BTF-typed tracepoints cannot be attached, the classic ones tell the same.
 //!
-//! Alone in its binary, and one test at a time: the kernel skips a classic program while any other BPF
-//! program runs on that CPU, so that no other probe may be there.
+//! Each test runs alone: the kernel skips a classic program while any other BPF program runs on that CPU,
+//! so that no other probe may be there.
 
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 
 use anyhow::Result;
 use serde_json::Value;
@@ -15,7 +13,7 @@ use crate::support::Root;
 use crate::support::attempts::FILTERED;
 use crate::support::attempts::NO_ROUTE;
 use crate::support::attempts::assert_fails_until_repaired;
-use crate::support::attempts::failures_test;
+use crate::support::attempts::failures_test_alone;
 use crate::support::expect::assert_on_flow;
 use crate::support::expect::assert_sent;
 use crate::support::expect::kinds;
@@ -29,26 +27,21 @@ use crate::support::lab::SEGMENT;
 use crate::support::lab::SENDER_V4;
 use crate::support::lab::SENDER_V6;
 use crate::support::oracle::Nstat;
-use crate::support::root_test;
-
-/// Held while a probe is there.
-static ALONE: Mutex<()> = Mutex::new(());
+use crate::support::root_test_alone;
 
 /// Runs a recipe in a lab while the host watches through the classic tracepoints; its result, and the
 /// events of the lab's sender. The ledger is complete.
 fn watch<T>(root: &Root, lab: &Lab, recipe: impl FnOnce() -> Result<T>) -> Result<(T, Vec<Value>)> {
-    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let host = Host::start_with_tracefs(root, &["--attach", "tracepoint"])?;
     let result = recipe()?;
     let run = host.stop()?;
-    drop(alone);
     run.ledger.assert_complete();
     Ok((result, run.retransmits_in(&lab.sender)?))
 }
 
 #[test]
 fn root_the_classic_tracepoint_tells_the_same() -> Result<()> {
-    root_test(|root| {
+    root_test_alone(|root| {
         let lab = Lab::new()?;
         let (flows, events) = watch(root, &lab, || {
             Ok([
@@ -94,7 +87,7 @@ fn the_classic_tracepoint_tells_of_syn_acks(
     server: IpAddr,
     family: u64,
 ) -> Result<()> {
-    root_test(|root| {
+    root_test_alone(|root| {
         let lab = Lab::new()?;
         let (accepted, events) = watch(root, &lab, || lab.two_syn_acks_again(local, server))?;
         accepted.assert_syn_acks(&events, family, [("not_accepted", false); 2]);
@@ -105,7 +98,7 @@ fn the_classic_tracepoint_tells_of_syn_acks(
 
 #[test]
 fn root_the_classic_tracepoint_tells_of_syn_acks_of_fast_open() -> Result<()> {
-    root_test(|root| {
+    root_test_alone(|root| {
         let lab = Lab::new()?;
         let (accepted, events) = watch(root, &lab, || {
             lab.two_syn_acks_again_of_fast_open(SENDER_V4.into())
@@ -117,7 +110,7 @@ fn root_the_classic_tracepoint_tells_of_syn_acks_of_fast_open() -> Result<()> {
 
 #[test]
 fn root_the_classic_tracepoint_tells_of_attempts_without_a_route() -> Result<()> {
-    failures_test(|root| {
+    failures_test_alone(|root| {
         let lab = Lab::new()?;
         let (flow, events) = watch(root, &lab, || {
             lab.attempts_in_vain(
@@ -132,7 +125,7 @@ fn root_the_classic_tracepoint_tells_of_attempts_without_a_route() -> Result<()>
 
 #[test]
 fn root_the_classic_tracepoint_tells_of_attempts_that_a_filter_dropped() -> Result<()> {
-    failures_test(|root| {
+    failures_test_alone(|root| {
         let lab = Lab::new()?;
         let (flow, events) = watch(root, &lab, || {
             lab.attempts_in_vain(

@@ -20,18 +20,26 @@ use super::oracle::Nstat;
 use super::oracle::wait_for_counter;
 use super::root::skipped;
 use super::root_test;
+use super::root_test_alone;
 
 /// [`root_test`] on a kernel whose tracepoint tells of attempts that failed; skipped on others.
 pub fn failures_test(test: impl Fn(&Root) -> Result<()>) -> Result<()> {
-    root_test(|root| {
-        if kernel_tells_of_failures()? {
-            return test(root);
-        }
-        skipped(
-            "this kernel's tracepoint does not tell of failed attempts, as it does since Linux 6.17",
-        );
-        Ok(())
-    })
+    root_test(|root| run_where_failures_are_told(root, &test))
+}
+
+/// The same with no other test beside it, as [`root_test_alone`].
+pub fn failures_test_alone(test: impl Fn(&Root) -> Result<()>) -> Result<()> {
+    root_test_alone(|root| run_where_failures_are_told(root, &test))
+}
+
+fn run_where_failures_are_told(root: &Root, test: impl Fn(&Root) -> Result<()>) -> Result<()> {
+    if kernel_tells_of_failures()? {
+        return test(root);
+    }
+    skipped(
+        "this kernel's tracepoint does not tell of failed attempts, as it does since Linux 6.17",
+    );
+    Ok(())
 }
 
 /// Does this kernel's tracepoint tell of attempts that failed? Since Linux 6.17; before, it fires only

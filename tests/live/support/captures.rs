@@ -24,9 +24,9 @@ use retrans_host::capture::Reader;
 use tempfile::TempDir;
 
 use super::Root;
-use super::host::BINARY;
 use super::netns::Namespace;
 use super::netns::command;
+use crate::common::refusal::BINARY;
 
 /// A user that is not root: nobody's number everywhere.
 const NOBODY: u32 = 65_534;

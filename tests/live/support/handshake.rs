@@ -38,14 +38,14 @@ const FAST_OPEN: &str = "0x607";
 /// For `sendto`: connect, with this data in the SYN.
 const MSG_FASTOPEN: i32 = 0x2000_0000;
 
-/// A connection that took three SYN-ACKs.
+/// A connection that took three SYN-ACKs. Its sockets stay open as long as it lives.
 pub struct Accepted {
     /// In the lab's sender.
-    pub listener: TcpListener,
+    _listener: TcpListener,
     /// What it accepted.
     pub server: TcpStream,
     /// In the lab's receiver.
-    pub client: Socket,
+    _client: Socket,
 }
 
 impl Accepted {
@@ -89,9 +89,9 @@ impl Lab {
         begin_connect(&client, SocketAddr::new(server, PORT))?;
         let server = accept(&listener)?;
         Ok(Accepted {
-            listener,
+            _listener: listener,
             server,
-            client,
+            _client: client,
         })
     }
 
@@ -113,9 +113,9 @@ impl Lab {
             .context("the SYN had data")?;
         wait_for_counter(&self.sender, "TcpExtTCPSynRetrans", 2)?;
         Ok(Accepted {
-            listener,
+            _listener: listener,
             server,
-            client,
+            _client: client,
         })
     }
 

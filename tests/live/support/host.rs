@@ -28,13 +28,12 @@ use rustix::process::set_parent_process_death_signal;
 use serde_json::Value;
 
 use super::Root;
-use super::ledger::Ledger;
 use super::netns::Namespace;
 use super::netns::command;
 use super::oracle::wait_until;
+use crate::common::ledger::Ledger;
+use crate::common::refusal::BINARY;
 
-/// The binary under test.
-pub const BINARY: &str = env!("CARGO_BIN_EXE_retrans-host");
 /// What the host says once the probe is attached.
 const ATTACHED: &str = "watching TCP retransmits";
 /// Mounts tracefs where it is not, then becomes the command. For a mount namespace of its own.

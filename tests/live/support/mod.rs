@@ -1,6 +1,5 @@
 //! Shared by the tests on the live probe: private networks, the host as a child process, and
 //! counters to compare it with.
-#![allow(dead_code, reason = "every test binary uses a part of this")]
 
 pub mod attempts;
 pub mod burst;
@@ -11,7 +10,6 @@ pub mod expect;
 pub mod handshake;
 pub mod host;
 pub mod lab;
-pub mod ledger;
 pub mod mib;
 pub mod netns;
 pub mod oracle;
@@ -25,3 +23,4 @@ pub mod tracefs;
 
 pub use root::Root;
 pub use root::root_test;
+pub use root::root_test_alone;

@@ -4,8 +4,8 @@ use anyhow::Context;
 use anyhow::Result;
 
 use super::host::Run;
-use super::ledger::Stage;
 use super::netns::Namespace;
+use crate::common::ledger::Stage;
 
 /// A line in which the host's and the kernel's counts stand side by side.
 pub struct Compared {

@@ -7,6 +7,8 @@ use std::io::Write;
 use std::panic;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
+use std::sync::PoisonError;
+use std::sync::RwLock;
 use std::thread;
 
 use anyhow::Result;
@@ -19,6 +21,9 @@ use super::tracefs::interrupted_init;
 
 /// So often is a test begun, at most.
 const ATTEMPTS: usize = 5;
+
+/// Held for reading by each test that runs, for writing by one that runs alone.
+static RUNNING: RwLock<()> = RwLock::new(());
 
 /// Proof that this process may make network namespaces and load BPF programs.
 pub struct Root(());
@@ -38,6 +43,18 @@ impl Root {
 /// shows that this happened to it; it says so on standard error. Tests may run at the same time: the
 /// retransmit may have been another test's.
 pub fn root_test(test: impl Fn(&Root) -> Result<()>) -> Result<()> {
+    let _running = RUNNING.read().unwrap_or_else(PoisonError::into_inner);
+    run_as_root(test)
+}
+
+/// The same with no other test of this binary beside it: for a test that takes what all hosts of the
+/// machine share (room in rings, CPU time, time for scans), or that another host would disturb.
+pub fn root_test_alone(test: impl Fn(&Root) -> Result<()>) -> Result<()> {
+    let _running = RUNNING.write().unwrap_or_else(PoisonError::into_inner);
+    run_as_root(test)
+}
+
+fn run_as_root(test: impl Fn(&Root) -> Result<()>) -> Result<()> {
     let root = match Root::of_this_process() {
         Ok(root) => root,
         Err(reason) => {

@@ -3,15 +3,19 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::Once;
 use std::sync::PoisonError;
 
+use tracing::Level;
+use tracing_subscriber::fmt;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Runs something on this thread; what it returns, and the lines `LEVEL message` that were logged.
 pub fn logged<T>(run: impl FnOnce() -> T) -> (T, Vec<String>) {
+    log_of_other_threads_is_wanted();
     let buffer = Buffer::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
+    let subscriber = fmt()
+        .with_max_level(Level::TRACE)
         .with_ansi(false)
         .with_target(false)
         .without_time()
@@ -24,6 +28,22 @@ pub fn logged<T>(run: impl FnOnce() -> T) -> (T, Vec<String>) {
     // It is said where a plugin is compiled, and whether that was done before is no matter.
     let lines = lines.filter(|line| !line.ends_with("of the host's memory to hold it"));
     (result, lines.collect())
+}
+
+/// Gives the threads of other tests a log that goes nowhere.
+///
+/// tracing remembers for each place that logs whether its lines are wanted. While a single subscriber
+/// exists, it asks that of the thread that comes there first: another test's thread without a
+/// subscriber would switch the place off for all, and the line would be missing here.
+fn log_of_other_threads_is_wanted() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let nowhere = fmt()
+            .with_max_level(Level::TRACE)
+            .with_writer(io::sink)
+            .finish();
+        tracing::subscriber::set_global_default(nowhere).expect("no test sets another one");
+    });
 }
 
 #[derive(Clone, Default)]
