@@ -12,7 +12,14 @@ use std::time::Instant;
 use anyhow::Context;
 use anyhow::Result;
 
-#[path = "../tests/live/mod.rs"]
+#[path = "../tests/common/mod.rs"]
+mod common;
+#[path = "../tests/live/support/mod.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "shared with the tests, which use the rest"
+)]
 mod live;
 
 use live::Root;

@@ -42,13 +42,13 @@ use crate::oracle::PATIENCE;
 use crate::oracle::wait_until;
 
 #[allow(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/live/lab.rs"]
+#[path = "../tests/live/support/lab.rs"]
 mod lab;
 #[allow(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/live/netns.rs"]
+#[path = "../tests/live/support/netns.rs"]
 mod netns;
 #[allow(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/live/oracle.rs"]
+#[path = "../tests/live/support/oracle.rs"]
 mod oracle;
 
 /// The plugins.

@@ -1,14 +1,13 @@
-//! Shared by the tests of plugins: real components, and a chain that they run in without a kernel.
+//! Shared by several test binaries: components, captures, a chain that runs without a kernel, and the
+//! host as a child process.
 #![allow(dead_code, reason = "every test binary uses a part of this")]
 
 pub mod captures;
 pub mod chain;
 pub mod components;
 pub mod fixtures;
-pub mod liar;
-pub mod log;
+pub mod ledger;
 pub mod pipes;
 pub mod refusal;
 pub mod release;
-pub mod reload;
 pub mod versions;

@@ -22,10 +22,10 @@ use std::time::Instant;
 use rustix::process::Signal;
 use rustix::process::set_parent_process_death_signal;
 
-use super::ledger::Ledger;
 use super::plugins::Hostile;
 use super::stream::EVENTS;
 use super::stream::Stream;
+use crate::common::ledger::Ledger;
 use crate::common::release::release_host;
 
 /// How long a test waits for what must happen. Never the measure of anything.

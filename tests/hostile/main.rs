@@ -5,9 +5,6 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-#[path = "../live/ledger.rs"]
-#[allow(dead_code, reason = "the tests on the live probe need more of it")]
-mod ledger;
 
 mod answers;
 mod host;

@@ -8,8 +8,8 @@ use crate::common::captures::ran;
 use crate::common::components::Files;
 use crate::common::fixtures::LIAR;
 use crate::common::fixtures::fixture;
+use crate::common::ledger::Ledger;
 use crate::host::release;
-use crate::ledger::Ledger;
 
 /// Acts of the liar that fail on every event, each in its way, and their causes.
 const ACTS: [(&str, &str); 6] = [

@@ -1,183 +1,238 @@
-//! Attempts to retransmit that come to nothing in the sender itself.
+//! What became of each attempt to retransmit: a segment, or an error, and whether the kernel counted it
+//! all the same.
+//!
+//! The tracepoint tells of attempts that failed since Linux 6.17. On a kernel where it does not, these
+//! tests say so and are skipped.
 
 use std::net::IpAddr;
-use std::str;
 
-use anyhow::Context;
 use anyhow::Result;
-use anyhow::ensure;
-use serde_json::Value;
 
-use super::Root;
-use super::expect::assert_on_flow;
-use super::host::WITH_TRACEFS;
-use super::lab::Flow;
-use super::lab::HAS_PAYLOAD;
-use super::lab::Lab;
-use super::lab::PORT;
-use super::netns::command;
-use super::oracle::Nstat;
-use super::oracle::wait_for_counter;
-use super::root::skipped;
-use super::root_test;
+use crate::support::attempts::Attempt;
+use crate::support::attempts::FILTERED;
+use crate::support::attempts::NO_ROUTE;
+use crate::support::attempts::OVERFLOWED;
+use crate::support::attempts::QUEUED;
+use crate::support::attempts::SENT;
+use crate::support::attempts::assert_fails_until_repaired;
+use crate::support::attempts::failures_test;
+use crate::support::host::Host;
+use crate::support::lab::HAS_PAYLOAD;
+use crate::support::lab::Lab;
+use crate::support::lab::PORT;
+use crate::support::lab::RECEIVER_V4;
+use crate::support::lab::RECEIVER_V6;
+use crate::support::oracle::Nstat;
 
-/// [`root_test`] on a kernel whose tracepoint tells of attempts that failed; skipped on others.
-pub fn failures_test(test: impl Fn(&Root) -> Result<()>) -> Result<()> {
-    root_test(|root| {
-        if kernel_tells_of_failures()? {
-            return test(root);
-        }
-        skipped(
-            "this kernel's tracepoint does not tell of failed attempts, as it does since Linux 6.17",
-        );
+/// The sender does `fault` to itself and later `repair`, command lines both; meanwhile attempts end as
+/// `failed`.
+fn attempts_fail(peer: IpAddr, failed: Attempt, fault: &[&str], repair: &[&str]) -> Result<()> {
+    failures_test(|root| {
+        let lab = Lab::new()?;
+        let host = Host::start(root, &[])?;
+        let flow = lab.attempts_in_vain(peer, fault, repair)?;
+        let run = host.stop()?;
+        let events = run.retransmits_in(&lab.sender)?;
+        assert_fails_until_repaired(&events, &lab, &flow, failed, &["timeout"])?;
+        run.ledger.assert_complete();
         Ok(())
     })
 }
 
-/// Does this kernel's tracepoint tell of attempts that failed? Since Linux 6.17; before, it fires only
-/// for segments that were sent.
-fn kernel_tells_of_failures() -> Result<bool> {
-    let output = command("unshare")
-        .args(["--mount", "sh", "-c", WITH_TRACEFS, "cat"])
-        .arg("/sys/kernel/tracing/events/tcp/tcp_retransmit_skb/format")
-        .output()
-        .context("cannot start unshare")?;
-    ensure!(
-        output.status.success(),
-        "cannot read the tracepoint's format"
-    );
-    Ok(str::from_utf8(&output.stdout)?.contains("int err;"))
+#[test]
+fn root_without_a_route_over_ipv4_nothing_is_sent_and_it_says_so() -> Result<()> {
+    attempts_fail(
+        RECEIVER_V4.into(),
+        NO_ROUTE,
+        &["ip route del 10.7.0.0/24"],
+        &["ip route add 10.7.0.0/24 dev to-receiver"],
+    )
 }
 
-impl Lab {
-    /// One segment is lost on the way. Before its first timeout `fault` keeps the sender from sending
-    /// it again, and after two attempts or more `repair` lets the next one through: command lines both.
-    pub fn attempts_in_vain(
-        &self,
-        peer: impl Into<IpAddr>,
-        fault: &[&str],
-        repair: &[&str],
-    ) -> Result<Flow> {
-        self.timeouts_only()?;
-        let mut flow = self.connect(peer)?;
-        self.lose_first(1, &format!("tcp dport {PORT} {HAS_PAYLOAD}"))?;
-        flow.send_segment()?;
-        for line in fault {
-            self.sender.run(line)?;
-        }
-        wait_for_counter(&self.sender, "TcpExtTCPTimeouts", 2)?;
-        for line in repair {
-            self.sender.run(line)?;
-        }
-        flow.receive_segments(1)?;
-        Ok(flow)
-    }
-
-    /// Two segments through a queue that lets the first one pass and keeps the second, through two
-    /// timeouts or more; then the queue is thrown away.
-    pub fn attempts_while_still_queued(&self, peer: impl Into<IpAddr>) -> Result<Flow> {
-        self.timeouts_only()?;
-        let mut flow = self.connect(peer)?;
-        // 8 bytes a second: the second segment is not due within a minute.
-        self.sender
-            .run("tc qdisc add dev to-receiver root tbf rate 64bit burst 1000 limit 10000")?;
-        flow.send_segment()?;
-        flow.receive_segments(1)?;
-        flow.send_segment()?;
-        wait_for_counter(&self.sender, "TcpExtTCPTimeouts", 2)?;
-        self.sender.run("tc qdisc del dev to-receiver root")?;
-        flow.receive_segments(1)?;
-        Ok(flow)
-    }
+#[test]
+fn root_without_a_route_over_ipv6_nothing_is_sent_and_it_says_so() -> Result<()> {
+    attempts_fail(
+        RECEIVER_V6.into(),
+        NO_ROUTE,
+        &["ip route del fd00:7::/64"],
+        &["ip route add fd00:7::/64 dev to-receiver"],
+    )
 }
 
-/// What an event says of its attempt.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Attempt<'a> {
-    /// The error's name.
-    pub error: &'a str,
-    /// Did it leave the host?
-    pub sent: bool,
-    /// As the kernel counts them.
-    pub segments: u64,
+#[test]
+fn root_a_syn_without_a_route_over_ipv4_is_not_sent_and_it_says_so() -> Result<()> {
+    a_syn_without_a_route_is_not_sent(
+        RECEIVER_V4.into(),
+        &["ip route del 10.7.0.0/24"],
+        &["ip route add 10.7.0.0/24 dev to-receiver"],
+    )
 }
 
-/// It left this host, whatever became of it on the way.
-pub const SENT: Attempt = Attempt {
-    error: "none",
-    sent: true,
-    segments: 1,
-};
-/// There was no way to the peer: nothing was built, nothing counted.
-pub const NO_ROUTE: Attempt = Attempt {
-    error: "EHOSTUNREACH",
-    sent: false,
-    segments: 0,
-};
-/// The first copy is still in this host.
-pub const QUEUED: Attempt = Attempt {
-    error: "EBUSY",
-    sent: false,
-    segments: 0,
-};
-/// Dropped by a filter on the way out: the kernel counted it.
-pub const FILTERED: Attempt = Attempt {
-    error: "EPERM",
-    sent: false,
-    segments: 1,
-};
-/// Dropped by the device's queue: the kernel counted it.
-pub const OVERFLOWED: Attempt = Attempt {
-    error: "NET_XMIT_DROP",
-    sent: false,
-    segments: 1,
-};
-
-impl<'a> Attempt<'a> {
-    /// What this event says; `None` if it leaves something out.
-    pub fn of(event: &'a Value) -> Option<Attempt<'a>> {
-        let retransmit = &event["retransmit"];
-        Some(Attempt {
-            error: retransmit["error"].as_str()?,
-            sent: retransmit["sent"].as_bool()?,
-            segments: retransmit["segments"].as_u64()?,
-        })
-    }
+#[test]
+fn root_a_syn_without_a_route_over_ipv6_is_not_sent_and_it_says_so() -> Result<()> {
+    a_syn_without_a_route_is_not_sent(
+        RECEIVER_V6.into(),
+        &["ip route del fd00:7::/64"],
+        &["ip route add fd00:7::/64 dev to-receiver"],
+    )
 }
 
-/// The events are of this connection, and of these kinds: at least two that `failed`, and at last one
-/// that was sent. The kernel's counters agree.
-pub fn assert_fails_until_repaired(
-    events: &[Value],
-    lab: &Lab,
-    flow: &Flow,
-    failed: Attempt,
-    kinds: &[&str],
-) -> Result<()> {
-    let (last, before) = events.split_last().context("there are events")?;
-    for event in before {
-        assert_eq!(Attempt::of(event), Some(failed), "{event}");
+fn a_syn_without_a_route_is_not_sent(peer: IpAddr, fault: &[&str], repair: &[&str]) -> Result<()> {
+    failures_test(|root| {
+        let lab = Lab::new()?;
+        let host = Host::start(root, &[])?;
+        let flow = lab.connect_in_vain(peer, fault, repair)?;
+        let run = host.stop()?;
+        let events = run.retransmits_in(&lab.sender)?;
+        assert_fails_until_repaired(&events, &lab, &flow, NO_ROUTE, &["syn"])?;
+        assert_eq!(Nstat::of(&lab.sender)?.get("TcpExtTCPSynRetrans")?, 1);
+        run.ledger.assert_complete();
+        Ok(())
+    })
+}
+
+#[test]
+fn root_while_the_link_is_down_nothing_is_sent_over_ipv4() -> Result<()> {
+    attempts_fail(
+        RECEIVER_V4.into(),
+        NO_ROUTE,
+        &["ip link set dev to-receiver down"],
+        &[
+            "ip link set dev to-receiver up",
+            "ip route add 10.7.0.0/24 dev to-receiver",
+        ],
+    )
+}
+
+#[test]
+fn root_while_the_link_is_down_nothing_is_sent_over_ipv6() -> Result<()> {
+    attempts_fail(
+        RECEIVER_V6.into(),
+        NO_ROUTE,
+        &["ip link set dev to-receiver down"],
+        &[
+            "ip link set dev to-receiver up",
+            // Unlike an IPv4 address, it is gone with the link.
+            "ip address add fd00:7::1/64 dev to-receiver noprefixroute nodad",
+            "ip route add fd00:7::/64 dev to-receiver",
+        ],
+    )
+}
+
+#[test]
+fn root_an_unreachable_route_over_ipv4_sends_nothing() -> Result<()> {
+    attempts_fail(
+        RECEIVER_V4.into(),
+        NO_ROUTE,
+        &["ip route add unreachable 10.7.0.2/32"],
+        &["ip route del unreachable 10.7.0.2/32"],
+    )
+}
+
+#[test]
+fn root_an_unreachable_route_over_ipv6_sends_nothing() -> Result<()> {
+    attempts_fail(
+        RECEIVER_V6.into(),
+        NO_ROUTE,
+        &["ip route add unreachable fd00:7::2/128"],
+        &["ip route del unreachable fd00:7::2/128"],
+    )
+}
+
+#[test]
+fn root_a_blackhole_route_over_ipv4_sends_nothing() -> Result<()> {
+    attempts_fail(
+        RECEIVER_V4.into(),
+        NO_ROUTE,
+        &["ip route add blackhole 10.7.0.2/32"],
+        &["ip route del blackhole 10.7.0.2/32"],
+    )
+}
+
+#[test]
+fn root_a_blackhole_route_over_ipv6_sends_nothing() -> Result<()> {
+    attempts_fail(
+        RECEIVER_V6.into(),
+        NO_ROUTE,
+        &["ip route add blackhole fd00:7::2/128"],
+        &["ip route del blackhole fd00:7::2/128"],
+    )
+}
+
+#[test]
+fn root_what_a_local_filter_drops_over_ipv4_was_counted_but_not_sent() -> Result<()> {
+    a_local_filter_drops(RECEIVER_V4.into())
+}
+
+#[test]
+fn root_what_a_local_filter_drops_over_ipv6_was_counted_but_not_sent() -> Result<()> {
+    a_local_filter_drops(RECEIVER_V6.into())
+}
+
+fn a_local_filter_drops(peer: IpAddr) -> Result<()> {
+    attempts_fail(
+        peer,
+        FILTERED,
+        &[
+            "nft add table inet lab",
+            "nft add chain inet lab output { type filter hook output priority 0 ; }",
+            &format!("nft add rule inet lab output tcp dport {PORT} {HAS_PAYLOAD} drop"),
+        ],
+        &["nft flush chain inet lab output"],
+    )
+}
+
+#[test]
+fn root_what_a_full_queue_drops_was_counted_but_not_sent() -> Result<()> {
+    for peer in [RECEIVER_V4.into(), RECEIVER_V6.into()] {
+        attempts_fail(
+            peer,
+            OVERFLOWED,
+            // No room for a segment, though for packets without payload.
+            &["tc qdisc add dev to-receiver root bfifo limit 600"],
+            &["tc qdisc del dev to-receiver root"],
+        )?;
     }
-    assert_eq!(Attempt::of(last), Some(SENT), "{last}");
-    let mut timeouts = 0;
-    for event in events {
-        assert_on_flow(event, flow);
-        let kind = event["retransmit"]["kind"].as_str().unwrap_or("none");
-        assert!(kinds.contains(&kind), "{event}");
-        timeouts += u64::from(kind != "loss_recovery");
-    }
-    let failures = before.len() as u64;
-    let counted = failures * failed.segments;
-    let queued = if failed == QUEUED { failures } else { 0 };
-    let kernel = Nstat::of(&lab.sender)?;
-    for (counter, expected) in [
-        ("TcpExtTCPTimeouts", timeouts),
-        ("TcpRetransSegs", counted + SENT.segments),
-        ("TcpExtTCPRetransFail", counted),
-        ("TcpExtTCPSpuriousRtxHostQueues", queued),
-    ] {
-        assert_eq!(kernel.get(counter)?, expected, "{counter}: {events:#?}");
-    }
-    assert!(failures >= 2, "{events:#?}");
     Ok(())
+}
+
+#[test]
+fn root_attempts_while_the_first_copy_is_queued_over_ipv4_are_withheld_and_counted() -> Result<()> {
+    attempts_while_still_queued_are_withheld(RECEIVER_V4.into())
+}
+
+#[test]
+fn root_attempts_while_the_first_copy_is_queued_over_ipv6_are_withheld_and_counted() -> Result<()> {
+    attempts_while_still_queued_are_withheld(RECEIVER_V6.into())
+}
+
+fn attempts_while_still_queued_are_withheld(peer: IpAddr) -> Result<()> {
+    failures_test(|root| {
+        let lab = Lab::new()?;
+        let everything = Host::start(root, &["--failed"])?;
+        let host = Host::start(root, &[])?;
+        let flow = lab.attempts_while_still_queued(peer)?;
+        let run = host.stop()?;
+        let everything = everything.stop()?;
+
+        let all = everything.retransmits_in(&lab.sender)?;
+        // Once the first copy is out of the way, the kernel does not wait for a timeout. It may even be too
+        // early: one more attempt in vain.
+        assert_fails_until_repaired(&all, &lab, &flow, QUEUED, &["timeout", "loss_recovery"])?;
+        assert_eq!(everything.ledger.host.get("withheld"), 0);
+        everything.ledger.assert_complete();
+
+        let events = run.retransmits_in(&lab.sender)?;
+        let shown: Vec<_> = events.iter().map(Attempt::of).collect();
+        assert_eq!(shown, [Some(SENT)]);
+        let withheld = run.ledger.host.get("withheld");
+        // Other tests' as well; the other host watched longer than this one.
+        let queued = everything.of_type("retransmit")?;
+        let queued = queued.iter().map(Attempt::of);
+        let queued = queued.filter(|attempt| *attempt == Some(QUEUED)).count();
+        assert!(withheld >= all.len() as u64 - 1, "{withheld}");
+        assert!(withheld <= queued as u64, "{withheld} of {queued}");
+        run.ledger.assert_complete();
+        Ok(())
+    })
 }

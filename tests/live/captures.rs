@@ -1,192 +1,131 @@
-//! Captures that a host under test records, what they hold, and what comes out when they are replayed.
+//! Records the files of `tests/captures/` anew, as root and where that is asked for:
+//! `UPDATE_CAPTURES=1 cargo test --workspace --test live captures::`.
 
-use std::collections::BTreeMap;
+use std::env;
 use std::fs;
 use std::fs::File;
-use std::fs::Permissions;
 use std::io::BufReader;
-use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::fs::chown;
+use std::net::TcpStream;
 use std::path::Path;
-use std::path::PathBuf;
-use std::process::Command;
-use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Context;
 use anyhow::Result;
 use anyhow::ensure;
 use retrans_event::Event;
-use retrans_host::capture::CaptureError;
 use retrans_host::capture::Head;
+use retrans_host::capture::Host as About;
 use retrans_host::capture::Reader;
+use retrans_host::capture::Writer;
 use retrans_host::stream::batch::Batch;
 use retrans_host::stream::batch::Item;
-use tempfile::TempDir;
 
-use super::Root;
-use super::host::BINARY;
-use super::netns::Namespace;
-use super::netns::command;
+use crate::support::Root;
+use crate::support::captures::Directory;
+use crate::support::host::Host;
+use crate::support::lab::HAS_PAYLOAD;
+use crate::support::lab::Lab;
+use crate::support::lab::PORT;
+use crate::support::lab::RECEIVER_V4;
+use crate::support::lab::RECEIVER_V6;
+use crate::support::lab::SENDER_V4;
+use crate::support::oracle::wait_for_counter;
+use crate::support::root_test_alone;
 
-/// A user that is not root: nobody's number everywhere.
-const NOBODY: u32 = 65_534;
+/// Where the captures are.
+const CAPTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures");
 
-/// Becomes nobody, with no capability and no way back, where no BTF is and nothing else of /sys.
-const AS_NOBODY: &str = "mount -t tmpfs none /sys && exec setpriv --reuid=65534 --regid=65534 \
-    --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs \"$0\" \"$@\"";
+/// How long each recording is, or longer: some marks.
+const LENGTH: Duration = Duration::from_secs(3);
 
-/// A directory for captures, gone when it is dropped.
-pub struct Directory(TempDir);
-
-impl Directory {
-    /// An empty one.
-    pub fn new() -> Result<Directory> {
-        Ok(Directory(tempfile::tempdir()?))
+#[test]
+fn root_captures_are_recorded_anew_where_that_is_asked_for() -> Result<()> {
+    if env::var_os("UPDATE_CAPTURES").is_none_or(|value| value != "1") {
+        return Ok(());
     }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// A file in it.
-    pub fn file(&self, name: &str) -> String {
-        self.path().join(name).display().to_string()
-    }
-
-    /// The files in it, by name.
-    pub fn names(&self) -> Result<Vec<String>> {
-        let names = fs::read_dir(self.path())?.map(|entry| {
-            let name = entry?.file_name();
-            Ok(name.to_string_lossy().into_owned())
-        });
-        let mut names = names.collect::<Result<Vec<String>>>()?;
-        names.sort();
-        Ok(names)
-    }
-
-    /// The files of a recording, the oldest first: FILE.2, FILE.1, FILE.
-    pub fn rotated(&self, name: &str) -> Vec<String> {
-        let older = (1..)
-            .map(|number| self.file(&format!("{name}.{number}")))
-            .take_while(|file| Path::new(file).exists());
-        let mut files: Vec<String> = older.collect();
-        files.reverse();
-        files.push(self.file(name));
-        files
-    }
+    root_test_alone(|root| {
+        // The owner of every connection is this process.
+        fs::write("/proc/self/comm", "lab")?;
+        record(root, "fast", |lab| lab.five_fast_retransmits(RECEIVER_V4))?;
+        record(root, "tail_loss_probe", |lab| {
+            lab.tail_loss_probe_alone(RECEIVER_V6)
+        })?;
+        record(root, "timeout", |lab| lab.three_timeouts(RECEIVER_V4))?;
+        record(root, "loss_recovery", |lab| {
+            lab.timeout_and_three_in_slow_start(RECEIVER_V6)
+        })?;
+        record(root, "syn", |lab| {
+            lab.unanswered_connects(&[RECEIVER_V4.into(), RECEIVER_V6.into()])
+        })?;
+        record(root, "syn_ack", |lab| {
+            let server = SENDER_V4.into();
+            lab.two_syn_acks_again(server, server)
+        })?;
+        record(root, "failed", |lab| {
+            let fault = "ip route del 10.7.0.0/24";
+            let repair = "ip route add 10.7.0.0/24 dev to-receiver";
+            lab.attempts_in_vain(RECEIVER_V4, &[fault], &[repair])
+        })?;
+        record(root, "orphan", orphan)
+    })
 }
 
-/// What a capture holds.
-#[derive(Debug)]
-pub struct Held {
-    /// Who recorded it.
-    pub head: Head,
-    /// Events.
-    pub events: u64,
-    /// The same by their network namespace.
-    by_namespace: BTreeMap<u64, u64>,
-    /// Losses that it tells of.
-    pub lost: u64,
-    /// Was it cut off?
-    pub is_cut: bool,
+/// One segment, lost until it was sent again twice, and twice more after its sender has closed.
+fn orphan(lab: &Lab) -> Result<TcpStream> {
+    lab.sender.sysctl("net.ipv4.tcp_orphan_retries", "12")?;
+    let mut flow = lab.connect(RECEIVER_V4)?;
+    lab.lose(&format!("tcp dport {PORT} {HAS_PAYLOAD}"))?;
+    flow.send_segment()?;
+    wait_for_counter(&lab.sender, "TcpRetransSegs", 2)?;
+    drop(flow.client);
+    wait_for_counter(&lab.sender, "TcpRetransSegs", 4)?;
+    Ok(flow.server)
 }
 
-impl Held {
-    /// Of this file; an error where it is damaged.
-    pub fn by(file: impl AsRef<Path>) -> Result<Held> {
-        let file = file.as_ref();
-        let opened = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
-        let mut reader = Reader::new(BufReader::new(opened))?;
-        let mut held = Held {
-            head: reader.head().clone(),
-            events: 0,
-            by_namespace: BTreeMap::new(),
-            lost: 0,
-            is_cut: false,
-        };
-        loop {
-            match reader.item(Batch::new) {
-                Ok(Some(Item::Events(batch))) => {
-                    held.events += batch.len() as u64;
-                    for inode in batch.events().filter_map(Event::netns_inode) {
-                        *held.by_namespace.entry(inode.into()).or_default() += 1;
-                    }
-                    held.lost += batch.lost;
-                }
-                Ok(Some(Item::Mark(mark) | Item::End(mark))) => held.lost += mark.lost,
-                Ok(None) => return Ok(held),
-                Err(CaptureError::Cut { .. }) => {
-                    held.is_cut = true;
-                    return Ok(held);
-                }
-                Err(error) => return Err(error.into()),
+/// What the recipe results in stays until the end: whose sockets they are is asked for after the events.
+fn record<T>(root: &Root, name: &str, recipe: impl FnOnce(&Lab) -> Result<T>) -> Result<()> {
+    let directory = Directory::new()?;
+    let capture = directory.file("live.rtc");
+    let lab = Lab::new()?;
+    let host = Host::start(root, &["--record", &capture])?;
+    let begin = Instant::now();
+    let sockets = recipe(&lab).with_context(|| name.to_owned())?;
+    thread::sleep(LENGTH.saturating_sub(begin.elapsed()));
+    let run = host.stop()?;
+    drop(sockets);
+    run.ledger.assert_complete();
+    let to = Path::new(CAPTURES).join(name).with_extension("rtc");
+    copy_anonymous(&capture, &to, lab.sender.inode())
+}
+
+/// Without what is nobody else's business: the host's name, which kernel of whom it is, its containers,
+/// and what was sent again outside of this namespace.
+fn copy_anonymous(from: &str, to: &Path, namespace: u64) -> Result<()> {
+    let mut reader = Reader::new(BufReader::new(File::open(from)?))?;
+    let host = reader.head().host.clone().context("a host recorded it")?;
+    let release = host.kernel.split('-').next().unwrap_or_default();
+    let host = About {
+        name: "lab".to_owned(),
+        kernel: release.to_owned(),
+        boot_id: "00000000-0000-0000-0000-000000000000".to_owned(),
+        ..host
+    };
+    let head = Head::new(Some(host), reader.head().begun.clone());
+    let mut writer = Writer::new(File::create(to)?, &head)?;
+    while let Some(mut item) = reader.item(Batch::new)? {
+        if let Item::Events(batch) = &mut item {
+            let inodes: Vec<_> = batch.events().map(Event::netns_inode).collect();
+            batch.retain(|event| inodes[event].is_some_and(|inode| u64::from(inode) == namespace));
+            batch.labels.clear();
+            ensure!(batch.lost == 0, "events were lost");
+            if batch.is_empty() {
+                continue;
             }
         }
+        writer.item(&item)?;
     }
-
-    /// Events of a network namespace.
-    pub fn events_of(&self, namespace: &Namespace) -> u64 {
-        let events = self.by_namespace.get(&namespace.inode());
-        events.copied().unwrap_or_default()
-    }
-}
-
-/// What a replay has printed.
-pub struct Replayed {
-    /// Standard output.
-    pub stdout: String,
-    /// Standard error.
-    pub stderr: String,
-}
-
-/// Replays captures. It must succeed.
-pub fn replay(files: &[String], arguments: &[&str]) -> Result<Replayed> {
-    let mut command = Command::new(BINARY);
-    command.arg("replay").args(files).args(arguments);
-    run(&mut command)
-}
-
-/// The same by a user without rights, on a machine where BPF cannot be used, with copies of the file and
-/// of the host.
-pub fn replay_as_nobody(_: &Root, capture: &str, arguments: &[&str]) -> Result<Replayed> {
-    let directory = Directory::new()?;
-    fs::set_permissions(directory.path(), Permissions::from_mode(0o755))?;
-    chown(directory.path(), Some(NOBODY), Some(NOBODY))?;
-    let copy = |file: &str, name: &str| -> Result<PathBuf> {
-        let copy = directory.path().join(name);
-        fs::copy(file, &copy)?;
-        chown(&copy, Some(NOBODY), Some(NOBODY))?;
-        Ok(copy)
-    };
-    let host = copy(BINARY, "retrans-host")?;
-    let capture = copy(capture, "capture.rtc")?;
-    let mut command = command("unshare");
-    command
-        .args(["--mount", "--net", "sh", "-c", AS_NOBODY])
-        .arg(host)
-        .arg("replay")
-        .arg(capture)
-        .args(arguments)
-        .env("XDG_CACHE_HOME", directory.path().join("cache"))
-        .current_dir("/");
-    run(&mut command)
-}
-
-fn run(command: &mut Command) -> Result<Replayed> {
-    let output = command.stdin(Stdio::null()).output()?;
-    let stderr = String::from_utf8(output.stderr)?;
-    ensure!(output.status.success(), "the replay failed: {stderr}");
-    let stdout = String::from_utf8(output.stdout)?;
-    Ok(Replayed { stdout, stderr })
-}
-
-/// Byte for byte. What differs first is shown, not everything.
-#[track_caller]
-pub fn assert_same(printed: &str, replayed: &str) {
-    let mut lines = printed.split('\n').zip(replayed.split('\n'));
-    if let Some((live, again)) = lines.find(|(live, again)| live != again) {
-        assert_eq!(live, again, "live, and replayed");
-    }
-    assert_eq!(printed.len(), replayed.len(), "one has more lines");
+    writer.finish()?;
+    Ok(())
 }

@@ -1,91 +1,111 @@
-//! What the host takes for a container: a control group with such a name.
+//! Where the owner lives in a container, the event names the container and its pod; and a host that is
+//! in a container itself, with a time namespace, tells the same times and owners as one outside.
 
-use std::io::BufRead;
-use std::io::BufReader;
-use std::path::Path;
-use std::process;
-use std::process::Child;
-use std::process::Stdio;
-
-use anyhow::Context;
 use anyhow::Result;
-use anyhow::ensure;
 
-use super::Root;
-use super::netns::command;
-use super::processes::Process;
+use crate::support::Root;
+use crate::support::container::Container;
+use crate::support::expect::Window;
+use crate::support::host::Host;
+use crate::support::lab::Lab;
+use crate::support::owners::AT_RECEIVER;
+use crate::support::owners::Identity;
+use crate::support::owners::accept;
+use crate::support::owners::events_in;
+use crate::support::owners::let_answers_expire;
+use crate::support::owners::listen;
+use crate::support::owners::lose_a_segment;
+use crate::support::processes::Process;
+use crate::support::reconcile::compared;
+use crate::support::root_test;
 
-/// Mounts version 2's hierarchy in a private mount namespace and makes a group there, with a process
-/// in it. Removes it when standard input ends, also when the test was killed, and the process is gone.
-const HOLDER: &str = r#"
-set -e
-trap '' INT
-mount -t cgroup2 none "$2"
-mkdir "$2/$0"
-trap 'while test -s "$2/$0/cgroup.procs"; do sleep 0.1; done; rmdir "$2/$0"' EXIT
-echo "$1" >"$2/$0/cgroup.procs"
-echo ready
-cat >/dev/null
-"#;
+const POD: &str = "1f3c5b7a-0d2e-4c6b-8a9f-123456789abc";
 
-/// A container with one process. It goes when it is dropped, which waits for the process to end.
-pub struct Container {
-    id: String,
-    holder: Child,
+/// Starts a program in a time namespace of its own, whose boot time is that many seconds ahead of the
+/// kernel's. A process joins it when it executes a program; on kernels where its children alone do, the
+/// host would see the kernel's own time.
+fn ahead_by(seconds: &str) -> [&str; 5] {
+    ["unshare", "--time", "--boottime", seconds, "--"]
 }
 
-impl Container {
-    /// Puts a process into a container of its own. `directory` is an empty one.
-    pub fn around(root: &Root, process: &Process, directory: &Path) -> Result<Container> {
-        Container::named(root, process, directory, |id| format!("docker-{id}.scope"))
+#[test]
+fn root_in_a_time_namespace_dates_owners_windows_and_counters_are_those_of_the_machine()
+-> Result<()> {
+    for seconds in ["100000", "-60"] {
+        root_test(|root| assert_time_namespace_does_not_matter(root, seconds))?;
     }
-
-    /// The same in a pod, as containerd names it without systemd.
-    pub fn in_pod(
-        root: &Root,
-        process: &Process,
-        directory: &Path,
-        pod: &str,
-    ) -> Result<Container> {
-        Container::named(root, process, directory, |id| {
-            let pod = pod.replace('-', "_");
-            format!("kubepods-burstable-pod{pod}.slice:cri-containerd:{id}")
-        })
-    }
-
-    fn named(
-        _: &Root,
-        process: &Process,
-        directory: &Path,
-        name: impl FnOnce(&str) -> String,
-    ) -> Result<Container> {
-        let id = format!("{:032x}{:032x}", process.pid(), process::id());
-        let mut holder = command("unshare")
-            .args(["--mount", "sh", "-c", HOLDER])
-            .arg(name(&id))
-            .arg(process.pid().to_string())
-            .arg(directory)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("cannot start unshare")?;
-        let stdout = holder.stdout.take().context("standard output is a pipe")?;
-        let container = Container { id, holder };
-        let mut answer = String::new();
-        BufReader::new(stdout).read_line(&mut answer)?;
-        ensure!(answer == "ready\n", "cannot make a control group");
-        Ok(container)
-    }
-
-    /// Its name.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
+    Ok(())
 }
 
-impl Drop for Container {
-    fn drop(&mut self) {
-        drop(self.holder.stdin.take());
-        let _ = self.holder.wait();
+/// For longer than one scan's answers hold.
+fn assert_time_namespace_does_not_matter(root: &Root, seconds: &str) -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let lab = Lab::new()?;
+    let listener = listen(&lab)?;
+    // Dropped after the process, whose group is removed once it is empty.
+    let container;
+    let mut client = Process::start(root, &lab.sender)?;
+    container = Container::around(root, &client, directory.path())?;
+    let window = Window::open();
+    let arguments = [
+        "--reconcile",
+        "--plugin=json-print",
+        "--plugin=threshold-alert",
+        "--set=threshold=3",
+        "--set=window=60s",
+        r#"--set=key=["netns"]"#,
+        "--alerts=json",
+    ];
+    let host = Host::start_by(root, &ahead_by(seconds), &arguments)?;
+    client.connect(AT_RECEIVER)?;
+    let mut server = accept(&listener)?;
+    for _ in 0..3 {
+        lose_a_segment(&lab, &mut client, &mut server)?;
+        let_answers_expire();
     }
+    let run = host.stop()?;
+
+    let events = events_in(&run, &lab.sender)?;
+    window.assert_holds(&events);
+    Identity::of(&client)?.assert_holds(&events, 1);
+    for event in &events {
+        assert_eq!(event["labels"]["container.id"], container.id(), "{event}");
+    }
+    // Six retransmits in three seconds reach the threshold, and a window of 60 s does not end so soon.
+    let mut alerts = run.of_type("alert")?;
+    let inode = lab.sender.inode().to_string();
+    alerts.retain(|alert| alert["labels"]["netns"] == inode.as_str());
+    let states: Vec<_> = alerts.iter().map(|alert| &alert["state"]).collect();
+    assert_eq!(states, ["firing"], "{alerts:#?}");
+    let counted = compared(&run, &lab.sender)?;
+    assert_eq!(counted.get("outside"), 0, "{:#?}", run.stderr);
+    assert_eq!(counted.get("segments"), events.len() as u64);
+    assert_eq!(counted.coverage, "100.00%");
+    Ok(())
+}
+
+#[test]
+fn root_a_container_of_a_pod_is_named() -> Result<()> {
+    root_test(|root| {
+        let directory = tempfile::tempdir()?;
+        let lab = Lab::new()?;
+        let host = Host::start(root, &[])?;
+        let listener = listen(&lab)?;
+        let mut client = Process::start(root, &lab.sender)?;
+        let container = Container::in_pod(root, &client, directory.path(), POD)?;
+        client.connect(AT_RECEIVER)?;
+        lose_a_segment(&lab, &mut client, &mut accept(&listener)?)?;
+        let run = host.stop()?;
+
+        let events = events_in(&run, &lab.sender)?;
+        Identity::of(&client)?.assert_holds(&events, 1);
+        for event in &events {
+            assert_eq!(event["owner"]["container"], container.id()[..12], "{event}");
+            assert_eq!(event["labels"]["container.id"], container.id(), "{event}");
+            assert_eq!(event["labels"]["k8s.pod.uid"], POD, "{event}");
+        }
+        // Its group is removed once it is empty.
+        drop(client);
+        Ok(())
+    })
 }

@@ -1,58 +1,67 @@
-//! What the host prints with `--reconcile`, read.
+//! `--reconcile` compares with the kernel's own counters, namespace by namespace: all of it, or what is
+//! missing and why.
 
-use anyhow::Context;
 use anyhow::Result;
 
-use super::host::Run;
-use super::ledger::Stage;
-use super::netns::Namespace;
+use crate::support::bystander::Bystander;
+use crate::support::host::Host;
+use crate::support::lab::Lab;
+use crate::support::lab::RECEIVER_V4;
+use crate::support::lab::RECEIVER_V6;
+use crate::support::reconcile::compared;
+use crate::support::reconcile::unreconciled;
+use crate::support::root_test;
 
-/// A line in which the host's and the kernel's counts stand side by side.
-pub struct Compared {
-    counts: Stage,
-    /// In percent.
-    pub coverage: String,
+#[test]
+fn root_what_was_recorded_is_what_the_kernel_counted_in_each_namespace() -> Result<()> {
+    root_test(|root| {
+        let labs = [Lab::new()?, Lab::new()?];
+        let _in_the_first = Bystander::of(&labs[0].sender)?;
+        let _in_the_second = Bystander::of(&labs[1].sender)?;
+        // Not the host's business: it came later.
+        labs[1].five_fast_retransmits(RECEIVER_V6)?;
+        let host = Host::start(root, &["--reconcile"])?;
+        labs[0].five_fast_retransmits(RECEIVER_V4)?;
+        labs[0].lose_nothing()?;
+        labs[1].unanswered_connects(&[RECEIVER_V4.into(), RECEIVER_V6.into()])?;
+        let run = host.stop()?;
+
+        let first = compared(&run, &labs[0].sender)?;
+        assert_eq!(first.get("RetransSegs"), 5);
+        assert_eq!(first.get("segments"), 5);
+        assert_eq!(first.get("missing"), 0);
+        assert_eq!(first.get("TCPSynRetrans"), 0);
+        assert_eq!(first.get("syn"), 0);
+        assert_eq!(first.coverage, "100.00%");
+        let second = compared(&run, &labs[1].sender)?;
+        assert_eq!(second.get("RetransSegs"), 2);
+        assert_eq!(second.get("segments"), 2);
+        assert_eq!(second.get("TCPSynRetrans"), 2);
+        assert_eq!(second.get("syn"), 2);
+        assert_eq!(second.coverage, "100.00%");
+        run.ledger.assert_complete();
+        Ok(())
+    })
 }
 
-impl Compared {
-    /// The count with this name.
-    #[track_caller]
-    pub fn get(&self, key: &str) -> u64 {
-        self.counts.get(key)
-    }
+#[test]
+fn root_a_namespace_that_nobody_is_in_is_said_to_be_unreconciled() -> Result<()> {
+    root_test(|root| {
+        let (deserted, left) = (Lab::new()?, Lab::new()?);
+        let leaves = Bystander::of(&left.sender)?;
+        let host = Host::start(root, &["--reconcile"])?;
+        deserted.five_fast_retransmits(RECEIVER_V4)?;
+        left.five_fast_retransmits(RECEIVER_V4)?;
+        drop(leaves);
+        let run = host.stop()?;
 
-    fn parse(line: &str) -> Result<Compared> {
-        let is_coverage = |word: &&str| word.starts_with("coverage=");
-        let coverage = line.split_whitespace().find(is_coverage);
-        let coverage = coverage.and_then(|word| word.split_once('='));
-        let (_, coverage) = coverage.with_context(|| format!("no coverage: {line}"))?;
-        let counts = line.split_whitespace().filter(|word| !is_coverage(word));
-        let counts: Vec<&str> = counts.collect();
-        Ok(Compared {
-            counts: Stage::parse(&counts.join(" "))?,
-            coverage: coverage.to_owned(),
-        })
-    }
-}
-
-/// What is said of this namespace, which must have been compared.
-pub fn compared(run: &Run, namespace: &Namespace) -> Result<Compared> {
-    Compared::parse(line(run, &format!("netns={} ", namespace.inode()))?)
-}
-
-/// What is said of all that were compared.
-pub fn compared_in_all(run: &Run) -> Result<Compared> {
-    Compared::parse(line(run, "all ")?)
-}
-
-/// What is said of a namespace that cannot be compared.
-pub fn unreconciled<'a>(run: &'a Run, namespace: &Namespace) -> Result<&'a str> {
-    line(run, &format!("netns={} ", namespace.inode()))
-}
-
-fn line<'a>(run: &'a Run, of: &str) -> Result<&'a str> {
-    let lines = run.stderr.iter();
-    let mut lines = lines.filter_map(|line| line.strip_prefix("reconcile: ")?.strip_prefix(of));
-    let found = lines.next();
-    found.with_context(|| format!("no line about {of}: {:#?}", run.stderr))
+        let why = unreconciled(&run, &deserted.sender)?;
+        assert!(
+            why.starts_with("recorded=5 unreconciled: no process was found in it"),
+            "{why}"
+        );
+        let why = unreconciled(&run, &left.sender)?;
+        assert_eq!(why, "recorded=5 unreconciled: no process is left in it");
+        Ok(())
+    })
 }

@@ -1,0 +1,134 @@
+//! Hostile plugins on the live probe, in the host as it is released: every retransmit comes out, whatever
+//! they do.
+
+use anyhow::Result;
+use serde_json::Value;
+
+use crate::common::fixtures::LIAR;
+use crate::common::fixtures::fixture;
+use crate::common::release::release_host;
+use crate::support::Root;
+use crate::support::burst::hidden_of_burst;
+use crate::support::burst::syn_burst;
+use crate::support::bystander::Bystander;
+use crate::support::expect::kinds;
+use crate::support::host::Host;
+use crate::support::host::Run;
+use crate::support::lab::Lab;
+use crate::support::lab::RECEIVER_V4;
+use crate::support::oracle::Nstat;
+use crate::support::root_test;
+use crate::support::root_test_alone;
+use crate::support::tracefs::Trace;
+
+/// SYNs that are sent again, each once.
+const BURST: u64 = 2_000;
+
+/// The release host with the liar, which does this, before the printer.
+fn start(root: &Root, act: &str, limits: &str) -> Result<Host> {
+    let hostile = format!("hostile={}", fixture(LIAR).display());
+    let act = format!("act={act}");
+    let hostile = ["--plugin", &hostile, "--set", &act, "--limit", limits];
+    let arguments = [&hostile[..], &["--plugin", "json-print"]].concat();
+    Host::start_build(root, release_host(), &arguments)
+}
+
+/// Five retransmits, as the kernel counts them, come out once each and in order.
+fn five_come_out(root: &Root, act: &str) -> Result<Run> {
+    let lab = Lab::new()?;
+    let host = start(root, act, "time=20ms")?;
+    lab.five_fast_retransmits(RECEIVER_V4)?;
+    let run = host.stop()?;
+
+    assert_eq!(Nstat::of(&lab.sender)?.retransmitted_segments()?, 5);
+    let events = run.retransmits_in(&lab.sender)?;
+    assert_eq!(kinds(&events), ["fast"; 5], "{act}");
+    assert_in_order(&run.of_type("retransmit")?);
+    run.ledger.assert_complete();
+    assert!(run.status.success(), "{act}: {}", run.status);
+    Ok(run)
+}
+
+/// Every event that the host has read was printed, in the order in which it was read.
+#[track_caller]
+fn assert_in_order(events: &[Value]) {
+    for (sequence, event) in events.iter().enumerate() {
+        assert_eq!(event["sequence"], sequence as u64, "{event}");
+    }
+}
+
+/// It saw no event to its end, and failed this often at least.
+#[track_caller]
+fn assert_fails_on_all(run: &Run, cause: &str, least: u64) {
+    let page = run.ledger.plugin("hostile");
+    assert_eq!(page.get("passed_unseen"), page.get("in"), "{page:?}");
+    let faults = &run.ledger.faults["hostile"];
+    assert!(faults.get(cause) >= least, "{faults:?}");
+}
+
+#[test]
+fn root_a_plugin_that_loops_holds_nobody_up_and_every_retransmit_comes_out() -> Result<()> {
+    root_test(|root| {
+        // How many come in one call is the machine's affair.
+        assert_fails_on_all(&five_come_out(root, "loops")?, "deadline", 1);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_plugin_that_panics_at_the_third_event_misses_that_one_alone() -> Result<()> {
+    root_test(|root| {
+        let run = five_come_out(root, "panics_at 2")?;
+        let page = run.ledger.plugin("hostile");
+        assert_eq!(page.get("passed_unseen"), 1, "{page:?}");
+        assert_eq!(page.get("kept"), page.get("in") - 1, "{page:?}");
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_plugin_that_wants_a_gigabyte_or_writes_one_harms_nobody() -> Result<()> {
+    root_test(|root| {
+        assert_fails_on_all(&five_come_out(root, "takes_memory")?, "memory", 5);
+        assert_fails_on_all(&five_come_out(root, "writes_without_end")?, "contract", 5);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_plugin_that_raises_a_million_alerts_raises_none() -> Result<()> {
+    root_test(|root| {
+        let run = five_come_out(root, "emit_a_million_times")?;
+        assert_fails_on_all(&run, "contract", 5);
+        let raised = run
+            .stderr
+            .iter()
+            .filter(|line| line.ends_with(" [hostile]"));
+        assert_eq!(raised.count(), 0);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_plugin_that_loops_does_not_make_a_burst_overflow_the_ring() -> Result<()> {
+    root_test_alone(|root| {
+        let lab = Lab::new()?;
+        let _bystander = Bystander::of(&lab.sender)?;
+        let trace = Trace::start()?;
+        // Five times as long as a call may take are 1.25 s, in which the whole burst comes.
+        let host = start(root, "loops", "time=250ms")?;
+        syn_burst(&lab, BURST)?;
+        let run = host.stop()?;
+
+        run.ledger.assert_complete();
+        let hidden = hidden_of_burst(&lab, &trace, BURST)?;
+        let printed = run.retransmits_in(&lab.sender)?;
+        assert_eq!(printed.len() as u64, BURST - hidden);
+        assert_in_order(&run.of_type("retransmit")?);
+        // The burst fills eight calls at least.
+        assert_fails_on_all(&run, "deadline", 5);
+        let left_out = "plugin hostile failed too often and is in quarantine";
+        assert!(run.stderr.iter().any(|line| line.contains(left_out)));
+        Ok(())
+    })
+}

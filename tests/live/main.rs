@@ -1,0 +1,31 @@
+//! The live probe: what the kernel retransmits is what the host prints, whatever the machine, the
+//! processes and the user do.
+//!
+//! Tests named `root_…` need root. Each makes network namespaces of its own, and judges only what
+//! happened in them: the host sees the retransmits of all tests that run at the same time.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod support;
+
+mod attempts;
+mod captures;
+mod causes;
+mod chain;
+mod container;
+mod end;
+mod hostile;
+mod overload;
+mod owner;
+mod owner_crowd;
+mod owner_hoard;
+mod owner_status;
+mod preflight;
+mod reconcile;
+mod record;
+mod record_disk;
+mod record_files;
+mod retransmits;
+mod seed_faults;
+mod streams;
+mod tracepoint;

@@ -1,0 +1,99 @@
+//! When the host is too slow for the network, events are lost in the ring, and nowhere else: each is
+//! counted, and every plugin is told.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use retrans_event::Record;
+use retrans_event::synth::Synth;
+use retrans_host::plugin::Earlier;
+use retrans_host::stream::batch::MAX_EVENTS;
+use rustix::time::ClockId;
+use rustix::time::clock_gettime;
+
+use crate::common::chain::batch;
+use crate::common::chain::plugin;
+use crate::common::fixtures::LIAR;
+use crate::common::fixtures::fixture;
+use crate::support::burst::hidden_of_burst;
+use crate::support::burst::syn_burst;
+use crate::support::bystander::Bystander;
+use crate::support::host::Host;
+use crate::support::lab::Lab;
+use crate::support::reconcile::compared;
+use crate::support::reconcile::compared_in_all;
+use crate::support::root_test_alone;
+use crate::support::tracefs::Trace;
+
+/// SYNs that are sent again, each once.
+const BURST: u64 = 9_000;
+
+/// CPU time that the slow plugin takes for a full batch. Its deadline is 250 ms.
+const SLOWNESS: Duration = Duration::from_millis(170);
+
+/// A small ring.
+const RING: &str = "64KiB";
+
+#[test]
+fn root_what_a_slow_plugin_makes_the_ring_lose_is_counted_and_every_plugin_is_told() -> Result<()> {
+    root_test_alone(|root| {
+        let slow = format!("slow={}", fixture(LIAR).display());
+        let act = format!("act=burns {}", rounds_an_event()?);
+        let lab = Lab::new()?;
+        let _bystander = Bystander::of(&lab.sender)?;
+        let trace = Trace::start()?;
+        let arguments = ["--ring-size", RING, "--no-owners", "--reconcile"];
+        let plugins = ["--plugin", &slow, "--set", &act, "--plugin", "json-print"];
+        let host = Host::start(root, &[&arguments[..], &plugins[..]].concat())?;
+        syn_burst(&lab, BURST)?;
+        let run = host.stop()?;
+
+        run.ledger.assert_balances();
+        // There is room for 4,778: 170 in the ring, and 18 batches on their way. The burst is over before
+        // the slow plugin has worked off as many again.
+        let lost = run.ledger.kernel.get("ring_full");
+        assert!(lost > 0, "none of {BURST} was lost");
+        let hidden = hidden_of_burst(&lab, &trace, BURST)?;
+        let printed = run.retransmits_in(&lab.sender)?;
+        assert_eq!(
+            printed.len() as u64 + lost,
+            BURST - hidden,
+            "{lost} lost, {hidden} hidden: {:#?}",
+            run.stderr
+        );
+
+        let compared = compared(&run, &lab.sender)?;
+        assert_eq!(compared.get("RetransSegs"), BURST);
+        assert_eq!(compared.get("missing"), lost + hidden);
+        assert_eq!(compared_in_all(&run)?.get("unexplained"), hidden);
+        let gaps = run.of_type("gap")?;
+        let told = gaps.iter().map(|gap| gap["lost"].as_u64().unwrap_or(0));
+        assert_eq!(told.sum::<u64>(), lost, "{gaps:#?}");
+        Ok(())
+    })
+}
+
+/// So many rounds of the slow plugin's loop that a full batch takes [`SLOWNESS`] here, by the same
+/// clock as the deadline.
+fn rounds_an_event() -> Result<u64> {
+    /// Enough to be measured, and far from the deadline.
+    const SAMPLE: u64 = 20_000;
+    let records: Vec<Record> = Synth::new(1).take(MAX_EVENTS).collect();
+    let mut slow = plugin("slow", LIAR, &[("act", &format!("burns {SAMPLE}"))]);
+    let mut took = Vec::new();
+    for _ in 0..5 {
+        let before = cpu_time();
+        slow.instance
+            .process(&mut batch(&records), Earlier::default())?;
+        took.push(cpu_time() - before);
+    }
+    // The slowest: noise only ever adds.
+    let took = took.into_iter().max().unwrap_or(SLOWNESS);
+    let rounds = SLOWNESS.as_nanos() * u128::from(SAMPLE) / took.as_nanos().max(1);
+    Ok(rounds.try_into()?)
+}
+
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}

@@ -1,0 +1,400 @@
+//! Readers that never read, go away, or read another way than a shell has them, signals that come twice, and
+//! runs that are bounded: on the live probe, with a recording beside it.
+
+use std::fs;
+use std::fs::Permissions;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use anyhow::Context;
+use anyhow::Result;
+use rustix::process::Signal;
+use rustix::termios::Action;
+use rustix::termios::tcflow;
+use serde_json::Value;
+
+use crate::common::components::Files;
+use crate::common::ledger::Ledger;
+use crate::common::pipes::ends_within;
+use crate::common::pipes::no_waiting;
+use crate::common::pipes::pipe;
+use crate::common::pipes::read_later;
+use crate::common::pipes::signal;
+use crate::common::pipes::sockets;
+use crate::common::pipes::terminal;
+use crate::common::pipes::wait_until_stuck;
+use crate::common::refusal::BINARY;
+use crate::common::refusal::FAILURE;
+use crate::common::refusal::assert_refused;
+use crate::support::burst::syn_burst;
+use crate::support::captures::Directory;
+use crate::support::captures::Held;
+use crate::support::captures::replay;
+use crate::support::host::Host;
+use crate::support::lab::Lab;
+use crate::support::lab::RECEIVER_V4;
+use crate::support::oracle::wait_until;
+use crate::support::root_test;
+
+/// SYNs that are sent again: more than a pipe, the channel and a batch take.
+const BURST: u64 = 7_200;
+
+/// After the first signal the host is gone by then.
+const END_LIMIT: Duration = Duration::from_secs(5);
+
+/// Room for all of them.
+const RING: &[&str] = &["--ring-size", "16MiB", "--no-owners"];
+
+#[test]
+fn root_where_no_reader_reads_a_signal_ends_the_run_and_the_capture_has_every_event() -> Result<()>
+{
+    root_test(|root| {
+        for signal in [Signal::TERM, Signal::INT] {
+            let directory = Directory::new()?;
+            let file = directory.file("all.rtc");
+            let lab = Lab::new()?;
+            let (mut read, write) = pipe();
+            let host = Host::start_into(root, write, &[RING, &["--record", &file]].concat())?;
+            syn_burst(&lab, BURST)?;
+            wait_until_stuck(&read);
+            let begun = Instant::now();
+            let run = host.stop_with(signal)?;
+            let took = begun.elapsed();
+            assert!(took < END_LIMIT, "{took:?}");
+            assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);
+
+            run.ledger.assert_complete();
+            let delivered = run.ledger.host.get("delivered");
+            assert!(delivered >= BURST, "{:?}", run.ledger);
+            let held = Held::by(&file)?;
+            assert!(!held.is_cut);
+            assert_eq!(held.events, delivered);
+            assert_eq!(run.ledger.captured().get("not_recorded"), 0);
+            // What was printed and what was not is all there is.
+            let mut printed = String::new();
+            read.read_to_string(&mut printed)?;
+            let lines = printed.matches('\n').count() as u64;
+            let stdout = run
+                .ledger
+                .stdout
+                .as_ref()
+                .context("lines were not printed")?;
+            assert_eq!(lines + stdout.get("not_printed"), delivered);
+            let again = replay(&[file], &[])?.stdout;
+            assert!(again.starts_with(printed.rsplit_once('\n').context("lines")?.0));
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn root_the_capture_is_whole_as_soon_as_a_signal_came() -> Result<()> {
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let file = directory.file("soon.rtc");
+        let lab = Lab::new()?;
+        let (read, write) = pipe();
+        let host = Host::start_into(root, write, &[RING, &["--record", &file]].concat())?;
+        syn_burst(&lab, BURST)?;
+        wait_until_stuck(&read);
+        host.signal(Signal::TERM)?;
+        // The chain is held up by its reader for three seconds more.
+        wait_until("the capture to end", || Ok(!Held::by(&file)?.is_cut))?;
+        host.signal(Signal::KILL)?;
+        assert!(Held::by(&file)?.events >= BURST);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_socket_that_loses_its_reader_does_not_end_a_recording() -> Result<()> {
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let file = directory.file("goes-on.rtc");
+        let lab = Lab::new()?;
+        let (ours, theirs) = sockets();
+        let host = Host::start_into(root, theirs, &["--record", &file])?;
+        drop(ours);
+        // It prints nothing meanwhile, and its mark comes.
+        thread::sleep(Duration::from_millis(1_500));
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        host.wait_until_said("standard output has no reader any more")?;
+        let run = host.stop()?;
+        assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);
+        run.ledger.assert_complete();
+        let held = Held::by(&file)?;
+        assert_eq!(held.events_of(&lab.sender), 5);
+        assert_eq!(held.events, run.ledger.host.get("delivered"));
+        let stdout = run
+            .ledger
+            .stdout
+            .as_ref()
+            .context("lines were not printed")?;
+        assert_eq!(stdout.get("not_printed"), held.events);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_socket_that_loses_its_reader_is_an_error_of_a_run_that_only_prints() -> Result<()> {
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let (ours, theirs) = sockets();
+        let host = Host::start_into(root, theirs, &[])?;
+        drop(ours);
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        let run = host.wait()?;
+        assert_eq!(run.status.code(), Some(1), "{:?}", run.stderr);
+        let error = "error: cannot write to standard output: Broken pipe";
+        assert!(
+            run.stderr.iter().any(|line| line.contains(error)),
+            "{:?}",
+            run.stderr
+        );
+        run.ledger.assert_balances();
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_standard_output_that_does_not_wait_gets_every_line() -> Result<()> {
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let (read, write) = pipe();
+        no_waiting(&write);
+        let host = Host::start_into(root, write, RING)?;
+        syn_burst(&lab, BURST)?;
+        wait_until_stuck(&read);
+        let printed = read_later(read, Duration::ZERO);
+        let run = host.stop()?;
+        assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);
+        run.ledger.assert_complete();
+        assert!(run.ledger.stdout.is_none(), "{:?}", run.ledger);
+        let printed = printed.join().expect("it is read");
+        let lines = printed.lines().count() as u64;
+        assert_eq!(lines, run.ledger.host.get("delivered"));
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_signal_that_timeout_sends_twice_is_one() -> Result<()> {
+    root_test(|_| {
+        for _ in 0..5 {
+            let directory = Directory::new()?;
+            let file = directory.file("twice.rtc");
+            let mut command = Command::new("timeout");
+            command.args(["1", BINARY, "--record", &file]);
+            let output = command.stdin(Stdio::null()).output()?;
+            let stderr = String::from_utf8(output.stderr)?;
+            // What timeout says of a time that is up.
+            assert_eq!(output.status.code(), Some(124), "{stderr}");
+            assert!(stderr.contains("ledger: kernel entered="), "{stderr}");
+            assert!(!Held::by(&file)?.is_cut);
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_live_pipe_into_a_replay_delivers_what_is_there() -> Result<()> {
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let (read, write) = pipe();
+        let (mut out, into) = pipe();
+        let host = Host::start_into(root, write, &[])?;
+        let mut second = Command::new(BINARY);
+        second
+            .args(["replay", "-", "--quiet"])
+            .stdin(read)
+            .stdout(into);
+        let mut second = second.spawn()?;
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        let mut printed = Vec::new();
+        // Both go on: no end of the stream is needed, and no line that follows.
+        wait_until("five lines through both", || {
+            let mut bytes = [0; 65_536];
+            if rustix::io::ioctl_fionread(&out)? > 0 {
+                let read = out.read(&mut bytes)?;
+                printed.extend_from_slice(&bytes[..read]);
+            }
+            let lines = printed.split(|byte| *byte == b'\n');
+            let events = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+            let inode = lab.sender.inode();
+            Ok(events
+                .filter(|event| event["netns"]["inode"] == inode)
+                .count()
+                == 5)
+        })?;
+        let run = host.stop()?;
+        run.ledger.assert_complete();
+        assert!(second.wait()?.success());
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_run_can_be_bounded_by_events_and_by_time() -> Result<()> {
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let file = directory.file("bounded.rtc");
+        let lab = Lab::new()?;
+        let arguments = [RING, &["--count", "1k", "--record", &file]].concat();
+        let host = Host::start(root, &arguments)?;
+        syn_burst(&lab, BURST)?;
+        let run = host.wait()?;
+        assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);
+        run.ledger.assert_balances();
+        assert_eq!(run.lines.len(), 1_000);
+        assert_eq!(run.ledger.host.get("delivered"), 1_000);
+        assert_eq!(Held::by(&file)?.events, 1_000);
+
+        let begun = Instant::now();
+        let run = Host::start(root, &["--duration", "1s"])?.wait()?;
+        assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);
+        run.ledger.assert_complete();
+        assert!(begun.elapsed() > Duration::from_secs(1));
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_pipe_that_is_closed_ends_a_run_that_only_prints_and_no_recording() -> Result<()> {
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let file = directory.file("beyond-head.rtc");
+        let lab = Lab::new()?;
+        let host = Host::start_into_head(root, &["--record", &file])?;
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        host.wait_until_said("standard output has no reader any more")?;
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        let run = host.stop()?;
+        assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);
+        assert_eq!(Held::by(&file)?.events_of(&lab.sender), 10);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_another_users_terminal_that_is_not_read_does_not_hold_up_the_end() -> Result<()> {
+    root_test(|_| {
+        let files = Files::new();
+        let user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+        fs::set_permissions(files.path(), Permissions::from_mode(0o755))?;
+        // Where that user may run and read them.
+        let binary = files.path().join("retrans-host");
+        fs::copy(BINARY, &binary)?;
+        let capture = files.path().join("a.rtc");
+        let mut generate = Command::new(BINARY);
+        generate
+            .arg("generate")
+            .arg(&capture)
+            .args(["--quiet", "--connections", "50k"]);
+        assert!(generate.status()?.success());
+        fs::set_permissions(&capture, Permissions::from_mode(0o644))?;
+        for stops in [true, false] {
+            let (controller, terminal) = terminal();
+            let stopped = terminal.try_clone()?;
+            let mut command = Command::new("setpriv");
+            command.args(user).arg(&binary).arg("replay").arg(&capture);
+            command.args(["--plugin", "threshold-alert", "--set", "threshold=1"]);
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(terminal);
+            let mut child = command.spawn()?;
+            drop(command);
+            thread::sleep(Duration::from_secs(2));
+            if stops {
+                tcflow(&stopped, Action::OOff)?;
+            }
+            signal(&child, Signal::TERM);
+            ends_within(&mut child, END_LIMIT);
+            drop(controller);
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_capture_that_its_reader_does_not_take_ends_the_run_and_is_told() -> Result<()> {
+    root_test(|root| {
+        let lab = Lab::new()?;
+        // A socket that loses its reader.
+        let (ours, theirs) = sockets();
+        let host = Host::start_into(root, theirs, &["--record", "-"])?;
+        drop(ours);
+        let run = host.wait()?;
+        assert_eq!(run.status.code(), Some(1), "{:?}", run.stderr);
+        let error = "the capture on standard output ended before the run: its reader has gone";
+        assert!(
+            run.stderr.iter().any(|line| line.contains(error)),
+            "{:?}",
+            run.stderr
+        );
+        run.ledger.assert_balances();
+
+        // A pipe that is not read: the run ends in time, and says that the capture is cut.
+        let (read, write) = pipe();
+        let host = Host::start_into(root, write, &[RING, &["--record", "-"]].concat())?;
+        syn_burst(&lab, BURST)?;
+        wait_until_stuck(&read);
+        let begun = Instant::now();
+        let run = host.stop()?;
+        assert!(begun.elapsed() < END_LIMIT);
+        assert_eq!(run.status.code(), Some(1), "{:?}", run.stderr);
+        let error = "its reader did not take the rest in time";
+        assert!(
+            run.stderr.iter().any(|line| line.contains(error)),
+            "{:?}",
+            run.stderr
+        );
+        run.ledger.assert_balances();
+        assert!(run.ledger.captured().get("not_recorded") > 0);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_run_without_proc_says_what_is_missing() -> Result<()> {
+    root_test(|_| {
+        let files = Files::new();
+        let mut command = Command::new("unshare");
+        let script = "umount -l /proc && exec \"$0\" \"$@\"";
+        command.args(["--mount", "sh", "-c", script, BINARY, "replay", "-"]);
+        command.env("XDG_CACHE_HOME", files.path());
+        let words = ["/proc/self/exe", "mount -t proc proc /proc"];
+        assert_refused(command.stdin(Stdio::null()), FAILURE, &words);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_statistics_of_a_live_run_are_printed_at_sigusr1() -> Result<()> {
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let host = Host::start(root, &[])?;
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        // A mark comes after them.
+        thread::sleep(Duration::from_millis(1_500));
+        host.signal(Signal::USR1)?;
+        host.wait_until_said("ledger: usage json-print")?;
+        let said = host.said();
+        let begin = said.iter().position(|line| line.contains("statistics at"));
+        let ledger = said[begin.context("it is said")?..].iter();
+        let ledger = Ledger::parse(ledger.map(String::as_str))?;
+        // The stages are not at the same event while it runs.
+        assert!(ledger.host.get("delivered") >= 5, "{ledger:?}");
+        assert!(ledger.kernel.get("recorded") >= ledger.host.get("recorded"));
+        assert!(ledger.plugin("json-print").get("in") >= 5, "{ledger:?}");
+        let run = host.stop()?;
+        run.ledger.assert_balances();
+        assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);
+        Ok(())
+    })
+}

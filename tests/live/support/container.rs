@@ -1,0 +1,91 @@
+//! What the host takes for a container: a control group with such a name.
+
+use std::io::BufRead;
+use std::io::BufReader;
+use std::path::Path;
+use std::process;
+use std::process::Child;
+use std::process::Stdio;
+
+use anyhow::Context;
+use anyhow::Result;
+use anyhow::ensure;
+
+use super::Root;
+use super::netns::command;
+use super::processes::Process;
+
+/// Mounts version 2's hierarchy in a private mount namespace and makes a group there, with a process
+/// in it. Removes it when standard input ends, also when the test was killed, and the process is gone.
+const HOLDER: &str = r#"
+set -e
+trap '' INT
+mount -t cgroup2 none "$2"
+mkdir "$2/$0"
+trap 'while test -s "$2/$0/cgroup.procs"; do sleep 0.1; done; rmdir "$2/$0"' EXIT
+echo "$1" >"$2/$0/cgroup.procs"
+echo ready
+cat >/dev/null
+"#;
+
+/// A container with one process. It goes when it is dropped, which waits for the process to end.
+pub struct Container {
+    id: String,
+    holder: Child,
+}
+
+impl Container {
+    /// Puts a process into a container of its own. `directory` is an empty one.
+    pub fn around(root: &Root, process: &Process, directory: &Path) -> Result<Container> {
+        Container::named(root, process, directory, |id| format!("docker-{id}.scope"))
+    }
+
+    /// The same in a pod, as containerd names it without systemd.
+    pub fn in_pod(
+        root: &Root,
+        process: &Process,
+        directory: &Path,
+        pod: &str,
+    ) -> Result<Container> {
+        Container::named(root, process, directory, |id| {
+            let pod = pod.replace('-', "_");
+            format!("kubepods-burstable-pod{pod}.slice:cri-containerd:{id}")
+        })
+    }
+
+    fn named(
+        _: &Root,
+        process: &Process,
+        directory: &Path,
+        name: impl FnOnce(&str) -> String,
+    ) -> Result<Container> {
+        let id = format!("{:032x}{:032x}", process.pid(), process::id());
+        let mut holder = command("unshare")
+            .args(["--mount", "sh", "-c", HOLDER])
+            .arg(name(&id))
+            .arg(process.pid().to_string())
+            .arg(directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start unshare")?;
+        let stdout = holder.stdout.take().context("standard output is a pipe")?;
+        let container = Container { id, holder };
+        let mut answer = String::new();
+        BufReader::new(stdout).read_line(&mut answer)?;
+        ensure!(answer == "ready\n", "cannot make a control group");
+        Ok(container)
+    }
+
+    /// Its name.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        drop(self.holder.stdin.take());
+        let _ = self.holder.wait();
+    }
+}

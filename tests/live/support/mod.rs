@@ -1,0 +1,26 @@
+//! Shared by the tests on the live probe: private networks, the host as a child process, and
+//! counters to compare it with.
+
+pub mod attempts;
+pub mod burst;
+pub mod bystander;
+pub mod captures;
+pub mod container;
+pub mod expect;
+pub mod handshake;
+pub mod host;
+pub mod lab;
+pub mod mib;
+pub mod netns;
+pub mod oracle;
+pub mod owners;
+pub mod pmtu;
+pub mod processes;
+pub mod reconcile;
+pub mod root;
+pub mod timers;
+pub mod tracefs;
+
+pub use root::Root;
+pub use root::root_test;
+pub use root::root_test_alone;

@@ -1,0 +1,309 @@
+//! Processes that hold sockets, do with them what they are told, and can prove who they are: the truth
+//! that the owners in the events are compared with.
+//!
+//! A process is this test binary once more, running nothing but the test [`ENTRY`], which is
+//! [`serve::serve()`]. It takes one order a line from the Unix socket that is its standard input, and ends when
+//! that is closed: with the test at the latest.
+
+mod passing;
+mod serve;
+
+use std::env;
+use std::fmt;
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::str::FromStr;
+
+use anyhow::Context;
+use anyhow::Result;
+use anyhow::anyhow;
+use anyhow::bail;
+use rustix::process::Signal;
+use rustix::process::set_parent_process_death_signal;
+use rustix::thread::LinkNameSpaceType;
+use rustix::thread::move_into_link_name_space;
+
+use super::Root;
+use super::netns::Namespace;
+use super::oracle::PATIENCE;
+
+/// The test below, by its full path. A wrong path starts a process that ends without an answer.
+const ENTRY: &str = "support::processes::the_process_that_other_tests_start";
+/// Tells a process that a test has started it.
+const STARTED: &str = "RETRANS_TEST_PROCESS";
+
+/// Name of the thread that opens sockets instead of the main thread.
+pub const THREAD: &str = "another-thread";
+
+/// No promise: the whole life of a process that a test has started. In a run of all tests it does nothing.
+#[test]
+fn the_process_that_other_tests_start() -> Result<()> {
+    match env::var_os(STARTED) {
+        Some(_) => serve::serve(),
+        None => Ok(()),
+    }
+}
+
+/// A process. Ended when dropped.
+pub struct Process {
+    pid: u32,
+    /// `None` for one that another process forked: that is its parent.
+    child: Option<Child>,
+    control: Control,
+}
+
+impl Process {
+    /// Starts a process in a network namespace. It holds no socket yet.
+    pub fn start(_: &Root, namespace: &Namespace) -> Result<Process> {
+        let (control, controlled) = UnixStream::pair()?;
+        // Longer than any order may take.
+        control.set_read_timeout(Some(3 * PATIENCE))?;
+        let network = File::open(namespace.path())?;
+        let mut command = Command::new(env::current_exe()?);
+        command
+            .args(["--exact", ENTRY, "--nocapture"])
+            .env(STARTED, "1")
+            .stdin(OwnedFd::from(controlled))
+            .stdout(Stdio::null());
+        // SAFETY: two system calls on the child's own behalf, which neither allocate nor lock.
+        unsafe {
+            command.pre_exec(move || {
+                set_parent_process_death_signal(Some(Signal::KILL))?;
+                let kind = Some(LinkNameSpaceType::Network);
+                Ok(move_into_link_name_space(network.as_fd(), kind)?)
+            });
+        }
+        let child = command.spawn().context("cannot start a process")?;
+        let mut process = Process {
+            pid: child.id(),
+            child: Some(child),
+            control: Control::new(control),
+        };
+        // From here on it is what it will be, by name too.
+        process.order("nothing")?;
+        Ok(process)
+    }
+
+    /// Forks a child, which holds what this process holds.
+    pub fn fork(&mut self) -> Result<Process> {
+        self.begin("fork")?;
+        let control = UnixStream::from(passing::receive(self.control.stream())?);
+        control.set_read_timeout(Some(3 * PATIENCE))?;
+        // What fork() returned to the parent: the number in the parent's pid namespace, which is ours.
+        let pid = self.answer()?.parse()?;
+        Ok(Process {
+            pid,
+            child: None,
+            control: Control::new(control),
+        })
+    }
+
+    /// The next child that is forked is the first process of a new pid namespace.
+    pub fn begin_pid_namespace(&mut self) -> Result<()> {
+        self.order("begin_pid_namespace")
+    }
+
+    /// The number by which it knows itself.
+    pub fn own_number(&mut self) -> Result<u32> {
+        self.ask("own_number")
+    }
+
+    /// Gives up root for this user.
+    pub fn become_user(&mut self, uid: u32) -> Result<()> {
+        self.order(format_args!("become_user {uid}"))
+    }
+
+    /// Opens its connection this many times more.
+    pub fn duplicate(&mut self, times: usize) -> Result<()> {
+        self.order(format_args!("duplicate {times}"))
+    }
+
+    /// Opens this many sockets that are never connected.
+    pub fn open_sockets(&mut self, count: usize) -> Result<()> {
+        self.order(format_args!("open_sockets {count}"))
+    }
+
+    /// Connects; the local address.
+    pub fn connect(&mut self, peer: SocketAddr) -> Result<SocketAddr> {
+        self.ask(format_args!("connect {peer}"))
+    }
+
+    /// The same with MPTCP.
+    pub fn connect_mptcp(&mut self, peer: SocketAddr) -> Result<SocketAddr> {
+        self.ask(format_args!("connect_mptcp {peer}"))
+    }
+
+    /// The same in a thread by the name of [`THREAD`], which also sends then.
+    pub fn connect_in_thread(&mut self, peer: SocketAddr) -> Result<SocketAddr> {
+        self.ask(format_args!("connect_in_thread {peer}"))
+    }
+
+    /// The same in a thread whose open files are its own: no other thread has the socket.
+    pub fn connect_in_thread_with_own_files(&mut self, peer: SocketAddr) -> Result<SocketAddr> {
+        self.ask(format_args!("connect_in_thread_with_own_files {peer}"))
+    }
+
+    /// Listens.
+    pub fn listen(&mut self, at: SocketAddr) -> Result<()> {
+        self.order(format_args!("listen {at}"))
+    }
+
+    /// The same with MPTCP.
+    pub fn listen_mptcp(&mut self, at: SocketAddr) -> Result<()> {
+        self.order(format_args!("listen_mptcp {at}"))
+    }
+
+    /// Accepts one connection; the peer's address.
+    pub fn accept(&mut self) -> Result<SocketAddr> {
+        self.ask("accept")
+    }
+
+    /// Writes so many segments to the connection.
+    pub fn send_segments(&mut self, segments: usize) -> Result<()> {
+        self.order(format_args!("send {segments}"))
+    }
+
+    /// Closes the connection.
+    pub fn close(&mut self) -> Result<()> {
+        self.order("close")
+    }
+
+    /// Closes the listening socket.
+    pub fn close_listener(&mut self) -> Result<()> {
+        self.order("close_listener")
+    }
+
+    /// Sends the connection to another process, which need not receive it yet. This process goes on
+    /// holding it.
+    pub fn pass_to(&mut self, other: &mut Process) -> Result<()> {
+        let (from, to) = UnixStream::pair()?;
+        self.take_way(&from)?;
+        other.take_way(&to)?;
+        self.order("pass")
+    }
+
+    /// Gives the process one end of its way to another process.
+    fn take_way(&mut self, way: &UnixStream) -> Result<()> {
+        self.begin("take_way")?;
+        passing::send(self.control.stream(), way)?;
+        self.answer().map(|_| ())
+    }
+
+    /// Receives the connection that another process has passed.
+    pub fn receive_passed(&mut self) -> Result<()> {
+        self.order("receive_passed")
+    }
+
+    /// Number in the test's pid namespace.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Name of the main thread.
+    pub fn comm(&self) -> Result<String> {
+        let path = format!("/proc/{}/comm", self.pid);
+        let comm = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+        Ok(comm.trim_end().to_owned())
+    }
+
+    /// Effective user.
+    pub fn uid(&self) -> Result<u32> {
+        let path = format!("/proc/{}/status", self.pid);
+        let status = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+        // Real, effective, saved, file system.
+        let effective = line.and_then(|line| line.split_whitespace().nth(1));
+        Ok(effective
+            .with_context(|| format!("{path} has no Uid"))?
+            .parse()?)
+    }
+
+    /// The names of its threads.
+    pub fn threads(&self) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        for thread in fs::read_dir(format!("/proc/{}/task", self.pid))? {
+            let comm = thread?.path().join("comm");
+            names.push(fs::read_to_string(comm)?.trim_end().to_owned());
+        }
+        Ok(names)
+    }
+
+    /// Gives an order that has no answer but that it was done.
+    pub fn order(&mut self, order: impl fmt::Display) -> Result<()> {
+        self.begin(order)?;
+        self.answer().map(|_| ())
+    }
+
+    /// Gives an order without waiting until it is done, which [`Process::answer`] does.
+    pub fn begin(&mut self, order: impl fmt::Display) -> Result<()> {
+        let line = format!("{order}\n");
+        let sent = self.control.stream().write_all(line.as_bytes());
+        sent.with_context(|| format!("process {} has ended", self.pid))
+    }
+
+    /// What the process answers to the order that was begun.
+    pub fn answer(&mut self) -> Result<String> {
+        let line = self.control.read_line();
+        let line = line.with_context(|| format!("process {} does not answer", self.pid))?;
+        match line.split_once(' ') {
+            Some(("ok", answer)) => Ok(answer.to_owned()),
+            Some(("error", error)) => Err(anyhow!("process {}: {error}", self.pid)),
+            _ => bail!("process {} ended, its last words: {line:?}", self.pid),
+        }
+    }
+
+    fn ask<T>(&mut self, question: impl fmt::Display) -> Result<T>
+    where
+        T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
+    {
+        self.begin(question)?;
+        let answer = self.answer()?;
+        answer
+            .parse()
+            .with_context(|| format!("no such answer was expected: {answer}"))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // A forked one ends when its orders do.
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// One end of the socket through which orders come, and answers go.
+struct Control(BufReader<UnixStream>);
+
+impl Control {
+    fn new(stream: UnixStream) -> Control {
+        // Byte by byte: an open file may come along right behind a line.
+        Control(BufReader::with_capacity(1, stream))
+    }
+
+    fn stream(&self) -> &UnixStream {
+        self.0.get_ref()
+    }
+
+    /// A line without its end; empty when there are no more.
+    fn read_line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        self.0.read_line(&mut line)?;
+        line.truncate(line.trim_end_matches('\n').len());
+        Ok(line)
+    }
+}

@@ -1,0 +1,126 @@
+//! What a test on the live probe needs: root, and a kernel that runs the probe for every retransmit.
+
+use std::env;
+use std::fmt;
+use std::io;
+use std::io::Write;
+use std::panic;
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+use std::thread;
+
+use anyhow::Result;
+use rustix::thread::CapabilitySet;
+use rustix::thread::capabilities;
+
+use super::netns;
+use super::tracefs::Trace;
+use super::tracefs::interrupted_init;
+
+/// So often is a test begun, at most.
+const ATTEMPTS: usize = 5;
+
+/// Held for reading by each test that runs, for writing by one that runs alone.
+static RUNNING: RwLock<()> = RwLock::new(());
+
+/// Proof that this process may make network namespaces and load BPF programs.
+pub struct Root(());
+
+impl Root {
+    /// Has this process what is needed? If not, what is missing.
+    pub fn of_this_process() -> Result<Root, String> {
+        may_run().map(Root)
+    }
+}
+
+/// Runs a test as root. Without root it returns, and says on standard error that it was skipped and
+/// why; with `CI=true` that is a failure instead.
+///
+/// Some kernels hide a retransmit from every BPF program where it interrupts process 1
+/// ([`interrupted_init`]). A test that fails is begun again if, and only if, the kernel's own trace
+/// shows that this happened to it; it says so on standard error. Tests may run at the same time: the
+/// retransmit may have been another test's.
+pub fn root_test(test: impl Fn(&Root) -> Result<()>) -> Result<()> {
+    let _running = RUNNING.read().unwrap_or_else(PoisonError::into_inner);
+    run_as_root(test)
+}
+
+/// The same with no other test of this binary beside it: for a test that takes what all hosts of the
+/// machine share (room in rings, CPU time, time for scans), or that another host would disturb.
+pub fn root_test_alone(test: impl Fn(&Root) -> Result<()>) -> Result<()> {
+    let _running = RUNNING.write().unwrap_or_else(PoisonError::into_inner);
+    run_as_root(test)
+}
+
+fn run_as_root(test: impl Fn(&Root) -> Result<()>) -> Result<()> {
+    let root = match Root::of_this_process() {
+        Ok(root) => root,
+        Err(reason) => {
+            assert!(
+                env::var_os("CI").is_none_or(|ci| ci != "true"),
+                "{} must run where CI=true: {reason}",
+                test_name()
+            );
+            skipped(&reason);
+            return Ok(());
+        }
+    };
+    for attempt in 1.. {
+        let trace = Trace::start()?;
+        let outcome = panic::catch_unwind(AssertUnwindSafe(|| test(&root)));
+        if let Ok(Ok(())) = outcome {
+            break;
+        }
+        let lines = trace.lines_with(&[])?;
+        let hidden = lines.iter().filter(|line| interrupted_init(line)).count();
+        if hidden == 0 || attempt == ATTEMPTS {
+            return outcome.unwrap_or_else(|panic| panic::resume_unwind(panic));
+        }
+        say(format_args!(
+            "again: {}: {hidden} retransmits interrupted process 1, where this kernel may run no \
+             BPF program",
+            test_name()
+        ));
+    }
+    Ok(())
+}
+
+/// Says on standard error that the calling test was skipped.
+pub fn skipped(reason: &str) {
+    say(format_args!("skipped: {}: {reason}", test_name()));
+}
+
+/// Not `eprintln!`, which the test harness swallows when the test passes.
+fn say(words: fmt::Arguments) {
+    let _ = writeln!(io::stderr(), "{words}");
+}
+
+fn test_name() -> String {
+    let thread = thread::current();
+    thread.name().unwrap_or("a test without a name").to_owned()
+}
+
+fn may_run() -> Result<(), String> {
+    let have = capabilities(None)
+        .map_err(|error| format!("cannot read this process's capabilities: {error}"))?
+        .effective;
+    let needed = [
+        (CapabilitySet::SYS_ADMIN, "CAP_SYS_ADMIN"),
+        (CapabilitySet::NET_ADMIN, "CAP_NET_ADMIN"),
+    ];
+    if let Some((_, missing)) = needed.iter().find(|(needed, _)| !have.contains(*needed)) {
+        return Err(format!("{missing} is missing; run it as root"));
+    }
+    if !Path::new("/sys/kernel/btf/vmlinux").exists() {
+        return Err("this kernel has no BTF at /sys/kernel/btf/vmlinux".to_owned());
+    }
+    let path = netns::search_path();
+    for program in ["ip", "nft", "nstat"] {
+        if !env::split_paths(&path).any(|directory| directory.join(program).is_file()) {
+            return Err(format!("{program} is not installed; run scripts/setup.sh"));
+        }
+    }
+    Ok(())
+}

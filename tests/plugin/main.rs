@@ -1,0 +1,19 @@
+//! Plugins and the chain they run in: what a plugin may do, what its faults cost, and how a new version
+//! of it takes over.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod support;
+
+mod answers;
+mod chain;
+mod chain_end;
+mod compilation;
+mod faults;
+mod powers;
+mod readme;
+mod reload;
+mod reload_refused;
+mod sandbox;
+mod settings;
+mod watch_files;

@@ -1,0 +1,105 @@
+//! What the liar does, and what the host makes of it.
+
+use retrans_event::Record;
+use retrans_event::synth::Synth;
+use retrans_host::chain::Chain;
+use retrans_host::plugin::Limits;
+use retrans_host::plugin::OnFault;
+use retrans_host::plugin::Origin;
+use retrans_host::plugin::Plugin;
+use retrans_host::plugin::Spec;
+use retrans_host::plugin::StartError;
+use retrans_host::stream::batch::Batch;
+use retrans_host::stream::batch::Item;
+use retrans_host::stream::labels::Column;
+
+use crate::common::chain::Ran;
+use crate::common::chain::Recorder;
+use crate::common::chain::batch;
+use crate::common::chain::drive;
+use crate::common::chain::engine;
+use crate::common::chain::run;
+use crate::common::chain::spec;
+use crate::common::chain::start;
+use crate::common::fixtures::LIAR;
+use crate::common::fixtures::fixture;
+
+/// So many events are in each call: the second byte of keep bits has two of them.
+const EVENTS: usize = 10;
+
+/// The liar, which will do this. Its fault, if it is one, ends the chain.
+#[track_caller]
+pub fn liar(act: &str) -> Plugin {
+    let origin = Origin::File(fixture(LIAR));
+    let spec = Spec {
+        on_fault: OnFault::Stop,
+        ..spec("liar", &origin, &[("act", act)])
+    };
+    Plugin::start(engine(), &spec).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The same within other limits, where it may fail at once.
+pub fn start_liar(act: &str, limits: Limits) -> Result<Plugin, StartError> {
+    start(
+        "liar",
+        &Origin::File(fixture(LIAR)),
+        &[("act", act)],
+        limits,
+    )
+}
+
+/// The events that it is given.
+pub fn records() -> Vec<Record> {
+    Synth::new(2).take(EVENTS).collect()
+}
+
+/// A batch on which an earlier plugin has put a label.
+pub fn labelled() -> Batch {
+    let mut batch = batch(&records());
+    batch.labels.annotate(Column::new("earlier", [(3, "here")]));
+    batch
+}
+
+/// The liar does this in a call: the call fails, nothing that it said has any effect, and its events
+/// are counted as lost. What the fault says.
+#[track_caller]
+pub fn fault_in_process(act: &str) -> String {
+    let recorder = Recorder::default();
+    let mut chain = Chain::new(vec![liar(act)], recorder.clone());
+    let mut batch = labelled();
+    let fault = chain.process(&mut batch).expect_err(act);
+
+    let untouched = labelled();
+    assert_eq!(batch.records(), untouched.records(), "{act}");
+    assert_eq!(batch.labels, untouched.labels, "{act}");
+    let (report, result) = drive(chain, []);
+    result.expect("there was nothing left to do");
+    let said = recorder.take();
+    assert!(said.lines.is_empty(), "{act}: {:?}", said.lines);
+    assert!(said.alerts.is_empty(), "{act}: {:?}", said.alerts);
+    assert!(report.counters.is_empty(), "{act}: {:?}", report.counters);
+    let page = &report.plugins[0];
+    assert_eq!((page.events, page.lost), (10, 10), "{act}");
+
+    let fault = fault.to_string();
+    let words = fault.strip_prefix("plugin liar failed in process: ");
+    let words = words.and_then(|words| words.split_once(" [10 events, 0 to 9]"));
+    let (words, _) = words.unwrap_or_else(|| panic!("{act}: {fault}"));
+    words.to_owned()
+}
+
+/// The liar does this in a call, which is allowed. The lines that it wrote.
+#[track_caller]
+pub fn lines(act: &str) -> Vec<String> {
+    allowed(liar(act), [Item::Events(labelled())]).said.lines
+}
+
+/// Runs a plugin alone, which must not fail.
+#[track_caller]
+pub fn allowed(plugin: Plugin, items: impl IntoIterator<Item = Item>) -> Ran {
+    let ran = run(vec![plugin], items);
+    if let Err(error) = &ran.result {
+        panic!("{error}");
+    }
+    ran
+}

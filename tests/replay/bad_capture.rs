@@ -1,0 +1,439 @@
+//! Whatever is wrong with a file to be replayed: one line that names the file, the place and the field.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use retrans_event::Record;
+use retrans_event::synth::Synth;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::common::captures::END;
+use crate::common::captures::HEAD;
+use crate::common::captures::ITEMS;
+use crate::common::captures::capture;
+use crate::common::captures::events;
+use crate::common::captures::file;
+use crate::common::captures::frame;
+use crate::common::captures::head;
+use crate::common::captures::host;
+use crate::common::captures::printed;
+use crate::common::captures::raw_frame;
+use crate::common::components::Files;
+use crate::common::refusal::BINARY;
+use crate::common::refusal::FAILURE;
+use crate::common::refusal::USAGE;
+use crate::common::refusal::assert_refused;
+use crate::common::refusal::output;
+
+/// A file with these bytes can neither be replayed nor inspected.
+#[track_caller]
+fn refused(bytes: impl AsRef<[u8]>, words: &[&str]) {
+    let files = Files::new();
+    files.write("bad.rtc", bytes);
+    refused_in(&files, "bad.rtc", words);
+}
+
+#[track_caller]
+fn refused_in(files: &Files, file: &str, words: &[&str]) {
+    for (command, what) in [("replay", "cannot replay"), ("inspect", "cannot inspect")] {
+        let what = format!("{what} {file}: ");
+        let words = [words, &[&what]].concat();
+        assert_refused(&mut host(files.path(), &[command, file]), FAILURE, &words);
+    }
+}
+
+/// Lines that cannot be replayed, for this reason.
+#[track_caller]
+fn refused_lines(text: impl AsRef<[u8]>, what: &str) {
+    let files = Files::new();
+    files.write("events.jsonl", text);
+    let mut command = host(files.path(), &["replay", "events.jsonl"]);
+    assert_refused(
+        &mut command,
+        FAILURE,
+        &[&format!("cannot replay events.jsonl:{what}")],
+    );
+}
+
+fn sound() -> Vec<u8> {
+    let records: Vec<Record> = Synth::new(1).take(3).collect();
+    capture(&head(), &[vec![events(&records, 0)]])
+}
+
+const LEAST: &str = r#"{"type":"retransmit","timestamp":"2026-01-01T00:00:01Z","state":"ESTABLISHED","source":{"ip":"10.0.0.1","port":33000},"destination":{"ip":"10.0.0.2","port":443}}"#;
+
+#[test]
+fn files_that_are_not_there_or_cannot_be_read() {
+    let files = Files::new();
+    refused_in(&files, "gone.rtc", &["No such file or directory"]);
+    refused_in(&files, "/", &["directory"]);
+    refused_in(&files, "/proc/self/mem", &["Input/output error"]);
+    files.write("empty.rtc", "");
+    refused_in(&files, "empty.rtc", &["it is empty"]);
+    let mut command = host(files.path(), &["replay", "-"]);
+    let words = ["cannot replay -: it is empty"];
+    assert_refused(command.stdin(Stdio::null()), FAILURE, &words);
+}
+
+#[test]
+fn what_is_wrong_with_the_last_file_is_said_before_the_first_event() {
+    let files = Files::new();
+    files.write("good.rtc", sound());
+    files.write("bad.rtc", &sound()[..20]);
+    for bad in ["gone.rtc", "bad.rtc", "."] {
+        let mut command = host(files.path(), &["replay", "good.rtc", bad]);
+        assert_refused(&mut command, FAILURE, &[&format!("cannot replay {bad}: ")]);
+    }
+}
+
+#[test]
+fn files_of_another_kind() {
+    let files = Files::new();
+    let no_capture = "it is no capture";
+    let lines = "it is no capture";
+    for (name, bytes, line) in [
+        (
+            "elf",
+            &b"\x7fELF\x02\x01\x01\0\xff\xfe"[..],
+            "1: it is not text",
+        ),
+        ("hello.txt", b"hello\n", "1: column 1: expected value"),
+        (
+            "array.json",
+            b"[1, 2]",
+            "1: invalid type: sequence, expected an object",
+        ),
+        (
+            "pretty.json",
+            b"{\n  \"type\": 1\n}",
+            "1: column 1: EOF while parsing an object",
+        ),
+        ("zeros", &[0; 5_000], "1: column 1: expected value"),
+        (
+            "utf16",
+            b"\xff\xfe{\0",
+            "1: it is not text, and the file is no capture",
+        ),
+    ] {
+        files.write(name, bytes);
+        let words = format!("cannot replay {name}:{line}");
+        assert_refused(
+            &mut host(files.path(), &["replay", name]),
+            FAILURE,
+            &[&words],
+        );
+        let words = ["cannot inspect", name, lines];
+        assert_refused(&mut host(files.path(), &["inspect", name]), FAILURE, &words);
+    }
+    let mut command = host(files.path(), &["replay", BINARY]);
+    assert_refused(&mut command, FAILURE, &["is not text"]);
+    // What has no end is not read to its end.
+    for endless in ["/dev/zero", "/dev/urandom"] {
+        let mut command = host(files.path(), &["replay", endless]);
+        assert_refused(&mut command, FAILURE, &["cannot replay /dev/"]);
+    }
+    refused(
+        b"\x89PNG\r\n\x1a\n0000",
+        &[no_capture, "does not begin as captures"],
+    );
+    refused(b"\x89RETRAN\x02", &[no_capture, "of this version"]);
+    refused(
+        b"\x89RETRA",
+        &[no_capture, "cut off before its first event"],
+    );
+    refused(
+        &sound()[..100],
+        &[no_capture, "cut off before its first event"],
+    );
+}
+
+#[test]
+fn a_head_that_is_none() {
+    let end = frame(END, b"");
+    let head_of = |text: &str| file(&[frame(HEAD, text.as_bytes()), end.clone()]);
+    refused(
+        head_of("hello"),
+        &["damaged at byte 8: the head: expected value"],
+    );
+    refused(
+        head_of("{}"),
+        &["damaged at byte 8: the head: missing field `writer`"],
+    );
+    refused(
+        head_of(r#"{"writer":"\u001b[31m","host":5}"#),
+        &["the head: invalid type"],
+    );
+    refused(
+        file(std::slice::from_ref(&end)),
+        &["damaged at byte 8: the head is missing"],
+    );
+    let twice = serde_json::to_vec(&head()).expect("JSON");
+    let twice = frame(HEAD, &twice);
+    let words = format!("damaged at byte {}: a second head", 8 + twice.len());
+    refused(file(&[twice.clone(), twice, end.clone()]), &[&words]);
+    refused(
+        file(&[raw_frame(HEAD, b"", u32::MAX)]),
+        &["impossible size"],
+    );
+}
+
+/// A capture whose head has one thing changed.
+#[track_caller]
+fn refused_head(change: impl FnOnce(&mut Value), words: &[&str]) {
+    let mut head = serde_json::to_value(head()).expect("a head is JSON");
+    change(&mut head);
+    let head = frame(HEAD, head.to_string().as_bytes());
+    let items = frame(ITEMS, &[2; 25]);
+    refused(file(&[head, items, frame(END, b"")]), words);
+}
+
+#[test]
+fn a_layout_that_makes_no_sense() {
+    fn field<'a>(head: &'a mut Value, name: &str) -> &'a mut Value {
+        let fields = head["layout"].as_array_mut().expect("an array");
+        let found = fields.iter_mut().find(|field| field["name"] == name);
+        found.expect("it has the field")
+    }
+    let no_sense = "its layout makes no sense: ";
+    for size in [0, 87, 65_537, u32::MAX] {
+        let words = format!("its records are said to have {size} bytes");
+        refused_head(
+            |head| head["record_size"] = json!(size),
+            &[no_sense, &words],
+        );
+    }
+    refused_head(
+        |head| head["layout"] = json!([]),
+        &[
+            no_sense,
+            "it has no field wall_time_ns, which every record has",
+        ],
+    );
+    refused_head(
+        |head| field(head, "peer_port")["offset"] = json!(81),
+        &[
+            no_sense,
+            "its fields \"local_port\" and \"peer_port\" overlap",
+        ],
+    );
+    refused_head(
+        |head| field(head, "peer_port")["offset"] = json!(u32::MAX),
+        &[no_sense, "its field \"peer_port\" ends beyond the record's"],
+    );
+    refused_head(
+        |head| {
+            let fields = head["layout"].as_array_mut().expect("an array");
+            let mut twice = fields[0].clone();
+            twice["offset"] = json!(1_000);
+            fields.push(twice);
+            head["record_size"] = json!(2_000);
+        },
+        &[no_sense, "it has two fields \"wall_time_ns\""],
+    );
+    refused_head(
+        |head| field(head, "seq")["kind"] = json!("\u{1b}[31m"),
+        &[
+            no_sense,
+            "its field seq is \"\\u{1b}[31m\" of 4 bytes, expected u32 of 4",
+        ],
+    );
+    refused_head(
+        |head| field(head, "seq")["offset"] = json!(-1),
+        &["the head: invalid value"],
+    );
+}
+
+/// What was printed before it was noticed is right; then there is one line, and exit code 1.
+#[test]
+fn a_changed_byte_never_goes_unnoticed() {
+    let files = Files::new();
+    let whole = sound();
+    files.write("bad.rtc", &whole);
+    let lines = printed(files.path(), &["bad.rtc"]);
+    let mut damaged = 0;
+    // Each of them is tried in `capture.rs`; through the binary every twentieth is enough.
+    for place in (0..whole.len())
+        .step_by(20)
+        .chain(whole.len() - 24..whole.len())
+    {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 0x20;
+        files.write("bad.rtc", bytes);
+        let output = output(&mut host(files.path(), &["replay", "bad.rtc"]));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(FAILURE), "{place}: {stderr}");
+        assert!(
+            lines.as_bytes().starts_with(&output.stdout),
+            "{place}: other events"
+        );
+        assert_eq!(stderr.lines().count(), 1, "{place}: {stderr}");
+        let said = "retrans-host: error: cannot replay bad.rtc";
+        assert!(stderr.starts_with(said), "{place}: {stderr}");
+        damaged += usize::from(stderr.contains(": it is damaged at byte "));
+    }
+    assert!(damaged > 40, "{damaged}");
+}
+
+#[test]
+fn what_is_before_the_damage_is_printed() {
+    let files = Files::new();
+    let records: Vec<Record> = Synth::new(1).take(6).collect();
+    let frames = [
+        vec![events(&records[..3], 0)],
+        vec![events(&records[3..], 0)],
+    ];
+    files.write("three.rtc", sound());
+    let mut bytes = capture(&head(), &frames);
+    let last = bytes.len() - 60;
+    bytes[last] ^= 1;
+    files.write("bad.rtc", bytes);
+    let three = printed(files.path(), &["three.rtc"]);
+    let refused = output(&mut host(files.path(), &["replay", "bad.rtc"]));
+    assert_eq!(String::from_utf8_lossy(&refused.stdout), three);
+    assert_eq!(refused.status.code(), Some(FAILURE));
+
+    files.write("bad.jsonl", three.clone() + "{}\n" + &three);
+    let refused = output(&mut host(files.path(), &["replay", "bad.jsonl"]));
+    assert_eq!(String::from_utf8_lossy(&refused.stdout), three);
+    let stderr = String::from_utf8_lossy(&refused.stderr);
+    let expected = "retrans-host: error: cannot replay bad.jsonl:4: type is missing, expected \"retransmit\"\n";
+    assert_eq!(stderr, expected);
+}
+
+#[test]
+fn a_line_with_a_field_that_is_missing() {
+    for (from, to, what) in [
+        (
+            r#""type":"retransmit","#,
+            "",
+            "type is missing, expected \"retransmit\"",
+        ),
+        (
+            r#""timestamp":"2026-01-01T00:00:01Z","#,
+            "",
+            "timestamp is missing",
+        ),
+        (r#""state":"ESTABLISHED","#, "", "state is missing"),
+        (r#""source""#, r#""from""#, "source.ip is missing"),
+        (r#""ip":"10.0.0.1","#, "", "source.ip is missing"),
+        (r#","port":33000"#, "", "source.port is missing"),
+        (r#""ip":"10.0.0.2","#, "", "destination.ip is missing"),
+        (r#","port":443"#, "", "destination.port is missing"),
+    ] {
+        assert!(LEAST.contains(from), "{from}");
+        // In the third line, after one that is empty and one that is no event.
+        let text = format!(
+            "\n{{\"type\":\"alert\"}}\n{}\n",
+            LEAST.replacen(from, to, 1)
+        );
+        refused_lines(text, &format!("3: {what}"));
+    }
+    refused_lines("{\"type\":\"gap\"}", "1: lost is missing");
+}
+
+#[test]
+fn a_line_with_a_field_of_another_type() {
+    for (from, to, what) in [
+        (
+            "\"retransmit\"",
+            "[]",
+            "type: expected text such as \"retransmit\"",
+        ),
+        (
+            "{",
+            "{\"labels\":{\"zone\":[]},",
+            "labels: expected text for \"zone\"",
+        ),
+        ("{", "{\"labels\":\"zone\",", "labels: expected an object"),
+    ] {
+        refused_lines(LEAST.replacen(from, to, 1), &format!("1: {what}"));
+    }
+    for (from, to, what) in [
+        ("\"2026-01-01T00:00:01Z\"", "1767225601", "for timestamp"),
+        ("\"ESTABLISHED\"", "true", "for state"),
+        ("\"10.0.0.1\"", "\"localhost\"", "for source.ip"),
+        ("33000", "\"33000\"", "for source.port"),
+        ("443", "65536", "for destination.port"),
+        (
+            "{\"ip\":\"10.0.0.2\",\"port\":443}",
+            "\"10.0.0.2:443\"",
+            "for destination",
+        ),
+        (
+            "{",
+            "{\"retransmit\":{\"segments\":-1},",
+            "for retransmit.segments",
+        ),
+        ("{", "{\"owner\":{\"pid\":\"me\"},", "for owner.pid"),
+        ("{", "{\"sequence\":1.5,", "for sequence"),
+    ] {
+        assert!(LEAST.contains(from), "{from}");
+        let files = Files::new();
+        files.write("a.jsonl", LEAST.replacen(from, to, 1));
+        let mut command = host(files.path(), &["replay", "a.jsonl"]);
+        let words = ["cannot replay a.jsonl:1: column ", what];
+        assert_refused(&mut command, FAILURE, &words);
+    }
+    refused_lines(
+        "{\"type\":\"gap\",\"lost\":\"3\"}",
+        "1: lost: expected a number",
+    );
+}
+
+#[test]
+fn a_line_of_standard_input_has_a_number_as_well() {
+    let files = Files::new();
+    let text = files.write("a.jsonl", "\n\n{\n");
+    let mut command = host(files.path(), &["replay", "-"]);
+    let command = command.stdin(fs::File::open(text).expect("it was written"));
+    assert_refused(command, FAILURE, &["cannot replay -:3: column 1: EOF"]);
+}
+
+#[test]
+fn a_line_that_is_too_long_or_no_text() {
+    let long = " ".repeat(1 << 20);
+    refused_lines(format!("\n{long}{LEAST}\n"), "2: it is longer than 1 MiB");
+    let bytes = [b"\n", LEAST.as_bytes(), b"\n"].concat();
+    let bytes = [&bytes[..20], b"\xff", &bytes[20..]].concat();
+    refused_lines(bytes, "2: it is not text");
+    refused_lines(&LEAST[..50], "1: column 50: EOF while parsing");
+}
+
+#[test]
+fn a_command_line_that_is_wrong() {
+    let refused = |arguments: &[&str], words: &[&str]| {
+        let arguments = [&["replay"], arguments].concat();
+        assert_refused(&mut host(Path::new("/"), &arguments), USAGE, words);
+    };
+    for speed in ["0x", "0", "-1x", "x", "fast", "nan", "infx", "1e-9"] {
+        let words = [
+            "--speed",
+            speed,
+            "expected a factor from 0.001x, such as 1x or 10x",
+        ];
+        refused(&["a.rtc", &format!("--speed={speed}")], &words);
+    }
+    for option in ["--from", "--to"] {
+        for time in [
+            "",
+            "yesterday",
+            "12:00",
+            "2026-01-01",
+            "1969-12-31T00:00:00Z",
+        ] {
+            let words = [option, "expected a time such as 2026-01-01T12:00:00Z"];
+            refused(&["a.rtc", option, time], &words);
+        }
+    }
+    let (early, late) = ("2026-01-01T12:00:00Z", "2026-01-01T14:00:00+02:00");
+    let words = [&format!("--to: {late} is not after --from {early}")[..]];
+    refused(&["a.rtc", "--from", early, "--to", late], &words);
+    refused(
+        &["-", "a.rtc", "-"],
+        &["standard input can be read once only"],
+    );
+    let none = output(&mut host(Path::new("/"), &["replay"]));
+    assert_eq!(none.status.code(), Some(USAGE));
+}

@@ -1,0 +1,13 @@
+//! Captures and their replay: the file format, what a replay prints, records and refuses, and
+//! generated captures.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bad_capture;
+mod capture;
+mod causes;
+mod end;
+mod files;
+mod generate;
+mod record;
