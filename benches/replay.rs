@@ -29,7 +29,7 @@ use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
 use retrans_host::plugin::Spec;
 use retrans_host::source::replay;
-use retrans_host::stats::Board;
+use retrans_host::stats::SharedStats;
 use retrans_host::stream::batch::Batch;
 use retrans_host::stream::batch::Item;
 use retrans_host::stream::batch::MAX_EVENTS;
@@ -181,7 +181,7 @@ fn reading(capture: &Path) -> Result<()> {
 fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duration; 2]> {
     let chain = Chain::new(vec![start(engine, plugin)], Nowhere);
     let config = config::Replay {
-        chain: config::Chain {
+        chain: config::ChainConfig {
             watch_files: false,
             plugins: Vec::new(),
             lines: config::LinesTo::Stdout,
@@ -189,6 +189,7 @@ fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duratio
             duration: None,
             stats_every: None,
             json_alerts: false,
+            sinks: Vec::new(),
             verbosity: config::Verbosity::Quiet,
         },
         files: vec![capture.to_owned()],
@@ -206,7 +207,14 @@ fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duratio
         let inputs = replay::open(&config.files, &stop, &ProgressBar::hidden());
         let books = inputs.and_then(|inputs| {
             let inputs = inputs.unwrap_or_default();
-            replay::run(&config, inputs, None, &channel, &stop, &Board::default())
+            replay::run(
+                &config,
+                inputs,
+                Vec::new(),
+                &channel,
+                &stop,
+                &SharedStats::default(),
+            )
         });
         drop(channel);
         let ended = chain.join().expect("the chain does not panic");

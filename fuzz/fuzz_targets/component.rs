@@ -26,9 +26,8 @@ use retrans_host::stream::batch::Item;
 use retrans_host::stream::batch::Mark;
 use retrans_host::chain::Chain;
 use retrans_host::stream::labels::Column;
-use retrans_host::stats::ledger::Ledger;
-use retrans_host::stats::ledger::Origin;
-use retrans_host::stats::ledger::Replay;
+use retrans_host::stats::Stats;
+use retrans_host::stats::counters::ReplayStats;
 use retrans_host::plugin::Plugin;
 use wasm_smith::Config;
 use wit_component::ComponentEncoder;
@@ -132,23 +131,24 @@ fn run(plugin: Plugin) {
     }
     drop(items);
     let chain = Chain::new(vec![plugin], Checked::default());
-    let (report, result) = chain.run(&receiver, &recycled, ());
+    let (chain_stats, result) = chain.run(&receiver, &recycled, ());
     result.expect("a plugin that fails is passed by");
 
     let delivered = 2 * EVENTS as u64;
-    let ledger = Ledger {
-        origin: Origin::Replay(Replay {
+    let stats = Stats {
+        chain: chain_stats,
+        ..Stats::of_replay(ReplayStats {
             read: delivered,
             left_out: 0,
             delivered,
-        }),
-        plugins: report.plugins,
+        })
     };
-    assert!(ledger.balances(), "{ledger}");
-    assert_eq!(ledger.plugins[0].lost, 0);
-    let usage = &report.usage[0];
+    assert!(stats.balances(), "{stats}");
+    let chain = &stats.chain;
+    assert_eq!(chain.plugins[0].lost, 0);
+    let usage = &chain.usage[0];
     assert!(usage.memory_max <= limits().memory as u64, "{usage:?}");
-    for (_, metric) in report.counters.keys() {
+    for (_, metric) in chain.counters.keys() {
         assert!(!metric.contains(char::is_whitespace), "{metric:?}");
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use retrans_host::stream::alert::Alert;
 use retrans_host::stream::batch::Batch;
-use retrans_host::chain::Sink;
+use retrans_host::sink::Sink;
 use retrans_host::plugin::Compiler;
 use retrans_host::plugin::Engine;
 use retrans_host::plugin::Limits;

@@ -1,17 +1,13 @@
 //! The files of a recording: how one is begun, and how older ones make room.
 
-use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::fs::File;
 use std::fs::OpenOptions;
-use std::fs::Permissions;
 use std::io;
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::fs::fchown;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -22,9 +18,7 @@ use super::Head;
 use super::MAGIC;
 use super::Writer;
 use super::target::Target;
-
-/// Addresses are nobody else's business: a file is its owner's alone.
-const MODE: u32 = 0o600;
+use crate::system::files;
 
 /// What becomes of the file that has the name already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,22 +56,13 @@ pub fn begin(file: &Path, head: &Head, existing: Existing) -> io::Result<Writer<
 
 fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    let file = options.write(true).create_new(true).mode(MODE).open(path)?;
-    // The umask may have taken rights away; some file systems (vfat) have none to give.
-    let _ = file.set_permissions(Permissions::from_mode(MODE));
-    give_to_who_called_sudo(&file);
+    let file = options
+        .write(true)
+        .create_new(true)
+        .mode(files::MODE)
+        .open(path)?;
+    files::own(&file);
     Ok(file)
-}
-
-/// `sudo retrans-host --record` is for whoever typed it, who will want to replay it without.
-fn give_to_who_called_sudo(file: &File) {
-    let id = |name| env::var(name).ok()?.parse().ok();
-    if rustix::process::geteuid().is_root()
-        && let (Some(user), Some(group)) = (id("SUDO_UID"), id("SUDO_GID"))
-    {
-        // Some file systems have no owners. The file is then as root made it.
-        let _ = fchown(file, Some(user), Some(group));
-    }
 }
 
 /// The directory that a file is in.

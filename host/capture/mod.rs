@@ -22,7 +22,7 @@ pub use place::RecordError;
 pub use read::CaptureError;
 pub use read::Reader;
 pub use recorder::Broken;
-pub use recorder::Recording;
+pub use recorder::Recorder;
 pub use recorder::Summary;
 pub use target::Target;
 pub use translate::LayoutError;

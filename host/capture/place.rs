@@ -60,16 +60,16 @@ pub enum Place {
 impl Place {
     /// Begins the first capture, where nothing is in its way.
     pub fn begin(
-        config: &config::Record,
+        config: &config::RecordConfig,
         head: &Head,
         stdout: impl FnOnce() -> io::Result<Box<dyn Write + Send>>,
     ) -> Result<(Place, Writer<Target>), RecordError> {
         let (place, begun) = match config {
-            config::Record::Stdout => {
+            config::RecordConfig::Stdout => {
                 let begun = stdout().and_then(|to| Writer::new(Target::Stdout(to), head));
                 (Place::Stdout, begun)
             }
-            config::Record::File(config) => {
+            config::RecordConfig::File(config) => {
                 check(config)?;
                 let begun = files::begin(&config.file, head, existing(config));
                 (Place::File(config.clone()), begun)

@@ -15,6 +15,8 @@ use super::place::Place;
 use super::place::RecordError;
 use super::target::Target;
 use crate::config;
+use crate::source::observer::Observer;
+use crate::stats::Stats;
 use crate::stream::batch::Item;
 use crate::stream::batch::Mark;
 use crate::system::sanitize::word;
@@ -24,7 +26,7 @@ use crate::system::timestamp::now;
 ///
 /// What cannot be written is counted, and the next mark that can be written carries it as lost: a replay
 /// shows the gap where it was.
-pub struct Recording {
+pub struct Recorder {
     place: Place,
     /// The machine that the events are of; `None` where it is not known.
     host: Option<Host>,
@@ -130,20 +132,20 @@ impl fmt::Display for Summary {
     }
 }
 
-impl Recording {
+impl Recorder {
     /// Begins the first file. `stdout` is where a capture goes that is to go to standard output.
     pub fn begin(
-        config: &config::Record,
+        config: &config::RecordConfig,
         host: Option<Host>,
         stdout: impl FnOnce() -> io::Result<Box<dyn Write + Send>>,
-    ) -> Result<Recording, RecordError> {
+    ) -> Result<Recorder, RecordError> {
         let (place, writer) = Place::begin(config, &head(&host), stdout)?;
         let summary = Summary {
             file: place.path().to_owned(),
             files: 1,
             ..Summary::default()
         };
-        Ok(Recording {
+        Ok(Recorder {
             place,
             host,
             writer: Some(writer),
@@ -156,44 +158,6 @@ impl Recording {
         })
     }
 
-    /// Records an item. A failure is told once and counted, and writing is tried again at each mark;
-    /// observing goes on.
-    pub fn item(&mut self, item: &Item) {
-        let is_mark = !matches!(item, Item::Events(_));
-        let is_end = matches!(item, Item::End(_));
-        if is_mark {
-            self.notice_deletion(is_end);
-        }
-        if self.failure.is_some() && !is_mark {
-            self.miss(Tally::of(item));
-            return;
-        }
-        if let Err(error) = self.mend(is_end) {
-            self.miss(Tally::of(item));
-            self.fail(&error);
-            return;
-        }
-        let missing = self.missing.events;
-        match self.put(item) {
-            Ok(()) if is_mark => self.works_again(missing, is_end),
-            Ok(()) => {}
-            Err(error) => self.fail(&error),
-        }
-        // Nothing comes after the end: another file would hold nothing.
-        if self.failure.is_none()
-            && self.is_due()
-            && !is_end
-            && let Err(error) = self.next_file()
-        {
-            self.fail(&error);
-        }
-    }
-
-    /// Has it ended for good? What went to standard output cannot be taken back and written anew.
-    pub fn is_over(&self) -> bool {
-        self.summary.broken.is_some()
-    }
-
     /// What is recorded so far, with the file that is being written.
     pub fn summary(&self) -> Summary {
         let written = self.writer.as_ref().map_or(0, Writer::written);
@@ -201,17 +165,6 @@ impl Recording {
             bytes: self.summary.bytes + written,
             ..self.summary.clone()
         }
-    }
-
-    /// Ends the recording.
-    pub fn finish(mut self) -> Summary {
-        self.notice_deletion(true);
-        if let Err(error) = self.end_file() {
-            self.fail(&error);
-            self.give_up_pending();
-            self.close();
-        }
-        mem::take(&mut self.summary)
     }
 
     /// Before an item: is there a file that it can be written to? After a failure that is tried anew.
@@ -388,6 +341,60 @@ impl Recording {
     }
 }
 
+impl Observer for Recorder {
+    /// Records an item. A failure is told once and counted, and writing is tried again at each mark;
+    /// observing goes on.
+    fn item(&mut self, item: &Item) {
+        let is_mark = !matches!(item, Item::Events(_));
+        let is_end = matches!(item, Item::End(_));
+        if is_mark {
+            self.notice_deletion(is_end);
+        }
+        if self.failure.is_some() && !is_mark {
+            self.miss(Tally::of(item));
+            return;
+        }
+        if let Err(error) = self.mend(is_end) {
+            self.miss(Tally::of(item));
+            self.fail(&error);
+            return;
+        }
+        let missing = self.missing.events;
+        match self.put(item) {
+            Ok(()) if is_mark => self.works_again(missing, is_end),
+            Ok(()) => {}
+            Err(error) => self.fail(&error),
+        }
+        // Nothing comes after the end: another file would hold nothing.
+        if self.failure.is_none()
+            && self.is_due()
+            && !is_end
+            && let Err(error) = self.next_file()
+        {
+            self.fail(&error);
+        }
+    }
+
+    /// Has it ended for good? What went to standard output cannot be taken back and written anew.
+    fn is_over(&self) -> bool {
+        self.summary.broken.is_some()
+    }
+
+    /// Ends the last file.
+    fn finish(&mut self) {
+        self.notice_deletion(true);
+        if let Err(error) = self.end_file() {
+            self.fail(&error);
+            self.give_up_pending();
+            self.close();
+        }
+    }
+
+    fn report(&self, stats: &mut Stats) {
+        stats.recorded = Some(self.summary());
+    }
+}
+
 /// A mark that tells of what is missing before it, too.
 fn carry(mark: &Mark, missing: &mut Tally) -> Mark {
     let Tally { events, lost } = mem::take(missing);
@@ -402,7 +409,7 @@ fn head(host: &Option<Host>) -> Head {
 }
 
 /// Where the run has failed, the capture of it is wanted most.
-impl Drop for Recording {
+impl Drop for Recorder {
     fn drop(&mut self) {
         let _ = self.end_file();
     }

@@ -31,7 +31,7 @@ impl Identity {
 
 /// Alerts that fire.
 #[derive(Debug, Default)]
-pub(super) struct Firing {
+pub(super) struct ActiveAlerts {
     /// How bad each is, and before which snapshot it began to fire. `None`: it was resolved, but the
     /// last snapshot does not know that.
     alerts: LinkedHashMap<Identity, (Option<Severity>, u64)>,
@@ -41,7 +41,7 @@ pub(super) struct Firing {
     snapshots: u64,
 }
 
-impl Firing {
+impl ActiveAlerts {
     /// Notes what the plugin has said.
     pub(super) fn note(&mut self, alert: &StagedAlert) {
         let mut labels = alert.labels.clone();
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn what_was_resolved_does_not_fire() {
-        let mut firing = Firing::default();
+        let mut firing = ActiveAlerts::default();
         firing.note(&alert("first", State::Firing));
         firing.note(&alert("second", State::Firing));
         let mut resolved = alert("first", State::Resolved);
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_knows_of_what_fired_before_it() {
-        let mut firing = Firing::default();
+        let mut firing = ActiveAlerts::default();
         firing.note(&alert("before", State::Firing));
         firing.saved();
         firing.note(&alert("after", State::Firing));
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn what_a_snapshot_knows_of_may_be_resolved_and_fire_again() {
-        let mut firing = Firing::default();
+        let mut firing = ActiveAlerts::default();
         firing.note(&alert("known", State::Firing));
         firing.saved();
         firing.note(&alert("known", State::Resolved));
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn there_is_a_bound() {
-        let mut firing = Firing::default();
+        let mut firing = ActiveAlerts::default();
         for number in 0..=MOST {
             firing.note(&alert(&number.to_string(), State::Firing));
         }
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn there_is_a_bound_of_their_bytes() {
-        let mut firing = Firing::default();
+        let mut firing = ActiveAlerts::default();
         let long = |number: usize| {
             let name = format!("{number}{}", " ".repeat(1_000_000));
             alert(&name, State::Firing)

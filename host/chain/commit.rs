@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use retrans_event::Event;
 
-use super::Sink;
-use super::active_alerts::Firing;
+use super::active_alerts::ActiveAlerts;
 use crate::plugin::Outcome;
 use crate::plugin::Staged;
 use crate::plugin::StagedAlert;
+use crate::sink::Sink;
 use crate::stream::alert::Alert;
 use crate::stream::batch::Batch;
 
@@ -42,7 +42,7 @@ impl Counters {
 /// Where what one plugin says goes.
 pub(super) struct Effects<'a, S> {
     pub(super) plugin: &'a str,
-    pub(super) firing: &'a mut Firing,
+    pub(super) active_alerts: &'a mut ActiveAlerts,
     pub(super) counters: &'a mut Counters,
     pub(super) sink: &'a mut S,
 }
@@ -109,7 +109,7 @@ impl<S: Sink> Effects<'_, S> {
         alerts: impl Iterator<Item = (StagedAlert, Option<Connection>, Duration)>,
     ) -> io::Result<()> {
         let alerts = alerts.map(|(alert, connection, wall_time)| {
-            self.firing.note(&alert);
+            self.active_alerts.note(&alert);
             Alert {
                 plugin: self.plugin.to_owned(),
                 name: alert.name,

@@ -16,14 +16,14 @@ use crossbeam_channel::never;
 use crossbeam_channel::select;
 
 pub use self::report::Blame;
-use self::slot::Link;
+use self::slot::Slot;
 #[cfg(fuzzing)]
 use crate::plugin::Outcome;
 use crate::plugin::Plugin;
-use crate::stats::Board;
+use crate::sink::Sink;
 use crate::stats::Publisher;
-pub use crate::stats::ledger::Report;
-use crate::stream::alert::Alert;
+use crate::stats::SharedStats;
+use crate::stats::counters::ChainStats;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 use crate::stream::batch::Mark;
@@ -60,23 +60,13 @@ impl ChainError {
     }
 }
 
-/// What takes the results.
-pub trait Sink {
-    /// Whole lines.
-    fn lines(&mut self, lines: &[u8]) -> io::Result<()>;
-    /// What one call of a plugin raised or resolved.
-    fn alerts(&mut self, alerts: &[Alert]) -> io::Result<()>;
-    /// The end of a batch or a mark: everything is to be written through.
-    fn flush(&mut self) -> io::Result<()>;
-}
-
 /// Another version of a plugin, configured and ready to take over.
 pub struct Reload {
     /// Its place in the chain.
     pub index: usize,
     /// The new version.
     pub plugin: Plugin,
-    /// Who wants to know how it went: why the running version stays, if it does.
+    /// Reply channel for the result of the swap: why the running version stays, if it does.
     pub done: Sender<Result<(), Stays>>,
 }
 
@@ -96,7 +86,7 @@ pub enum Stays {
 pub fn commit(batch: &mut Batch, outcome: Outcome, sink: &mut impl Sink) -> io::Result<u64> {
     let mut effects = commit::Effects {
         plugin: "fuzz",
-        firing: &mut firing::Firing::default(),
+        active_alerts: &mut active_alerts::ActiveAlerts::default(),
         counters: &mut commit::Counters::default(),
         sink,
     };
@@ -105,10 +95,10 @@ pub fn commit(batch: &mut Batch, outcome: Outcome, sink: &mut impl Sink) -> io::
 
 /// Plugins in their order, and where their results go.
 pub struct Chain<S> {
-    links: Vec<Link>,
+    slots: Vec<Slot>,
     sink: S,
     reloads: Receiver<Reload>,
-    /// Where statistics are left at marks.
+    /// Refreshes the chain's statistics at marks.
     publisher: Option<Publisher>,
     /// The last mark of the stream, or before it the time of its first item; `None` before that.
     clock: Option<Moment>,
@@ -118,7 +108,7 @@ impl<S: Sink> Chain<S> {
     /// A chain of plugins that are ready.
     pub fn new(plugins: Vec<Plugin>, sink: S) -> Chain<S> {
         Chain {
-            links: plugins.into_iter().map(Link::new).collect(),
+            slots: plugins.into_iter().map(Slot::new).collect(),
             sink,
             reloads: never(),
             publisher: None,
@@ -132,33 +122,35 @@ impl<S: Sink> Chain<S> {
         self
     }
 
-    /// At marks it leaves its statistics there.
-    pub fn publish_to(mut self, board: Board) -> Chain<S> {
-        self.publisher = Some(Publisher::new(board));
+    /// At marks it refreshes its part of the statistics, and hands all of them to the sinks.
+    pub fn publish_to(mut self, shared: SharedStats) -> Chain<S> {
+        self.publisher = Some(Publisher::new(shared));
         self
     }
 
-    /// Takes items until the stream ends. After an error the rest is taken and counted as lost, so
-    /// that the source never waits and the books balance.
+    /// Takes items until the stream ends, and ends the sinks. After an error the rest is taken and counted as
+    /// lost, so that the source never waits and the ledger balances.
     pub fn run(
         mut self,
         items: &Receiver<Item>,
         recycled: &Sender<Batch>,
         stop: impl Sized,
-    ) -> (Report, Result<(), ChainError>) {
+    ) -> (ChainStats, Result<(), ChainError>) {
         let result = self.take_all(items, recycled);
         if result.is_err() {
             drop(stop);
             for item in items {
-                if let (Item::Events(batch), Some(first)) = (item, self.links.first_mut()) {
+                if let (Item::Events(batch), Some(first)) = (item, self.slots.first_mut()) {
                     first.lose(batch.len() as u64);
                 }
             }
         }
-        for link in &self.links {
-            link.tell_suppressed();
+        for slot in &self.slots {
+            slot.log_suppressed();
         }
-        (report(&self.links), result)
+        let mut stats = chain_stats(&self.slots);
+        stats.sinks = self.sink.finish();
+        (stats, result)
     }
 
     fn take_all(
@@ -203,10 +195,10 @@ impl<S: Sink> Chain<S> {
                 let _ = recycled.try_send(batch);
             }
             Item::Mark(mark) => {
-                self.mark(&mark, Link::tick)?;
+                self.mark(&mark, Slot::tick)?;
                 self.publish();
             }
-            Item::End(mark) => self.mark(&mark, Link::finish)?,
+            Item::End(mark) => self.mark(&mark, Slot::finish)?,
         }
         Ok(self.sink.flush()?)
     }
@@ -214,28 +206,31 @@ impl<S: Sink> Chain<S> {
     /// Hands a batch through the plugins. It ends up with the events that all have kept.
     pub fn process(&mut self, batch: &mut Batch) -> Result<(), ChainError> {
         let clock = *self.clock.get_or_insert_with(|| batch.start());
-        for link in &mut self.links {
-            link.note_lost(batch.lost);
-            link.set_clock(clock);
+        for slot in &mut self.slots {
+            slot.note_lost(batch.lost);
+            slot.set_clock(clock);
         }
-        for link in &mut self.links {
+        for slot in &mut self.slots {
             if batch.is_empty() {
                 break;
             }
-            link.process(batch, &mut self.sink)?;
+            slot.process(batch, &mut self.sink)?;
         }
-        Ok(())
+        match batch.is_empty() {
+            true => Ok(()),
+            false => Ok(self.sink.events(batch)?),
+        }
     }
 
     fn mark(
         &mut self,
         mark: &Mark,
-        tell: fn(&mut Link, &Mark, &mut S) -> Result<(), ChainError>,
+        tell: fn(&mut Slot, &Mark, &mut S) -> Result<(), ChainError>,
     ) -> Result<(), ChainError> {
         self.clock = Some(mark.now());
-        self.links.iter_mut().try_for_each(|link| {
-            link.set_clock(mark.now());
-            tell(link, mark, &mut self.sink)
+        self.slots.iter_mut().try_for_each(|slot| {
+            slot.set_clock(mark.now());
+            tell(slot, mark, &mut self.sink)
         })
     }
 
@@ -245,34 +240,38 @@ impl<S: Sink> Chain<S> {
             plugin,
             done,
         } = reload;
-        let Some(link) = self.links.get_mut(index) else {
+        let Some(slot) = self.slots.get_mut(index) else {
             return Ok(());
         };
-        let swapped = link.replace(plugin, &mut self.sink)?;
-        // Nobody need be interested.
+        let swapped = slot.replace(plugin, &mut self.sink)?;
+        // The reloader may have ended.
         let _ = done.send(swapped);
         Ok(self.sink.flush()?)
     }
 
     fn publish(&mut self) {
-        let links = &self.links;
+        let (slots, sink) = (&self.slots, &mut self.sink);
         if let Some(publisher) = &mut self.publisher {
-            publisher.publish(|stats| stats.chain = report(links));
+            publisher.publish(|stats| {
+                stats.chain = chain_stats(slots);
+                stats.chain.sinks = sink.counted();
+                sink.stats(stats);
+            });
         }
     }
 }
 
 /// What the plugins have done so far.
-fn report(links: &[Link]) -> Report {
-    let mut report = Report::default();
-    for link in links {
-        let (page, usage, counters) = link.books();
+fn chain_stats(slots: &[Slot]) -> ChainStats {
+    let mut chain = ChainStats::default();
+    for slot in slots {
+        let (plugin, usage, counters) = slot.stats();
         for (metric, count) in counters.iter() {
-            let key = (page.name.clone(), metric.to_owned());
-            report.counters.insert(key, count);
+            let key = (plugin.name.clone(), metric.to_owned());
+            chain.counters.insert(key, count);
         }
-        report.plugins.push(page.clone());
-        report.usage.push(usage);
+        chain.plugins.push(plugin.clone());
+        chain.usage.push(usage);
     }
-    report
+    chain
 }

@@ -10,8 +10,7 @@ mod recovery;
 use std::io;
 
 use super::ChainError;
-use super::Sink;
-use super::active_alerts::Firing;
+use super::active_alerts::ActiveAlerts;
 use super::commit::Counters;
 use super::commit::Effects;
 use super::quarantine::Quarantine;
@@ -28,26 +27,28 @@ use crate::plugin::Prepared;
 use crate::plugin::Snapshot;
 use crate::plugin::Staged;
 use crate::plugin::runtime::cpu;
-use crate::stats::ledger;
+use crate::sink::Sink;
+use crate::stats::counters::PluginStats;
+use crate::stats::counters::PluginUsage;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Mark;
 use crate::stream::batch::Moment;
 use crate::system::heap;
 
 /// A plugin, and all that is known of it.
-pub(super) struct Link {
+pub(super) struct Slot {
     prepared: Prepared,
     /// `None` while it is in quarantine.
     instance: Option<Instance>,
     /// What it knew when it was last asked.
     snapshot: Option<Snapshot>,
     quarantine: Quarantine,
-    firing: Firing,
+    active_alerts: ActiveAlerts,
     /// What came before the next call with events.
     earlier: Earlier,
     /// Time of the latest event or mark: by it, the time in quarantine is measured.
     now: Moment,
-    page: ledger::Plugin,
+    stats: PluginStats,
     usage: Usage,
     counters: Counters,
     /// An instance has gone since the last tick, and what the host had for it.
@@ -65,21 +66,21 @@ struct Tally {
 
 type Done = Result<(), ChainError>;
 
-impl Link {
-    pub(super) fn new(plugin: Plugin) -> Link {
+impl Slot {
+    pub(super) fn new(plugin: Plugin) -> Slot {
         let Plugin { prepared, instance } = plugin;
         let mut usage = Usage::new();
         usage.memory(instance.memory());
-        Link {
-            page: ledger::Plugin {
+        Slot {
+            stats: PluginStats {
                 name: prepared.spec().name.clone(),
-                ..ledger::Plugin::default()
+                ..PluginStats::default()
             },
             prepared,
             instance: Some(instance),
             snapshot: None,
             quarantine: Quarantine::new(),
-            firing: Firing::default(),
+            active_alerts: ActiveAlerts::default(),
             earlier: Earlier::default(),
             now: Moment::default(),
             usage,
@@ -89,7 +90,7 @@ impl Link {
     }
 
     pub(super) fn name(&self) -> &str {
-        &self.page.name
+        &self.stats.name
     }
 
     /// Notes what clocks show from the next call on.
@@ -104,37 +105,37 @@ impl Link {
 
     /// Counts events that come after the chain has ended.
     pub(super) fn lose(&mut self, events: u64) {
-        self.page.events += events;
-        self.page.lost += events;
+        self.stats.events += events;
+        self.stats.lost += events;
     }
 
     /// Logs how many log lines were suppressed since the last one that was not.
-    pub(super) fn tell_suppressed(&self) {
-        self.prepared.tell_suppressed();
+    pub(super) fn log_suppressed(&self) {
+        self.prepared.log_suppressed();
     }
 
     /// Its page of the ledger, what it has used, and its own counters.
-    pub(super) fn books(&self) -> (&ledger::Plugin, ledger::Usage, &Counters) {
-        let usage = self.usage.figures(&self.page.name);
-        (&self.page, usage, &self.counters)
+    pub(super) fn stats(&self) -> (&PluginStats, PluginUsage, &Counters) {
+        let usage = self.usage.stats(&self.stats.name);
+        (&self.stats, usage, &self.counters)
     }
 
     /// Gives it a batch, which ends up with the events that go on.
     pub(super) fn process<S: Sink>(&mut self, batch: &mut Batch, sink: &mut S) -> Done {
         let given = batch.len() as u64;
-        self.page.events += given;
+        self.stats.events += given;
         self.now = batch.now();
         self.earlier.label_bytes = 0;
         let mut tally = Tally::default();
         let done = self.work(batch, &mut tally, sink);
         if done.is_err() {
-            self.page.lost += given;
+            self.stats.lost += given;
             return done;
         }
-        self.page.kept += tally.kept;
-        self.page.dropped += tally.dropped;
-        self.page.passed_unseen += tally.passed_unseen;
-        self.page.lost += tally.lost;
+        self.stats.kept += tally.kept;
+        self.stats.dropped += tally.dropped;
+        self.stats.passed_unseen += tally.passed_unseen;
+        self.stats.lost += tally.lost;
         done
     }
 
@@ -208,8 +209,8 @@ impl Link {
     ) -> io::Result<R> {
         let before = cpu::now();
         let result = effect(&mut Effects {
-            plugin: &self.page.name,
-            firing: &mut self.firing,
+            plugin: &self.stats.name,
+            active_alerts: &mut self.active_alerts,
             counters: &mut self.counters,
             sink,
         });

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::stats::ledger;
+use crate::stats::counters::PluginUsage;
 
 /// Two digits of a figure are more than anybody needs, and take 30 KiB.
 const DIGITS: u8 = 2;
@@ -68,14 +68,14 @@ impl Usage {
         *self.faults.entry(cause).or_default() += 1;
     }
 
-    /// The figures.
-    pub(super) fn figures(&self, plugin: &str) -> ledger::Usage {
+    /// As statistics.
+    pub(super) fn stats(&self, plugin: &str) -> PluginUsage {
         let quantile = |quantile| {
             let value = |calls: &Histogram<u64>| calls.value_at_quantile(quantile);
             Duration::from_nanos(self.calls.as_ref().map_or(0, value))
         };
         let calls = self.calls.as_ref();
-        ledger::Usage {
+        PluginUsage {
             plugin: plugin.to_owned(),
             calls: calls.map_or(0, Histogram::len),
             changed: self.changed,

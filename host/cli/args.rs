@@ -102,6 +102,11 @@ pub struct ChainArgs {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub alerts: AlertFormat,
 
+    /// Appends alerts to this file as well, a line of JSON for each. SIGHUP opens it anew. Where it cannot be
+    /// written, alerts are counted as failed, and the run goes on
+    #[arg(long, value_name = "FILE")]
+    pub alerts_file: Option<PathBuf>,
+
     /// Ends after this time, such as 30s or 5m, as at a signal
     #[arg(long, value_name = "TIME")]
     pub duration: Option<String>,

@@ -29,13 +29,14 @@ use self::args::ReplayArgs;
 use self::args::TalkArgs;
 use self::args::WatchArgs;
 pub use self::usage_error::UsageError;
-use crate::config::Chain;
+use crate::config::ChainConfig;
 use crate::config::Config;
 use crate::config::Generate;
 use crate::config::LinesTo;
-use crate::config::Record;
+use crate::config::RecordConfig;
 use crate::config::RecordFile;
 use crate::config::Replay;
+use crate::config::SinkConfig;
 use crate::config::Times;
 use crate::config::Verbosity;
 use crate::config::Watch;
@@ -129,18 +130,24 @@ fn chain(
     args: &ChainArgs,
     verbosity: Verbosity,
     matches: &ArgMatches,
-) -> Result<Chain, UsageError> {
+) -> Result<ChainConfig, UsageError> {
     let count = args.count.as_deref();
     let count = count.map(|text| values::count("--count", text));
     let duration = args.duration.as_deref();
     let duration = duration.map(|text| values::duration("--duration", text));
     let every = args.stats_every.as_deref();
     let every = every.map(|text| values::duration("--stats-every", text));
-    Ok(Chain {
+    Ok(ChainConfig {
         plugins: plugins::plugins(args, matches)?,
         watch_files: args.watch,
         lines: LinesTo::Stdout,
         json_alerts: args.alerts == AlertFormat::Json,
+        sinks: args
+            .alerts_file
+            .iter()
+            .cloned()
+            .map(SinkConfig::AlertsFile)
+            .collect(),
         count: count.transpose()?,
         duration: duration.transpose()?,
         stats_every: every.transpose()?,
@@ -167,10 +174,10 @@ fn recorded_chain(
     record_args: &RecordArgs,
     verbosity: Verbosity,
     matches: &ArgMatches,
-) -> Result<(Chain, Option<Record>), UsageError> {
+) -> Result<(ChainConfig, Option<RecordConfig>), UsageError> {
     let mut chain = chain(args, verbosity, matches)?;
     let record = record(record_args, args.alerts)?;
-    if record == Some(Record::Stdout) {
+    if record == Some(RecordConfig::Stdout) {
         // The capture has standard output for itself.
         chain.lines = match args.plugins.is_empty() {
             true => LinesTo::Nowhere,
@@ -180,14 +187,14 @@ fn recorded_chain(
     Ok((chain, record))
 }
 
-fn record(args: &RecordArgs, alerts: AlertFormat) -> Result<Option<Record>, UsageError> {
+fn record(args: &RecordArgs, alerts: AlertFormat) -> Result<Option<RecordConfig>, UsageError> {
     let rotate = args.record_rotate.as_deref().map(values::rotate);
     let rotate = rotate.transpose()?.unwrap_or_default();
     let Some(file) = &args.record else {
         return Ok(None);
     };
     if file.as_os_str() != "-" {
-        return Ok(Some(Record::File(RecordFile {
+        return Ok(Some(RecordConfig::File(RecordFile {
             file: file.clone(),
             rotate,
             keep: args.record_keep,
@@ -201,7 +208,7 @@ fn record(args: &RecordArgs, alerts: AlertFormat) -> Result<Option<Record>, Usag
     ];
     match refused.iter().find(|(_, given)| *given) {
         Some((option, _)) => Err(UsageError::RecordToStdout(option)),
-        None => Ok(Some(Record::Stdout)),
+        None => Ok(Some(RecordConfig::Stdout)),
     }
 }
 

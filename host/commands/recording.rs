@@ -1,4 +1,4 @@
-//! Recording beside the chain, live or in a replay: how it begins, what it means for the run, how it is told.
+//! Recording beside the chain, live or in a replay: how it begins, what it means for the run, and its result.
 
 use std::fs;
 use std::io;
@@ -13,29 +13,36 @@ use super::capture_output;
 use crate::capture::Broken;
 use crate::capture::Host;
 use crate::capture::RecordError;
-use crate::capture::Recording;
+use crate::capture::Recorder;
 use crate::capture::Summary;
-use crate::config::Record;
+use crate::config::RecordConfig;
 use crate::config::RecordFile;
+use crate::source::observer::Observer;
 use crate::system::stdio::Outlet;
 
-/// Begins to record events of a machine, where that is asked for.
+/// Begins to record events of a machine, where that is asked for: the observers of the source.
 pub fn begin(
-    config: Option<&Record>,
+    config: Option<&RecordConfig>,
     host: Option<Host>,
     outlet: &Outlet,
-) -> Result<Option<Recording>, RecordError> {
+) -> Result<Vec<Box<dyn Observer>>, RecordError> {
     let Some(config) = config else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
     let stdout = || Ok(Box::new(capture_output()?) as Box<dyn io::Write + Send>);
-    let recording = Recording::begin(config, host, stdout)?;
+    let recorder = Recorder::begin(config, host, stdout)?;
     match config {
-        Record::File(_) => outlet.set_other_work(),
+        RecordConfig::File(_) => outlet.set_other_work(),
         // Its reader is the run's.
-        Record::Stdout => outlet.set_used(),
+        RecordConfig::Stdout => outlet.set_used(),
     }
-    Ok(Some(recording))
+    Ok(vec![Box::new(recorder)])
+}
+
+/// Was no recording begun because the reader of standard output has gone?
+pub fn has_no_reader(error: &anyhow::Error, outlet: &Outlet) -> bool {
+    let error = error.downcast_ref::<RecordError>();
+    error.is_some_and(RecordError::is_broken_pipe) && outlet.is_pipe()
 }
 
 /// A capture on standard output is what a run is for: where it has ended before the run did, that is an
@@ -61,8 +68,8 @@ pub fn result_of_replay(recorded: Option<Summary>, outlet: &Outlet) -> Result<()
 }
 
 /// Refuses to record to a file that is replayed: what is not written again would be lost.
-pub fn refuse_inputs(config: Option<&Record>, inputs: &[PathBuf]) -> Result<()> {
-    let Some(Record::File(RecordFile { file, .. })) = config else {
+pub fn refuse_inputs(config: Option<&RecordConfig>, inputs: &[PathBuf]) -> Result<()> {
+    let Some(RecordConfig::File(RecordFile { file, .. })) = config else {
         return Ok(());
     };
     let identity = |path: &Path| {

@@ -9,36 +9,35 @@ use super::progress;
 use super::recording;
 use crate::config::Replay;
 use crate::config::Verbosity;
-use crate::pipeline::conduct;
-use crate::pipeline::prepare;
+use crate::pipeline;
 use crate::pipeline::stop::Stop;
 use crate::source::replay;
-use crate::source::replay::Books;
 use crate::source::replay::Input;
-use crate::stats::Board;
-use crate::stats::ledger::Origin;
+use crate::stats::SharedStats;
+use crate::stats::Stats;
+use crate::stats::counters::ReplayStats;
 use crate::system::stdio::print_status;
 
 /// Replays the files, or as much of them as is wanted.
 pub fn replay(config: &Replay) -> Result<()> {
     recording::refuse_inputs(config.record.as_ref(), &config.files)?;
     let stop = Stop::at_signals().context("cannot listen for signals")?;
-    let board = Board::default();
-    let Some(chain) = prepare(&config.chain, &stop, &board)? else {
+    let shared = SharedStats::default();
+    let Some(chain) = pipeline::prepare(&config.chain, &stop, &shared)? else {
         return Ok(());
     };
     if let Some(duration) = config.chain.duration {
         stop.end_after(duration)
             .context("cannot measure --duration")?;
     }
-    let talks = config.chain.verbosity >= Verbosity::Normal;
-    let progress = progress::on_terminal(talks);
+    let is_verbose = config.chain.verbosity >= Verbosity::Normal;
+    let progress = progress::on_terminal(is_verbose);
     let begun = Instant::now();
     let source = |channel: &_| {
         let inputs = match replay::open(&config.files, &stop, &progress)? {
             Some(inputs) => inputs,
             // The run is to end before anything was read. The ledger says so; no capture is begun.
-            None => return Ok(Some(Books::default())),
+            None => return Ok(Stats::of_replay(ReplayStats::default())),
         };
         if config.record.is_some() && !replay::are_of_one_boot(&inputs) {
             tracing::warn!(
@@ -47,27 +46,29 @@ pub fn replay(config: &Replay) -> Result<()> {
             );
         }
         let host = inputs.iter().find_map(Input::host).cloned();
-        let recording = match recording::begin(config.record.as_ref(), host, stop.outlet()) {
-            // The reader has gone before the first byte, as in `--record - | true`.
-            Err(error) if error.is_broken_pipe() && stop.outlet().is_pipe() => return Ok(None),
-            begun => begun?,
-        };
-        let books = replay::run(config, inputs, recording, channel, &stop, &board);
+        let observers = recording::begin(config.record.as_ref(), host, stop.outlet())?;
+        let stats = replay::run(config, inputs, observers, channel, &stop, &shared);
         progress.finish_and_clear();
-        Ok(Some(books?))
+        Ok(stats?)
     };
-    let Some((ended, Some(books))) = conduct(chain, &stop, source)? else {
+    let ended = match pipeline::run(chain, &stop, source) {
+        // The reader has gone before the first byte, as in `--record - | true`.
+        Err(error) if recording::has_no_reader(&error, stop.outlet()) => return Ok(()),
+        ended => ended?,
+    };
+    let Some(ended) = ended else {
         return Ok(());
     };
-    let Books { replay, recorded } = books;
-    if talks {
-        ended.tell(Origin::Replay(replay), recorded.clone());
+    if is_verbose {
+        ended.print_ledger();
         let seconds = begun.elapsed().as_secs_f64();
-        let (events, rate) = (replay.delivered, replay.delivered as f64 / seconds);
+        let events = ended.stats.delivered();
+        let rate = events as f64 / seconds;
         print_status(&format!(
             "replayed {events} events in {seconds:.2} s ({rate:.0} events/s)"
         ));
     }
+    let recorded = ended.stats.recorded.clone();
     ended.result()?;
     recording::result_of_replay(recorded, stop.outlet())
 }

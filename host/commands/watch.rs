@@ -11,19 +11,16 @@ use super::recording;
 use crate::capture;
 use crate::config::Verbosity;
 use crate::config::Watch;
-use crate::pipeline::conduct;
-use crate::pipeline::prepare;
+use crate::pipeline;
 use crate::pipeline::stop::Stop;
 use crate::source::bpf::facts::Facts;
 use crate::source::clock::Clock;
 use crate::source::live::preflight;
 use crate::source::live::probe::Probe;
-use crate::source::live::ring::Books;
 use crate::source::live::ring::Processing;
 use crate::source::owner::Owners;
-use crate::stats::Board;
 use crate::stats::Publisher;
-use crate::stats::ledger::Origin;
+use crate::stats::SharedStats;
 use crate::stats::reconcile::Reconciliation;
 use crate::system::stdio;
 use crate::system::stdio::print_status;
@@ -32,11 +29,11 @@ use crate::system::timestamp;
 /// Watches until a signal comes, or until standard output has lost its reader.
 pub fn watch(config: &Watch) -> Result<()> {
     let stop = Stop::at_signals().context("cannot listen for signals")?;
-    let board = Board::default();
+    let shared = SharedStats::default();
     // Plugins may take long to compile: what forbids watching is said first.
     preflight::check(config.attach)?;
     let clock = Clock::of_this_process()?;
-    let Some(chain) = prepare(&config.chain, &stop, &board)? else {
+    let Some(chain) = pipeline::prepare(&config.chain, &stop, &shared)? else {
         return Ok(());
     };
     let tells_errors = config.reconcile.then(preflight::tells_errors).transpose()?;
@@ -44,7 +41,7 @@ pub fn watch(config: &Watch) -> Result<()> {
     let probe = Probe::attach(&mut storage, config.attach, config.ring_size)?;
     let attached = probe.attached.name();
     let host = Some(this_host(attached, clock));
-    let recording = match recording::begin(config.record.as_ref(), host, stop.outlet()) {
+    let observers = match recording::begin(config.record.as_ref(), host, stop.outlet()) {
         // The reader has gone before the first byte, as in `--record - | true`.
         Err(error) if error.is_broken_pipe() && stop.outlet().is_pipe() => return Ok(()),
         begun => begun?,
@@ -55,12 +52,12 @@ pub fn watch(config: &Watch) -> Result<()> {
         show_queued: config.show_queued,
         // From here on: the probe is attached, and it was not said yet.
         reconciliation: tells_errors.map(|tells| Reconciliation::begin(clock, tells)),
-        recording,
+        observers,
         count: config.chain.count,
-        publisher: Publisher::new(board),
+        publisher: Publisher::new(shared),
     };
-    let talks = config.chain.verbosity >= Verbosity::Normal;
-    if talks {
+    let is_verbose = config.chain.verbosity >= Verbosity::Normal;
+    if is_verbose {
         print_status(&attached_line(config, attached));
     }
     if let Some(duration) = config.chain.duration {
@@ -68,28 +65,17 @@ pub fn watch(config: &Watch) -> Result<()> {
             .context("cannot measure --duration")?;
     }
     let source = |channel: &_| Ok(probe.run(processing, channel, &stop)?);
-    let Some((ended, books)) = conduct(chain, &stop, source)? else {
+    let Some(ended) = pipeline::run(chain, &stop, source)? else {
         return Ok(());
     };
-    let Books {
-        kernel,
-        source,
-        owners,
-        reconciled,
-        recorded,
-    } = books;
-    if talks {
-        let origin = Origin::Live {
-            kernel,
-            source,
-            owners,
-        };
-        ended.tell(origin, recorded.clone());
+    if is_verbose {
+        ended.print_ledger();
     }
-    // It was asked for: however quiet the rest is to be.
-    if let Some(report) = reconciled {
+    // It was asked for: --quiet does not suppress it.
+    if let Some(report) = &ended.stats.reconciliation {
         stdio::print(&report.to_string());
     }
+    let recorded = ended.stats.recorded.clone();
     ended.result()?;
     recording::result(recorded, stop.outlet())
 }

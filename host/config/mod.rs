@@ -31,7 +31,7 @@ pub enum Config {
 
 /// The chain, and what is shown of it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Chain {
+pub struct ChainConfig {
     /// The plugins, in order; never empty.
     pub plugins: Vec<Spec>,
     /// Are new versions of their files taken up by themselves?
@@ -40,6 +40,8 @@ pub struct Chain {
     pub lines: LinesTo,
     /// Are alerts written to standard output as JSON?
     pub json_alerts: bool,
+    /// Where results go beside the standard streams.
+    pub sinks: Vec<SinkConfig>,
     /// After how many events the run ends.
     pub count: Option<u64>,
     /// After which time the run ends.
@@ -48,6 +50,13 @@ pub struct Chain {
     pub stats_every: Option<Duration>,
     /// How much is said on standard error.
     pub verbosity: Verbosity,
+}
+
+/// Where results go beside the standard streams.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SinkConfig {
+    /// Alerts, as lines of JSON at the end of this file.
+    AlertsFile(PathBuf),
 }
 
 /// Where the lines of plugins go.
@@ -65,7 +74,7 @@ pub enum LinesTo {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Watch {
     /// The chain.
-    pub chain: Chain,
+    pub chain: ChainConfig,
     /// Size of the ring in bytes.
     pub ring_size: u32,
     /// How the probe is attached.
@@ -77,12 +86,12 @@ pub struct Watch {
     /// Is what was recorded compared with the kernel's own counters?
     pub reconcile: bool,
     /// Where events are recorded, if they are.
-    pub record: Option<Record>,
+    pub record: Option<RecordConfig>,
 }
 
 /// Where events are recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Record {
+pub enum RecordConfig {
     /// To standard output.
     Stdout,
     /// To a file.
@@ -115,7 +124,7 @@ pub struct Rotate {
 #[derive(Debug, PartialEq)]
 pub struct Replay {
     /// The chain.
-    pub chain: Chain,
+    pub chain: ChainConfig,
     /// In this order; `-` is standard input.
     pub files: Vec<PathBuf>,
     /// Times as fast as it was recorded; `None`: as fast as possible.
@@ -123,7 +132,7 @@ pub struct Replay {
     /// Only what was in this time, since 1970-01-01T00:00:00Z.
     pub times: Times,
     /// Where events are recorded, if they are.
-    pub record: Option<Record>,
+    pub record: Option<RecordConfig>,
 }
 
 /// A span of time, since 1970-01-01T00:00:00Z: its end is outside.

@@ -1,9 +1,11 @@
-//! The chain's side of a run: plugins are made ready, and work in a thread of their own.
+//! A run: plugins and sinks are started, the chain works in a thread of its own while a source feeds it, and the
+//! ledger accounts for all of it at the end.
 
 pub mod channel;
 pub mod reload;
 pub mod stop;
 
+use std::sync::Arc;
 use std::thread;
 
 use anyhow::Context as _;
@@ -13,11 +15,10 @@ use anyhow::bail;
 use crossbeam_channel::RecvTimeoutError;
 use crossbeam_channel::bounded;
 
-use crate::capture::Summary;
 use crate::chain::Chain;
 use crate::chain::ChainError;
-use crate::chain::Report;
-use crate::config;
+use crate::config::ChainConfig;
+use crate::config::SinkConfig;
 use crate::config::Verbosity;
 use crate::pipeline::channel::Channel;
 use crate::pipeline::reload::Hangups;
@@ -31,37 +32,42 @@ use crate::plugin::Spec;
 use crate::plugin::StartError;
 use crate::plugin::THREAD_STACK;
 use crate::plugin::worker::confinement;
+use crate::sink::alerts_file::AlertsFile;
+use crate::sink::fan_out::FanOut;
+use crate::sink::queue::Queue;
 use crate::sink::stdout::Output;
-use crate::stats::Board;
+use crate::stats::SharedStats;
 use crate::stats::Stats;
-use crate::stats::ledger::Ledger;
-use crate::stats::ledger::Origin;
-use crate::stats::ledger::UNBALANCED;
 use crate::system::stdio;
+use crate::system::stdio::Outlet;
 use crate::system::stdio::print_status;
+
+/// The sinks of a run.
+pub type Sinks = FanOut<Output>;
 
 /// Batches that may be on their way: 4,096 events, beyond which the kernel's ring is the buffer.
 const CHANNEL_BATCHES: usize = 16;
 
-/// Plugins that are ready, in their order. `None`: a signal came before they were.
+/// Starts sinks and plugins. `None`: a signal came before all plugins were ready.
 pub fn prepare(
-    config: &config::Chain,
+    config: &ChainConfig,
     stop: &Stop,
-    board: &Board,
-) -> Result<Option<Chain<Output>>> {
-    board
+    shared: &SharedStats,
+) -> Result<Option<Chain<Sinks>>> {
+    shared
         .print_on_request(stop.outlet().clone(), config.stats_every)
         .context("cannot listen for SIGUSR1")?;
     // Plugins may take seconds to compile, and SIGHUP is no reason to end meanwhile.
     let hangups = Hangups::notice().context("cannot listen for SIGHUP")?;
+    let sinks = start_sinks(config, stop.outlet())?;
     confinement::check(config.plugins.len())?;
     let engine = Engine::new().map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
-    let Some(plugins) = start(&engine, &config.plugins, stop)? else {
+    let Some(plugins) = start_plugins(&engine, &config.plugins, stop)? else {
         return Ok(None);
     };
     let (reloader, reloads) = Reloader::new(engine, &plugins);
     let end = stop.as_signal().context("cannot listen for a hang-up")?;
-    reloader.spawn(config.watch_files, hangups, end)?;
+    reloader.spawn(config.watch_files, hangups, sinks.reopens(), end)?;
     // Who reads it may replace a file, or send the signal.
     if config.verbosity >= Verbosity::Normal {
         for plugin in &plugins {
@@ -72,15 +78,31 @@ pub fn prepare(
             }
         }
     }
-    let sink = Output::new(stop.outlet().clone(), config.lines, config.json_alerts);
-    let sink = sink.context("cannot use standard output")?;
-    let chain = Chain::new(plugins, sink).reload_from(reloads);
-    Ok(Some(chain.publish_to(board.clone())))
+    let chain = Chain::new(plugins, sinks).reload_from(reloads);
+    Ok(Some(chain.publish_to(shared.clone())))
+}
+
+/// Standard output, and the sinks behind queues. A new sink is a line here.
+fn start_sinks(config: &ChainConfig, outlet: &Arc<Outlet>) -> Result<Sinks> {
+    let mut queues = Vec::new();
+    for sink in &config.sinks {
+        let queue = match sink {
+            SinkConfig::AlertsFile(path) => Queue::start(AlertsFile::open(path)?),
+        };
+        queues.push(queue.context("cannot start the thread of a sink")?);
+        // It has a purpose without a reader of standard output.
+        outlet.set_other_work();
+    }
+    let output = Output::new(outlet.clone(), config.lines, config.json_alerts);
+    Ok(FanOut::new(
+        output.context("cannot use standard output")?,
+        queues,
+    ))
 }
 
 /// In a thread that has the stack that plugins may ask for. `None`: a signal came first. The thread, and
 /// the compiler that it may wait for, then end with the process.
-fn start(engine: &Engine, specs: &[Spec], stop: &Stop) -> Result<Option<Vec<Plugin>>> {
+fn start_plugins(engine: &Engine, specs: &[Spec], stop: &Stop) -> Result<Option<Vec<Plugin>>> {
     let (done, started) = bounded(1);
     let (engine, specs) = (engine.clone(), specs.to_vec());
     let start = move || {
@@ -104,13 +126,13 @@ fn start(engine: &Engine, specs: &[Spec], stop: &Stop) -> Result<Option<Vec<Plug
     }
 }
 
-/// Runs the chain in a thread while `source` feeds it; what both have counted. `None`: the reader of
-/// standard output has gone, and that is no error.
-pub fn conduct<B>(
-    chain: Chain<Output>,
+/// Runs the chain in a thread while `source` feeds it, until both have ended. `None`: standard output was closed;
+/// exit quietly.
+pub fn run(
+    chain: Chain<Sinks>,
     stop: &Stop,
-    source: impl FnOnce(&Channel) -> Result<B>,
-) -> Result<Option<(Ended, B)>> {
+    source: impl FnOnce(&Channel) -> Result<Stats>,
+) -> Result<Option<Ended>> {
     let (items, received) = bounded(CHANNEL_BATCHES);
     let (used, recycled) = bounded(CHANNEL_BATCHES);
     let end = stop
@@ -123,9 +145,9 @@ pub fn conduct<B>(
         .context("cannot start the chain's thread")?;
     // Sending blocks, so that a slow plugin fills the ring, where losses are counted.
     let channel = Channel { items, recycled };
-    let books = source(&channel);
+    let stats = source(&channel);
     drop(channel);
-    let (report, result) = chain
+    let (chain, result) = chain
         .join()
         .map_err(|_| anyhow!("the chain's thread panicked"))?;
 
@@ -138,45 +160,31 @@ pub fn conduct<B>(
     if unread && !stop.is_ending() {
         return Ok(None);
     }
-    let error = result.err().filter(|_| !unread);
-    let not_printed = outlet.not_printed();
-    let ended = Ended {
-        report,
-        error,
-        not_printed,
+    let stats = Stats {
+        chain,
+        not_printed: outlet.not_printed(),
+        ..stats?
     };
-    Ok(Some((ended, books?)))
+    let error = result.err().filter(|_| !unread);
+    Ok(Some(Ended { stats, error }))
 }
 
-/// A chain that has come to its end.
+/// A run that has come to its end.
 pub struct Ended {
-    /// What it did.
-    report: Report,
-    /// Why it ended before the stream did, if so.
+    /// What every stage has counted.
+    pub stats: Stats,
+    /// Why the chain ended before the stream did, if so.
     error: Option<ChainError>,
-    /// Lines that could not be printed.
-    not_printed: u64,
 }
 
 impl Ended {
-    /// Did it end well?
+    /// Did the chain end well?
     pub fn result(self) -> Result<()> {
         self.error.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Prints the ledger: what every stage has counted, from the source to the recording.
-    pub fn tell(&self, origin: Origin, recorded: Option<Summary>) {
-        let plugins = self.report.plugins.clone();
-        let balances = Ledger { origin, plugins }.balances();
-        let stats = Stats {
-            origin: Some(origin),
-            chain: self.report.clone(),
-            recorded,
-            not_printed: self.not_printed,
-        };
-        match balances {
-            true => stdio::print(&stats.to_string()),
-            false => stdio::print(&format!("{stats}{UNBALANCED}\n")),
-        }
+    /// Prints the ledger.
+    pub fn print_ledger(&self) {
+        stdio::print(&self.stats.final_ledger());
     }
 }

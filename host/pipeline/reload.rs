@@ -41,6 +41,7 @@ use crate::plugin::Plugin;
 use crate::plugin::Spec;
 use crate::plugin::THREAD_STACK;
 use crate::plugin::digest_now;
+use crate::sink::queue::Reopen;
 use crate::system::procfs;
 use crate::system::threads;
 
@@ -232,6 +233,7 @@ impl Reloader {
         self,
         watch_files: bool,
         hangups: Hangups,
+        reopens: Vec<Reopen>,
         end: EndAsSignal,
     ) -> Result<(), ReloadError> {
         let (trigger, triggers) = bounded(16);
@@ -244,7 +246,8 @@ impl Reloader {
             }
             false => None,
         };
-        hangups.pass_on(trigger, end).map_err(ReloadError::Thread)?;
+        let passing_on = hangups.pass_on(trigger, reopens, end);
+        passing_on.map_err(ReloadError::Thread)?;
         let looking = threads::named("reload")
             .stack_size(THREAD_STACK)
             .spawn(move || self.run(&triggers, watcher));
@@ -313,13 +316,19 @@ impl Hangups {
         Ok(Hangups { signals, terminal })
     }
 
-    fn pass_on(mut self, trigger: Sender<Trigger>, end: EndAsSignal) -> io::Result<()> {
+    fn pass_on(
+        mut self,
+        trigger: Sender<Trigger>,
+        reopens: Vec<Reopen>,
+        end: EndAsSignal,
+    ) -> io::Result<()> {
         let waiting = threads::named("sighup").spawn(move || {
             while self.signals.read(&mut [0; 64]).is_ok_and(|read| read > 0) {
                 if self.terminal.as_ref().is_some_and(has_gone) {
                     end.end();
                     return;
                 }
+                reopens.iter().for_each(Reopen::request);
                 if trigger.send(Trigger::Asked).is_err() {
                     return;
                 }

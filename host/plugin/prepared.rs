@@ -127,7 +127,7 @@ impl Prepared {
     }
 
     /// Logs how many log lines were suppressed since the last one that was not.
-    pub fn tell_suppressed(&self) {
+    pub fn log_suppressed(&self) {
         let suppressed = self.log_lines.take_suppressed();
         if suppressed > 0 {
             logs::suppressed(&self.spec.name, suppressed);

@@ -1,11 +1,12 @@
-//! Where lines and alerts go: lines to standard output, alerts to standard error and, if wanted, as lines.
+//! The standard streams: lines go to standard output, alerts to standard error and, if wanted, to standard output
+//! as JSON.
 
 use std::io;
 use std::io::Write as _;
 use std::sync::Arc;
 
+use super::Sink;
 use super::alert_lines;
-use crate::chain::Sink;
 use crate::config::LinesTo;
 use crate::stream::alert::Alert;
 use crate::system::sanitize::clean_lines;

@@ -3,6 +3,7 @@
 pub mod bpf;
 pub mod clock;
 pub mod live;
+pub mod observer;
 pub mod outflow;
 pub mod owner;
 pub mod replay;

@@ -1,33 +1,37 @@
-//! The way out of a source: each item is recorded, then sent to the chain.
+//! The way out of a source: each item is shown to the observers, then sent to the chain.
 
 use std::collections::VecDeque;
 
-use crate::capture::Recording;
-use crate::capture::Summary;
+use super::observer::Observer;
 use crate::pipeline::channel::Channel;
 use crate::pipeline::channel::Unsent;
 use crate::pipeline::stop::Stop;
+use crate::stats::Stats;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 use crate::stream::batch::Mark;
 
-/// Records items, and sends them to the chain.
+/// Shows items to the observers, and sends them to the chain.
 pub struct Outflow<'a> {
     channel: &'a Channel,
     stop: &'a Stop,
-    recording: Option<Recording>,
-    /// Items that were recorded, but not sent: the run is ending, and the chain is behind. Live at most
+    observers: Vec<Box<dyn Observer>>,
+    /// Items that were observed, but not sent: the run is ending, and the chain is behind. Live at most
     /// what was in the ring, in a replay one.
     unsent: VecDeque<Item>,
 }
 
 impl<'a> Outflow<'a> {
     /// Nothing has left yet.
-    pub fn new(channel: &'a Channel, stop: &'a Stop, recording: Option<Recording>) -> Outflow<'a> {
+    pub fn new(
+        channel: &'a Channel,
+        stop: &'a Stop,
+        observers: Vec<Box<dyn Observer>>,
+    ) -> Outflow<'a> {
         Outflow {
             channel,
             stop,
-            recording,
+            observers,
             unsent: VecDeque::new(),
         }
     }
@@ -37,47 +41,49 @@ impl<'a> Outflow<'a> {
         self.channel.empty()
     }
 
-    /// What is recorded so far.
-    pub fn recorded(&self) -> Option<Summary> {
-        self.recording.as_ref().map(Recording::summary)
+    /// Puts the observers' statistics where they belong.
+    pub fn report(&self, stats: &mut Stats) {
+        for observer in &self.observers {
+            observer.report(stats);
+        }
     }
 
-    /// Passes an item on; it is counted as delivered. False: the chain has ended, or the recording that
-    /// the run is for.
+    /// Passes an item on; it is counted as delivered. False: the chain has ended, or the observer that the run
+    /// is for.
     pub fn pass_on(&mut self, item: Item) -> bool {
-        let mut is_recorded = true;
-        if let Some(recording) = &mut self.recording {
-            recording.item(&item);
-            is_recorded = !recording.is_over();
+        let mut is_observed = true;
+        for observer in &mut self.observers {
+            observer.item(&item);
+            is_observed &= !observer.is_over();
         }
         if !self.unsent.is_empty() {
             self.unsent.push_back(item);
-            return is_recorded;
+            return is_observed;
         }
         match self.channel.send(item, self.stop) {
-            Ok(()) => is_recorded,
+            Ok(()) => is_observed,
             Err(Unsent::Ended) => false,
             Err(Unsent::Ending(item)) => {
                 self.unsent.push_back(item);
-                is_recorded
+                is_observed
             }
         }
     }
 
-    /// Sends the end of the stream; what was recorded of it. The recording ends first: nothing that the
-    /// chain does may keep it from that.
-    pub fn end(self, mark: Mark) -> Option<Summary> {
+    /// Ends the stream, and completes the statistics. The observers end first: nothing that the chain does may
+    /// keep a recording from its end.
+    pub fn end(mut self, mark: Mark, stats: &mut Stats) {
         let end = Item::End(mark);
-        let recorded = self.recording.map(|mut recording| {
-            recording.item(&end);
-            recording.finish()
-        });
+        for observer in &mut self.observers {
+            observer.item(&end);
+            observer.finish();
+        }
+        self.report(stats);
         for item in self.unsent.into_iter().chain([end]) {
             // Where the chain has ended there is nothing to wait for.
             if self.channel.items.send(item).is_err() {
                 break;
             }
         }
-        recorded
     }
 }

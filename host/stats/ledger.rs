@@ -1,261 +1,83 @@
-//! Every event accounted for: what each stage was given, and what became of it.
+//! The ledger: statistics as text, a line a stage, for people and for scripts.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
-use retrans_event::Owner;
-use retrans_event::OwnerStatus;
+use super::Stats;
+use super::counters::ChainStats;
+use super::counters::OwnerStats;
+use super::counters::PluginStats;
+use super::counters::PluginUsage;
+use super::counters::ReplayStats;
+use super::counters::SinkStats;
+use super::counters::StreamStats;
+use crate::system::sanitize;
 
-/// Said where the stages do not account for every event at the end of a run.
-pub const UNBALANCED: &str = "ledger: does not balance; please report this as a bug";
+/// The last line of a ledger whose stages do not account for every event.
+const UNBALANCED: &str = "ledger: does not balance; please report this as a bug\n";
 
-/// What the probe counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Kernel {
-    /// Calls of the probe.
-    pub entered: u64,
-    /// Records put into the ring.
-    pub recorded: u64,
-    /// Records that the ring had no room for: lost.
-    pub ring_full: u64,
-    /// Calls that the kernel skipped because the probe was running on that CPU already: what the
-    /// probe cannot count itself. `None` before Linux 5.12.
-    pub recursion_misses: Option<u64>,
-}
-
-/// What the source did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Source {
-    /// Records read from the ring.
-    pub recorded: u64,
-    /// Not given to the chain on purpose.
-    pub withheld: u64,
-    /// Read after the last event that was asked for (`--count`).
-    pub beyond: u64,
-    /// Given to the chain.
-    pub delivered: u64,
-}
-
-/// How many of the delivered events had which owner.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Owners {
-    /// Held by a process.
-    pub held: u64,
-    /// Closed.
-    pub orphaned: u64,
-    /// Not accepted yet.
-    pub not_accepted: u64,
-    /// The kernel's own.
-    pub kernel: u64,
-    /// Nobody was found.
-    pub unknown: u64,
-    /// Scans of open files.
-    pub scans: u64,
-    /// Of these, scans that found more than is kept.
-    pub scans_cut: u64,
-}
-
-impl Owners {
-    /// Counts one event.
-    pub fn count(&mut self, owner: &Owner) {
-        *match owner.status() {
-            OwnerStatus::Held => &mut self.held,
-            OwnerStatus::Orphaned => &mut self.orphaned,
-            OwnerStatus::NotAccepted => &mut self.not_accepted,
-            OwnerStatus::Kernel => &mut self.kernel,
-            OwnerStatus::Unknown | OwnerStatus::Other(_) => &mut self.unknown,
-        } += 1;
-    }
-
-    fn total(&self) -> u64 {
-        self.held + self.orphaned + self.not_accepted + self.kernel + self.unknown
-    }
-}
-
-/// What one plugin did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Plugin {
-    /// Name of the instance.
-    pub name: String,
-    /// Events given to it.
-    pub events: u64,
-    /// Passed on.
-    pub kept: u64,
-    /// Filtered out.
-    pub dropped: u64,
-    /// Passed on without the plugin having seen them.
-    pub passed_unseen: u64,
-    /// Neither: the plugin failed on them and was to drop what it fails on, or the host ended.
-    pub lost: u64,
-}
-
-/// A line.
-impl fmt::Display for Plugin {
+/// In the order of an event's way.
+impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "ledger: plugin {} in={} kept={} dropped={} passed_unseen={} lost={}",
-            self.name, self.events, self.kept, self.dropped, self.passed_unseen, self.lost
-        )
+        if let Some(stream) = &self.stream {
+            write!(f, "{stream}")?;
+        }
+        write!(f, "{}", self.chain)?;
+        if self.not_printed > 0 {
+            writeln!(f, "ledger: stdout not_printed={}", self.not_printed)?;
+        }
+        match &self.recorded {
+            Some(recorded) => write!(f, "{recorded}"),
+            None => Ok(()),
+        }
     }
 }
 
-/// What one plugin has used, over all its instances.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Name of the instance.
-    pub plugin: String,
-    /// Calls.
-    pub calls: u64,
-    /// Events that it has changed.
-    pub changed: u64,
-    /// CPU time of all calls and restarts.
-    pub cpu: Duration,
-    /// Half of the calls took no more CPU time.
-    pub p50: Duration,
-    /// 99 of 100 calls took no more.
-    pub p99: Duration,
-    /// No call took more.
-    pub max: Duration,
-    /// Bytes of linear memory at the end.
-    pub memory: u64,
-    /// The most that there were.
-    pub memory_max: u64,
-    /// Instances that were started in the place of others.
-    pub restarts: u64,
-    /// Versions that were.
-    pub reloads: u64,
-    /// Calls that failed, by their causes.
-    pub faults: BTreeMap<&'static str, u64>,
+impl Stats {
+    /// The ledger at the end of a run, which says where the stages do not account for every event.
+    pub fn final_ledger(&self) -> String {
+        match self.balances() {
+            true => self.to_string(),
+            false => format!("{self}{UNBALANCED}"),
+        }
+    }
 }
 
-/// A line, and a second one where the plugin has failed or was reloaded.
-impl fmt::Display for Usage {
+impl fmt::Display for ChainStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "ledger: usage {} calls={} changed={} cpu_us={} p50_ns={} p99_ns={} max_ns={} memory={} \
-             memory_max={}",
-            self.plugin,
-            self.calls,
-            self.changed,
-            self.cpu.as_micros(),
-            self.p50.as_nanos(),
-            self.p99.as_nanos(),
-            self.max.as_nanos(),
-            self.memory,
-            self.memory_max
-        )?;
-        if self.restarts == 0 && self.reloads == 0 && self.faults.is_empty() {
-            return Ok(());
+        let ChainStats {
+            plugins,
+            usage,
+            counters,
+            sinks,
+        } = self;
+        for plugin in plugins {
+            write!(f, "{plugin}")?;
         }
-        write!(f, "ledger: faults {}", self.plugin)?;
-        for (cause, count) in &self.faults {
-            write!(f, " {cause}={count}")?;
+        for usage in usage {
+            write!(f, "{usage}")?;
         }
-        writeln!(f, " restarts={} reloads={}", self.restarts, self.reloads)
-    }
-}
-
-/// What the chain did.
-#[derive(Debug, Clone, Default)]
-pub struct Report {
-    /// A page a plugin.
-    pub plugins: Vec<Plugin>,
-    /// What each has used.
-    pub usage: Vec<Usage>,
-    /// Each plugin's own counters, by instance and name.
-    pub counters: BTreeMap<(String, String), u64>,
-}
-
-/// What a replay read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Replay {
-    /// Events in the files.
-    pub read: u64,
-    /// Outside of the time that was asked for.
-    pub left_out: u64,
-    /// Given to the chain.
-    pub delivered: u64,
-}
-
-/// Where the events came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// From the live probe.
-    Live {
-        /// In the kernel.
-        kernel: Kernel,
-        /// In the source.
-        source: Source,
-        /// Whose the events were.
-        owners: Owners,
-    },
-    /// From files.
-    Replay(Replay),
-}
-
-/// The books of a whole run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ledger {
-    /// Where the events came from.
-    pub origin: Origin,
-    /// In the order of the chain.
-    pub plugins: Vec<Plugin>,
-}
-
-impl Origin {
-    /// Events that the chain was given.
-    fn delivered(&self) -> u64 {
-        match self {
-            Origin::Live { source, .. } => source.delivered,
-            Origin::Replay(replay) => replay.delivered,
+        for ((plugin, counter), count) in counters {
+            let counter = sanitize::key(counter);
+            writeln!(f, "ledger: counter {plugin} {counter}={count}")?;
         }
-    }
-
-    fn balances(&self) -> bool {
-        match self {
-            Origin::Live {
-                kernel,
-                source,
-                owners,
-            } => {
-                kernel.entered == kernel.recorded + kernel.ring_full
-                    && kernel.recorded == source.recorded
-                    && source.recorded == source.withheld + source.beyond + source.delivered
-                    && source.delivered == owners.total()
-            }
-            Origin::Replay(replay) => replay.read == replay.left_out + replay.delivered,
+        for sink in sinks {
+            write!(f, "{sink}")?;
         }
-    }
-}
-
-impl Ledger {
-    /// Does every stage account for all that the one before it passed on?
-    pub fn balances(&self) -> bool {
-        let mut passed_on = self.origin.delivered();
-        let chain = self.plugins.iter().all(|plugin| {
-            let given = std::mem::replace(&mut passed_on, plugin.kept + plugin.passed_unseen);
-            plugin.events == given
-                && plugin.events
-                    == plugin.kept + plugin.dropped + plugin.passed_unseen + plugin.lost
-        });
-        chain && self.origin.balances()
+        Ok(())
     }
 }
 
 /// A line a stage.
-impl fmt::Display for Origin {
+impl fmt::Display for StreamStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kernel, source, owners) = match self {
-            Origin::Live {
+            StreamStats::Live {
                 kernel,
                 source,
                 owners,
             } => (kernel, source, owners),
-            Origin::Replay(replay) => {
-                let Replay {
+            StreamStats::Replay(replay) => {
+                let ReplayStats {
                     read,
                     left_out,
                     delivered,
@@ -285,7 +107,7 @@ impl fmt::Display for Origin {
             write!(f, " beyond={}", source.beyond)?;
         }
         writeln!(f, " delivered={}", source.delivered)?;
-        let Owners {
+        let OwnerStats {
             held,
             orphaned,
             not_accepted,
@@ -306,48 +128,94 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A line a stage, for people and for scripts.
-impl fmt::Display for Ledger {
+/// A line.
+impl fmt::Display for PluginStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.origin)?;
-        for plugin in &self.plugins {
-            write!(f, "{plugin}")?;
+        writeln!(
+            f,
+            "ledger: plugin {} in={} kept={} dropped={} passed_unseen={} lost={}",
+            self.name, self.events, self.kept, self.dropped, self.passed_unseen, self.lost
+        )
+    }
+}
+
+/// A line, and a second one where the plugin has failed or was reloaded.
+impl fmt::Display for PluginUsage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "ledger: usage {} calls={} changed={} cpu_us={} p50_ns={} p99_ns={} max_ns={} memory={} \
+             memory_max={}",
+            self.plugin,
+            self.calls,
+            self.changed,
+            self.cpu.as_micros(),
+            self.p50.as_nanos(),
+            self.p99.as_nanos(),
+            self.max.as_nanos(),
+            self.memory,
+            self.memory_max
+        )?;
+        if self.restarts == 0 && self.reloads == 0 && self.faults.is_empty() {
+            return Ok(());
         }
-        match self.balances() {
-            true => Ok(()),
-            false => writeln!(f, "{UNBALANCED}"),
+        write!(f, "ledger: faults {}", self.plugin)?;
+        for (cause, count) in &self.faults {
+            write!(f, " {cause}={count}")?;
         }
+        writeln!(f, " restarts={} reloads={}", self.restarts, self.reloads)
+    }
+}
+
+/// A line.
+impl fmt::Display for SinkStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SinkStats {
+            name,
+            received,
+            sent,
+            queued,
+            dropped,
+            failed,
+        } = self;
+        writeln!(
+            f,
+            "ledger: sink {} in={received} sent={sent} queued={queued} dropped={dropped} failed={failed}",
+            sanitize::key(name)
+        )
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::counters::KernelStats;
+    use crate::stats::counters::SourceStats;
 
-    fn plugins() -> Vec<Plugin> {
-        let plugin = |name: &str, events, kept| Plugin {
+    fn plugins() -> Vec<PluginStats> {
+        let plugin = |name: &str, events, kept| PluginStats {
             name: name.to_owned(),
             events,
             kept,
             dropped: events - kept,
-            ..Plugin::default()
+            ..PluginStats::default()
         };
         vec![plugin("a", 9, 4), plugin("b", 4, 4)]
     }
 
-    const KERNEL: Kernel = Kernel {
+    const KERNEL: KernelStats = KernelStats {
         entered: 12,
         recorded: 10,
         ring_full: 2,
         recursion_misses: Some(1),
     };
-    const SOURCE: Source = Source {
+    const SOURCE: SourceStats = SourceStats {
         recorded: 10,
         withheld: 1,
         beyond: 0,
         delivered: 9,
     };
-    const OWNERS: Owners = Owners {
+    const OWNERS: OwnerStats = OwnerStats {
         held: 5,
         orphaned: 1,
         not_accepted: 1,
@@ -356,73 +224,97 @@ mod tests {
         scans: 3,
         scans_cut: 0,
     };
-    const REPLAY: Replay = Replay {
+    const REPLAY: ReplayStats = ReplayStats {
         read: 12,
         left_out: 3,
         delivered: 9,
     };
 
-    fn live(kernel: Kernel, source: Source, owners: Owners) -> Ledger {
-        let origin = Origin::Live {
-            kernel,
-            source,
-            owners,
-        };
-        let plugins = plugins();
-        Ledger { origin, plugins }
-    }
-
-    fn replay(replay: Replay) -> Ledger {
-        Ledger {
-            origin: Origin::Replay(replay),
+    fn stats(stream: StreamStats) -> Stats {
+        let chain = ChainStats {
             plugins: plugins(),
+            sinks: vec![SinkStats {
+                name: "a file".to_owned(),
+                received: 15,
+                sent: 1,
+                queued: 2,
+                dropped: 4,
+                failed: 8,
+            }],
+            ..ChainStats::default()
+        };
+        Stats {
+            stream: Some(stream),
+            chain,
+            ..Stats::default()
         }
     }
 
+    fn live(kernel: KernelStats, source: SourceStats, owners: OwnerStats) -> Stats {
+        stats(StreamStats::Live {
+            kernel,
+            source,
+            owners,
+        })
+    }
+
+    fn replay(replay: ReplayStats) -> Stats {
+        stats(StreamStats::Replay(replay))
+    }
+
     #[track_caller]
-    fn assert_unbalanced(ledger: &Ledger) {
-        assert!(!ledger.balances(), "{ledger}");
-        assert!(ledger.to_string().contains("does not balance"));
+    fn assert_unbalanced(stats: &Stats) {
+        assert!(!stats.balances(), "{stats}");
+        assert!(stats.final_ledger().ends_with(UNBALANCED));
     }
 
     #[test]
-    fn books_balance_when_every_event_is_accounted_for() {
+    fn the_ledger_balances_when_every_event_is_accounted_for() {
         assert!(live(KERNEL, SOURCE, OWNERS).balances());
         assert!(replay(REPLAY).balances());
     }
 
     #[test]
-    fn one_event_missing_anywhere_unbalances_the_books() {
+    fn a_sink_has_a_line_and_its_name_is_one_word() {
+        let ledger = replay(REPLAY).final_ledger();
+        let line = "ledger: sink a\\u{20}file in=15 sent=1 queued=2 dropped=4 failed=8";
+        assert_eq!(ledger.lines().last(), Some(line));
+    }
+
+    #[test]
+    fn one_event_missing_anywhere_unbalances_the_ledger() {
         let (mut kernel, mut owners) = (KERNEL, OWNERS);
         kernel.entered += 1;
         assert_unbalanced(&live(kernel, SOURCE, OWNERS));
         owners.held += 1;
         assert_unbalanced(&live(KERNEL, SOURCE, owners));
         for change in [
-            |source: &mut Source| source.recorded -= 1,
-            |source: &mut Source| source.delivered -= 1,
+            |source: &mut SourceStats| source.recorded -= 1,
+            |source: &mut SourceStats| source.delivered -= 1,
         ] {
             let mut source = SOURCE;
             change(&mut source);
             assert_unbalanced(&live(KERNEL, source, OWNERS));
         }
         for change in [
-            |replay: &mut Replay| replay.read += 1,
-            |replay: &mut Replay| replay.delivered -= 1,
+            |replay: &mut ReplayStats| replay.read += 1,
+            |replay: &mut ReplayStats| replay.delivered -= 1,
         ] {
             let mut changed = REPLAY;
             change(&mut changed);
             assert_unbalanced(&replay(changed));
         }
-        let break_it: [fn(&mut Ledger); 3] = [
-            |ledger| ledger.plugins[0].events += 1,
-            |ledger| ledger.plugins[0].dropped -= 1,
-            |ledger| ledger.plugins[1].kept -= 1,
+        let break_it: [fn(&mut ChainStats); 5] = [
+            |chain| chain.plugins[0].events += 1,
+            |chain| chain.plugins[0].dropped -= 1,
+            |chain| chain.plugins[1].kept -= 1,
+            |chain| chain.sinks[0].received += 1,
+            |chain| chain.sinks[0].failed -= 1,
         ];
         for change in break_it {
-            let mut ledger = live(KERNEL, SOURCE, OWNERS);
-            change(&mut ledger);
-            assert_unbalanced(&ledger);
+            let mut stats = live(KERNEL, SOURCE, OWNERS);
+            change(&mut stats.chain);
+            assert_unbalanced(&stats);
         }
     }
 }

@@ -63,3 +63,14 @@ pub struct Alert {
     /// When, since 1970-01-01T00:00:00Z in the time of the stream.
     pub wall_time: Duration,
 }
+
+impl Alert {
+    /// Roughly the memory that it takes.
+    pub fn bytes(&self) -> usize {
+        let labels = self.labels.iter();
+        let labels: usize = labels
+            .map(|(key, value)| size_of::<(String, String)>() + key.len() + value.len())
+            .sum();
+        size_of::<Alert>() + self.plugin.len() + self.name.len() + self.summary.len() + labels
+    }
+}

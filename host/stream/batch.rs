@@ -61,7 +61,7 @@ impl Mark {
 }
 
 /// Whatever had arrived when the source looked: 1 to [`MAX_EVENTS`] events, with their labels.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Batch {
     records: Vec<u8>,
     record_size: usize,

@@ -127,7 +127,15 @@ impl Labels {
         &self.columns
     }
 
-    /// Forgets all.
+    /// Roughly the memory that they take.
+    pub fn bytes(&self) -> usize {
+        let bytes = |column: &Column| {
+            column.key.len() + column.text.len() + size_of_val(&column.events[..]) * 2
+        };
+        self.columns.iter().map(bytes).sum()
+    }
+
+    /// Removes all.
     pub fn clear(&mut self) {
         self.columns.clear();
     }

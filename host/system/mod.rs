@@ -1,5 +1,6 @@
 //! The process and its system: `/proc`, standard streams, threads, privileges, memory, times and text.
 
+pub mod files;
 pub mod heap;
 pub mod privileges;
 pub mod procfs;

@@ -13,8 +13,6 @@ use crossbeam_channel::unbounded;
 use retrans_event::Record;
 use retrans_host::chain::Chain;
 use retrans_host::chain::ChainError;
-use retrans_host::chain::Report;
-use retrans_host::chain::Sink;
 use retrans_host::plugin::Compiler;
 use retrans_host::plugin::Engine;
 use retrans_host::plugin::Limits;
@@ -22,7 +20,10 @@ use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
 use retrans_host::plugin::Spec;
 use retrans_host::plugin::StartError;
-use retrans_host::stats::ledger;
+use retrans_host::sink::Sink;
+use retrans_host::stats::Stats;
+use retrans_host::stats::counters::ChainStats;
+use retrans_host::stats::counters::ReplayStats;
 use retrans_host::stream::alert::Alert;
 use retrans_host::stream::batch::Batch;
 use retrans_host::stream::batch::Item;
@@ -110,7 +111,7 @@ pub struct Ran {
     /// What came out.
     pub said: Said,
     /// The pages of the ledger, and counters.
-    pub report: Report,
+    pub report: ChainStats,
     /// How it ended.
     pub result: Result<(), ChainError>,
 }
@@ -131,7 +132,7 @@ pub fn run(plugins: Vec<Plugin>, items: impl IntoIterator<Item = Item>) -> Ran {
 pub fn drive<S: Sink>(
     chain: Chain<S>,
     items: impl IntoIterator<Item = Item>,
-) -> (Report, Result<(), ChainError>) {
+) -> (ChainStats, Result<(), ChainError>) {
     let (sender, receiver) = unbounded();
     let (used, _recycled) = unbounded();
     for item in items {
@@ -153,16 +154,16 @@ impl Ran {
 ///
 /// Each event ends in one place, and what one plugin passes on is what the next one gets.
 #[track_caller]
-pub fn assert_balances(report: &Report, delivered: u64) {
-    let ledger = ledger::Ledger {
-        origin: ledger::Origin::Replay(ledger::Replay {
+pub fn assert_balances(report: &ChainStats, delivered: u64) {
+    let stats = Stats {
+        chain: report.clone(),
+        ..Stats::of_replay(ReplayStats {
             read: delivered,
             left_out: 0,
             delivered,
-        }),
-        plugins: report.plugins.clone(),
+        })
     };
-    assert!(ledger.balances(), "{ledger}");
+    assert!(stats.balances(), "{stats}");
 }
 
 /// What came out of a chain.

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::io;
 
-use retrans_host::chain::Sink;
+use retrans_host::sink::Sink;
 use retrans_host::stream::alert::Alert;
 
 /// For benchmarks: nothing is optimised away, and nothing is kept.

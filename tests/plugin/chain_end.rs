@@ -10,7 +10,7 @@ use retrans_event::Record;
 use retrans_event::synth::Synth;
 use retrans_host::chain::Chain;
 use retrans_host::chain::ChainError;
-use retrans_host::chain::Sink;
+use retrans_host::sink::Sink;
 use retrans_host::stream::alert::Alert;
 use retrans_host::stream::batch::Batch;
 use retrans_host::stream::batch::Item;

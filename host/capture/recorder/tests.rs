@@ -26,6 +26,12 @@ struct Folder {
     config: config::RecordFile,
 }
 
+/// Ends a recording, and tells what was recorded.
+fn finished(mut recorder: Recorder) -> Summary {
+    recorder.finish();
+    recorder.summary()
+}
+
 impl Folder {
     fn new() -> Folder {
         let directory = tempfile::tempdir().expect("a directory");
@@ -56,15 +62,15 @@ impl Folder {
         self.directory.path().join(name)
     }
 
-    fn begin(&self) -> Result<Recording, RecordError> {
-        Recording::begin(
-            &config::Record::File(self.config.clone()),
+    fn begin(&self) -> Result<Recorder, RecordError> {
+        Recorder::begin(
+            &config::RecordConfig::File(self.config.clone()),
             Some(host()),
             no_stdout,
         )
     }
 
-    fn begun(&self) -> Recording {
+    fn begun(&self) -> Recorder {
         self.begin().expect("nothing is in the way")
     }
 
@@ -166,7 +172,7 @@ fn the_events_of_a_deleted_file_are_not_recorded_and_another_file_begins() {
     recording.item(&events(4));
     recording.item(&mark(3));
     recording.item(&end(4));
-    let summary = recording.finish();
+    let summary = finished(recording);
     assert_eq!((summary.events, summary.not_recorded), (4, 5));
     assert_eq!(summary.files, 2);
     assert_eq!(place.held("a.rtc"), (4, 5));
@@ -184,7 +190,7 @@ fn a_file_that_is_deleted_last_is_not_recorded_either() {
         fs::remove_file(place.path("a.rtc")).expect("it was there");
         let ends = matches!(last, Item::End(_));
         recording.item(&last);
-        let summary = recording.finish();
+        let summary = finished(recording);
         assert_eq!((summary.events, summary.not_recorded), (0, 3));
         // After the end there is nothing to begin another file for.
         assert_eq!(summary.files, if ends { 1 } else { 2 });
@@ -205,7 +211,7 @@ fn a_name_that_was_taken_meanwhile_is_not_taken_back() {
         recording.item(&mark(2));
         recording.item(&events(2));
         recording.item(&mark(3));
-        let summary = recording.finish();
+        let summary = finished(recording);
         if force {
             assert_eq!((summary.events, summary.not_recorded), (2, 3));
             assert_eq!(place.held("a.rtc"), (2, 3));
@@ -231,7 +237,7 @@ fn a_recording_goes_on_as_soon_as_its_name_is_free() {
     recording.item(&mark(3));
     recording.item(&events(4));
     recording.item(&end(4));
-    let summary = recording.finish();
+    let summary = finished(recording);
     assert_eq!((summary.events, summary.not_recorded), (4, 5));
     assert_eq!(place.held("a.rtc"), (4, 5));
 }
@@ -245,7 +251,7 @@ fn a_file_that_is_moved_goes_on_under_its_new_name() {
     recording.item(&mark(1));
     recording.item(&events(2));
     recording.item(&end(2));
-    let summary = recording.finish();
+    let summary = finished(recording);
     assert_eq!((summary.events, summary.not_recorded), (5, 0));
     assert_eq!(place.names(), ["moved"]);
     assert_eq!(place.held("moved"), (5, 0));
@@ -271,7 +277,7 @@ fn no_link_that_is_put_in_the_way_ends_or_redirects_a_rotating_recording() {
         }
         over.store(true, Ordering::Relaxed);
     });
-    let summary = recording.finish();
+    let summary = finished(recording);
     assert_eq!((summary.events, summary.not_recorded), (300, 0));
     assert_eq!(fs::read_to_string(&target).expect("text"), PRECIOUS);
 }
@@ -286,7 +292,7 @@ fn a_link_that_takes_the_place_of_a_file_is_replaced_at_the_next_rotation() {
     symlink(&target, &file).expect("a link");
     recording.item(&events(1));
     recording.item(&mark(1));
-    let summary = recording.finish();
+    let summary = finished(recording);
     assert_eq!((summary.events, summary.not_recorded), (1, 0));
     assert!(!file.is_symlink());
     assert!(
@@ -308,7 +314,7 @@ fn the_capture_of_an_earlier_run_is_moved_like_any_older_one() {
         let mut recording = place.begun();
         recording.item(&events(1));
         recording.item(&end(1));
-        recording.finish();
+        finished(recording);
         assert_eq!(place.names(), ["a.rtc", "a.rtc.1", "a.rtc.2"]);
         let held = ["a.rtc", "a.rtc.1", "a.rtc.2"].map(|name| place.held(name).0);
         assert_eq!(held, [1, 7, 8]);
@@ -321,11 +327,11 @@ fn no_more_captures_of_earlier_runs_are_kept_than_there_may_be_older_ones() {
     place.config.keep = 1;
     place.earlier_run("a.rtc", 7);
     place.earlier_run("a.rtc.1", 8);
-    place.begun().finish();
+    finished(place.begun());
     assert_eq!(place.names(), ["a.rtc", "a.rtc.1"]);
     assert_eq!(place.held("a.rtc.1").0, 7);
     place.config.keep = 0;
-    place.begun().finish();
+    finished(place.begun());
     assert_eq!((place.held("a.rtc").0, place.held("a.rtc.1").0), (0, 7));
 }
 
@@ -335,7 +341,7 @@ fn older_files_of_an_earlier_run_alone_are_not_in_the_way() {
     place.earlier_run("a.rtc.1", 7);
     let mut recording = place.begun();
     recording.item(&events(1));
-    recording.finish();
+    finished(recording);
     let held = ["a.rtc.1", "a.rtc.2"].map(|name| place.held(name).0);
     assert_eq!(held, [1, 7]);
 }
@@ -352,13 +358,13 @@ fn what_is_no_capture_is_neither_moved_nor_replaced_unless_asked_for() {
         );
         assert_eq!(place.names(), [name]);
         place.config.force = true;
-        place.begun().finish();
+        finished(place.begun());
         assert_eq!(place.held("a.rtc").0, 0);
     }
     // Beyond those that are kept it does not matter.
     let place = Folder::rotating_some_day();
     fs::write(place.path("a.rtc.4"), PRECIOUS).expect("a file");
-    place.begun().finish();
+    finished(place.begun());
 }
 
 #[test]
@@ -403,14 +409,14 @@ impl Write for Narrow {
 fn a_standard_output_that_fails_ends_the_recording_and_every_event_is_accounted_for() {
     for error in [io::ErrorKind::BrokenPipe, io::ErrorKind::StorageFull] {
         let stdout = || -> io::Result<Box<dyn Write + Send>> { Ok(Box::new(Narrow(8_000, error))) };
-        let recording = Recording::begin(&config::Record::Stdout, Some(host()), stdout);
+        let recording = Recorder::begin(&config::RecordConfig::Stdout, Some(host()), stdout);
         let mut recording = recording.expect("there is room for the head");
         for second in 0..1_000 {
             recording.item(&events(7));
             recording.item(&mark(second));
         }
         recording.item(&end(1_000));
-        let summary = recording.finish();
+        let summary = finished(recording);
         assert!(summary.events > 0 && summary.not_recorded > 0, "{summary}");
         assert_eq!(summary.events + summary.not_recorded, 7_000);
         assert_eq!((summary.file.as_path(), summary.files), (Path::new("-"), 1));

@@ -2,7 +2,7 @@
 //! version takes over.
 
 use super::Done;
-use super::Link;
+use super::Slot;
 use crate::chain::ChainError;
 use crate::chain::Sink;
 use crate::chain::Stays;
@@ -13,7 +13,7 @@ use crate::plugin::Plugin;
 use crate::plugin::Snapshot;
 use crate::plugin::runtime::cpu;
 
-impl Link {
+impl Slot {
     /// Asks it what it knows.
     pub(super) fn take_snapshot<S: Sink>(&mut self, sink: &mut S) -> Done {
         match self.save() {
@@ -40,7 +40,7 @@ impl Link {
 
     fn keep(&mut self, snapshot: Snapshot) {
         self.snapshot = Some(snapshot);
-        self.firing.saved();
+        self.active_alerts.saved();
     }
 
     /// Another version takes over, with what this one knows; or this one stays.
@@ -76,12 +76,12 @@ impl Link {
         self.usage.reloads += 1;
         self.install(instance);
         self.freed = true;
-        self.prepared.tell_suppressed();
+        self.prepared.log_suppressed();
         self.prepared = prepared;
         self.quarantine = Quarantine::new();
         // With a snapshot it knows of all that fire.
         if self.snapshot.is_none() {
-            let forgotten = self.firing.take_all();
+            let forgotten = self.active_alerts.take_all();
             self.resolve(forgotten, "was reloaded and knows nothing of it", sink)?;
         }
         Ok(Ok(()))

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::Done;
-use super::Link;
+use super::Slot;
 use super::Tally;
 use crate::chain::ChainError;
 use crate::chain::Sink;
@@ -23,7 +23,7 @@ use crate::stream::alert::Severity;
 use crate::stream::alert::State;
 use crate::stream::batch::Batch;
 
-impl Link {
+impl Slot {
     /// The plugin has failed on this batch. It is tried again by halves, and the parts are put
     /// together again. `before`: the CPU time that it had used before this batch.
     pub(super) fn search<S: Sink>(
@@ -132,8 +132,8 @@ impl Link {
             }
         }
         let forgotten = match restart {
-            Restart::Restored => self.firing.take_unsaved(),
-            _ => self.firing.take_all(),
+            Restart::Restored => self.active_alerts.take_unsaved(),
+            _ => self.active_alerts.take_all(),
         };
         self.resolve(forgotten, "was started anew and knows nothing of it", sink)?;
         if restart == Restart::Refused {
@@ -184,7 +184,7 @@ impl Link {
         self.instance = None;
         self.snapshot = None;
         self.usage.memory((0, 0));
-        let forgotten = self.firing.take_all();
+        let forgotten = self.active_alerts.take_all();
         self.resolve(forgotten, "is in quarantine", sink)
     }
 

@@ -17,10 +17,9 @@ use super::attach::Attach;
 use super::preflight;
 use super::preflight::ProbeError;
 use super::preflight::cannot;
-use super::ring::Books;
 use super::ring::Counters;
 use super::ring::Processing;
-use super::ring::Reader;
+use super::ring::RingReader;
 use super::ring::ring;
 use crate::pipeline::channel::Channel;
 use crate::pipeline::stop::Stop;
@@ -29,6 +28,7 @@ use crate::source::bpf::libbpf;
 use crate::source::bpf::retrans::RetransSkel;
 use crate::source::bpf::retrans::RetransSkelBuilder;
 use crate::source::clock;
+use crate::stats::Stats;
 use crate::stream::batch::Batch;
 
 /// How far the marks are apart.
@@ -113,20 +113,20 @@ impl<'obj> Probe<'obj> {
         })
     }
 
-    /// Sends events and marks until told to stop, or until nobody receives them any more; then
-    /// detaches, drains what was recorded, and returns the books.
+    /// Sends events and marks until told to stop, or until the chain has ended; then detaches, drains
+    /// what was recorded, and returns the statistics of the source and the observers.
     pub fn run(
         self,
         processing: Processing,
         channel: &Channel,
         stop: &Stop,
-    ) -> Result<Books, ProbeError> {
+    ) -> Result<Stats, ProbeError> {
         let Probe { skel, links, .. } = self;
         let clock = processing.clock;
         let counters = Counters::new(&skel.maps.counters);
         let arrived = RefCell::new(Batch::new());
         let ring = ring(&skel.maps.events, &arrived)?;
-        let mut reader = Reader::new(&ring, &arrived, counters, processing, channel, stop);
+        let mut reader = RingReader::new(&ring, &arrived, counters, processing, channel, stop);
         // SAFETY: the descriptor belongs to `ring`, which outlives `ring_ready`.
         let ring_ready = unsafe { BorrowedFd::borrow_raw(ring.epoll_fd()) };
 

@@ -1,4 +1,4 @@
-//! Reads the kernel's ring, completes each event, and keeps the source's books.
+//! Reads the kernel's ring, completes each event, and counts what became of it.
 
 use std::cell::RefCell;
 use std::thread;
@@ -16,18 +16,20 @@ use super::preflight::ProbeError;
 use super::preflight::cannot;
 use super::preflight::explain;
 use super::stream::Stream;
-use crate::capture::Recording;
-use crate::capture::Summary;
 use crate::pipeline::channel::Channel;
 use crate::pipeline::stop::Stop;
 use crate::source::clock::Clock;
 use crate::source::clock::Now;
+use crate::source::observer::Observer;
 use crate::source::outflow::Outflow;
 use crate::source::owner::Owners;
 use crate::stats::Publisher;
-use crate::stats::ledger;
+use crate::stats::Stats;
+use crate::stats::counters::KernelStats;
+use crate::stats::counters::OwnerStats;
+use crate::stats::counters::SourceStats;
+use crate::stats::counters::StreamStats;
 use crate::stats::reconcile::Reconciliation;
-use crate::stats::reconcile::Report;
 use crate::stream::batch::Batch;
 use crate::stream::batch::MAX_EVENTS;
 
@@ -51,11 +53,11 @@ impl<'a> Counters<'a> {
     }
 
     /// The sum over all CPUs.
-    pub fn read(&self) -> Result<ledger::Kernel, ProbeError> {
+    pub fn read(&self) -> Result<KernelStats, ProbeError> {
         let key = 0u32.to_ne_bytes();
         let values = self.0.lookup_percpu(&key, MapFlags::ANY);
         let values = values.map_err(|error| explain("read the counters of", error))?;
-        let mut sum = ledger::Kernel::default();
+        let mut sum = KernelStats::default();
         for cpu in values.unwrap_or_default() {
             let mut counters = cpu
                 .as_chunks()
@@ -104,30 +106,16 @@ pub struct Processing {
     pub show_queued: bool,
     /// Compares them with the kernel's own counters.
     pub reconciliation: Option<Reconciliation>,
-    /// Where they are recorded.
-    pub recording: Option<Recording>,
+    /// What sees them before the chain does.
+    pub observers: Vec<Box<dyn Observer>>,
     /// After how many events the stream ends.
     pub count: Option<u64>,
     /// Where statistics are left at marks.
     pub publisher: Publisher,
 }
 
-/// What the source counted.
-pub struct Books {
-    /// In the kernel.
-    pub kernel: ledger::Kernel,
-    /// In the source.
-    pub source: ledger::Source,
-    /// Whose the events were.
-    pub owners: ledger::Owners,
-    /// The comparison with the kernel's own counters.
-    pub reconciled: Option<Report>,
-    /// What was recorded.
-    pub recorded: Option<Summary>,
-}
-
 /// Reads the ring and sends what was in it.
-pub struct Reader<'a> {
+pub struct RingReader<'a> {
     ring: &'a RingBuffer<'a>,
     /// Where the ring puts its records.
     arrived: &'a RefCell<Batch>,
@@ -144,7 +132,7 @@ pub struct Reader<'a> {
     newest: Duration,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> RingReader<'a> {
     /// A reader of a ring that fills `arrived`.
     pub fn new(
         ring: &'a RingBuffer<'a>,
@@ -153,10 +141,10 @@ impl<'a> Reader<'a> {
         mut processing: Processing,
         channel: &'a Channel,
         stop: &'a Stop,
-    ) -> Reader<'a> {
-        let out = Outflow::new(channel, stop, processing.recording.take());
+    ) -> RingReader<'a> {
+        let out = Outflow::new(channel, stop, std::mem::take(&mut processing.observers));
         let stream = Stream::new(out, processing.count);
-        Reader {
+        RingReader {
             ring,
             arrived,
             counters,
@@ -233,22 +221,22 @@ impl<'a> Reader<'a> {
     }
 
     fn publish(&mut self) -> Result<(), ProbeError> {
-        let origin = ledger::Origin::Live {
+        let live = StreamStats::Live {
             kernel: self.counters.read()?,
             source: self.counted(),
             owners: self.owned(),
         };
-        let recorded = self.stream.recorded();
+        let stream = &self.stream;
         self.processing.publisher.publish(|stats| {
-            stats.origin = Some(origin);
-            stats.recorded = recorded;
+            stats.stream = Some(live);
+            stream.report(stats);
         });
         Ok(())
     }
 
     /// What became of the records that were read.
-    fn counted(&self) -> ledger::Source {
-        ledger::Source {
+    fn counted(&self) -> SourceStats {
+        SourceStats {
             recorded: self.recorded,
             withheld: self.withheld,
             beyond: self.stream.beyond(),
@@ -257,7 +245,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Whose the events were.
-    fn owned(&self) -> ledger::Owners {
+    fn owned(&self) -> OwnerStats {
         let mut owners = self.stream.owners();
         owners.scans = self.processing.owners.scans();
         owners.scans_cut = self.processing.owners.scans_cut();
@@ -281,8 +269,8 @@ impl<'a> Reader<'a> {
     }
 
     /// After the probe was detached: sends the rest of the ring, and the events that still wait for
-    /// their owner, and the end of the stream. `recursion_misses` belong into the books.
-    pub fn drain(mut self, recursion_misses: Option<u64>) -> Result<Books, ProbeError> {
+    /// their owner, and the end of the stream. `recursion_misses` belong to the statistics.
+    pub fn drain(mut self, recursion_misses: Option<u64>) -> Result<Stats, ProbeError> {
         let mut deadline = Instant::now() + DRAIN_LIMIT;
         let mut kernel = loop {
             let before = self.recorded;
@@ -305,17 +293,20 @@ impl<'a> Reader<'a> {
         kernel.recursion_misses = recursion_misses;
         let (source, owners) = (self.counted(), self.owned());
         let reconciliation = self.processing.reconciliation;
-        let reconciled = reconciliation.map(|reconciliation| reconciliation.finish(&kernel));
+        let reconciliation = reconciliation.map(|reconciliation| reconciliation.finish(&kernel));
         let lost = kernel.ring_full - self.told_lost;
         let end = self.processing.clock.now();
-        let recorded = self.stream.end(end.mark(end.boot(), lost));
-        Ok(Books {
-            kernel,
-            source,
-            owners,
-            reconciled,
-            recorded,
-        })
+        let mut stats = Stats {
+            stream: Some(StreamStats::Live {
+                kernel,
+                source,
+                owners,
+            }),
+            reconciliation,
+            ..Stats::default()
+        };
+        self.stream.end(end.mark(end.boot(), lost), &mut stats);
+        Ok(stats)
     }
 
     fn newly_lost(&mut self) -> Result<u64, ProbeError> {

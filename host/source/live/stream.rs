@@ -4,11 +4,11 @@ use std::rc::Rc;
 
 use retrans_event::Event;
 
-use crate::capture::Summary;
 use crate::source::outflow::Outflow;
 use crate::source::owner::Found;
 use crate::source::owner::container::Container;
-use crate::stats::ledger;
+use crate::stats::Stats;
+use crate::stats::counters::OwnerStats;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 use crate::stream::batch::MAX_EVENTS;
@@ -34,7 +34,7 @@ pub struct Stream<'a> {
     count: Option<u64>,
     /// Events that came after these.
     beyond: u64,
-    owners: ledger::Owners,
+    owners: OwnerStats,
 }
 
 impl<'a> Stream<'a> {
@@ -48,7 +48,7 @@ impl<'a> Stream<'a> {
             delivered: 0,
             count,
             beyond: 0,
-            owners: ledger::Owners::default(),
+            owners: OwnerStats::default(),
         }
     }
 
@@ -67,13 +67,13 @@ impl<'a> Stream<'a> {
         self.count.is_some_and(|count| self.delivered >= count)
     }
 
-    /// What is recorded so far.
-    pub fn recorded(&self) -> Option<Summary> {
-        self.out.recorded()
+    /// Puts the observers' statistics where they belong.
+    pub fn report(&self, stats: &mut Stats) {
+        self.out.report(stats);
     }
 
     /// How many of them had which owner.
-    pub fn owners(&self) -> ledger::Owners {
+    pub fn owners(&self) -> OwnerStats {
         self.owners
     }
 
@@ -138,8 +138,8 @@ impl<'a> Stream<'a> {
         self.out.pass_on(Item::Mark(mark))
     }
 
-    /// Sends the end of the stream; what was recorded of it.
-    pub fn end(self, mark: Mark) -> Option<Summary> {
-        self.out.end(mark)
+    /// Sends the end of the stream, and completes the statistics.
+    pub fn end(self, mark: Mark, stats: &mut Stats) {
+        self.out.end(mark, stats);
     }
 }

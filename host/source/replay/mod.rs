@@ -16,15 +16,16 @@ use retrans_event::Event;
 use self::pace::Pace;
 use super::outflow::Outflow;
 use crate::capture::CaptureError;
-use crate::capture::Recording;
-use crate::capture::Summary;
 use crate::config::Replay;
 use crate::config::Times;
 use crate::pipeline::channel::Channel;
 use crate::pipeline::stop::Stop;
-use crate::stats::Board;
+use crate::source::observer::Observer;
 use crate::stats::Publisher;
-use crate::stats::ledger;
+use crate::stats::SharedStats;
+use crate::stats::Stats;
+use crate::stats::counters::ReplayStats;
+use crate::stats::counters::StreamStats;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 use crate::stream::batch::Mark;
@@ -84,32 +85,24 @@ pub fn are_of_one_boot(inputs: &[Input<'_>]) -> bool {
     }
 }
 
-/// What a replay counted.
-#[derive(Debug, Default)]
-pub struct Books {
-    /// Of the files.
-    pub replay: ledger::Replay,
-    /// What was recorded.
-    pub recorded: Option<Summary>,
-}
-
-/// Sends what is in the files until the run is to end, or the chain has ended.
+/// Sends what is in the files until the run is to end, or the chain has ended. Its statistics, and those of the
+/// observers.
 pub fn run(
     replay: &Replay,
     inputs: Vec<Input<'_>>,
-    recording: Option<Recording>,
+    observers: Vec<Box<dyn Observer>>,
     channel: &Channel,
     stop: &Stop,
-    board: &Board,
-) -> Result<Books, ReplayError> {
+    shared: &SharedStats,
+) -> Result<Stats, ReplayError> {
     let mut sender = Sender {
-        out: Outflow::new(channel, stop, recording),
-        publisher: Publisher::new(board.clone()),
+        out: Outflow::new(channel, stop, observers),
+        publisher: Publisher::new(shared.clone()),
         times: replay.times,
         count: replay.chain.count,
         pace: replay.speed.map(Pace::new),
         stop,
-        books: ledger::Replay::default(),
+        read: ReplayStats::default(),
         items: 0,
         last: Mark::default(),
         ended: None,
@@ -179,7 +172,7 @@ struct Sender<'a> {
     count: Option<u64>,
     pace: Option<Pace>,
     stop: &'a Stop,
-    books: ledger::Replay,
+    read: ReplayStats,
     /// Items that were read.
     items: u64,
     /// The latest moment of the stream.
@@ -191,13 +184,13 @@ struct Sender<'a> {
 impl Sender<'_> {
     /// Sends an item, in time. False: it is over.
     fn send(&mut self, item: Item) -> bool {
-        let mut page = ledger::Replay::default();
+        let mut item_stats = ReplayStats::default();
         let (item, moment) = match item {
             Item::Events(mut batch) => {
-                page.read = batch.len() as u64;
+                item_stats.read = batch.len() as u64;
                 self.select(&mut batch);
-                page.delivered = batch.len() as u64;
-                page.left_out = page.read - page.delivered;
+                item_stats.delivered = batch.len() as u64;
+                item_stats.left_out = item_stats.read - item_stats.delivered;
                 let last = batch.events().next_back().map(|event| Mark::at(event, 0));
                 (Item::Events(batch), last)
             }
@@ -211,7 +204,7 @@ impl Sender<'_> {
         };
         if let Some(moment) = moment {
             let wait = self.pace.as_mut().map(|pace| pace.until(moment.time));
-            // What was read, but never sent, is in no book.
+            // What was read, but is not sent, is not counted.
             if wait.is_some_and(|wait| self.stop.comes_within(wait)) {
                 return false;
             }
@@ -220,10 +213,10 @@ impl Sender<'_> {
             }
             self.last = moment;
         }
-        let is_mark = page.read == 0;
-        self.books.read += page.read;
-        self.books.left_out += page.left_out;
-        self.books.delivered += page.delivered;
+        let is_mark = item_stats.read == 0;
+        self.read.read += item_stats.read;
+        self.read.left_out += item_stats.left_out;
+        self.read.delivered += item_stats.delivered;
         if is_mark {
             self.publish();
         }
@@ -231,17 +224,16 @@ impl Sender<'_> {
     }
 
     fn publish(&mut self) {
-        let (books, out) = (self.books, &self.out);
+        let (read, out) = (self.read, &self.out);
         self.publisher.publish(|stats| {
-            stats.origin = Some(ledger::Origin::Replay(books));
-            stats.recorded = out.recorded();
+            stats.stream = Some(StreamStats::Replay(read));
+            out.report(stats);
         });
     }
 
     /// Has the chain as many events as it was to have?
     fn is_complete(&self) -> bool {
-        self.count
-            .is_some_and(|count| self.books.delivered >= count)
+        self.count.is_some_and(|count| self.read.delivered >= count)
     }
 
     /// Was the run ended, by a signal or because the chain did?
@@ -279,16 +271,15 @@ impl Sender<'_> {
             }
             batch.retain(|event| within[event]);
         }
-        let left = self.count.map(|count| count - self.books.delivered);
+        let left = self.count.map(|count| count - self.read.delivered);
         if let Some(left) = left.filter(|left| (batch.len() as u64) > *left) {
             batch.retain(|event| (event as u64) < left);
         }
     }
 
-    fn end(self) -> Books {
-        Books {
-            recorded: self.out.end(self.ended.unwrap_or(self.last)),
-            replay: self.books,
-        }
+    fn end(self) -> Stats {
+        let mut stats = Stats::of_replay(self.read);
+        self.out.end(self.ended.unwrap_or(self.last), &mut stats);
+        stats
     }
 }

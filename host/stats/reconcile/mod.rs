@@ -32,7 +32,7 @@ use self::report::Outcome;
 pub use self::report::Report;
 use self::report::Unreconciled;
 use crate::source::clock::Clock;
-use crate::stats::ledger;
+use crate::stats::counters::KernelStats;
 
 /// From counting a segment to stamping its event: mostly some µs, with softirqs in between more.
 const EDGE: Duration = Duration::from_millis(1);
@@ -169,7 +169,7 @@ impl Reconciliation {
     }
 
     /// Compares.
-    pub fn finish(self, kernel: &ledger::Kernel) -> Report {
+    pub fn finish(self, kernel: &KernelStats) -> Report {
         let hidden = self.namespaces.hidden;
         let accounts = self.accounts.into_iter();
         let mut lines: Vec<Line> = accounts

@@ -5,7 +5,7 @@ use std::fmt;
 use super::Tally;
 use super::counters::Counters;
 use super::namespaces::MOST_NAMESPACES;
-use crate::stats::ledger;
+use crate::stats::counters::KernelStats;
 
 /// By how much the kernel's counters grew, or why nobody knows.
 pub type Outcome = Result<Counters, Unreconciled>;
@@ -56,12 +56,12 @@ impl Line {
 }
 
 /// What was recorded beside what the kernel counted.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Report {
     lines: Vec<Line>,
     replaced: Tally,
     crowded: Tally,
-    kernel: ledger::Kernel,
+    kernel: KernelStats,
     tells_errors: bool,
 }
 
@@ -73,7 +73,7 @@ impl Report {
         lines: Vec<Line>,
         replaced: Tally,
         crowded: Tally,
-        kernel: ledger::Kernel,
+        kernel: KernelStats,
         tells_errors: bool,
     ) -> Report {
         Report {

@@ -156,9 +156,7 @@ fn events_between_the_two_readings_are_compared_with_what_the_kernel_counted() -
         }
     );
     assert_eq!(outcome(&reconciliation), grown(7));
-    let report = reconciliation
-        .finish(&ledger::Kernel::default())
-        .to_string();
+    let report = reconciliation.finish(&KernelStats::default()).to_string();
     let line = format!("reconcile: netns={INODE} RetransSegs=7 segments=12 coverage=171.43% ");
     assert!(report.starts_with(&line), "{report}");
     Ok(())
@@ -249,7 +247,7 @@ fn up_to_6_16_failures_that_the_two_files_may_tell_apart_are_uncertain() -> Resu
     // Two more segments are sent in vain between the files: TCPRetransFail has them, RetransSegs not yet.
     let fail = || machine.retrans_segs(100, 13);
     while_netstat_is_read(&machine, fail, || reconciliation.freeze())?;
-    let report = reconciliation.finish(&ledger::Kernel::default());
+    let report = reconciliation.finish(&KernelStats::default());
     assert!(report.to_string().contains(" uncertain=2 "), "{report}");
     Ok(())
 }
@@ -267,9 +265,7 @@ fn namespaces_beyond_the_limit_are_told_as_one() -> Result<()> {
     assert_eq!(reconciliation.accounts.len(), MOST_NAMESPACES);
     assert_eq!(reconciliation.crowded.recorded(), 6);
     reconciliation.freeze();
-    let report = reconciliation
-        .finish(&ledger::Kernel::default())
-        .to_string();
+    let report = reconciliation.finish(&KernelStats::default()).to_string();
     let line = format!(
         "\nreconcile: beyond recorded=6 unreconciled: more than {MOST_NAMESPACES} network \
          namespaces\n"
@@ -319,9 +315,7 @@ fn a_namespace_whose_events_are_all_missing_is_reported() -> Result<()> {
     let mut reconciliation = machine.begin();
     machine.counters(100, [14, 0, 0])?;
     reconciliation.freeze();
-    let report = reconciliation
-        .finish(&ledger::Kernel::default())
-        .to_string();
+    let report = reconciliation.finish(&KernelStats::default()).to_string();
     let line = format!("reconcile: netns={INODE} RetransSegs=4 segments=0 coverage=0.00% ");
     assert!(report.starts_with(&line), "{report}");
     assert!(report.ends_with(" unexplained=4\n"), "{report}");
@@ -333,7 +327,7 @@ fn a_namespace_without_retransmits_is_not_mentioned() -> Result<()> {
     let machine = Machine::with_process()?;
     let mut reconciliation = machine.begin();
     reconciliation.freeze();
-    let report = reconciliation.finish(&ledger::Kernel::default());
+    let report = reconciliation.finish(&KernelStats::default());
     assert!(!report.to_string().contains("netns="), "{report}");
     Ok(())
 }

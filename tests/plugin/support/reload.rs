@@ -9,12 +9,12 @@ use crossbeam_channel::unbounded;
 use retrans_event::Record;
 use retrans_event::synth::Synth;
 use retrans_host::chain::Chain;
-use retrans_host::chain::Report;
 use retrans_host::pipeline::reload::Reloader;
 use retrans_host::pipeline::reload::Trigger;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
 use retrans_host::plugin::Spec;
+use retrans_host::stats::counters::ChainStats;
 use retrans_host::stream::batch::Item;
 
 use super::log::logged;
@@ -33,7 +33,7 @@ pub struct Running {
     /// The way into the chain.
     pub items: Sender<Item>,
     /// Ends with the stream.
-    pub chain: JoinHandle<Report>,
+    pub chain: JoinHandle<ChainStats>,
     /// What comes out.
     pub recorder: Recorder,
     /// Where events come from.
@@ -91,7 +91,7 @@ impl Running {
 
     /// Ends the stream.
     #[track_caller]
-    pub fn end(self) -> (Said, Report) {
+    pub fn end(self) -> (Said, ChainStats) {
         self.send(Item::End(mark(1_000)));
         drop(self.items);
         let report = self.chain.join().expect("no panic");

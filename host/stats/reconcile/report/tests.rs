@@ -33,7 +33,7 @@ fn failed(inode: u32, why: Unreconciled) -> Line {
     }
 }
 
-fn report(lines: Vec<Line>, kernel: ledger::Kernel) -> String {
+fn report(lines: Vec<Line>, kernel: KernelStats) -> String {
     Report::new(lines, Tally::default(), Tally::default(), kernel, true).to_string()
 }
 
@@ -42,11 +42,11 @@ fn before_6_17(lines: Vec<Line>) -> Report {
     Report::new(lines, none, none, kernel(0, None), false)
 }
 
-fn kernel(ring_full: u64, recursion_misses: Option<u64>) -> ledger::Kernel {
-    ledger::Kernel {
+fn kernel(ring_full: u64, recursion_misses: Option<u64>) -> KernelStats {
+    KernelStats {
         ring_full,
         recursion_misses,
-        ..ledger::Kernel::default()
+        ..KernelStats::default()
     }
 }
 

@@ -150,9 +150,7 @@ fn another_cookie_is_another_namespace_with_the_same_inode() -> Result<()> {
     };
     assert_eq!(tally(&reconciliation), expected);
     assert_eq!(outcome(&reconciliation), grown(1));
-    let report = reconciliation
-        .finish(&ledger::Kernel::default())
-        .to_string();
+    let report = reconciliation.finish(&KernelStats::default()).to_string();
     assert!(report.contains("reconcile: gone recorded=2 "), "{report}");
     assert!(report.contains(" unreconciled=2 "), "{report}");
     Ok(())
@@ -225,9 +223,7 @@ fn more_events_than_the_kernel_counted_are_shown_if_it_is_the_same_namespace() -
     machine.counters(100, [11, 0, 0])?;
     reconciliation.freeze();
     assert_eq!(outcome(&reconciliation), grown(1));
-    let report = reconciliation
-        .finish(&ledger::Kernel::default())
-        .to_string();
+    let report = reconciliation.finish(&KernelStats::default()).to_string();
     assert!(report.contains(" missing=-1\n"), "{report}");
     Ok(())
 }

@@ -1,0 +1,214 @@
+//! A queue delivers all in order, drops what there is no room for, and accounts for everything.
+
+use std::sync::mpsc;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::Sender;
+
+use super::*;
+use crate::sink::Sink;
+use crate::sink::fan_out::FanOut;
+
+/// A destination that waits for permission before each delivery, and reports what it was sent.
+struct Gate {
+    wants: Wants,
+    /// How many parts of the next message are delivered.
+    permits: Receiver<u64>,
+    sent: Sender<Message>,
+    reopened: Sender<()>,
+}
+
+impl Destination for Gate {
+    fn name(&self) -> &str {
+        "gate"
+    }
+
+    fn wants(&self) -> Wants {
+        self.wants
+    }
+
+    fn deliver(&mut self, message: Message) -> u64 {
+        let delivered = self.permits.recv().unwrap_or(0);
+        let _ = self.sent.send(message);
+        delivered
+    }
+
+    fn reopen(&mut self) {
+        let _ = self.reopened.send(());
+    }
+}
+
+/// The test's side of a gate.
+struct Gatekeeper {
+    permits: Sender<u64>,
+    sent: Receiver<Message>,
+    reopened: Receiver<()>,
+}
+
+const ALL: Wants = Wants {
+    events: true,
+    lines: true,
+    alerts: true,
+    stats: true,
+};
+
+fn gate(wants: Wants) -> (Queue, Gatekeeper) {
+    let (permits, permitted) = mpsc::channel();
+    let (sender, sent) = mpsc::channel();
+    let (reopen, reopened) = mpsc::channel();
+    let gate = Gate {
+        wants,
+        permits: permitted,
+        sent: sender,
+        reopened: reopen,
+    };
+    let keeper = Gatekeeper {
+        permits,
+        sent,
+        reopened,
+    };
+    (Queue::start(gate).expect("a thread"), keeper)
+}
+
+/// So many lines of a kibibyte each.
+fn lines(number: usize) -> Message {
+    let line = format!("{}\n", "x".repeat(1023));
+    Message::Lines(line.repeat(number).into_bytes())
+}
+
+fn stats(received: u64, sent: u64, queued: u64, dropped: u64, failed: u64) -> SinkStats {
+    SinkStats {
+        name: "gate".to_owned(),
+        received,
+        sent,
+        queued,
+        dropped,
+        failed,
+    }
+}
+
+#[test]
+fn what_is_not_delivered_has_failed() {
+    let (queue, keeper) = gate(ALL);
+    queue.send(lines(5));
+    assert_eq!(queue.stats(), stats(5, 0, 5, 0, 0));
+    keeper.permits.send(3).expect("it waits");
+    assert_eq!(queue.finish(), stats(5, 3, 0, 0, 2));
+}
+
+#[test]
+fn what_there_is_no_room_for_is_dropped_and_one_message_always_has_room() {
+    let (queue, keeper) = gate(ALL);
+    // It may be taken off the queue at once, and is counted as queued until it is delivered.
+    queue.send(lines(1));
+    for _ in 0..2 {
+        // More than all the room there is.
+        queue.send(lines(20 << 10));
+    }
+    queue.send(lines(1));
+    for _ in 0..4 {
+        let _ = keeper.permits.send(u64::MAX);
+    }
+    let finished = queue.finish();
+    assert_eq!(finished.received, 2 + (40 << 10));
+    assert!(
+        finished.dropped == 20 << 10 || finished.dropped == (20 << 10) + 1,
+        "{finished:?}"
+    );
+    assert_eq!(
+        finished,
+        stats(
+            finished.received,
+            finished.received - finished.dropped,
+            0,
+            finished.dropped,
+            0
+        )
+    );
+}
+
+#[test]
+fn a_destination_that_hangs_does_not_hold_up_the_end() {
+    let (queue, keeper) = gate(ALL);
+    queue.send(lines(2));
+    queue.send(lines(3));
+    assert_eq!(queue.finish(), stats(5, 0, 5, 0, 0));
+    drop(keeper);
+}
+
+#[test]
+fn messages_arrive_in_order_and_files_are_opened_anew_between_them() {
+    let (queue, keeper) = gate(ALL);
+    let reopen = queue.reopen();
+    queue.send(lines(1));
+    reopen.request();
+    queue.send(lines(2));
+    keeper.permits.send(1).expect("it waits");
+    keeper.permits.send(2).expect("it waits");
+    assert_eq!(queue.finish(), stats(3, 3, 0, 0, 0));
+    let counts: Vec<u64> = keeper
+        .sent
+        .try_iter()
+        .map(|message| message.count())
+        .collect();
+    assert_eq!(counts, [1, 2]);
+    assert_eq!(keeper.reopened.try_iter().count(), 1);
+}
+
+/// The chain's own sink: counts what it is given.
+#[derive(Default)]
+struct First(usize);
+
+impl Sink for First {
+    fn lines(&mut self, _: &[u8]) -> io::Result<()> {
+        self.0 += 1;
+        Ok(())
+    }
+
+    fn alerts(&mut self, _: &[Alert]) -> io::Result<()> {
+        self.0 += 1;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0 += 1;
+        Ok(())
+    }
+}
+
+#[test]
+fn each_queue_is_sent_what_it_wants() {
+    let only_events = Wants {
+        events: true,
+        ..Wants::default()
+    };
+    let (all, all_keeper) = gate(ALL);
+    let (events, events_keeper) = gate(only_events);
+    let mut sinks = FanOut::new(First::default(), vec![all, events]);
+    let mut batch = Batch::new();
+    batch.push(retrans_event::Record::new().as_bytes());
+    sinks.events(&batch).expect("taken");
+    sinks.lines(b"").expect("taken");
+    sinks.lines(b"a\nb\n").expect("taken");
+    sinks.alerts(&[]).expect("taken");
+    sinks.stats(&Stats::default());
+    sinks.flush().expect("taken");
+    for _ in 0..4 {
+        let _ = all_keeper.permits.send(u64::MAX);
+        let _ = events_keeper.permits.send(u64::MAX);
+    }
+    assert_eq!(sinks.finish(), [stats(3, 3, 0, 0, 0), stats(1, 1, 0, 0, 0)]);
+    let kinds = |keeper: &Gatekeeper| {
+        let kinds = keeper.sent.try_iter().map(|message| match message {
+            Message::Events(batch) => format!("events {}", batch.len()),
+            Message::Lines(lines) => format!("lines {}", lines.len()),
+            Message::Alerts(alerts) => format!("alerts {}", alerts.len()),
+            Message::Stats(_) => "stats".to_owned(),
+        });
+        kinds.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        kinds(&all_keeper),
+        ["events 1", "lines 4", "alerts 0", "stats"]
+    );
+    assert_eq!(kinds(&events_keeper), ["events 1"]);
+}
