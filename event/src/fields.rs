@@ -16,9 +16,10 @@ use crate::names::SendError;
 use crate::names::State;
 use crate::names::TcpFlags;
 use crate::names::Timer;
+use crate::presence::PresenceBit;
 
 /// The size of a record of this version in bytes.
-pub const RECORD_SIZE: usize = 376;
+pub const RECORD_SIZE: usize = 384;
 
 /// What is known about one field of the record.
 #[derive(Debug, Clone, Copy)]
@@ -32,8 +33,8 @@ pub struct Field {
     pub size: usize,
     /// How the bytes are to be read.
     pub format: Format,
-    /// Position of the presence bit, counted from the start of the record (byte × 8 + bit);
-    /// `None`: every record has the field.
+    /// Position of the presence bit, counted from the start of the record (byte × 8 + bit), in one of the
+    /// [`PRESENCE_WORDS`](crate::PRESENCE_WORDS); `None`: every record has the field.
     pub presence_bit: Option<u32>,
     /// Where the JSON form has it: the object ("" for the top level, "a.b" for the object `b` within
     /// the object `a`) and the key. A field without a key is not in the JSON form.
@@ -54,17 +55,13 @@ pub struct Field {
 }
 
 impl Field {
-    /// The bit's number within the presence word.
-    pub(crate) const fn bit(&self) -> Option<u32> {
+    pub(crate) const fn bit(&self) -> Option<PresenceBit> {
         match self.presence_bit {
-            Some(position) => Some(position - PRESENT_BITS),
+            Some(position) => Some(PresenceBit::at(position)),
             None => None,
         }
     }
 }
-
-/// Position of the presence word in bits.
-const PRESENT_BITS: u32 = 64;
 
 /// The objects of the JSON form, in their order.
 macro_rules! object {
@@ -135,7 +132,7 @@ macro_rules! fields {
                 offset: $opt_offset,
                 size: codec::$opt_codec::SIZE,
                 format: Format::$opt_format,
-                presence_bit: Some(PRESENT_BITS + $bit),
+                presence_bit: Some(PresenceBit::number($bit).position()),
                 json: ($opt_group, $opt_key),
                 object: object!($opt_group),
                 number_key: concat!($opt_key, "_number"),
@@ -166,13 +163,15 @@ macro_rules! fields {
                 #[doc = concat!("Source: ", $opt_source, "; Linux ", $opt_since, ".")]
                 #[inline]
                 pub fn $opt_get(&self) -> Option<$opt_value> {
-                    self.optional::<codec::$opt_codec>($bit, $opt_offset)
+                    const BIT: PresenceBit = PresenceBit::number($bit);
+                    self.optional::<codec::$opt_codec>(BIT, $opt_offset)
                 }
 
                 #[doc = concat!("Sets [`Event::", stringify!($opt_get), "`]; `None` makes it absent. ")]
                 /// A record too short to have the field stays as it is.
                 pub fn $opt_set(&mut self, value: Option<$opt_value>) {
-                    self.set_optional::<codec::$opt_codec>($bit, $opt_offset, value);
+                    const BIT: PresenceBit = PresenceBit::number($bit);
+                    self.set_optional::<codec::$opt_codec>(BIT, $opt_offset, value);
                 }
             )+
         }

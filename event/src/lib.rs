@@ -10,6 +10,9 @@
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(test)]
+extern crate std;
+
 mod cause;
 mod codec;
 mod event;
@@ -19,6 +22,7 @@ mod format;
 mod json;
 mod names;
 mod owner;
+mod presence;
 mod record;
 #[cfg(feature = "synth")]
 pub mod synth;
@@ -43,4 +47,5 @@ pub use names::Timer;
 pub use names::UnknownName;
 pub use owner::Owner;
 pub use owner::Process;
+pub use presence::PRESENCE_WORDS;
 pub use record::Record;

@@ -16,6 +16,7 @@ use retrans_event::Format;
 use retrans_event::Kind;
 use retrans_event::Origin;
 use retrans_event::OwnerStatus;
+use retrans_event::PRESENCE_WORDS;
 use retrans_event::RECORD_SIZE;
 use retrans_event::SendError;
 use retrans_event::State;
@@ -253,9 +254,9 @@ fn layout() -> String {
     text.push_str("| offset | size | name | format | presence bit | JSON key |\n");
     text.push_str("| --- | --- | --- | --- | --- | --- |\n");
     let gap = |text: &mut String, start: usize, end: usize| {
-        let what = match start {
-            8 => "*presence bits*",
-            _ => "*free, zero*",
+        let what = match PRESENCE_WORDS.contains(&start) {
+            true => format!("*presence bits {} to {}*", 8 * start, 8 * end - 1),
+            false => "*free, zero*".to_owned(),
         };
         if start < end {
             writeln!(text, "| {start} | {} | {what} | | | |", end - start).unwrap();

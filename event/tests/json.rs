@@ -82,11 +82,12 @@ fn bytes_of(field: &Field) -> BoxedStrategy<Vec<u8>> {
 /// Any record: each optional field may be absent, and then is zero.
 fn any_record() -> impl Strategy<Value = Record> {
     let fields: Vec<_> = FIELDS.iter().map(bytes_of).collect();
-    (fields, any::<u64>()).prop_map(|(values, known)| {
+    let known = vec(any::<bool>(), FIELDS.len());
+    (fields, known).prop_map(|(values, known)| {
         let mut bytes = vec![0; RECORD_SIZE];
-        for (field, value) in FIELDS.iter().zip(values) {
+        for ((field, value), known) in FIELDS.iter().zip(values).zip(known) {
             if let Some(bit) = field.presence_bit {
-                if known >> (bit - 64) & 1 == 0 {
+                if !known {
                     continue;
                 }
                 bytes[bit as usize / 8] |= 1 << (bit % 8);

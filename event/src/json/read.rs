@@ -172,17 +172,17 @@ impl Visitor<'_> for Key {
 }
 
 /// What has become of a value.
-#[derive(PartialEq, Eq)]
-enum Read {
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Read {
     Done,
     UnknownName,
 }
 
 /// Reads what stands at a field's key, or at the key of its number.
-struct Value<'a> {
-    event: &'a mut Event,
-    field: &'static Field,
-    is_number: bool,
+pub(super) struct Value<'a> {
+    pub(super) event: &'a mut Event,
+    pub(super) field: &'static Field,
+    pub(super) is_number: bool,
 }
 
 impl Value<'_> {

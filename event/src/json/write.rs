@@ -28,7 +28,7 @@ impl Event {
     }
 
     /// Is there anything to write for this field?
-    fn shows(&self, field: &Field) -> bool {
+    pub(super) fn shows(&self, field: &Field) -> bool {
         !field.json.1.is_empty() && self.knows(field)
     }
 
