@@ -1,11 +1,11 @@
 //! Why a segment was sent again, from the evidence that the probe recorded.
 
 use crate::event::Event;
-use crate::names::CaState;
-use crate::names::Kind;
-use crate::names::Origin;
-use crate::names::State;
-use crate::names::Timer;
+use crate::numbers::CaState;
+use crate::numbers::Kind;
+use crate::numbers::Origin;
+use crate::numbers::State;
+use crate::numbers::Timer;
 
 impl Event {
     /// The cause, from the evidence in the record, whatever [`Event::kind`] says.

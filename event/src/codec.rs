@@ -4,15 +4,15 @@ use core::net::IpAddr;
 use core::net::Ipv6Addr;
 use core::time::Duration;
 
-use crate::names::CaState;
-use crate::names::Kind;
-use crate::names::Name;
-use crate::names::Origin;
-use crate::names::OwnerStatus;
-use crate::names::SendError;
-use crate::names::State;
-use crate::names::TcpFlags;
-use crate::names::Timer;
+use crate::name::Name;
+use crate::numbers::CaState;
+use crate::numbers::Kind;
+use crate::numbers::Origin;
+use crate::numbers::OwnerStatus;
+use crate::numbers::State;
+use crate::numbers::Timer;
+use crate::send_error::SendError;
+use crate::tcp_flags::TcpFlags;
 
 /// Reads and writes one kind of field, little-endian, at any alignment.
 pub(crate) trait Codec {

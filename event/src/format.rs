@@ -1,21 +1,21 @@
 //! How the bytes of a field are to be read, and what plugins in any language are told of it.
 
 #[cfg(doc)]
-use crate::names::CaState;
+use crate::numbers::CaState;
 #[cfg(doc)]
-use crate::names::Kind;
+use crate::numbers::Kind;
 #[cfg(doc)]
-use crate::names::Origin;
+use crate::numbers::Origin;
 #[cfg(doc)]
-use crate::names::OwnerStatus;
+use crate::numbers::OwnerStatus;
 #[cfg(doc)]
-use crate::names::SendError;
+use crate::numbers::State;
 #[cfg(doc)]
-use crate::names::State;
+use crate::numbers::Timer;
 #[cfg(doc)]
-use crate::names::TcpFlags;
+use crate::send_error::SendError;
 #[cfg(doc)]
-use crate::names::Timer;
+use crate::tcp_flags::TcpFlags;
 
 /// How the bytes of a field are to be read. All numbers are little-endian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

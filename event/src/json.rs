@@ -35,8 +35,8 @@ mod tests {
 
     use super::read::Value;
     use crate::event::Event;
+    use crate::field::Field;
     use crate::fields::FIELDS;
-    use crate::fields::Field;
     use crate::presence::PresenceBit;
 
     /// A made-up byte behind the second presence word, whose first bit it has.

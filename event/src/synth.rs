@@ -8,16 +8,16 @@ use core::net::Ipv4Addr;
 use core::net::Ipv6Addr;
 use core::time::Duration;
 
-use crate::names::CaState;
-use crate::names::Kind;
-use crate::names::Name;
-use crate::names::SendError;
-use crate::names::State;
-use crate::names::TcpFlags;
-use crate::names::Timer;
+use crate::name::Name;
+use crate::numbers::CaState;
+use crate::numbers::Kind;
+use crate::numbers::State;
+use crate::numbers::Timer;
 use crate::owner::Owner;
 use crate::owner::Process;
 use crate::record::Record;
+use crate::send_error::SendError;
+use crate::tcp_flags::TcpFlags;
 
 /// 2026-01-01T00:00:00Z, when the made-up machine booted.
 const BOOT: Duration = Duration::from_secs(1_767_225_600);

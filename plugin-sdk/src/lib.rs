@@ -67,6 +67,8 @@ mod counter;
 mod event;
 #[doc(hidden)]
 pub mod export;
+#[doc(hidden)]
+pub mod exported;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod guest;
@@ -77,6 +79,7 @@ mod one_or_many;
 mod output;
 mod plugin;
 mod recent;
+mod result;
 mod runner;
 mod settings;
 mod state;
@@ -101,9 +104,9 @@ pub use human_duration::duration;
 pub use one_or_many::OneOrMany;
 pub use output::Output;
 pub use plugin::Plugin;
-pub use plugin::Result;
 pub use plugin::Verdict;
 pub use recent::RecentMap;
+pub use result::Result;
 pub use settings::NoSettings;
 pub use state::SavedState;
 pub use state::Stateful;

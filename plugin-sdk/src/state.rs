@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::cbor;
 use crate::plugin::Plugin;
-use crate::plugin::Result;
+use crate::result::Result;
 
 /// A plugin whose state survives: a fault, and a new version.
 ///

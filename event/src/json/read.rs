@@ -18,19 +18,19 @@ use super::within;
 use crate::codec;
 use crate::codec::Codec;
 use crate::event::Event;
+use crate::field::Field;
 use crate::fields::FIELDS;
-use crate::fields::Field;
 use crate::format::Format;
-use crate::names::CaState;
-use crate::names::Kind;
-use crate::names::Name;
-use crate::names::Origin;
-use crate::names::OwnerStatus;
-use crate::names::SendError;
-use crate::names::State;
-use crate::names::TcpFlags;
-use crate::names::Timer;
+use crate::name::Name;
+use crate::numbers::CaState;
+use crate::numbers::Kind;
+use crate::numbers::Origin;
+use crate::numbers::OwnerStatus;
+use crate::numbers::State;
+use crate::numbers::Timer;
 use crate::record::Record;
+use crate::send_error::SendError;
+use crate::tcp_flags::TcpFlags;
 
 /// Reads what [`Event`] writes. Keys that are no field are passed over; a field without its key is
 /// absent, or zero where every record has it. A name that this version does not know is fine where

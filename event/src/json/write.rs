@@ -13,11 +13,11 @@ use serde::ser::SerializeMap;
 use crate::codec;
 use crate::codec::Codec;
 use crate::event::Event;
+use crate::field::Field;
 use crate::fields::FIELDS;
-use crate::fields::Field;
 use crate::fields::object;
 use crate::format::Format;
-use crate::names::OwnerStatus;
+use crate::numbers::OwnerStatus;
 use crate::record::Record;
 
 impl Event {

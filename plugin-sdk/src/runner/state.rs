@@ -4,7 +4,7 @@ use anyhow::Context;
 
 use super::Runner;
 use crate::cbor;
-use crate::plugin::Result;
+use crate::result::Result;
 use crate::state::SavedState;
 use crate::state::Stateful;
 

@@ -4,7 +4,7 @@ use crate::alert::Alert;
 use crate::column::Column;
 use crate::host::Host;
 use crate::plugin::Plugin;
-use crate::plugin::Result;
+use crate::result::Result;
 use crate::runner::Keep;
 use crate::runner::Runner;
 use crate::state::Stateful;

@@ -6,7 +6,7 @@ use anyhow::Context;
 use retrans_event::Record;
 
 use crate::plugin::Plugin;
-use crate::plugin::Result;
+use crate::result::Result;
 use crate::state::Stateful;
 use crate::testing::outcome::Kept;
 use crate::testing::outcome::Outcome;
