@@ -7,10 +7,10 @@ use core::time::Duration;
 use crate::name::Name;
 use crate::numbers::CaState;
 use crate::numbers::Kind;
-use crate::numbers::Origin;
 use crate::numbers::OwnerStatus;
-use crate::numbers::State;
+use crate::numbers::TcpState;
 use crate::numbers::Timer;
+use crate::numbers::Tracepoint;
 use crate::send_error::SendError;
 use crate::tcp_flags::TcpFlags;
 
@@ -86,8 +86,8 @@ macro_rules! numbered {
 
 numbered! {
     KindCodec U8 Kind, Kind::from_number, Kind::number;
-    OriginCodec U8 Origin, Origin::from_number, Origin::number;
-    StateCodec U8 State, State::from_number, State::number;
+    TracepointCodec U8 Tracepoint, Tracepoint::from_number, Tracepoint::number;
+    TcpStateCodec U8 TcpState, TcpState::from_number, TcpState::number;
     CaStateCodec U8 CaState, CaState::from_number, CaState::number;
     TimerCodec U8 Timer, Timer::from_number, Timer::number;
     FlagsCodec U16 TcpFlags, TcpFlags, |flags: TcpFlags| flags.0;

@@ -26,7 +26,7 @@ impl Event {
     /// before, only what was sent is an event).
     #[inline]
     pub fn sent(&self) -> bool {
-        self.was_sent()
+        self.sent_if_known()
             .or_else(|| Some(self.error()?.0 == 0))
             .unwrap_or(true)
     }

@@ -11,10 +11,10 @@ use crate::format::Format;
 use crate::name::Name;
 use crate::numbers::CaState;
 use crate::numbers::Kind;
-use crate::numbers::Origin;
 use crate::numbers::OwnerStatus;
-use crate::numbers::State;
+use crate::numbers::TcpState;
 use crate::numbers::Timer;
+use crate::numbers::Tracepoint;
 use crate::presence::PresenceBit;
 use crate::send_error::SendError;
 use crate::tcp_flags::TcpFlags;
@@ -149,7 +149,7 @@ fields! {
         ip_version, ip_version, set_ip_version: U8, u8, U8
             @ 84, "" "ipversion", "addresses of struct sock_common", "5.8";
         /// State of the connection.
-        state, state, set_state: StateCodec, State, State
+        state, state, set_state: TcpStateCodec, TcpState, TcpState
             @ 85, "" "state", "sock_common.skc_state", "5.8";
         /// Local address: that of the side that retransmits.
         local_address, local_address, set_local_address: Address, IpAddr, Address
@@ -181,12 +181,12 @@ fields! {
         kind, kind, set_kind: KindCodec, Kind, Kind
             @ 86, "retransmit" "kind", "host: from the evidence in the record", "5.8";
         /// The tracepoint that told.
-        origin, origin, set_origin: OriginCodec, Origin, Origin
+        origin, tracepoint, set_tracepoint: TracepointCodec, Tracepoint, Tracepoint
             @ 87, "retransmit" "tracepoint", "probe", "5.8";
     }
     optional {
         /// Was the segment sent? Not when the attempt failed, or when it was dropped within this host.
-        sent, was_sent, set_sent: Bool, bool, Bool
+        sent, sent_if_known, set_sent: Bool, bool, Bool
             @ 284 ? 45, "retransmit" "sent", "host: from the error", "5.8";
         /// What the attempt returned: 0 when the segment was sent.
         error, error, set_error: ErrorCodec, SendError, SendError

@@ -5,13 +5,13 @@ use crate::numbers::CaState;
 #[cfg(doc)]
 use crate::numbers::Kind;
 #[cfg(doc)]
-use crate::numbers::Origin;
-#[cfg(doc)]
 use crate::numbers::OwnerStatus;
 #[cfg(doc)]
-use crate::numbers::State;
+use crate::numbers::TcpState;
 #[cfg(doc)]
 use crate::numbers::Timer;
+#[cfg(doc)]
+use crate::numbers::Tracepoint;
 #[cfg(doc)]
 use crate::send_error::SendError;
 #[cfg(doc)]
@@ -41,10 +41,10 @@ pub enum Format {
     Text,
     /// [`Kind`], 8 bits.
     Kind,
-    /// [`Origin`], 8 bits.
-    Origin,
-    /// [`State`], 8 bits.
-    State,
+    /// [`Tracepoint`], 8 bits.
+    Tracepoint,
+    /// [`TcpState`], 8 bits.
+    TcpState,
     /// [`CaState`], 8 bits.
     CaState,
     /// [`Timer`], 8 bits.
@@ -73,8 +73,8 @@ impl Format {
             Format::Address => "address",
             Format::Text => "text",
             Format::Kind => "kind",
-            Format::Origin => "origin",
-            Format::State => "state",
+            Format::Tracepoint => "origin",
+            Format::TcpState => "state",
             Format::CaState => "ca-state",
             Format::Timer => "timer",
             Format::TcpFlags => "tcp-flags",

@@ -15,7 +15,7 @@ const NUMBER: &str = "_number";
 fn has_number(format: Format) -> bool {
     matches!(
         format,
-        Format::State | Format::CaState | Format::Timer | Format::TcpFlags | Format::SendError
+        Format::TcpState | Format::CaState | Format::Timer | Format::TcpFlags | Format::SendError
     )
 }
 

@@ -105,7 +105,7 @@ numbers! {
 
 numbers! {
     /// The tracepoint that an event came from.
-    Origin, "a tracepoint such as tcp_retransmit_skb" {
+    Tracepoint, "a tracepoint such as tcp_retransmit_skb" {
         /// `tcp:tcp_retransmit_skb`: a segment of a full socket.
         RetransmitSkb = 0 "tcp_retransmit_skb",
         /// `tcp:tcp_retransmit_synack`: a SYN-ACK of a connection that is not yet a socket.
@@ -132,7 +132,7 @@ numbers! {
 
 numbers! {
     /// State of the connection (`include/net/tcp_states.h`).
-    State, "a TCP state such as ESTABLISHED" {
+    TcpState, "a TCP state such as ESTABLISHED" {
         /// Data flows both ways.
         Established = 1 "ESTABLISHED",
         /// A SYN was sent.

@@ -35,7 +35,7 @@ impl SendError {
     /// Did the attempt end before it became a segment? Then the kernel has not counted it
     /// (`__tcp_retransmit_skb` leaves with these before it adds to RetransSegs and `total_retrans`).
     /// All other failures were counted, in RetransSegs and in TCPRetransFail.
-    pub const fn before_counting(self) -> bool {
+    pub const fn failed_before_counting(self) -> bool {
         // EBUSY, EINVAL, ENOMEM, EHOSTUNREACH, EAGAIN
         matches!(self.0, -16 | -22 | -12 | -113 | -11)
     }

@@ -107,7 +107,7 @@ fn any_byte_but_zero_is_true() {
         let bit = field.presence_bit.unwrap() as usize;
         bytes[bit / 8] = 1 << (bit % 8);
         bytes[field.offset] = byte;
-        assert_eq!(Event::new(&bytes).unwrap().was_sent(), Some(byte != 0));
+        assert_eq!(Event::new(&bytes).unwrap().sent_if_known(), Some(byte != 0));
     }
 }
 

@@ -197,7 +197,7 @@ mod tests {
     use retrans_event::Event;
     use retrans_event::Kind;
     use retrans_event::PRESENCE_WORDS;
-    use retrans_event::State;
+    use retrans_event::TcpState;
     use retrans_event::synth::Synth;
 
     use super::*;
@@ -402,7 +402,7 @@ mod tests {
         let mut theirs = head();
         field(&mut theirs, "segments").presence_bit = None;
         let mut record = Record::new();
-        record.set_state(State::Established);
+        record.set_state(TcpState::Established);
         record.set_kind(Kind::Fast);
         record.set_time(Duration::from_secs(1));
         let [read] = &apply(&theirs, record.as_bytes())[..] else {

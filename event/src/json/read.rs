@@ -24,10 +24,10 @@ use crate::format::Format;
 use crate::name::Name;
 use crate::numbers::CaState;
 use crate::numbers::Kind;
-use crate::numbers::Origin;
 use crate::numbers::OwnerStatus;
-use crate::numbers::State;
+use crate::numbers::TcpState;
 use crate::numbers::Timer;
+use crate::numbers::Tracepoint;
 use crate::record::Record;
 use crate::send_error::SendError;
 use crate::tcp_flags::TcpFlags;
@@ -277,8 +277,8 @@ impl Visitor<'_> for Value<'_> {
             _ if self.is_number => return Err(E::invalid_type(Unexpected::Str(text), &self)),
             Format::OwnerStatus => self.put_text::<codec::OwnerCodec>(text),
             Format::Kind => self.put_text::<codec::KindCodec>(text),
-            Format::Origin => self.put_text::<codec::OriginCodec>(text),
-            Format::State => self.put_text::<codec::StateCodec>(text),
+            Format::Tracepoint => self.put_text::<codec::TracepointCodec>(text),
+            Format::TcpState => self.put_text::<codec::TcpStateCodec>(text),
             Format::CaState => self.put_text::<codec::CaStateCodec>(text),
             Format::Timer => self.put_text::<codec::TimerCodec>(text),
             Format::TcpFlags => self.put_text::<codec::FlagsCodec>(text),
@@ -330,8 +330,8 @@ fn expected(format: Format) -> &'static str {
         Format::Address => "an IP address",
         Format::Text => Name::EXPECTED,
         Format::Kind => Kind::EXPECTED,
-        Format::Origin => Origin::EXPECTED,
-        Format::State => State::EXPECTED,
+        Format::Tracepoint => Tracepoint::EXPECTED,
+        Format::TcpState => TcpState::EXPECTED,
         Format::CaState => CaState::EXPECTED,
         Format::Timer => Timer::EXPECTED,
         Format::TcpFlags => TcpFlags::EXPECTED,

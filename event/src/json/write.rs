@@ -95,12 +95,12 @@ impl Event {
                 map.serialize_entry(key, &Named(status.name(), status))
             }
             Format::Bool => map.serialize_entry(key, &codec::Bool::read(bytes)),
-            Format::Origin => {
-                let origin = codec::OriginCodec::read(bytes);
+            Format::Tracepoint => {
+                let origin = codec::TracepointCodec::read(bytes);
                 map.serialize_entry(key, &Named(origin.name(), origin))
             }
-            Format::State => {
-                let state = codec::StateCodec::read(bytes);
+            Format::TcpState => {
+                let state = codec::TcpStateCodec::read(bytes);
                 with_number(map, field, Named(state.name(), state), state.number())
             }
             Format::CaState => {

@@ -26,7 +26,7 @@ impl<P: Stateful> Runner<P> {
         if version == P::STATE_VERSION {
             self.plugin.restore(saved.read()?)
         } else {
-            self.plugin.restore_other(saved)
+            self.plugin.migrate(saved)
         }
     }
 }
