@@ -19,7 +19,15 @@ use libbpf_rs::btf::types::Enum;
 use libbpf_rs::btf::types::MemberAttr;
 use libbpf_rs::btf::types::Struct;
 use retrans_event::FIELDS;
+use retrans_event::PRESENCE_WORDS;
 use retrans_event::RECORD_SIZE;
+
+/// Members of `struct retrans_event` that hold the presence bits, in the order of
+/// [`PRESENCE_WORDS`].
+const PRESENCE_MEMBERS: [&str; PRESENCE_WORDS.len()] = ["present", "present_high"];
+
+/// Members that are no fields: the presence bits, and room for another field.
+const NO_FIELDS: [&str; 3] = ["present", "present_high", "reserved"];
 
 /// Packages in plugins/ whose component is embedded in the host.
 const BUNDLED: &[&str] = &["json-print", "threshold-alert"];
@@ -122,7 +130,7 @@ impl CLayout {
                 field.size
             );
             let bit = self.bits.iter().find(|(bit, _)| bit == name);
-            let position = bit.map(|(_, bit)| 64 + *bit as u32);
+            let position = bit.map(|(_, bit)| self.position(*bit)).transpose()?;
             ensure!(
                 position == field.presence_bit,
                 "the presence bit of {name} is {position:?} in bpf/event.h and {:?} in \
@@ -130,9 +138,19 @@ impl CLayout {
                 field.presence_bit
             );
         }
+        for (member, start) in PRESENCE_MEMBERS.iter().zip(PRESENCE_WORDS) {
+            ensure!(
+                self.members.contains(&((*member).to_owned(), start)),
+                "{member} is not at byte {start} in bpf/event.h, as in event/src/presence.rs"
+            );
+            ensure!(
+                self.size_at(start) == 8,
+                "{member} has not 8 bytes in bpf/event.h"
+            );
+        }
         for (member, _) in &self.members {
             ensure!(
-                ["present", "reserved"].contains(&member.as_str())
+                NO_FIELDS.contains(&member.as_str())
                     || FIELDS.iter().any(|field| field.name == member),
                 "bpf/event.h has a field {member}, event/src/fields.rs has not"
             );
@@ -143,6 +161,16 @@ impl CLayout {
             self.size
         );
         Ok(())
+    }
+
+    /// A presence bit's position from the start of the record.
+    fn position(&self, bit: i64) -> Result<u32> {
+        let word = PRESENCE_MEMBERS.get(bit as usize / 64);
+        let word =
+            word.with_context(|| format!("bpf/event.h has no word for the presence bit {bit}"))?;
+        let offset = self.members.iter().find(|(member, _)| member == word);
+        let (_, offset) = offset.with_context(|| format!("bpf/event.h has no member {word}"))?;
+        Ok((8 * offset) as u32 + bit as u32 % 64)
     }
 
     /// Up to the next member: the record has no padding, or sizes would differ.

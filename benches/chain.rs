@@ -21,7 +21,7 @@ use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
 use retrans_host::plugin::Spec;
 use retrans_host::stream::batch::Batch;
-use retrans_plugin_sdk::testing::Native;
+use retrans_plugin_sdk::testing::NativePlugin;
 use threshold_alert::ThresholdAlert;
 
 #[path = "../tests/common/fixtures.rs"]
@@ -123,17 +123,17 @@ fn native_filter(batch: &mut Batch) {
     batch.retain(|event| keep[event]);
 }
 
-fn native_alerts(count: usize) -> Vec<(Native<ThresholdAlert>, Vec<u8>)> {
+fn native_alerts(count: usize) -> Vec<(NativePlugin<ThresholdAlert>, Vec<u8>)> {
     let settings = serde_json::json!({});
     let native = |_| {
-        let plugin = Native::configure(&settings).expect("the defaults are valid");
+        let plugin = NativePlugin::configure(&settings).expect("the defaults are valid");
         (plugin, Vec::with_capacity(256 * RECORD_SIZE))
     };
     (0..count).map(native).collect()
 }
 
 /// On a copy each, as a plugin gets its own.
-fn run_natives(natives: &mut [(Native<ThresholdAlert>, Vec<u8>)], batch: &mut Batch) {
+fn run_natives(natives: &mut [(NativePlugin<ThresholdAlert>, Vec<u8>)], batch: &mut Batch) {
     for (native, records) in natives {
         records.clear();
         records.extend_from_slice(batch.records());

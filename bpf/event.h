@@ -21,7 +21,10 @@ enum retrans_origin {
 	ORIGIN_TCP_RETRANSMIT_SYNACK = 1,
 };
 
-/* Bit numbers in retrans_event.present. A field without a bit is always there. */
+/*
+ * Numbers of the presence bits: up to 63 in retrans_event.present, from 64 on in
+ * retrans_event.present_high. A field without a bit is always there.
+ */
 enum retrans_has {
 	HAS_ERROR = 0,
 	HAS_SEQ,
@@ -174,6 +177,7 @@ struct retrans_event {
 	__u32 last_uid;
 	char last_comm[RETRANS_COMM_MAX];
 	char last_container[RETRANS_CONTAINER_MAX];
+	__u64 present_high; /* presence bits from 64 on; no field has one yet */
 };
 
 /* One a CPU. Only ever added to, atomically: softirqs nest. */

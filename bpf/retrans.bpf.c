@@ -36,6 +36,19 @@ struct {
 
 #define BIT(n) (1ULL << (n))
 
+/*
+ * Marks a field as present. Bits of the first word gather in the local variable
+ * `present`; those of the second go into the record, which begin() has zeroed.
+ * `bit` is a constant.
+ */
+#define SET_PRESENT(event, bit)                                               \
+	do {                                                                  \
+		if ((bit) < 64)                                               \
+			present |= BIT((bit) & 63);                           \
+		else                                                          \
+			(event)->present_high |= BIT((bit) & 63);             \
+	} while (0)
+
 /* Known of every full TCP socket. */
 #define KNOWN_OF_SOCKET                                                           \
 	(BIT(HAS_SEQ) | BIT(HAS_END_SEQ) | BIT(HAS_LENGTH) |                   \
@@ -80,7 +93,7 @@ struct {
 		typeof((event)->field) set_ = (value);                        \
 		if (set_ != (none)) {                                         \
 			(event)->field = set_;                                \
-			present |= BIT(bit);                                  \
+			SET_PRESENT(event, bit);                              \
 		}                                                             \
 	} while (0)
 
@@ -152,7 +165,8 @@ static __always_inline __u64 fill_connection(struct retrans_event *event, struct
 	if (srtt) {
 		event->srtt_us = srtt;
 		event->rttvar_us = LOAD(tp, mdev_us) >> 2;
-		present |= BIT(HAS_SRTT_US) | BIT(HAS_RTTVAR_US);
+		SET_PRESENT(event, HAS_SRTT_US);
+		SET_PRESENT(event, HAS_RTTVAR_US);
 	}
 	SET_UNLESS(event, HAS_MIN_RTT_US, min_rtt_us, ~0U, LOAD(tp, rtt_min.s[0].v));
 	SET_UNLESS(event, HAS_RTO_US, rto_us, 0, LOAD(icsk, icsk_rto) * jiffy_us);
@@ -178,7 +192,7 @@ static __always_inline __u64 fill_connection(struct retrans_event *event, struct
 	ca = (struct tcp_congestion_ops *)LOAD(icsk, icsk_ca_ops);
 	if (ca && !bpf_core_read(event->congestion_control, sizeof(event->congestion_control),
 				 &ca->name))
-		present |= BIT(HAS_CONGESTION_CONTROL);
+		SET_PRESENT(event, HAS_CONGESTION_CONTROL);
 	return present;
 }
 
@@ -328,7 +342,7 @@ static __always_inline int record(struct sock *sk, struct sk_buff *skb, struct t
 	event->origin = ORIGIN_TCP_RETRANSMIT_SKB;
 	if (has_error) {
 		event->error = error;
-		present |= BIT(HAS_ERROR);
+		SET_PRESENT(event, HAS_ERROR);
 	}
 	fill_segment(event, skb, probed);
 	present |= fill_socket(event, sk, tp, probed);

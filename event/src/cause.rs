@@ -1,11 +1,11 @@
 //! Why a segment was sent again, from the evidence that the probe recorded.
 
 use crate::event::Event;
-use crate::names::CaState;
-use crate::names::Kind;
-use crate::names::Origin;
-use crate::names::State;
-use crate::names::Timer;
+use crate::numbers::CaState;
+use crate::numbers::Kind;
+use crate::numbers::TcpState;
+use crate::numbers::Timer;
+use crate::numbers::Tracepoint;
 
 impl Event {
     /// The cause, from the evidence in the record, whatever [`Event::kind`] says.
@@ -13,7 +13,7 @@ impl Event {
     /// The order of the tests matters. Each was compared with the kernel's own counters
     /// (TCPLossProbes, TCPTimeouts, TCPFastRetrans, TCPSlowStartRetrans, TCPSynRetrans).
     pub fn classify(&self) -> Kind {
-        if self.origin() == Origin::RetransmitSynack {
+        if self.tracepoint() == Tracepoint::RetransmitSynack {
             return Kind::SynAck;
         }
         let flags = self.tcp_flags().unwrap_or_default();
@@ -21,7 +21,7 @@ impl Event {
             // Both sides opened at once (RFC 9293, 3.5): the answer to the other's SYN.
             return Kind::SynAck;
         }
-        if self.state() == State::SynSent || flags.syn() {
+        if self.state() == TcpState::SynSent || flags.syn() {
             return Kind::Syn;
         }
         match self.ca_state() {

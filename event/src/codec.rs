@@ -4,15 +4,15 @@ use core::net::IpAddr;
 use core::net::Ipv6Addr;
 use core::time::Duration;
 
-use crate::names::CaState;
-use crate::names::Kind;
-use crate::names::Name;
-use crate::names::Origin;
-use crate::names::OwnerStatus;
-use crate::names::SendError;
-use crate::names::State;
-use crate::names::TcpFlags;
-use crate::names::Timer;
+use crate::name::Name;
+use crate::numbers::CaState;
+use crate::numbers::Kind;
+use crate::numbers::OwnerStatus;
+use crate::numbers::TcpState;
+use crate::numbers::Timer;
+use crate::numbers::Tracepoint;
+use crate::send_error::SendError;
+use crate::tcp_flags::TcpFlags;
 
 /// Reads and writes one kind of field, little-endian, at any alignment.
 pub(crate) trait Codec {
@@ -86,8 +86,8 @@ macro_rules! numbered {
 
 numbered! {
     KindCodec U8 Kind, Kind::from_number, Kind::number;
-    OriginCodec U8 Origin, Origin::from_number, Origin::number;
-    StateCodec U8 State, State::from_number, State::number;
+    TracepointCodec U8 Tracepoint, Tracepoint::from_number, Tracepoint::number;
+    TcpStateCodec U8 TcpState, TcpState::from_number, TcpState::number;
     CaStateCodec U8 CaState, CaState::from_number, CaState::number;
     TimerCodec U8 Timer, Timer::from_number, Timer::number;
     FlagsCodec U16 TcpFlags, TcpFlags, |flags: TcpFlags| flags.0;

@@ -1,17 +1,12 @@
 //! A checked view over the bytes of one record.
 
-use core::fmt;
-use core::net::IpAddr;
-use core::net::SocketAddr;
 use core::ops::Range;
 
 use crate::codec::Codec;
+use crate::presence::PresenceBit;
 
 /// The bytes that every record has: those of the fields without a presence bit.
 pub const CORE_SIZE: usize = 88;
-
-/// Where the presence bits are.
-const PRESENT: Range<usize> = 8..16;
 
 /// What no plugin may change: size and CPU, then sequence, time since boot, time of day and the
 /// CPU's sequence.
@@ -56,30 +51,6 @@ impl Event {
         &self.0
     }
 
-    /// Local address and port: those of the side that retransmits.
-    pub fn local(&self) -> SocketAddr {
-        SocketAddr::new(self.local_address(), self.local_port())
-    }
-
-    /// Address and port of the peer.
-    pub fn peer(&self) -> SocketAddr {
-        SocketAddr::new(self.peer_address(), self.peer_port())
-    }
-
-    /// Is the connection IPv4? An IPv4 connection of a dual-stack socket is.
-    pub fn is_ipv4(&self) -> bool {
-        matches!(self.peer_address(), IpAddr::V4(_))
-    }
-
-    /// Was a segment sent? Not when the kernel says that the attempt failed (6.17 and later;
-    /// before, only what was sent is an event).
-    #[inline]
-    pub fn sent(&self) -> bool {
-        self.was_sent()
-            .or_else(|| Some(self.error()?.0 == 0))
-            .unwrap_or(true)
-    }
-
     /// Puts back what belongs to the host, and no plugin may change: size, CPU, place in the
     /// stream and times.
     pub fn restore_host_fields(&mut self, original: &Event) {
@@ -89,14 +60,13 @@ impl Event {
     }
 
     #[inline]
-    pub(crate) fn has(&self, bit: u32) -> bool {
-        present(&self.0) & (1 << bit) != 0
+    pub(crate) fn has(&self, bit: PresenceBit) -> bool {
+        bit.is_set(&self.0)
     }
 
     /// Makes the field with this presence bit absent; it is in this range of bytes.
-    pub(crate) fn forget(&mut self, bit: u32, bytes: Range<usize>) {
-        let known = present(&self.0) & !(1 << bit);
-        self.0[PRESENT].copy_from_slice(&known.to_le_bytes());
+    pub(crate) fn forget(&mut self, bit: PresenceBit, bytes: Range<usize>) {
+        bit.set(&mut self.0, false);
         self.0[bytes].fill(0);
     }
 
@@ -111,9 +81,9 @@ impl Event {
         C::write(value, &mut self.0[offset..offset + C::SIZE]);
     }
 
-    /// A field that may be unknown, or beyond the end of an older record.
+    /// A field that may be unknown, or beyond the end of an older record, as may its presence word.
     #[inline]
-    pub(crate) fn optional<C: Codec>(&self, bit: u32, offset: usize) -> Option<C::Value> {
+    pub(crate) fn optional<C: Codec>(&self, bit: PresenceBit, offset: usize) -> Option<C::Value> {
         let bytes = self.0.get(offset..offset + C::SIZE)?;
         self.has(bit).then(|| C::read(bytes))
     }
@@ -121,44 +91,23 @@ impl Event {
     #[inline]
     pub(crate) fn set_optional<C: Codec>(
         &mut self,
-        bit: u32,
+        bit: PresenceBit,
         offset: usize,
         value: Option<C::Value>,
     ) {
-        let mut present = present(&self.0);
+        if !bit.is_within(&self.0) {
+            return;
+        }
         let Some(bytes) = self.0.get_mut(offset..offset + C::SIZE) else {
             return;
         };
         match value {
-            Some(value) => {
-                C::write(value, bytes);
-                present |= 1 << bit;
-            }
-            None => {
-                bytes.fill(0);
-                present &= !(1 << bit);
-            }
+            Some(value) => C::write(value, bytes),
+            None => bytes.fill(0),
         }
-        self.0[PRESENT].copy_from_slice(&present.to_le_bytes());
+        bit.set(&mut self.0, value.is_some());
     }
 }
 
-/// What tells one event from another; all fields are in the JSON form.
-impl fmt::Debug for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Event")
-            .field("local", &self.local())
-            .field("peer", &self.peer())
-            .field("state", &self.state())
-            .field("kind", &self.kind())
-            .field("segments", &self.segments())
-            .finish_non_exhaustive()
-    }
-}
-
-#[inline]
-fn present(record: &[u8]) -> u64 {
-    let mut word = [0; 8];
-    word.copy_from_slice(&record[PRESENT]);
-    u64::from_le_bytes(word)
-}
+#[cfg(test)]
+mod tests;

@@ -6,65 +6,21 @@ use core::time::Duration;
 use crate::codec;
 use crate::codec::Codec;
 use crate::event::Event;
+use crate::field::Field;
 use crate::format::Format;
-use crate::names::CaState;
-use crate::names::Kind;
-use crate::names::Name;
-use crate::names::Origin;
-use crate::names::OwnerStatus;
-use crate::names::SendError;
-use crate::names::State;
-use crate::names::TcpFlags;
-use crate::names::Timer;
+use crate::name::Name;
+use crate::numbers::CaState;
+use crate::numbers::Kind;
+use crate::numbers::OwnerStatus;
+use crate::numbers::TcpState;
+use crate::numbers::Timer;
+use crate::numbers::Tracepoint;
+use crate::presence::PresenceBit;
+use crate::send_error::SendError;
+use crate::tcp_flags::TcpFlags;
 
 /// The size of a record of this version in bytes.
-pub const RECORD_SIZE: usize = 376;
-
-/// What is known about one field of the record.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub struct Field {
-    /// Name, the same in C.
-    pub name: &'static str,
-    /// Bytes from the start of the record.
-    pub offset: usize,
-    /// Bytes.
-    pub size: usize,
-    /// How the bytes are to be read.
-    pub format: Format,
-    /// Position of the presence bit, counted from the start of the record (byte × 8 + bit);
-    /// `None`: every record has the field.
-    pub presence_bit: Option<u32>,
-    /// Where the JSON form has it: the object ("" for the top level, "a.b" for the object `b` within
-    /// the object `a`) and the key. A field without a key is not in the JSON form.
-    pub json: (&'static str, &'static str),
-    /// The same object as a number: comparing the names of 71 fields took a third of the time of
-    /// writing a line.
-    #[cfg_attr(not(feature = "serde"), allow(dead_code, reason = "for the JSON form"))]
-    pub(crate) object: u8,
-    /// The key with "_number" appended.
-    #[cfg_attr(not(feature = "serde"), allow(dead_code, reason = "for the JSON form"))]
-    pub(crate) number_key: &'static str,
-    /// Where it comes from: a kernel field, or the host.
-    pub source: &'static str,
-    /// The first kernel that has it.
-    pub since: &'static str,
-    /// What it means.
-    pub doc: &'static str,
-}
-
-impl Field {
-    /// The bit's number within the presence word.
-    pub(crate) const fn bit(&self) -> Option<u32> {
-        match self.presence_bit {
-            Some(position) => Some(position - PRESENT_BITS),
-            None => None,
-        }
-    }
-}
-
-/// Position of the presence word in bits.
-const PRESENT_BITS: u32 = 64;
+pub const RECORD_SIZE: usize = 384;
 
 /// The objects of the JSON form, in their order.
 macro_rules! object {
@@ -135,7 +91,7 @@ macro_rules! fields {
                 offset: $opt_offset,
                 size: codec::$opt_codec::SIZE,
                 format: Format::$opt_format,
-                presence_bit: Some(PRESENT_BITS + $bit),
+                presence_bit: Some(PresenceBit::number($bit).position()),
                 json: ($opt_group, $opt_key),
                 object: object!($opt_group),
                 number_key: concat!($opt_key, "_number"),
@@ -166,13 +122,15 @@ macro_rules! fields {
                 #[doc = concat!("Source: ", $opt_source, "; Linux ", $opt_since, ".")]
                 #[inline]
                 pub fn $opt_get(&self) -> Option<$opt_value> {
-                    self.optional::<codec::$opt_codec>($bit, $opt_offset)
+                    const BIT: PresenceBit = PresenceBit::number($bit);
+                    self.optional::<codec::$opt_codec>(BIT, $opt_offset)
                 }
 
                 #[doc = concat!("Sets [`Event::", stringify!($opt_get), "`]; `None` makes it absent. ")]
                 /// A record too short to have the field stays as it is.
                 pub fn $opt_set(&mut self, value: Option<$opt_value>) {
-                    self.set_optional::<codec::$opt_codec>($bit, $opt_offset, value);
+                    const BIT: PresenceBit = PresenceBit::number($bit);
+                    self.set_optional::<codec::$opt_codec>(BIT, $opt_offset, value);
                 }
             )+
         }
@@ -191,7 +149,7 @@ fields! {
         ip_version, ip_version, set_ip_version: U8, u8, U8
             @ 84, "" "ipversion", "addresses of struct sock_common", "5.8";
         /// State of the connection.
-        state, state, set_state: StateCodec, State, State
+        state, state, set_state: TcpStateCodec, TcpState, TcpState
             @ 85, "" "state", "sock_common.skc_state", "5.8";
         /// Local address: that of the side that retransmits.
         local_address, local_address, set_local_address: Address, IpAddr, Address
@@ -223,12 +181,12 @@ fields! {
         kind, kind, set_kind: KindCodec, Kind, Kind
             @ 86, "retransmit" "kind", "host: from the evidence in the record", "5.8";
         /// The tracepoint that told.
-        origin, origin, set_origin: OriginCodec, Origin, Origin
+        origin, tracepoint, set_tracepoint: TracepointCodec, Tracepoint, Tracepoint
             @ 87, "retransmit" "tracepoint", "probe", "5.8";
     }
     optional {
         /// Was the segment sent? Not when the attempt failed, or when it was dropped within this host.
-        sent, was_sent, set_sent: Bool, bool, Bool
+        sent, sent_if_known, set_sent: Bool, bool, Bool
             @ 284 ? 45, "retransmit" "sent", "host: from the error", "5.8";
         /// What the attempt returned: 0 when the segment was sent.
         error, error, set_error: ErrorCodec, SendError, SendError

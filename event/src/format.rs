@@ -1,21 +1,21 @@
 //! How the bytes of a field are to be read, and what plugins in any language are told of it.
 
 #[cfg(doc)]
-use crate::names::CaState;
+use crate::numbers::CaState;
 #[cfg(doc)]
-use crate::names::Kind;
+use crate::numbers::Kind;
 #[cfg(doc)]
-use crate::names::Origin;
+use crate::numbers::OwnerStatus;
 #[cfg(doc)]
-use crate::names::OwnerStatus;
+use crate::numbers::TcpState;
 #[cfg(doc)]
-use crate::names::SendError;
+use crate::numbers::Timer;
 #[cfg(doc)]
-use crate::names::State;
+use crate::numbers::Tracepoint;
 #[cfg(doc)]
-use crate::names::TcpFlags;
+use crate::send_error::SendError;
 #[cfg(doc)]
-use crate::names::Timer;
+use crate::tcp_flags::TcpFlags;
 
 /// How the bytes of a field are to be read. All numbers are little-endian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,10 +41,10 @@ pub enum Format {
     Text,
     /// [`Kind`], 8 bits.
     Kind,
-    /// [`Origin`], 8 bits.
-    Origin,
-    /// [`State`], 8 bits.
-    State,
+    /// [`Tracepoint`], 8 bits.
+    Tracepoint,
+    /// [`TcpState`], 8 bits.
+    TcpState,
     /// [`CaState`], 8 bits.
     CaState,
     /// [`Timer`], 8 bits.
@@ -73,8 +73,8 @@ impl Format {
             Format::Address => "address",
             Format::Text => "text",
             Format::Kind => "kind",
-            Format::Origin => "origin",
-            Format::State => "state",
+            Format::Tracepoint => "origin",
+            Format::TcpState => "state",
             Format::CaState => "ca-state",
             Format::Timer => "timer",
             Format::TcpFlags => "tcp-flags",

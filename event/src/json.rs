@@ -15,7 +15,7 @@ const NUMBER: &str = "_number";
 fn has_number(format: Format) -> bool {
     matches!(
         format,
-        Format::State | Format::CaState | Format::Timer | Format::TcpFlags | Format::SendError
+        Format::TcpState | Format::CaState | Format::Timer | Format::TcpFlags | Format::SendError
     )
 }
 
@@ -27,4 +27,51 @@ fn within<'a>(outer: &str, path: &'a str) -> Option<&'a str> {
         outer => path.strip_prefix(outer)?.strip_prefix('.')?,
     };
     (!rest.is_empty()).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeSeed;
+
+    use super::read::Value;
+    use crate::event::Event;
+    use crate::field::Field;
+    use crate::fields::FIELDS;
+    use crate::presence::PresenceBit;
+
+    /// A made-up byte behind the second presence word, whose first bit it has.
+    fn field() -> Field {
+        Field {
+            name: "made_up",
+            offset: 384,
+            size: 1,
+            presence_bit: Some(PresenceBit::number(64).position()),
+            ..*FIELDS
+                .iter()
+                .find(|field| field.name == "sacked")
+                .expect("a byte")
+        }
+    }
+
+    #[test]
+    fn a_field_of_the_second_presence_word_is_written_and_read() {
+        let field = std::boxed::Box::leak(std::boxed::Box::new(field()));
+        for length in [376, 380, 384, 385, 392] {
+            let mut bytes = [0; 392];
+            let event = Event::new_mut(&mut bytes[..length]).expect("it is long enough");
+            assert!(!event.shows(field));
+            let value = Value {
+                event: &mut *event,
+                field,
+                is_number: false,
+            };
+            value
+                .deserialize(&mut serde_json::Deserializer::from_str("7"))
+                .expect("a number");
+            let is_there = length > 384;
+            assert_eq!(event.shows(field), is_there, "{length}");
+            let changed = if is_there { [1, 7] } else { [0, 0] };
+            assert_eq!([bytes[376], bytes[384]], changed, "{length}");
+        }
+    }
 }

@@ -10,37 +10,47 @@
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(test)]
+extern crate std;
+
 mod cause;
 mod codec;
+mod derived;
 mod event;
+mod field;
 mod fields;
 mod format;
 #[cfg(feature = "serde")]
 mod json;
-mod names;
+mod name;
+mod numbers;
 mod owner;
+mod presence;
 mod record;
+mod send_error;
 #[cfg(feature = "synth")]
 pub mod synth;
+mod tcp_flags;
 
 pub use codec::nanos;
 pub use event::CORE_SIZE;
 pub use event::Event;
 pub use event::TooShort;
+pub use field::Field;
 pub use fields::FIELDS;
-pub use fields::Field;
 pub use fields::RECORD_SIZE;
 pub use format::Format;
-pub use names::CaState;
-pub use names::Kind;
-pub use names::Name;
-pub use names::Origin;
-pub use names::OwnerStatus;
-pub use names::SendError;
-pub use names::State;
-pub use names::TcpFlags;
-pub use names::Timer;
-pub use names::UnknownName;
+pub use name::Name;
+pub use numbers::CaState;
+pub use numbers::Kind;
+pub use numbers::OwnerStatus;
+pub use numbers::TcpState;
+pub use numbers::Timer;
+pub use numbers::Tracepoint;
+pub use numbers::UnknownName;
 pub use owner::Owner;
 pub use owner::Process;
+pub use presence::PRESENCE_WORDS;
 pub use record::Record;
+pub use send_error::SendError;
+pub use tcp_flags::TcpFlags;

@@ -1,8 +1,8 @@
 //! Whose a socket is, as one value: the fields of the record that belong together.
 
 use crate::event::Event;
-use crate::names::Name;
-use crate::names::OwnerStatus;
+use crate::name::Name;
+use crate::numbers::OwnerStatus;
 
 /// Whose a socket is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -7,6 +7,7 @@ use core::ops::DerefMut;
 use crate::event::Event;
 use crate::fields::FIELDS;
 use crate::fields::RECORD_SIZE;
+use crate::presence;
 
 /// One retransmit that owns its bytes, in the layout of this version. Reads and writes like
 /// [`Event`].
@@ -48,6 +49,7 @@ impl Event {
         record.0[..shared].copy_from_slice(&bytes[..shared]);
         record.set_size(RECORD_SIZE as u32);
         if shared < RECORD_SIZE {
+            presence::clear_beyond(&mut record.0, shared);
             record.forget_beyond(shared);
         }
         record

@@ -8,16 +8,16 @@ use core::net::Ipv4Addr;
 use core::net::Ipv6Addr;
 use core::time::Duration;
 
-use crate::names::CaState;
-use crate::names::Kind;
-use crate::names::Name;
-use crate::names::SendError;
-use crate::names::State;
-use crate::names::TcpFlags;
-use crate::names::Timer;
+use crate::name::Name;
+use crate::numbers::CaState;
+use crate::numbers::Kind;
+use crate::numbers::TcpState;
+use crate::numbers::Timer;
 use crate::owner::Owner;
 use crate::owner::Process;
 use crate::record::Record;
+use crate::send_error::SendError;
+use crate::tcp_flags::TcpFlags;
 
 /// 2026-01-01T00:00:00Z, when the made-up machine booted.
 const BOOT: Duration = Duration::from_secs(1_767_225_600);
@@ -237,15 +237,15 @@ fn container(number: u64) -> Name {
 
 /// The evidence from which [`crate::Event::classify`] comes to this kind.
 fn set_evidence(record: &mut Record, burst: &Burst) {
-    use State::Established;
+    use TcpState::Established;
 
     const SYN: TcpFlags = TcpFlags(0x02);
     const SYN_ACK: TcpFlags = TcpFlags(0x12);
     const ACK: TcpFlags = TcpFlags(0x10);
     const PSH_ACK: TcpFlags = TcpFlags(0x18);
     let (state, flags, ca_state, timer) = match burst.kind {
-        Kind::Syn => (State::SynSent, SYN, CaState::Loss, Timer::None),
-        Kind::SynAck => (State::SynRecv, SYN_ACK, CaState::Loss, Timer::None),
+        Kind::Syn => (TcpState::SynSent, SYN, CaState::Loss, Timer::None),
+        Kind::SynAck => (TcpState::SynRecv, SYN_ACK, CaState::Loss, Timer::None),
         Kind::Timeout => (Established, PSH_ACK, CaState::Loss, Timer::None),
         Kind::LossRecovery => (Established, ACK, CaState::Loss, Timer::Retransmit),
         Kind::TailLossProbe => (Established, PSH_ACK, CaState::Open, Timer::LossProbe),

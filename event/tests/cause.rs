@@ -3,11 +3,11 @@
 
 use retrans_event::CaState;
 use retrans_event::Kind;
-use retrans_event::Origin;
 use retrans_event::Record;
-use retrans_event::State;
 use retrans_event::TcpFlags;
+use retrans_event::TcpState;
 use retrans_event::Timer;
+use retrans_event::Tracepoint;
 
 const SYN: TcpFlags = TcpFlags(0x02);
 const SYN_ACK: TcpFlags = TcpFlags(0x12);
@@ -16,7 +16,7 @@ const ACK: TcpFlags = TcpFlags(0x10);
 /// The last segment in flight of an established connection.
 fn evidence(ca_state: CaState, timer: Timer) -> Record {
     let mut record = Record::new();
-    record.set_state(State::Established);
+    record.set_state(TcpState::Established);
     record.set_tcp_flags(Some(ACK));
     record.set_ca_state(Some(ca_state));
     record.set_timer(Some(timer));
@@ -29,13 +29,13 @@ fn evidence(ca_state: CaState, timer: Timer) -> Record {
 #[test]
 fn a_segment_sent_before_the_handshake_is_a_syn() {
     let mut record = evidence(CaState::Loss, Timer::None);
-    record.set_state(State::SynSent);
+    record.set_state(TcpState::SynSent);
     record.set_tcp_flags(Some(SYN));
     assert_eq!(record.classify(), Kind::Syn);
     // Either sign is enough.
     record.set_tcp_flags(None);
     assert_eq!(record.classify(), Kind::Syn);
-    record.set_state(State::Established);
+    record.set_state(TcpState::Established);
     record.set_tcp_flags(Some(SYN));
     assert_eq!(record.classify(), Kind::Syn);
 }
@@ -44,7 +44,7 @@ fn a_segment_sent_before_the_handshake_is_a_syn() {
 fn the_answer_to_a_syn_is_a_syn_ack() {
     let mut record = evidence(CaState::Loss, Timer::None);
     record.set_tcp_flags(Some(SYN_ACK));
-    for state in [State::SynRecv, State::SynSent] {
+    for state in [TcpState::SynRecv, TcpState::SynSent] {
         record.set_state(state);
         assert_eq!(
             record.classify(),
@@ -57,10 +57,10 @@ fn the_answer_to_a_syn_is_a_syn_ack() {
 #[test]
 fn whatever_the_syn_ack_tracepoint_tells_is_a_syn_ack() {
     let mut record = Record::new();
-    record.set_origin(Origin::RetransmitSynack);
+    record.set_tracepoint(Tracepoint::RetransmitSynack);
     assert_eq!(record.classify(), Kind::SynAck);
     let mut record = evidence(CaState::Recovery, Timer::Retransmit);
-    record.set_origin(Origin::RetransmitSynack);
+    record.set_tracepoint(Tracepoint::RetransmitSynack);
     assert_eq!(record.classify(), Kind::SynAck);
 }
 

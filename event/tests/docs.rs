@@ -14,13 +14,14 @@ use retrans_event::FIELDS;
 use retrans_event::Field;
 use retrans_event::Format;
 use retrans_event::Kind;
-use retrans_event::Origin;
 use retrans_event::OwnerStatus;
+use retrans_event::PRESENCE_WORDS;
 use retrans_event::RECORD_SIZE;
 use retrans_event::SendError;
-use retrans_event::State;
 use retrans_event::TcpFlags;
+use retrans_event::TcpState;
 use retrans_event::Timer;
+use retrans_event::Tracepoint;
 use retrans_event::synth::Synth;
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/events.md");
@@ -164,8 +165,8 @@ fn value(field: &Field) -> String {
         Format::Address => "address".to_owned(),
         Format::Text => "text".to_owned(),
         Format::Bool => "true or false".to_owned(),
-        Format::Kind | Format::Origin | Format::OwnerStatus => "name".to_owned(),
-        Format::State | Format::CaState | Format::Timer => numbered,
+        Format::Kind | Format::Tracepoint | Format::OwnerStatus => "name".to_owned(),
+        Format::TcpState | Format::CaState | Format::Timer => numbered,
         Format::TcpFlags | Format::SendError => numbered,
         other => panic!("{other:?} is not documented"),
     }
@@ -209,12 +210,12 @@ fn names() -> String {
             list(Kind::ALL.iter().map(|v| (v.number(), v))),
         ),
         (
-            Format::Origin,
-            list(Origin::ALL.iter().map(|v| (v.number(), v))),
+            Format::Tracepoint,
+            list(Tracepoint::ALL.iter().map(|v| (v.number(), v))),
         ),
         (
-            Format::State,
-            list(State::ALL.iter().map(|v| (v.number(), v))),
+            Format::TcpState,
+            list(TcpState::ALL.iter().map(|v| (v.number(), v))),
         ),
         (
             Format::CaState,
@@ -253,9 +254,9 @@ fn layout() -> String {
     text.push_str("| offset | size | name | format | presence bit | JSON key |\n");
     text.push_str("| --- | --- | --- | --- | --- | --- |\n");
     let gap = |text: &mut String, start: usize, end: usize| {
-        let what = match start {
-            8 => "*presence bits*",
-            _ => "*free, zero*",
+        let what = match PRESENCE_WORDS.contains(&start) {
+            true => format!("*presence bits {} to {}*", 8 * start, 8 * end - 1),
+            false => "*free, zero*".to_owned(),
         };
         if start < end {
             writeln!(text, "| {start} | {} | {what} | | | |", end - start).unwrap();

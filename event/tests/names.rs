@@ -4,12 +4,12 @@
 use retrans_event::CaState;
 use retrans_event::Kind;
 use retrans_event::Name;
-use retrans_event::Origin;
 use retrans_event::OwnerStatus;
 use retrans_event::SendError;
-use retrans_event::State;
 use retrans_event::TcpFlags;
+use retrans_event::TcpState;
 use retrans_event::Timer;
+use retrans_event::Tracepoint;
 
 macro_rules! every_number_reads_back {
     ($($test:ident: $type:ident, $example:literal;)+) => {$(
@@ -36,8 +36,8 @@ macro_rules! every_number_reads_back {
 
 every_number_reads_back! {
     every_kind_reads_back: Kind, "fast or timeout";
-    every_origin_reads_back: Origin, "tcp_retransmit_skb";
-    every_state_reads_back: State, "ESTABLISHED";
+    every_origin_reads_back: Tracepoint, "tcp_retransmit_skb";
+    every_state_reads_back: TcpState, "ESTABLISHED";
     every_ca_state_reads_back: CaState, "recovery";
     every_timer_reads_back: Timer, "retransmit";
     every_owner_status_reads_back: OwnerStatus, "held";
@@ -45,9 +45,9 @@ every_number_reads_back! {
 
 #[test]
 fn states_have_the_names_of_the_kernel() {
-    assert_eq!(State::from_number(1).to_string(), "ESTABLISHED");
-    assert_eq!(State::from_number(4).to_string(), "FIN_WAIT1");
-    assert_eq!(format!("{:>12}", State::SynSent), "    SYN_SENT");
+    assert_eq!(TcpState::from_number(1).to_string(), "ESTABLISHED");
+    assert_eq!(TcpState::from_number(4).to_string(), "FIN_WAIT1");
+    assert_eq!(format!("{:>12}", TcpState::SynSent), "    SYN_SENT");
 }
 
 #[test]
@@ -81,12 +81,16 @@ fn an_attempt_that_ends_early_is_not_counted_by_the_kernel() {
     let early = ["EBUSY", "EINVAL", "ENOMEM", "EHOSTUNREACH", "EAGAIN"];
     for (number, name) in SendError::NAMES {
         let error = SendError(*number);
-        assert_eq!(error.before_counting(), early.contains(name), "{name}");
+        assert_eq!(
+            error.failed_before_counting(),
+            early.contains(name),
+            "{name}"
+        );
         assert_eq!(error.is_still_queued(), *name == "EBUSY", "{name}");
     }
     // Whatever else a route or a filter may say comes after.
     for number in [-4095, -2, 3, 16, 113, i32::MIN, i32::MAX] {
-        assert!(!SendError(number).before_counting(), "{number}");
+        assert!(!SendError(number).failed_before_counting(), "{number}");
         assert!(!SendError(number).is_still_queued(), "{number}");
     }
 }

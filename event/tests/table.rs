@@ -11,10 +11,16 @@ use retrans_event::CORE_SIZE;
 use retrans_event::Event;
 use retrans_event::FIELDS;
 use retrans_event::Field;
+use retrans_event::PRESENCE_WORDS;
 use retrans_event::RECORD_SIZE;
 
-/// The presence word, and a free byte.
-const NO_FIELD: [Range<usize>; 2] = [8..16, 287..288];
+/// Bytes of the presence words.
+fn presence_words() -> [Range<usize>; 2] {
+    PRESENCE_WORDS.map(|start| start..start + 8)
+}
+
+/// A byte that is free.
+const FREE: usize = 287;
 
 fn field(name: &str) -> &'static Field {
     let found = FIELDS.iter().find(|field| field.name == name);
@@ -24,7 +30,8 @@ fn field(name: &str) -> &'static Field {
 #[test]
 fn every_byte_belongs_to_one_field() {
     let mut owner = [None; RECORD_SIZE];
-    for range in NO_FIELD {
+    owner[FREE] = Some("no field");
+    for range in presence_words() {
         owner[range].fill(Some("no field"));
     }
     for field in FIELDS {
@@ -55,13 +62,18 @@ fn what_every_record_has_is_the_core_and_nothing_else() {
 }
 
 #[test]
-fn presence_bits_are_in_the_presence_word_and_none_is_left_out() {
+fn presence_bits_are_in_the_presence_words_and_none_is_left_out() {
     let mut fields: Vec<&Field> = FIELDS.iter().filter(|f| f.presence_bit.is_some()).collect();
     fields.sort_by_key(|field| field.presence_bit);
     let numbers: Vec<u32> = fields.iter().filter_map(|f| f.presence_bit).collect();
-    let expected: Vec<u32> = (64..).take(fields.len()).collect();
+    let bits = presence_words().map(|word| 8 * word.start as u32..8 * word.end as u32);
+    let expected: Vec<u32> = bits.into_iter().flatten().take(fields.len()).collect();
     assert_eq!(numbers, expected, "a bit is used twice, or left out");
-    assert!(numbers.iter().all(|bit| *bit < 128), "beyond the word");
+}
+
+#[test]
+fn the_presence_words_are_where_they_always_were() {
+    assert_eq!(PRESENCE_WORDS, [8, 376]);
 }
 
 #[test]

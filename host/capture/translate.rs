@@ -196,7 +196,8 @@ mod tests {
 
     use retrans_event::Event;
     use retrans_event::Kind;
-    use retrans_event::State;
+    use retrans_event::PRESENCE_WORDS;
+    use retrans_event::TcpState;
     use retrans_event::synth::Synth;
 
     use super::*;
@@ -339,11 +340,69 @@ mod tests {
     }
 
     #[test]
+    fn a_capture_without_the_second_presence_word_is_read() {
+        let mut older = head();
+        older.record_size = 376;
+        let records: Vec<Record> = Synth::new(9).take(100).collect();
+        let bytes: Vec<u8> = records
+            .iter()
+            .flat_map(|record| record.as_bytes()[..376].to_vec())
+            .collect();
+        assert_eq!(apply(&older, &bytes), records);
+    }
+
+    #[test]
+    fn a_presence_bit_may_be_in_the_second_word_of_the_capture() {
+        let there = 8 * PRESENCE_WORDS[1] + 63;
+        let mut theirs = head();
+        let here = field(&mut theirs, "segments").presence_bit;
+        let here = here.expect("it may be absent") as usize;
+        field(&mut theirs, "segments").presence_bit = Some(there as u32);
+        let mut records: Vec<Record> = Synth::new(10).take(100).collect();
+        let mut bytes = Vec::new();
+        for (index, record) in records.iter_mut().enumerate() {
+            let mut moved = record.as_bytes().to_vec();
+            moved[here / 8] &= !(1 << (here % 8));
+            if index % 2 == 0 {
+                moved[there / 8] |= 1 << (there % 8);
+            } else {
+                record.set_segments(None);
+            }
+            bytes.extend(moved);
+        }
+        assert_eq!(apply(&theirs, &bytes), records);
+    }
+
+    #[test]
+    fn a_presence_bit_may_be_in_the_second_word_of_this_version() {
+        // No field is there yet: a made-up one, in a byte that no field has.
+        let here = 8 * PRESENCE_WORDS[1] + 63;
+        for known in [false, true] {
+            let mut theirs = [0; CORE_SIZE];
+            theirs[8] = u8::from(known);
+            theirs[87] = 7;
+            let made_up = Move {
+                from: 87,
+                to: 287,
+                size: 1,
+                presence: Some((Some(64), here)),
+            };
+            let record = translate(&theirs, &[made_up]);
+            let mut expected = [0; RECORD_SIZE];
+            if known {
+                expected[287] = 7;
+                expected[here / 8] = 1 << (here % 8);
+            }
+            assert_eq!(record.as_bytes()[4..], expected[4..]);
+        }
+    }
+
+    #[test]
     fn a_field_that_was_always_there_is_present() {
         let mut theirs = head();
         field(&mut theirs, "segments").presence_bit = None;
         let mut record = Record::new();
-        record.set_state(State::Established);
+        record.set_state(TcpState::Established);
         record.set_kind(Kind::Fast);
         record.set_time(Duration::from_secs(1));
         let [read] = &apply(&theirs, record.as_bytes())[..] else {

@@ -45,7 +45,7 @@ impl Stateful for Burst {
     }
 
     fn restore(&mut self, seen: Self::State) -> Result<()> {
-        self.seen.take_over(seen);
+        self.seen.restore(seen);
         Ok(())
     }
 }

@@ -114,7 +114,7 @@ impl Alert {
     }
 
     /// The value of a label.
-    pub fn get(&self, key: &str) -> Option<&str> {
+    pub fn label_value(&self, key: &str) -> Option<&str> {
         let label = self.labels.iter().find(|(existing, _)| existing == key);
         label.map(|(_, value)| value.as_str())
     }

@@ -10,7 +10,7 @@ use serde::Deserializer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::plugin::Result;
+use crate::result::Result;
 
 /// Writes a value, into a buffer for so many bytes to begin with.
 pub(crate) fn encode(value: &impl Serialize, expected: usize) -> Result<Vec<u8>> {

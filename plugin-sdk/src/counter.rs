@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::Serialize;
 
-use crate::recent::RecentMap;
-use crate::window::SlidingCount;
+use crate::lru_map::LruMap;
 use crate::window::SlidingWindow;
+use crate::window::WindowCount;
 
 /// How many keys a [`SlidingCounter`] remembers unless told otherwise.
 pub const MAX_KEYS: usize = 65_536;
@@ -29,7 +29,7 @@ pub const MAX_KEYS: usize = 65_536;
 #[serde(bound(deserialize = "K: Deserialize<'de> + Hash + Eq"))]
 pub struct SlidingCounter<K> {
     window: SlidingWindow,
-    keys: RecentMap<K, SlidingCount>,
+    keys: LruMap<K, WindowCount>,
     evicted: u64,
 }
 
@@ -44,7 +44,7 @@ impl<K: Hash + Eq> SlidingCounter<K> {
     pub fn with_max_keys(window: Duration, limit: u64, max_keys: usize) -> SlidingCounter<K> {
         SlidingCounter {
             window: SlidingWindow::new(window, limit),
-            keys: RecentMap::new(max_keys),
+            keys: LruMap::new(max_keys),
             evicted: 0,
         }
     }
@@ -66,22 +66,22 @@ impl<K: Hash + Eq> SlidingCounter<K> {
 
     /// Takes the counts of another one in place of its own, such as those that were saved. Window,
     /// limit and number of keys stay its own: what does not fit is forgotten.
-    pub fn take_over(&mut self, other: SlidingCounter<K>) {
+    pub fn restore(&mut self, other: SlidingCounter<K>) {
         let max_keys = self.keys.capacity();
         self.keys = other.keys;
         self.evicted = other.evicted;
         self.keys.set_capacity(max_keys);
         self.keys.retain(|_, count| {
-            count.fit(&self.window);
+            count.change_window(&self.window);
             true
         });
-        while self.keys.len() > max_keys && self.keys.pop_oldest().is_some() {
+        while self.keys.len() > max_keys && self.keys.pop_least_recent().is_some() {
             self.evicted += 1;
         }
     }
 
     /// Forgets keys of which the window holds nothing any more.
-    pub fn forget_idle(&mut self, now: Duration) {
+    pub fn remove_idle(&mut self, now: Duration) {
         let window = &self.window;
         self.keys.retain(|_, count| count.count(window, now) > 0);
     }
@@ -130,12 +130,12 @@ mod tests {
             counter
         };
         let mut same = SlidingCounter::new(NOW * 10, 10);
-        same.take_over(counted());
+        same.restore(counted());
         assert_eq!(same.add("b", NOW * 6), 4);
         assert_eq!(same.add("a", NOW * 6), 2);
 
         let mut other = SlidingCounter::with_max_keys(NOW * 3, 10, 2);
-        other.take_over(counted());
+        other.restore(counted());
         assert_eq!((other.len(), other.evicted()), (2, 1), "a had to go");
         assert_eq!(other.add("b", NOW * 6), 2, "those of 5 s and 6 s");
         assert_eq!(other.add("c", NOW * 6), 3);
@@ -148,9 +148,9 @@ mod tests {
         let mut counter = SlidingCounter::new(NOW, 10);
         counter.add("a", NOW);
         counter.add("b", NOW + NOW / 2);
-        counter.forget_idle(NOW * 2);
+        counter.remove_idle(NOW * 2);
         assert_eq!(counter.len(), 1);
-        counter.forget_idle(NOW * 3);
+        counter.remove_idle(NOW * 3);
         assert!(counter.is_empty());
     }
 }

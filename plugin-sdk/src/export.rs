@@ -3,46 +3,16 @@
 use crate::alert::Alert;
 use crate::event::Event;
 use crate::plugin::Plugin;
+use crate::result::Result;
 use crate::state::Stateful;
-
-/// What [`export_plugin!`](crate::export_plugin) says about a plugin.
-#[doc(hidden)]
-pub trait Exported {
-    /// The plugin.
-    type Plugin: Plugin;
-    /// Its name.
-    const NAME: &'static str;
-    /// Its version.
-    const VERSION: &'static str;
-    /// What it does, in a line.
-    const SUMMARY: &'static str;
-}
 
 /// How a plugin starts.
 #[doc(hidden)]
-pub type New<P> = fn(<P as Plugin>::Settings) -> crate::Result<P>;
+pub type New<P> = fn(<P as Plugin>::Settings) -> Result<P>;
 
 /// How a plugin goes on with a state.
 #[doc(hidden)]
-pub type Restore<P> = fn(&mut P, <P as Stateful>::State) -> crate::Result<()>;
-
-/// The name of a package, or that of its target where it is another, as for an example.
-#[doc(hidden)]
-pub const fn plugin_name(package: &'static str, target: &'static str) -> &'static str {
-    let (a, b) = (package.as_bytes(), target.as_bytes());
-    if a.len() != b.len() {
-        return target;
-    }
-    let mut i = 0;
-    while i < a.len() {
-        let same = a[i] == b[i] || (a[i] == b'-' && b[i] == b'_');
-        if !same {
-            return target;
-        }
-        i += 1;
-    }
-    package
-}
+pub type Restore<P> = fn(&mut P, <P as Stateful>::State) -> Result<()>;
 
 /// Gives the closure of [`filter!`](crate::filter) its type.
 #[doc(hidden)]
@@ -79,9 +49,9 @@ macro_rules! export_plugin {
         const _: () = {
             struct Exported;
 
-            impl $crate::export::Exported for Exported {
+            impl $crate::exported::Exported for Exported {
                 type Plugin = $plugin;
-                const NAME: &'static str = $crate::export::plugin_name(
+                const NAME: &'static str = $crate::exported::plugin_name(
                     ::core::env!("CARGO_PKG_NAME"),
                     ::core::env!("CARGO_CRATE_NAME"),
                 );

@@ -23,7 +23,7 @@ pub enum duration {}
 
 impl duration {
     /// The duration as text, such as `1m 30s`.
-    pub fn show(duration: Duration) -> impl fmt::Display {
+    pub fn display(duration: Duration) -> impl fmt::Display {
         humantime::format_duration(duration)
     }
 
@@ -33,7 +33,7 @@ impl duration {
     ///
     /// Those of the serializer.
     pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&Self::show(*duration))
+        serializer.collect_str(&Self::display(*duration))
     }
 
     /// For serde's `with`.

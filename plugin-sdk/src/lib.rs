@@ -67,16 +67,19 @@ mod counter;
 mod event;
 #[doc(hidden)]
 pub mod export;
+#[doc(hidden)]
+pub mod exported;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod guest;
 mod host;
 mod human_duration;
 mod labels;
+mod lru_map;
 mod one_or_many;
 mod output;
 mod plugin;
-mod recent;
+mod result;
 mod runner;
 mod settings;
 mod state;
@@ -98,17 +101,17 @@ pub use counter::MAX_KEYS;
 pub use counter::SlidingCounter;
 pub use event::Event;
 pub use human_duration::duration;
+pub use lru_map::LruMap;
 pub use one_or_many::OneOrMany;
 pub use output::Output;
 pub use plugin::Plugin;
-pub use plugin::Result;
 pub use plugin::Verdict;
-pub use recent::RecentMap;
+pub use result::Result;
 pub use settings::NoSettings;
 pub use state::SavedState;
 pub use state::Stateful;
-pub use window::SlidingCount;
 pub use window::SlidingWindow;
+pub use window::WindowCount;
 
 /// The guide for plugin authors, whose code is tested with that of the other docs.
 #[cfg(doctest)]
@@ -128,13 +131,13 @@ pub mod prelude {
     pub use log;
     pub use retrans_event::CaState;
     pub use retrans_event::Kind;
-    pub use retrans_event::Origin;
     pub use retrans_event::Owner;
     pub use retrans_event::OwnerStatus;
     pub use retrans_event::Process;
     pub use retrans_event::Record;
-    pub use retrans_event::State;
     pub use retrans_event::TcpFlags;
+    pub use retrans_event::TcpState;
+    pub use retrans_event::Tracepoint;
     // The code that schemars derives for a default of `with` says `serde::Serialize`, and takes no
     // other name for it: with this, plugins need no dependency on serde.
     pub use schemars;
@@ -146,19 +149,19 @@ pub mod prelude {
     pub use crate::Alert;
     pub use crate::AlertState;
     pub use crate::Event;
+    pub use crate::LruMap;
     pub use crate::NoSettings;
     pub use crate::OneOrMany;
     pub use crate::Output;
     pub use crate::Plugin;
-    pub use crate::RecentMap;
     pub use crate::Result;
     pub use crate::SavedState;
     pub use crate::Severity;
-    pub use crate::SlidingCount;
     pub use crate::SlidingCounter;
     pub use crate::SlidingWindow;
     pub use crate::Stateful;
     pub use crate::Verdict;
+    pub use crate::WindowCount;
     pub use crate::alert;
     pub use crate::duration;
     pub use crate::export_plugin;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::alert::Alert;
 use crate::host::Host;
+use crate::result::Result;
 
 /// Where a plugin puts what it has to say: alerts, lines and counts.
 ///
@@ -52,7 +53,7 @@ impl Output {
     /// # Errors
     ///
     /// Where the value cannot be written as JSON; then no part of it is.
-    pub fn json(&mut self, value: &(impl Serialize + ?Sized)) -> crate::Result<()> {
+    pub fn json(&mut self, value: &(impl Serialize + ?Sized)) -> Result<()> {
         let start = self.lines.len();
         let written = serde_json::to_writer(&mut self.lines, value);
         match written {

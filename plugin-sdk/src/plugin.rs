@@ -7,9 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::event::Event;
 use crate::output::Output;
-
-/// What a plugin returns: an error says what went wrong, and why.
-pub type Result<T, E = anyhow::Error> = std::result::Result<T, E>;
+use crate::result::Result;
 
 /// Does an event go on to the next plugin?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,8 +14,8 @@ use crate::host::Host;
 use crate::labels::Labels;
 use crate::output::Output;
 use crate::plugin::Plugin;
-use crate::plugin::Result;
 use crate::plugin::Verdict;
+use crate::result::Result;
 use crate::settings;
 
 /// Which of a call's events go on.

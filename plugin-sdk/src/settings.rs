@@ -8,13 +8,15 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::result::Result;
+
 /// The settings of a plugin that has none: setting anything is an error.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoSettings {}
 
 /// Reads settings from a JSON object.
-pub(crate) fn parse<S: DeserializeOwned>(json: &str) -> crate::Result<S> {
+pub(crate) fn parse<S: DeserializeOwned>(json: &str) -> Result<S> {
     // By way of a `Value`: nobody has seen the text of which an error would name line and column.
     let value: serde_json::Value = serde_json::from_str(json)?;
     serde_path_to_error::deserialize(value).map_err(|error| {

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::cbor;
 use crate::plugin::Plugin;
-use crate::plugin::Result;
+use crate::result::Result;
 
 /// A plugin whose state survives: a fault, and a new version.
 ///
@@ -100,7 +100,7 @@ pub trait Stateful: Plugin {
     ///
     ///     // …
     ///
-    ///     fn restore_other(&mut self, saved: SavedState) -> Result<()> {
+    ///     fn migrate(&mut self, saved: SavedState) -> Result<()> {
     ///         match saved.version() {
     ///             // In version 1 it was a number of milliseconds.
     ///             1 => self.restore(Duration::from_millis(saved.read()?)),
@@ -113,7 +113,7 @@ pub trait Stateful: Plugin {
     /// # Errors
     ///
     /// As of [`restore`](Stateful::restore).
-    fn restore_other(&mut self, saved: SavedState<'_>) -> Result<()> {
+    fn migrate(&mut self, saved: SavedState<'_>) -> Result<()> {
         saved.refuse::<Self>()
     }
 }

@@ -22,10 +22,10 @@ mod outcome;
 mod recorder;
 mod scenario;
 
-pub use native::Native;
-pub use outcome::Kept;
+pub use native::NativePlugin;
+pub use outcome::KeptEvent;
 pub use outcome::Outcome;
-pub use scenario::CUTS;
+pub use scenario::BATCH_SIZES;
 pub use scenario::Scenario;
 
 pub use crate::runner::Keep;

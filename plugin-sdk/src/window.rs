@@ -19,7 +19,7 @@ pub struct SlidingWindow {
 
 impl SlidingWindow {
     /// A window in which counts up to `limit` are exact, and of larger ones it is only known that
-    /// they are: that bounds the memory of a [`SlidingCount`] to `limit` + 1 times.
+    /// they are: that bounds the memory of a [`WindowCount`] to `limit` + 1 times.
     pub fn new(length: Duration, limit: u64) -> SlidingWindow {
         SlidingWindow {
             length: nanos(length),
@@ -36,7 +36,7 @@ impl SlidingWindow {
 ///
 /// It can be saved as part of a plugin's [state](crate::Stateful), and goes on exactly.
 #[derive(Debug, Clone, Default)]
-pub struct SlidingCount {
+pub struct WindowCount {
     /// In the order of their times.
     entries: VecDeque<Entry>,
     sum: u64,
@@ -50,7 +50,7 @@ struct Entry {
     weight: u32,
 }
 
-impl SlidingCount {
+impl WindowCount {
     /// Adds something, and returns the count. Above the window's limit it may be too small, though
     /// still above; the one that first passes the limit is exact.
     #[inline]
@@ -75,7 +75,7 @@ impl SlidingCount {
     /// Forgets what does not count in another window than the one it was counted in so far. What a
     /// shorter one or one with a lower limit has forgotten is missing in the new one, until that is
     /// over.
-    pub fn fit(&mut self, window: &SlidingWindow) {
+    pub fn change_window(&mut self, window: &SlidingWindow) {
         self.count(window, Duration::ZERO);
         self.pop_needless(window);
         self.entries.shrink_to_fit();
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn the_window_slides_and_does_not_tumble() {
         let window = SlidingWindow::new(SECOND, 10);
-        let mut count = SlidingCount::default();
+        let mut count = WindowCount::default();
         assert_eq!(count.add(&window, at(900), 1), 1);
         assert_eq!(count.add(&window, at(1_100), 1), 2);
         assert_eq!(count.add(&window, at(1_899), 1), 3);
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn weights_count() {
         let window = SlidingWindow::new(SECOND, 100);
-        let mut count = SlidingCount::default();
+        let mut count = WindowCount::default();
         assert_eq!(count.add(&window, at(0), 40), 40);
         assert_eq!(count.add(&window, at(500), 2), 42);
         assert_eq!(count.add(&window, at(1_000), 0), 2);
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn the_count_that_passes_the_limit_is_exact() {
         let window = SlidingWindow::new(SECOND, 9);
-        let mut count = SlidingCount::default();
+        let mut count = WindowCount::default();
         count.add(&window, at(0), 3);
         assert_eq!(count.add(&window, at(1), 11), 14);
         assert_eq!(
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn times_may_step_back() {
         let window = SlidingWindow::new(SECOND, 10);
-        let mut count = SlidingCount::default();
+        let mut count = WindowCount::default();
         assert_eq!(count.add(&window, at(1_001), 1), 1);
         assert_eq!(count.add(&window, at(1_000), 1), 2);
         assert_eq!(count.count(&window, at(2_000)), 1, "the earlier one is out");
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn memory_is_bounded_by_the_limit() {
         let window = SlidingWindow::new(SECOND, 3);
-        let mut count = SlidingCount::default();
+        let mut count = WindowCount::default();
         for _ in 0..1_000 {
             count.add(&window, at(0), 1);
             assert!(count.entries.len() <= 4);
@@ -197,7 +197,7 @@ mod tests {
     /// `late`.
     fn compare(length: Duration, limit: u64, late: Duration) {
         let window = SlidingWindow::new(length, limit);
-        let mut count = SlidingCount::default();
+        let mut count = WindowCount::default();
         let mut all: Vec<(Duration, u32)> = Vec::new();
         let mut latest = Duration::ZERO;
         let (mut above, mut too_late) = (0, 0);
@@ -244,22 +244,22 @@ mod tests {
     #[test]
     fn in_another_window_only_what_counts_there_is_left() {
         let window = SlidingWindow::new(SECOND, 10);
-        let mut count = SlidingCount::default();
+        let mut count = WindowCount::default();
         for millis in [0, 500, 800, 900] {
             count.add(&window, at(millis), 1);
         }
         let mut shorter = count.clone();
-        shorter.fit(&SlidingWindow::new(at(400), 10));
+        shorter.change_window(&SlidingWindow::new(at(400), 10));
         assert_eq!((shorter.sum, shorter.latest()), (2, at(900)));
         let lower = SlidingWindow::new(SECOND, 2);
-        count.fit(&lower);
+        count.change_window(&lower);
         assert_eq!(count.above_limit_until(&lower), Some(at(1_500)));
     }
 
     #[test]
     fn it_says_until_when_the_count_is_above_the_limit() {
         let window = SlidingWindow::new(SECOND, 2);
-        let mut count = SlidingCount::default();
+        let mut count = WindowCount::default();
         count.add(&window, at(0), 1);
         count.add(&window, at(100), 1);
         assert_eq!(count.above_limit_until(&window), None);

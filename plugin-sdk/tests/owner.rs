@@ -49,7 +49,7 @@ fn an_alert_can_name_the_process_that_holds_the_socket() -> Result<()> {
     let outcome = Scenario::new().events(records).run::<Alerter>()?;
     let alerts = outcome.alerts.iter();
     let said: Vec<_> = alerts
-        .map(|alert| (alert.get("process"), alert.summary.as_str()))
+        .map(|alert| (alert.label_value("process"), alert.summary.as_str()))
         .collect();
     let late = "nobody waits for it any more";
     assert_eq!(

@@ -118,7 +118,10 @@ mod alerters {
         assert_eq!(outcome.alerts.len(), timeouts.len());
         for (alert, (number, record)) in outcome.alerts.iter().zip(&timeouts) {
             assert_eq!(alert.event, Some(*number));
-            assert_eq!(alert.get("peer"), Some(&*record.peer_address().to_string()));
+            assert_eq!(
+                alert.label_value("peer"),
+                Some(&*record.peer_address().to_string())
+            );
         }
     }
 }
@@ -238,11 +241,11 @@ fn alerts_are_about_the_event_they_were_raised_for() {
     assert!(events.eq((0..10).map(|hundred| Some(hundred * 100 + 99))));
     let ports = [99, 199].map(|event| thousand()[event].peer_port().to_string());
     assert_eq!(
-        outcome.alerts[0].get("port"),
+        outcome.alerts[0].label_value("port"),
         Some(&*ports[0]),
         "the later value"
     );
-    assert_eq!(outcome.alerts[1].get("port"), Some(&*ports[1]));
+    assert_eq!(outcome.alerts[1].label_value("port"), Some(&*ports[1]));
     assert_eq!(outcome.alerts[0].labels.len(), 1);
 }
 

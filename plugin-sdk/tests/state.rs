@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use retrans_plugin_sdk::prelude::*;
 use retrans_plugin_sdk::serde_json::json;
-use retrans_plugin_sdk::testing::Native;
+use retrans_plugin_sdk::testing::NativePlugin;
 use retrans_plugin_sdk::testing::Outcome;
 use retrans_plugin_sdk::testing::Scenario;
 use retrans_plugin_sdk::testing::Synth;
@@ -80,7 +80,7 @@ impl Stateful for EveryNth {
         Ok(())
     }
 
-    fn restore_other(&mut self, saved: SavedState) -> Result<()> {
+    fn migrate(&mut self, saved: SavedState) -> Result<()> {
         match saved.version() {
             // In version 2 only the peers were counted.
             2 => {
@@ -138,7 +138,7 @@ fn a_state_of_an_older_version_can_be_read_and_others_are_refused_by_number() ->
     let peers = BTreeMap::from([(IpAddr::from([10, 0, 0, 1]), 7)]);
     let mut older = Vec::new();
     ciborium::into_writer(&peers, &mut older)?;
-    let mut plugin = Native::<EveryNth>::configure(&json!({}))?;
+    let mut plugin = NativePlugin::<EveryNth>::configure(&json!({}))?;
     plugin.restore(2, &older)?;
     let (version, saved) = plugin.save()?;
     let counts: Counts = ciborium::from_reader(&*saved)?;
@@ -159,7 +159,7 @@ fn a_state_of_an_older_version_can_be_read_and_others_are_refused_by_number() ->
 
 #[test]
 fn a_plugin_refuses_a_state_in_its_own_words() -> Result<()> {
-    let mut plugin = Native::<EveryNth>::configure(&json!({}))?;
+    let mut plugin = NativePlugin::<EveryNth>::configure(&json!({}))?;
     let mut wrong = Vec::new();
     let counts = Counts {
         all: 5,
@@ -178,7 +178,7 @@ fn a_plugin_refuses_a_state_in_its_own_words() -> Result<()> {
 
 #[test]
 fn bytes_that_are_no_state_are_refused_with_what_is_wrong() -> Result<()> {
-    let mut plugin = Native::<EveryNth>::configure(&json!({}))?;
+    let mut plugin = NativePlugin::<EveryNth>::configure(&json!({}))?;
     let (_, sound) = plugin.save()?;
     for (bytes, expected) in [
         (&sound[..sound.len() - 1], "it ends in the middle"),

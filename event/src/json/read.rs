@@ -18,19 +18,19 @@ use super::within;
 use crate::codec;
 use crate::codec::Codec;
 use crate::event::Event;
+use crate::field::Field;
 use crate::fields::FIELDS;
-use crate::fields::Field;
 use crate::format::Format;
-use crate::names::CaState;
-use crate::names::Kind;
-use crate::names::Name;
-use crate::names::Origin;
-use crate::names::OwnerStatus;
-use crate::names::SendError;
-use crate::names::State;
-use crate::names::TcpFlags;
-use crate::names::Timer;
+use crate::name::Name;
+use crate::numbers::CaState;
+use crate::numbers::Kind;
+use crate::numbers::OwnerStatus;
+use crate::numbers::TcpState;
+use crate::numbers::Timer;
+use crate::numbers::Tracepoint;
 use crate::record::Record;
+use crate::send_error::SendError;
+use crate::tcp_flags::TcpFlags;
 
 /// Reads what [`Event`] writes. Keys that are no field are passed over; a field without its key is
 /// absent, or zero where every record has it. A name that this version does not know is fine where
@@ -172,17 +172,17 @@ impl Visitor<'_> for Key {
 }
 
 /// What has become of a value.
-#[derive(PartialEq, Eq)]
-enum Read {
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Read {
     Done,
     UnknownName,
 }
 
 /// Reads what stands at a field's key, or at the key of its number.
-struct Value<'a> {
-    event: &'a mut Event,
-    field: &'static Field,
-    is_number: bool,
+pub(super) struct Value<'a> {
+    pub(super) event: &'a mut Event,
+    pub(super) field: &'static Field,
+    pub(super) is_number: bool,
 }
 
 impl Value<'_> {
@@ -277,8 +277,8 @@ impl Visitor<'_> for Value<'_> {
             _ if self.is_number => return Err(E::invalid_type(Unexpected::Str(text), &self)),
             Format::OwnerStatus => self.put_text::<codec::OwnerCodec>(text),
             Format::Kind => self.put_text::<codec::KindCodec>(text),
-            Format::Origin => self.put_text::<codec::OriginCodec>(text),
-            Format::State => self.put_text::<codec::StateCodec>(text),
+            Format::Tracepoint => self.put_text::<codec::TracepointCodec>(text),
+            Format::TcpState => self.put_text::<codec::TcpStateCodec>(text),
             Format::CaState => self.put_text::<codec::CaStateCodec>(text),
             Format::Timer => self.put_text::<codec::TimerCodec>(text),
             Format::TcpFlags => self.put_text::<codec::FlagsCodec>(text),
@@ -330,8 +330,8 @@ fn expected(format: Format) -> &'static str {
         Format::Address => "an IP address",
         Format::Text => Name::EXPECTED,
         Format::Kind => Kind::EXPECTED,
-        Format::Origin => Origin::EXPECTED,
-        Format::State => State::EXPECTED,
+        Format::Tracepoint => Tracepoint::EXPECTED,
+        Format::TcpState => TcpState::EXPECTED,
         Format::CaState => CaState::EXPECTED,
         Format::Timer => Timer::EXPECTED,
         Format::TcpFlags => TcpFlags::EXPECTED,

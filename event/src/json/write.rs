@@ -13,11 +13,11 @@ use serde::ser::SerializeMap;
 use crate::codec;
 use crate::codec::Codec;
 use crate::event::Event;
+use crate::field::Field;
 use crate::fields::FIELDS;
-use crate::fields::Field;
 use crate::fields::object;
 use crate::format::Format;
-use crate::names::OwnerStatus;
+use crate::numbers::OwnerStatus;
 use crate::record::Record;
 
 impl Event {
@@ -28,7 +28,7 @@ impl Event {
     }
 
     /// Is there anything to write for this field?
-    fn shows(&self, field: &Field) -> bool {
+    pub(super) fn shows(&self, field: &Field) -> bool {
         !field.json.1.is_empty() && self.knows(field)
     }
 
@@ -95,12 +95,12 @@ impl Event {
                 map.serialize_entry(key, &Named(status.name(), status))
             }
             Format::Bool => map.serialize_entry(key, &codec::Bool::read(bytes)),
-            Format::Origin => {
-                let origin = codec::OriginCodec::read(bytes);
+            Format::Tracepoint => {
+                let origin = codec::TracepointCodec::read(bytes);
                 map.serialize_entry(key, &Named(origin.name(), origin))
             }
-            Format::State => {
-                let state = codec::StateCodec::read(bytes);
+            Format::TcpState => {
+                let state = codec::TcpStateCodec::read(bytes);
                 with_number(map, field, Named(state.name(), state), state.number())
             }
             Format::CaState => {

@@ -8,12 +8,12 @@ use retrans_event::CaState;
 use retrans_event::Event;
 use retrans_event::Kind;
 use retrans_event::Name;
-use retrans_event::Origin;
 use retrans_event::OwnerStatus;
 use retrans_event::SendError;
-use retrans_event::State;
 use retrans_event::TcpFlags;
+use retrans_event::TcpState;
 use retrans_event::Timer;
+use retrans_event::Tracepoint;
 
 /// How one field is read and written.
 pub struct Accessor {
@@ -72,9 +72,9 @@ accessors! {
         local_port: local_port, set_local_port, 0x4922;
         peer_port: peer_port, set_peer_port, 0x4a22;
         ip_version: ip_version, set_ip_version, 0x4b;
-        state: state, set_state, State::Other(0x4c);
+        state: state, set_state, TcpState::Other(0x4c);
         kind: kind, set_kind, Kind::Other(0x4d);
-        origin: origin, set_origin, Origin::Other(0x4e);
+        origin: tracepoint, set_tracepoint, Tracepoint::Other(0x4e);
     }
     maybe {
         error: error, set_error, SendError(0x4f22_3344);
@@ -122,7 +122,7 @@ accessors! {
         socket_cookie: socket_cookie, set_socket_cookie, 0x7922_3344_5566_7788;
         socket_inode: socket_inode, set_socket_inode, 0x7a22_3344_5566_7788;
         owner_pid: owner_pid, set_owner_pid, 0x7b22_3344;
-        sent: was_sent, set_sent, true;
+        sent: sent_if_known, set_sent, true;
         fast_open: fast_open, set_fast_open, true;
         owner_status: owner_status, set_owner_status, OwnerStatus::Other(0x7c);
         owner_comm: owner_comm, set_owner_comm, name("sixteen-bytes-7d");

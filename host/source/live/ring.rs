@@ -322,7 +322,10 @@ fn complete(event: &mut Event, now: &Now) {
     event.set_wall_time(now.wall_at(event.time()));
     event.set_kind(event.classify());
     event.set_sent(Some(event.error().is_none_or(|error| error.0 == 0)));
-    if event.error().is_some_and(|error| error.before_counting()) {
+    if event
+        .error()
+        .is_some_and(|error| error.failed_before_counting())
+    {
         event.set_segments(Some(0));
     }
 }

@@ -209,7 +209,7 @@ mod tests {
         assert_eq!((record.wall_time(), record.time()), (wall_time, wall_time));
         assert_eq!((record.sequence(), record.ip_version()), (7, 4));
         assert_eq!(record.kind(), Kind::Unknown);
-        assert_eq!((record.was_sent(), record.segments()), (None, None));
+        assert_eq!((record.sent_if_known(), record.segments()), (None, None));
         assert!(labels.is_empty());
 
         let (record, _) = event(&LEAST.replace("ESTABLISHED", "SYN_SENT"));

@@ -4,7 +4,7 @@ use anyhow::Context;
 
 use super::Runner;
 use crate::cbor;
-use crate::plugin::Result;
+use crate::result::Result;
 use crate::state::SavedState;
 use crate::state::Stateful;
 
@@ -26,7 +26,7 @@ impl<P: Stateful> Runner<P> {
         if version == P::STATE_VERSION {
             self.plugin.restore(saved.read()?)
         } else {
-            self.plugin.restore_other(saved)
+            self.plugin.migrate(saved)
         }
     }
 }

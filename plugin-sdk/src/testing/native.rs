@@ -4,7 +4,7 @@ use crate::alert::Alert;
 use crate::column::Column;
 use crate::host::Host;
 use crate::plugin::Plugin;
-use crate::plugin::Result;
+use crate::result::Result;
 use crate::runner::Keep;
 use crate::runner::Runner;
 use crate::state::Stateful;
@@ -12,16 +12,16 @@ use crate::state::Stateful;
 /// A plugin over the bytes of a call, as the host calls it, but native and with nobody to hear
 /// its effects: for benchmarks.
 #[derive(Debug)]
-pub struct Native<P>(Runner<P>);
+pub struct NativePlugin<P>(Runner<P>);
 
-impl<P: Plugin> Native<P> {
+impl<P: Plugin> NativePlugin<P> {
     /// Starts a plugin with settings from a JSON object.
     ///
     /// # Errors
     ///
     /// Those of the settings, and of [`Plugin::new`].
-    pub fn configure(settings: &serde_json::Value) -> Result<Native<P>> {
-        Runner::configure(&settings.to_string()).map(Native)
+    pub fn configure(settings: &serde_json::Value) -> Result<NativePlugin<P>> {
+        Runner::configure(&settings.to_string()).map(NativePlugin)
     }
 
     /// Processes records of `record_size` bytes each, which it may change and move.
@@ -35,7 +35,7 @@ impl<P: Plugin> Native<P> {
     }
 }
 
-impl<P: Stateful> Native<P> {
+impl<P: Stateful> NativePlugin<P> {
     /// Saves the state: the version of its format, and bytes.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use crate::alert::Alert;
 #[non_exhaustive]
 pub struct Outcome {
     /// What went on to the next plugin.
-    pub kept: Vec<Kept>,
+    pub kept: Vec<KeptEvent>,
     /// Alerts, each with the number of its event in the stream.
     pub alerts: Vec<Alert>,
     /// Lines, without their line feeds.
@@ -27,14 +27,14 @@ pub struct Outcome {
 /// An event that went on to the next plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Kept {
+pub struct KeptEvent {
     /// The record, with the plugin's changes.
     pub record: Record,
     /// Its labels: the plugin's, and those it had before.
     pub labels: BTreeMap<String, String>,
 }
 
-impl Kept {
+impl KeptEvent {
     /// The label with this key.
     pub fn label(&self, key: &str) -> Option<&str> {
         self.labels.get(key).map(String::as_str)
@@ -42,7 +42,7 @@ impl Kept {
 }
 
 /// As a person compares it: the JSON form, and the labels.
-impl fmt::Display for Kept {
+impl fmt::Display for KeptEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let json = serde_json::to_string(&self.record).map_err(|_| fmt::Error)?;
         write!(f, "{json} with labels {:?}", self.labels)
@@ -52,7 +52,7 @@ impl fmt::Display for Kept {
 impl Outcome {
     /// The first difference to another outcome, in words.
     pub(super) fn difference(&self, other: &Outcome) -> Option<String> {
-        difference("kept event", &self.kept, &other.kept, Kept::to_string)
+        difference("kept event", &self.kept, &other.kept, KeptEvent::to_string)
             .or_else(|| difference("alert", &self.alerts, &other.alerts, debug))
             .or_else(|| difference("line", &self.lines, &other.lines, debug))
             .or_else(|| difference("log line", &self.logs, &other.logs, debug))

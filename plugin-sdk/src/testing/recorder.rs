@@ -13,12 +13,12 @@ use crate::alert::Alert;
 use crate::column::Column;
 use crate::host::Host;
 use crate::plugin::Plugin;
-use crate::plugin::Result;
+use crate::result::Result;
 use crate::runner::Keep;
 use crate::runner::Runner;
 use crate::state::Stateful;
 use crate::testing::logs;
-use crate::testing::outcome::Kept;
+use crate::testing::outcome::KeptEvent;
 use crate::testing::outcome::Outcome;
 
 /// The longest name of a counter, as in the host.
@@ -49,7 +49,7 @@ impl<P: Plugin> Recorder<P> {
         self.lost += events;
     }
 
-    pub(super) fn process(&mut self, events: &[Kept]) -> Result<()> {
+    pub(super) fn process(&mut self, events: &[KeptEvent]) -> Result<()> {
         let call = Call::new(self.lost, events);
         let mut records: Vec<u8> = events
             .iter()
@@ -128,7 +128,7 @@ struct Call {
 
 struct Effects {
     /// The call's events, with changes and labels.
-    events: Vec<Kept>,
+    events: Vec<KeptEvent>,
     alerts: Vec<Alert>,
     lines: Vec<u8>,
     counts: Vec<(String, u64)>,
@@ -145,7 +145,7 @@ impl Effects {
 }
 
 impl Call {
-    fn new(lost: u64, events: &[Kept]) -> Call {
+    fn new(lost: u64, events: &[KeptEvent]) -> Call {
         let mut labels: BTreeMap<String, Vec<(u32, String)>> = BTreeMap::new();
         for (number, event) in (0..).zip(events) {
             for (key, value) in &event.labels {

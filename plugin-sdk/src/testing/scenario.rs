@@ -6,14 +6,14 @@ use anyhow::Context;
 use retrans_event::Record;
 
 use crate::plugin::Plugin;
-use crate::plugin::Result;
+use crate::result::Result;
 use crate::state::Stateful;
-use crate::testing::outcome::Kept;
+use crate::testing::outcome::KeptEvent;
 use crate::testing::outcome::Outcome;
 use crate::testing::recorder::Recorder;
 
 /// The most events of a call, in the three runs of a [`Scenario`].
-pub const CUTS: [usize; 3] = [1, 7, 256];
+pub const BATCH_SIZES: [usize; 3] = [1, 7, 256];
 
 /// A stream of events, losses and time marks, and the settings of the plugin that gets it.
 ///
@@ -69,7 +69,7 @@ type Settings = serde_json::Map<String, serde_json::Value>;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Event(Box<Kept>),
+    Event(Box<KeptEvent>),
     Lost(u64),
     Tick(Duration),
     Reload,
@@ -114,7 +114,7 @@ impl Scenario {
         let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned()));
         let labels = labels.into();
         self.steps
-            .push(Step::Event(Box::new(Kept { record, labels })));
+            .push(Step::Event(Box::new(KeptEvent { record, labels })));
         self
     }
 
@@ -172,7 +172,7 @@ impl Scenario {
     #[track_caller]
     pub fn run_stateful<P: Stateful>(&self) -> Result<Outcome> {
         let whole = self.run_cut::<P>(Some(Recorder::reload));
-        let reloaded = self.play::<P>(CUTS[0], Some(Recorder::reload), true);
+        let reloaded = self.play::<P>(BATCH_SIZES[0], Some(Recorder::reload), true);
         if let Some(difference) = difference(&whole, &reloaded) {
             panic!(
                 "something is missing in the plugin's state: without and with a reload after every \
@@ -184,7 +184,8 @@ impl Scenario {
 
     #[track_caller]
     fn run_cut<P: Plugin>(&self, reload: Option<Reload<P>>) -> Result<Outcome> {
-        let [whole, others @ ..] = CUTS.map(|most| (most, self.play::<P>(most, reload, false)));
+        let [whole, others @ ..] =
+            BATCH_SIZES.map(|most| (most, self.play::<P>(most, reload, false)));
         for (most, other) in others {
             if let Some(difference) = difference(&whole.1, &other) {
                 panic!(
@@ -224,7 +225,7 @@ impl Scenario {
             match step {
                 Step::Event(event) => {
                     now = now.max(event.record.time());
-                    batch.push(Kept::clone(event));
+                    batch.push(KeptEvent::clone(event));
                 }
                 Step::Lost(events) => plugin.lose(*events),
                 Step::Tick(tick) => {
@@ -248,7 +249,7 @@ impl Scenario {
 }
 
 /// Hands over what has gathered, as one call.
-fn flush<P: Plugin>(plugin: &mut Recorder<P>, batch: &mut Vec<Kept>) -> Result<()> {
+fn flush<P: Plugin>(plugin: &mut Recorder<P>, batch: &mut Vec<KeptEvent>) -> Result<()> {
     if !batch.is_empty() {
         plugin.process(batch)?;
         batch.clear();

@@ -12,14 +12,14 @@ use serde::de::SeqAccess;
 use serde::de::Visitor;
 
 use super::Entry;
-use super::SlidingCount;
+use super::WindowCount;
 
 /// Bytes: the latest time, then, from the newest entry to the oldest, how much earlier it was than
 /// the one before, in ns, and its weight. Each is a LEB128 number.
 ///
 /// A plugin may save a million entries every second. Most take 6 bytes, and 10 ns to read; as numbers
 /// of CBOR they took up to 10 bytes, and 110 ns to read.
-impl Serialize for SlidingCount {
+impl Serialize for WindowCount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut bytes = Vec::with_capacity(9 + 7 * self.entries.len());
         write(&mut bytes, self.latest);
@@ -34,7 +34,7 @@ impl Serialize for SlidingCount {
     }
 }
 
-impl<'de> Deserialize<'de> for SlidingCount {
+impl<'de> Deserialize<'de> for WindowCount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_byte_buf(Bytes)
     }
@@ -43,18 +43,18 @@ impl<'de> Deserialize<'de> for SlidingCount {
 struct Bytes;
 
 impl<'de> Visitor<'de> for Bytes {
-    type Value = SlidingCount;
+    type Value = WindowCount;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the bytes of a count")
     }
 
-    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<SlidingCount, E> {
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<WindowCount, E> {
         read(bytes).map_err(E::custom)
     }
 
     /// Bytes of a format that has none, such as JSON.
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<SlidingCount, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<WindowCount, A::Error> {
         let mut bytes = Vec::new();
         while let Some(byte) = list.next_element()? {
             bytes.push(byte);
@@ -63,7 +63,7 @@ impl<'de> Visitor<'de> for Bytes {
     }
 }
 
-fn read(mut bytes: &[u8]) -> Result<SlidingCount, &'static str> {
+fn read(mut bytes: &[u8]) -> Result<WindowCount, &'static str> {
     let latest = read_number(&mut bytes)?;
     // An entry takes at least two bytes. Nothing is left over: what one key has more room for than it
     // needs, many have.
@@ -81,7 +81,7 @@ fn read(mut bytes: &[u8]) -> Result<SlidingCount, &'static str> {
         later = time;
     }
     entries.reverse();
-    Ok(SlidingCount {
+    Ok(WindowCount {
         entries: VecDeque::from(entries),
         sum,
         latest,
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn a_count_goes_on_exactly_where_it_was_saved() {
         let window = SlidingWindow::new(at(1), 25);
-        let [mut whole, mut saved] = [SlidingCount::default(), SlidingCount::default()];
+        let [mut whole, mut saved] = [WindowCount::default(), WindowCount::default()];
         for (number, record) in (0..).zip(retrans_event::synth::Synth::new(1).take(1_000)) {
             // Every seventh is late.
             let late = Duration::from_micros(u64::from(number % 7 == 0) * 300);
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn an_entry_takes_few_bytes() {
         let window = SlidingWindow::new(at(10_000), 1_000);
-        let mut count = SlidingCount::default();
+        let mut count = WindowCount::default();
         for second in 0..10 {
             count.add(&window, at(1_000_000 + second * 999), 2);
         }
@@ -181,7 +181,7 @@ mod tests {
                 "invalid type: map, expected the bytes of a count",
             ),
         ] {
-            let error = serde_json::from_value::<SlidingCount>(value).expect_err(expected);
+            let error = serde_json::from_value::<WindowCount>(value).expect_err(expected);
             assert_eq!(error.to_string(), expected);
         }
     }
@@ -199,7 +199,7 @@ mod tests {
     fn more_than_the_limit_is_bounded_again_by_the_next() {
         let mut bytes = vec![0xff, 0x7f];
         bytes.extend([1, 9].repeat(1_000));
-        let mut count: SlidingCount = serde_json::from_value(json!(bytes)).expect("it is sound");
+        let mut count: WindowCount = serde_json::from_value(json!(bytes)).expect("it is sound");
         assert_eq!(count.entries.len(), 1_000);
         let window = SlidingWindow::new(at(1_000), 3);
         assert!(count.add(&window, at(0), 1) > 3);

@@ -65,7 +65,7 @@ impl Plugin for ThresholdAlert {
             self.forget(&key, &watched, out);
         }
         while self.is_crowded()
-            && let Some((key, watched)) = self.state.keys.pop_oldest()
+            && let Some((key, watched)) = self.state.keys.pop_least_recent()
         {
             self.forget(&key, &watched, out);
         }
@@ -99,7 +99,7 @@ impl Stateful for ThresholdAlert {
     }
 
     fn restore(&mut self, saved: State) -> Result<()> {
-        self.state.take_over(saved, &self.rule)?;
+        self.state.restore(saved, &self.rule)?;
         self.times = 0;
         self.state.keys.retain(|_, watched| {
             self.times += watched.count.capacity();

@@ -69,7 +69,7 @@ impl Rule {
     /// The count was below the threshold for a whole window.
     pub(crate) fn resolved(&self, key: &Key) -> Alert {
         let most = self.within_window(key, self.settings.threshold.into());
-        let window = duration::show(self.settings.window);
+        let window = duration::display(self.settings.window);
         let summary = format_args!("fewer than {most}, for the last {window}");
         self.alert(key).summary(summary).resolved()
     }
@@ -98,7 +98,7 @@ impl Rule {
             Count::Events => format!("retransmit{plural}"),
         };
         let key = key.in_words(&self.settings.key);
-        let window = duration::show(self.settings.window);
+        let window = duration::display(self.settings.window);
         format!("{count} {what} {key} within {window}")
     }
 }

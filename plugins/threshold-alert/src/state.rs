@@ -17,7 +17,7 @@ pub struct State {
     key: OneOrMany<KeyPart>,
     /// The setting: what the counts are.
     count: Count,
-    pub(crate) keys: RecentMap<Key, Watched>,
+    pub(crate) keys: LruMap<Key, Watched>,
 }
 
 /// What is remembered of one key. Its names are short, because it may be saved 65,536 times a second.
@@ -25,7 +25,7 @@ pub struct State {
 #[serde(crate = "retrans_plugin_sdk::serde")]
 pub(crate) struct Watched {
     #[serde(rename = "c")]
-    pub(crate) count: SlidingCount,
+    pub(crate) count: WindowCount,
     /// While the alert is firing: when the count falls below the threshold, or fell.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub(crate) reached_until: Option<Duration>,
@@ -36,7 +36,7 @@ impl State {
         State {
             key: settings.key.clone(),
             count: settings.count,
-            keys: RecentMap::new(settings.max_keys as usize),
+            keys: LruMap::new(settings.max_keys as usize),
         }
     }
 
@@ -46,7 +46,7 @@ impl State {
     /// # Errors
     ///
     /// Where it is about other keys, or counts of something else.
-    pub(crate) fn take_over(&mut self, saved: State, rule: &Rule) -> Result<()> {
+    pub(crate) fn restore(&mut self, saved: State, rule: &Rule) -> Result<()> {
         ensure!(
             same_parts(&saved.key, &self.key),
             "key: the state is counted by {}, the setting is {}",
@@ -63,7 +63,7 @@ impl State {
         self.keys = saved.keys;
         self.keys.set_capacity(max_keys);
         self.keys.retain(|_, watched| {
-            watched.fit(&rule.window);
+            watched.change_window(&rule.window);
             true
         });
         Ok(())
@@ -98,8 +98,8 @@ impl Watched {
     /// Goes over to another threshold or window. An alert that is firing goes on doing so, and ends by
     /// the new ones: where it would not have fired, the count is below the threshold from now on at
     /// the latest. One that would have fires at the next retransmit.
-    fn fit(&mut self, window: &SlidingWindow) {
-        self.count.fit(window);
+    fn change_window(&mut self, window: &SlidingWindow) {
+        self.count.change_window(window);
         if let Some(until) = &mut self.reached_until {
             let above = self.count.above_limit_until(window);
             *until = above.unwrap_or((*until).min(self.count.latest()));

@@ -2,7 +2,7 @@
 
 use retrans_plugin_sdk::retrans_event::RECORD_SIZE;
 use retrans_plugin_sdk::serde_json::json;
-use retrans_plugin_sdk::testing::Native;
+use retrans_plugin_sdk::testing::NativePlugin;
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn the_key_unused_for_longest_makes_room_and_is_counted() {
         .events(records));
     assert_eq!(outcome.counts["keys_evicted"], 1, "10.0.0.3");
     assert_eq!(outcome.alerts.len(), 1);
-    assert_eq!(outcome.alerts[0].get("peer"), Some("10.0.0.2"));
+    assert_eq!(outcome.alerts[0].label_value("peer"), Some("10.0.0.2"));
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn a_firing_key_that_makes_room_is_resolved() {
     let outcome = run(&scenario);
     assert_eq!(states(&outcome), [AlertState::Firing, AlertState::Resolved]);
     let resolved = &outcome.alerts[1];
-    assert_eq!(resolved.get("peer"), Some("10.0.0.2"));
+    assert_eq!(resolved.label_value("peer"), Some("10.0.0.2"));
     assert_eq!(
         resolved.summary,
         "retransmits to 10.0.0.2 are no longer counted: there is no room for so many keys"
@@ -102,14 +102,14 @@ fn memory_is_bounded_over_all_keys_however_high_the_threshold() {
 #[test]
 fn a_state_with_more_times_than_there_is_room_for_makes_room() -> Result<()> {
     let settings = json!({"threshold": 12});
-    let mut roomy = Native::<ThresholdAlert>::configure(&settings)?;
+    let mut roomy = NativePlugin::<ThresholdAlert>::configure(&settings)?;
     let peers = (0..60).map(|number| retransmit(number, &format!("10.0.0.{}:443", number % 10)));
     let mut records: Vec<u8> = peers
         .flat_map(|record| record.as_bytes().to_vec())
         .collect();
     roomy.process(&mut records, RECORD_SIZE as u32)?;
     let (version, state) = roomy.save()?;
-    let mut cramped = Native::<Cramped>::configure(&settings)?;
+    let mut cramped = NativePlugin::<Cramped>::configure(&settings)?;
     cramped.restore(version, &state)?;
     cramped.process(
         &mut retransmit(100, PEER).as_bytes().to_vec(),

@@ -18,7 +18,7 @@ fn peers_are_counted_separately() {
         .map(|(millis, peer)| retransmit(millis, peer));
     let outcome = run(&three_in_ten_seconds().events(records));
     assert_eq!(outcome.alerts.len(), 1);
-    assert_eq!(outcome.alerts[0].get("peer"), Some("10.0.0.2"));
+    assert_eq!(outcome.alerts[0].label_value("peer"), Some("10.0.0.2"));
 }
 
 #[test]
@@ -26,10 +26,10 @@ fn an_ipv6_peer_is_shown_as_such() {
     let records = (0..3).map(|millis| retransmit(millis, "[2001:db8::2]:443"));
     let scenario = three_in_ten_seconds().events(records);
     let outcome = run(&scenario);
-    assert_eq!(outcome.alerts[0].get("peer"), Some("2001:db8::2"));
+    assert_eq!(outcome.alerts[0].label_value("peer"), Some("2001:db8::2"));
     let outcome = run(&scenario.setting("key", "connection"));
     assert_eq!(
-        outcome.alerts[0].get("connection"),
+        outcome.alerts[0].label_value("connection"),
         Some("[2001:db8::1]:33000 -> [2001:db8::2]:443")
     );
 }
@@ -62,8 +62,8 @@ fn link_local_addresses_of_different_links_are_different() {
             ),
         };
         assert_eq!(outcome.alerts.len(), 1, "{key}");
-        assert_eq!(outcome.alerts[0].get(key), Some(value));
-        assert_eq!(outcome.alerts[0].get("netns"), Some("4"));
+        assert_eq!(outcome.alerts[0].label_value(key), Some(value));
+        assert_eq!(outcome.alerts[0].label_value("netns"), Some("4"));
         let summary = format!("3 segments retransmitted {words} within 10s");
         assert_eq!(outcome.alerts[0].summary, summary);
     }
@@ -101,7 +101,7 @@ fn a_link_local_address_of_an_unknown_link_is_shown_without_one() {
         record
     });
     let outcome = run(&three_in_ten_seconds().events(records));
-    assert_eq!(outcome.alerts[0].get("peer"), Some("fe80::72"));
+    assert_eq!(outcome.alerts[0].label_value("peer"), Some("fe80::72"));
 }
 
 /// Events that differ in all that can be counted by.
@@ -194,9 +194,9 @@ fn several_keys_count_together() {
     assert_eq!(run(&scenario).alerts, []);
     let outcome = run(&at(scenario, [5]));
     let alert = &outcome.alerts[0];
-    assert_eq!(alert.get("peer"), Some("10.0.0.2"));
-    assert_eq!(alert.get("peer_port"), Some("443"));
-    assert_eq!(alert.get("netns"), Some("4026531840"));
+    assert_eq!(alert.label_value("peer"), Some("10.0.0.2"));
+    assert_eq!(alert.label_value("peer_port"), Some("443"));
+    assert_eq!(alert.label_value("netns"), Some("4026531840"));
     assert_eq!(
         alert.summary,
         "3 segments retransmitted to 10.0.0.2:443 in network namespace 4026531840 within 10s"

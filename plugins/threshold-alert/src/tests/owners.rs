@@ -90,7 +90,7 @@ fn what_was_not_accepted_counts_for_the_listener() {
     };
     for (key, expected) in [("process", "sshd"), ("container", "0123456789ab")] {
         let outcome = counted_by(key, [listener, held(sshd), listener]);
-        assert_eq!(outcome.alerts[0].get(key), Some(expected));
+        assert_eq!(outcome.alerts[0].label_value(key), Some(expected));
     }
 }
 

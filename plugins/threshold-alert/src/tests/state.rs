@@ -3,7 +3,7 @@
 use retrans_plugin_sdk::retrans_event::RECORD_SIZE;
 use retrans_plugin_sdk::serde_json::Value;
 use retrans_plugin_sdk::serde_json::json;
-use retrans_plugin_sdk::testing::Native;
+use retrans_plugin_sdk::testing::NativePlugin;
 
 use super::*;
 
@@ -79,7 +79,7 @@ fn with_room_for_fewer_keys_those_unused_for_longest_go_and_are_resolved() {
     let fewer = scenario.reload().setting("max_keys", 1);
     let outcome = run(&fewer.event(retransmit(2_003, "10.0.0.4:1")));
     assert_eq!(states(&outcome), [AlertState::Firing, AlertState::Resolved]);
-    assert_eq!(outcome.alerts[1].get("peer"), Some("10.0.0.2"));
+    assert_eq!(outcome.alerts[1].label_value("peer"), Some("10.0.0.2"));
     assert_eq!(outcome.counts["keys_evicted"], 2);
 }
 
@@ -157,11 +157,11 @@ fn the_order_in_which_keys_are_listed_makes_no_other_state() {
 }
 
 /// Starts the plugin natively.
-fn native(settings: Value) -> Native<ThresholdAlert> {
-    Native::configure(&settings).expect("the settings are sound")
+fn native(settings: Value) -> NativePlugin<ThresholdAlert> {
+    NativePlugin::configure(&settings).expect("the settings are sound")
 }
 
-fn process(plugin: &mut Native<ThresholdAlert>, records: impl IntoIterator<Item = Record>) {
+fn process(plugin: &mut NativePlugin<ThresholdAlert>, records: impl IntoIterator<Item = Record>) {
     let records = records.into_iter();
     let mut bytes: Vec<u8> = records
         .flat_map(|record| record.as_bytes().to_vec())
@@ -170,7 +170,7 @@ fn process(plugin: &mut Native<ThresholdAlert>, records: impl IntoIterator<Item 
     processed.expect("nothing of an event is an error");
 }
 
-fn save(plugin: &mut Native<ThresholdAlert>) -> (u32, Vec<u8>) {
+fn save(plugin: &mut NativePlugin<ThresholdAlert>) -> (u32, Vec<u8>) {
     plugin.save().expect("nothing of the state is unwritable")
 }
 

@@ -17,14 +17,14 @@ use serde::de::SeqAccess;
 use serde::de::Visitor;
 use serde::ser::SerializeTuple;
 
-use super::RecentMap;
+use super::LruMap;
 
 /// The most keys to make room for because of a number from outside.
 const CAUTIOUS: usize = 4_096;
 
 /// A list of three: the bound, the seed, and the keys with their state. The seed is saved because
 /// whoever picks addresses must not be able to work out that of a map that was restored.
-impl<K: Serialize, V: Serialize> Serialize for RecentMap<K, V> {
+impl<K: Serialize, V: Serialize> Serialize for LruMap<K, V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut parts = serializer.serialize_tuple(3)?;
         parts.serialize_element(&(self.capacity as u64))?;
@@ -34,7 +34,7 @@ impl<K: Serialize, V: Serialize> Serialize for RecentMap<K, V> {
     }
 }
 
-struct InOrder<'a, K, V>(&'a RecentMap<K, V>);
+struct InOrder<'a, K, V>(&'a LruMap<K, V>);
 
 impl<K: Serialize, V: Serialize> Serialize for InOrder<'_, K, V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -45,7 +45,7 @@ impl<K: Serialize, V: Serialize> Serialize for InOrder<'_, K, V> {
     }
 }
 
-impl<'de, K, V> Deserialize<'de> for RecentMap<K, V>
+impl<'de, K, V> Deserialize<'de> for LruMap<K, V>
 where
     K: Deserialize<'de> + Hash + Eq,
     V: Deserialize<'de>,
@@ -62,7 +62,7 @@ where
     K: Deserialize<'de> + Hash + Eq,
     V: Deserialize<'de>,
 {
-    type Value = RecentMap<K, V>;
+    type Value = LruMap<K, V>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of a bound, a seed and keys with their state")
@@ -77,7 +77,7 @@ where
             map: PhantomData,
         };
         let map = parts.next_element_seed(keys)?.ok_or_else(|| missing(2))?;
-        Ok(RecentMap {
+        Ok(LruMap {
             map: (!map.is_empty()).then_some(map),
             seed,
             // Saved on another machine, perhaps, of which a number of keys is larger.
@@ -139,14 +139,14 @@ mod tests {
 
     const NOW: Duration = Duration::from_nanos(7);
 
-    fn handed_over(map: &RecentMap<String, u32>) -> RecentMap<String, u32> {
+    fn handed_over(map: &LruMap<String, u32>) -> LruMap<String, u32> {
         let text = serde_json::to_string(map).expect("it is plain");
         serde_json::from_str(&text).expect("it was just written")
     }
 
     #[test]
     fn the_order_of_use_the_bound_and_the_state_survive() {
-        let mut map = RecentMap::new(3);
+        let mut map = LruMap::new(3);
         for key in ["a", "b", "c", "a"] {
             map.touch(key.to_owned(), NOW, |times| *times += 1);
         }
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_map_that_was_never_used_takes_its_seed_from_the_first_use_all_the_same() {
-        let mut map = handed_over(&RecentMap::new(3));
+        let mut map = handed_over(&LruMap::new(3));
         assert!(map.is_empty());
         map.touch("a".to_owned(), NOW, |_| ());
         assert_eq!(map.seed, 7);
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn more_keys_than_the_bound_become_no_more() {
         let value = json!([0, 0, {"a": 1, "b": 2}]);
-        let mut map: RecentMap<String, u32> = serde_json::from_value(value).expect("it is sound");
+        let mut map: LruMap<String, u32> = serde_json::from_value(value).expect("it is sound");
         for key in 0..10 {
             map.touch(key.to_string(), NOW, |_| ());
         }
@@ -185,7 +185,7 @@ mod tests {
             (r#"[1,2,{"a":1,"a":1}]"#, "a key is there twice"),
             (r#"[-1,2,{"a":1}]"#, "invalid value: integer `-1`"),
         ] {
-            let read = serde_json::from_str::<RecentMap<String, u32>>(text);
+            let read = serde_json::from_str::<LruMap<String, u32>>(text);
             let error = read.expect_err(expected);
             assert!(error.to_string().contains(expected), "{error}");
         }

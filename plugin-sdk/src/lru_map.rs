@@ -15,7 +15,7 @@ use retrans_event::nanos;
 ///
 /// What it does is the same on every machine and in every run, whatever the hashing. It can be saved
 /// as part of a plugin's [state](crate::Stateful), with the order and the bound.
-pub struct RecentMap<K, V> {
+pub struct LruMap<K, V> {
     /// Made at the first use. Its seed is the time of that, to the nanosecond: there is no
     /// randomness in a plugin, and whoever picks their addresses could otherwise work out at home
     /// which of them collide.
@@ -24,10 +24,10 @@ pub struct RecentMap<K, V> {
     capacity: usize,
 }
 
-impl<K: Hash + Eq, V: Default> RecentMap<K, V> {
+impl<K: Hash + Eq, V: Default> LruMap<K, V> {
     /// An empty map for so many keys, at least one.
-    pub fn new(capacity: usize) -> RecentMap<K, V> {
-        RecentMap {
+    pub fn new(capacity: usize) -> LruMap<K, V> {
+        LruMap {
             map: None,
             seed: 0,
             capacity: capacity.max(1),
@@ -39,7 +39,7 @@ impl<K: Hash + Eq, V: Default> RecentMap<K, V> {
     ///
     /// ```
     /// # use retrans_plugin_sdk::prelude::*;
-    /// let mut seen = RecentMap::<&str, u32>::new(2);
+    /// let mut seen = LruMap::<&str, u32>::new(2);
     /// let now = Duration::from_secs(1);
     /// seen.touch("a", now, |times| *times += 1);
     /// seen.touch("b", now, |times| *times += 1);
@@ -82,13 +82,13 @@ impl<K: Hash + Eq, V: Default> RecentMap<K, V> {
     }
 
     /// Makes room for another number of keys, at least one. Where there are more already they stay,
-    /// until [`pop_oldest`](RecentMap::pop_oldest) takes them out.
+    /// until [`pop_least_recent`](LruMap::pop_least_recent) takes them out.
     pub fn set_capacity(&mut self, capacity: usize) {
         self.capacity = capacity.max(1);
     }
 
     /// Takes out the key that was unused for longest.
-    pub fn pop_oldest(&mut self) -> Option<(K, V)> {
+    pub fn pop_least_recent(&mut self) -> Option<(K, V)> {
         self.map.as_mut()?.pop_front()
     }
 
@@ -110,9 +110,9 @@ impl<K: Hash + Eq, V: Default> RecentMap<K, V> {
     }
 }
 
-impl<K, V> fmt::Debug for RecentMap<K, V> {
+impl<K, V> fmt::Debug for LruMap<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecentMap")
+        f.debug_struct("LruMap")
             .field("len", &self.map.as_ref().map_or(0, LinkedHashMap::len))
             .field("capacity", &self.capacity)
             .finish_non_exhaustive()
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn keys_are_retained_in_the_order_of_their_use() {
-        let mut map = RecentMap::<u32, ()>::new(1_000);
+        let mut map = LruMap::<u32, ()>::new(1_000);
         for key in 0..100 {
             map.touch(key, NOW, |()| ());
         }
@@ -139,12 +139,12 @@ mod tests {
         });
         assert_eq!(order, (1..100).chain([0]).collect::<Vec<_>>());
         assert_eq!(map.len(), 50);
-        assert_eq!(map.pop_oldest(), Some((2, ())));
+        assert_eq!(map.pop_least_recent(), Some((2, ())));
     }
 
     #[test]
     fn a_key_that_is_used_with_an_earlier_time_is_used_later_all_the_same() {
-        let mut map = RecentMap::<&str, ()>::new(2);
+        let mut map = LruMap::<&str, ()>::new(2);
         map.touch("a", NOW, |()| ());
         map.touch("b", NOW, |()| ());
         map.touch("a", NOW / 2, |()| ());

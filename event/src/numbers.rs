@@ -1,4 +1,4 @@
-//! The kernel's numbers with their names: states, timers, flags, errors.
+//! The kernel's numbers with their names: states, timers and the like.
 
 use core::fmt;
 use core::str::FromStr;
@@ -105,7 +105,7 @@ numbers! {
 
 numbers! {
     /// The tracepoint that an event came from.
-    Origin, "a tracepoint such as tcp_retransmit_skb" {
+    Tracepoint, "a tracepoint such as tcp_retransmit_skb" {
         /// `tcp:tcp_retransmit_skb`: a segment of a full socket.
         RetransmitSkb = 0 "tcp_retransmit_skb",
         /// `tcp:tcp_retransmit_synack`: a SYN-ACK of a connection that is not yet a socket.
@@ -132,7 +132,7 @@ numbers! {
 
 numbers! {
     /// State of the connection (`include/net/tcp_states.h`).
-    State, "a TCP state such as ESTABLISHED" {
+    TcpState, "a TCP state such as ESTABLISHED" {
         /// Data flows both ways.
         Established = 1 "ESTABLISHED",
         /// A SYN was sent.
@@ -193,219 +193,5 @@ numbers! {
         LossProbe = 5 "loss_probe",
         /// RACK's reordering window.
         Reordering = 6 "reordering",
-    }
-}
-
-/// Flags of the segment's TCP header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct TcpFlags(pub u16);
-
-impl TcpFlags {
-    pub(crate) const EXPECTED: &'static str = "TCP flags such as PSH|ACK";
-
-    /// Bits and names, lowest bit first.
-    pub const NAMES: &'static [(u16, &'static str)] = &[
-        (0x01, "FIN"),
-        (0x02, "SYN"),
-        (0x04, "RST"),
-        (0x08, "PSH"),
-        (0x10, "ACK"),
-        (0x20, "URG"),
-        (0x40, "ECE"),
-        (0x80, "CWR"),
-        (0x100, "AE"),
-    ];
-
-    /// Is FIN set?
-    pub const fn fin(self) -> bool {
-        self.0 & 0x01 != 0
-    }
-
-    /// Is SYN set?
-    pub const fn syn(self) -> bool {
-        self.0 & 0x02 != 0
-    }
-
-    /// Is ACK set?
-    pub const fn ack(self) -> bool {
-        self.0 & 0x10 != 0
-    }
-}
-
-/// Names joined by `|`, as in `PSH|ACK`; unknown bits are left out.
-impl fmt::Display for TcpFlags {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        for (bit, name) in Self::NAMES {
-            if self.0 & bit != 0 {
-                write!(f, "{separator}{name}")?;
-                separator = "|";
-            }
-        }
-        Ok(())
-    }
-}
-
-impl FromStr for TcpFlags {
-    type Err = UnknownName;
-
-    fn from_str(text: &str) -> Result<Self, UnknownName> {
-        let mut flags = 0;
-        for part in text.split('|').filter(|part| !part.is_empty()) {
-            let known = Self::NAMES.iter().find(|(_, name)| *name == part);
-            let (bit, _) = known.ok_or(UnknownName {
-                expected: Self::EXPECTED,
-            })?;
-            flags |= bit;
-        }
-        Ok(TcpFlags(flags))
-    }
-}
-
-/// What the attempt to send returned (`err` of the tracepoint, Linux 6.17 and later): 0 when the
-/// segment was sent, a negative errno, or a positive verdict of the queueing discipline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct SendError(pub i32);
-
-impl SendError {
-    pub(crate) const EXPECTED: &'static str = "an error such as EHOSTUNREACH";
-
-    /// Numbers and names that a retransmit was seen to return.
-    pub const NAMES: &'static [(i32, &'static str)] = &[
-        (0, "none"),
-        (1, "NET_XMIT_DROP"),
-        (2, "NET_XMIT_CN"),
-        (-1, "EPERM"),
-        (-11, "EAGAIN"),
-        (-12, "ENOMEM"),
-        (-13, "EACCES"),
-        (-16, "EBUSY"),
-        (-22, "EINVAL"),
-        (-90, "EMSGSIZE"),
-        (-99, "EADDRNOTAVAIL"),
-        (-100, "ENETDOWN"),
-        (-101, "ENETUNREACH"),
-        (-105, "ENOBUFS"),
-        (-113, "EHOSTUNREACH"),
-    ];
-
-    /// Did the attempt end before it became a segment? Then the kernel has not counted it
-    /// (`__tcp_retransmit_skb` leaves with these before it adds to RetransSegs and `total_retrans`).
-    /// All other failures were counted, in RetransSegs and in TCPRetransFail.
-    pub const fn before_counting(self) -> bool {
-        // EBUSY, EINVAL, ENOMEM, EHOSTUNREACH, EAGAIN
-        matches!(self.0, -16 | -22 | -12 | -113 | -11)
-    }
-
-    /// Is the first copy of the segment still queued in this host? There was nothing to do again.
-    pub const fn is_still_queued(self) -> bool {
-        self.0 == -16 // EBUSY
-    }
-
-    /// The name, or `None` for a number that this version does not know.
-    pub fn name(self) -> Option<&'static str> {
-        let known = Self::NAMES.iter().find(|(number, _)| *number == self.0);
-        known.map(|(_, name)| *name)
-    }
-}
-
-/// The name; `error(N)` for an unknown number.
-impl fmt::Display for SendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => f.pad(name),
-            None => write!(f, "error({})", self.0),
-        }
-    }
-}
-
-impl FromStr for SendError {
-    type Err = UnknownName;
-
-    fn from_str(text: &str) -> Result<Self, UnknownName> {
-        let known = Self::NAMES.iter().find(|(_, name)| *name == text);
-        known
-            .map(|(number, _)| *number)
-            .or_else(|| text.strip_prefix("error(")?.strip_suffix(')')?.parse().ok())
-            .map(SendError)
-            .ok_or(UnknownName {
-                expected: Self::EXPECTED,
-            })
-    }
-}
-
-/// A short name from the kernel, at most 16 bytes, such as `cubic`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Name {
-    bytes: [u8; Name::MAX],
-}
-
-impl Name {
-    pub(crate) const EXPECTED: &'static str = "a name of at most 16 bytes";
-
-    /// The most bytes that a name has.
-    pub const MAX: usize = 16;
-
-    /// The name whose bytes these are, up to the first NUL. A process may call itself anything: bytes that
-    /// are not UTF-8 become `?`. The kernel cuts names: a character that is cut off at the end stays so.
-    pub fn from_bytes(bytes: [u8; Name::MAX]) -> Name {
-        let mut name = Name { bytes };
-        let length = name.as_bytes().len();
-        name.bytes[length..].fill(0);
-        let mut text = &mut name.bytes[..length];
-        while let Err(error) = core::str::from_utf8(text)
-            && let Some(invalid) = error.error_len()
-        {
-            let (wrong, rest) = text[error.valid_up_to()..].split_at_mut(invalid);
-            wrong.fill(b'?');
-            text = rest;
-        }
-        name
-    }
-
-    /// As the kernel padded it, with NULs.
-    pub fn to_bytes(self) -> [u8; Name::MAX] {
-        self.bytes
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        let end = self.bytes.iter().position(|byte| *byte == 0);
-        &self.bytes[..end.unwrap_or(Name::MAX)]
-    }
-
-    /// The text, without a character that is cut off at its end.
-    pub fn as_str(&self) -> &str {
-        let bytes = self.as_bytes();
-        match core::str::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => core::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or(""),
-        }
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl fmt::Debug for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
-    }
-}
-
-impl FromStr for Name {
-    type Err = UnknownName;
-
-    fn from_str(text: &str) -> Result<Self, UnknownName> {
-        if text.len() > Name::MAX || text.contains('\0') {
-            return Err(UnknownName {
-                expected: Self::EXPECTED,
-            });
-        }
-        let mut bytes = [0; Name::MAX];
-        bytes[..text.len()].copy_from_slice(text.as_bytes());
-        Ok(Name { bytes })
     }
 }

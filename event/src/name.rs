@@ -1,0 +1,82 @@
+//! Text of at most 16 bytes.
+
+use core::fmt;
+use core::str::FromStr;
+
+use crate::numbers::UnknownName;
+
+/// A short name from the kernel, at most 16 bytes, such as `cubic`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Name {
+    bytes: [u8; Name::MAX],
+}
+
+impl Name {
+    pub(crate) const EXPECTED: &'static str = "a name of at most 16 bytes";
+
+    /// The most bytes that a name has.
+    pub const MAX: usize = 16;
+
+    /// The name whose bytes these are, up to the first NUL. A process may call itself anything: bytes that
+    /// are not UTF-8 become `?`. The kernel cuts names: a character that is cut off at the end stays so.
+    pub fn from_bytes(bytes: [u8; Name::MAX]) -> Name {
+        let mut name = Name { bytes };
+        let length = name.as_bytes().len();
+        name.bytes[length..].fill(0);
+        let mut text = &mut name.bytes[..length];
+        while let Err(error) = core::str::from_utf8(text)
+            && let Some(invalid) = error.error_len()
+        {
+            let (wrong, rest) = text[error.valid_up_to()..].split_at_mut(invalid);
+            wrong.fill(b'?');
+            text = rest;
+        }
+        name
+    }
+
+    /// As the kernel padded it, with NULs.
+    pub fn to_bytes(self) -> [u8; Name::MAX] {
+        self.bytes
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        let end = self.bytes.iter().position(|byte| *byte == 0);
+        &self.bytes[..end.unwrap_or(Name::MAX)]
+    }
+
+    /// The text, without a character that is cut off at its end.
+    pub fn as_str(&self) -> &str {
+        let bytes = self.as_bytes();
+        match core::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => core::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or(""),
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl FromStr for Name {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        if text.len() > Name::MAX || text.contains('\0') {
+            return Err(UnknownName {
+                expected: Self::EXPECTED,
+            });
+        }
+        let mut bytes = [0; Name::MAX];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        Ok(Name { bytes })
+    }
+}
