@@ -19,16 +19,13 @@ use crate::config::Rotate;
 pub enum RecordError {
     /// It is there already.
     #[error(
-        "cannot record to {}: the file exists; --force overwrites it, --record-rotate moves the capture of \
-         an earlier run to {}.1",
-        .0.display(),
+        "cannot record to {}: the file exists",
         .0.display()
     )]
     Exists(PathBuf),
     /// Something is there that rotation would move or replace.
     #[error(
-        "cannot record: {} exists and is no capture, which rotation would move or replace; take it away, \
-         or allow that with --force",
+        "cannot record: {} exists and is not a capture, and rotation would move or replace it",
         .0.display()
     )]
     NotACapture(PathBuf),

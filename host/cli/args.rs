@@ -77,10 +77,8 @@ pub struct ChainArgs {
     #[arg(short, long = "set", value_name = "KEY=VALUE")]
     pub settings: Vec<String>,
 
-    /// Limits of the plugin named just before it, or of all where it stands before the first:
-    /// "time=100ms,memory=16MiB". Others are start-time, output, state, alerts, labels, counts,
-    /// log, footprint, table, instances, stack, file, compile-time, compile-memory. Repeatable
-    #[arg(long = "limit", value_name = "KEY=VALUE,...")]
+    /// Limits of plugins.
+    #[arg(long = "limit", value_name = "KEY=VALUE,...", help = super::limits::help())]
     pub limits: Vec<String>,
 
     /// What is done with events that the plugin named just before it fails on, or that any plugin fails

@@ -1,6 +1,5 @@
 //! Limits as they are written: `time=250ms,memory=16MiB`.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -8,149 +7,65 @@ use jiff::SignedDuration;
 
 use super::UsageError;
 use crate::plugin::Limits;
-use crate::plugin::MOST_STACK;
+use crate::plugin::spec::limits::LIMITS;
+use crate::plugin::spec::limits::Limit;
+use crate::plugin::spec::limits::LimitKind;
 
-/// How a limit is read, and where it is kept.
-enum Kind {
-    /// CPU time.
-    Time(fn(&mut Limits) -> &mut Duration, RangeInclusive<Duration>),
-    /// Bytes, with a unit.
-    Size(fn(&mut Limits, u64), RangeInclusive<u64>),
-    /// A number of something.
-    Number(fn(&mut Limits, u64), RangeInclusive<u64>),
+/// The help of `--limit`: what is written, and every limit with its default.
+pub fn help() -> String {
+    let limits: Vec<String> = LIMITS.iter().map(Limit::to_string).collect();
+    format!(
+        "Sets limits of the plugin named just before it, or of all where it stands before the first, as in \
+         \"time=100ms,memory=16MiB\". Repeatable. Limits with their defaults: {}",
+        limits.join(", ")
+    )
 }
-
-const MILLISECOND: Duration = Duration::from_millis(1);
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3_600);
-const KIB: u64 = 1 << 10;
-const GIB: u64 = 1 << 30;
-const MOST: u64 = 1_000_000;
-
-/// All limits, by name. An array of sizes is at most 4 GiB: WebAssembly here has 32 bits.
-const LIMITS: [(&str, Kind); 16] = [
-    (
-        "time",
-        Kind::Time(|limits| &mut limits.time, MILLISECOND..=HOUR),
-    ),
-    (
-        "start-time",
-        Kind::Time(|limits| &mut limits.start_time, MILLISECOND..=HOUR),
-    ),
-    (
-        "memory",
-        Kind::Size(
-            |limits, value| limits.memory = value as usize,
-            64 * KIB..=4 * GIB,
-        ),
-    ),
-    (
-        "footprint",
-        Kind::Size(|limits, value| limits.footprint = value, 1 << 20..=1 << 40),
-    ),
-    (
-        "table",
-        Kind::Number(
-            |limits, value| limits.table = value as usize,
-            1..=100 * MOST,
-        ),
-    ),
-    (
-        "instances",
-        Kind::Number(
-            |limits, value| limits.instances = value as usize,
-            1..=10_000,
-        ),
-    ),
-    (
-        "stack",
-        Kind::Size(
-            |limits, value| limits.stack = value as usize,
-            64 * KIB..=MOST_STACK as u64,
-        ),
-    ),
-    (
-        "output",
-        Kind::Size(|limits, value| limits.output = value as usize, KIB..=GIB),
-    ),
-    (
-        "state",
-        Kind::Size(|limits, value| limits.state = value as usize, KIB..=GIB),
-    ),
-    (
-        "alerts",
-        Kind::Number(|limits, value| limits.alerts = value as usize, 0..=MOST),
-    ),
-    (
-        "labels",
-        Kind::Number(|limits, value| limits.labels = value as usize, 0..=MOST),
-    ),
-    (
-        "counts",
-        Kind::Number(|limits, value| limits.counts = value as usize, 0..=MOST),
-    ),
-    (
-        "log",
-        Kind::Number(|limits, value| limits.log = value as u32, 0..=MOST),
-    ),
-    (
-        "file",
-        Kind::Size(|limits, value| limits.file = value, KIB..=4 * GIB),
-    ),
-    (
-        "compile-time",
-        Kind::Time(|limits| &mut limits.compile_time, SECOND..=HOUR),
-    ),
-    (
-        "compile-memory",
-        Kind::Size(
-            |limits, value| limits.compile_memory = value,
-            16 << 20..=1 << 40,
-        ),
-    ),
-];
 
 /// Sets the limits that a text names.
 pub fn apply(text: &str, limits: &mut Limits) -> Result<(), UsageError> {
     for part in text.split(',').map(str::trim) {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
-        let Some((_, kind)) = LIMITS.iter().find(|(limit, _)| *limit == name) else {
-            let names = LIMITS.map(|(name, _)| name).join(", ");
-            return Err(UsageError::NoLimit(part.to_owned(), names));
+        let Some(limit) = Limit::named(name) else {
+            let names: Vec<&str> = LIMITS.iter().map(|limit| limit.name).collect();
+            return Err(UsageError::NoLimit(part.to_owned(), names.join(", ")));
         };
-        let wrong = |expected| UsageError::Limit {
-            limit: part.to_owned(),
-            expected,
-        };
-        match kind {
-            Kind::Time(place, range) => {
-                let time: Option<SignedDuration> = value.parse().ok();
-                let time = time.and_then(|time| Duration::try_from(time).ok());
-                let time = time.filter(|time| range.contains(time));
-                *place(limits) = time.ok_or_else(|| {
-                    wrong(format!("a time from {:?} to 1h, such as 2s", range.start()))
-                })?;
-            }
-            Kind::Size(set, range) => {
-                // A unit is needed, so that nobody takes 16 for MiB.
-                let has_unit = value.ends_with(|last: char| last.is_alphabetic());
-                let size: Option<ByteSize> = value.parse().ok().filter(|_| has_unit);
-                let size = size.filter(|size| range.contains(&size.as_u64()));
-                let size = size.ok_or_else(|| {
-                    let (least, most) = (ByteSize(*range.start()), ByteSize(*range.end()));
-                    wrong(format!("a size from {least} to {most}, such as 16MiB"))
-                })?;
-                set(limits, size.as_u64());
-            }
-            Kind::Number(set, range) => {
-                let number: Option<u64> = value.parse().ok();
-                let number = number.filter(|number| range.contains(number));
-                let expected = || format!("a number from {} to {}", range.start(), range.end());
-                set(limits, number.ok_or_else(|| wrong(expected()))?);
-            }
+        let value = parse(value, limit.kind);
+        if !value.is_some_and(|value| limit.set(limits, value)) {
+            return Err(UsageError::Limit {
+                limit: part.to_owned(),
+                expected: expected(limit),
+            });
         }
     }
     Ok(())
+}
+
+/// A value in the unit of the table.
+fn parse(text: &str, kind: LimitKind) -> Option<u64> {
+    match kind {
+        LimitKind::Time => {
+            let time: SignedDuration = text.parse().ok()?;
+            let time = Duration::try_from(time).ok()?;
+            u64::try_from(time.as_nanos()).ok()
+        }
+        LimitKind::Size => {
+            // A unit is needed, so that 16 is not taken for 16 MiB.
+            let has_unit = text.ends_with(|last: char| last.is_alphabetic());
+            let size: ByteSize = text.parse().ok().filter(|_| has_unit)?;
+            Some(size.as_u64())
+        }
+        LimitKind::Count => text.parse().ok(),
+    }
+}
+
+fn expected(limit: &Limit) -> String {
+    let (what, example) = match limit.kind {
+        LimitKind::Time => ("a time", ", such as 2s"),
+        LimitKind::Size => ("a size", ", such as 16MiB"),
+        LimitKind::Count => ("a number", ""),
+    };
+    let (min, max) = (limit.show(limit.min), limit.show(limit.max));
+    format!("{what} from {min} to {max}{example}")
 }
 
 #[cfg(test)]
@@ -205,11 +120,11 @@ mod tests {
             ),
             (
                 "memory=16",
-                "--limit memory=16: expected a size from 64.0 KiB to 4.0 GiB, such as 16MiB",
+                "--limit memory=16: expected a size from 64KiB to 4GiB, such as 16MiB",
             ),
             (
                 "stack=1GiB",
-                "--limit stack=1GiB: expected a size from 64.0 KiB to 8.0 MiB, such as 16MiB",
+                "--limit stack=1GiB: expected a size from 64KiB to 8MiB, such as 16MiB",
             ),
             (
                 "log=many",

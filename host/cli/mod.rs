@@ -1,6 +1,7 @@
 //! The command line: read, checked, and turned into what a run needs to know. Nothing else knows clap.
 
 mod args;
+mod hint;
 mod limits;
 mod plugins;
 mod usage_error;
@@ -77,6 +78,18 @@ fn from_matches(matches: &ArgMatches) -> Result<Config, UsageError> {
         }
         Some(Command::Footprint(FootprintArgs { limits })) => Ok(Config::Footprint(limits)),
     }
+}
+
+/// An error for the person who wrote the command line: with the option that avoids it, where there is one. The
+/// functions that ran in a plugin follow on lines of their own.
+pub fn error_text(error: &anyhow::Error) -> String {
+    let text = format!("error: {error:#}");
+    let Some(hint) = hint::hint(error) else {
+        return text;
+    };
+    let end = text.find('\n').unwrap_or(text.len());
+    let (message, functions) = text.split_at(end);
+    format!("{message}; {hint}{functions}")
 }
 
 /// Is the command line at fault? A setting that a plugin refuses is part of it.

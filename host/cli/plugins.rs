@@ -71,12 +71,12 @@ pub fn plugins(args: &ChainArgs, matches: &ArgMatches) -> Result<Vec<Spec>, Usag
                 let plugin = plugin.ok_or_else(|| no_plugin("--allow", text))?;
                 match text.split_once('=') {
                     Some(("env", name)) if !name.is_empty() => {
-                        plugin.powers.env.push(name.to_owned());
+                        plugin.grants.env.push(name.to_owned());
                     }
                     Some(("read", directory)) if !directory.is_empty() => {
-                        plugin.powers.read.push(PathBuf::from(directory));
+                        plugin.grants.read.push(PathBuf::from(directory));
                     }
-                    _ => return Err(UsageError::NoPower(text.to_owned())),
+                    _ => return Err(UsageError::NoGrant(text.to_owned())),
                 }
             }
             Said::OnFault(action) => {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::*;
+use crate::plugin::Grants;
 use crate::plugin::Limits;
 use crate::plugin::OnFault;
-use crate::plugin::Powers;
 
 fn config(args: &[&str]) -> Result<Watch, UsageError> {
     match any_config(args)? {
@@ -58,9 +58,9 @@ fn what_stands_behind_a_plugin_is_said_about_it_and_what_stands_before_all_about
     assert_eq!((a.limits.time, a.limits.log), (Duration::from_secs(1), 5));
     assert_eq!(b.limits.time, Limits::default().time);
     assert_eq!((a.on_fault, b.on_fault), (OnFault::Drop, OnFault::Stop));
-    assert_eq!(a.powers, Powers::default());
-    assert_eq!(b.powers.env, ["TOKEN"]);
-    assert_eq!(b.powers.read, [PathBuf::from("/etc/zones")]);
+    assert_eq!(a.grants, Grants::default());
+    assert_eq!(b.grants.env, ["TOKEN"]);
+    assert_eq!(b.grants.read, [PathBuf::from("/etc/zones")]);
     assert!(!config.chain.watch_files);
 }
 

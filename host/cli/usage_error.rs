@@ -5,7 +5,7 @@ use crate::plugin::NoDigest;
 /// A command line that cannot be carried out.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UsageError {
-    /// A setting or a power, but of no plugin.
+    /// A setting or a grant without a plugin before it.
     #[error("{0} {1}: no --plugin before it; it belongs to the plugin named just before")]
     NoPlugin(&'static str, String),
     /// An option of watching before another command.
@@ -50,9 +50,9 @@ pub enum UsageError {
         /// What was expected, with an example.
         expected: String,
     },
-    /// No such power.
+    /// No such grant.
     #[error("--allow {0}: expected env=NAME or read=DIR")]
-    NoPower(String),
+    NoGrant(String),
     /// A ring that the kernel would refuse.
     #[error(
         "--ring-size: {0} bytes, expected a power of two from {1} (a page) to 1 GiB, such as 4MiB"

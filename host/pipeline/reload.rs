@@ -259,7 +259,7 @@ impl Reloader {
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
     /// Of a directory.
-    #[error("--watch: cannot watch {}: {error}", directory.display())]
+    #[error("cannot watch {} for new versions of plugins: {error}", directory.display())]
     Watch {
         /// The directory.
         directory: PathBuf,

@@ -17,7 +17,7 @@ use super::runtime::logs;
 use super::runtime::meter::LogBudget;
 use super::spec::Spec;
 use super::spec::digest::Digest;
-use super::spec::grants::PowersError;
+use super::spec::grants::GrantError;
 use super::spec::settings;
 use super::spec::settings::SettingsError;
 use crate::stream::batch::Moment;
@@ -30,7 +30,7 @@ pub enum StartError {
     Load(String, LoadError),
     /// Something was granted to it that is not there.
     #[error("plugin {0}: {1}")]
-    Powers(String, PowersError),
+    Grant(String, GrantError),
     /// The settings do not fit, in the plugin's own words.
     #[error("plugin {0}: {1}")]
     Settings(String, SettingsError),
@@ -46,6 +46,15 @@ impl StartError {
             return false;
         };
         error.kind() == io::ErrorKind::NotFound
+    }
+
+    /// The limit that was exceeded, if that is the cause.
+    pub fn limit(&self) -> Option<&'static str> {
+        match self {
+            StartError::Load(_, error) => error.limit(),
+            StartError::Fault(fault) => fault.limit(),
+            StartError::Grant(..) | StartError::Settings(..) => None,
+        }
     }
 }
 
@@ -144,7 +153,7 @@ impl NoInstance {
     fn named(self, plugin: &str) -> StartError {
         match self {
             NoInstance::Load(error) => StartError::Load(plugin.to_owned(), error),
-            NoInstance::Powers(error) => StartError::Powers(plugin.to_owned(), error),
+            NoInstance::Grant(error) => StartError::Grant(plugin.to_owned(), error),
             NoInstance::Fault(fault) => fault.into(),
         }
     }

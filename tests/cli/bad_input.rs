@@ -175,7 +175,7 @@ fn a_plugin_that_imports_what_is_not_offered() {
             &[
                 "plugin bad",
                 &imports,
-                "files and environment are granted by --allow alone",
+                "files and environment are there only where the operator grants them",
             ],
         );
     }

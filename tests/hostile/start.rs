@@ -27,7 +27,8 @@ use crate::survival::assert_memory;
 const LONGEST: usize = 1_000;
 
 /// What the host cannot hold.
-const TOO_LARGE: &str = "of the host's memory to hold it; --limit footprint=… allows more";
+const TOO_LARGE: &str =
+    "of the host's memory to hold it: limit footprint=256MiB; --limit footprint=… sets";
 
 /// What a plugin has that never comes to an end.
 const STOPPED: &str = "took more than 100ms of CPU time; it was stopped";
@@ -132,11 +133,11 @@ fn a_plugin_that_declares_more_than_it_may_have_is_refused() {
     for (name, why) in [
         (
             "declares_four_gibibytes",
-            "it ran out of memory: the limit is 64.0 MiB",
+            "it ran out of memory: limit memory=64MiB",
         ),
         (
             "declares_a_hundred_million_table_elements",
-            "it ran out of room in tables: the limit is 100000 elements",
+            "it ran out of room in tables: limit table=100000; --limit table=…",
         ),
     ] {
         assert_fails(name, &["failed in instantiate", why]);
@@ -158,12 +159,12 @@ fn a_plugin_with_a_huge_data_segment_is_refused() {
     let data = "x".repeat(65 << 20);
     let memory = format!("(memory (export \"memory\") {})", 66 * 16);
     let text = format!("{memory} (data (i32.const 0) \"{data}\")");
-    let words = ["it has more than 64.0 MiB; --limit file=… allows more"];
+    let words = ["the file is too large: limit file=64MiB; --limit file=… sets another one"];
     let hostile = Hostile::importing(&text, &[], "");
     assert_no_start(&hostile, FAILURE, &words);
     let words = [
         "failed in instantiate",
-        "it ran out of memory: the limit is 64.0 MiB",
+        "it ran out of memory: limit memory=64MiB",
     ];
     assert_no_start(&hostile.within("file=100MiB"), FAILURE, &words);
 }

@@ -265,7 +265,7 @@ fn the_search_for_an_event_takes_no_longer_than_two_calls_may() {
 fn where_nothing_can_be_started_anew_the_fault_is_told_all_the_same() {
     let granted = tempfile::tempdir().expect("a temporary directory");
     let mut spec = failing_at(&[3]);
-    spec.powers.read.push(granted.path().to_owned());
+    spec.grants.read.push(granted.path().to_owned());
     let plugins = vec![start(&spec), bundled("json-print")];
     drop(granted);
     let (ran, log) = logged(|| run(plugins, cut(&events(20), &[10, 10])));

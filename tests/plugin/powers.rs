@@ -1,4 +1,4 @@
-//! A plugin has the powers that it was granted by name, and no others.
+//! A plugin has the grants that it was granted by name, and no others.
 
 use std::env;
 use std::fs;
@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 use std::time::SystemTime;
 
+use retrans_host::plugin::Grants;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::Plugin;
-use retrans_host::plugin::Powers;
 use retrans_host::plugin::Spec;
 use retrans_host::plugin::StartError;
 use retrans_host::stream::batch::Item;
@@ -31,34 +31,34 @@ use crate::support::liar::labelled;
 
 #[test]
 fn a_granted_variable_is_seen_and_no_other() {
-    let powers = Powers {
+    let grants = Grants {
         env: vec!["PATH".to_owned()],
-        ..Powers::default()
+        ..Grants::default()
     };
     let path = env::var("PATH").expect("cargo was found");
     let expected = [format!("variables: PATH={path}")];
-    assert_eq!(outcomes(&powers, "variables", ""), expected);
-    assert_eq!(outcomes(&powers, "", "variables"), expected);
+    assert_eq!(outcomes(&grants, "variables", ""), expected);
+    assert_eq!(outcomes(&grants, "", "variables"), expected);
 }
 
 #[test]
 fn without_a_grant_there_are_no_variables_and_no_files() {
     let files = networks();
     let read = at("read DIR/zones", &files);
-    let found = outcomes(&Powers::default(), &format!("variables; {read}"), "");
+    let found = outcomes(&Grants::default(), &format!("variables; {read}"), "");
     assert_eq!(found[0], "variables: ");
     assert!(found[1].ends_with(": entity not found"), "{found:?}");
 }
 
 #[test]
 fn a_variable_that_is_not_there_is_a_start_error() {
-    let powers = Powers {
+    let grants = Grants {
         env: vec!["RETRANS_TEST_NO_SUCH".to_owned()],
-        ..Powers::default()
+        ..Grants::default()
     };
     assert_eq!(
-        refused(&powers).to_string(),
-        "plugin reader: --allow env=RETRANS_TEST_NO_SUCH: no such variable in the environment of \
+        refused(&grants).to_string(),
+        "plugin reader: grant env=RETRANS_TEST_NO_SUCH: no such variable in the environment of \
          the host; sudo passes it on with --preserve-env=RETRANS_TEST_NO_SUCH"
     );
 }
@@ -100,9 +100,9 @@ fn a_link_is_told_from_what_it_leads_to() {
 
 #[test]
 fn a_directory_has_the_path_that_the_operator_wrote() {
-    let powers = granted(&[Path::new("plugin-sdk/wit"), Path::new("./event/")]);
+    let grants = granted(&[Path::new("plugin-sdk/wit"), Path::new("./event/")]);
     let found = outcomes(
-        &powers,
+        &grants,
         "list plugin-sdk/wit; stat event/Cargo.toml; stat Cargo.toml",
         "",
     );
@@ -147,8 +147,8 @@ fn with_events_there_are_no_files() {
 fn nothing_stays_open_for_a_plugin_that_is_configured() {
     let files = networks();
     let steps = at("keep DIR/zones; keep DIR; keep DIR/deep", &files);
-    let powers = granted(&[files.path()]);
-    let plugin = start(&powers, &steps, "").unwrap_or_else(|error| panic!("{error}"));
+    let grants = granted(&[files.path()]);
+    let plugin = start(&grants, &steps, "").unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(open_beneath(files.path()), Vec::<PathBuf>::new());
     drop(plugin);
 }
@@ -200,10 +200,10 @@ fn what_leads_out_of_the_directory_is_refused() {
 
 #[test]
 fn magic_links_of_proc_are_refused() {
-    let powers = granted(&[Path::new("/proc")]);
+    let grants = granted(&[Path::new("/proc")]);
     let steps = "read /proc/self/root/etc/passwd; list /proc/self/cwd; count /proc/self/exe; \
                  read /proc/self/fd/0; list /proc/self/fd/1/";
-    for outcome in outcomes(&powers, steps, "") {
+    for outcome in outcomes(&grants, steps, "") {
         let end = outcome.rsplit(": ").next();
         let refused = "filesystem loop or indirection limit (e.g. symlink loop)";
         assert_eq!(end, Some(refused), "{outcome}");
@@ -223,8 +223,8 @@ fn neither_devices_nor_fifos_are_opened() {
     }
     assert!(found[4].starts_with("stat DIR/fifo: other of 0 bytes"));
 
-    let powers = granted(&[Path::new("/dev")]);
-    for outcome in outcomes(&powers, "read /dev/null; read /dev/tty; keep /dev/zero", "") {
+    let grants = granted(&[Path::new("/dev")]);
+    for outcome in outcomes(&grants, "read /dev/null; read /dev/tty; keep /dev/zero", "") {
         assert!(outcome.ends_with(": permission denied"), "{outcome}");
     }
 }
@@ -274,14 +274,14 @@ fn a_directory_that_is_not_there_is_a_start_error() {
     let files = networks();
     let gone = files.path().join("gone");
     let expected = format!(
-        "plugin reader: --allow read={}: No such file or directory (os error 2)",
+        "plugin reader: grant read={}: No such file or directory (os error 2)",
         gone.display()
     );
     assert_eq!(refused(&granted(&[&gone])).to_string(), expected);
 
     let file = files.path().join("zones");
     let expected = format!(
-        "plugin reader: --allow read={}: Not a directory (os error 20)",
+        "plugin reader: grant read={}: Not a directory (os error 20)",
         file.display()
     );
     assert_eq!(refused(&granted(&[&file])).to_string(), expected);
@@ -304,9 +304,9 @@ fn every_function_of_the_interface_can_be_imported() {
         let component = unimplemented(&packages, "everything").expect("a component");
         let files = Files::new();
         let origin = Origin::File(files.write("everything.wasm", component));
-        let powers = granted(&[files.path()]);
+        let grants = granted(&[files.path()]);
         let spec = Spec {
-            powers: powers.clone(),
+            grants: grants.clone(),
             ..Spec::new("everything", origin)
         };
         let error = Plugin::start(engine(), &spec).err();
@@ -339,10 +339,10 @@ fn networks() -> Files {
     files
 }
 
-fn granted(directories: &[&Path]) -> Powers {
-    Powers {
+fn granted(directories: &[&Path]) -> Grants {
+    Grants {
         read: directories.iter().map(|path| path.to_path_buf()).collect(),
-        ..Powers::default()
+        ..Grants::default()
     }
 }
 
@@ -369,24 +369,24 @@ fn configured(files: &Files, steps: &str) -> Vec<String> {
 
 /// What comes of steps in `configure`, and then of others in `process`.
 #[track_caller]
-fn outcomes(powers: &Powers, configure: &str, process: &str) -> Vec<String> {
-    let plugin = start(powers, configure, process).unwrap_or_else(|error| panic!("{error}"));
+fn outcomes(grants: &Grants, configure: &str, process: &str) -> Vec<String> {
+    let plugin = start(grants, configure, process).unwrap_or_else(|error| panic!("{error}"));
     allowed(plugin, [Item::Events(labelled())]).said.lines
 }
 
 #[track_caller]
-fn refused(powers: &Powers) -> StartError {
-    match start(powers, "", "") {
+fn refused(grants: &Grants) -> StartError {
+    match start(grants, "", "") {
         Ok(_) => panic!("it started"),
         Err(error) => error,
     }
 }
 
-fn start(powers: &Powers, configure: &str, process: &str) -> Result<Plugin, StartError> {
+fn start(grants: &Grants, configure: &str, process: &str) -> Result<Plugin, StartError> {
     let origin = Origin::File(fixture(READER));
     let settings = [("configure", configure), ("process", process)];
     let spec = Spec {
-        powers: powers.clone(),
+        grants: grants.clone(),
         ..spec("reader", &origin, &settings)
     };
     Plugin::start(engine(), &spec)

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::regular;
 use super::regular::OpenError;
+use crate::plugin::spec::limits;
 use crate::plugin::spec::origin::Origin;
 
 /// Why there are none.
@@ -26,7 +27,7 @@ pub enum ReadError {
     #[error("cannot read {}: not a regular file", .0.display())]
     NotRegular(PathBuf),
     /// More bytes than it may have.
-    #[error("it has more than {}; --limit file=… allows more", bytesize::ByteSize(*.0))]
+    #[error("the file is too large: {}", limits::shown("file", *.0))]
     TooLarge(u64),
 }
 

@@ -83,12 +83,25 @@ pub enum LoadError {
     /// An import that is not offered.
     #[error(
         "it imports {0}, which is not offered to plugins: there is no network, and files and \
-         environment are granted by --allow alone"
+         environment are there only where the operator grants them"
     )]
     Import(String),
     /// Names that fit, with types that do not.
     #[error("it does not fit {PACKAGE} {VERSION}: {0}")]
     Mismatch(String),
+}
+
+impl LoadError {
+    /// The limit that was exceeded, if that is the cause.
+    pub fn limit(&self) -> Option<&'static str> {
+        match self {
+            LoadError::Read(ReadError::TooLarge(_)) => Some("file"),
+            LoadError::Compile(CompileError::Time(_)) => Some("compile-time"),
+            LoadError::Compile(CompileError::Crashed { .. }) => Some("compile-memory"),
+            LoadError::Footprint(FootprintError::TooLarge { .. }) => Some("footprint"),
+            _ => None,
+        }
+    }
 }
 
 /// A component that fits: compiled, checked, linked.

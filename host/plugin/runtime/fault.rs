@@ -139,6 +139,19 @@ impl Fault {
         functions.try_for_each(|function| write!(f, "\n    in {function}"))
     }
 
+    /// The limit that was exceeded, if that is the cause.
+    pub fn limit(&self) -> Option<&'static str> {
+        match (&self.cause, self.export) {
+            (Cause::Deadline(_), Export::Instantiate | Export::Describe | Export::Configure) => {
+                Some("start-time")
+            }
+            (Cause::Deadline(_), _) => Some("time"),
+            (Cause::Memory(Refused::Memory(_)), _) => Some("memory"),
+            (Cause::Memory(Refused::Table(_)), _) => Some("table"),
+            _ => None,
+        }
+    }
+
     /// Did it take too long?
     pub fn is_deadline(&self) -> bool {
         matches!(self.cause, Cause::Deadline(_))

@@ -24,7 +24,7 @@ use rustix::io::Errno;
 use rustix::io::pread;
 use rustix::io::retry_on_intr;
 
-use crate::plugin::spec::grants::PowersError;
+use crate::plugin::spec::grants::GrantError;
 
 /// The most that is open at a time: many services may have no more than 1,024 files.
 const MOST_OPEN: usize = 128;
@@ -65,11 +65,11 @@ impl Files {
     }
 
     /// Opens the granted directories: files can be read from here on.
-    pub(crate) fn open(&mut self) -> Result<(), PowersError> {
+    pub(crate) fn open(&mut self) -> Result<(), GrantError> {
         for (number, path) in (0..).zip(&self.granted) {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let opened = openat(CWD, path.as_str(), flags, Mode::empty());
-            let directory = opened.map_err(|error| PowersError::Directory {
+            let directory = opened.map_err(|error| GrantError::Directory {
                 path: path.clone(),
                 error: error.into(),
             })?;

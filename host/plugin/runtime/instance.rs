@@ -28,7 +28,7 @@ use super::store::HostState;
 use crate::plugin::load::LoadError;
 use crate::plugin::load::Loaded;
 use crate::plugin::spec::Spec;
-use crate::plugin::spec::grants::PowersError;
+use crate::plugin::spec::grants::GrantError;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Mark;
 use crate::stream::batch::Moment;
@@ -116,14 +116,14 @@ pub(crate) enum NoInstance {
     /// Its types are not those of the contract.
     Load(LoadError),
     /// It was granted something that is not there.
-    Powers(PowersError),
+    Grant(GrantError),
     /// It failed.
     Fault(Fault),
 }
 
-impl From<PowersError> for NoInstance {
-    fn from(error: PowersError) -> NoInstance {
-        NoInstance::Powers(error)
+impl From<GrantError> for NoInstance {
+    fn from(error: GrantError) -> NoInstance {
+        NoInstance::Grant(error)
     }
 }
 
@@ -173,8 +173,8 @@ impl Instance {
         spec: &Spec,
         engine: &wasmtime::Engine,
         log_lines: &LogBudget,
-    ) -> Result<Store<HostState>, PowersError> {
-        let granted = spec.powers.look_up()?;
+    ) -> Result<Store<HostState>, GrantError> {
+        let granted = spec.grants.look_up()?;
         let state = HostState::new(&spec.name, spec.limits, granted, log_lines.clone());
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.memory);

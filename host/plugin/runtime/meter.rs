@@ -11,6 +11,7 @@ use rustix::time::clock_gettime;
 use wasmtime::ResourceLimiter;
 
 use super::cpu;
+use crate::plugin::spec::limits;
 use crate::plugin::spec::limits::Limits;
 
 /// Bytes of linear memory, or elements of tables: how many there are, were, and may be.
@@ -64,10 +65,10 @@ pub struct MemoryLimiter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// Of linear memory.
-    #[error("it ran out of memory: the limit is {} (--limit memory=…)", bytesize::ByteSize(*.0 as u64))]
+    #[error("it ran out of memory: {}", limits::shown("memory", *.0 as u64))]
     Memory(usize),
     /// Of tables.
-    #[error("it ran out of room in tables: the limit is {0} elements (--limit table=…)")]
+    #[error("it ran out of room in tables: {}", limits::shown("table", *.0 as u64))]
     Table(usize),
 }
 
@@ -204,14 +205,14 @@ pub struct LogBudget(Arc<Mutex<Lines>>);
 
 #[derive(Debug)]
 struct Lines {
-    allowed: u32,
+    allowed: u64,
     second: Duration,
-    used: u32,
+    used: u64,
     suppressed: u64,
 }
 
 impl LogBudget {
-    pub(crate) fn new(allowed: u32) -> LogBudget {
+    pub(crate) fn new(allowed: u64) -> LogBudget {
         LogBudget(Arc::new(Mutex::new(Lines {
             allowed,
             second: Duration::ZERO,

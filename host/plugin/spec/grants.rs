@@ -8,9 +8,9 @@ use std::env;
 use std::io;
 use std::path::PathBuf;
 
-/// The powers of one plugin, as the operator wrote them. There are none by default.
+/// What one plugin is granted, as the operator wrote it; by default nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Powers {
+pub struct Grants {
     /// Names of environment variables, of which it sees the values.
     pub env: Vec<String>,
     /// Directories. It finds each under the path that stands here.
@@ -19,21 +19,21 @@ pub struct Powers {
 
 /// Something was granted that is not there.
 #[derive(Debug, thiserror::Error)]
-pub enum PowersError {
+pub enum GrantError {
     /// The host itself has no such variable.
     #[error(
-        "--allow env={0}: no such variable in the environment of the host; sudo passes it on with \
+        "grant env={0}: no such variable in the environment of the host; sudo passes it on with \
          --preserve-env={0}"
     )]
     NoVariable(String),
     /// A plugin's variables are text.
-    #[error("--allow env={0}: the value of the variable is not UTF-8")]
+    #[error("grant env={0}: the value of the variable is not UTF-8")]
     VariableNotText(String),
     /// A plugin's paths are text.
-    #[error("--allow read={}: the path is not UTF-8", .0.display())]
+    #[error("grant read={}: the path is not UTF-8", .0.display())]
     PathNotText(PathBuf),
     /// It cannot be opened, or is no directory.
-    #[error("--allow read={path}: {error}")]
+    #[error("grant read={path}: {error}")]
     Directory {
         /// The path.
         path: String,
@@ -51,17 +51,17 @@ pub(crate) struct Granted {
     pub(crate) directories: Vec<String>,
 }
 
-impl Powers {
+impl Grants {
     /// Looks up what is granted. Directories are opened later, when the plugin is configured.
-    pub(crate) fn look_up(&self) -> Result<Granted, PowersError> {
+    pub(crate) fn look_up(&self) -> Result<Granted, GrantError> {
         let variable = |name: &String| match env::var(name) {
             Ok(value) => Ok((name.clone(), value)),
-            Err(env::VarError::NotPresent) => Err(PowersError::NoVariable(name.clone())),
-            Err(env::VarError::NotUnicode(_)) => Err(PowersError::VariableNotText(name.clone())),
+            Err(env::VarError::NotPresent) => Err(GrantError::NoVariable(name.clone())),
+            Err(env::VarError::NotUnicode(_)) => Err(GrantError::VariableNotText(name.clone())),
         };
         let directory = |path: &PathBuf| match path.to_str() {
             Some(path) => Ok(path.to_owned()),
-            None => Err(PowersError::PathNotText(path.clone())),
+            None => Err(GrantError::PathNotText(path.clone())),
         };
         Ok(Granted {
             variables: self.env.iter().map(variable).collect::<Result<_, _>>()?,

@@ -7,7 +7,7 @@ pub mod origin;
 pub mod settings;
 
 use self::digest::Digest;
-use self::grants::Powers;
+use self::grants::Grants;
 use self::limits::Limits;
 use self::origin::Origin;
 
@@ -25,7 +25,7 @@ pub struct Spec {
     /// What it may use.
     pub limits: Limits,
     /// What it may do.
-    pub powers: Powers,
+    pub grants: Grants,
     /// What becomes of events that it fails on.
     pub on_fault: OnFault,
 }
@@ -39,7 +39,7 @@ impl Spec {
             digest: None,
             settings: Vec::new(),
             limits: Limits::default(),
-            powers: Powers::default(),
+            grants: Grants::default(),
             on_fault: OnFault::default(),
         }
     }

@@ -27,6 +27,7 @@ use rustix::process::setrlimit;
 use crate::plugin::load::engine;
 use crate::plugin::load::sealed;
 use crate::plugin::load::sealed::Sealed;
+use crate::plugin::spec::limits;
 use crate::plugin::spec::limits::Limits;
 use crate::system::privileges;
 use crate::system::sanitize::joined;
@@ -51,7 +52,7 @@ pub enum CompileError {
     #[error("{0}")]
     Failed(String),
     /// It took too long.
-    #[error("it took more than {0:?} of CPU time to compile; --limit compile-time=… allows more")]
+    #[error("its compilation takes too much CPU time: {}", limits::shown("compile-time", .0.as_nanos() as u64))]
     Time(Duration),
     /// Its result is a file in memory, and the limit on the size of a file is too low for it.
     #[error(
@@ -60,8 +61,8 @@ pub enum CompileError {
     FileSize,
     /// It crashed, most often for want of memory.
     #[error(
-        "the compiler ended by {signal}; it may use {} of memory, --limit compile-memory=… allows \
-         more{said}", bytesize::ByteSize(*.memory)
+        "the compiler ended by {signal}, most often for want of memory: {}{said}",
+        limits::shown("compile-memory", *.memory)
     )]
     Crashed {
         /// The signal's name.
@@ -199,8 +200,8 @@ fn limit(resource: Resource, name: &str, soft: u64, hard: u64) -> anyhow::Result
     };
     setrlimit(resource, limit).with_context(|| match inherited {
         Some(inherited) if inherited < hard => format!(
-            "cannot set {name} to {hard}, as --limit has it: this process inherited a hard limit of \
-             {inherited}; raise that, or lower --limit compile-time, compile-memory or footprint"
+            "cannot set {name} to {hard}, as the limits of the plugin ask for: this process inherited a hard \
+             limit of {inherited}; raise that, or lower the limits compile-time, compile-memory or footprint"
         ),
         _ => format!("cannot set {name}"),
     })

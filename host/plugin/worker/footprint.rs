@@ -26,6 +26,7 @@ use super::compile;
 use super::confinement;
 use super::confinement::AddressSpace;
 use crate::plugin::spec::Spec;
+use crate::plugin::spec::limits;
 
 /// The hidden subcommand of that process: `footprint LIMITS`.
 pub const SUBCOMMAND: &str = "footprint";
@@ -41,8 +42,9 @@ const LONGEST_ANSWER: u64 = 64;
 pub enum FootprintError {
     /// The host would have to take too much memory for it.
     #[error(
-        "it takes {} of the host's memory to hold it; --limit footprint=… allows more",
-        amount(*.taken, *.limit)
+        "it takes {} of the host's memory to hold it: {}",
+        amount(*.taken, *.limit),
+        limits::shown("footprint", *.limit)
     )]
     TooLarge {
         /// Bytes; `None`: more than the limit.
@@ -93,7 +95,7 @@ pub(crate) fn in_process(
     spec: &Spec,
 ) -> Result<Checked, FootprintError> {
     let limits = serde_json::to_string(&spec.limits).map_err(io::Error::from);
-    let variables = spec.powers.env.iter();
+    let variables = spec.grants.env.iter();
     let variables = variables.filter_map(|name| Some((name, env::var_os(name)?)));
     let run = || {
         let mut child = Command::new(program)

@@ -81,7 +81,7 @@ pub enum Refusal {
     /// The classic tracepoint is a perf event.
     #[error(
         "kernel.perf_event_paranoid is {0}, with which only CAP_SYS_ADMIN may use the classic \
-         tracepoint; run as root, or with --attach btf, or set it to 2"
+         tracepoint; run as root, attach the BTF-typed tracepoint instead, or set it to 2"
     )]
     PerfEvents(i32),
 }

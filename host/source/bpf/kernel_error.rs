@@ -18,6 +18,11 @@ impl KernelError {
         KernelError::explained(error, Facts::explain)
     }
 
+    /// Its cause, where it is known.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        self.cause.as_ref()
+    }
+
     /// Finds it by a judgement of its own.
     pub fn explained(
         error: libbpf_rs::Error,

@@ -45,7 +45,7 @@ pub enum ProbeError {
     /// The same, where it may be there.
     #[error(
         "cannot attach to the classic tracepoint: this user may not read tracefs at {}; run as root, \
-         or use --attach btf, which needs no tracefs", TRACEFS[0]
+         or attach the BTF-typed tracepoint, which needs no tracefs", TRACEFS[0]
     )]
     TracefsDenied,
     /// Anything else.
@@ -64,6 +64,19 @@ pub enum ProbeError {
         /// What the system said.
         error: std::io::Error,
     },
+}
+
+impl ProbeError {
+    /// Is the way to attach at fault? The BTF-typed tracepoint needs neither tracefs nor perf events.
+    pub fn is_of_classic_tracepoint(&self) -> bool {
+        match self {
+            ProbeError::NoTracefs | ProbeError::TracefsDenied => true,
+            ProbeError::Libbpf { cause, .. } => {
+                matches!(cause.refusal(), Some(Refusal::PerfEvents(_)))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// For `map_err`: what could not be done.

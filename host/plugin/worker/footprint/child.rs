@@ -21,7 +21,7 @@ use crate::plugin::runtime::instance::Instance;
 use crate::plugin::runtime::meter::LogBudget;
 use crate::plugin::spec::Spec;
 use crate::plugin::spec::digest::Digest;
-use crate::plugin::spec::grants::Powers;
+use crate::plugin::spec::grants::Grants;
 use crate::plugin::spec::limits::Limits;
 use crate::plugin::spec::limits::THREAD_STACK;
 use crate::plugin::spec::origin::Origin;
@@ -70,7 +70,7 @@ fn measure(limits: Limits) -> anyhow::Result<Answer> {
     };
     let spec = Spec {
         limits,
-        powers: granted(),
+        grants: granted(),
         ..Spec::new("footprint", Origin::Bundled("footprint"))
     };
     let mut store = Instance::store(&spec, &engine, &LogBudget::new(0))?;
@@ -85,11 +85,11 @@ fn measure(limits: Limits) -> anyhow::Result<Answer> {
 }
 
 /// What the plugin was granted is all that there is.
-fn granted() -> Powers {
+fn granted() -> Grants {
     let names = env::vars_os().map(|(name, _)| name.into_string());
-    Powers {
+    Grants {
         env: names.filter_map(Result::ok).collect(),
-        ..Powers::default()
+        ..Grants::default()
     }
 }
 
