@@ -165,11 +165,6 @@ pub fn jiffy() -> Duration {
     duration(clock_getres(ClockId::MonotonicCoarse))
 }
 
-/// CPU time that the calling thread has used.
-pub fn of_thread() -> Duration {
-    duration(clock_gettime(ClockId::ThreadCPUTime))
-}
-
 /// Reads two clocks as good as at the same moment: where something comes in between, such as another
 /// process, a suspend, or the setting of the time, they are read again.
 fn at_once(boot: impl Fn() -> Duration, wall: impl Fn() -> Duration) -> (Duration, Duration) {

@@ -105,6 +105,19 @@ impl Batch {
         self.records.extend_from_slice(record);
     }
 
+    /// Adds an event, to be completed; `record` has [`RECORD_SIZE`] bytes.
+    pub fn push_mut(&mut self, record: &[u8]) -> Option<&mut Event> {
+        self.push(record);
+        let start = self.records.len() - self.record_size;
+        Event::new_mut(&mut self.records[start..]).ok()
+    }
+
+    /// Takes the last event off, which has no labels yet.
+    pub fn pop(&mut self) {
+        let length = self.records.len().saturating_sub(self.record_size);
+        self.records.truncate(length);
+    }
+
     /// Adds events; `records` has [`RECORD_SIZE`] bytes for each.
     pub fn extend(&mut self, records: &[u8]) {
         debug_assert_eq!(records.len() % self.record_size, 0);

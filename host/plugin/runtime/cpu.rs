@@ -1,14 +1,13 @@
-//! The CPU time of this thread, nearly for free.
+//! The CPU time of this thread, read rarely: a reading is a system call.
 
 use std::cell::Cell;
 use std::time::Duration;
 use std::time::Instant;
 
-use rustix::time::ClockId;
-use rustix::time::clock_gettime;
+use crate::system::threads::cpu_time;
 
-/// For so long after a reading, the time that has passed is taken for CPU time.
-const FRESH: Duration = Duration::from_micros(100);
+/// How often the clock is read at most. In between, the time that has passed is taken for CPU time.
+const READING_INTERVAL: Duration = Duration::from_micros(100);
 
 thread_local! {
     /// The last reading of the thread's clock, and when that was.
@@ -24,22 +23,14 @@ pub fn now() -> Duration {
     READING.with(|reading| {
         if let Some((cpu, at)) = reading.get() {
             let passed = at.elapsed();
-            if passed < FRESH {
+            if passed < READING_INTERVAL {
                 return cpu + passed;
             }
         }
-        let cpu = read();
+        let cpu = cpu_time();
         reading.set(Some((cpu, Instant::now())));
         cpu
     })
-}
-
-fn read() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(
-        time.tv_sec.try_into().unwrap_or(0),
-        time.tv_nsec.try_into().unwrap_or(0),
-    )
 }
 
 #[cfg(test)]
@@ -58,10 +49,10 @@ mod tests {
 
     #[test]
     fn a_thread_that_works_uses_the_time_that_its_own_clock_shows() {
-        let (before, clock) = (now(), read());
-        while read() - clock < Duration::from_millis(20) {}
+        let (before, clock) = (now(), cpu_time());
+        while cpu_time() - clock < Duration::from_millis(20) {}
         let used = now().saturating_sub(before);
-        let least = Duration::from_millis(20) - FRESH;
+        let least = Duration::from_millis(20) - READING_INTERVAL;
         assert!(used >= least, "{used:?}");
     }
 }

@@ -8,6 +8,7 @@ use libbpf_rs::btf::types::Struct;
 use libbpf_rs::btf::types::Typedef;
 
 use super::attach::Attach;
+use super::programs;
 use crate::source::bpf::facts::Facts;
 use crate::source::bpf::facts::Refusal;
 use crate::source::bpf::kernel_error::KernelError;
@@ -32,10 +33,10 @@ pub enum ProbeError {
     NoBtf,
     /// The kernel has no such tracepoint.
     #[error(
-        "cannot attach the probe: this kernel has no tracepoint tcp:tcp_retransmit_skb; it came \
-         with Linux 4.15 and needs CONFIG_NET and CONFIG_TRACEPOINTS"
+        "cannot attach the probe: this kernel has no tracepoint tcp:{0}; it came with Linux 4.15 and needs \
+         CONFIG_NET and CONFIG_TRACEPOINTS"
     )]
-    NoTracepoint,
+    NoTracepoint(&'static str),
     /// The classic tracepoint was asked for, or is all there is, and cannot be found.
     #[error(
         "cannot attach to the classic tracepoint: tracefs is not mounted at /sys/kernel/tracing; \
@@ -104,8 +105,8 @@ pub fn check(attach: Attach) -> Result<(), ProbeError> {
 
 /// Looks closer at an error of libbpf's: most have one of a few causes.
 pub fn explain(doing: &'static str, error: libbpf_rs::Error) -> ProbeError {
-    if lacks_tracepoint() {
-        return ProbeError::NoTracepoint;
+    if let Some(tracepoint) = missing_tracepoint() {
+        return ProbeError::NoTracepoint(tracepoint);
     }
     let cause = KernelError::of(error);
     ProbeError::Libbpf { doing, cause }
@@ -116,8 +117,8 @@ pub fn explain_attach(attach: Attach, error: libbpf_rs::Error) -> ProbeError {
     if attach != Attach::Tracepoint {
         return explain("attach", error);
     }
-    if lacks_tracepoint() {
-        return ProbeError::NoTracepoint;
+    if let Some(tracepoint) = missing_tracepoint() {
+        return ProbeError::NoTracepoint(tracepoint);
     }
     let (doing, cause) = (
         "attach",
@@ -126,13 +127,14 @@ pub fn explain_attach(attach: Attach, error: libbpf_rs::Error) -> ProbeError {
     ProbeError::Libbpf { doing, cause }
 }
 
-/// Do the kernel's types show that it has no such tracepoint?
-fn lacks_tracepoint() -> bool {
-    let tracepoint = Btf::from_vmlinux().map(|btf| {
-        let prototype: Option<Typedef<'_>> = btf.type_by_name("btf_trace_tcp_retransmit_skb");
-        prototype.is_some()
-    });
-    matches!(tracepoint, Ok(false))
+/// A tracepoint that the kernel lacks, as its types show.
+fn missing_tracepoint() -> Option<&'static str> {
+    let btf = Btf::from_vmlinux().ok()?;
+    programs::tracepoints().find(|tracepoint| {
+        let name = format!("btf_trace_{tracepoint}");
+        let prototype: Option<Typedef<'_>> = btf.type_by_name(&name);
+        prototype.is_none()
+    })
 }
 
 /// Does the tracepoint tell of attempts that failed? Since Linux 6.17 it has one argument more.
@@ -147,7 +149,7 @@ pub fn tells_errors() -> Result<bool, ProbeError> {
 /// What is seen of a path: `NotFound` and `PermissionDenied` are not the same.
 type Seen = Result<(), io::ErrorKind>;
 
-/// Is the classic tracepoint there? Reading its number from tracefs is how libbpf attaches to it.
+/// Are the classic tracepoints there? Reading their numbers from tracefs is how libbpf attaches to them.
 pub fn check_tracefs() -> Result<(), ProbeError> {
     let see = |path: &str| {
         TRACEFS.map(|root| {
@@ -155,20 +157,27 @@ pub fn check_tracefs() -> Result<(), ProbeError> {
             seen.map(drop).map_err(|error| error.kind())
         })
     };
-    judge_tracefs(see("events/tcp/tcp_retransmit_skb/id"), see("events"))
+    programs::tracepoints().try_for_each(|tracepoint| {
+        let id = see(&format!("events/tcp/{tracepoint}/id"));
+        judge_tracefs(tracepoint, id, see("events"))
+    })
 }
 
-fn judge_tracefs(tracepoint: [Seen; 2], events: [Seen; 2]) -> Result<(), ProbeError> {
-    if tracepoint.iter().any(Result::is_ok) {
+fn judge_tracefs(
+    tracepoint: &'static str,
+    id: [Seen; 2],
+    events: [Seen; 2],
+) -> Result<(), ProbeError> {
+    if id.iter().any(Result::is_ok) {
         return Ok(());
     }
     // What is in debugfs only root may see, whether tracefs is there or not: that proves nothing.
     let denied = Err(io::ErrorKind::PermissionDenied);
-    if tracepoint[0] == denied || events[0] == denied {
+    if id[0] == denied || events[0] == denied {
         return Err(ProbeError::TracefsDenied);
     }
     match events.iter().any(Result::is_ok) {
-        true => Err(ProbeError::NoTracepoint),
+        true => Err(ProbeError::NoTracepoint(tracepoint)),
         false => Err(ProbeError::NoTracefs),
     }
 }
@@ -186,7 +195,7 @@ mod tests {
         use ProbeError::NoTracefs;
         use ProbeError::NoTracepoint;
         use ProbeError::TracefsDenied;
-        let judge = judge_tracefs;
+        let judge = |id, events| judge_tracefs("t", id, events);
         assert!(judge([THERE, ABSENT], [THERE, ABSENT]).is_ok());
         assert!(judge([ABSENT, THERE], [ABSENT, THERE]).is_ok());
         let denied = judge([DENIED, DENIED], [DENIED, DENIED]);
@@ -198,7 +207,7 @@ mod tests {
             let none = judge([ABSENT, debugfs], [ABSENT, debugfs]);
             assert!(matches!(none, Err(NoTracefs)));
             let other = judge([ABSENT, debugfs], [THERE, debugfs]);
-            assert!(matches!(other, Err(NoTracepoint)));
+            assert!(matches!(other, Err(NoTracepoint("t"))));
         }
     }
 }

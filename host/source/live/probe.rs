@@ -5,20 +5,22 @@ use std::fs;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd as _;
 use std::os::fd::AsRawFd as _;
-use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use libbpf_rs::Link;
 use libbpf_rs::OpenObject;
 use libbpf_rs::skel::OpenSkel as _;
+use libbpf_rs::skel::Skel as _;
 use libbpf_rs::skel::SkelBuilder as _;
 
 use super::attach::Attach;
+use super::intake::Intake;
+use super::intake::Processing;
 use super::preflight;
 use super::preflight::ProbeError;
 use super::preflight::cannot;
+use super::programs;
 use super::ring::Counters;
-use super::ring::Processing;
 use super::ring::RingReader;
 use super::ring::ring;
 use crate::pipeline::channel::Channel;
@@ -29,7 +31,7 @@ use crate::source::bpf::retrans::RetransSkel;
 use crate::source::bpf::retrans::RetransSkelBuilder;
 use crate::source::clock;
 use crate::stats::Stats;
-use crate::stream::batch::Batch;
+use crate::stats::counters::KernelStats;
 
 /// How far the marks are apart.
 const MARK_INTERVAL: Duration = Duration::from_secs(1);
@@ -37,8 +39,8 @@ const MARK_INTERVAL: Duration = Duration::from_secs(1);
 /// The probe, loaded and attached.
 pub struct Probe<'obj> {
     skel: RetransSkel<'obj>,
-    /// Of both tracepoints.
-    links: [Link; 2],
+    /// One for each program that was loaded.
+    links: Vec<Link>,
     /// How it was attached in the end.
     pub attached: Attach,
 }
@@ -83,29 +85,18 @@ impl<'obj> Probe<'obj> {
         }
         let resized = open.maps.events.set_max_entries(ring_size);
         resized.map_err(|error| failed("size the ring of", error))?;
-        let typed = attached == Attach::Btf;
-        open.progs.btf_retransmit_skb.set_autoload(typed);
-        open.progs.btf_retransmit_synack.set_autoload(typed);
-        open.progs.classic_retransmit_skb.set_autoload(!typed);
-        open.progs.classic_retransmit_synack.set_autoload(!typed);
-
+        for mut program in open.open_object_mut().progs_mut() {
+            let is_wanted = programs::is_wanted(program.name(), attached);
+            program.set_autoload(is_wanted);
+        }
         let skel = open.load().map_err(|error| failed("load", error))?;
-        let attach = |program: &libbpf_rs::ProgramMut<'_>| {
-            let linked = program.attach();
-            linked.map_err(|error| preflight::explain_attach(attached, error))
-        };
-        let progs = &skel.progs;
-        let links = if typed {
-            [
-                attach(&progs.btf_retransmit_skb)?,
-                attach(&progs.btf_retransmit_synack)?,
-            ]
-        } else {
-            [
-                attach(&progs.classic_retransmit_skb)?,
-                attach(&progs.classic_retransmit_synack)?,
-            ]
-        };
+        let loaded = skel.object().progs_mut();
+        let links = loaded
+            .filter(|program| program.autoload())
+            .map(|program| program.attach());
+        let links = links
+            .collect::<Result<_, _>>()
+            .map_err(|error| preflight::explain_attach(attached, error))?;
         Ok(Probe {
             skel,
             links,
@@ -124,48 +115,43 @@ impl<'obj> Probe<'obj> {
         let Probe { skel, links, .. } = self;
         let clock = processing.clock;
         let counters = Counters::new(&skel.maps.counters);
-        let arrived = RefCell::new(Batch::new());
-        let ring = ring(&skel.maps.events, &arrived)?;
-        let mut reader = RingReader::new(&ring, &arrived, counters, processing, channel, stop);
-        // SAFETY: the descriptor belongs to `ring`, which outlives `ring_ready`.
-        let ring_ready = unsafe { BorrowedFd::borrow_raw(ring.epoll_fd()) };
-
-        let mut next_mark = clock.now().boot() + MARK_INTERVAL;
-        let mut open = true;
-        while open {
-            let wake_at = reader.owners().wake_at();
-            let wake_at = wake_at.map_or(next_mark, |owners| owners.min(next_mark));
-            let timeout = wake_at.saturating_sub(clock.now().boot());
-            let woken = stop.wait(ring_ready, reader.owners().ready(), timeout);
-            if woken.map_err(cannot("wait for events"))? == Wake::Stop {
-                break;
+        let intake = RefCell::new(Intake::new(processing, channel, stop));
+        let (kernel, told_lost) = {
+            let ring = ring(&skel.maps.events, &intake)?;
+            let mut reader = RingReader::new(&ring, &intake, counters);
+            let mut next_mark = clock.now().boot() + MARK_INTERVAL;
+            let mut open = true;
+            while open {
+                let woken = reader.wait(stop, next_mark);
+                if woken.map_err(cannot("wait for events"))? == Wake::Stop {
+                    break;
+                }
+                open = reader.read()?;
+                let now = clock.now();
+                if now.boot() >= next_mark {
+                    open = open && reader.mark(now)?;
+                    // After a long wait, as for a full channel, the missed marks are not made up for.
+                    next_mark = (next_mark + MARK_INTERVAL).max(now.boot());
+                }
             }
-            open = reader.read()?;
-            let now = clock.now();
-            if now.boot() >= next_mark {
-                open = open && reader.mark(now)?;
-                // After a long wait, as for a full channel, the missed marks are not made up for.
-                next_mark = (next_mark + MARK_INTERVAL).max(now.boot());
-            }
-        }
-        reader.freeze();
-        let misses = recursion_misses(&skel);
-        drop(links);
-        reader.drain(misses)
+            reader.freeze();
+            let misses = recursion_misses(&skel);
+            drop(links);
+            let kernel = KernelStats {
+                recursion_misses: misses,
+                ..reader.drain()?
+            };
+            (kernel, reader.told_lost())
+        };
+        Ok(intake.into_inner().end(kernel, told_lost))
     }
 }
 
 /// Calls that the kernel skipped because the program was running on that CPU already; since 5.12.
 fn recursion_misses(skel: &RetransSkel<'_>) -> Option<u64> {
-    let progs = &skel.progs;
-    let programs = [
-        &progs.btf_retransmit_skb,
-        &progs.btf_retransmit_synack,
-        &progs.classic_retransmit_skb,
-        &progs.classic_retransmit_synack,
-    ];
-    let loaded = programs.iter().filter(|program| program.autoload());
-    loaded
+    let programs = skel.object().progs();
+    programs
+        .filter(|program| program.autoload())
         .map(|program| {
             let fd = program.as_fd().as_raw_fd();
             let info = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;

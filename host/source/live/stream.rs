@@ -77,23 +77,43 @@ impl<'a> Stream<'a> {
         self.owners
     }
 
-    /// Gives an event its place in the stream, and its owner.
-    pub fn push(&mut self, event: &mut Event, found: Found) {
+    /// Adds a record of the ring, whose event is then to be [accepted](Stream::accept) or
+    /// [discarded](Stream::discard). This is the only copy that is made of it before the chain.
+    pub fn receive(&mut self, record: &[u8]) -> Option<&mut Event> {
+        self.batch.push_mut(record)
+    }
+
+    /// Takes back what was received last.
+    pub fn discard(&mut self) {
+        self.batch.pop();
+    }
+
+    /// Gives the event that was received last its place in the stream, and its owner.
+    pub fn accept(&mut self, found: Found) {
         if self.is_complete() {
             self.beyond += 1;
+            self.discard();
             return;
         }
-        event.set_sequence(self.delivered);
-        event.set_owner(&found.owner);
+        let last = self.batch.len().saturating_sub(1);
+        if let Ok(event) = Event::new_mut(self.batch.record_mut(last)) {
+            event.set_sequence(self.delivered);
+            event.set_owner(&found.owner);
+        }
         self.delivered += 1;
         self.owners.count(&found.owner);
         if let Some(container) = found.container {
-            self.containers.push((self.batch.len() as u32, container));
+            self.containers.push((last as u32, container));
         }
-        self.batch.push(event.as_bytes());
         if self.batch.len() == MAX_EVENTS {
             self.close_batch();
         }
+    }
+
+    /// Adds an event that has waited, and its owner.
+    pub fn push(&mut self, event: &Event, found: Found) {
+        self.batch.push(event.as_bytes());
+        self.accept(found);
     }
 
     fn close_batch(&mut self) {

@@ -14,6 +14,7 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use retrans_event::Event;
+use retrans_event::Record;
 
 use self::registry::Answer;
 use self::registry::Registry;
@@ -89,35 +90,30 @@ impl Owners {
         self.scanner.as_ref().map_or(0, Scanner::scans_cut)
     }
 
-    /// Takes an event as the probe recorded it: hands it to `pass_on` at once if its owner is known,
-    /// else keeps it for [`Owners::release`].
-    pub fn take(
-        &mut self,
-        event: &mut Event,
-        now: Duration,
-        mut pass_on: impl FnMut(&mut Event, Found),
-    ) {
-        let answer = if self.scanner.is_none() {
-            Answer::Known(self.registry.without_holder(event))
-        } else if self.waiting.holds_back(event) {
-            Answer::Later
-        } else {
-            self.registry.answer(event)
-        };
-        match answer {
-            Answer::Known(found) => {
-                // Sockets that are busy all the time need not wait for their owner every second.
-                let by_scan = found.owner.process().is_some();
-                self.refresh |= by_scan && self.registry.is_aging(event.time());
-                pass_on(event, found);
-            }
-            Answer::Later => {
-                if let Some(mut first) = self.waiting.push(event.to_record(), now) {
-                    let found = self.registry.without_holder(&first);
-                    pass_on(&mut first, found);
-                }
-            }
+    /// The owner of an event that the probe has just recorded. `None`: it is not known yet, or earlier events of
+    /// the connection wait; the event is then to [wait](Owners::wait) as well.
+    pub fn find(&mut self, event: &Event) -> Option<Found> {
+        if self.scanner.is_none() {
+            return Some(self.registry.without_holder(event));
         }
+        if self.waiting.holds_back(event) {
+            return None;
+        }
+        let Answer::Known(found) = self.registry.answer(event) else {
+            return None;
+        };
+        // Sockets that are busy all the time need not wait for their owner every second.
+        let by_scan = found.owner.process().is_some();
+        self.refresh |= by_scan && self.registry.is_aging(event.time());
+        Some(found)
+    }
+
+    /// Keeps an event until its owner is known, for [`Owners::release`]. Returns the event that has waited longest
+    /// if there is no room for more.
+    pub fn wait(&mut self, event: Record, now: Duration) -> Option<(Record, Found)> {
+        let first = self.waiting.push(event, now)?;
+        let found = self.registry.without_holder(&first);
+        Some((first, found))
     }
 
     /// Takes the result of a scan, and passes on the events that have their owner now, or have waited

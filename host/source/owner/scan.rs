@@ -28,7 +28,6 @@ use super::holder_table::Snapshot;
 use crate::source::bpf::holders::HoldersSkelBuilder;
 use crate::source::bpf::kernel_error::KernelError;
 use crate::source::bpf::libbpf;
-use crate::source::clock;
 use crate::source::clock::Clock;
 use crate::system::threads;
 
@@ -234,12 +233,12 @@ fn serve(
 ) {
     for wanted in requests {
         let begun = clock.now().boot();
-        let before = clock::of_thread();
+        let before = threads::cpu_time();
         let mut found = Collector::new(wanted);
         let snapshot = read(link, &mut found).map(|()| found.finish(begun));
         let done = Done {
             snapshot,
-            cost: clock::of_thread().saturating_sub(before),
+            cost: threads::cpu_time().saturating_sub(before),
             took: clock.now().boot().saturating_sub(begun),
         };
         if results.send(done).is_err() {

@@ -1,0 +1,90 @@
+//! The programs of the probe, as `bpf/retrans.bpf.c` has them. A new one is a row here.
+
+use std::ffi::OsStr;
+
+use super::attach::Attach;
+
+/// A BPF program, and what it is attached to.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Its name in the object.
+    pub name: &'static str,
+    /// The tracepoint of the category `tcp`.
+    pub tracepoint: &'static str,
+    /// The way to attach that it is for.
+    pub attach: Attach,
+}
+
+/// Each tracepoint has a program for each way to attach.
+pub const PROGRAMS: &[Program] = &[
+    Program {
+        name: "btf_retransmit_skb",
+        tracepoint: "tcp_retransmit_skb",
+        attach: Attach::Btf,
+    },
+    Program {
+        name: "btf_retransmit_synack",
+        tracepoint: "tcp_retransmit_synack",
+        attach: Attach::Btf,
+    },
+    Program {
+        name: "classic_retransmit_skb",
+        tracepoint: "tcp_retransmit_skb",
+        attach: Attach::Tracepoint,
+    },
+    Program {
+        name: "classic_retransmit_synack",
+        tracepoint: "tcp_retransmit_synack",
+        attach: Attach::Tracepoint,
+    },
+];
+
+/// Is a program of the object to be loaded for this way to attach?
+pub fn is_wanted(name: &OsStr, attach: Attach) -> bool {
+    let wanted = |program: &Program| program.attach == attach && name == program.name;
+    PROGRAMS.iter().any(wanted)
+}
+
+/// The tracepoints, each once.
+pub fn tracepoints() -> impl Iterator<Item = &'static str> {
+    let typed = PROGRAMS
+        .iter()
+        .filter(|program| program.attach == Attach::Btf);
+    typed.map(|program| program.tracepoint)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::mem::MaybeUninit;
+
+    use libbpf_rs::skel::OpenSkel as _;
+    use libbpf_rs::skel::SkelBuilder as _;
+
+    use super::*;
+    use crate::source::bpf::retrans::RetransSkelBuilder;
+
+    #[test]
+    fn the_table_has_every_program_of_the_object_and_no_other() {
+        let mut storage = MaybeUninit::uninit();
+        let open = RetransSkelBuilder::default()
+            .open(&mut storage)
+            .expect("it is opened");
+        let programs = open.open_object().progs();
+        let found: BTreeSet<_> = programs.map(|program| program.name().to_owned()).collect();
+        let expected = PROGRAMS.iter().map(|program| program.name.into());
+        assert_eq!(found, expected.collect());
+    }
+
+    #[test]
+    fn both_ways_to_attach_have_the_same_tracepoints() {
+        for tracepoint in tracepoints() {
+            let mut ways = PROGRAMS
+                .iter()
+                .filter(|program| program.tracepoint == tracepoint)
+                .map(|program| program.attach);
+            assert_eq!(ways.next(), Some(Attach::Btf), "{tracepoint}");
+            assert_eq!(ways.next(), Some(Attach::Tracepoint), "{tracepoint}");
+        }
+    }
+}
