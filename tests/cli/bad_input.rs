@@ -1,11 +1,12 @@
 //! Whatever is wrong with the command line or a plugin: one line that names it and says what to do.
 //!
-//! What is wrong with the machine is in `live_preflight.rs`.
+//! What is wrong with the machine is in `tests/live/preflight.rs`.
 
 use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
 
+use crate::common::captures::host;
 use crate::common::components::CONTRACT;
 use crate::common::components::Files;
 use crate::common::components::unimplemented;
@@ -18,21 +19,9 @@ use crate::common::refusal::USAGE;
 use crate::common::refusal::assert_refused;
 use crate::common::refusal::output;
 
-/// The host with these arguments, in a directory of its own.
-fn host(files: &Files, arguments: &[&str]) -> Command {
-    let mut command = Command::new(BINARY);
-    command
-        .args(arguments)
-        .current_dir(files.path())
-        // The home of whoever runs the tests may be writable to others, which is a warning.
-        .env("XDG_CACHE_HOME", files.path())
-        .stdin(Stdio::null());
-    command
-}
-
 #[track_caller]
 fn refused(arguments: &[&str], code: i32, words: &[&str]) {
-    assert_refused(&mut host(&Files::new(), arguments), code, words);
+    assert_refused(&mut host(Files::new().path(), arguments), code, words);
 }
 
 /// A plugin with these bytes cannot be used.
@@ -40,7 +29,7 @@ fn refused(arguments: &[&str], code: i32, words: &[&str]) {
 fn refused_plugin(bytes: impl AsRef<[u8]>, words: &[&str]) {
     let files = Files::new();
     files.write("bad.wasm", bytes);
-    let mut command = host(&files, &["--plugin", "bad.wasm"]);
+    let mut command = host(files.path(), &["--plugin", "bad.wasm"]);
     assert_refused(&mut command, FAILURE, words);
 }
 
@@ -272,7 +261,7 @@ fn what_clap_finds_wrong_is_told_as_everywhere() {
         &["--plugin"],
         &["json-print"],
     ] {
-        let output = output(&mut host(&Files::new(), arguments));
+        let output = output(&mut host(Files::new().path(), arguments));
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(USAGE), "{stderr}");
         assert!(stderr.starts_with("error: "), "{stderr}");
@@ -287,7 +276,7 @@ fn a_plugin_that_fails_at_its_start() {
     let files = Files::new();
     let liar = fixture(LIAR);
     let arguments = ["--plugin", path(&liar), "--set", "act=configure_panics"];
-    let output = output(&mut host(&files, &arguments));
+    let output = output(&mut host(files.path(), &arguments));
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(FAILURE), "{stderr}");
     // Its panic is in the log, in lines that say whose it is. None of them is the host's.
@@ -340,7 +329,7 @@ fn where_no_stream_can_be_written_the_exit_code_is_the_same() {
 
 #[test]
 fn help_has_examples_and_says_what_the_exit_codes_mean() {
-    let output = output(&mut host(&Files::new(), &["--help"]));
+    let output = output(&mut host(Files::new().path(), &["--help"]));
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stderr.is_empty());
     let help = String::from_utf8_lossy(&output.stdout);
@@ -361,7 +350,7 @@ fn help_has_examples_and_says_what_the_exit_codes_mean() {
 
 #[test]
 fn version_is_that_of_the_package() {
-    let output = output(&mut host(&Files::new(), &["--version"]));
+    let output = output(&mut host(Files::new().path(), &["--version"]));
     assert_eq!(output.status.code(), Some(0));
     let expected = concat!("retrans-host ", env!("CARGO_PKG_VERSION"), "\n");
     assert_eq!(String::from_utf8_lossy(&output.stdout), expected);

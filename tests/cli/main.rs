@@ -10,3 +10,10 @@ mod signals;
 mod statistics;
 mod streams;
 mod terminals;
+
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Raises an alert for the first event of each peer.
+const ALERTS: &[&str] = &["--plugin", "threshold-alert", "--set", "threshold=1"];

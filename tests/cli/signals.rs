@@ -14,6 +14,8 @@ use rustix::process::Signal;
 use rustix::termios::Action;
 use rustix::termios::tcflow;
 
+use crate::ALERTS;
+use crate::SECOND;
 use crate::common::captures::generated;
 use crate::common::captures::host;
 use crate::common::captures::least;
@@ -21,9 +23,9 @@ use crate::common::captures::printed;
 use crate::common::captures::ran;
 use crate::common::components::Files;
 use crate::common::components::large;
+use crate::common::ledger::Ledger;
 use crate::common::pipes::ended;
 use crate::common::pipes::ends_within;
-use crate::common::pipes::ledger;
 use crate::common::pipes::no_waiting;
 use crate::common::pipes::pipe;
 use crate::common::pipes::pipe_that_refuses_writers;
@@ -37,20 +39,15 @@ use crate::common::refusal::BINARY;
 use crate::common::refusal::USAGE;
 use crate::common::refusal::assert_refused;
 
-const SECOND: Duration = Duration::from_secs(1);
-
 /// After the first signal the host is gone by then.
 const END_LIMIT: Duration = Duration::from_secs(5);
-
-/// Raises an alert for every event of another peer.
-const ALERTS: &[&str] = &["--plugin", "threshold-alert", "--set", "threshold=1"];
 
 /// What was printed and what was not are together what went to the chain.
 #[track_caller]
 fn assert_every_line_is_accounted_for(printed: File, stderr: &str) {
     let lines = text(printed).matches('\n').count() as u64;
-    let delivered = ledger(stderr, "replay", "delivered");
-    let not_printed = ledger(stderr, "stdout", "not_printed");
+    let delivered = Ledger::of(stderr).replay.get("delivered");
+    let not_printed = Ledger::of(stderr).not_printed();
     assert_eq!(lines + not_printed, delivered, "{stderr}");
 }
 
@@ -74,7 +71,7 @@ fn two_signals_within_a_second_are_one() {
         signal(&child, Signal::CONT);
         let (code, stderr) = ended(child);
         assert_eq!(code, Some(0), "{stderr}");
-        assert_eq!(ledger(&stderr, "replay", "delivered"), 1);
+        assert_eq!(Ledger::of(&stderr).replay.get("delivered"), 1);
     }
 }
 
@@ -197,7 +194,7 @@ fn a_fifo_that_no_process_writes_to_does_not_hold_up_the_end() {
     drop(writer);
     let (code, stderr) = ended(child);
     assert_eq!(code, Some(0), "{stderr}");
-    assert_eq!(ledger(&stderr, "replay", "delivered"), 1);
+    assert_eq!(Ledger::of(&stderr).replay.get("delivered"), 1);
 }
 
 #[test]
@@ -213,7 +210,7 @@ fn a_run_can_be_bounded_by_events() {
         let wanted = count.replace('k', "000").parse().expect("a number");
         let expected: String = lines.split_inclusive('\n').take(wanted).collect();
         assert!(stdout == expected, "{count}");
-        let delivered = ledger(&stderr, "replay", "delivered");
+        let delivered = Ledger::of(&stderr).replay.get("delivered");
         assert_eq!(delivered, wanted.min(2_000) as u64);
     }
     let words = ["--count", "\"0\"", "a number from 1"];
@@ -234,7 +231,7 @@ fn a_run_can_be_bounded_by_time() {
     let (code, stderr) = ended(child);
     assert_eq!(code, Some(0), "{stderr}");
     assert!(begun.elapsed() > Duration::from_millis(500));
-    assert_eq!(ledger(&stderr, "replay", "delivered"), 1);
+    assert_eq!(Ledger::of(&stderr).replay.get("delivered"), 1);
     drop(stdin);
     for wrong in ["0s", "5", "soon", "-1s"] {
         let words = ["--duration", "such as 30s"];
@@ -324,7 +321,7 @@ fn lines_that_are_no_events_do_not_hold_up_the_end() {
         let (code, stderr) = ended(child);
         assert_eq!(code, Some(0), "{stderr}");
         assert!(begun.elapsed() < Duration::from_secs(3), "{stderr}");
-        assert_eq!(ledger(&stderr, "replay", "delivered"), 0);
+        assert_eq!(Ledger::of(&stderr).replay.get("delivered"), 0);
     }
 }
 

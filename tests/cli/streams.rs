@@ -10,17 +10,19 @@ use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::ALERTS;
+use crate::SECOND;
 use crate::common::captures::generated;
 use crate::common::captures::host;
 use crate::common::captures::least;
 use crate::common::captures::printed;
 use crate::common::captures::ran;
 use crate::common::components::Files;
+use crate::common::ledger::Ledger;
 use crate::common::pipes::PATIENCE;
 use crate::common::pipes::ended;
 use crate::common::pipes::ends_within;
 use crate::common::pipes::fill;
-use crate::common::pipes::ledger;
 use crate::common::pipes::no_waiting;
 use crate::common::pipes::pipe;
 use crate::common::pipes::pipe_that_refuses_writers;
@@ -32,11 +34,6 @@ use crate::common::pipes::text;
 use crate::common::refusal::FAILURE;
 use crate::common::refusal::USAGE;
 use crate::common::refusal::assert_refused;
-
-const SECOND: Duration = Duration::from_secs(1);
-
-/// Raises an alert for every event of another peer.
-const ALERTS: &[&str] = &["--plugin", "threshold-alert", "--set", "threshold=1"];
 
 #[test]
 fn a_standard_output_that_does_not_wait_gets_every_line() {
@@ -288,7 +285,7 @@ fn a_run_that_alerts_goes_on_without_a_reader_of_its_lines() {
         let said = "standard output has no reader any more";
         assert_eq!(stderr.matches(said).count(), 1, "{name}: {stderr}");
         assert_eq!(alerts(&stderr), alerts(&expected), "{name}");
-        assert_eq!(ledger(&stderr, "stdout", "not_printed"), 2_000, "{name}");
+        assert_eq!(Ledger::of(&stderr).not_printed(), 2_000, "{name}");
         assert!(!stderr.contains("does not balance"), "{stderr}");
     }
 }

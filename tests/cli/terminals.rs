@@ -4,6 +4,7 @@ use std::io::BufRead as _;
 use std::io::BufReader;
 use std::process::Stdio;
 
+use crate::ALERTS;
 use crate::common::captures::host;
 use crate::common::captures::least;
 use crate::common::captures::ran;
@@ -15,9 +16,6 @@ use crate::common::pipes::shown_on;
 use crate::common::pipes::spawn;
 use crate::common::pipes::terminal;
 use crate::common::refusal::USAGE;
-
-/// Raises an alert for every event of another peer.
-const ALERTS: &[&str] = &["--plugin", "threshold-alert", "--set", "threshold=1"];
 
 /// An event whose owner's name would turn the terminal's colours, order and input around.
 fn steering() -> String {

@@ -31,13 +31,14 @@ use retrans_host::stream::batch::Mark;
 use serde_json::Value;
 
 use super::fixtures::fixture;
+use super::refusal::BINARY;
 
 /// The engine of a test process. It keeps compiled code: nearly every test uses the same plugins.
 pub fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
-        let compiler = Compiler::Process(env!("CARGO_BIN_EXE_retrans-host").into());
+        let compiler = Compiler::Process(BINARY.into());
         Engine::with_cache_in(&cache, compiler).expect("wasmtime runs here")
     })
 }

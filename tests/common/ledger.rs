@@ -69,6 +69,12 @@ impl Ledger {
         Ok(ledger)
     }
 
+    /// The ledger in what the host has written on standard error.
+    #[track_caller]
+    pub fn of(stderr: &str) -> Ledger {
+        Ledger::parse(stderr.lines()).unwrap_or_else(|error| panic!("{error:#}: {stderr}"))
+    }
+
     /// Every event that went in at one end is accounted for at the other.
     #[track_caller]
     pub fn assert_balances(&self) {
@@ -151,6 +157,14 @@ impl Ledger {
         let found = self.plugins.iter().find(|(plugin, _)| plugin == name);
         let (_, page) = found.unwrap_or_else(|| panic!("the ledger has no {name}: {self:?}"));
         page
+    }
+
+    /// The lines that were not printed, where the ledger has a number of them.
+    #[track_caller]
+    pub fn not_printed(&self) -> u64 {
+        let stdout = self.stdout.as_ref();
+        let stdout = stdout.unwrap_or_else(|| panic!("every line was printed: {self:?}"));
+        stdout.get("not_printed")
     }
 
     /// What was recorded.

@@ -175,16 +175,3 @@ pub fn ended(mut child: Child) -> (Option<i32>, String) {
     let status = ends_within(&mut child, PATIENCE);
     (status.code(), stderr.join().expect("it is read"))
 }
-
-/// The number of a key in the ledger's line of this stage.
-#[track_caller]
-pub fn ledger(stderr: &str, stage: &str, key: &str) -> u64 {
-    let begin = format!("ledger: {stage} ");
-    let line = stderr.lines().find(|line| line.starts_with(&begin));
-    let line = line.unwrap_or_else(|| panic!("no line {begin:?}: {stderr}"));
-    let number = line.split(' ').find_map(|word| {
-        let (name, number) = word.split_once('=')?;
-        (name == key).then(|| number.parse().expect("a number"))
-    });
-    number.unwrap_or_else(|| panic!("no {key}: {line}"))
-}

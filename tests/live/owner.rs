@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::support::captures::NOBODY;
 use crate::support::host::Host;
 use crate::support::lab::Lab;
 use crate::support::owners::AT_RECEIVER;
@@ -27,9 +28,6 @@ use crate::support::owners::receive_a_segment;
 use crate::support::processes::Process;
 use crate::support::processes::THREAD;
 use crate::support::root_test;
-
-/// A user that is not root: nobody's number everywhere.
-const NOBODY: u32 = 65_534;
 
 #[test]
 fn root_a_process_that_connected_is_named() -> Result<()> {

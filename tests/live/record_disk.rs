@@ -10,6 +10,7 @@ use anyhow::ensure;
 
 use crate::common::refusal::BINARY;
 use crate::common::refusal::FAILURE;
+use crate::support::burst::RING;
 use crate::support::burst::syn_burst;
 use crate::support::captures::Directory;
 use crate::support::captures::Held;
@@ -24,9 +25,6 @@ use crate::support::root_test_alone;
 
 /// SYNs that are sent again: more than the smallest file and the smallest disk have room for.
 const BURST: u64 = 6_000;
-
-/// Room for all of them.
-const RING: &[&str] = &["--ring-size", "16MiB", "--no-owners"];
 
 /// Gives a directory a disk of its own with 32 KiB, then becomes the command.
 const SMALL_DISK: &str = r#"mount -t tmpfs -o size=32k none "$0" && exec "$@""#;

@@ -20,6 +20,7 @@ use crate::common::refusal::BINARY;
 use crate::common::refusal::FAILURE;
 use crate::common::refusal::assert_refused;
 use crate::support::Root;
+use crate::support::burst::RING;
 use crate::support::burst::syn_burst;
 use crate::support::captures::Directory;
 use crate::support::captures::Held;
@@ -36,9 +37,6 @@ const PRECIOUS: &str = "precious";
 
 /// SYNs that are sent again: more than the smallest file and the smallest disk have room for.
 const BURST: u64 = 6_000;
-
-/// Room for all of them.
-const RING: &[&str] = &["--ring-size", "16MiB", "--no-owners"];
 
 /// Leaves nobody any right to a new file, then becomes the command. What it caches is kept apart.
 const UMASK_777: &str = r#"export XDG_CACHE_HOME="$0"; umask 0777; exec "$@""#;

@@ -31,6 +31,7 @@ use crate::common::pipes::wait_until_stuck;
 use crate::common::refusal::BINARY;
 use crate::common::refusal::FAILURE;
 use crate::common::refusal::assert_refused;
+use crate::support::burst::RING;
 use crate::support::burst::syn_burst;
 use crate::support::captures::Directory;
 use crate::support::captures::Held;
@@ -46,9 +47,6 @@ const BURST: u64 = 7_200;
 
 /// After the first signal the host is gone by then.
 const END_LIMIT: Duration = Duration::from_secs(5);
-
-/// Room for all of them.
-const RING: &[&str] = &["--ring-size", "16MiB", "--no-owners"];
 
 #[test]
 fn root_where_no_reader_reads_a_signal_ends_the_run_and_the_capture_has_every_event() -> Result<()>
@@ -79,12 +77,7 @@ fn root_where_no_reader_reads_a_signal_ends_the_run_and_the_capture_has_every_ev
             let mut printed = String::new();
             read.read_to_string(&mut printed)?;
             let lines = printed.matches('\n').count() as u64;
-            let stdout = run
-                .ledger
-                .stdout
-                .as_ref()
-                .context("lines were not printed")?;
-            assert_eq!(lines + stdout.get("not_printed"), delivered);
+            assert_eq!(lines + run.ledger.not_printed(), delivered);
             let again = replay(&[file], &[])?.stdout;
             assert!(again.starts_with(printed.rsplit_once('\n').context("lines")?.0));
         }
@@ -130,12 +123,7 @@ fn root_a_socket_that_loses_its_reader_does_not_end_a_recording() -> Result<()> 
         let held = Held::by(&file)?;
         assert_eq!(held.events_of(&lab.sender), 5);
         assert_eq!(held.events, run.ledger.host.get("delivered"));
-        let stdout = run
-            .ledger
-            .stdout
-            .as_ref()
-            .context("lines were not printed")?;
-        assert_eq!(stdout.get("not_printed"), held.events);
+        assert_eq!(run.ledger.not_printed(), held.events);
         Ok(())
     })
 }

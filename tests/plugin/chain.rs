@@ -33,12 +33,8 @@ use crate::common::fixtures::DROP_EVERY;
 use crate::common::fixtures::HTTPS_ONLY;
 use crate::common::fixtures::LIAR;
 use crate::common::fixtures::TAG_NETWORK;
+use crate::support::events;
 use crate::support::liar::liar;
-
-/// Some bursts on 40 connections: several ports, a third of them IPv6.
-fn events(count: usize) -> Vec<Record> {
-    Synth::with_connections(11, 40).take(count).collect()
-}
 
 fn https_only() -> Plugin {
     plugin("https_only", HTTPS_ONLY, &[])

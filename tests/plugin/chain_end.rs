@@ -6,8 +6,6 @@ use std::thread;
 
 use crossbeam_channel::bounded;
 use crossbeam_channel::unbounded;
-use retrans_event::Record;
-use retrans_event::synth::Synth;
 use retrans_host::chain::Chain;
 use retrans_host::chain::ChainError;
 use retrans_host::sink::Sink;
@@ -27,11 +25,8 @@ use crate::common::chain::run;
 use crate::common::fixtures::DROP_EVERY;
 use crate::common::fixtures::HTTPS_ONLY;
 use crate::common::fixtures::TAG_NETWORK;
+use crate::support::events;
 use crate::support::liar::liar;
-
-fn events(count: usize) -> Vec<Record> {
-    Synth::with_connections(11, 40).take(count).collect()
-}
 
 #[test]
 fn a_fault_ends_the_chain_and_every_event_is_accounted_for() {

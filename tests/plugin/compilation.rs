@@ -129,7 +129,7 @@ fn a_file_that_is_too_large_is_not_even_read() {
 
 #[test]
 fn without_a_cache_every_start_compiles_and_leaves_nothing_behind() {
-    let compiler = Compiler::Process(env!("CARGO_BIN_EXE_retrans-host").into());
+    let compiler = Compiler::Process(BINARY.into());
     let engine = Engine::without_cache(compiler).expect("wasmtime runs here");
     let spec = Spec::new("https", Origin::File(fixture(HTTPS_ONLY)));
     for _ in 0..2 {
@@ -155,7 +155,7 @@ fn a_cached_plugin_is_started_without_a_compiler() {
         let engine = Engine::with_cache_in(files.path(), compiler).expect("wasmtime runs here");
         Plugin::start(&engine, &spec).map(drop)
     };
-    let real = Compiler::Process(env!("CARGO_BIN_EXE_retrans-host").into());
+    let real = Compiler::Process(BINARY.into());
     assert!(start(Compiler::Process("/nowhere".into())).is_err());
     start(real).expect("it compiles");
     start(Compiler::Process("/nowhere".into())).expect("it is kept");
@@ -375,7 +375,7 @@ fn a_plugin_with_more_memories_than_there_is_address_space_is_no_matter_of_its_f
 
 #[test]
 fn what_the_compiler_is_fed_is_named_where_it_is_no_component() {
-    let output = Command::new(env!("CARGO_BIN_EXE_retrans-host"))
+    let output = Command::new(BINARY)
         .args(["compile", "10", "1000000000"])
         .stdin(Stdio::null())
         .output()

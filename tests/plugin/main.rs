@@ -11,6 +11,7 @@ mod chain_end;
 mod compilation;
 mod faults;
 mod powers;
+mod quarantine;
 mod readme;
 mod reload;
 mod reload_refused;

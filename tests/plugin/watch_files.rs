@@ -31,6 +31,7 @@ use crate::common::components::instances_in_instances;
 use crate::common::components::with_inner;
 use crate::common::fixtures::LIAR;
 use crate::common::fixtures::fixture;
+use crate::common::refusal::BINARY;
 use crate::common::versions::Versions;
 
 /// Nothing takes so long, not on a busy machine either.
@@ -312,8 +313,7 @@ fn a_terminal_that_is_closed_ends_the_run_wherever_output_goes() {
         .open(&fifo)
         .expect("just made");
     // script(1) is the terminal: when it is killed, its child gets SIGHUP.
-    let host = env!("CARGO_BIN_EXE_retrans-host");
-    let command = format!("exec {host} replay - --plugin ./witness.wasm < fifo > out 2> err.txt");
+    let command = format!("exec {BINARY} replay - --plugin ./witness.wasm < fifo > out 2> err.txt");
     let mut script = std::process::Command::new("setsid")
         .args(["script", "--quiet", "--command", &command, "/dev/null"])
         .current_dir(versions.directory())

@@ -3,11 +3,12 @@
 //! How the captures were made is told in `tests/captures/README.md`.
 
 use std::path::Path;
-use std::process::Command;
-use std::process::Stdio;
 
 use serde_json::Value;
 use serde_json::json;
+
+use crate::common::captures::host;
+use crate::common::captures::ran;
 
 /// The whole window is longer than each capture.
 const WINDOW: &str = "window=10s";
@@ -24,23 +25,16 @@ struct Replayed {
 #[track_caller]
 fn replay(name: &str, settings: &[&str]) -> Replayed {
     let captures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_retrans-host"));
-    command
-        .arg("replay")
-        .arg(captures.join(name).with_extension("rtc"))
-        .args(["--plugin", "threshold-alert"]);
+    let file = format!("{name}.rtc");
+    let mut command = host(&captures, &["replay", &file, "--plugin", "threshold-alert"]);
     for setting in settings {
         command.args(["--set", setting]);
     }
     command.args(["--plugin", "json-print", "--alerts", "json"]);
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.expect("the binary can be run");
-    let stderr = String::from_utf8(output.stderr).expect("it writes text");
-    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    let (stdout, stderr) = ran(&mut command);
     assert!(!stderr.contains("cut off"), "{stderr}");
-    let lines = output.stdout.split(|byte| *byte == b'\n');
-    let lines = lines.filter(|line| !line.is_empty());
-    let lines = lines.map(|line| serde_json::from_slice(line).expect("JSON"));
+    let lines = stdout.lines();
+    let lines = lines.map(|line| serde_json::from_str(line).expect("JSON"));
     let (events, alerts): (Vec<Value>, Vec<Value>) =
         lines.partition(|line: &Value| line["type"] == "retransmit");
     assert!(alerts.iter().all(|line| line["type"] == "alert"));

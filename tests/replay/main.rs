@@ -5,6 +5,7 @@
 mod common;
 
 mod bad_capture;
+mod bad_lines;
 mod capture;
 mod causes;
 mod end;

@@ -24,8 +24,8 @@ use crate::common::captures::ran;
 use crate::common::components::Files;
 use crate::common::fixtures::HTTPS_ONLY;
 use crate::common::fixtures::fixture;
+use crate::common::ledger::Ledger;
 use crate::common::pipes::ended;
-use crate::common::pipes::ledger;
 use crate::common::pipes::pipe;
 use crate::common::pipes::signal;
 use crate::common::pipes::spawn;
@@ -51,7 +51,7 @@ fn what_is_replayed_is_recorded_item_by_item() {
     let from = generated(files.path(), "a.rtc", &["--events", "5k", "--gaps"]);
     let arguments = ["replay", "a.rtc", "--record", "b.rtc"];
     let (stdout, stderr) = ran(&mut host(files.path(), &arguments));
-    assert_eq!(ledger(&stderr, "capture", "events"), 5_000);
+    assert_eq!(Ledger::of(&stderr).captured().get("events"), 5_000);
     assert_eq!(held(&files.path().join("b.rtc")), held(&from));
     assert_eq!(printed(files.path(), &["b.rtc"]), stdout);
 }
@@ -153,9 +153,9 @@ fn an_event_that_is_not_recorded_is_a_failure() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(FAILURE), "{stderr}");
     assert!(stderr.contains("events are not in the capture"), "{stderr}");
-    let missing = ledger(&stderr, "capture", "not_recorded");
+    let missing = Ledger::of(&stderr).captured().get("not_recorded");
     assert_eq!(
-        ledger(&stderr, "capture", "events") + missing,
+        Ledger::of(&stderr).captured().get("events") + missing,
         200_000,
         "{stderr}"
     );
@@ -216,8 +216,8 @@ fn a_signal_ends_the_capture_although_no_line_is_read() {
     signal(&child, Signal::TERM);
     let (code, stderr) = ended(child);
     assert_eq!(code, Some(0), "{stderr}");
-    let delivered = ledger(&stderr, "replay", "delivered");
-    assert_eq!(ledger(&stderr, "capture", "events"), delivered);
+    let delivered = Ledger::of(&stderr).replay.get("delivered");
+    assert_eq!(Ledger::of(&stderr).captured().get("events"), delivered);
     let lines = printed(files.path(), &["b.rtc"]);
     assert_eq!(lines.lines().count() as u64, delivered);
     held(&files.path().join("b.rtc"));

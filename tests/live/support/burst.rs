@@ -20,6 +20,9 @@ use super::oracle::wait_for_counter;
 use super::tracefs::Trace;
 use super::tracefs::interrupted_init;
 
+/// Room in the host's ring for every burst of these tests.
+pub const RING: &[&str] = &["--ring-size", "16MiB", "--no-owners"];
+
 /// What connect says of a socket that does not block.
 const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
 
@@ -29,6 +32,7 @@ pub fn syn_burst(lab: &Lab, connections: u64) -> Result<()> {
     lab.sender.sysctl("net.ipv4.tcp_syn_retries", "1")?;
     lab.sender.sysctl("net.ipv4.tcp_syn_linear_timeouts", "0")?;
     lab.lose(&format!("tcp dport {PORT}"))?;
+    // Hosts that are started later have the higher limit as well: no matter, they do not look at it.
     let limit = getrlimit(Resource::Nofile);
     let most = Rlimit {
         current: limit.maximum,

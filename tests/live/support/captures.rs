@@ -28,8 +28,8 @@ use super::netns::Namespace;
 use super::netns::command;
 use crate::common::refusal::BINARY;
 
-/// A user that is not root: nobody's number everywhere.
-const NOBODY: u32 = 65_534;
+/// The user `nobody`, by the same number on every distribution.
+pub const NOBODY: u32 = 65_534;
 
 /// Becomes nobody, with no capability and no way back, where no BTF is and nothing else of /sys.
 const AS_NOBODY: &str = "mount -t tmpfs none /sys && exec setpriv --reuid=65534 --regid=65534 \

@@ -4,3 +4,12 @@
 pub mod liar;
 pub mod log;
 pub mod reload;
+pub mod witness;
+
+use retrans_event::Record;
+use retrans_event::synth::Synth;
+
+/// Some bursts on 40 connections: several ports, a third of them IPv6.
+pub fn events(count: usize) -> Vec<Record> {
+    Synth::with_connections(11, 40).take(count).collect()
+}
