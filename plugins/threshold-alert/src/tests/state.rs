@@ -226,7 +226,7 @@ fn bytes_of_anybody_are_refused_or_bounded_and_never_break_the_plugin() {
 #[test]
 fn bytes_that_are_no_state_are_refused_with_what_is_wrong() {
     for (bytes, expected) in [
-        (&b""[..], "it ends in the middle"),
+        (&b""[..], "the bytes end within a value"),
         (b"retransmits", "invalid type: string, expected map"),
         (b"\xa0", "missing field `key`"),
         (
