@@ -1,5 +1,5 @@
-//! Compiles the probe, compares its record with the table in `retrans-event`, and builds the
-//! bundled plugins.
+//! Compiles the BPF programs, compares the probe's record with the table of fields in `retrans-event`, and
+//! builds the bundled plugins.
 
 use std::env;
 use std::fmt::Write as _;
@@ -26,14 +26,14 @@ use retrans_event::RECORD_SIZE;
 /// [`PRESENCE_WORDS`].
 const PRESENCE_MEMBERS: [&str; PRESENCE_WORDS.len()] = ["present", "present_high"];
 
-/// Members that are no fields: the presence bits, and room for another field.
+/// Members that are not fields: the presence bits, and a free byte.
 const NO_FIELDS: [&str; 3] = ["present", "present_high", "reserved"];
 
-/// Packages in plugins/ whose component is embedded in the host.
+/// Packages in plugins/ whose components are embedded in the host.
 const BUNDLED: &[&str] = &["json-print", "threshold-alert"];
 
 fn main() {
-    // Cargo shows a build script's error in its Debug form, with a backtrace in between.
+    // Cargo would show the error in its Debug form, with a backtrace in between.
     if let Err(error) = build() {
         eprintln!("error: {error:#}");
         std::process::exit(1);
@@ -55,7 +55,7 @@ fn build() -> Result<()> {
     build_plugins(&out)
 }
 
-/// Compiles a BPF program of bpf/ and generates its skeleton.
+/// Compiles a BPF program in bpf/ and generates its skeleton. Returns the path of the object.
 fn compile(name: &str, out: &Path) -> Result<PathBuf> {
     let source = format!("bpf/{name}.bpf.c");
     let object = out.join(format!("{name}.bpf.o"));
@@ -68,12 +68,13 @@ fn compile(name: &str, out: &Path) -> Result<PathBuf> {
     Ok(object)
 }
 
-/// The record as C declares it, from the BTF of the compiled probe.
+/// The C declaration of the record, from the BTF of the compiled probe.
 struct CLayout {
+    /// Size of the record in bytes.
     size: usize,
-    /// Name and offset in bytes.
+    /// Name and offset in bytes of each member.
     members: Vec<(String, usize)>,
-    /// Name without HAS_, and bit.
+    /// Field and number of each presence bit.
     bits: Vec<(String, i64)>,
 }
 
@@ -110,13 +111,13 @@ impl CLayout {
         })
     }
 
-    /// Fails, naming the field, where C and Rust differ.
+    /// Fails where C and Rust differ; the error names the field.
     fn compare(&self) -> Result<()> {
         for field in FIELDS {
             let name = field.name;
             let offset = self.members.iter().find(|(member, _)| member == name);
             let Some((_, offset)) = offset else {
-                bail!("event/src/fields.rs has a field {name}, bpf/event.h has not");
+                bail!("the field {name} of event/src/fields.rs is missing in bpf/event.h");
             };
             ensure!(
                 *offset == field.offset,
@@ -145,14 +146,14 @@ impl CLayout {
             );
             ensure!(
                 self.size_at(start) == 8,
-                "{member} has not 8 bytes in bpf/event.h"
+                "{member} does not have 8 bytes in bpf/event.h"
             );
         }
         for (member, _) in &self.members {
             ensure!(
                 NO_FIELDS.contains(&member.as_str())
                     || FIELDS.iter().any(|field| field.name == member),
-                "bpf/event.h has a field {member}, event/src/fields.rs has not"
+                "the field {member} of bpf/event.h is missing in event/src/fields.rs"
             );
         }
         ensure!(
@@ -173,7 +174,8 @@ impl CLayout {
         Ok((8 * offset) as u32 + bit as u32 % 64)
     }
 
-    /// Up to the next member: the record has no padding, or sizes would differ.
+    /// Size of a member in bytes: the distance to the next one. The record has no padding, or the sizes would
+    /// differ from those in Rust.
     fn size_at(&self, offset: usize) -> usize {
         let next = self.members.iter().map(|(_, offset)| *offset);
         next.filter(|next| *next > offset)
@@ -182,7 +184,7 @@ impl CLayout {
             - offset
     }
 
-    /// For the test that compares again, offset by offset.
+    /// Writes the members as Rust code, for the test that compares the offsets.
     fn write(&self, path: &Path) -> Result<()> {
         let mut code = String::from("&[\n");
         for (name, offset) in &self.members {
@@ -193,7 +195,8 @@ impl CLayout {
     }
 }
 
-/// A nested cargo, with a target directory of its own: in the outer one it would wait for ever.
+/// Builds the bundled plugins with a nested cargo. It has a target directory of its own: in the outer one it
+/// would wait for the outer cargo's lock for ever.
 fn build_plugins(out: &Path) -> Result<()> {
     for path in ["plugins", "plugin-sdk", "event", "Cargo.lock"] {
         println!("cargo:rerun-if-changed={path}");
@@ -208,7 +211,7 @@ fn build_plugins(out: &Path) -> Result<()> {
     for name in BUNDLED {
         cargo.args(["--package", name]);
     }
-    // What the outer build was told about the host's target, linters included.
+    // Options of the outer build are for the host's target, and may name a linter as the compiler.
     for (key, _) in env::vars_os() {
         let key = key.to_string_lossy().into_owned();
         let outer = key.ends_with("RUSTFLAGS") || key.contains("RUSTC") || key.contains("WRAPPER");
@@ -218,18 +221,18 @@ fn build_plugins(out: &Path) -> Result<()> {
     }
     let output = cargo
         .output()
-        .context("cannot run cargo for the bundled plugins")?;
+        .context("cannot run cargo to build the bundled plugins")?;
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(
         output.status.success(),
-        "the bundled plugins do not build:\n{errors}"
+        "cannot build the bundled plugins:\n{errors}"
     );
 
     let mut code = String::from("&[\n");
     for name in BUNDLED {
         let file = format!("{}.wasm", name.replace('-', "_"));
         let path = target.join("wasm32-wasip2/plugin").join(file);
-        ensure!(path.is_file(), "cargo built no {}", path.display());
+        ensure!(path.is_file(), "cargo did not build {}", path.display());
         writeln!(code, "    ({name:?}, include_bytes!({path:?})),")?;
     }
     code.push_str("]\n");

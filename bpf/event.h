@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The record: what one retransmit looks like on its way from the kernel to a
- * plugin. event/src/fields.rs declares the same fields a second time, with
- * units, sources and documentation; the build fails where the two differ.
+ * The record of one retransmit, which the probe writes and plugins read.
+ * event/src/fields.rs declares the same fields, with units, sources and
+ * documentation; the build fails where the two differ.
  *
  * Fields are appended, never moved: a plugin that was built against a shorter
- * record keeps working. Everything is little-endian, naturally aligned, without
- * padding, and every byte is initialised.
+ * record keeps working. Numbers are little-endian and naturally aligned; the
+ * record has no padding, and every byte is initialised.
  */
 #ifndef RETRANS_EVENT_H
 #define RETRANS_EVENT_H
@@ -15,15 +15,15 @@
 #define RETRANS_COMM_MAX 16    /* TASK_COMM_LEN */
 #define RETRANS_CONTAINER_MAX 16
 
-/* Which tracepoint an event came from. */
+/* The tracepoint that reported the event. */
 enum retrans_origin {
 	ORIGIN_TCP_RETRANSMIT_SKB = 0,
 	ORIGIN_TCP_RETRANSMIT_SYNACK = 1,
 };
 
 /*
- * Numbers of the presence bits: up to 63 in retrans_event.present, from 64 on in
- * retrans_event.present_high. A field without a bit is always there.
+ * Numbers of the presence bits: 0 to 63 are in retrans_event.present, 64 to 127
+ * in retrans_event.present_high. Every record has the fields without a bit.
  */
 enum retrans_has {
 	HAS_ERROR = 0,
@@ -85,7 +85,7 @@ enum retrans_has {
 	HAS_LAST_CONTAINER,
 };
 
-/* Whose a socket is, as far as the kernel tells; the host looks up the rest. */
+/* Status of the socket's owner. The probe sets what the kernel knows, the host determines the rest. */
 enum retrans_owner_status {
 	OWNER_UNKNOWN = 0,
 	OWNER_HELD = 1, /* host */
@@ -95,7 +95,7 @@ enum retrans_owner_status {
 };
 
 struct retrans_event {
-	/* Always there. What is marked "host" is zero until the host fills it. */
+	/* In every record. Fields marked "host" are zero until the host sets them. */
 	__u32 size;
 	__u32 cpu;
 	__u64 present;
@@ -112,7 +112,7 @@ struct retrans_event {
 	__u8 kind; /* host, from the evidence below */
 	__u8 origin;
 
-	/* The attempt, and the evidence for its cause. */
+	/* The attempt to send, and the evidence for its cause. */
 	__s32 error;
 	__u32 seq;
 	__u32 end_seq;
@@ -152,7 +152,7 @@ struct retrans_event {
 	__u64 bytes_retrans;
 	char congestion_control[RETRANS_CC_NAME_MAX];
 
-	/* Where the socket lives, and whose it is. */
+	/* The socket: namespace, control group, user and identity. */
 	__u32 netns_inode;
 	__u32 mark;
 	__u64 netns_cookie;
@@ -165,22 +165,22 @@ struct retrans_event {
 	__u8 sent;	 /* host, from the error */
 	__u8 fast_open;
 	__u8 owner_status;
-	__u8 reserved; /* zero; the next 8-bit field goes here */
+	__u8 reserved; /* zero; for the next 8-bit field */
 	__u64 listener_inode;
-	/* The process, all by the host. */
+	/* The owning process, set by the host. */
 	__u32 owner_uid;
 	__u32 owner_holders;
 	char owner_comm[RETRANS_COMM_MAX];
 	char owner_container[RETRANS_CONTAINER_MAX];
-	/* Who held it last, once nobody does. */
+	/* The last holder of a closed socket, set by the host. */
 	__u32 last_pid;
 	__u32 last_uid;
 	char last_comm[RETRANS_COMM_MAX];
 	char last_container[RETRANS_CONTAINER_MAX];
-	__u64 present_high; /* presence bits from 64 on; no field has one yet */
+	__u64 present_high; /* presence bits 64 to 127; no field uses one yet */
 };
 
-/* One a CPU. Only ever added to, atomically: softirqs nest. */
+/* One for each CPU. Updated by atomic additions only, because softirqs nest. */
 struct retrans_counters {
 	__u64 entered;
 	__u64 recorded;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Which processes hold which TCP sockets: one pass over the open files of all
- * tasks that the reader's pid namespace has. A process is written once for a
- * socket, mostly; the reader drops what is written again.
+ * Lists the processes that hold TCP sockets: one pass over the open files of all
+ * tasks in the reader's pid namespace. Each pair of a process and a socket is
+ * written once, with exceptions: the reader drops repeats.
  */
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>
@@ -11,20 +11,20 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Puts the type into the object's BTF, from which its Rust form is generated. */
+/* Puts the type into the object's BTF, from which the Rust type is generated. */
 const struct retrans_holder *unused_holder __attribute__((unused));
 
 /*
- * What was written last for the sockets with these inodes (modulo SLOTS). A user may have one socket open
- * millions of times: 20,000 descriptors in each of 400 processes. The files of a task come one after the
- * other, so that a slot is lost to another socket only where a task has more than SLOTS sockets open.
+ * The pair that was written last, for each inode modulo SLOTS. A user may have one socket open millions of
+ * times: 20,000 descriptors in each of 400 processes. The files of a task come one after the other, so that
+ * another socket takes a slot only where a task has more than SLOTS sockets open.
  */
 #define SLOTS 4096
 
 struct written {
 	__u64 inode;
 	__u32 tgid;
-	__u32 pass; /* low bits of the pass's number, which begins with 1 */
+	__u32 pass; /* low bits of the number of the pass, which counts from 1 */
 };
 
 static struct written written[SLOTS];
@@ -34,7 +34,7 @@ static __always_inline unsigned int pid_level(struct task_struct *task)
 	return BPF_CORE_READ(task, group_leader, thread_pid, level);
 }
 
-/* The process's number at that level of pid namespaces; 0 where it has none. */
+/* The number of the process at this level of pid namespaces; 0 where it has none. */
 static __always_inline __u32 pid_at(struct task_struct *task, unsigned int level)
 {
 	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
@@ -65,8 +65,9 @@ int socket_holders(struct bpf_iter__task_file *ctx)
 	if (!task || !file)
 		return 0;
 	/*
-	 * What bpf_sock_from_file (5.11) asks of file->f_op. A path to a Unix socket that was opened
-	 * with O_PATH has this mode too, but no private data: its protocol reads as 0.
+	 * Is the file a socket? bpf_sock_from_file, which compares file->f_op instead, came with 5.11. A
+	 * path to a Unix socket that was opened with O_PATH has this mode too, but no private data: its
+	 * protocol reads as 0.
 	 */
 	if ((file->f_inode->i_mode & S_IFMT) != S_IFSOCK)
 		return 0;
@@ -92,7 +93,7 @@ int socket_holders(struct bpf_iter__task_file *ctx)
 	holder.begun_ns = BPF_CORE_READ(leader, start_boottime);
 	holder.uid = BPF_CORE_READ(task, real_cred, euid.val);
 	BPF_CORE_READ_INTO(&holder.comm, leader, comm);
-	/* Where there is no room the kernel calls again for the same file, with an empty buffer. */
+	/* If the buffer is full, the kernel calls again for the same file with an empty buffer. */
 	if (bpf_seq_write(ctx->meta->seq, &holder, sizeof(holder)))
 		return 0;
 	last->inode = inode;

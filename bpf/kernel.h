@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The kernel types that the probe reads, and of them only the fields it reads.
- * CO-RE relocates every access to where the running kernel keeps the field, so
- * one object is for all kernels from 5.10 on, without a generated vmlinux.h.
+ * The kernel types that the probe reads, with only those fields that it reads.
+ * CO-RE relocates every access to the offset of the field in the running kernel:
+ * one object works on all kernels from 5.10 on, without a generated vmlinux.h.
  */
 #ifndef RETRANS_KERNEL_H
 #define RETRANS_KERNEL_H
@@ -186,7 +186,7 @@ struct tcp_sock {
 	bool is_mptcp; /* where CONFIG_MPTCP=y */
 };
 
-/* A connection that is not yet a socket. */
+/* A connection request, which has no socket yet. */
 struct request_sock {
 	struct sock_common __req_common;
 	__u16 mss;
@@ -246,7 +246,7 @@ struct trace_event_raw_tcp_retransmit_synack {
 	const void *req;
 };
 
-/* Who holds a file. */
+/* Processes and their numbers. */
 struct upid {
 	int nr;
 };

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * One record for each call of the kernel's tracepoints tcp_retransmit_skb and
- * tcp_retransmit_synack.
+ * The probe: writes one record for each call of the kernel's tracepoints
+ * tcp_retransmit_skb and tcp_retransmit_synack.
  *
- * The probe reads and counts; it decides nothing, and changes nothing but that it has the kernel give
- * sockets their cookies. Why the segment was sent
- * again is worked out in user space from the evidence recorded here.
+ * The probe reads and counts. Its only change to the kernel is that sockets get
+ * their cookies. User space determines the cause of the retransmit from the
+ * evidence that is recorded here.
  */
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>
@@ -15,10 +15,10 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* One jiffy in µs, from the host: BTF does not tell HZ. 0 is "unknown". */
+/* Length of a jiffy in µs, set by the host: BTF does not have HZ. 0 is "unknown". */
 const volatile __u32 jiffy_us = 0;
 
-/* Puts the record's types into the object's BTF, where build.rs checks them. */
+/* Puts the types of the record into the object's BTF, where build.rs checks them. */
 const struct retrans_event *unused_event __attribute__((unused));
 const enum retrans_has *unused_has __attribute__((unused));
 
@@ -37,9 +37,9 @@ struct {
 #define BIT(n) (1ULL << (n))
 
 /*
- * Marks a field as present. Bits of the first word gather in the local variable
- * `present`; those of the second go into the record, which begin() has zeroed.
- * `bit` is a constant.
+ * Marks a field as present; `bit` is a constant. Bits of the first word are
+ * collected in the local variable `present`. Bits of the second word are set in
+ * the record, which begin() has zeroed.
  */
 #define SET_PRESENT(event, bit)                                               \
 	do {                                                                  \
@@ -49,7 +49,7 @@ struct {
 			(event)->present_high |= BIT((bit) & 63);             \
 	} while (0)
 
-/* Known of every full TCP socket. */
+/* Fields that are known for every full TCP socket. */
 #define KNOWN_OF_SOCKET                                                           \
 	(BIT(HAS_SEQ) | BIT(HAS_END_SEQ) | BIT(HAS_LENGTH) |                   \
 	 BIT(HAS_SEGMENTS) | BIT(HAS_TCP_FLAGS) | BIT(HAS_SACKED) |            \
@@ -63,7 +63,7 @@ struct {
 	 BIT(HAS_BYTES_SENT) | BIT(HAS_BYTES_RETRANS) | BIT(HAS_NETNS_INODE) | \
 	 BIT(HAS_MARK) | BIT(HAS_UID) | BIT(HAS_OWNER_STATUS))
 
-/* Known of a connection request, which has no congestion control yet. */
+/* Fields that are known for a connection request, which has no congestion control yet. */
 #define KNOWN_OF_REQUEST                                                       \
 	(BIT(HAS_SEQ) | BIT(HAS_END_SEQ) | BIT(HAS_LENGTH) |                   \
 	 BIT(HAS_SEGMENTS) | BIT(HAS_TCP_FLAGS) | BIT(HAS_RETRANSMITS) |       \
@@ -72,8 +72,8 @@ struct {
 	 BIT(HAS_FAST_OPEN) | BIT(HAS_OWNER_STATUS))
 
 /*
- * A field through its typed pointer. tp_btf programs load it directly (`probed`
- * false); the classic tracepoint hands out bare addresses, which only
+ * Loads a field through its typed pointer. tp_btf programs load it directly
+ * (`probed` false); the classic tracepoint passes plain addresses, which only
  * bpf_probe_read_kernel may follow. `probed` is a constant after inlining.
  */
 #define LOAD(pointer, field)                                                  \
@@ -87,7 +87,7 @@ struct {
 		value_;                                                       \
 	})
 
-/* A field that is absent where its value says that the kernel knows none. */
+/* Sets a field, unless it has the value `none`, with which the kernel says that it is unknown. */
 #define SET_UNLESS(event, bit, field, none, value)                            \
 	do {                                                                  \
 		typeof((event)->field) set_ = (value);                        \
@@ -104,7 +104,7 @@ static __always_inline void set_ipv4(__u8 *to, __be32 address)
 	__builtin_memcpy(to + 12, &address, sizeof(address));
 }
 
-/* Of a socket, or of a connection request: both begin with a sock_common. */
+/* Addresses of a socket or of a connection request: both begin with a sock_common. */
 static __always_inline void fill_addresses(struct retrans_event *event, struct sock_common *sk,
 					   const bool probed)
 {
@@ -119,7 +119,7 @@ static __always_inline void fill_addresses(struct retrans_event *event, struct s
 
 		__builtin_memcpy(event->local_address, &local, sizeof(local));
 		__builtin_memcpy(event->peer_address, &peer, sizeof(peer));
-		/* A dual-stack socket that talks IPv4: ::ffff:0:0/96. */
+		/* An IPv4 connection of a dual-stack socket has addresses in ::ffff:0:0/96. */
 		if (half[0] != 0 || (__u32)half[1] != bpf_htonl(0xffff))
 			event->ip_version = 6;
 	} else {
@@ -139,7 +139,7 @@ static __always_inline void fill_segment(struct retrans_event *event, struct sk_
 	event->segments = LOAD(cb, tcp_gso_segs);
 	event->sacked = LOAD(cb, sacked);
 	event->tcp_flags = LOAD(cb, tcp_flags);
-	/* A direct load is narrowed by libbpf, a probed one reads both bytes. */
+	/* libbpf narrows a direct load; a probed one reads both bytes. */
 	if (probed && bpf_core_field_size(cb->tcp_flags) == 1)
 		event->tcp_flags &= 0xff;
 }
@@ -160,7 +160,7 @@ static __always_inline __u64 fill_connection(struct retrans_event *event, struct
 	event->tlp_high_seq = LOAD(tp, tlp_high_seq);
 	event->undo_marker = LOAD(tp, undo_marker);
 
-	/* Without a sample, mdev_us and rtt_min hold start values. */
+	/* Before the first sample, mdev_us and rtt_min have initial values. */
 	srtt = LOAD(tp, srtt_us) >> 3;
 	if (srtt) {
 		event->srtt_us = srtt;
@@ -196,19 +196,19 @@ static __always_inline __u64 fill_connection(struct retrans_event *event, struct
 	return present;
 }
 
-/* The inode behind a socket, as fstat and `ss -e` show it; 0 without a socket. */
+/* The inode of a socket, as fstat and `ss -e` show it; 0 without a socket. */
 static __always_inline unsigned long inode_of(struct socket *socket)
 {
 	struct socket_alloc *alloc = (struct socket_alloc *)socket;
 	unsigned long inode = 0;
 
-	/* Behind the end of struct socket, where typed loads may not go. */
+	/* Beyond the end of struct socket, where typed loads are not allowed. */
 	if (alloc)
 		bpf_core_read(&inode, sizeof(inode), &alloc->vfs_inode.i_ino);
 	return inode;
 }
 
-/* Network namespace, control group and cookie. `common` is the socket's, or a request's. */
+/* User, network namespace, control group and cookie. `common` is part of the socket or of a request. */
 static __always_inline __u64 fill_origin(struct retrans_event *event, struct sock *sk,
 					 struct sock_common *common, const bool probed)
 {
@@ -220,8 +220,8 @@ static __always_inline __u64 fill_origin(struct retrans_event *event, struct soc
 	if (bpf_core_field_exists(net->net_cookie)) {
 		SET_UNLESS(event, HAS_NETNS_COOKIE, netns_cookie, 0, LOAD(net, net_cookie));
 		/*
-		 * Gives the socket its cookie if it has none yet: what it is known by when it has
-		 * lost its inode. For tracing programs since 5.12, as is net_cookie.
+		 * Gives the socket a cookie if it has none yet: the cookie identifies the socket when
+		 * it has lost its inode. For tracing programs since 5.12, as is net_cookie.
 		 */
 		if (!probed)
 			bpf_get_socket_cookie(common);
@@ -238,7 +238,7 @@ static __always_inline __u64 fill_origin(struct retrans_event *event, struct soc
 	return present;
 }
 
-/* What tells whose a full socket is: its inode, or why it has none. */
+/* The evidence for the owner of a full socket: its inode, or why it has none. */
 static __always_inline __u64 fill_owner(struct retrans_event *event, struct sock *sk,
 					struct tcp_sock *tp, const bool probed)
 {
@@ -247,7 +247,7 @@ static __always_inline __u64 fill_owner(struct retrans_event *event, struct sock
 
 	if (socket) {
 		SET_UNLESS(event, HAS_SOCKET_INODE, socket_inode, 0, inode_of(socket));
-		/* Made by the kernel for itself. A subflow of MPTCP is the user's all the same. */
+		/* Created by the kernel for itself. A subflow of MPTCP belongs to a process nevertheless. */
 		if (!LOAD(socket, file) &&
 		    !(bpf_core_field_exists(tp->is_mptcp) && LOAD(tp, is_mptcp)))
 			event->owner_status = OWNER_KERNEL;
@@ -259,7 +259,7 @@ static __always_inline __u64 fill_owner(struct retrans_event *event, struct sock
 	return present;
 }
 
-/* Everything about a full socket. `tp` is `sk` as a typed tcp_sock. */
+/* All fields of a full socket. `tp` is `sk` as a typed tcp_sock. */
 static __always_inline __u64 fill_socket(struct retrans_event *event, struct sock *sk,
 					 struct tcp_sock *tp, const bool probed)
 {
@@ -271,23 +271,23 @@ static __always_inline __u64 fill_socket(struct retrans_event *event, struct soc
 	       fill_owner(event, sk, tp, probed);
 }
 
-/* The SYN-ACK itself, of which the tracepoint has no skb. */
+/* Fields of the SYN-ACK itself, for which the tracepoint passes no skb. */
 static __always_inline void fill_synack(struct retrans_event *event, struct request_sock *req,
 					const bool probed)
 {
 	struct tcp_request_sock *treq = (struct tcp_request_sock *)req;
 
-	/* Behind the end of struct request_sock, where typed loads may not go. */
+	/* Beyond the end of struct request_sock, where typed loads are not allowed. */
 	bpf_core_read(&event->seq, sizeof(event->seq), &treq->snt_isn);
 	bpf_core_read(&event->mark, sizeof(event->mark), &treq->req.ir_mark);
 	event->end_seq = event->seq + 1;
 	event->segments = 1;
 	event->tcp_flags = TCPHDR_SYN | TCPHDR_ACK;
-	/* Counted by the kernel after the tracepoint. */
+	/* The kernel counts this retransmit after the tracepoint. */
 	event->retransmits = LOAD(req, num_retrans) + 1;
 }
 
-/* A record in the ring, and what every record has; NULL where the ring is full. */
+/* Reserves a record in the ring and sets the fields that every record has; NULL if the ring is full. */
 static __always_inline struct retrans_event *begin(struct retrans_counters *counter)
 {
 	struct retrans_event *event;
@@ -303,9 +303,10 @@ static __always_inline struct retrans_event *begin(struct retrans_counters *coun
 	event->cpu = bpf_get_smp_processor_id();
 	event->boot_time_ns = bpf_ktime_get_boot_ns();
 	/*
-	 * `entered` is the per-CPU sequence: it also counts what the ring
-	 * refused. A fetching atomic add needs 5.12; read separately, two nested
-	 * softirqs may see the same number, and the sum of the steps is still right.
+	 * `entered` is the sequence on this CPU: it also counts events that the
+	 * ring refused. An atomic add that returns the value needs 5.12. Read
+	 * separately, two nested softirqs may see the same number, and the sum of
+	 * the steps is still right.
 	 */
 	event->cpu_sequence = *(volatile __u64 *)&counter->entered;
 	return event;
@@ -334,7 +335,7 @@ static __always_inline int record(struct sock *sk, struct sk_buff *skb, struct t
 	struct retrans_event *event;
 	__u64 present = KNOWN_OF_SOCKET;
 
-	if (!counter || !tp) /* for the verifier; neither is ever NULL here */
+	if (!counter || !tp) /* for the verifier: neither is NULL here */
 		return 0;
 	event = begin(counter);
 	if (!event)
@@ -350,8 +351,8 @@ static __always_inline int record(struct sock *sk, struct sk_buff *skb, struct t
 }
 
 /*
- * `sk` is the listener; with TCP fast open it is the child, a full socket that
- * may have been accepted already. `tp` is then the child, else NULL.
+ * `sk` is the listener. With TCP Fast Open it is the child, a full socket that
+ * may have been accepted already; then `tp` is the child, else NULL.
  */
 static __always_inline int record_synack(struct sock *sk, struct request_sock *req,
 					 struct tcp_sock *tp, const bool probed)
@@ -373,7 +374,7 @@ static __always_inline int record_synack(struct sock *sk, struct request_sock *r
 		present &= ~BIT(HAS_SACKED);
 		listener = BPF_CORE_READ(req, __req_common.skc_listener);
 	} else {
-		/* The request's own state, NEW_SYN_RECV, is an inner matter of the kernel's. */
+		/* The request's own state, NEW_SYN_RECV, is internal to the kernel. */
 		event->state = TCP_SYN_RECV;
 		event->mss = LOAD(req, mss);
 		event->total_retrans = LOAD(req, num_retrans) + 1;
@@ -382,7 +383,7 @@ static __always_inline int record_synack(struct sock *sk, struct request_sock *r
 		present |= fill_origin(event, sk, &req->__req_common, probed);
 	}
 	fill_synack(event, req, probed);
-	/* skc_listener is in a union, whose pointers the verifier does not follow. */
+	/* skc_listener is in a union: the verifier does not follow pointers in unions. */
 	if (event->owner_status == OWNER_NOT_ACCEPTED && listener)
 		SET_UNLESS(event, HAS_LISTENER_INODE, listener_inode, 0,
 			   inode_of(BPF_CORE_READ(listener, sk_socket)));
@@ -391,7 +392,7 @@ static __always_inline int record_synack(struct sock *sk, struct request_sock *r
 
 #define HAS_ERR bpf_core_field_exists(((struct trace_event_raw_tcp_retransmit_skb *)0)->err)
 
-/* And no child of fast open: that one has its connection. CLOSE: a listener that is being closed. */
+/* Not the child of a Fast Open connection. CLOSE: a listener that is being closed. */
 static __always_inline bool is_listener(unsigned char state)
 {
 	return state == TCP_LISTEN || state == TCP_CLOSE;
@@ -404,7 +405,7 @@ int btf_retransmit_skb(__u64 *ctx)
 	struct sk_buff *skb = (struct sk_buff *)ctx[1];
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 
-	/* The third argument came with 6.17; the verifier refuses it before. */
+	/* The third argument came with 6.17; the verifier of older kernels refuses it. */
 	if (HAS_ERR)
 		return record(sk, skb, tp, true, (int)ctx[2], false);
 	return record(sk, skb, tp, false, 0, false);

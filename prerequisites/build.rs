@@ -1,4 +1,4 @@
-//! Says what the build needs and this machine lacks, and which Debian package has it.
+//! Checks that this machine has what the build needs, and names the Debian packages that are missing.
 
 use std::env;
 use std::path::Path;
@@ -15,7 +15,7 @@ const COMMANDS: &[(&str, &str)] = &[
 ];
 /// C headers, and the Debian packages that have them.
 const HEADERS: &[(&str, &str)] = &[("libelf.h", "libelf-dev"), ("zlib.h", "zlib1g-dev")];
-/// What plugins are compiled to.
+/// The target of the plugins.
 const PLUGIN_TARGET: &str = "wasm32-wasip2";
 
 fn main() -> ExitCode {
@@ -30,11 +30,15 @@ fn main() -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     if !missing.is_empty() {
         let packages = missing.join(" ");
-        eprintln!("error: the build needs what is missing here: apt-get install {packages}");
+        eprintln!(
+            "error: packages for the build are missing; install them with: apt-get install {packages}"
+        );
         code = ExitCode::FAILURE;
     }
     if env::var_os("CARGO_FEATURE_BUNDLED").is_some() && !has_plugin_target() {
-        eprintln!("error: plugins cannot be compiled: rustup target add {PLUGIN_TARGET}");
+        eprintln!(
+            "error: the target of the plugins is missing; add it with: rustup target add {PLUGIN_TARGET}"
+        );
         code = ExitCode::FAILURE;
     }
     code

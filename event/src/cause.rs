@@ -1,4 +1,4 @@
-//! Why a segment was sent again, from the evidence that the probe recorded.
+//! The cause of a retransmit, from the evidence that the probe recorded.
 
 use crate::event::Event;
 use crate::numbers::CaState;
@@ -8,9 +8,9 @@ use crate::numbers::Timer;
 use crate::numbers::Tracepoint;
 
 impl Event {
-    /// The cause, from the evidence in the record, whatever [`Event::kind`] says.
+    /// Determines the cause from the evidence in the record; [`Event::kind`] is not read.
     ///
-    /// The order of the tests matters. Each was compared with the kernel's own counters
+    /// The order of the tests matters. Each test was compared with the kernel's own counters
     /// (TCPLossProbes, TCPTimeouts, TCPFastRetrans, TCPSlowStartRetrans, TCPSynRetrans).
     pub fn classify(&self) -> Kind {
         if self.tracepoint() == Tracepoint::RetransmitSynack {
@@ -18,7 +18,7 @@ impl Event {
         }
         let flags = self.tcp_flags().unwrap_or_default();
         if flags.syn() && flags.ack() {
-            // Both sides opened at once (RFC 9293, 3.5): the answer to the other's SYN.
+            // Simultaneous open (RFC 9293, 3.5): the SYN-ACK answers the peer's SYN.
             return Kind::SynAck;
         }
         if self.state() == TcpState::SynSent || flags.syn() {
@@ -26,8 +26,8 @@ impl Event {
         }
         match self.ca_state() {
             Some(CaState::Recovery) => Kind::Fast,
-            // The timer's handler clears what was pending before it retransmits. Anything else
-            // in this state follows from an earlier timeout, or from a path MTU change.
+            // The timer's handler clears the pending timer before it retransmits. Any other retransmit
+            // in this state follows an earlier timeout, or a path MTU change.
             Some(CaState::Loss) => match self.timer() {
                 Some(Timer::None) => Kind::Timeout,
                 Some(_) => Kind::LossRecovery,
@@ -40,7 +40,8 @@ impl Event {
         }
     }
 
-    /// The probe is sent before `tlp_high_seq` is set, and is always the last segment.
+    /// The kernel sends a tail loss probe before it sets `tlp_high_seq`, and always sends the last
+    /// segment.
     fn is_tail_probe(&self) -> bool {
         self.timer() == Some(Timer::LossProbe)
             && self.tlp_high_seq() == Some(0)

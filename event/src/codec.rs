@@ -1,4 +1,4 @@
-//! How a field's bytes become a value: one codec for each kind of field.
+//! Codecs: read a field's bytes as a value, and write a value as bytes. Each kind of field has one.
 
 use core::net::IpAddr;
 use core::net::Ipv6Addr;
@@ -26,7 +26,7 @@ pub(crate) trait Codec {
     fn write(value: Self::Value, bytes: &mut [u8]);
 }
 
-/// The bytes of a slice whose length the caller has checked.
+/// Copies a slice of `N` bytes; panics for any other length.
 fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
     let mut array = [0; N];
     array.copy_from_slice(bytes);
@@ -62,7 +62,7 @@ integers! {
     I32 i32,
 }
 
-/// A value that is a number in the record.
+/// Codecs of values that the record has as a number.
 macro_rules! numbered {
     ($($name:ident $number:ident $value:ty, $from:expr, $to:expr;)+) => {$(
         pub(crate) struct $name;
@@ -100,8 +100,8 @@ numbered! {
 
 /// A time in nanoseconds; saturates after 584 years.
 ///
-/// What `as_nanos` does takes 128 bits, and so a call of a function wherever WebAssembly multiplies:
-/// once an event is too often.
+/// `Duration::as_nanos` multiplies in 128 bits, which is a function call in WebAssembly: too slow for
+/// something that runs for every event.
 #[inline]
 pub fn nanos(time: Duration) -> u64 {
     const SECOND: u64 = 1_000_000_000;
@@ -111,12 +111,13 @@ pub fn nanos(time: Duration) -> u64 {
     (time.as_secs() * SECOND).saturating_add(time.subsec_nanos().into())
 }
 
-/// Saturates after 71 minutes.
+/// A time in microseconds; saturates after 71 minutes.
 fn micros(time: Duration) -> u32 {
     u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }
 
-/// An address in sixteen bytes, IPv4 as `::ffff:a.b.c.d`: there is no second form to normalise.
+/// An address in sixteen bytes, IPv4 as `::ffff:a.b.c.d`: one form, so that nothing has to be
+/// normalised.
 pub(crate) struct Address;
 
 impl Codec for Address {

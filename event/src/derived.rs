@@ -7,7 +7,7 @@ use core::net::SocketAddr;
 use crate::event::Event;
 
 impl Event {
-    /// Local address and port: those of the side that retransmits.
+    /// Local address and port: this machine's side, which retransmits.
     pub fn local(&self) -> SocketAddr {
         SocketAddr::new(self.local_address(), self.local_port())
     }
@@ -17,13 +17,13 @@ impl Event {
         SocketAddr::new(self.peer_address(), self.peer_port())
     }
 
-    /// Is the connection IPv4? An IPv4 connection of a dual-stack socket is.
+    /// Is the connection IPv4? An IPv4 connection of a dual-stack socket counts as IPv4.
     pub fn is_ipv4(&self) -> bool {
         matches!(self.peer_address(), IpAddr::V4(_))
     }
 
-    /// Was a segment sent? Not when the kernel says that the attempt failed (6.17 and later;
-    /// before, only what was sent is an event).
+    /// Was the segment sent? `false` where the kernel reports that the attempt failed (6.17 and later;
+    /// older kernels report only segments that were sent).
     #[inline]
     pub fn sent(&self) -> bool {
         self.sent_if_known()
@@ -32,7 +32,7 @@ impl Event {
     }
 }
 
-/// What tells one event from another; all fields are in the JSON form.
+/// The fields that identify an event; the JSON form has all of them.
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event")

@@ -1,42 +1,43 @@
-//! What is known about one field of the record.
+//! The description of one field of the record.
 
 use crate::format::Format;
 use crate::presence::PresenceBit;
 
-/// What is known about one field of the record.
+/// The description of one field of the record.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Field {
-    /// Name, the same in C.
+    /// Name, the same as in C and in `layout()`.
     pub name: &'static str,
-    /// Bytes from the start of the record.
+    /// Offset in bytes from the start of the record.
     pub offset: usize,
-    /// Bytes.
+    /// Size in bytes.
     pub size: usize,
-    /// How the bytes are to be read.
+    /// How to read the bytes.
     pub format: Format,
     /// Position of the presence bit, counted from the start of the record (byte × 8 + bit), in one of the
     /// [`PRESENCE_WORDS`](crate::PRESENCE_WORDS); `None`: every record has the field.
     pub presence_bit: Option<u32>,
-    /// Where the JSON form has it: the object ("" for the top level, "a.b" for the object `b` within
+    /// Place in the JSON form: the object ("" for the top level, "a.b" for the object `b` within
     /// the object `a`) and the key. A field without a key is not in the JSON form.
     pub json: (&'static str, &'static str),
-    /// The same object as a number: comparing the names of 71 fields took a third of the time of
-    /// writing a line.
+    /// Number of that object: comparing the names of 71 objects took a third of the time of writing a
+    /// line.
     #[cfg_attr(not(feature = "serde"), allow(dead_code, reason = "for the JSON form"))]
     pub(crate) object: u8,
     /// The key with "_number" appended.
     #[cfg_attr(not(feature = "serde"), allow(dead_code, reason = "for the JSON form"))]
     pub(crate) number_key: &'static str,
-    /// Where it comes from: a kernel field, or the host.
+    /// Source of the value: kernel fields, or the host.
     pub source: &'static str,
-    /// The first kernel that has it.
+    /// First kernel version that has the field, such as "5.8".
     pub since: &'static str,
-    /// What it means.
+    /// Meaning and unit.
     pub doc: &'static str,
 }
 
 impl Field {
+    /// The presence bit; `None`: every record has the field.
     pub(crate) const fn bit(&self) -> Option<PresenceBit> {
         match self.presence_bit {
             Some(position) => Some(PresenceBit::at(position)),

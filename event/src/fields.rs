@@ -1,4 +1,4 @@
-//! The table of fields: everything else about the record is made from it.
+//! The table of fields, from which everything else about the record is generated.
 
 use core::net::IpAddr;
 use core::time::Duration;
@@ -19,10 +19,10 @@ use crate::presence::PresenceBit;
 use crate::send_error::SendError;
 use crate::tcp_flags::TcpFlags;
 
-/// The size of a record of this version in bytes.
+/// Size of a record of this version in bytes.
 pub const RECORD_SIZE: usize = 384;
 
-/// The objects of the JSON form, in their order.
+/// Numbers of the JSON form's objects, in their order.
 macro_rules! object {
     ("") => {
         0
@@ -71,7 +71,7 @@ macro_rules! fields {
             @ $opt_offset:literal ? $bit:literal, $opt_group:tt $opt_key:literal, $opt_source:literal, $opt_since:literal;
         )+ }
     ) => {
-        /// Every field, in the order of the JSON form: fields of one object stand together.
+        /// Every field, in the order of the JSON form: the fields of one object are next to each other.
         pub const FIELDS: &[Field] = &[
             $(Field {
                 name: stringify!($name),
@@ -127,7 +127,7 @@ macro_rules! fields {
                 }
 
                 #[doc = concat!("Sets [`Event::", stringify!($opt_get), "`]; `None` makes it absent. ")]
-                /// A record too short to have the field stays as it is.
+                /// Does nothing in a record that is too short for the field.
                 pub fn $opt_set(&mut self, value: Option<$opt_value>) {
                     const BIT: PresenceBit = PresenceBit::number($bit);
                     self.set_optional::<codec::$opt_codec>(BIT, $opt_offset, value);
@@ -141,8 +141,8 @@ fields! {
     core {
         /// Time of day of the retransmit, since 1970-01-01T00:00:00Z.
         wall_time_ns, wall_time, set_wall_time: Nanos, Duration, WallTime
-            @ 32, "" "timestamp", "host: boot_time_ns and the clocks' distance", "5.8";
-        /// The record's place in the host's stream, counted from 0.
+            @ 32, "" "timestamp", "host: boot_time_ns plus the offset between the clocks", "5.8";
+        /// Position of the event in the host's stream, counted from 0.
         sequence, sequence, set_sequence: U64, u64, U64
             @ 16, "" "sequence", "host", "5.8";
         /// IP version of the connection, 4 or 6. An IPv4 connection of an IPv6 socket is 4.
@@ -151,7 +151,7 @@ fields! {
         /// State of the connection.
         state, state, set_state: TcpStateCodec, TcpState, TcpState
             @ 85, "" "state", "sock_common.skc_state", "5.8";
-        /// Local address: that of the side that retransmits.
+        /// Local address: this machine's side, which retransmits.
         local_address, local_address, set_local_address: Address, IpAddr, Address
             @ 48, "source" "ip", "sock_common.skc_rcv_saddr, skc_v6_rcv_saddr", "5.8";
         /// Local port.
@@ -169,26 +169,27 @@ fields! {
         /// CPU on which the tracepoint ran.
         cpu, cpu, set_cpu: U32, u32, U32
             @ 4, "record" "cpu", "bpf_get_smp_processor_id", "5.8";
-        /// Number of the retransmit on its CPU, from 1. Counts those too that the ring had no room for: a
-        /// number that never comes is a loss, or was withheld.
+        /// Number of the retransmit on its CPU, from 1. Retransmits for which the ring had no room have
+        /// numbers too: a missing number is an event that was lost or withheld.
         cpu_sequence, cpu_sequence, set_cpu_sequence: U64, u64, U64
             @ 40, "record" "cpu_sequence", "probe", "5.8";
-        /// Time since boot, time asleep included. Of events of two sockets the later may come first, by
-        /// up to 100 ms: an event may wait for its owner, and longer while the host is behind.
+        /// Time since boot, including time asleep. Events of different sockets may be out of order by up to
+        /// 100 ms, because an event may wait for its owner, and by more while the host is behind.
         boot_time_ns, time, set_time: Nanos, Duration, BootTime
             @ 24, "record" "boot_time_ns", "bpf_ktime_get_boot_ns", "5.8";
-        /// Why the segment was sent again.
+        /// Cause of the retransmit.
         kind, kind, set_kind: KindCodec, Kind, Kind
             @ 86, "retransmit" "kind", "host: from the evidence in the record", "5.8";
-        /// The tracepoint that told.
+        /// Tracepoint that reported the retransmit.
         origin, tracepoint, set_tracepoint: TracepointCodec, Tracepoint, Tracepoint
             @ 87, "retransmit" "tracepoint", "probe", "5.8";
     }
     optional {
-        /// Was the segment sent? Not when the attempt failed, or when it was dropped within this host.
+        /// Whether the segment was sent. False where the attempt failed, or the segment was dropped within
+        /// this host.
         sent, sent_if_known, set_sent: Bool, bool, Bool
             @ 284 ? 45, "retransmit" "sent", "host: from the error", "5.8";
-        /// What the attempt returned: 0 when the segment was sent.
+        /// Return value of the attempt: 0 when the segment was sent.
         error, error, set_error: ErrorCodec, SendError, SendError
             @ 88 ? 0, "retransmit" "error", "tracepoint argument err", "6.17";
         /// Segments that the retransmit covers, as RetransSegs counts them: 0 for an attempt that
@@ -207,28 +208,29 @@ fields! {
         /// Flags of the TCP header.
         tcp_flags, tcp_flags, set_tcp_flags: FlagsCodec, TcpFlags, TcpFlags
             @ 108 ? 5, "retransmit" "flags", "tcp_skb_cb.tcp_flags", "5.8";
-        /// Is it the SYN-ACK of a TCP Fast Open connection, which may carry data already? Known of
-        /// SYN-ACKs.
+        /// Whether this is the SYN-ACK of a TCP Fast Open connection, which may already carry data. Known for
+        /// SYN-ACKs only.
         fast_open, fast_open, set_fast_open: Bool, bool, Bool
             @ 285 ? 46, "retransmit" "fast_open", "probe: the tracepoint's socket is no listener", "5.8";
-        /// What the sender knew of the segment: TCPCB_* bits (1 SACKed, 2 retransmitted, 4 lost,
-        /// 128 ever retransmitted, this time included on 5.10, on 6.1 and from 6.17 on: a first tail loss
-        /// probe has 128 there, and 0 on 6.12 to 6.16).
+        /// State of the segment at the sender, as TCPCB_* bits: 1 SACKed, 2 retransmitted, 4 lost, 128 ever
+        /// retransmitted. On 5.10, on 6.1 and from 6.17 on, 128 includes this retransmit: a first tail loss
+        /// probe has 128 there, and 0 on 6.12 to 6.16.
         sacked, sacked, set_sacked: U8, u8, U8
             @ 110 ? 6, "retransmit" "sacked", "tcp_skb_cb.sacked", "5.8";
-        /// The timer that was pending.
+        /// Pending timer.
         timer, timer, set_timer: TimerCodec, Timer, Timer
             @ 112 ? 8, "retransmit" "timer", "inet_connection_sock.icsk_pending", "5.8";
-        /// Timeouts in a row without an answer, this one included.
+        /// Consecutive timeouts without an answer, including this one.
         retransmits, retransmits, set_retransmits: U8, u8, U8
             @ 113 ? 9, "retransmit" "retransmits", "inet_connection_sock.icsk_retransmits, request_sock.num_retrans + 1", "5.8";
-        /// How often the timeout was doubled so far.
+        /// Number of times that the timeout was doubled.
         backoff, backoff, set_backoff: U8, u8, U8
             @ 114 ? 10, "retransmit" "backoff", "inet_connection_sock.icsk_backoff", "5.8";
-        /// Evidence: snd_nxt when a tail loss probe was sent, 0 without one.
+        /// Evidence: snd_nxt when a tail loss probe was sent; 0 without a probe.
         tlp_high_seq, tlp_high_seq, set_tlp_high_seq: U32, u32, U32
             @ 116 ? 12, "retransmit" "tlp_high_seq", "tcp_sock.tlp_high_seq", "5.8";
-        /// Evidence: where recovery began if it may be undone, else 0 (as after a path MTU change).
+        /// Evidence: the sequence number at which recovery began, if the kernel may undo it; else 0 (as after
+        /// a path MTU change).
         undo_marker, undo_marker, set_undo_marker: U32, u32, U32
             @ 120 ? 13, "retransmit" "undo_marker", "tcp_sock.undo_marker", "5.8";
         /// State of congestion control.
@@ -258,16 +260,16 @@ fields! {
         /// Maximum segment size in bytes, for sending.
         mss, mss, set_mss: U32, u32, U32
             @ 148 ? 20, "tcp" "mss", "tcp_sock.mss_cache, request_sock.mss", "5.8";
-        /// Segments in flight, selectively acknowledged ones included.
+        /// Segments in flight, including selectively acknowledged ones.
         packets_out, packets_out, set_packets_out: U32, u32, U32
             @ 152 ? 21, "tcp" "packets_out", "tcp_sock.packets_out", "5.8";
-        /// Segments in flight that count as lost.
+        /// Segments in flight that the sender considers lost.
         lost_out, lost_out, set_lost_out: U32, u32, U32
             @ 156 ? 22, "tcp" "lost_out", "tcp_sock.lost_out", "5.8";
         /// Segments in flight that were selectively acknowledged.
         sacked_out, sacked_out, set_sacked_out: U32, u32, U32
             @ 160 ? 23, "tcp" "sacked_out", "tcp_sock.sacked_out", "5.8";
-        /// Retransmitted segments in flight, this one not yet included.
+        /// Retransmitted segments in flight, not yet including this one.
         retrans_out, retrans_out, set_retrans_out: U32, u32, U32
             @ 164 ? 24, "tcp" "retrans_out", "tcp_sock.retrans_out", "5.8";
         /// First byte that is not acknowledged.
@@ -279,26 +281,26 @@ fields! {
         /// The peer's receive window in bytes.
         snd_wnd, snd_wnd, set_snd_wnd: U32, u32, U32
             @ 176 ? 27, "tcp" "snd_wnd", "tcp_sock.snd_wnd", "5.8";
-        /// Segments that the connection has retransmitted, this one included (unless the attempt
-        /// failed before it was counted).
+        /// Segments that the connection has retransmitted, including this one (unless the attempt failed
+        /// before it was counted).
         total_retrans, total_retrans, set_total_retrans: U32, u32, U32
             @ 180 ? 28, "tcp" "total_retrans", "tcp_sock.total_retrans, request_sock.num_retrans + 1", "5.8";
-        /// Segments with data that were sent, retransmitted ones included.
+        /// Segments with data that were sent, including retransmitted ones.
         data_segs_out, data_segs_out, set_data_segs_out: U32, u32, U32
             @ 184 ? 29, "tcp" "data_segs_out", "tcp_sock.data_segs_out", "5.8";
-        /// Segments that were delivered, retransmitted ones included.
+        /// Segments that were delivered, including retransmitted ones.
         delivered, delivered, set_delivered: U32, u32, U32
             @ 188 ? 30, "tcp" "delivered", "tcp_sock.delivered", "5.8";
-        /// Duplicates that the peer reported: retransmits that were not needed.
+        /// Duplicates that the peer reported (DSACK): unnecessary retransmits.
         dsack_dups, dsack_dups, set_dsack_dups: U32, u32, U32
             @ 192 ? 31, "tcp" "dsack_dups", "tcp_sock.dsack_dups", "5.8";
-        /// Times that reordering was seen.
+        /// Number of times that reordering was detected.
         reord_seen, reord_seen, set_reord_seen: U32, u32, U32
             @ 196 ? 32, "tcp" "reord_seen", "tcp_sock.reord_seen", "5.8";
-        /// Payload bytes sent, retransmitted ones included.
+        /// Payload bytes sent, including retransmitted ones.
         bytes_sent, bytes_sent, set_bytes_sent: U64, u64, U64
             @ 200 ? 33, "tcp" "bytes_sent", "tcp_sock.bytes_sent", "5.8";
-        /// Payload bytes retransmitted, this segment's included.
+        /// Payload bytes retransmitted, including those of this segment.
         bytes_retrans, bytes_retrans, set_bytes_retrans: U64, u64, U64
             @ 208 ? 34, "tcp" "bytes_retrans", "tcp_sock.bytes_retrans", "5.8";
         /// Inode of the network namespace, as in `ls -l /proc/PID/ns/net`.
@@ -311,13 +313,14 @@ fields! {
         socket_inode, socket_inode, set_socket_inode: U64, u64, U64
             @ 272 ? 43, "socket" "inode", "socket_alloc.vfs_inode.i_ino", "5.8";
         /// Cookie of the socket, as in `ss -e`: never used twice, and kept when the socket is closed.
-        /// Before 5.12, and through the classic tracepoint, only if something has asked for it.
+        /// Before 5.12, and through the classic tracepoint, only if another program has asked the kernel for
+        /// it.
         socket_cookie, socket_cookie, set_socket_cookie: U64, u64, U64
             @ 264 ? 42, "socket" "cookie", "sock_common.skc_cookie", "5.8";
         /// Address family of the socket: 2 is AF_INET, 10 is AF_INET6.
         family, family, set_family: U8, u8, U8
             @ 115 ? 11, "socket" "family", "sock_common.skc_family", "5.8";
-        /// User who made the socket (for a SYN-ACK, the listener), as numbered outside of user namespaces.
+        /// User that created the socket (for a SYN-ACK, the listener), as numbered outside of user namespaces.
         uid, uid, set_uid: U32, u32, U32
             @ 256 ? 40, "socket" "uid", "sock.sk_uid", "5.8";
         /// Mark of the socket (SO_MARK).
@@ -326,46 +329,46 @@ fields! {
         /// Index of the interface that the socket is bound to; absent where it is not.
         interface, interface, set_interface: U32, u32, U32
             @ 260 ? 41, "socket" "interface", "sock_common.skc_bound_dev_if", "5.8";
-        /// Inode of the listening socket, of a connection that was not accepted yet. Known of SYN-ACKs.
+        /// Inode of the listening socket, for a connection that was not accepted yet. Known for SYN-ACKs only.
         listener_inode, listener_inode, set_listener_inode: U64, u64, U64
             @ 288 ? 52, "socket" "listener_inode", "request_sock.rsk_listener, its inode", "5.8";
         /// Control group (version 2) of the socket (for a SYN-ACK, the listener): the inode of its
-        /// directory. Debian's 5.10 has it, too.
+        /// directory. Debian's 5.10 has it as well.
         cgroup_id, cgroup_id, set_cgroup_id: U64, u64, U64
             @ 248 ? 39, "socket" "cgroup_id", "sock.sk_cgrp_data", "5.15";
-        /// Whose the socket is: whether a process was found that holds it, or why there is none.
+        /// Status of the owner: whether a process was found that holds the socket, or why there is none.
         owner_status, owner_status, set_owner_status: OwnerCodec, OwnerStatus, OwnerStatus
             @ 286 ? 47, "owner" "status", "sock.sk_socket, socket.file, SOCK_DEAD; host: scan of open files", "5.8";
-        /// Process: the one that holds the socket, or the listener of a connection that was not
-        /// accepted. Of several the one that was named before, else the one that the others descend
-        /// from, else the lowest.
+        /// Owning process: the one that holds the socket or, for a connection that was not accepted yet, the
+        /// listening socket. Of several processes, the one that an earlier event named, else the ancestor
+        /// of all the others, else the lowest number.
         owner_pid, owner_pid, set_owner_pid: U32, u32, U32
             @ 280 ? 44, "owner" "pid", "host: task_struct.group_leader.thread_pid, in the host's pid namespace", "5.8";
-        /// Name of that process.
+        /// Name of the owning process.
         owner_comm, owner_comm, set_owner_comm: Text, Name, Text
             @ 304 ? 48, "owner" "comm", "host: task_struct.comm of the main thread", "5.8";
-        /// Effective user of that process, as numbered outside of user namespaces.
+        /// Effective user of the owning process, as numbered outside of user namespaces.
         owner_uid, owner_uid, set_owner_uid: U32, u32, U32
             @ 296 ? 49, "owner" "uid", "host: task_struct.real_cred.euid", "5.8";
-        /// Processes that held the socket when open files were scanned.
+        /// Number of processes that held the socket when open files were scanned.
         owner_holders, owner_holders, set_owner_holders: U32, u32, U32
             @ 300 ? 50, "owner" "holders", "host: scan of open files", "5.8";
-        /// Container of that process: the first 12 digits of its id, as `docker ps` shows it, or the
+        /// Container of the owning process: the first 12 digits of its id, as `docker ps` shows it, or the
         /// beginning of its name.
         owner_container, owner_container, set_owner_container: Text, Name, Text
             @ 320 ? 51, "owner" "container", "host: /proc/PID/cgroup", "5.8";
-        /// The last process that was seen to hold a socket which has been closed, known by the socket's
-        /// cookie. The classic tracepoint may not ask for one: through it, as before 5.12, only if something
-        /// else has asked.
+        /// Last holder: the process that was last seen to hold a socket that is closed now, found by the
+        /// socket's cookie. Through the classic tracepoint, as before 5.12, only if another program has asked
+        /// the kernel for the cookie.
         last_pid, last_pid, set_last_pid: U32, u32, U32
             @ 336 ? 53, "owner.last" "pid", "host: an earlier event of the same socket cookie", "5.12";
-        /// Name of that process.
+        /// Name of the last holder.
         last_comm, last_comm, set_last_comm: Text, Name, Text
             @ 344 ? 54, "owner.last" "comm", "host: as last_pid", "5.12";
-        /// Effective user of that process.
+        /// Effective user of the last holder, as numbered outside of user namespaces.
         last_uid, last_uid, set_last_uid: U32, u32, U32
             @ 340 ? 55, "owner.last" "uid", "host: as last_pid", "5.12";
-        /// Container of that process.
+        /// Container of the last holder: as `owner.container`.
         last_container, last_container, set_last_container: Text, Name, Text
             @ 360 ? 56, "owner.last" "container", "host: as last_pid", "5.12";
     }

@@ -1,4 +1,4 @@
-//! How the bytes of a field are to be read, and what plugins in any language are told of it.
+//! Formats of fields: how to read the bytes, and the names under which `layout()` gives them.
 
 #[cfg(doc)]
 use crate::numbers::CaState;
@@ -17,27 +17,27 @@ use crate::send_error::SendError;
 #[cfg(doc)]
 use crate::tcp_flags::TcpFlags;
 
-/// How the bytes of a field are to be read. All numbers are little-endian.
+/// How to read the bytes of a field. All numbers are little-endian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
-    /// A number without a sign.
+    /// Unsigned number, 8 bits.
     U8,
-    /// A number without a sign.
+    /// Unsigned number, 16 bits.
     U16,
-    /// A number without a sign.
+    /// Unsigned number, 32 bits.
     U32,
-    /// A number without a sign.
+    /// Unsigned number, 64 bits.
     U64,
     /// Time since boot (CLOCK_BOOTTIME) in ns, 64 bits.
     BootTime,
     /// Time since 1970-01-01T00:00:00Z in ns, 64 bits.
     WallTime,
-    /// A duration in µs, 32 bits.
+    /// Duration in µs, 32 bits.
     Micros,
     /// Sixteen bytes in network order, IPv4 as `::ffff:a.b.c.d`.
     Address,
-    /// Text of at most 16 bytes, padded with NULs.
+    /// UTF-8 text of at most 16 bytes, padded with NULs.
     Text,
     /// [`Kind`], 8 bits.
     Kind,
@@ -51,16 +51,16 @@ pub enum Format {
     Timer,
     /// [`TcpFlags`], 16 bits.
     TcpFlags,
-    /// [`SendError`], 32 bits with a sign.
+    /// [`SendError`], signed, 32 bits.
     SendError,
     /// [`OwnerStatus`], 8 bits.
     OwnerStatus,
-    /// True or false, 8 bits: 0 is false.
+    /// Boolean, 8 bits: 0 is false, any other value is true.
     Bool,
 }
 
 impl Format {
-    /// The name that plugins in any language see in `layout()`.
+    /// The name of the format in `layout()`.
     pub const fn name(self) -> &'static str {
         match self {
             Format::U8 => "u8",

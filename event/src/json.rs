@@ -1,17 +1,17 @@
 //! The JSON form (feature `serde`), in both directions, driven by the table of fields.
 //!
-//! Unknown is absent. Where the number is the kernel's, both its name and, under the key with
-//! `_number` appended, the number itself are written; a reader goes by the number.
+//! An unknown field has no key. A number of the kernel is written twice: its name under the field's
+//! key, and the number under that key with `_number` appended. Readers prefer the number.
 
 mod read;
 mod write;
 
 use crate::format::Format;
 
-/// What is appended to the key of a name to make the key of its number.
+/// Suffix that makes the key of a number from the key of its name.
 const NUMBER: &str = "_number";
 
-/// Are both a name and the kernel's number in the JSON form?
+/// Does the JSON form have the kernel's number beside the name?
 fn has_number(format: Format) -> bool {
     matches!(
         format,
@@ -19,8 +19,8 @@ fn has_number(format: Format) -> bool {
     )
 }
 
-/// Where an object is within another, as in "last" for "owner.last" within "owner": the path that
-/// is left, or `None` if it is not within it.
+/// The path of an object relative to an outer one, as in "last" for "owner.last" within "owner"; `None`
+/// where it is not within it.
 fn within<'a>(outer: &str, path: &'a str) -> Option<&'a str> {
     let rest = match outer {
         "" => path,
@@ -39,7 +39,7 @@ mod tests {
     use crate::fields::FIELDS;
     use crate::presence::PresenceBit;
 
-    /// A made-up byte behind the second presence word, whose first bit it has.
+    /// A made-up field of one byte behind the second presence word, with the first bit of that word.
     fn field() -> Field {
         Field {
             name: "made_up",

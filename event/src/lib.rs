@@ -1,12 +1,13 @@
-//! The record of one TCP retransmit, as the kernel probe writes it and as a plugin reads it.
+//! The record of one TCP retransmit: the kernel probe writes it, plugins read and change it.
 //!
-//! [`FIELDS`] is the one table from which everything is made: the accessors of [`Event`], the JSON
-//! form (feature `serde`), what plugins ask for as `layout()`, and `docs/events.md`. The same fields
-//! are declared in C in `bpf/event.h`; the build of the host fails where the two differ.
+//! [`FIELDS`] is the single source for all fields. Four things are generated from it: the accessors of
+//! [`Event`], the JSON form (feature `serde`), the answer to a plugin's `layout()`, and the tables in
+//! `docs/events.md`. `bpf/event.h` declares the same fields in C; the build of the host fails where the two
+//! differ.
 //!
 //! An [`Event`] is a view over bytes, not a struct: fields are read little-endian at alignment 1,
-//! and records grow by appending. Code that is newer than a record sees the missing fields as
-//! absent; code that is older does not look at what it does not know.
+//! and records grow by appending. In a record that is shorter than [`RECORD_SIZE`] the missing fields are
+//! absent; the bytes of a longer record that this version does not know are kept as they are.
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

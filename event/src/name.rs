@@ -1,11 +1,11 @@
-//! Text of at most 16 bytes.
+//! Short text: names of processes, of algorithms and of containers.
 
 use core::fmt;
 use core::str::FromStr;
 
 use crate::numbers::UnknownName;
 
-/// A short name from the kernel, at most 16 bytes, such as `cubic`.
+/// A name of at most 16 bytes, such as `cubic`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Name {
     bytes: [u8; Name::MAX],
@@ -14,11 +14,11 @@ pub struct Name {
 impl Name {
     pub(crate) const EXPECTED: &'static str = "a name of at most 16 bytes";
 
-    /// The most bytes that a name has.
+    /// Maximum length of a name in bytes.
     pub const MAX: usize = 16;
 
-    /// The name whose bytes these are, up to the first NUL. A process may call itself anything: bytes that
-    /// are not UTF-8 become `?`. The kernel cuts names: a character that is cut off at the end stays so.
+    /// The name up to the first NUL. Bytes that are not UTF-8 become `?`, because a process may give itself
+    /// any name. The kernel cuts names: the bytes of a character that is cut off at the end are kept.
     pub fn from_bytes(bytes: [u8; Name::MAX]) -> Name {
         let mut name = Name { bytes };
         let length = name.as_bytes().len();
@@ -34,7 +34,7 @@ impl Name {
         name
     }
 
-    /// As the kernel padded it, with NULs.
+    /// The bytes, padded with NULs as in the record.
     pub fn to_bytes(self) -> [u8; Name::MAX] {
         self.bytes
     }
@@ -44,7 +44,7 @@ impl Name {
         &self.bytes[..end.unwrap_or(Name::MAX)]
     }
 
-    /// The text, without a character that is cut off at its end.
+    /// The text, without a character that is cut off at the end.
     pub fn as_str(&self) -> &str {
         let bytes = self.as_bytes();
         match core::str::from_utf8(bytes) {

@@ -1,13 +1,13 @@
-//! The kernel's numbers with their names: states, timers and the like.
+//! Enumerations of the kernel and of the host: numbers with their names.
 
 use core::fmt;
 use core::str::FromStr;
 
-/// A name that none of the numbers of this kind has.
+/// Text that is not a name of the enumeration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected}")]
 pub struct UnknownName {
-    /// What was expected, as in "a TCP state such as ESTABLISHED".
+    /// Description of the expected name, such as "a TCP state such as ESTABLISHED".
     pub expected: &'static str,
 }
 
@@ -24,7 +24,7 @@ macro_rules! numbers {
         }
 
         impl $name {
-            /// What a name is to be, for the errors of readers.
+            /// Description of a valid name, for error messages.
             pub(crate) const EXPECTED: &'static str = $expected;
 
             /// Every known value.
@@ -84,48 +84,48 @@ macro_rules! numbers {
 }
 
 numbers! {
-    /// Why a segment was sent again, worked out from the evidence in the record.
+    /// Cause of a retransmit, determined from the evidence in the record.
     Kind, "a kind of retransmit such as fast or timeout" {
-        /// None of the patterns fits.
+        /// The evidence fits none of the causes.
         Unknown = 0 "unknown",
-        /// A SYN that was not answered.
+        /// A SYN without an answer.
         Syn = 1 "syn",
-        /// A SYN-ACK that was not answered.
+        /// A SYN-ACK without an answer.
         SynAck = 2 "syn_ack",
-        /// A probe for a lost tail (RFC 8985), before any timeout.
+        /// A tail loss probe (RFC 8985), sent before the retransmission timeout.
         TailLossProbe = 3 "tail_loss_probe",
-        /// The retransmission timer ran out.
+        /// The retransmission timer expired.
         Timeout = 4 "timeout",
-        /// A further segment while recovering from a timeout, or after a path MTU change.
+        /// A further segment during the recovery from a timeout, or after a path MTU change.
         LossRecovery = 5 "loss_recovery",
-        /// Fast retransmit: duplicate or selective acknowledgements told of the loss.
+        /// Fast retransmit: duplicate or selective acknowledgements indicated the loss.
         Fast = 6 "fast",
     }
 }
 
 numbers! {
-    /// The tracepoint that an event came from.
+    /// The tracepoint that reported the event.
     Tracepoint, "a tracepoint such as tcp_retransmit_skb" {
         /// `tcp:tcp_retransmit_skb`: a segment of a full socket.
         RetransmitSkb = 0 "tcp_retransmit_skb",
-        /// `tcp:tcp_retransmit_synack`: a SYN-ACK of a connection that is not yet a socket.
+        /// `tcp:tcp_retransmit_synack`: a SYN-ACK of a connection that has no socket yet.
         RetransmitSynack = 1 "tcp_retransmit_synack",
     }
 }
 
 numbers! {
-    /// Whose a socket is.
+    /// Status of a socket's owner.
     OwnerStatus, "an owner's status such as held" {
-        /// It is held by a process that was not found: perhaps one outside of the host's pid
-        /// namespace, or the socket is on its way from one process to another.
+        /// No process was found. The holder may be outside of the host's pid namespace, or the socket is
+        /// being passed from one process to another.
         Unknown = 0 "unknown",
-        /// A process was seen to hold it.
+        /// A process was seen to hold the socket.
         Held = 1 "held",
-        /// Closed by whoever held it; the kernel goes on sending what is left.
+        /// No process holds the socket any more; the kernel sends the remaining data.
         Orphaned = 2 "orphaned",
-        /// Not accepted yet: the process is the one that holds the listener.
+        /// The connection was not accepted yet: the process is the one that holds the listening socket.
         NotAccepted = 3 "not_accepted",
-        /// Made by the kernel for itself, as those of NFS or of a virtual file server.
+        /// The kernel created the socket for itself, as for NFS or for a virtual file server.
         Kernel = 4 "kernel",
     }
 }
@@ -133,27 +133,27 @@ numbers! {
 numbers! {
     /// State of the connection (`include/net/tcp_states.h`).
     TcpState, "a TCP state such as ESTABLISHED" {
-        /// Data flows both ways.
+        /// The connection is open in both directions.
         Established = 1 "ESTABLISHED",
         /// A SYN was sent.
         SynSent = 2 "SYN_SENT",
         /// A SYN was received.
         SynRecv = 3 "SYN_RECV",
-        /// Closed here, not yet acknowledged.
+        /// This side has closed; its FIN is not acknowledged yet.
         FinWait1 = 4 "FIN_WAIT1",
-        /// Closed here, the peer has not closed.
+        /// This side has closed and its FIN is acknowledged; the peer has not closed.
         FinWait2 = 5 "FIN_WAIT2",
-        /// Both are closed, late segments are waited for.
+        /// Both sides have closed; the kernel waits for late segments.
         TimeWait = 6 "TIME_WAIT",
         /// No connection.
         Close = 7 "CLOSE",
-        /// The peer has closed, here it is still open.
+        /// The peer has closed; this side has not.
         CloseWait = 8 "CLOSE_WAIT",
-        /// The peer had closed first, and now here too.
+        /// The peer closed first, then this side; its FIN is not acknowledged yet.
         LastAck = 9 "LAST_ACK",
         /// Waiting for connections.
         Listen = 10 "LISTEN",
-        /// Both closed at once.
+        /// Both sides closed at the same time.
         Closing = 11 "CLOSING",
         /// A connection request in the kernel's table, before it has a socket.
         NewSynRecv = 12 "NEW_SYN_RECV",
@@ -163,9 +163,9 @@ numbers! {
 numbers! {
     /// State of congestion control (`enum tcp_ca_state`).
     CaState, "a congestion control state such as recovery" {
-        /// Nothing suspicious.
+        /// No sign of loss.
         Open = 0 "open",
-        /// Duplicate or selective acknowledgements are being watched.
+        /// Duplicate or selective acknowledgements have arrived; loss is not certain yet.
         Disorder = 1 "disorder",
         /// The window was reduced by ECN or local congestion.
         Cwr = 2 "cwr",
@@ -177,9 +177,9 @@ numbers! {
 }
 
 numbers! {
-    /// The timer that was pending (`icsk_pending`).
+    /// The pending timer (`icsk_pending`).
     Timer, "a timer such as retransmit" {
-        /// No timer, as while its handler runs.
+        /// No timer is pending, as while the handler of one runs.
         None = 0 "none",
         /// Retransmission timer.
         Retransmit = 1 "retransmit",

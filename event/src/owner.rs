@@ -1,53 +1,55 @@
-//! Whose a socket is, as one value: the fields of the record that belong together.
+//! The owner of a socket as one value, from the fields of the record that describe it.
 
 use crate::event::Event;
 use crate::name::Name;
 use crate::numbers::OwnerStatus;
 
-/// Whose a socket is.
+/// The owner of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Owner {
-    /// Nobody was found. Some process holds it all the same, perhaps one that the host cannot see.
+    /// No process was found. One may still hold the socket, such as a process that the host cannot see.
     #[default]
     Unknown,
-    /// Processes that held the socket when open files were scanned: at most a second before the segment
-    /// was sent again, or at any time after.
+    /// Processes held the socket when open files were scanned: at most a second before the segment was sent
+    /// again, or at any time after.
     Held {
-        /// Of several the one that the others descend from, else the one with the lowest number.
+        /// The holder. Of several processes, the ancestor of all the others, else the one with the lowest
+        /// number.
         process: Process,
-        /// How many hold it.
+        /// Number of processes that hold the socket.
         holders: u32,
     },
-    /// The socket was closed; the kernel goes on sending what is left.
+    /// The socket was closed; the kernel sends the remaining data.
     Orphaned {
-        /// The process that was last seen to hold it, if it was seen.
+        /// The process that was last seen to hold the socket; `None` where none was seen.
         last: Option<Process>,
     },
     /// The connection was not accepted yet.
     NotAccepted {
-        /// The process that holds the listening socket.
+        /// The process that holds the listening socket; `None` where none was found.
         listener: Option<Process>,
     },
-    /// The kernel made it for itself.
+    /// The kernel created the socket for itself.
     Kernel,
 }
 
 /// A process that holds a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Process {
-    /// Number in the host's pid namespace.
+    /// Process number in the host's pid namespace.
     pub pid: u32,
     /// Name of the main thread.
     pub comm: Name,
     /// Effective user, as numbered outside of user namespaces.
     pub uid: Option<u32>,
-    /// The first 12 digits of its container's id, or the beginning of its name.
+    /// The first 12 digits of the container's id, or the beginning of the container's name.
     pub container: Option<Name>,
 }
 
 impl Owner {
-    /// The process that holds the socket, or the listener of a connection that was not accepted.
+    /// The process that holds the socket or, for a connection that was not accepted yet, the listening
+    /// socket. Never the last holder of a closed socket.
     pub fn process(&self) -> Option<&Process> {
         match self {
             Owner::Held { process, .. } => Some(process),
@@ -56,7 +58,7 @@ impl Owner {
         }
     }
 
-    /// What this is called.
+    /// The status of this owner, as in the record.
     pub fn status(&self) -> OwnerStatus {
         match self {
             Owner::Unknown => OwnerStatus::Unknown,
@@ -69,7 +71,7 @@ impl Owner {
 }
 
 impl Event {
-    /// Whose the socket is. A record that does not say is [`Owner::Unknown`].
+    /// The owner of the socket. [`Owner::Unknown`] for a record without owner fields.
     pub fn owner(&self) -> Owner {
         let process = self.owner_pid().map(|pid| Process {
             pid,
@@ -96,7 +98,7 @@ impl Event {
         }
     }
 
-    /// Sets [`Event::owner`]: every field that it is read from.
+    /// Sets every field from which [`Event::owner`] is read.
     pub fn set_owner(&mut self, owner: &Owner) {
         let process = owner.process();
         let holders = match owner {

@@ -1,8 +1,8 @@
-//! Presence bits: which of the optional fields a record knows.
+//! Presence bits: which of the optional fields a record has.
 //!
-//! The bits stand in words of 64. Fields are appended and never move, and neither do the words: the
-//! first is in every record, the second was appended when records had 376 bytes. A record that does
-//! not have a whole word has none of its fields.
+//! The bits are in words of 64. Like fields, words are appended and never move: every record has the
+//! first one, and the second one was appended to records of 376 bytes. In a record that does not have the
+//! whole of a word, the fields of that word are absent.
 
 use core::ops::Range;
 
@@ -14,7 +14,7 @@ pub const PRESENCE_WORDS: [usize; 2] = [8, 376];
 const WORD_BYTES: usize = 8;
 const WORD_BITS: u32 = u64::BITS;
 
-// A bit's position alone gives its word.
+// Aligned words: the position of a bit gives its word without a search.
 const _: () = {
     let mut word = 0;
     while word < PRESENCE_WORDS.len() {
@@ -28,7 +28,7 @@ const _: () = {
 pub(crate) struct PresenceBit(u32);
 
 impl PresenceBit {
-    /// The bit with this number, counted through all words.
+    /// The bit with this number: 0 to 63 are in the first word, 64 to 127 in the second.
     pub(crate) const fn number(number: u32) -> PresenceBit {
         let word = PRESENCE_WORDS[(number / WORD_BITS) as usize];
         PresenceBit(8 * word as u32 + number % WORD_BITS)
@@ -39,7 +39,7 @@ impl PresenceBit {
         PresenceBit(position)
     }
 
-    /// Bits from the start of the record.
+    /// Distance in bits from the start of the record.
     pub(crate) const fn position(self) -> u32 {
         self.0
     }
@@ -59,14 +59,14 @@ impl PresenceBit {
         self.word().end <= record.len()
     }
 
-    /// Is the bit set? Not in a record without the word.
+    /// Is the bit set? `false` in a record without the whole word.
     #[inline]
     pub(crate) fn is_set(self, record: &[u8]) -> bool {
         let word = record.get(self.word());
         word.is_some_and(|word| number(word) & self.mask() != 0)
     }
 
-    /// Sets or clears the bit. A record without the word stays as it is.
+    /// Sets or clears the bit. Does nothing in a record without the whole word.
     #[inline]
     pub(crate) fn set(self, record: &mut [u8], present: bool) {
         if let Some(word) = record.get_mut(self.word()) {
@@ -77,8 +77,8 @@ impl PresenceBit {
     }
 }
 
-/// Clears the words that do not end within the first `length` bytes: of a shorter record nothing, or
-/// only a part of a word, was copied.
+/// Clears the words that end beyond `length` bytes, of which a shorter record had nothing or a part
+/// only.
 pub(crate) fn clear_beyond(record: &mut [u8], length: usize) {
     for start in PRESENCE_WORDS {
         if start + WORD_BYTES > length {

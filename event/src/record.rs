@@ -9,26 +9,26 @@ use crate::fields::FIELDS;
 use crate::fields::RECORD_SIZE;
 use crate::presence;
 
-/// One retransmit that owns its bytes, in the layout of this version. Reads and writes like
-/// [`Event`].
+/// One retransmit that owns its bytes, in the layout of this version ([`RECORD_SIZE`] bytes).
+/// Dereferences to [`Event`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct Record([u8; RECORD_SIZE]);
 
 impl Record {
-    /// A record of which nothing is known: no address (`::`), everything optional absent.
+    /// An empty record: addresses are `::`, numbers are 0, and optional fields are absent.
     pub fn new() -> Record {
         let mut record = Record([0; RECORD_SIZE]);
         record.set_size(RECORD_SIZE as u32);
         record
     }
 
-    /// A record whose bytes these are, in the layout of this version.
+    /// A record from its bytes, in the layout of this version.
     pub fn from_bytes(bytes: [u8; RECORD_SIZE]) -> Record {
         Record(bytes)
     }
 
-    /// Makes the fields that end beyond `length` absent: their presence bits may be set all the same,
-    /// and the first bytes of one may be there.
+    /// Makes fields that end beyond `length` absent: the shorter record may have set their presence bits,
+    /// and may have had the first bytes of one of them.
     fn forget_beyond(&mut self, length: usize) {
         for field in FIELDS {
             if let Some(bit) = field.bit()
@@ -41,7 +41,8 @@ impl Record {
 }
 
 impl Event {
-    /// A copy with the size of this version: newer fields are cut off, missing ones absent.
+    /// A copy with [`RECORD_SIZE`] bytes: fields of newer versions are cut off, and fields that a shorter
+    /// record does not have are absent.
     pub fn to_record(&self) -> Record {
         let mut record = Record::new();
         let bytes = self.as_bytes();

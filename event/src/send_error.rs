@@ -1,11 +1,11 @@
-//! What an attempt to send a segment returned.
+//! The result of an attempt to send a segment.
 
 use core::fmt;
 use core::str::FromStr;
 
 use crate::numbers::UnknownName;
 
-/// What the attempt to send returned (`err` of the tracepoint, Linux 6.17 and later): 0 when the
+/// Return value of the attempt to send (`err` of the tracepoint, Linux 6.17 and later): 0 when the
 /// segment was sent, a negative errno, or a positive verdict of the queueing discipline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct SendError(pub i32);
@@ -13,7 +13,7 @@ pub struct SendError(pub i32);
 impl SendError {
     pub(crate) const EXPECTED: &'static str = "an error such as EHOSTUNREACH";
 
-    /// Numbers and names that a retransmit was seen to return.
+    /// Numbers and names of the return values that retransmits are known to have.
     pub const NAMES: &'static [(i32, &'static str)] = &[
         (0, "none"),
         (1, "NET_XMIT_DROP"),
@@ -32,15 +32,15 @@ impl SendError {
         (-113, "EHOSTUNREACH"),
     ];
 
-    /// Did the attempt end before it became a segment? Then the kernel has not counted it
-    /// (`__tcp_retransmit_skb` leaves with these before it adds to RetransSegs and `total_retrans`).
-    /// All other failures were counted, in RetransSegs and in TCPRetransFail.
+    /// Did the attempt fail before the kernel counted it? `__tcp_retransmit_skb` returns with these errors
+    /// before it adds to RetransSegs and `total_retrans`. All other failures were counted, in RetransSegs
+    /// and in TCPRetransFail.
     pub const fn failed_before_counting(self) -> bool {
         // EBUSY, EINVAL, ENOMEM, EHOSTUNREACH, EAGAIN
         matches!(self.0, -16 | -22 | -12 | -113 | -11)
     }
 
-    /// Is the first copy of the segment still queued in this host? There was nothing to do again.
+    /// Is the first copy of the segment still queued in this host? Then nothing was sent again.
     pub const fn is_still_queued(self) -> bool {
         self.0 == -16 // EBUSY
     }

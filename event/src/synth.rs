@@ -1,7 +1,7 @@
-//! Made-up events: seeded, in bursts, of every kind that has a cause, over both IP versions.
+//! Synthetic events from a seed: bursts of every kind but `unknown`, over both IP versions.
 //!
-//! The same seed gives the same events on every machine, and with every later version of this
-//! crate, which at most adds the fields that are new.
+//! The same seed gives the same events on every machine and with every later version of this crate; a
+//! later version may add fields to them.
 
 use core::net::IpAddr;
 use core::net::Ipv4Addr;
@@ -19,10 +19,10 @@ use crate::record::Record;
 use crate::send_error::SendError;
 use crate::tcp_flags::TcpFlags;
 
-/// 2026-01-01T00:00:00Z, when the made-up machine booted.
+/// Boot time of the synthetic machine: 2026-01-01T00:00:00Z.
 const BOOT: Duration = Duration::from_secs(1_767_225_600);
 
-/// An endless stream of made-up events.
+/// An endless stream of synthetic events.
 #[derive(Debug, Clone)]
 pub struct Synth {
     random: SplitMix,
@@ -32,16 +32,16 @@ pub struct Synth {
     burst: Burst,
 }
 
-/// Payload of a full segment.
+/// Payload of a full segment in bytes.
 const MSS: u32 = 1_448;
 
-/// Segments in flight, where data is.
+/// Segments in flight on a connection that sends data.
 const IN_FLIGHT: u32 = 20;
 
-/// The kernel doubles the timeout no further (TCP_RTO_MAX).
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(120);
+/// Limit up to which the kernel doubles the timeout (TCP_RTO_MAX).
+const MAX_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Retransmits of one connection that follow each other closely.
+/// Consecutive retransmits of one connection.
 #[derive(Debug, Clone, Copy)]
 struct Burst {
     connection: u64,
@@ -56,7 +56,7 @@ impl Synth {
         Synth::with_connections(seed, 1_000)
     }
 
-    /// Events of so many connections (at least one), a third of them over IPv6.
+    /// Events of this number of connections (at least one), a third of them over IPv6.
     pub fn with_connections(seed: u64, connections: u64) -> Synth {
         let mut synth = Synth {
             random: SplitMix(seed),
@@ -110,7 +110,7 @@ impl Synth {
             Kind::Timeout | Kind::Syn | Kind::SynAck => 1,
             _ => 1 + self.random.below(20) as u32,
         }));
-        // A connection that is not there yet has no round-trip time.
+        // A connection that is not established yet has no round-trip time.
         let mut timeout = Duration::from_secs(1);
         if !self.burst.is_handshake() {
             let rtt = Duration::from_micros(200 + self.random.below(80_000));
@@ -121,7 +121,7 @@ impl Synth {
             timeout = Duration::from_millis(200) + rtt;
         }
         let backoff = u32::from(record.backoff().unwrap_or(0));
-        record.set_rto(Some((timeout * (1 << backoff)).min(LONGEST_TIMEOUT)));
+        record.set_rto(Some((timeout * (1 << backoff)).min(MAX_TIMEOUT)));
         record
     }
 }
@@ -131,12 +131,12 @@ impl Burst {
         matches!(self.kind, Kind::Syn | Kind::SynAck)
     }
 
-    /// Did a timer run out again and again, so that it is the same segment each time?
+    /// Does the same timer expire repeatedly, so that each event is about the same segment?
     fn is_timeout(&self) -> bool {
         self.kind == Kind::Timeout || self.is_handshake()
     }
 
-    /// Place of the segment among those in flight.
+    /// Index of the segment among those in flight.
     fn segment(&self) -> u32 {
         match self.kind {
             Kind::TailLossProbe => IN_FLIGHT - 1,
@@ -145,7 +145,7 @@ impl Burst {
         }
     }
 
-    /// The first sequence number in flight.
+    /// First sequence number in flight.
     fn first(&self) -> u32 {
         (self.connection as u32).wrapping_mul(0x9e37_79b9)
     }
@@ -180,7 +180,7 @@ fn set_connection(record: &mut Record, connection: u64) {
     };
     record.set_local_address(local);
     record.set_peer_address(peer);
-    // More connections than 65,536 have addresses in common, and ports that differ.
+    // Among more than 65,536 connections some have the same addresses: those have different ports.
     record.set_local_port(32_768 | (low ^ (connection >> 16) as u16));
     record.set_peer_port([443, 5432, 6379, 8080][connection as usize % 4]);
     record.set_family(Some(if connection % 3 == 2 { 10 } else { 2 }));
@@ -194,7 +194,7 @@ fn set_connection(record: &mut Record, connection: u64) {
     record.set_congestion_control("cubic".parse::<Name>().ok());
 }
 
-/// Most connections are held by one of a hundred processes, a third of which are in a container.
+/// Most connections are held by one of 97 processes, a third of which are in a container.
 fn set_owner(record: &mut Record, burst: &Burst) {
     let programs = ["nginx", "postgres", "redis-server", "curl"];
     let number = burst.connection % 97;
@@ -235,7 +235,7 @@ fn container(number: u64) -> Name {
     Name::from_bytes(digits)
 }
 
-/// The evidence from which [`crate::Event::classify`] comes to this kind.
+/// The evidence from which [`crate::Event::classify`] determines the kind of the burst.
 fn set_evidence(record: &mut Record, burst: &Burst) {
     use TcpState::Established;
 
@@ -260,7 +260,7 @@ fn set_evidence(record: &mut Record, burst: &Burst) {
         CaState::Open => 0,
         _ => burst.first(),
     }));
-    // A burst is of 12 at most.
+    // A burst has at most 12 events.
     let timeouts = burst.sent as u8;
     record.set_retransmits(Some(if burst.is_timeout() { timeouts + 1 } else { 0 }));
     record.set_backoff(Some(if burst.is_timeout() { timeouts } else { 0 }));
@@ -269,7 +269,7 @@ fn set_evidence(record: &mut Record, burst: &Burst) {
     record.set_sacked(Some(if again { lost | 0x80 } else { lost }));
 }
 
-/// What was sent so far, and which segment is sent again.
+/// Counters of the data sent so far, and the segment that is sent again.
 fn set_progress(record: &mut Record, burst: &Burst) {
     let (payload, in_flight) = if burst.is_handshake() {
         (0, 1)
@@ -280,7 +280,7 @@ fn set_progress(record: &mut Record, burst: &Burst) {
     record.set_segments(Some(1));
     record.set_length(Some(payload));
     record.set_seq(Some(seq));
-    // A SYN counts as one.
+    // A SYN takes one sequence number.
     record.set_end_seq(Some(seq.wrapping_add(payload.max(1))));
     record.set_snd_una(Some(burst.first()));
     record.set_snd_nxt(Some(burst.first().wrapping_add(in_flight)));
@@ -299,7 +299,7 @@ fn set_progress(record: &mut Record, burst: &Burst) {
     record.set_bytes_retrans(Some(u64::from(retransmits) * u64::from(payload)));
 }
 
-/// What is in flight, and what may be.
+/// Segments in flight, and the limits for them.
 fn set_window(record: &mut Record, burst: &Burst) {
     let in_flight = if burst.is_handshake() { 1 } else { IN_FLIGHT };
     let (lost, sacked, retransmitted) = match burst.kind {
@@ -318,7 +318,7 @@ fn set_window(record: &mut Record, burst: &Burst) {
     record.set_reord_seen(Some(0));
 }
 
-/// SplitMix64 (Steele, Lea and Flood, 2014): five lines, and never to change.
+/// SplitMix64 (Steele, Lea and Flood, 2014). Must never change: seeds must give the same events.
 #[derive(Debug, Clone)]
 struct SplitMix(u64);
 
@@ -331,7 +331,7 @@ impl SplitMix {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `limit`, which is not 0.
+    /// A number below `limit`. Panics where `limit` is 0.
     fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }

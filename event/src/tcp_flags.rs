@@ -5,7 +5,7 @@ use core::str::FromStr;
 
 use crate::numbers::UnknownName;
 
-/// Flags of the segment's TCP header.
+/// Flags of the segment's TCP header, as bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct TcpFlags(pub u16);
 

@@ -1,5 +1,5 @@
-//! The cause of a retransmit, from its evidence. The order of the tests, and every one of them,
-//! was found by comparing with the kernel's own counters.
+//! The cause of a retransmit, from its evidence. Each test of the classification, and their order,
+//! was found by comparison with the kernel's own counters.
 
 use retrans_event::CaState;
 use retrans_event::Kind;
@@ -32,7 +32,7 @@ fn a_segment_sent_before_the_handshake_is_a_syn() {
     record.set_state(TcpState::SynSent);
     record.set_tcp_flags(Some(SYN));
     assert_eq!(record.classify(), Kind::Syn);
-    // Either sign is enough.
+    // The state or the flag alone is enough.
     record.set_tcp_flags(None);
     assert_eq!(record.classify(), Kind::Syn);
     record.set_state(TcpState::Established);
@@ -55,7 +55,7 @@ fn the_answer_to_a_syn_is_a_syn_ack() {
 }
 
 #[test]
-fn whatever_the_syn_ack_tracepoint_tells_is_a_syn_ack() {
+fn every_event_of_the_syn_ack_tracepoint_is_a_syn_ack() {
     let mut record = Record::new();
     record.set_tracepoint(Tracepoint::RetransmitSynack);
     assert_eq!(record.classify(), Kind::SynAck);
@@ -97,7 +97,8 @@ fn each_sign_of_a_tail_loss_probe_matters() {
 
 #[test]
 fn a_path_mtu_change_is_no_tail_loss_probe() {
-    // Pending 5, no probe before, the last segment: only the state of congestion control tells.
+    // The probe timer is pending, no probe was sent before, and it is the last segment: only the state of
+    // congestion control differs.
     let mut record = evidence(CaState::Loss, Timer::LossProbe);
     record.set_undo_marker(Some(0));
     assert_eq!(record.classify(), Kind::LossRecovery);
@@ -125,7 +126,7 @@ fn any_other_retransmit_after_a_timeout_is_loss_recovery() {
 }
 
 #[test]
-fn timeout_or_loss_recovery_cannot_be_told_without_the_timer() {
+fn timeout_and_loss_recovery_cannot_be_distinguished_without_the_timer() {
     let mut record = evidence(CaState::Loss, Timer::None);
     record.set_timer(None);
     assert_eq!(record.classify(), Kind::Unknown);

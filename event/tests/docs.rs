@@ -1,5 +1,5 @@
-//! `docs/events.md` says what the table says. `UPDATE_DOCS=1 cargo test -p retrans-event --test docs`
-//! writes what is generated anew.
+//! `docs/events.md` agrees with the table of fields. `UPDATE_DOCS=1 cargo test -p retrans-event --test docs`
+//! writes the generated parts again.
 #![allow(clippy::unwrap_used)]
 #![cfg(not(miri))]
 
@@ -26,23 +26,23 @@ use retrans_event::synth::Synth;
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/events.md");
 
-fn page() -> String {
+fn document() -> String {
     let path = Path::new(PATH);
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The page with the text between the markers of this name replaced.
-fn with_generated(page: &str, name: &str, text: &str) -> String {
+/// The document with the text between the markers of this name replaced.
+fn with_generated(document: &str, name: &str, text: &str) -> String {
     let begin = format!("<!-- begin {name}: generated, see event/tests/docs.rs -->\n");
     let end = format!("<!-- end {name} -->\n");
-    let (before, rest) = page.split_once(&begin).expect(&begin);
+    let (before, rest) = document.split_once(&begin).expect(&begin);
     let (_, after) = rest.split_once(&end).expect(&end);
     format!("{before}{begin}\n{text}\n{end}{after}")
 }
 
 #[test]
-fn the_generated_parts_of_the_page_are_up_to_date() {
-    let old = page();
+fn the_generated_parts_of_the_document_are_up_to_date() {
+    let old = document();
     let mut new = old.clone();
     for (name, text) in [
         ("example", example()),
@@ -64,8 +64,8 @@ fn the_generated_parts_of_the_page_are_up_to_date() {
 
 #[test]
 fn every_kind_is_explained() {
-    let page = page();
-    let section = page.split("### Kinds").nth(1).unwrap();
+    let document = document();
+    let section = document.split("### Kinds").nth(1).unwrap();
     for kind in Kind::ALL {
         let row = format!("| `{kind}` | {} | ", kind.number());
         assert!(section.contains(&row), "no row {row}");
@@ -74,8 +74,8 @@ fn every_kind_is_explained() {
 
 #[test]
 fn every_owner_status_is_explained() {
-    let page = page();
-    let section = page.split("### Owner").nth(1).unwrap();
+    let document = document();
+    let section = document.split("### Owner").nth(1).unwrap();
     for status in OwnerStatus::ALL {
         let row = format!("| `{status}` | {} | ", status.number());
         assert!(section.contains(&row), "no row {row}");
@@ -84,8 +84,8 @@ fn every_owner_status_is_explained() {
 
 #[test]
 fn every_format_is_explained() {
-    let page = page();
-    let section = page.split("### Formats").nth(1).unwrap();
+    let document = document();
+    let section = document.split("### Formats").nth(1).unwrap();
     for field in FIELDS {
         let name = format!("`{}`", field.format.name());
         let rows = section.lines().filter_map(|line| line.split('|').nth(1));
@@ -98,14 +98,14 @@ fn every_format_is_explained() {
 }
 
 #[test]
-fn the_links_within_the_page_lead_somewhere() {
-    let page = page();
-    let headings = page.lines().filter_map(|line| line.strip_prefix("##"));
+fn every_link_within_the_document_has_its_heading() {
+    let document = document();
+    let headings = document.lines().filter_map(|line| line.strip_prefix("##"));
     let anchors: Vec<String> = headings
         .map(|text| text.trim_start_matches('#').trim())
         .map(|text| text.to_lowercase().replace(' ', "-"))
         .collect();
-    for link in page.split("](#").skip(1) {
+    for link in document.split("](#").skip(1) {
         let anchor = link.split(')').next().unwrap().to_owned();
         assert!(anchors.contains(&anchor), "#{anchor}");
     }
@@ -128,7 +128,7 @@ fn key(field: &Field) -> String {
     }
 }
 
-/// What a number counts; a plain number only tells one thing from another.
+/// The unit of a number; identifiers have the unit "number".
 fn number(field: &Field) -> &'static str {
     match field.name {
         "length" | "mss" | "snd_wnd" | "bytes_sent" | "bytes_retrans" => "number of bytes",
@@ -150,11 +150,11 @@ fn number(field: &Field) -> &'static str {
         | "netns_cookie" | "socket_inode" | "socket_cookie" | "listener_inode" | "cgroup_id" => {
             "number"
         }
-        other => panic!("say what {other} counts"),
+        other => panic!("{other} needs a unit here"),
     }
 }
 
-/// What stands at the key, with its unit.
+/// The type of the value at the key, with its unit.
 fn value(field: &Field) -> String {
     let numbered = format!("name, `{}_number`", field.json.1);
     match field.format {
@@ -172,7 +172,7 @@ fn value(field: &Field) -> String {
     }
 }
 
-/// The JSON form, in its order: the top level comes first.
+/// The table of JSON keys in their order, with the top level first.
 fn fields() -> String {
     let mut text = String::from("| key | value | meaning | there | source | Linux |\n");
     text.push_str("| --- | --- | --- | --- | --- | --- |\n");
@@ -246,7 +246,7 @@ fn names() -> String {
     text
 }
 
-/// The record in bytes, with what is no field between the fields.
+/// The table of the record's bytes, including those that belong to no field.
 fn layout() -> String {
     let mut fields: Vec<&Field> = FIELDS.iter().collect();
     fields.sort_by_key(|field| field.offset);

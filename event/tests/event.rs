@@ -1,4 +1,4 @@
-//! What a view over a record gives beyond single fields.
+//! Methods of a view over a record that are about several fields.
 #![allow(clippy::unwrap_used)]
 
 use std::net::IpAddr;
@@ -77,10 +77,13 @@ fn durations_that_do_not_fit_are_the_longest_that_do() {
 #[test]
 fn a_segment_was_sent_unless_the_kernel_says_that_it_was_not() {
     let mut record = Record::new();
-    assert!(record.sent(), "before 6.17 only what was sent is an event");
+    assert!(
+        record.sent(),
+        "before 6.17 only segments that were sent are events"
+    );
     record.set_error(Some(SendError(0)));
     assert!(record.sent());
-    // EHOSTUNREACH, and dropped by a queue.
+    // EHOSTUNREACH, and a segment that a queue dropped.
     for error in [-113, 1] {
         record.set_error(Some(SendError(error)));
         assert!(!record.sent(), "{error}");

@@ -20,7 +20,7 @@ use retrans_event::synth::Synth;
 /// A record of a later version.
 const LONGER: usize = RECORD_SIZE + 64;
 
-/// Every length that a record of an older version could have. Miri is content with some.
+/// Every length that a record of an older version could have; fewer of them under Miri.
 fn lengths() -> impl Iterator<Item = usize> {
     (CORE_SIZE..=RECORD_SIZE).step_by(if cfg!(miri) { 96 } else { 1 })
 }
@@ -149,7 +149,7 @@ fn too_few_bytes_are_no_record() {
 #[test]
 fn a_newer_plugin_finds_what_a_shorter_record_lacks_absent() {
     for length in lengths() {
-        // All presence bits are set, also those of fields beyond the end.
+        // All presence bits are set, including those of fields beyond the end.
         let bytes = vec![0xff; length];
         let event = Event::new(&bytes).unwrap();
         for accessor in ACCESSORS {
@@ -238,7 +238,7 @@ fn fingerprint(events: impl Iterator<Item = Record>) -> u64 {
     for event in events {
         let plugin = OldPlugin(event.as_bytes());
         for old in v0_1::FIELDS.iter().filter(|old| old.name != "size") {
-            // Known of no event in 0.1.
+            // Version 0.1 set this field on no event.
             let value = plugin.value(old).filter(|_| old.name != "owner_pid");
             for byte in [u8::from(value.is_some())]
                 .iter()

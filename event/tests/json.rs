@@ -49,7 +49,7 @@ fn at<'a>(line: &'a Value, field: &Field) -> Option<&'a Value> {
         .get(key)
 }
 
-/// A line with nothing but this value of a field.
+/// A line with this value of this field alone.
 fn with_only(field: &Field, value: &str) -> String {
     let (group, key) = field.json;
     let objects = group.rsplit('.').filter(|group| !group.is_empty());
@@ -94,14 +94,14 @@ fn any_record() -> impl Strategy<Value = Record> {
             }
             bytes[field.offset..field.offset + field.size].copy_from_slice(&value);
         }
-        // The size is the only field that has no place in the JSON form.
+        // The size is the only field without a key in the JSON form.
         bytes[..4].copy_from_slice(&(RECORD_SIZE as u32).to_le_bytes());
         event(&bytes).to_record()
     })
 }
 
 proptest! {
-    // One takes Miri seconds.
+    // One case takes seconds under Miri.
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 256 }))]
 
     #[test]
@@ -249,7 +249,7 @@ fn the_number_counts_whether_it_comes_before_or_after_the_name() {
         r#"{"state": "CLOSE", "state_number": 1}"#,
         r#"{"state_number": 1, "state": "CLOSE"}"#,
         r#"{"state_number": 1}"#,
-        // A name of a later version.
+        // A name that a later version may have.
         r#"{"state": "HALF_OPEN", "state_number": 1}"#,
         r#"{"state_number": 1, "state": "HALF_OPEN"}"#,
     ] {

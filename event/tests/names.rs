@@ -77,7 +77,7 @@ fn errors_are_shown_by_name_or_by_number() {
 
 #[test]
 fn an_attempt_that_ends_early_is_not_counted_by_the_kernel() {
-    // As __tcp_retransmit_skb leaves before it counts.
+    // The errors with which __tcp_retransmit_skb returns before it counts.
     let early = ["EBUSY", "EINVAL", "ENOMEM", "EHOSTUNREACH", "EAGAIN"];
     for (number, name) in SendError::NAMES {
         let error = SendError(*number);
@@ -88,7 +88,7 @@ fn an_attempt_that_ends_early_is_not_counted_by_the_kernel() {
         );
         assert_eq!(error.is_still_queued(), *name == "EBUSY", "{name}");
     }
-    // Whatever else a route or a filter may say comes after.
+    // All other results, as of a route or a filter, come after the kernel has counted.
     for number in [-4095, -2, 3, 16, 113, i32::MIN, i32::MAX] {
         assert!(!SendError(number).failed_before_counting(), "{number}");
         assert!(!SendError(number).is_still_queued(), "{number}");
@@ -99,7 +99,11 @@ fn an_attempt_that_ends_early_is_not_counted_by_the_kernel() {
 fn a_name_ends_at_the_first_nul_and_has_sixteen_bytes_at_most() {
     let name = Name::from_bytes(*b"cubic\0garbage\0\0\0");
     assert_eq!(name.as_str(), "cubic");
-    assert_eq!(name, "cubic".parse().unwrap(), "garbage is no difference");
+    assert_eq!(
+        name,
+        "cubic".parse().unwrap(),
+        "bytes after the NUL make no difference"
+    );
     assert_eq!(
         Name::from_bytes(*b"sixteen-bytes-16").as_str().len(),
         Name::MAX
@@ -108,7 +112,7 @@ fn a_name_ends_at_the_first_nul_and_has_sixteen_bytes_at_most() {
     assert!("nul\0".parse::<Name>().is_err());
 }
 
-/// As in a record: with NULs up to its end.
+/// A name as in a record: padded with NULs.
 fn padded(bytes: &[u8]) -> Name {
     let mut name = [0; Name::MAX];
     name[..bytes.len()].copy_from_slice(bytes);
@@ -119,10 +123,10 @@ fn padded(bytes: &[u8]) -> Name {
 fn bytes_of_a_name_that_are_not_utf8_are_shown_as_question_marks() {
     for (bytes, shown) in [
         (&b"bbr\xff2"[..], "bbr?2"),
-        // At the start, and nothing else.
+        // An invalid byte at the start, and invalid bytes alone.
         (&b"\xffworker"[..], "?worker"),
         (&b"\x80\xfe\xff"[..], "???"),
-        // The begin of a character, which another one interrupts.
+        // The first bytes of a character, followed by another character.
         (&b"a\xe2\x82b"[..], "a??b"),
         (
             b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",

@@ -1,4 +1,4 @@
-//! Whose a socket is: one value over many fields.
+//! The owner of a socket: one value from many fields.
 #![allow(clippy::unwrap_used)]
 
 use retrans_event::CORE_SIZE;
@@ -26,7 +26,7 @@ fn full(pid: u32) -> Process {
     }
 }
 
-/// Every variant, with and without what may be unknown.
+/// Every variant, with and without the values that may be unknown.
 fn owners() -> Vec<Owner> {
     let mut owners = vec![
         Owner::Unknown,
@@ -93,7 +93,7 @@ fn nothing_but_the_status_is_known_of_an_unknown_owner() {
 }
 
 #[test]
-fn a_process_is_who_holds_the_socket_or_its_listener_and_never_who_held_it() {
+fn the_process_holds_the_socket_or_its_listener_and_is_never_the_last_holder() {
     let process = full(7);
     let held = Owner::Held {
         process,
@@ -120,7 +120,7 @@ fn a_process_is_who_holds_the_socket_or_its_listener_and_never_who_held_it() {
 fn a_record_that_does_not_say_has_an_unknown_owner() {
     assert_eq!(Record::new().owner(), Owner::Unknown);
     assert_eq!(Owner::default(), Owner::Unknown);
-    // A process of which nobody says that it holds the socket.
+    // A process without a status that says that it holds the socket.
     let mut record = Record::new();
     record.set_owner_pid(Some(7));
     record.set_last_pid(Some(8));
@@ -133,7 +133,7 @@ fn a_record_that_does_not_say_has_an_unknown_owner() {
 
 #[test]
 fn an_old_record_has_an_unknown_owner() {
-    // As long as those of 0.1.
+    // The size of a record of 0.1.
     let mut old = [0; 288];
     let event = Event::new_mut(&mut old).unwrap();
     event.set_owner_pid(Some(7));
@@ -147,7 +147,7 @@ fn a_short_record_has_the_owner_as_far_as_it_goes() {
         holders: 3,
     };
     let record = owned_by(&whole);
-    // Before the status, after it, then after user, holders and name.
+    // Cut before the status, after the status, and then after user, holders and name.
     for length in CORE_SIZE..287 {
         assert_eq!(cut(&record, length).owner(), Owner::Unknown, "{length}");
     }

@@ -48,7 +48,7 @@ fn the_owner_is_an_object_and_the_last_one_an_object_within_it() {
             "last": {"pid": 1_234, "comm": "nginx", "uid": 33, "container": "0123456789ab"}
         })
     );
-    // An object within one that knows nothing else.
+    // An inner object where the outer one has no other key.
     let mut record = Record::new();
     record.set_last_pid(Some(7));
     assert_eq!(to_json(&record)["owner"], json!({"last": {"pid": 7}}));
@@ -56,7 +56,7 @@ fn the_owner_is_an_object_and_the_last_one_an_object_within_it() {
 }
 
 #[test]
-fn the_holders_pid_is_at_the_top_too_and_nobody_elses() {
+fn the_holders_pid_is_at_the_top_too_and_no_other_pid_is() {
     let listener = process(1, "sshd");
     let not_held = [
         Owner::Unknown,
@@ -84,7 +84,7 @@ fn the_holders_pid_is_at_the_top_too_and_nobody_elses() {
     assert_eq!(
         to_json(&record).get("pid"),
         None,
-        "nobody says that it holds"
+        "without the status it is not known to hold the socket"
     );
 }
 

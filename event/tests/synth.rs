@@ -1,4 +1,4 @@
-//! Made-up events are the same for the same seed, and look like real ones.
+//! Synthetic events are the same for the same seed, and look like real ones.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use retrans_event::RECORD_SIZE;
 use retrans_event::Record;
 use retrans_event::synth::Synth;
 
-/// Miri takes a thousand times as long.
+/// Number of events; Miri takes a thousand times as long for each.
 const MANY: usize = if cfg!(miri) { 200 } else { 20_000 };
 
 fn events(seed: u64) -> Vec<Record> {

@@ -1,4 +1,4 @@
-//! The table of fields says where every byte of a record belongs, and the accessors follow it.
+//! The table of fields gives every byte of a record its field, and the accessors agree with the table.
 #![allow(clippy::unwrap_used)]
 
 mod accessors;
@@ -19,7 +19,7 @@ fn presence_words() -> [Range<usize>; 2] {
     PRESENCE_WORDS.map(|start| start..start + 8)
 }
 
-/// A byte that is free.
+/// A byte that no field has.
 const FREE: usize = 287;
 
 fn field(name: &str) -> &'static Field {
@@ -91,7 +91,7 @@ fn names_and_json_keys_are_snake_case_and_used_once() {
         assert!(names.insert(field.name), "{} twice", field.name);
         let (group, key) = field.json;
         assert!(group.is_empty() || group.split('.').all(snake), "{group}");
-        // The size is of use to nobody who has the event as JSON.
+        // The size says nothing about an event in the JSON form.
         if field.name == "size" {
             assert_eq!(field.json, ("", ""));
         } else {
@@ -99,7 +99,7 @@ fn names_and_json_keys_are_snake_case_and_used_once() {
             assert!(paths.insert(field.json), "{group}.{key} twice");
         }
     }
-    // No key may be taken for an object, nor for the line's own keys.
+    // A field's key must differ from the objects and from the line's own keys.
     let groups: BTreeSet<&str> = FIELDS.iter().map(|field| field.json.0).collect();
     for path in groups.iter().copied().chain(["type", "labels", "pid"]) {
         let path = path.rsplit_once('.').unwrap_or(("", path));
@@ -107,7 +107,7 @@ fn names_and_json_keys_are_snake_case_and_used_once() {
     }
 }
 
-/// Each once, where runs of the same are one.
+/// Checks that equal objects are next to each other.
 fn stand_together(objects: impl Iterator<Item = &'static str>) {
     let mut objects: Vec<&str> = objects.filter(|object| !object.is_empty()).collect();
     objects.dedup();
@@ -203,6 +203,6 @@ fn no_field_disturbs_another() {
     assert!(bytes[8..16].iter().all(|byte| *byte == 0), "presence");
     assert!(
         bytes[CORE_SIZE..].iter().all(|byte| *byte == 0),
-        "what is absent is zero"
+        "the bytes of absent fields are zero"
     );
 }

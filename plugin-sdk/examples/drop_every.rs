@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn every_zeroth_makes_no_sense() {
+    fn zero_is_refused() {
         let error = Scenario::new()
             .setting("n", 0)
             .run::<DropEvery>()

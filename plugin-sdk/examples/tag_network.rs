@@ -6,7 +6,7 @@ settings! {
     struct Settings {
         /// The network, such as 10.0.0.0/8 or 2001:db8::/32.
         network: String = "10.0.0.0/8".to_owned(),
-        /// The value of the label `network` for peers within.
+        /// The value of the label `network` for peers in the network.
         name: String = "internal".to_owned(),
     }
 }
@@ -22,7 +22,7 @@ impl Plugin for TagNetwork {
     fn new(settings: Settings) -> Result<Self> {
         let network = Network::parse(&settings.network);
         Ok(TagNetwork {
-            network: network.context("network: expected one such as 10.0.0.0/8")?,
+            network: network.context("network: expected a network such as 10.0.0.0/8")?,
             name: settings.name,
         })
     }
@@ -87,11 +87,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_is_refused() {
+    fn text_that_is_not_a_network_is_refused() {
         for text in ["10.0.0.0", "10.0.0.0/33", "ten/8", "2001:db8::/129"] {
             let scenario = Scenario::new().setting("network", text);
             let error = scenario.run::<TagNetwork>().expect_err(text).to_string();
-            assert_eq!(error, "network: expected one such as 10.0.0.0/8");
+            assert_eq!(error, "network: expected a network such as 10.0.0.0/8");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Alerts: what a plugin tells people.
+//! Alerts: messages of a plugin for people.
 
 use std::fmt;
 
@@ -6,33 +6,33 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
-/// How bad it is.
+/// Severity of an alert.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Good to know.
+    /// For information.
     Info,
-    /// Somebody should look at it.
+    /// Needs attention.
     Warning,
-    /// Somebody should look at it now.
+    /// Needs attention at once.
     Critical,
 }
 
-/// Whether an alert begins or ends.
+/// Whether an alert starts or ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AlertState {
-    /// The trouble is there.
+    /// The condition holds.
     Firing,
-    /// The trouble is over.
+    /// The condition no longer holds.
     Resolved,
 }
 
-/// Something that people should know.
+/// A message for people about a condition that starts or ends.
 ///
-/// An alert is its name and labels: raising it again with the same ones is the same alert, and
-/// resolving it takes the same ones.
+/// Name and labels identify an alert: raised again with the same ones, it is the same alert, and it
+/// is resolved with the same ones.
 ///
 /// ```
 /// # use retrans_plugin_sdk::prelude::*;
@@ -44,24 +44,24 @@ pub enum AlertState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Alert {
-    /// What is wrong, the same for every alert of the kind, such as `retransmit-burst`.
+    /// Name of the condition, the same for every alert of that kind, such as `retransmit-burst`.
     pub name: String,
-    /// How bad it is.
+    /// Severity.
     pub severity: Severity,
-    /// Whether it begins or ends.
+    /// Whether the alert starts or ends.
     pub state: AlertState,
-    /// One line for a person to read.
+    /// One line of text for people.
     pub summary: String,
-    /// What it is about: keys and values, each key once.
+    /// Subject of the alert: keys and values, each key once.
     pub labels: Vec<(String, String)>,
-    /// Number of the event that it is about, set by the SDK: that of the event in whose
-    /// [`on_event`](crate::Plugin::on_event) it was raised, none where there was no event. The
-    /// harness counts through the whole stream.
+    /// Number of the event that the alert is about. The SDK sets it to the event in whose
+    /// [`on_event`](crate::Plugin::on_event) the alert was raised; `None` outside of `on_event`. It counts
+    /// from 0 within the call, and in [`Outcome`](crate::testing::Outcome) within the whole stream.
     pub event: Option<u32>,
 }
 
 impl Alert {
-    /// An alert that fires.
+    /// An alert that starts, without a summary or labels.
     pub fn new(severity: Severity, name: impl Into<String>) -> Alert {
         Alert {
             name: name.into(),
@@ -73,29 +73,29 @@ impl Alert {
         }
     }
 
-    /// An alert that is good to know.
+    /// An alert of severity [`Info`](Severity::Info).
     pub fn info(name: impl Into<String>) -> Alert {
         Alert::new(Severity::Info, name)
     }
 
-    /// An alert that somebody should look at.
+    /// An alert of severity [`Warning`](Severity::Warning).
     pub fn warning(name: impl Into<String>) -> Alert {
         Alert::new(Severity::Warning, name)
     }
 
-    /// An alert that somebody should look at now.
+    /// An alert of severity [`Critical`](Severity::Critical).
     pub fn critical(name: impl Into<String>) -> Alert {
         Alert::new(Severity::Critical, name)
     }
 
-    /// Sets the line for a person to read.
+    /// Sets the line of text for people.
     #[must_use]
     pub fn summary(mut self, summary: impl fmt::Display) -> Alert {
         self.summary = summary.to_string();
         self
     }
 
-    /// Says what it is about. Of two values for the same key the later stays.
+    /// Adds a label. A second value for the same key replaces the first.
     #[must_use]
     pub fn label(mut self, key: &str, value: impl fmt::Display) -> Alert {
         let value = value.to_string();
@@ -106,14 +106,14 @@ impl Alert {
         self
     }
 
-    /// Says that the trouble is over.
+    /// Makes this the end of the alert.
     #[must_use]
     pub fn resolved(mut self) -> Alert {
         self.state = AlertState::Resolved;
         self
     }
 
-    /// The value of a label.
+    /// The value of the label with this key.
     pub fn label_value(&self, key: &str) -> Option<&str> {
         let label = self.labels.iter().find(|(existing, _)| existing == key);
         label.map(|(_, value)| value.as_str())

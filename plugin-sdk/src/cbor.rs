@@ -1,4 +1,4 @@
-//! State as bytes, in CBOR: it says itself what is what, so that a field can be added.
+//! State as bytes, in CBOR: the format names the fields, so that fields can be added.
 
 use std::cell::RefCell;
 use std::io;
@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::result::Result;
 
-/// Writes a value, into a buffer for so many bytes to begin with.
+/// Writes a value into a buffer with an initial capacity of `expected` bytes.
 pub(crate) fn encode(value: &impl Serialize, expected: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(expected);
     ciborium::into_writer(value, &mut bytes).map_err(|error| match error {
@@ -22,23 +22,27 @@ pub(crate) fn encode(value: &impl Serialize, expected: usize) -> Result<Vec<u8>>
     Ok(bytes)
 }
 
-/// Reads a value. It may be anybody's: an error says where it is wrong.
+/// Reads a value from bytes that are not trusted. An error names the field that is wrong.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let mut rest = bytes;
     let read = ciborium::from_reader(&mut rest);
     let Traced(value) = read.map_err(|error| match (error, PLACE.take()) {
         (ciborium::de::Error::RecursionLimitExceeded, _) => anyhow!("nested too deeply"),
-        (error, place) if [".", "?"].contains(&place.as_str()) => anyhow!("{}", in_words(error)),
-        (error, place) => anyhow!("{place}: {}", in_words(error)),
+        (error, place) if [".", "?"].contains(&place.as_str()) => anyhow!("{}", message(error)),
+        (error, place) => anyhow!("{place}: {}", message(error)),
     })?;
-    ensure!(rest.is_empty(), "{} bytes after its end", rest.len());
+    ensure!(
+        rest.is_empty(),
+        "{} unexpected bytes after the value",
+        rest.len()
+    );
     Ok(value)
 }
 
-/// ciborium's own words are those of a debugger.
-fn in_words(error: ciborium::de::Error<io::Error>) -> String {
+/// ciborium's own messages are written for debugging.
+fn message(error: ciborium::de::Error<io::Error>) -> String {
     match error {
-        ciborium::de::Error::Io(_) => "it ends in the middle".to_owned(),
+        ciborium::de::Error::Io(_) => "the bytes end within a value".to_owned(),
         ciborium::de::Error::Syntax(offset) => format!("not CBOR at byte {offset}"),
         ciborium::de::Error::Semantic(_, message) => message,
         ciborium::de::Error::RecursionLimitExceeded => "nested too deeply".to_owned(),
@@ -46,12 +50,12 @@ fn in_words(error: ciborium::de::Error<io::Error>) -> String {
 }
 
 thread_local! {
-    /// Where the value that was read last is wrong, as in `peers[3].since`. An error of ciborium has no
-    /// room for it, and to read a second time is to have all the code for it twice: 80 kB in a plugin.
+    /// Path to the error in the value that was read last, such as `peers[3].since`. ciborium's error cannot
+    /// hold it, and reading a second time would instantiate all the code twice: 80 kB in a plugin.
     static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// A value of which [`PLACE`] says where it is wrong.
+/// A value whose errors set [`PLACE`].
 struct Traced<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Traced<T> {
@@ -113,9 +117,9 @@ mod tests {
     }
 
     #[test]
-    fn bytes_of_anybody_are_refused_in_words() -> Result<()> {
+    fn untrusted_bytes_are_refused_with_an_explanation() -> Result<()> {
         let bytes = encode(&Old { peers: peers() }, 0)?;
-        assert_eq!(refusal::<Old>(&[]), "it ends in the middle");
+        assert_eq!(refusal::<Old>(&[]), "the bytes end within a value");
         assert_eq!(refusal::<Old>(&[0x1c]), "not CBOR at byte 0");
         assert_eq!(
             refusal::<Old>(b"\x81"),
@@ -123,12 +127,12 @@ mod tests {
         );
         assert_eq!(
             refusal::<Old>(&bytes[..bytes.len() - 1]),
-            "peers.?[2]: it ends in the middle"
+            "peers.?[2]: the bytes end within a value"
         );
         let [twice, nested] = [bytes.repeat(2), vec![0x81; 1_000]];
         assert_eq!(
             refusal::<Old>(&twice),
-            format!("{} bytes after its end", bytes.len())
+            format!("{} unexpected bytes after the value", bytes.len())
         );
         assert_eq!(refusal::<ciborium::Value>(&nested), "nested too deeply");
         Ok(())

@@ -1,9 +1,10 @@
-//! The labels of one key: a value for some of a call's events.
+//! The values of one label key, for some of a call's events.
 
 use std::fmt;
 use std::fmt::Write as _;
 
-/// One label key. The value of the event `events[i]` is `text` from `ends[i - 1]` to `ends[i]`.
+/// One label key. The value for event `events[i]` is the part of `text` from byte `ends[i - 1]` (0 for
+/// the first) to byte `ends[i]`.
 #[derive(Debug, Default)]
 pub(crate) struct Column {
     pub(crate) key: String,
@@ -20,18 +21,18 @@ impl Column {
         }
     }
 
-    /// The value of an event, wherever it stands.
+    /// The value for an event, by binary search.
     pub(crate) fn get(&self, event: u32) -> Option<&str> {
         self.value(self.events.binary_search(&event).ok()?)
     }
 
-    /// The value of the event that was labelled last.
+    /// The value for an event if it is the one that was labelled last.
     pub(crate) fn newest(&self, event: u32) -> Option<&str> {
         let newest = self.events.len().checked_sub(1)?;
         (self.events[newest] == event).then(|| self.value(newest))?
     }
 
-    /// The column may be the host's: what does not fit together is no value.
+    /// `None` where the ends are inconsistent: the column may come from the host.
     fn value(&self, position: usize) -> Option<&str> {
         let start = match position.checked_sub(1) {
             Some(before) => *self.ends.get(before)? as usize,
@@ -40,11 +41,12 @@ impl Column {
         self.text.get(start..*self.ends.get(position)? as usize)
     }
 
-    /// Events come in ascending order; setting the newest again replaces its value.
+    /// Sets the value for an event. Events must come in ascending order; a second value for the last one
+    /// replaces the first.
     pub(crate) fn set(&mut self, event: u32, value: impl fmt::Display) {
         self.unset(event);
-        // A String takes everything: only a Display that fails by itself could, and what it has
-        // written by then is the value.
+        // Writing to a String does not fail. A Display that fails by itself leaves the part that it has
+        // written as the value.
         let _ = write!(self.text, "{value}");
         self.events.push(event);
         self.ends.push(self.text.len() as u32);

@@ -1,4 +1,4 @@
-//! Counting within a sliding window, for each of many keys.
+//! Counts within a sliding window, for each of many keys.
 
 use std::hash::Hash;
 use std::time::Duration;
@@ -10,10 +10,11 @@ use crate::lru_map::LruMap;
 use crate::window::SlidingWindow;
 use crate::window::WindowCount;
 
-/// How many keys a [`SlidingCounter`] remembers unless told otherwise.
+/// Default limit for the number of keys of a [`SlidingCounter`].
 pub const MAX_KEYS: usize = 65_536;
 
-/// Counts within a sliding window, for each key.
+/// Counts within a sliding window, for each key. Memory is bounded: counts are exact up to a limit, and the
+/// least recently used key is evicted where there are too many keys.
 ///
 /// ```
 /// # use retrans_plugin_sdk::prelude::*;
@@ -34,13 +35,13 @@ pub struct SlidingCounter<K> {
 }
 
 impl<K: Hash + Eq> SlidingCounter<K> {
-    /// Counts that are exact up to `limit`, and more than `limit` above it; memory is bounded by
-    /// `limit` + 1 times for each of [`MAX_KEYS`] keys.
+    /// A counter for up to [`MAX_KEYS`] keys. Counts are exact up to `limit`; a larger count is only known
+    /// to be larger. Memory is bounded by `limit` + 1 times of 16 bytes for each key.
     pub fn new(window: Duration, limit: u64) -> SlidingCounter<K> {
         SlidingCounter::with_max_keys(window, limit, MAX_KEYS)
     }
 
-    /// The same for another number of keys.
+    /// A counter for up to `max_keys` keys (at least one), otherwise as [`new`](SlidingCounter::new).
     pub fn with_max_keys(window: Duration, limit: u64, max_keys: usize) -> SlidingCounter<K> {
         SlidingCounter {
             window: SlidingWindow::new(window, limit),
@@ -49,12 +50,12 @@ impl<K: Hash + Eq> SlidingCounter<K> {
         }
     }
 
-    /// Counts one, and returns the key's count in the window that ends now.
+    /// Adds one at the time `now`, and returns the key's count within the window.
     pub fn add(&mut self, key: K, now: Duration) -> u64 {
         self.add_many(key, now, 1)
     }
 
-    /// Counts several at once, as the segments of one retransmit.
+    /// Adds several at once, as the segments of one retransmit.
     pub fn add_many(&mut self, key: K, now: Duration, weight: u32) -> u64 {
         let window = &self.window;
         let (count, evicted) = self
@@ -64,8 +65,8 @@ impl<K: Hash + Eq> SlidingCounter<K> {
         count
     }
 
-    /// Takes the counts of another one in place of its own, such as those that were saved. Window,
-    /// limit and number of keys stay its own: what does not fit is forgotten.
+    /// Replaces the counts by those of another counter, such as a saved one. Window, limit and maximum number
+    /// of keys stay the same: counts outside of the window and keys beyond the maximum are removed.
     pub fn restore(&mut self, other: SlidingCounter<K>) {
         let max_keys = self.keys.capacity();
         self.keys = other.keys;
@@ -80,13 +81,13 @@ impl<K: Hash + Eq> SlidingCounter<K> {
         }
     }
 
-    /// Forgets keys of which the window holds nothing any more.
+    /// Removes keys whose count is 0 within the window that ends at `now`.
     pub fn remove_idle(&mut self, now: Duration) {
         let window = &self.window;
         self.keys.retain(|_, count| count.count(window, now) > 0);
     }
 
-    /// Keys that were forgotten because there were too many, since the start.
+    /// Number of keys that were evicted because there were too many.
     pub fn evicted(&self) -> u64 {
         self.evicted
     }

@@ -1,4 +1,4 @@
-//! One event in a plugin's hands: the record, and its labels.
+//! One event as a plugin sees it: the record and its labels.
 
 use std::fmt;
 use std::ops::Deref;
@@ -13,11 +13,11 @@ use crate::labels::Labels;
 
 /// One retransmit.
 ///
-/// Reads and writes like [`retrans_event::Event`]: `event.peer()`, `event.kind()`,
-/// `event.set_mark(Some(1))`. What is unknown is `None`. The next plugin sees what was set; the
-/// record's size, CPU, sequence and times belong to the host, which puts them back.
+/// Dereferences to [`retrans_event::Event`]: `event.peer()`, `event.kind()`, `event.set_mark(Some(1))`. An
+/// unknown field is `None`. The next plugin sees the changes; size, CPU, sequences and times
+/// belong to the host, which restores them.
 ///
-/// Beside its fields an event has labels: text under a key, from this plugin and those before it.
+/// Beside its fields an event has labels: text under a key, set by the host, earlier plugins and this one.
 pub struct Event<'a> {
     record: &'a mut retrans_event::Event,
     number: u32,
@@ -43,13 +43,13 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// May the record differ from what the host handed over?
+    /// May the record differ from the one that the host passed?
     #[inline]
     pub(crate) fn is_changed(&self) -> bool {
         self.changed
     }
 
-    /// The label with this key, set by this plugin or by one before it.
+    /// The label with this key, set by this plugin, an earlier one or the host.
     pub fn label(&self, key: &str) -> Option<&str> {
         self.labels.get(self.host, self.number, key)
     }
@@ -59,7 +59,7 @@ impl<'a> Event<'a> {
         self.labels.of(self.host, self.number)
     }
 
-    /// Sets a label. It replaces one with the same key, whoever has set that.
+    /// Sets a label. It replaces a label with the same key, also one of an earlier plugin.
     pub fn set_label(&mut self, key: &str, value: impl fmt::Display) {
         self.labels.set(self.number, key, value);
     }
@@ -74,7 +74,7 @@ impl Deref for Event<'_> {
     }
 }
 
-/// Marks the event as changed: the record goes back to the host.
+/// Marks the event as changed: the runner returns the record to the host.
 impl DerefMut for Event<'_> {
     #[inline]
     fn deref_mut(&mut self) -> &mut retrans_event::Event {
@@ -83,7 +83,7 @@ impl DerefMut for Event<'_> {
     }
 }
 
-/// The JSON form of an event: `"type":"retransmit"`, every known field, and its labels if any.
+/// The JSON form of an event: `"type":"retransmit"`, every known field, and the labels if there are any.
 impl Serialize for Event<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;

@@ -1,4 +1,4 @@
-//! The macros that make a crate a plugin.
+//! Macros that make a plugin of a crate.
 
 use crate::alert::Alert;
 use crate::event::Event;
@@ -6,11 +6,11 @@ use crate::plugin::Plugin;
 use crate::result::Result;
 use crate::state::Stateful;
 
-/// How a plugin starts.
+/// Type of [`Plugin::new`].
 #[doc(hidden)]
 pub type New<P> = fn(<P as Plugin>::Settings) -> Result<P>;
 
-/// How a plugin goes on with a state.
+/// Type of [`Stateful::restore`].
 #[doc(hidden)]
 pub type Restore<P> = fn(&mut P, <P as Stateful>::State) -> Result<()>;
 
@@ -35,14 +35,14 @@ pub fn alerts(event: &Event<'_>, alert: impl FnOnce(&Event<'_>) -> Option<Alert>
     alert(event)
 }
 
-/// Makes a type the plugin that this crate is: `export_plugin!(Type);`, or
-/// `export_plugin!(Type: Stateful);` for one whose [state survives](crate::Stateful).
+/// Exports a type as the plugin of this crate: `export_plugin!(Type);`, or
+/// `export_plugin!(Type: Stateful);` for a type whose [state survives](crate::Stateful).
 ///
-/// Name, version and summary are those of the package: `name`, `version` and `description` in
-/// `Cargo.toml`. A crate has one plugin, and `crate-type = ["cdylib"]`.
+/// The plugin has the name, version and summary of the package: `name`, `version` and `description` in
+/// `Cargo.toml`. A crate exports one plugin, and needs `crate-type = ["cdylib"]`.
 ///
-/// Built for anything but WebAssembly, as for tests, this only checks that the type is a
-/// [`Plugin`], and [`Stateful`].
+/// For other targets than WebAssembly, as in tests, this only checks that the type is a [`Plugin`], and
+/// [`Stateful`].
 #[macro_export]
 macro_rules! export_plugin {
     ($plugin:ty $(: $stateful:ident)?) => {
@@ -59,7 +59,8 @@ macro_rules! export_plugin {
                 const SUMMARY: &'static str = ::core::env!("CARGO_PKG_DESCRIPTION");
             }
 
-            // Natively nothing else uses the plugin, and the compiler would warn of dead code.
+            // On other targets than WebAssembly nothing else uses the plugin: without this, the compiler
+            // warns of dead code.
             const _: $crate::export::New<$plugin> = <$plugin as $crate::Plugin>::new;
 
             #[cfg(target_family = "wasm")]
@@ -75,7 +76,7 @@ macro_rules! export_plugin {
     };
 }
 
-/// What a plugin with state exports besides: the host can tell by it that there is state.
+/// Additional exports of a plugin with state, by which the host knows that it has state.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! export_state {
@@ -89,7 +90,7 @@ macro_rules! export_state {
     };
 }
 
-/// A plugin that keeps the events for which the closure returns true. A whole crate is:
+/// A plugin that keeps the events for which the closure returns `true`. A whole crate is:
 ///
 /// ```
 /// use retrans_plugin_sdk::prelude::*;
@@ -102,7 +103,7 @@ macro_rules! export_state {
 macro_rules! filter {
     ($keep:expr) => {
         $crate::closure_plugin! {
-            /// Keeps the events that fulfil a condition.
+            /// Keeps the events that meet a condition.
             Filter, event, _out => {
                 $crate::Verdict::keep_if($crate::export::keeps(event, $keep))
             }
@@ -110,7 +111,7 @@ macro_rules! filter {
     };
 }
 
-/// A plugin that changes events or labels them, and keeps them all. A whole crate is:
+/// A plugin that changes or labels events, and keeps all of them. A whole crate is:
 ///
 /// ```
 /// use retrans_plugin_sdk::prelude::*;
@@ -136,8 +137,8 @@ macro_rules! transform {
     };
 }
 
-/// A plugin that raises the alert that the closure returns, if it returns one, and keeps every
-/// event. A whole crate is:
+/// A plugin that raises the alert that the closure returns, if any, and keeps all events. A whole crate
+/// is:
 ///
 /// ```
 /// use retrans_plugin_sdk::prelude::*;
@@ -164,7 +165,7 @@ macro_rules! alert {
     };
 }
 
-/// A plugin without settings or state, from what it does with an event.
+/// A plugin without settings or state, from the body of its `on_event`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! closure_plugin {

@@ -1,8 +1,8 @@
-//! What an exported plugin says about itself.
+//! Description of an exported plugin.
 
 use crate::plugin::Plugin;
 
-/// What [`export_plugin!`](crate::export_plugin) says about a plugin.
+/// Description of a plugin, implemented by [`export_plugin!`](crate::export_plugin).
 pub trait Exported {
     /// The plugin.
     type Plugin: Plugin;
@@ -10,11 +10,11 @@ pub trait Exported {
     const NAME: &'static str;
     /// Its version.
     const VERSION: &'static str;
-    /// What it does, in a line.
+    /// Its purpose, in one line.
     const SUMMARY: &'static str;
 }
 
-/// The name of a package, or that of its target where it is another, as for an example.
+/// The name of the package; the name of the target where the two differ, as for an example.
 pub const fn plugin_name(package: &'static str, target: &'static str) -> &'static str {
     let (a, b) = (package.as_bytes(), target.as_bytes());
     if a.len() != b.len() {

@@ -1,6 +1,6 @@
-//! The glue of a component: the contract's exports call the runner, its imports are the host.
+//! The bindings of a component: exported functions call the runner, imported functions are the host.
 //!
-//! Only in plugins, for which [`export_plugin!`](crate::export_plugin) names it.
+//! Built for WebAssembly only; [`export_plugin!`](crate::export_plugin) refers to it.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -39,8 +39,8 @@ pub mod bindings {
     });
 }
 
-/// Generated from `wit/plugin.wit`: what only plugins with state export. A component is what all the
-/// exported worlds say together.
+/// Generated from `wit/plugin.wit`: the exports of plugins with state. A component has the exports of
+/// all the worlds that its crate exports.
 #[allow(missing_docs, clippy::undocumented_unsafe_blocks)]
 pub mod state_bindings {
     wit_bindgen::generate!({
@@ -51,8 +51,8 @@ pub mod state_bindings {
     });
 }
 
-/// A runner whose plugin's type is forgotten, because a static cannot be generic. The call
-/// through it happens once a batch.
+/// A runner without the type of its plugin, because a static cannot be generic. The dynamic call happens
+/// once a batch.
 trait Configured: Any {
     fn process(&mut self, count: u32, record_size: u32, records: &mut [u8]) -> Result<Keep>;
     fn tick(&mut self, now: Duration) -> Result<()>;
@@ -74,11 +74,11 @@ impl<P: Plugin + 'static> Configured for Runner<P> {
 }
 
 thread_local! {
-    /// The plugin; a component has one thread. `None` before it was configured.
+    /// The plugin; `None` before `configure`. A component has one thread.
     static CONFIGURED: RefCell<Option<Box<dyn Configured>>> = const { RefCell::new(None) };
 }
 
-/// Calls the configured plugin; of an error, the host gets the whole chain of causes.
+/// Calls the configured plugin. The host gets an error with its whole chain of causes.
 fn call<R>(run: impl FnOnce(&mut dyn Configured) -> Result<R>) -> Result<R, String> {
     CONFIGURED.with_borrow_mut(|configured| {
         let plugin = configured
@@ -90,7 +90,7 @@ fn call<R>(run: impl FnOnce(&mut dyn Configured) -> Result<R>) -> Result<R, Stri
     })
 }
 
-/// The component that a plugin is.
+/// The component of a plugin: implements the exported functions.
 pub struct Component<E>(PhantomData<E>);
 
 impl<E: Exported> processor::Guest for Component<E>
@@ -152,15 +152,15 @@ where
     }
 }
 
-/// The configured plugin with its type: a component has no other one.
+/// The configured plugin with its type. A component has one plugin, so that the type is always right.
 fn runner<P: 'static>(plugin: &mut dyn Configured) -> Result<&mut Runner<P>> {
     let plugin: &mut dyn Any = plugin;
     plugin
         .downcast_mut()
-        .context("the configured plugin is another one")
+        .context("the configured plugin has another type")
 }
 
-/// The host's functions.
+/// The host, through the imported functions.
 struct Imports;
 
 impl Host for Imports {
@@ -225,7 +225,7 @@ impl Host for Imports {
     }
 }
 
-/// Sends what the `log` macros say, and panics, to the host, which chooses what to show.
+/// Sends the messages of the `log` macros and of panics to the host, which filters them.
 fn log_to_host() {
     struct HostLog;
 
@@ -248,12 +248,12 @@ fn log_to_host() {
         fn flush(&self) {}
     }
 
-    // A panic is one line of the log, instead of three on standard error.
+    // One line in the log for a panic, instead of three on standard error.
     std::panic::set_hook(Box::new(|panic| {
-        let words = panic.to_string().replace('\n', " ");
-        host::log(host::Level::Error, &words);
+        let message = panic.to_string().replace('\n', " ");
+        host::log(host::Level::Error, &message);
     }));
-    // It fails where a logger is set already: this one, or the plugin's own, which may stay.
+    // Fails where a logger is set already: this one, or the plugin's own, which stays.
     if log::set_logger(&HostLog).is_ok() {
         log::set_max_level(log::LevelFilter::Trace);
     }

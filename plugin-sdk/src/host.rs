@@ -1,19 +1,19 @@
-//! The host as the runner sees it: what it can be asked, and where effects go.
+//! The functions of the host that the runner calls.
 
 use crate::alert::Alert;
 use crate::column::Column;
 
-/// One end of the contract; the other functions of `wit/plugin.wit` have no use in the runner.
+/// The functions of interface `host` in `wit/plugin.wit` that the runner needs.
 ///
-/// In a component this is the host's imports, in a test what records the effects.
+/// A component implements it by the imported functions, a test by recording the effects.
 pub(crate) trait Host {
-    /// Events lost since the last call that returned well.
+    /// Number of events lost since the last call that succeeded.
     fn lost(&self) -> u64;
 
-    /// Labels that earlier plugins put on the events of this call.
+    /// Labels that the host and earlier plugins put on the events of this call.
     fn labels(&self) -> Vec<Column>;
 
-    /// New bytes for the events with these numbers, one record after the other.
+    /// Replaces the records of the events with these numbers; `records` has them back to back.
     fn change(&self, events: &[u32], records: &[u8]);
 
     /// Puts labels on events.
@@ -22,9 +22,9 @@ pub(crate) trait Host {
     /// Raises or resolves an alert.
     fn emit(&self, alert: &Alert);
 
-    /// Whole lines.
+    /// Writes whole lines to the host's standard output.
     fn write(&self, lines: &[u8]);
 
-    /// Adds to one of the plugin's counters.
+    /// Adds to one of the plugin's own counters.
     fn count(&self, metric: &str, by: u64);
 }

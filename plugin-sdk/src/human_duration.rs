@@ -1,4 +1,4 @@
-//! Durations as people write them.
+//! Durations in the form that people write.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,7 +16,7 @@ use serde::de::Visitor;
 /// Reads and writes a [`Duration`] as text: `10s`, `250ms`, `1m30s`.
 ///
 /// For a field of the settings: `#[serde(with = "duration")] window: Duration`.
-// An enum, because a unit struct would turn every `let duration = …` of a plugin into a pattern.
+// Not a unit struct: that would turn every `let duration = …` of a plugin into a pattern.
 #[allow(non_camel_case_types)]
 #[derive(Debug, Clone, Copy)]
 pub enum duration {}
@@ -27,20 +27,20 @@ impl duration {
         humantime::format_duration(duration)
     }
 
-    /// For serde's `with`.
+    /// Writes the duration as text; for serde's `with`.
     ///
     /// # Errors
     ///
-    /// Those of the serializer.
+    /// The errors of the serializer.
     pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&Self::display(*duration))
     }
 
-    /// For serde's `with`.
+    /// Reads a duration from text; for serde's `with`.
     ///
     /// # Errors
     ///
-    /// Where it is no text, or text that is no duration.
+    /// For anything but text, and for text that is not a duration.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         deserializer.deserialize_str(Text)
     }
@@ -60,7 +60,7 @@ impl JsonSchema for duration {
     }
 }
 
-/// Reads the text.
+/// Reads a duration from text.
 struct Text;
 
 impl Visitor<'_> for Text {

@@ -1,7 +1,7 @@
-//! Labels in columns: one for each key, with the values of some of a call's events.
+//! The labels of a call's events, in columns: one for each key, with the values for some of the events.
 //!
-//! Columns, because a list of (event, key, value) has three allocations for each label on either
-//! side of the boundary.
+//! A list of (event, key, value) would need three allocations for each label, on either side of the
+//! boundary.
 
 use std::cell::OnceCell;
 use std::cmp::Ordering;
@@ -11,8 +11,8 @@ use std::iter;
 use crate::column::Column;
 use crate::host::Host;
 
-/// The labels of one call's events: those that earlier plugins set, fetched when first asked for,
-/// and those that this plugin sets. Both in the order of their keys.
+/// The labels of one call's events: those of the host and earlier plugins, fetched at the first use, and
+/// those of this plugin. Both are in the order of their keys.
 #[derive(Debug, Default)]
 pub(crate) struct Labels {
     earlier: OnceCell<Vec<Column>>,
@@ -20,7 +20,7 @@ pub(crate) struct Labels {
 }
 
 impl Labels {
-    /// Forgets the labels of the last call, and keeps the buffers of the keys that it used.
+    /// Clears the labels of the last call, and keeps the buffers of the keys that it used.
     pub(crate) fn begin(&mut self) {
         self.earlier.take();
         self.own.retain(|column| !column.events.is_empty());
@@ -39,7 +39,7 @@ impl Labels {
         self.own[position].set(event, value);
     }
 
-    /// Takes back what was set on an event that does not go on.
+    /// Removes this plugin's labels of an event that is dropped.
     #[inline]
     pub(crate) fn unset(&mut self, event: u32) {
         for column in &mut self.own {
@@ -55,7 +55,7 @@ impl Labels {
         })
     }
 
-    /// Keys and values of one event, in the order of the keys.
+    /// Keys and values for one event, in the order of the keys.
     pub(crate) fn of(
         &self,
         host: &dyn Host,
@@ -83,7 +83,7 @@ impl Labels {
         })
     }
 
-    /// The columns to hand to the host.
+    /// The columns to pass to the host.
     pub(crate) fn columns(&self) -> impl Iterator<Item = &Column> {
         self.own.iter().filter(|column| !column.events.is_empty())
     }
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_that_go_unused_do_not_pile_up() {
+    fn unused_keys_do_not_accumulate() {
         let mut labels = Labels::default();
         for call in 0..100 {
             labels.begin();

@@ -1,7 +1,7 @@
 //! Write plugins for `retrans-host` in Rust.
 //!
-//! A plugin sees every TCP retransmit of a machine in turn. It may drop it, change it, put labels
-//! on it, write lines, and raise alerts. The shortest one is a line of logic:
+//! A plugin processes every TCP retransmit of a machine, one event at a time. It may drop, change or label
+//! an event, write lines, and raise alerts. The shortest plugin is one line:
 //!
 //! ```
 //! use retrans_plugin_sdk::prelude::*;
@@ -50,14 +50,14 @@
 //! export_plugin!(Burst);
 //! ```
 //!
-//! With [`Stateful`] what it counted survives a fault, and a new version.
+//! A plugin that implements [`Stateful`] keeps its state over a fault and over a new version.
 //!
-//! Tests run natively: see [`testing`]. Built with `--target wasm32-wasip2`, the crate is a
+//! Tests run natively: see [`testing`]. Built with `--target wasm32-wasip2`, a plugin's crate is a
 //! component that the host loads.
 //!
-//! The contract itself, for other languages too, is `wit/plugin.wit`.
+//! The contract with the host, for all languages, is `wit/plugin.wit`.
 
-// The macros name this crate as plugins do.
+// The macros refer to this crate by the name that plugins use.
 extern crate self as retrans_plugin_sdk;
 
 mod alert;
@@ -113,12 +113,12 @@ pub use state::Stateful;
 pub use window::SlidingWindow;
 pub use window::WindowCount;
 
-/// The guide for plugin authors, whose code is tested with that of the other docs.
+/// The guide for plugin authors: its code blocks are doc tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/writing-plugins.md")]
 struct Guide;
 
-/// What a plugin needs, in one line: `use retrans_plugin_sdk::prelude::*;`.
+/// Everything that most plugins need: `use retrans_plugin_sdk::prelude::*;`.
 pub mod prelude {
     pub use std::net::IpAddr;
     pub use std::net::SocketAddr;
@@ -138,8 +138,8 @@ pub mod prelude {
     pub use retrans_event::TcpFlags;
     pub use retrans_event::TcpState;
     pub use retrans_event::Tracepoint;
-    // The code that schemars derives for a default of `with` says `serde::Serialize`, and takes no
-    // other name for it: with this, plugins need no dependency on serde.
+    // The code that schemars derives for a default of a `with` field names `serde::Serialize`, and cannot
+    // be told another path: with this export, plugins need no dependency on serde.
     pub use schemars;
     pub use schemars::JsonSchema;
     pub use serde;

@@ -1,4 +1,4 @@
-//! State for each key, with a bound: the key that was unused for longest makes room.
+//! A map with a maximum number of keys, which evicts the least recently used one.
 
 mod saved;
 
@@ -11,21 +11,20 @@ use hashlink::LinkedHashMap;
 use hashlink::linked_hash_map::Entry;
 use retrans_event::nanos;
 
-/// A map of bounded size from keys to state, in the order of their last use.
+/// A map from keys to values with a maximum number of keys, in the order of their last use.
 ///
-/// What it does is the same on every machine and in every run, whatever the hashing. It can be saved
-/// as part of a plugin's [state](crate::Stateful), with the order and the bound.
+/// The order does not depend on hashing, so that results are the same on every machine and in every run. The
+/// map can be saved as part of a plugin's [state](crate::Stateful), with its order and capacity.
 pub struct LruMap<K, V> {
-    /// Made at the first use. Its seed is the time of that, to the nanosecond: there is no
-    /// randomness in a plugin, and whoever picks their addresses could otherwise work out at home
-    /// which of them collide.
+    /// Created at the first use. The seed of its hasher is the time of that use in nanoseconds: a plugin has
+    /// no randomness, and with a fixed seed an attacker could compute addresses that collide.
     map: Option<LinkedHashMap<K, V, FixedState>>,
     seed: u64,
     capacity: usize,
 }
 
 impl<K: Hash + Eq, V: Default> LruMap<K, V> {
-    /// An empty map for so many keys, at least one.
+    /// An empty map for up to `capacity` keys (at least one).
     pub fn new(capacity: usize) -> LruMap<K, V> {
         LruMap {
             map: None,
@@ -34,8 +33,9 @@ impl<K: Hash + Eq, V: Default> LruMap<K, V> {
         }
     }
 
-    /// Uses a key's state, a new one if need be. Returns what the closure returned, and the key
-    /// that had to make room, with its state. `now` may step back: the order is that of the calls.
+    /// Calls the closure with the key's value, which is inserted with its default if there is none. Returns
+    /// the closure's result, and the evicted key with its value, if any. `now` may step back: the order of
+    /// use is the order of the calls.
     ///
     /// ```
     /// # use retrans_plugin_sdk::prelude::*;
@@ -53,22 +53,22 @@ impl<K: Hash + Eq, V: Default> LruMap<K, V> {
         &mut self,
         key: K,
         now: Duration,
-        use_state: impl FnOnce(&mut V) -> R,
+        update: impl FnOnce(&mut V) -> R,
     ) -> (R, Option<(K, V)>) {
         let map = self.map.get_or_insert_with(|| {
             self.seed = nanos(now);
             LinkedHashMap::with_hasher(FixedState::with_seed(self.seed))
         });
         let before = map.len();
-        // One place that uses the state, so that the compiler makes one function of it all.
-        let state = match map.entry(key) {
+        // A single call of the closure, so that the compiler inlines it.
+        let value = match map.entry(key) {
             Entry::Occupied(mut entry) => {
                 entry.to_back();
                 entry.into_mut()
             }
             Entry::Vacant(entry) => entry.insert(V::default()),
         };
-        let result = use_state(state);
+        let result = update(value);
         let is_new = map.len() > before;
         if is_new && map.len() > self.capacity {
             return (result, map.pop_front());
@@ -76,23 +76,23 @@ impl<K: Hash + Eq, V: Default> LruMap<K, V> {
         (result, None)
     }
 
-    /// How many keys there is room for.
+    /// Maximum number of keys.
     pub fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// Makes room for another number of keys, at least one. Where there are more already they stay,
-    /// until [`pop_least_recent`](LruMap::pop_least_recent) takes them out.
+    /// Sets the maximum number of keys (at least one). Where the map has more, they stay until
+    /// [`pop_least_recent`](LruMap::pop_least_recent) removes them.
     pub fn set_capacity(&mut self, capacity: usize) {
         self.capacity = capacity.max(1);
     }
 
-    /// Takes out the key that was unused for longest.
+    /// Removes the least recently used key. `None` for an empty map.
     pub fn pop_least_recent(&mut self) -> Option<(K, V)> {
         self.map.as_mut()?.pop_front()
     }
 
-    /// Keeps only keys for which the closure returns true. The one unused for longest comes first.
+    /// Removes the keys for which the closure returns `false`. Starts with the least recently used key.
     pub fn retain(&mut self, keep: impl FnMut(&K, &mut V) -> bool) {
         if let Some(map) = &mut self.map {
             map.retain_with_order(keep);

@@ -1,4 +1,4 @@
-//! A setting that is one value or a list of values.
+//! A setting with one value or a list of values.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,11 +18,10 @@ use serde::de::SeqAccess;
 use serde::de::Visitor;
 use serde::de::value::SeqAccessDeserializer;
 
-/// Words of which one may be given as it is, and several as a list: `"peer"` or
-/// `["peer", "netns"]`.
+/// A list of words that accepts a single word as well: `"peer"` or `["peer", "netns"]`.
 ///
-/// An untagged enum would do the same, but says only "did not match any variant" to a user who
-/// misspelt a word.
+/// An untagged enum would accept the same, but its error for a misspelt word is only "did not match any
+/// variant".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OneOrMany<T>(pub Vec<T>);
 

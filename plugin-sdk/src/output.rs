@@ -1,4 +1,4 @@
-//! What a plugin says during a call, held until the call ends.
+//! The effects of a call, held back until the call ends.
 
 use std::fmt;
 use std::io::Write;
@@ -10,13 +10,12 @@ use crate::alert::Alert;
 use crate::host::Host;
 use crate::result::Result;
 
-/// Where a plugin puts what it has to say: alerts, lines and counts.
+/// Collects the alerts, lines and counts of a plugin.
 ///
-/// Nothing leaves before the call of the host has returned well: of a call that fails, nothing is
-/// seen.
+/// They take effect when the call of the host has succeeded. A call that fails has no effects.
 #[derive(Debug, Default)]
 pub struct Output {
-    /// Number of the event that is being processed.
+    /// Number of the event that is being processed; `None` outside of `on_event`.
     event: Option<u32>,
     alerts: Vec<Alert>,
     lines: Vec<u8>,
@@ -30,18 +29,17 @@ struct Count {
 }
 
 impl Output {
-    /// Raises an alert, or resolves it. Raised in [`on_event`](crate::Plugin::on_event), it is
-    /// about that event.
+    /// Raises or resolves an alert. In [`on_event`](crate::Plugin::on_event) the alert is about that event.
     pub fn alert(&mut self, mut alert: Alert) {
         alert.event = self.event;
         self.alerts.push(alert);
     }
 
-    /// Writes a line to the host's standard output. The line feed is added; one at the end of the
-    /// text is not doubled, and text with line feeds inside is several lines.
+    /// Writes a line to the host's standard output. Adds the line feed, unless the text ends with one. Text
+    /// with line feeds inside is several lines.
     pub fn line(&mut self, line: impl fmt::Display) {
         let start = self.lines.len();
-        // A Vec takes everything; a Display that fails panics, here as in `to_string`.
+        // Writing to a Vec does not fail. A Display that fails panics, here as in `to_string`.
         let _ = write!(self.lines, "{line}");
         if !self.lines[start..].ends_with(b"\n") {
             self.lines.push(b'\n');
@@ -52,7 +50,7 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// Where the value cannot be written as JSON; then no part of it is.
+    /// Where the value cannot be written as JSON. Then no part of the line is written.
     pub fn json(&mut self, value: &(impl Serialize + ?Sized)) -> Result<()> {
         let start = self.lines.len();
         let written = serde_json::to_writer(&mut self.lines, value);
@@ -63,7 +61,8 @@ impl Output {
         written.context("cannot write a value as JSON")
     }
 
-    /// Adds to one of the plugin's own counters, which the host shows beside its own.
+    /// Adds to one of the plugin's own counters, which the host prints in the ledger. The name has 1 to 64
+    /// bytes, and no spaces.
     pub fn count(&mut self, metric: &str, by: u64) {
         match self.counts.iter_mut().find(|count| count.metric == metric) {
             Some(count) => count.by = count.by.saturating_add(by),
@@ -74,12 +73,12 @@ impl Output {
         }
     }
 
-    /// Forgets what the last call said, and keeps the buffers.
+    /// Clears the effects of the last call, and keeps the buffers.
     pub(crate) fn begin(&mut self) {
         self.event = None;
         self.alerts.clear();
         self.lines.clear();
-        // A metric that went unused for a call is given up, so that made-up names do not pile up.
+        // Removes counters that the last call did not use: generated names must not accumulate.
         self.counts.retain(|count| count.by > 0);
         self.counts.iter_mut().for_each(|count| count.by = 0);
     }
@@ -107,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn metrics_that_go_unused_do_not_pile_up() {
+    fn unused_counters_do_not_accumulate() {
         let mut output = Output::default();
         for call in 0..100 {
             output.begin();

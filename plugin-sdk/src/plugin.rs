@@ -1,4 +1,4 @@
-//! What a plugin is.
+//! The trait of plugins.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use crate::event::Event;
 use crate::output::Output;
 use crate::result::Result;
 
-/// Does an event go on to the next plugin?
+/// Whether an event goes on to the next plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It does.
+    /// The event goes on.
     Keep,
-    /// It does not.
+    /// The event ends here.
     Drop,
 }
 
 impl Verdict {
-    /// Keeps what fulfils a condition.
+    /// [`Keep`](Verdict::Keep) if the condition holds, else [`Drop`](Verdict::Drop).
     pub const fn keep_if(condition: bool) -> Verdict {
         if condition {
             Verdict::Keep
@@ -29,62 +29,62 @@ impl Verdict {
     }
 }
 
-/// A plugin: one value that sees every event of the stream in turn.
+/// A plugin: one value that processes every event of the stream in order.
 ///
-/// The host hands events over in calls of 1 to 256. How the stream was cut must make no
-/// difference, which [`Scenario`](crate::testing::Scenario) tests. There is no other time than
-/// that of the stream, and no input or output but [`Output`] and [`log`].
+/// The host passes events in calls of 1 to 256. The size of the calls must make no difference, which
+/// [`Scenario`](crate::testing::Scenario) tests. The only time is that of the stream, and the only
+/// output is through [`Output`] and [`log`].
 ///
-/// A plugin that returns an error, panics or takes too long is at fault: nothing of what it said
-/// during that call is seen, and the host decides what becomes of the plugin.
+/// An error, a panic or a missed deadline is a fault: the call has no effects, and the host replaces the
+/// instance by a new one.
 pub trait Plugin: Sized {
-    /// What can be set from outside: [`NoSettings`](crate::NoSettings), or a struct made with
+    /// The settings that a user can give: [`NoSettings`](crate::NoSettings), or a struct declared with
     /// [`settings!`](crate::settings).
     type Settings: DeserializeOwned + JsonSchema;
 
-    /// Starts the plugin, before any event.
+    /// Creates the plugin, before any event.
     ///
     /// # Errors
     ///
-    /// Where the settings make no sense together; the message is what the user sees, and should
-    /// name the setting.
+    /// Where a setting is not valid. The user sees the message, which should name the setting.
     fn new(settings: Self::Settings) -> Result<Self>;
 
-    /// Looks at an event, may change it, and says whether it goes on.
+    /// Processes an event: may change it, and returns whether it goes on to the next plugin.
     ///
     /// # Errors
     ///
-    /// Where the plugin cannot go on.
+    /// Where the plugin cannot process the event. This is a fault.
     fn on_event(&mut self, event: &mut Event<'_>, out: &mut Output) -> Result<Verdict>;
 
-    /// Hears that the host lost so many events. It hears so before the ones that follow, which may be
-    /// older: they have waited in the kernel's full ring.
+    /// Called when `events` events were lost, before the events that follow. Those may be older than the
+    /// lost ones: they waited in the kernel's ring, which was full.
     ///
     /// # Errors
     ///
-    /// Where the plugin cannot go on.
+    /// As for [`on_event`](Plugin::on_event).
     fn on_lost(&mut self, events: u64, out: &mut Output) -> Result<()> {
         let _ = (events, out);
         Ok(())
     }
 
-    /// Hears the time, every second of the stream, also while there are no events. `now` is the
-    /// time since boot, as in [`Event::time`](retrans_event::Event::time). Events that follow may be
-    /// up to 100 ms older.
+    /// Called for every second of the stream, also while there are no events. `now` is the time since
+    /// boot, as in [`Event::time`](retrans_event::Event::time). Events that follow may be up to 100 ms
+    /// older.
     ///
     /// # Errors
     ///
-    /// Where the plugin cannot go on.
+    /// As for [`on_event`](Plugin::on_event).
     fn on_tick(&mut self, now: Duration, out: &mut Output) -> Result<()> {
         let _ = (now, out);
         Ok(())
     }
 
-    /// Hears that the stream has ended: the last chance to say something.
+    /// Called once, at the end of the stream: the last call that can have effects. `now` is as for
+    /// [`on_tick`](Plugin::on_tick).
     ///
     /// # Errors
     ///
-    /// Where the plugin cannot go on.
+    /// As for [`on_event`](Plugin::on_event).
     fn on_finish(&mut self, now: Duration, out: &mut Output) -> Result<()> {
         let _ = (now, out);
         Ok(())

@@ -1,4 +1,4 @@
-//! What a plugin returns.
+//! The result type of plugins.
 
-/// What a plugin returns: an error says what went wrong, and why.
+/// The result type of plugins. An error says what failed, with the chain of its causes.
 pub type Result<T, E = anyhow::Error> = std::result::Result<T, E>;

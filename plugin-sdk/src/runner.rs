@@ -1,6 +1,6 @@
-//! Runs a plugin over the bytes of a call, and hands its effects to the host.
+//! Runs a plugin over the bytes of a call, and passes its effects to the host.
 //!
-//! Pure Rust: the glue of a component and the test harness both stand on this.
+//! Independent of WebAssembly: the bindings of a component and the test harness both use it.
 
 mod state;
 
@@ -18,44 +18,44 @@ use crate::plugin::Verdict;
 use crate::result::Result;
 use crate::settings;
 
-/// Which of a call's events go on.
+/// Which of a call's events go on to the next plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Keep {
     /// All.
     All,
     /// None.
     None,
-    /// A bit an event, least significant first.
+    /// One bit for each event, least significant bit first; 1 keeps the event.
     Bits(Vec<u8>),
 }
 
-/// A plugin with the buffers that its calls use over and over.
+/// A plugin with the buffers that its calls reuse.
 #[derive(Debug)]
 pub(crate) struct Runner<P> {
     plugin: P,
     labels: Labels,
     output: Output,
-    /// Numbers of the kept events whose records changed.
+    /// Numbers of the events that are kept and whose records changed.
     changed: Vec<u32>,
-    /// Bytes of the last state, of which the next has about as many.
-    saved: usize,
+    /// Size in bytes of the last saved state: an estimate for the next one.
+    last_state_size: usize,
 }
 
 impl<P: Plugin> Runner<P> {
-    /// Starts a plugin with settings from a JSON object.
+    /// Creates a plugin with settings from a JSON object.
     pub(crate) fn configure(settings: &str) -> Result<Runner<P>> {
         Ok(Runner {
             plugin: P::new(settings::parse(settings)?)?,
             labels: Labels::default(),
             output: Output::default(),
             changed: Vec::new(),
-            saved: 0,
+            last_state_size: 0,
         })
     }
 
     /// Processes `count` records of `record_size` bytes each.
     ///
-    /// The records are changed in place, and afterwards of no use to the caller.
+    /// Uses `records` as working memory: its content is not defined afterwards.
     pub(crate) fn process(
         &mut self,
         host: &dyn Host,
@@ -66,7 +66,7 @@ impl<P: Plugin> Runner<P> {
         let size = record_size as usize;
         ensure!(
             size >= CORE_SIZE && records.len() as u64 == u64::from(count) * u64::from(record_size),
-            "the host handed over {} bytes as {count} records of {record_size}; \
+            "the host passed {} bytes as {count} records of {record_size} bytes; \
              a record has at least {CORE_SIZE}",
             records.len(),
         );
@@ -87,7 +87,7 @@ impl<P: Plugin> Runner<P> {
                 }
             }
         }
-        self.hand_back_changed(host, size, records);
+        self.return_changed(host, size, records);
         for column in self.labels.columns() {
             host.annotate(column);
         }
@@ -95,7 +95,7 @@ impl<P: Plugin> Runner<P> {
         Ok(dropped.into_keep())
     }
 
-    /// Tells the plugin the time.
+    /// Passes the time to the plugin.
     pub(crate) fn tick(&mut self, host: &dyn Host, now: Duration) -> Result<()> {
         self.begin(host)?;
         self.plugin.on_tick(now, &mut self.output)?;
@@ -103,7 +103,7 @@ impl<P: Plugin> Runner<P> {
         Ok(())
     }
 
-    /// Tells the plugin that the stream has ended.
+    /// Passes the end of the stream to the plugin.
     pub(crate) fn finish(&mut self, host: &dyn Host, now: Duration) -> Result<()> {
         self.begin(host)?;
         self.plugin.on_finish(now, &mut self.output)?;
@@ -111,7 +111,7 @@ impl<P: Plugin> Runner<P> {
         Ok(())
     }
 
-    /// Begins a call: nothing of an earlier one is left, even of one that failed.
+    /// Begins a call. Clears what an earlier call left, also one that failed.
     fn begin(&mut self, host: &dyn Host) -> Result<()> {
         self.labels.begin();
         self.output.begin();
@@ -122,11 +122,12 @@ impl<P: Plugin> Runner<P> {
         }
     }
 
-    fn hand_back_changed(&self, host: &dyn Host, size: usize, records: &mut [u8]) {
+    /// Passes the changed records to the host, back to back.
+    fn return_changed(&self, host: &dyn Host, size: usize, records: &mut [u8]) {
         if self.changed.is_empty() {
             return;
         }
-        // Numbers ascend, so that no record is overwritten before it has moved.
+        // The numbers are ascending, so that no record is overwritten before it is moved.
         for (place, number) in self.changed.iter().enumerate() {
             let start = *number as usize * size;
             if start != place * size {
@@ -137,7 +138,7 @@ impl<P: Plugin> Runner<P> {
     }
 }
 
-/// Collects what does not go on. Most plugins drop nothing: the bits are made for the first that is.
+/// The events that are dropped. Most plugins drop none: the bits are allocated at the first one.
 struct Dropped {
     count: u32,
     dropped: u32,
@@ -169,7 +170,7 @@ impl Dropped {
         if self.dropped == self.count {
             return Keep::None;
         }
-        // The contract wants bits beyond the last event to be 0.
+        // By the contract, bits beyond the last event are 0.
         if let (Some(last), used @ 1..) = (self.keep.last_mut(), self.count % 8) {
             *last &= (1 << used) - 1;
         }

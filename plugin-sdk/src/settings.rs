@@ -1,4 +1,4 @@
-//! Settings: from JSON, with errors that name the key, and as a JSON schema.
+//! Settings: reads them from JSON, with errors that name the key, and describes them as a JSON schema.
 
 use anyhow::anyhow;
 use schemars::JsonSchema;
@@ -10,19 +10,19 @@ use serde::de::DeserializeOwned;
 
 use crate::result::Result;
 
-/// The settings of a plugin that has none: setting anything is an error.
+/// The settings of a plugin without settings: every key is an error.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoSettings {}
 
 /// Reads settings from a JSON object.
 pub(crate) fn parse<S: DeserializeOwned>(json: &str) -> Result<S> {
-    // By way of a `Value`: nobody has seen the text of which an error would name line and column.
+    // By way of a `Value`: line and column in an error would refer to a text that the user never sees.
     let value: serde_json::Value = serde_json::from_str(json)?;
     serde_path_to_error::deserialize(value).map_err(|error| {
         let key = error.path().to_string();
         let error = error.into_inner();
-        // An error of the whole has no key, and one of an unknown key names it already.
+        // An error about the whole object has no key, and one about an unknown key names it already.
         let named = key == "." || error.to_string().contains(&format!("`{key}`"));
         match named {
             true => anyhow!("{error}"),
@@ -31,15 +31,14 @@ pub(crate) fn parse<S: DeserializeOwned>(json: &str) -> Result<S> {
     })
 }
 
-/// The JSON schema of settings. Nothing in it refers to a definition elsewhere, so that whoever
-/// reads it needs to follow no references.
+/// The JSON schema of settings. All definitions are inline, so that readers need not follow references.
 pub(crate) fn schema<S: JsonSchema>() -> Schema {
     let settings = SchemaSettings::default().with(|settings| settings.inline_subschemas = true);
     settings.into_generator().into_root_schema_for::<S>()
 }
 
-/// Declares a plugin's settings, each with its default. Wants the whole
-/// [`prelude`](crate::prelude) in scope.
+/// Declares a plugin's settings, each with its default. Requires the whole [`prelude`](crate::prelude) in
+/// scope.
 ///
 /// ```
 /// use retrans_plugin_sdk::prelude::*;
@@ -70,11 +69,11 @@ pub(crate) fn schema<S: JsonSchema>() -> Schema {
 /// # let _ = By::PeerPort;
 /// ```
 ///
-/// A struct has [`serde::Deserialize`], [`schemars::JsonSchema`] and [`Default`]; unknown keys are
-/// errors. An enum is one of several words, `peer` and `peer_port` here. Comments become
-/// descriptions in the schema that the host shows. Attributes of serde and schemars may be added.
+/// A struct gets [`serde::Deserialize`], [`schemars::JsonSchema`] and [`Default`]; unknown keys are
+/// errors. An enum is one of several words, here `peer` and `peer_port`. Doc comments become descriptions in
+/// the schema that the host shows to users. Attributes of serde and schemars may be added.
 ///
-/// For settings that must be given, derive `Deserialize` and `JsonSchema` instead:
+/// For settings without a default, derive `Deserialize` and `JsonSchema` instead:
 ///
 /// ```
 /// use retrans_plugin_sdk::prelude::*;
@@ -83,7 +82,7 @@ pub(crate) fn schema<S: JsonSchema>() -> Schema {
 /// #[serde(crate = "retrans_plugin_sdk::serde", deny_unknown_fields)]
 /// #[schemars(crate = "retrans_plugin_sdk::schemars")]
 /// struct Settings {
-///     /// Network to look for.
+///     /// The network.
 ///     network: IpAddr,
 /// }
 /// # fn network(settings: Settings) -> IpAddr { settings.network }

@@ -1,4 +1,4 @@
-//! What a plugin knows, so that it survives a fault and a new version.
+//! State of a plugin that survives a fault and a new version.
 
 use anyhow::Context;
 use anyhow::bail;
@@ -9,11 +9,10 @@ use crate::cbor;
 use crate::plugin::Plugin;
 use crate::result::Result;
 
-/// A plugin whose state survives: a fault, and a new version.
+/// A plugin whose state survives a fault and a new version.
 ///
-/// The host saves the state after every tick, and before another instance takes over. It hands it to
-/// a new instance before that sees any event. What a plugin learnt since the last tick is lost when
-/// it fails.
+/// The host saves the state after every tick, and before another instance takes over. It restores the state
+/// in a new instance before the first event. After a fault, changes since the last tick are lost.
 ///
 /// Exported with [`export_plugin!(Type: Stateful)`](crate::export_plugin):
 ///
@@ -53,27 +52,29 @@ use crate::result::Result;
 /// export_plugin!(CountAll: Stateful);
 /// ```
 pub trait Stateful: Plugin {
-    /// What survives. Of a struct, fields are told apart by their names: one that is added needs no
-    /// new version if it has `#[serde(default)]`, and one that is gone is passed over.
+    /// The state. The fields of a struct are identified by their names: a field with `#[serde(default)]` can
+    /// be added without a new version, and a field that was removed is ignored.
     type State: Serialize + DeserializeOwned;
 
-    /// To be raised when older bytes mean something else, or can no longer be read.
+    /// Version of the state's format. Must be raised when older bytes get another meaning, or can no longer
+    /// be read.
     const STATE_VERSION: u32 = 1;
 
-    /// What is saved, every second: that should take few bytes, and far less time than a tick may.
+    /// The state to save. Saved every second, so it should be small, and saving must take much less time than
+    /// the deadline of a tick.
     fn state(&self) -> &Self::State;
 
-    /// Goes on with a saved state, after [`Plugin::new`] and before any event. Settings may be others
-    /// than it was saved with.
+    /// Restores a saved state, after [`Plugin::new`] and before any event. The settings may differ from those
+    /// with which it was saved.
     ///
     /// # Errors
     ///
-    /// Where the state makes no sense, or not with these settings; the message is what the user sees.
-    /// This instance is dropped then, and another one starts without a state.
+    /// Where the state is not valid, or not with these settings. The user sees the message. The host drops
+    /// this instance, and starts another one without a state.
     fn restore(&mut self, state: Self::State) -> Result<()>;
 
-    /// The same for a state of another version than [`STATE_VERSION`](Stateful::STATE_VERSION),
-    /// mostly an older one. It is refused unless a plugin knows better:
+    /// Restores a state of another version than [`STATE_VERSION`](Stateful::STATE_VERSION), usually an older
+    /// one. The default refuses it. A plugin that can read it overrides this:
     ///
     /// ```
     /// # use retrans_plugin_sdk::prelude::*;
@@ -112,13 +113,13 @@ pub trait Stateful: Plugin {
     ///
     /// # Errors
     ///
-    /// As of [`restore`](Stateful::restore).
+    /// As for [`restore`](Stateful::restore).
     fn migrate(&mut self, saved: SavedState<'_>) -> Result<()> {
         saved.refuse::<Self>()
     }
 }
 
-/// A state as it was saved: in which version of its format, and bytes.
+/// A saved state: the version of its format, and the bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct SavedState<'a> {
     version: u32,
@@ -130,27 +131,27 @@ impl<'a> SavedState<'a> {
         SavedState { version, bytes }
     }
 
-    /// The [`STATE_VERSION`](Stateful::STATE_VERSION) of the plugin that saved it.
+    /// The [`STATE_VERSION`](Stateful::STATE_VERSION) of the plugin that saved the state.
     pub fn version(&self) -> u32 {
         self.version
     }
 
-    /// Reads it as this type.
+    /// Reads the state as this type.
     ///
     /// # Errors
     ///
-    /// Where it is something else, with the name of the field.
+    /// Where the bytes do not have this type. The message names the field.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
         let version = self.version;
         cbor::decode(self.bytes)
             .with_context(|| format!("cannot read the state of version {version}"))
     }
 
-    /// Says that the plugin cannot read this version.
+    /// Refuses the state, because the plugin cannot read its version.
     ///
     /// # Errors
     ///
-    /// Always.
+    /// Always, with a message that names both versions.
     pub fn refuse<P: Stateful>(&self) -> Result<()> {
         let (version, own) = (self.version, P::STATE_VERSION);
         bail!("a state of version {version}; this plugin reads version {own}")

@@ -1,4 +1,4 @@
-//! Runs a plugin natively: for tests and benchmarks.
+//! Runs a plugin natively, for tests and benchmarks.
 //!
 //! ```
 //! use retrans_plugin_sdk::prelude::*;
@@ -32,7 +32,7 @@ pub use crate::runner::Keep;
 pub use retrans_event::Record;
 pub use retrans_event::synth::Synth;
 
-/// The JSON schema of a plugin's settings, as the host shows it.
+/// The JSON schema of a plugin's settings, as the plugin's `describe` returns it.
 pub fn settings_schema<P: crate::Plugin>() -> serde_json::Value {
     crate::settings::schema::<P::Settings>().to_value()
 }

@@ -1,4 +1,4 @@
-//! Counting within a sliding window of the stream's time.
+//! Counts within a sliding window of the stream's time.
 
 mod saved;
 
@@ -9,17 +9,17 @@ use retrans_event::nanos;
 use serde::Deserialize;
 use serde::Serialize;
 
-/// How long a window is, and up to which count it has to be exact.
+/// The length of a window, and the limit up to which counts in it are exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlidingWindow {
-    /// In ns, as are all times here: half the size of a `Duration`.
+    /// In ns, like all times here: half the size of a `Duration`.
     length: u64,
     limit: u64,
 }
 
 impl SlidingWindow {
-    /// A window in which counts up to `limit` are exact, and of larger ones it is only known that
-    /// they are: that bounds the memory of a [`WindowCount`] to `limit` + 1 times.
+    /// A window in which counts up to `limit` are exact; a larger count is only known to be larger. This
+    /// bounds the memory of a [`WindowCount`] to `limit` + 1 times of 16 bytes.
     pub fn new(length: Duration, limit: u64) -> SlidingWindow {
         SlidingWindow {
             length: nanos(length),
@@ -28,13 +28,13 @@ impl SlidingWindow {
     }
 }
 
-/// How much there was within a [`SlidingWindow`], exact to the nanosecond.
+/// A count within a [`SlidingWindow`], exact to the nanosecond.
 ///
-/// The window ends with the latest time that was seen, and something exactly as old as the window
-/// is long is outside. Times may step back, as they do between sockets by up to 100 ms: what comes
-/// late counts if it is within the window that ends with the latest time, and not if that is shorter.
+/// The window ends at the latest time that was seen. An entry exactly as old as the window is long is
+/// outside. Times may step back, as they do between sockets by up to 100 ms: a late entry counts if it is
+/// within the window.
 ///
-/// It can be saved as part of a plugin's [state](crate::Stateful), and goes on exactly.
+/// A count can be saved as part of a plugin's [state](crate::Stateful), and continues exactly.
 #[derive(Debug, Clone, Default)]
 pub struct WindowCount {
     /// In the order of their times.
@@ -51,8 +51,8 @@ struct Entry {
 }
 
 impl WindowCount {
-    /// Adds something, and returns the count. Above the window's limit it may be too small, though
-    /// still above; the one that first passes the limit is exact.
+    /// Adds `weight` at `time`, and returns the count. Above the window's limit the count may be too small,
+    /// but is still above the limit; the first count above the limit is exact.
     #[inline]
     pub fn add(&mut self, window: &SlidingWindow, time: Duration, weight: u32) -> u64 {
         let entry = Entry {
@@ -72,16 +72,16 @@ impl WindowCount {
         count
     }
 
-    /// Forgets what does not count in another window than the one it was counted in so far. What a
-    /// shorter one or one with a lower limit has forgotten is missing in the new one, until that is
-    /// over.
+    /// Changes to another window: removes the entries that do not count in it. Entries that the old window,
+    /// by its length or limit, had already removed are missing in the new one, until the length of the
+    /// new window has passed.
     pub fn change_window(&mut self, window: &SlidingWindow) {
         self.count(window, Duration::ZERO);
         self.pop_needless(window);
         self.entries.shrink_to_fit();
     }
 
-    /// The count in the window that ends now.
+    /// The count in the window that ends at `now`, or at the latest time seen if that is later.
     #[inline]
     pub fn count(&mut self, window: &SlidingWindow, now: Duration) -> u64 {
         let latest = self.latest.max(nanos(now));
@@ -90,7 +90,7 @@ impl WindowCount {
         self.sum
     }
 
-    /// Forgets what is not needed to know that the limit is passed.
+    /// Removes entries that are not needed to know that the count is above the limit.
     #[inline]
     fn pop_needless(&mut self, window: &SlidingWindow) {
         self.pop_while(|oldest, sum| sum - u64::from(oldest.weight) > window.limit);
@@ -106,23 +106,23 @@ impl WindowCount {
         }
     }
 
-    /// Until when the count is above the window's limit if nothing more is added; `None` where it
-    /// is not.
+    /// The time at which the count falls to the window's limit or below, if nothing more is added; `None`
+    /// where it is not above the limit.
     pub fn above_limit_until(&self, window: &SlidingWindow) -> Option<Duration> {
-        // What is kept is the least that makes more than the limit: with its oldest entry the
-        // count falls.
+        // The entries are the fewest with a sum above the limit: when the oldest one leaves, the count is no
+        // longer above it.
         let oldest = self.entries.front()?;
         let until = oldest.time.saturating_add(window.length);
         (self.sum > window.limit).then(|| Duration::from_nanos(until))
     }
 
-    /// The latest time that was seen: the end of the window.
+    /// The end of the window: the latest time that was seen.
     pub fn latest(&self) -> Duration {
         Duration::from_nanos(self.latest)
     }
 
-    /// How many times there is memory for, at 16 bytes each: for who counts many keys and has a
-    /// bound of their own.
+    /// Number of entries for which memory is allocated, at 16 bytes each. For plugins that bound the memory
+    /// of many counts.
     pub fn capacity(&self) -> usize {
         self.entries.capacity()
     }
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(
             count.entries.len(),
             1,
-            "the last alone is more than the limit"
+            "the last entry alone is above the limit"
         );
     }
 
@@ -193,7 +193,7 @@ mod tests {
         assert!(count.count(&window, at(0)) > 3);
     }
 
-    /// The bounded count against one that remembers everything, where times step back by less than
+    /// Compares the bounded count with one that keeps all entries, where times step back by less than
     /// `late`.
     fn compare(length: Duration, limit: u64, late: Duration) {
         let window = SlidingWindow::new(length, limit);

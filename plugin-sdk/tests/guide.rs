@@ -1,18 +1,18 @@
-//! `docs/writing-plugins.md` shows code that is built and tested. Its other blocks are doc tests of
-//! the SDK.
+//! The larger code blocks of `docs/writing-plugins.md` are the SDK's examples. The other blocks are doc tests
+//! of the SDK.
 
 #![allow(missing_docs)]
 
 const GUIDE: &str = include_str!("../../docs/writing-plugins.md");
 
-/// The guide's blocks of Rust that have this in them.
+/// The guide's Rust blocks that contain this text.
 fn blocks(with: &str) -> Vec<&'static str> {
     let blocks = GUIDE.split("```rust\n").skip(1);
     let blocks = blocks.filter_map(|block| Some(block.split_once("```")?.0));
     blocks.filter(|block| block.contains(with)).collect()
 }
 
-/// An example without its first line, which says what it is.
+/// The code of an example, without the doc comment in its first line.
 fn code(example: &str) -> &str {
     example.split_once("\n\n").map_or("", |(_, code)| code)
 }
@@ -37,7 +37,7 @@ fn the_guides_alert_that_names_an_owner_is_tested() {
 }
 
 #[test]
-fn the_guides_links_lead_somewhere() {
+fn every_link_within_the_guide_has_its_heading() {
     let heading = |anchor: &str| {
         let mut headings = GUIDE.lines().filter_map(|line| line.strip_prefix("## "));
         headings.any(|heading| heading.to_lowercase().replace(' ', "-") == anchor)

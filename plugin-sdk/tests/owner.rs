@@ -1,4 +1,4 @@
-//! What a plugin can say of whose a socket is.
+//! The owner of a socket, as plugins see it.
 
 #![allow(missing_docs)]
 
@@ -13,7 +13,7 @@ alert!(|event| {
     let alert = Alert::warning("timeout").label("peer", event.peer().ip());
     Some(match event.owner() {
         Owner::Held { process, .. } => alert.label("process", process.comm),
-        Owner::Orphaned { .. } => alert.summary("nobody waits for it any more"),
+        Owner::Orphaned { .. } => alert.summary("no process holds the socket any more"),
         _ => alert,
     })
 });
@@ -51,7 +51,7 @@ fn an_alert_can_name_the_process_that_holds_the_socket() -> Result<()> {
     let said: Vec<_> = alerts
         .map(|alert| (alert.label_value("process"), alert.summary.as_str()))
         .collect();
-    let late = "nobody waits for it any more";
+    let late = "no process holds the socket any more";
     assert_eq!(
         said,
         [(Some("nginx"), ""), (None, late), (None, ""), (None, "")]

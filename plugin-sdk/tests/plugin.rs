@@ -1,4 +1,4 @@
-//! What a plugin does to the events of a stream, and what it can say.
+//! The effects that a plugin can have on a stream.
 
 #![allow(missing_docs)]
 
@@ -11,7 +11,7 @@ use retrans_plugin_sdk::testing::Outcome;
 use retrans_plugin_sdk::testing::Scenario;
 use retrans_plugin_sdk::testing::Synth;
 
-/// Makes a plugin of a function that is called for each event.
+/// Declares a plugin from the body of its `on_event`.
 macro_rules! plugin {
     ($name:ident, |$event:ident, $out:ident| $body:expr) => {
         struct $name;
@@ -44,7 +44,7 @@ mod filters {
     filter!(|event| event.kind() == Kind::Fast);
 
     #[test]
-    fn a_filter_keeps_only_what_it_says() {
+    fn a_filter_keeps_the_events_that_meet_its_condition() {
         let expected: Vec<Record> = thousand()
             .into_iter()
             .filter(|record| record.kind() == Kind::Fast)
@@ -87,7 +87,7 @@ mod transforms {
     });
 
     #[test]
-    fn a_transform_changes_all_but_what_belongs_to_the_host() {
+    fn a_transform_changes_all_but_the_fields_of_the_host() {
         let outcome = run::<Transform>(Scenario::new().events(thousand()));
         assert_eq!(outcome.kept.len(), 1_000);
         for (kept, mut expected) in outcome.kept.iter().zip(thousand()) {
@@ -257,7 +257,7 @@ fn counts_add_up() {
 }
 
 #[test]
-fn what_a_plugin_logs_can_be_looked_at() {
+fn the_log_lines_of_a_plugin_are_in_the_outcome() {
     let outcome = run::<Alarmed>(Scenario::new().events(thousand()));
     assert_eq!(outcome.logs.len(), 10);
     assert_eq!(outcome.logs[0], (Level::Warn, "event 99".to_owned()));
@@ -295,7 +295,7 @@ impl Plugin for Diary {
 }
 
 #[test]
-fn losses_ticks_and_the_end_are_heard_in_their_place() {
+fn losses_ticks_and_the_end_reach_the_plugin_in_order() {
     let mut records = Synth::new(5);
     let mut two = || records.by_ref().take(2).collect::<Vec<_>>();
     let scenario = Scenario::new()
@@ -400,7 +400,7 @@ plugin!(Fickle, |_event, _out| {
 });
 
 #[test]
-#[should_panic(expected = "differ in how they end:\n  well\n  not this one")]
+#[should_panic(expected = "differ in their result:\n  success\n  not this one")]
 fn a_plugin_that_fails_only_if_the_stream_is_cut_otherwise_is_found() {
     let _ = Scenario::new()
         .events(Synth::new(7).take(3))

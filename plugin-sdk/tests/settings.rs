@@ -1,4 +1,4 @@
-//! How a plugin is set up, and what a user who gets it wrong is told.
+//! Settings of plugins, and the errors for wrong ones.
 
 #![allow(missing_docs)]
 
@@ -33,7 +33,7 @@ settings! {
     }
 }
 
-/// Says what its settings are.
+/// Prints its settings.
 struct Echo(Settings);
 
 impl Plugin for Echo {
@@ -70,7 +70,7 @@ filter!(|event| event.is_ipv4());
 
 fn echo(key: &str, value: Value) -> Result<String> {
     let mut outcome = Scenario::new().setting(key, value).run::<Echo>()?;
-    outcome.lines.pop().context("it says one line")
+    outcome.lines.pop().context("it prints one line")
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn a_wrong_setting_is_named() {
 }
 
 #[test]
-fn a_setting_that_is_not_there_is_named_with_those_that_are() {
+fn an_unknown_setting_is_named_with_the_known_ones() {
     let error = echo("treshold", json!(1)).expect_err("it is misspelt");
     assert_eq!(
         error.to_string(),
@@ -188,7 +188,7 @@ impl Plugin for OnlyOne {
 }
 
 #[test]
-fn a_setting_that_must_be_given_is_asked_for() -> Result<()> {
+fn a_missing_setting_without_a_default_is_named() -> Result<()> {
     let error = Scenario::new().run::<OnlyOne>().expect_err("no peer");
     assert_eq!(error.to_string(), "missing field `peer`");
     Scenario::new().setting("peer", "::1").run::<OnlyOne>()?;

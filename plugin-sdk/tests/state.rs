@@ -1,4 +1,4 @@
-//! State that survives: what a plugin author is promised, and what a test of theirs finds.
+//! State that survives: the guarantees for plugin authors, and the mistakes that their tests find.
 
 #![allow(missing_docs)]
 
@@ -158,7 +158,7 @@ fn a_state_of_an_older_version_can_be_read_and_others_are_refused_by_number() ->
 }
 
 #[test]
-fn a_plugin_refuses_a_state_in_its_own_words() -> Result<()> {
+fn a_plugin_refuses_a_state_with_its_own_message() -> Result<()> {
     let mut plugin = NativePlugin::<EveryNth>::configure(&json!({}))?;
     let mut wrong = Vec::new();
     let counts = Counts {
@@ -177,11 +177,11 @@ fn a_plugin_refuses_a_state_in_its_own_words() -> Result<()> {
 }
 
 #[test]
-fn bytes_that_are_no_state_are_refused_with_what_is_wrong() -> Result<()> {
+fn bytes_that_are_not_a_state_are_refused_with_the_reason() -> Result<()> {
     let mut plugin = NativePlugin::<EveryNth>::configure(&json!({}))?;
     let (_, sound) = plugin.save()?;
     for (bytes, expected) in [
-        (&sound[..sound.len() - 1], "it ends in the middle"),
+        (&sound[..sound.len() - 1], "the bytes end within a value"),
         (b"\xa0", "missing field `all`"),
         (b"\xa1\x63all\x20", "all: unexpected negative integer"),
     ] {
@@ -196,10 +196,10 @@ fn bytes_that_are_no_state_are_refused_with_what_is_wrong() -> Result<()> {
     Ok(())
 }
 
-/// Knows more than it says.
+/// Leaves a counter out of its state.
 struct Forgetful {
-    said: u64,
-    kept_quiet: u64,
+    saved: u64,
+    left_out: u64,
 }
 
 impl Plugin for Forgetful {
@@ -207,15 +207,15 @@ impl Plugin for Forgetful {
 
     fn new(_: NoSettings) -> Result<Self> {
         Ok(Forgetful {
-            said: 0,
-            kept_quiet: 0,
+            saved: 0,
+            left_out: 0,
         })
     }
 
     fn on_event(&mut self, _: &mut Event, out: &mut Output) -> Result<Verdict> {
-        self.said += 1;
-        self.kept_quiet += 1;
-        out.line(format_args!("{} {}", self.said, self.kept_quiet));
+        self.saved += 1;
+        self.left_out += 1;
+        out.line(format_args!("{} {}", self.saved, self.left_out));
         Ok(Verdict::Keep)
     }
 }
@@ -224,18 +224,18 @@ impl Stateful for Forgetful {
     type State = u64;
 
     fn state(&self) -> &u64 {
-        &self.said
+        &self.saved
     }
 
-    fn restore(&mut self, said: u64) -> Result<()> {
-        self.said = said;
+    fn restore(&mut self, saved: u64) -> Result<()> {
+        self.saved = saved;
         Ok(())
     }
 }
 
 #[test]
 #[should_panic(
-    expected = "without and with a reload after every call answers differ in line 1 (of 3 and 3):\n  \
+    expected = "results without and with a reload after every call differ in line 1 (of 3 and 3):\n  \
                 \"2 2\"\n  \"2 1\""
 )]
 fn a_plugin_that_leaves_something_out_of_its_state_is_found() {
@@ -244,11 +244,11 @@ fn a_plugin_that_leaves_something_out_of_its_state_is_found() {
 }
 
 #[test]
-fn a_reload_takes_a_plugin_with_state() {
+fn a_reload_needs_a_plugin_with_state() {
     let scenario = Scenario::new().reload();
     let error = scenario.run::<EveryNth>().expect_err("it is for others");
     assert_eq!(
         error.to_string(),
-        "a scenario with a reload is for `run_stateful`"
+        "a scenario with a reload needs `run_stateful`"
     );
 }

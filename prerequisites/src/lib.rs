@@ -1,4 +1,4 @@
-//! Empty: what this crate is for happens in its build script.
+//! Empty: this crate consists of its build script, which checks the prerequisites of the build.
 //!
-//! libbpf's own build would stop at the first missing header, with a page of compiler output. This
-//! crate has no dependencies, so that cargo runs it among the first.
+//! Without it, the build of libbpf stops at the first missing header, with many lines of compiler output.
+//! This crate has no dependencies, so that cargo builds it among the first.

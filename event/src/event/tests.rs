@@ -1,5 +1,5 @@
-//! Fields of either presence word, in records of any length. No real field is in the second word
-//! yet: these are made up.
+//! Fields of either presence word, in records of any length. No real field uses the second word
+//! yet, so the fields here are made up.
 
 use std::vec::Vec;
 
@@ -12,10 +12,10 @@ use crate::codec::U32;
 use crate::codec::U64;
 use crate::presence::PRESENCE_WORDS;
 
-/// Where the second word begins and ends.
+/// Bytes of the second presence word.
 const SECOND: Range<usize> = PRESENCE_WORDS[1]..PRESENCE_WORDS[1] + 8;
 
-/// A byte that no field of this version has, and that records had before the second word.
+/// A byte that belongs to no field of this version, in records with and without the second word.
 const FREE: usize = 287;
 
 /// The first byte after the second word.
@@ -110,10 +110,10 @@ fn a_copy_of_a_shorter_record_has_no_part_of_a_word() {
     assert_eq!(record.as_bytes()[SECOND], [0xff; 8], "as in the first word");
 }
 
-/// A made-up field, written down without the code that is tested.
+/// A made-up field, read and written without the code under test.
 #[derive(Debug, Clone, Copy)]
 struct Field {
-    /// Of the presence bit.
+    /// Number of the presence bit.
     number: u32,
     offset: usize,
     size: usize,
@@ -155,7 +155,7 @@ impl Field {
     }
 }
 
-/// Any place between the core and the second word, or after that.
+/// A field at any offset between the core and the second word, or behind that word.
 fn field<C: Codec>() -> impl Strategy<Value = Field> {
     let offset = prop_oneof![
         CORE_SIZE..=SECOND.start - C::SIZE,
@@ -173,7 +173,7 @@ fn record() -> impl Strategy<Value = Vec<u8>> {
     length.prop_flat_map(|length| proptest::collection::vec(any::<u8>(), length))
 }
 
-/// Reads and writes as the model does, and changes no other byte.
+/// Checks that reads and writes have the results of the model, and that no other byte changes.
 fn compare<C: Codec>(record: &[u8], field: Field, value: &[u8]) {
     let bit = PresenceBit::number(field.number);
     let bytes = |value: C::Value| {

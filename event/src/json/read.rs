@@ -32,9 +32,9 @@ use crate::record::Record;
 use crate::send_error::SendError;
 use crate::tcp_flags::TcpFlags;
 
-/// Reads what [`Event`] writes. Keys that are no field are passed over; a field without its key is
-/// absent, or zero where every record has it. A name that this version does not know is fine where
-/// its number stands beside it.
+/// Reads the JSON form that [`Event`] writes. Keys that are not fields are ignored. A field without its
+/// key is absent, or zero where every record has it. A name that this version does not know is accepted
+/// where its number is present.
 impl<'de> Deserialize<'de> for Record {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Record, D::Error> {
         let mut record = Record::new();
@@ -46,7 +46,7 @@ impl<'de> Deserialize<'de> for Record {
     }
 }
 
-/// Reads one object into the fields of that group; at the top level, the other objects too.
+/// Reads one object, and the objects within it, into the fields of the event.
 struct Object<'a> {
     event: &'a mut Event,
     group: &'static str,
@@ -81,7 +81,8 @@ impl<'de> Visitor<'de> for Object<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        // Keys come in any order: which fields a number was read for, and which names are not known.
+        // Keys come in any order, so both are decided at the end: fields whose number was read, and fields
+        // whose name is unknown.
         let mut numbered = [false; FIELDS.len()];
         let mut unknown = [false; FIELDS.len()];
         while let Some(slot) = map.next_key_seed(Key { group: self.group })? {
@@ -116,7 +117,7 @@ impl<'de> Visitor<'de> for Object<'_> {
     }
 }
 
-/// What a key stands for. Fields by their place in the table.
+/// Meaning of a key. Fields are given by their index in the table.
 enum Slot {
     Group(&'static str),
     Field(usize),
@@ -171,14 +172,14 @@ impl Visitor<'_> for Key {
     }
 }
 
-/// What has become of a value.
+/// Result of reading a value.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Read {
     Done,
     UnknownName,
 }
 
-/// Reads what stands at a field's key, or at the key of its number.
+/// Reads the value at a field's key, or at the key of its number.
 pub(super) struct Value<'a> {
     pub(super) event: &'a mut Event,
     pub(super) field: &'static Field,
@@ -195,7 +196,7 @@ impl Value<'_> {
         }
     }
 
-    /// `false` if the field is too narrow for the number.
+    /// Returns `false` where the field is too small for the number.
     fn put_number<C: Codec>(&mut self, number: i128) -> bool
     where
         C::Value: TryFrom<i128>,
@@ -204,7 +205,7 @@ impl Value<'_> {
         value.map(|value| self.put::<C>(value)).is_ok()
     }
 
-    /// `false` if the text is no such name or address.
+    /// Returns `false` where the text is not a valid name or address.
     fn put_text<C: Codec>(&mut self, text: &str) -> bool
     where
         C::Value: FromStr,
@@ -305,7 +306,7 @@ impl Visitor<'_> for Value<'_> {
     }
 }
 
-/// Where the JSON form has a field, as in `retransmit.kind`.
+/// The path of a field in the JSON form, such as `retransmit.kind`.
 struct Path<'a>(&'a Field);
 
 impl fmt::Display for Path<'_> {
@@ -317,7 +318,7 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// What a person is to write for a value.
+/// Description of a valid value, for error messages.
 fn expected(format: Format) -> &'static str {
     match format {
         Format::U8 => "a number from 0 to 255",

@@ -21,28 +21,32 @@ use crate::numbers::OwnerStatus;
 use crate::record::Record;
 
 impl Event {
-    /// Is the field known, and within the record?
+    /// Is the field within the record, and present?
     fn knows(&self, field: &Field) -> bool {
         let within = field.offset + field.size <= self.as_bytes().len();
         within && field.bit().is_none_or(|bit| self.has(bit))
     }
 
-    /// Is there anything to write for this field?
+    /// Does the JSON form of this event have the field?
     pub(super) fn shows(&self, field: &Field) -> bool {
         !field.json.1.is_empty() && self.knows(field)
     }
 
-    /// Writes every known field into a map that the caller has begun, and may go on with.
+    /// Writes every known field into a map that the caller has begun. The caller may add further keys.
+    ///
+    /// # Errors
+    ///
+    /// The errors of the serializer.
     pub fn serialize_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         self.serialize_object(&ROOT, map)?;
-        // As the tool had it that this one comes from.
+        // The tool that this one replaces wrote this key, and its readers rely on it.
         if let (Some(OwnerStatus::Held), Some(pid)) = (self.owner_status(), self.owner_pid()) {
             map.serialize_entry("pid", &pid)?;
         }
         Ok(())
     }
 
-    /// Writes the fields of one object, then the objects within it that have something to show.
+    /// Writes the known fields of one object, then the inner objects that have known fields.
     fn serialize_object<M: SerializeMap>(
         &self,
         object: &'static Object,
@@ -133,7 +137,7 @@ fn with_number<M: SerializeMap>(
     map.serialize_entry(field.number_key, &number)
 }
 
-/// Written as its name, or as its `Display` form if it has none.
+/// Is written as its name, or in its `Display` form where it has no name.
 struct Named<T>(Option<&'static str>, T);
 
 impl<T: fmt::Display> Serialize for Named<T> {
@@ -162,7 +166,7 @@ impl Object {
     }
 }
 
-/// All of it: what is at the top level, and the objects in their order.
+/// The top level, with all objects in their order.
 static ROOT: Object = Object::new(
     "",
     object!(""),
@@ -182,7 +186,8 @@ static ROOT: Object = Object::new(
     ],
 );
 
-/// The fields of an object, which stand together in the table: the build fails where they do not.
+/// The fields of an object, which are next to each other in the table: the build fails where they are
+/// not.
 const fn fields_of(object: u8) -> &'static [Field] {
     let mut begin = FIELDS.len();
     let mut end = 0;
@@ -216,7 +221,7 @@ impl Serialize for Within<'_> {
     }
 }
 
-/// Written as its `Display` form.
+/// Is written in its `Display` form.
 struct Shown<T>(T);
 
 impl<T: fmt::Display> Serialize for Shown<T> {
@@ -225,7 +230,7 @@ impl<T: fmt::Display> Serialize for Shown<T> {
     }
 }
 
-/// An IPv4 address, without the machinery of `fmt`, which takes a plugin longer than all the digits.
+/// An IPv4 address, written without `fmt`, which takes more time in a plugin than all the digits.
 struct Dotted(Ipv4Addr);
 
 impl Serialize for Dotted {
@@ -253,7 +258,8 @@ impl Serialize for Dotted {
     }
 }
 
-/// A time of day in ns, with all nine digits of a second, so that lines sort as text.
+/// A time of day in ns since 1970, written with nine digits after the decimal point, so that lines sort as
+/// text.
 struct Rfc3339(u64);
 
 impl Serialize for Rfc3339 {

@@ -1,4 +1,4 @@
-//! Every accessor of the table, by the name of its field.
+//! The accessors of every field in the table, by the field's name.
 
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
@@ -15,14 +15,14 @@ use retrans_event::TcpState;
 use retrans_event::Timer;
 use retrans_event::Tracepoint;
 
-/// How one field is read and written.
+/// The accessors of one field.
 pub struct Accessor {
     pub name: &'static str,
-    /// Sets the field to a value of its own, none of whose bytes is 0.
+    /// Sets the field to a value that no other field is set to. None of its bytes is 0.
     pub set: fn(&mut Event),
-    /// Is it that value which is read?
+    /// Does the getter return that value?
     pub holds: fn(&Event) -> bool,
-    /// Makes the field absent; a field that every record has stays as it is.
+    /// Makes the field absent. Does nothing for a field that every record has.
     pub clear: fn(&mut Event),
     pub is_absent: fn(&Event) -> bool,
 }

@@ -1,19 +1,19 @@
-//! The record of version 0.1, written out by hand: what a plugin of that version was built against.
-//! Never to change, but for the JSON key of `owner_pid`: no host of 0.1 wrote that field.
+//! The record of version 0.1, written out by hand, as plugins of that version know it. Must not change,
+//! except for the JSON key of `owner_pid`: no host of 0.1 wrote that field.
 
-/// Bytes in a record.
+/// Size of a record in bytes.
 pub const RECORD_SIZE: usize = 288;
 
-/// Where the last field ends. The four bytes after it are free.
+/// End of the last field in bytes. The four bytes after it are free.
 pub const END: usize = 284;
 
-/// What this version knew of a field.
+/// Description of a field in this version.
 pub struct OldField {
     pub name: &'static str,
     pub offset: usize,
     pub size: usize,
     pub format: &'static str,
-    /// Byte × 8 + bit.
+    /// Position of the presence bit: byte × 8 + bit.
     pub presence_bit: Option<u32>,
     /// Object and key of the JSON form.
     pub json: (&'static str, &'static str),

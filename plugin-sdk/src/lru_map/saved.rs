@@ -1,4 +1,4 @@
-//! A map as it is saved: its bound, and the keys in the order of their last use.
+//! The saved form of a map: its capacity, and the keys in the order of their last use.
 
 use std::fmt;
 use std::hash::Hash;
@@ -19,11 +19,11 @@ use serde::ser::SerializeTuple;
 
 use super::LruMap;
 
-/// The most keys to make room for because of a number from outside.
-const CAUTIOUS: usize = 4_096;
+/// Maximum number of keys to allocate for in advance: the number in the saved bytes is not trusted.
+const MAX_PREALLOCATED: usize = 4_096;
 
-/// A list of three: the bound, the seed, and the keys with their state. The seed is saved because
-/// whoever picks addresses must not be able to work out that of a map that was restored.
+/// A list of three: the capacity, the seed, and the keys with their values. The seed is saved because an
+/// attacker must not be able to compute the seed of a restored map.
 impl<K: Serialize, V: Serialize> Serialize for LruMap<K, V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut parts = serializer.serialize_tuple(3)?;
@@ -65,7 +65,7 @@ where
     type Value = LruMap<K, V>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of a bound, a seed and keys with their state")
+        f.write_str("a list of a capacity, a seed and keys with their values")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
@@ -80,14 +80,14 @@ where
         Ok(LruMap {
             map: (!map.is_empty()).then_some(map),
             seed,
-            // Saved on another machine, perhaps, of which a number of keys is larger.
+            // The map may have been saved on a machine with a larger usize.
             capacity: usize::try_from(capacity).unwrap_or(usize::MAX).max(1),
         })
     }
 }
 
-/// Reads the keys into a map with this seed, one by one: there may not be the memory for all of
-/// them twice.
+/// Reads the keys one by one into a map with this seed: there may not be enough memory for all of them
+/// twice.
 struct Keys<K, V> {
     seed: u64,
     map: PhantomData<(K, V)>,
@@ -113,16 +113,16 @@ where
     type Value = LinkedHashMap<K, V, FixedState>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("keys with their state")
+        f.write_str("keys with their values")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut keys: A) -> Result<Self::Value, A::Error> {
-        let room = keys.size_hint().unwrap_or(0).min(CAUTIOUS);
+        let room = keys.size_hint().unwrap_or(0).min(MAX_PREALLOCATED);
         let hashing = FixedState::with_seed(self.seed);
         let mut map = LinkedHashMap::with_capacity_and_hasher(room, hashing);
         while let Some((key, state)) = keys.next_entry()? {
             if map.insert(key, state).is_some() {
-                return Err(de::Error::custom("a key is there twice"));
+                return Err(de::Error::custom("a key occurs twice"));
             }
         }
         Ok(map)
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_use_the_bound_and_the_state_survive() {
+    fn the_order_of_use_the_capacity_and_the_values_survive() {
         let mut map = LruMap::new(3);
         for key in ["a", "b", "c", "a"] {
             map.touch(key.to_owned(), NOW, |times| *times += 1);
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn more_keys_than_the_bound_become_no_more() {
+    fn more_keys_than_the_capacity_become_no_more() {
         let value = json!([0, 0, {"a": 1, "b": 2}]);
         let mut map: LruMap<String, u32> = serde_json::from_value(value).expect("it is sound");
         for key in 0..10 {
@@ -179,10 +179,10 @@ mod tests {
     #[test]
     fn nonsense_is_refused() {
         for (text, expected) in [
-            ("[1,2]", "invalid length 2, expected a list of a bound"),
-            ("{}", "invalid type: map, expected a list of a bound"),
-            ("[1,2,[]]", "expected keys with their state"),
-            (r#"[1,2,{"a":1,"a":1}]"#, "a key is there twice"),
+            ("[1,2]", "invalid length 2, expected a list of a capacity"),
+            ("{}", "invalid type: map, expected a list of a capacity"),
+            ("[1,2,[]]", "expected keys with their values"),
+            (r#"[1,2,{"a":1,"a":1}]"#, "a key occurs twice"),
             (r#"[-1,2,{"a":1}]"#, "invalid value: integer `-1`"),
         ] {
             let read = serde_json::from_str::<LruMap<String, u32>>(text);

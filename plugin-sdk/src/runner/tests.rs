@@ -1,4 +1,4 @@
-//! What crosses to the host, byte by byte.
+//! The data that the runner passes to the host, byte by byte.
 
 use std::cell::Cell;
 use std::cell::RefCell;
@@ -11,10 +11,10 @@ use crate::Alert;
 use crate::NoSettings;
 use crate::column::Column;
 
-/// What a host was told.
+/// A host that records its calls.
 #[derive(Default)]
-struct Told {
-    asked_for_labels: Cell<u32>,
+struct RecordingHost {
+    label_requests: Cell<u32>,
     changes: RefCell<Vec<(Vec<u32>, Vec<u8>)>>,
     /// Key, events and text of each column.
     columns: RefCell<Vec<(String, Vec<u32>, String)>>,
@@ -22,14 +22,14 @@ struct Told {
     counts: RefCell<Vec<(String, u64)>>,
 }
 
-impl Host for Told {
+impl Host for RecordingHost {
     fn lost(&self) -> u64 {
         0
     }
 
     fn labels(&self) -> Vec<Column> {
-        self.asked_for_labels.update(|times| times + 1);
-        // One column that is sound, and one of a host that has lost its mind.
+        self.label_requests.update(|times| times + 1);
+        // A valid column, and one with inconsistent ends.
         vec![
             Column {
                 key: "sound".to_owned(),
@@ -70,14 +70,14 @@ impl Host for Told {
     }
 }
 
-/// Does to each event what a function says.
-struct Does(fn(&mut Event<'_>, &mut Output) -> Result<Verdict>);
+/// A plugin from a function that is called for each event.
+struct FunctionPlugin(fn(&mut Event<'_>, &mut Output) -> Result<Verdict>);
 
-impl Plugin for Does {
+impl Plugin for FunctionPlugin {
     type Settings = NoSettings;
 
     fn new(_: NoSettings) -> Result<Self> {
-        Ok(Does(|_, _| Ok(Verdict::Keep)))
+        Ok(FunctionPlugin(|_, _| Ok(Verdict::Keep)))
     }
 
     fn on_event(&mut self, event: &mut Event<'_>, out: &mut Output) -> Result<Verdict> {
@@ -85,9 +85,9 @@ impl Plugin for Does {
     }
 }
 
-fn runner(does: fn(&mut Event<'_>, &mut Output) -> Result<Verdict>) -> Runner<Does> {
-    let mut runner = Runner::<Does>::configure("{}").expect("there are no settings");
-    runner.plugin = Does(does);
+fn runner(function: fn(&mut Event<'_>, &mut Output) -> Result<Verdict>) -> Runner<FunctionPlugin> {
+    let mut runner = Runner::<FunctionPlugin>::configure("{}").expect("there are no settings");
+    runner.plugin = FunctionPlugin(function);
     runner
 }
 
@@ -98,14 +98,14 @@ fn records(count: usize) -> Vec<u8> {
         .collect()
 }
 
-fn process(runner: &mut Runner<Does>, host: &Told, count: u32) -> Result<Keep> {
+fn process(runner: &mut Runner<FunctionPlugin>, host: &RecordingHost, count: u32) -> Result<Keep> {
     let mut records = records(count as usize);
     runner.process(host, count, RECORD_SIZE as u32, &mut records)
 }
 
 #[test]
-fn a_bit_an_event_says_what_goes_on_and_the_rest_is_0() {
-    let host = Told::default();
+fn one_bit_for_each_event_says_whether_it_goes_on_and_the_rest_is_0() {
+    let host = RecordingHost::default();
     let mut every_third = runner(|event, _| Ok(Verdict::keep_if(event.sequence() % 3 == 0)));
     for (count, bits) in [
         (3, vec![0b001]),
@@ -133,7 +133,7 @@ fn a_bit_an_event_says_what_goes_on_and_the_rest_is_0() {
 
 #[test]
 fn only_kept_and_changed_records_cross_back() {
-    let host = Told::default();
+    let host = RecordingHost::default();
     let mut runner = runner(|event, _| {
         let sequence = event.sequence();
         if sequence % 4 > 1 {
@@ -159,7 +159,7 @@ fn only_kept_and_changed_records_cross_back() {
 
 #[test]
 fn of_records_with_unknown_fields_every_byte_crosses_back() {
-    let host = Told::default();
+    let host = RecordingHost::default();
     let longer: Vec<u8> = Synth::new(1)
         .take(3)
         .flat_map(|record| [record.as_bytes(), b"a newer field"].concat())
@@ -181,7 +181,7 @@ fn of_records_with_unknown_fields_every_byte_crosses_back() {
 
 #[test]
 fn of_shorter_records_later_fields_are_unknown() {
-    let host = Told::default();
+    let host = RecordingHost::default();
     let shorter: Vec<u8> = Synth::new(1)
         .take(3)
         .flat_map(|record| record.as_bytes()[..CORE_SIZE].to_vec())
@@ -197,8 +197,8 @@ fn of_shorter_records_later_fields_are_unknown() {
 }
 
 #[test]
-fn bytes_that_are_no_records_are_refused() {
-    let host = Told::default();
+fn bytes_that_are_not_records_are_refused() {
+    let host = RecordingHost::default();
     let mut runner = runner(|_, _| Ok(Verdict::Keep));
     for (count, size, bytes) in [
         (2, 288, 575),
@@ -208,9 +208,9 @@ fn bytes_that_are_no_records_are_refused() {
     ] {
         let error = runner.process(&host, count, size, &mut vec![0; bytes]);
         assert_eq!(
-            error.expect_err("they are no records").to_string(),
+            error.expect_err("they are not records").to_string(),
             format!(
-                "the host handed over {bytes} bytes as {count} records of {size}; \
+                "the host passed {bytes} bytes as {count} records of {size} bytes; \
                  a record has at least 88"
             )
         );
@@ -219,7 +219,7 @@ fn bytes_that_are_no_records_are_refused() {
 
 #[test]
 fn labels_cross_in_one_column_a_key_without_those_of_dropped_events() {
-    let host = Told::default();
+    let host = RecordingHost::default();
     let mut runner = runner(|event, _| {
         event.set_label("n", event.sequence());
         if event.sequence() == 3 {
@@ -235,12 +235,12 @@ fn labels_cross_in_one_column_a_key_without_those_of_dropped_events() {
             ("n".to_owned(), vec![0, 1, 3], "013".to_owned()),
         ]
     );
-    assert_eq!(host.asked_for_labels.get(), 0, "nobody looked at one");
+    assert_eq!(host.label_requests.get(), 0, "no label was read");
 }
 
 #[test]
-fn labels_are_fetched_once_and_only_what_fits_together_is_a_label() {
-    let host = Told::default();
+fn labels_are_fetched_once_and_inconsistent_columns_have_no_labels() {
+    let host = RecordingHost::default();
     let mut runner = runner(|event, out| {
         let labels: Vec<String> = event
             .labels()
@@ -252,14 +252,14 @@ fn labels_are_fetched_once_and_only_what_fits_together_is_a_label() {
     });
     process(&mut runner, &host, 3).expect("it is sound");
     assert_eq!(*host.lines.borrow(), b"sound=a\n\nsound=bc\n");
-    assert_eq!(host.asked_for_labels.get(), 1);
+    assert_eq!(host.label_requests.get(), 1);
     process(&mut runner, &host, 3).expect("it is sound");
-    assert_eq!(host.asked_for_labels.get(), 2, "a call has its own");
+    assert_eq!(host.label_requests.get(), 2, "a call has its own");
 }
 
 #[test]
 fn a_call_that_fails_says_nothing_and_leaves_nothing() {
-    let host = Told::default();
+    let host = RecordingHost::default();
     let mut runner = runner(|event, out| {
         event.set_mark(Some(1));
         event.set_label("n", 1);

@@ -1,4 +1,4 @@
-//! Catches what a plugin logs.
+//! Captures the log lines of a plugin.
 
 use std::cell::RefCell;
 use std::sync::Once;
@@ -6,16 +6,16 @@ use std::sync::Once;
 use log::Level;
 
 thread_local! {
-    /// What this thread's plugin has logged; tests run on threads of their own.
+    /// The log lines of this thread's plugin; every test runs on its own thread.
     static LOGGED: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Begins to catch, with nothing caught. A logger that the test has set itself stays, and then
-/// nothing is.
-pub(super) fn catch() {
-    struct Catcher;
+/// Starts to capture, without any line. Captures nothing where the test has set a logger of its own, which
+/// stays.
+pub(super) fn capture() {
+    struct Capture;
 
-    impl log::Log for Catcher {
+    impl log::Log for Capture {
         fn enabled(&self, _: &log::Metadata<'_>) -> bool {
             true
         }
@@ -30,14 +30,14 @@ pub(super) fn catch() {
 
     static SET: Once = Once::new();
     SET.call_once(|| {
-        if log::set_logger(&Catcher).is_ok() {
+        if log::set_logger(&Capture).is_ok() {
             log::set_max_level(log::LevelFilter::Trace);
         }
     });
     take();
 }
 
-/// What was logged since.
+/// Returns the lines that were logged since the last call, and clears them.
 pub(super) fn take() -> Vec<(Level, String)> {
     LOGGED.take()
 }

@@ -1,4 +1,4 @@
-//! A plugin at its bare native speed.
+//! A plugin at native speed, without a host.
 
 use crate::alert::Alert;
 use crate::column::Column;
@@ -9,34 +9,35 @@ use crate::runner::Keep;
 use crate::runner::Runner;
 use crate::state::Stateful;
 
-/// A plugin over the bytes of a call, as the host calls it, but native and with nobody to hear
-/// its effects: for benchmarks.
+/// Runs a plugin natively over the bytes of a call, as the host passes them. Its effects are ignored. For
+/// benchmarks, and for tests of saved bytes.
 #[derive(Debug)]
 pub struct NativePlugin<P>(Runner<P>);
 
 impl<P: Plugin> NativePlugin<P> {
-    /// Starts a plugin with settings from a JSON object.
+    /// Creates a plugin with settings from a JSON object.
     ///
     /// # Errors
     ///
-    /// Those of the settings, and of [`Plugin::new`].
+    /// Where a setting cannot be read, and the errors of [`Plugin::new`].
     pub fn configure(settings: &serde_json::Value) -> Result<NativePlugin<P>> {
         Runner::configure(&settings.to_string()).map(NativePlugin)
     }
 
-    /// Processes records of `record_size` bytes each, which it may change and move.
+    /// Processes records of `record_size` bytes each. Uses `records` as working memory: its content is not
+    /// defined afterwards.
     ///
     /// # Errors
     ///
-    /// Where the bytes are no whole number of records, and those of [`Plugin::on_event`].
+    /// Where the bytes are not a whole number of records, and the errors of [`Plugin::on_event`].
     pub fn process(&mut self, records: &mut [u8], record_size: u32) -> Result<Keep> {
         let count = (records.len() as u32).checked_div(record_size).unwrap_or(0);
-        self.0.process(&Deaf, count, record_size, records)
+        self.0.process(&NoHost, count, record_size, records)
     }
 }
 
 impl<P: Stateful> NativePlugin<P> {
-    /// Saves the state: the version of its format, and bytes.
+    /// Saves the state: returns the version of its format, and the bytes.
     ///
     /// # Errors
     ///
@@ -45,21 +46,21 @@ impl<P: Stateful> NativePlugin<P> {
         self.0.save()
     }
 
-    /// Goes on with bytes that were saved, or with any others.
+    /// Restores a state from bytes, which may be any bytes.
     ///
     /// # Errors
     ///
-    /// Where they are no state of this version, and those of [`Stateful::restore`]. The plugin is of no
-    /// use then.
+    /// Where the bytes are not a state of this version, and the errors of [`Stateful::restore`]. The plugin must
+    /// not be used afterwards.
     pub fn restore(&mut self, version: u32, state: &[u8]) -> Result<()> {
         self.0.restore(version, state)
     }
 }
 
-/// A host that says nothing and hears nothing.
-struct Deaf;
+/// A host without losses or labels, which ignores all effects.
+struct NoHost;
 
-impl Host for Deaf {
+impl Host for NoHost {
     fn lost(&self) -> u64 {
         0
     }

@@ -1,4 +1,4 @@
-//! What came out of a plugin.
+//! The results of a plugin.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,19 +8,19 @@ use retrans_event::Record;
 
 use crate::alert::Alert;
 
-/// Everything that a plugin made of a stream.
+/// The results of a plugin for a whole stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// What went on to the next plugin.
+    /// Events that went on to the next plugin.
     pub kept: Vec<KeptEvent>,
-    /// Alerts, each with the number of its event in the stream.
+    /// Alerts, each with the number of its event in the stream, from 0.
     pub alerts: Vec<Alert>,
-    /// Lines, without their line feeds.
+    /// Lines for standard output, without their line feeds.
     pub lines: Vec<String>,
-    /// The plugin's own counters.
+    /// The plugin's own counters, by name.
     pub counts: BTreeMap<String, u64>,
-    /// What it logged.
+    /// Log lines.
     pub logs: Vec<(Level, String)>,
 }
 
@@ -30,7 +30,7 @@ pub struct Outcome {
 pub struct KeptEvent {
     /// The record, with the plugin's changes.
     pub record: Record,
-    /// Its labels: the plugin's, and those it had before.
+    /// Labels: those of the plugin, and those that the event had before.
     pub labels: BTreeMap<String, String>,
 }
 
@@ -41,7 +41,7 @@ impl KeptEvent {
     }
 }
 
-/// As a person compares it: the JSON form, and the labels.
+/// The JSON form and the labels, for messages about differences.
 impl fmt::Display for KeptEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let json = serde_json::to_string(&self.record).map_err(|_| fmt::Error)?;
@@ -50,7 +50,7 @@ impl fmt::Display for KeptEvent {
 }
 
 impl Outcome {
-    /// The first difference to another outcome, in words.
+    /// Describes the first difference to another outcome; `None` where there is none.
     pub(super) fn difference(&self, other: &Outcome) -> Option<String> {
         difference("kept event", &self.kept, &other.kept, KeptEvent::to_string)
             .or_else(|| difference("alert", &self.alerts, &other.alerts, debug))

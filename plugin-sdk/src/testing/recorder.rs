@@ -1,4 +1,4 @@
-//! A host that writes down what a plugin does.
+//! A host that records the effects of a plugin.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -21,21 +21,22 @@ use crate::testing::logs;
 use crate::testing::outcome::KeptEvent;
 use crate::testing::outcome::Outcome;
 
-/// The longest name of a counter, as in the host.
-const LONGEST_METRIC: usize = 64;
+/// Maximum length of a counter's name in bytes, as in the host.
+const MAX_METRIC_LEN: usize = 64;
 
-/// Plays a stream to a plugin, call by call, and collects the outcome.
+/// Runs a plugin over a stream, call by call, and collects the outcome.
 pub(super) struct Recorder<P> {
     runner: Runner<P>,
     outcome: Outcome,
-    /// Events of the calls so far.
+    /// Number of events of the calls so far.
     events: u32,
+    /// Number of events lost since the last call.
     lost: u64,
 }
 
 impl<P: Plugin> Recorder<P> {
     pub(super) fn configure(settings: &str) -> Result<Recorder<P>> {
-        logs::catch();
+        logs::capture();
         Ok(Recorder {
             runner: Runner::configure(settings)?,
             outcome: Outcome::default(),
@@ -44,7 +45,7 @@ impl<P: Plugin> Recorder<P> {
         })
     }
 
-    /// The plugin hears of it at the next call.
+    /// Loses events. The plugin is told at the next call.
     pub(super) fn lose(&mut self, events: u64) {
         self.lost += events;
     }
@@ -81,7 +82,7 @@ impl<P: Plugin> Recorder<P> {
         Ok(self.outcome)
     }
 
-    /// The call has returned well.
+    /// Commits the effects of a call that succeeded.
     fn commit(&mut self, call: Call, keep: &Keep) -> Result<()> {
         self.lost = 0;
         let effects = call.effects.into_inner();
@@ -110,7 +111,7 @@ impl<P: Plugin> Recorder<P> {
 }
 
 impl<P: Stateful> Recorder<P> {
-    /// Hands the state over to a new instance, which goes on.
+    /// Replaces the plugin by a new instance with its state.
     pub(super) fn reload(&mut self, settings: &str) -> Result<()> {
         let (version, state) = self.runner.save()?;
         self.runner = Runner::configure(settings)?;
@@ -119,7 +120,7 @@ impl<P: Stateful> Recorder<P> {
     }
 }
 
-/// One call: what the plugin may ask, and what it has said.
+/// The host of one call: losses and labels for the plugin, and the plugin's effects.
 struct Call {
     lost: u64,
     labels: BTreeMap<String, Vec<(u32, String)>>,
@@ -132,7 +133,7 @@ struct Effects {
     alerts: Vec<Alert>,
     lines: Vec<u8>,
     counts: Vec<(String, u64)>,
-    /// What the host would not take.
+    /// Reason for which the host would refuse the effects.
     refused: Option<&'static str>,
 }
 
@@ -225,7 +226,7 @@ impl Host for Call {
         let mut effects = self.effects.borrow_mut();
         let odd = |char: char| char.is_whitespace() || char.is_control();
         effects.refuse_if(
-            metric.is_empty() || metric.len() > LONGEST_METRIC || metric.contains(odd),
+            metric.is_empty() || metric.len() > MAX_METRIC_LEN || metric.contains(odd),
             "a counter's name has from 1 to 64 bytes, and no spaces",
         );
         effects.counts.push((metric.to_owned(), by));

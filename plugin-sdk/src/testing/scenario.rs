@@ -1,4 +1,4 @@
-//! A stream to play to a plugin.
+//! Test streams for plugins.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::testing::outcome::KeptEvent;
 use crate::testing::outcome::Outcome;
 use crate::testing::recorder::Recorder;
 
-/// The most events of a call, in the three runs of a [`Scenario`].
+/// Maximum number of events of a call, for each of the three runs of a [`Scenario`].
 pub const BATCH_SIZES: [usize; 3] = [1, 7, 256];
 
-/// A stream of events, losses and time marks, and the settings of the plugin that gets it.
+/// A stream of events, losses and ticks, with the settings of the plugin that processes it.
 ///
-/// The stream is played three times, each time to a new plugin, in calls of at most 1, 7 and 256
-/// events, and must come out the same.
+/// The stream is run three times, each time with a new plugin, in calls of at most 1, 7 and 256 events
+/// ([`BATCH_SIZES`]). The results must be the same.
 ///
 /// A plugin [with state](Stateful) may be [reloaded](Scenario::reload) in the middle:
 ///
@@ -60,7 +60,7 @@ pub const BATCH_SIZES: [usize; 3] = [1, 7, 256];
 #[derive(Debug, Clone)]
 #[must_use = "a scenario does nothing before it is run"]
 pub struct Scenario {
-    /// Of the first instance, and one after each reload.
+    /// Settings of the first instance, and of the instance after each reload.
     settings: Vec<Settings>,
     steps: Vec<Step>,
 }
@@ -75,7 +75,7 @@ enum Step {
     Reload,
 }
 
-/// Hands over to a new instance with these settings.
+/// Replaces the plugin by a new instance with these settings and the old state.
 type Reload<P> = fn(&mut Recorder<P>, settings: &str) -> Result<()>;
 
 impl Default for Scenario {
@@ -93,7 +93,7 @@ impl Scenario {
         }
     }
 
-    /// Sets a setting, as `--set` does; after a [`reload`](Scenario::reload) that of the new instance.
+    /// Gives a setting a value, as `--set` does. After a [`reload`](Scenario::reload), for the new instance.
     pub fn setting(mut self, key: &str, value: impl Into<serde_json::Value>) -> Scenario {
         let settings = self.settings.last_mut();
         settings.and_then(|settings| settings.insert(key.to_owned(), value.into()));
@@ -105,7 +105,7 @@ impl Scenario {
         self.labelled_event(record, [])
     }
 
-    /// Adds an event with labels from plugins before this one.
+    /// Adds an event with labels of earlier plugins.
     pub fn labelled_event<const N: usize>(
         mut self,
         record: Record,
@@ -123,74 +123,73 @@ impl Scenario {
         records.into_iter().fold(self, Scenario::event)
     }
 
-    /// The host loses so many events here.
+    /// Adds a loss of this number of events.
     pub fn lost(mut self, events: u64) -> Scenario {
         self.steps.push(Step::Lost(events));
         self
     }
 
-    /// Time mark: the plugin hears that it is now so long after boot.
+    /// Adds a tick at this time since boot.
     pub fn tick(mut self, now: Duration) -> Scenario {
         self.steps.push(Step::Tick(now));
         self
     }
 
-    /// The plugin is reloaded here: a new instance goes on with the state of the one before, with the
-    /// same settings but for those that are set from here on. For
-    /// [`run_stateful`](Scenario::run_stateful).
+    /// Adds a reload: a new instance continues with the state of the one before. It has the same settings,
+    /// except for those that are set after the reload. Requires [`run_stateful`](Scenario::run_stateful).
     pub fn reload(mut self) -> Scenario {
         self.settings.extend(self.settings.last().cloned());
         self.steps.push(Step::Reload);
         self
     }
 
-    /// Plays the stream.
+    /// Runs a plugin over the stream.
     ///
     /// # Errors
     ///
-    /// The plugin's.
+    /// The errors of the plugin, and effects that the host would refuse.
     ///
     /// # Panics
     ///
-    /// Where what comes out depends on how the stream is cut into calls.
+    /// Where the results depend on how the stream is divided into calls.
     #[track_caller]
     pub fn run<P: Plugin>(&self) -> Result<Outcome> {
-        self.run_cut::<P>(None)
+        self.run_all_sizes::<P>(None)
     }
 
-    /// Plays the stream to a plugin with state: as [`run`](Scenario::run) does, and once more with a
-    /// reload after every call, which must come out the same.
+    /// Runs a plugin with state over the stream, as [`run`](Scenario::run) does, and once more with a reload
+    /// after every call. The results must be the same.
     ///
     /// # Errors
     ///
-    /// The plugin's, also where it refuses a state.
+    /// As for [`run`](Scenario::run), and where the plugin refuses its own state.
     ///
     /// # Panics
     ///
-    /// Where what comes out depends on how the stream is cut into calls, or on whether the plugin was
-    /// reloaded: then something is missing in its state.
+    /// Where the results depend on how the stream is divided into calls, or on whether the plugin was
+    /// reloaded, because its state is incomplete.
     #[track_caller]
     pub fn run_stateful<P: Stateful>(&self) -> Result<Outcome> {
-        let whole = self.run_cut::<P>(Some(Recorder::reload));
-        let reloaded = self.play::<P>(BATCH_SIZES[0], Some(Recorder::reload), true);
+        let whole = self.run_all_sizes::<P>(Some(Recorder::reload));
+        let reloaded = self.run_once::<P>(BATCH_SIZES[0], Some(Recorder::reload), true);
         if let Some(difference) = difference(&whole, &reloaded) {
             panic!(
-                "something is missing in the plugin's state: without and with a reload after every \
-                 call answers differ in {difference}"
+                "the plugin's state is incomplete: results without and with a reload after every call \
+                 differ in {difference}"
             );
         }
         whole
     }
 
     #[track_caller]
-    fn run_cut<P: Plugin>(&self, reload: Option<Reload<P>>) -> Result<Outcome> {
+    fn run_all_sizes<P: Plugin>(&self, reload: Option<Reload<P>>) -> Result<Outcome> {
         let [whole, others @ ..] =
-            BATCH_SIZES.map(|most| (most, self.play::<P>(most, reload, false)));
-        for (most, other) in others {
+            BATCH_SIZES.map(|size| (size, self.run_once::<P>(size, reload, false)));
+        for (size, other) in others {
             if let Some(difference) = difference(&whole.1, &other) {
                 panic!(
-                    "the plugin's answer depends on how the stream is cut: calls of at most {} \
-                     and of at most {most} events differ in {difference}",
+                    "the plugin's results depend on how the stream is divided into calls: calls of at \
+                     most {} and of at most {size} events differ in {difference}",
                     whole.0,
                 );
             }
@@ -198,10 +197,10 @@ impl Scenario {
         whole.1
     }
 
-    /// Plays the stream in calls of at most so many events.
-    fn play<P: Plugin>(
+    /// Runs a plugin over the stream, in calls of at most `size` events.
+    fn run_once<P: Plugin>(
         &self,
-        most: usize,
+        size: usize,
         reload: Option<Reload<P>>,
         after_every_call: bool,
     ) -> Result<Outcome> {
@@ -213,7 +212,7 @@ impl Scenario {
         let mut batch = Vec::new();
         let mut now = Duration::ZERO;
         for step in &self.steps {
-            let full = batch.len() == most;
+            let full = batch.len() == size;
             if full || !matches!(step, Step::Event(_)) {
                 flush(&mut plugin, &mut batch)?;
             }
@@ -234,8 +233,7 @@ impl Scenario {
                 }
                 Step::Reload => {
                     current = settings.next().unwrap_or_default();
-                    let reload =
-                        reload.context("a scenario with a reload is for `run_stateful`")?;
+                    let reload = reload.context("a scenario with a reload needs `run_stateful`")?;
                     reload(&mut plugin, &current)?;
                 }
             }
@@ -248,7 +246,7 @@ impl Scenario {
     }
 }
 
-/// Hands over what has gathered, as one call.
+/// Processes the collected events in one call.
 fn flush<P: Plugin>(plugin: &mut Recorder<P>, batch: &mut Vec<KeptEvent>) -> Result<()> {
     if !batch.is_empty() {
         plugin.process(batch)?;
@@ -257,18 +255,18 @@ fn flush<P: Plugin>(plugin: &mut Recorder<P>, batch: &mut Vec<KeptEvent>) -> Res
     Ok(())
 }
 
-/// The first difference between two runs, in words.
+/// Describes the first difference between two runs; `None` where there is none.
 fn difference(ours: &Result<Outcome>, theirs: &Result<Outcome>) -> Option<String> {
     if let (Ok(ours), Ok(theirs)) = (ours, theirs) {
         return ours.difference(theirs);
     }
-    let (ours, theirs) = (how_it_ended(ours), how_it_ended(theirs));
-    (ours != theirs).then(|| format!("how they end:\n  {ours}\n  {theirs}"))
+    let (ours, theirs) = (result(ours), result(theirs));
+    (ours != theirs).then(|| format!("their result:\n  {ours}\n  {theirs}"))
 }
 
-fn how_it_ended(outcome: &Result<Outcome>) -> String {
+fn result(outcome: &Result<Outcome>) -> String {
     match outcome {
-        Ok(_) => "well".to_owned(),
+        Ok(_) => "success".to_owned(),
         Err(error) => format!("{error:#}"),
     }
 }

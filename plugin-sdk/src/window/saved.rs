@@ -1,4 +1,4 @@
-//! A count as it is saved: few bytes, and nothing that could be out of order.
+//! The saved form of a count: few bytes, in an encoding that cannot have entries out of order.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,18 +14,18 @@ use serde::de::Visitor;
 use super::Entry;
 use super::WindowCount;
 
-/// Bytes: the latest time, then, from the newest entry to the oldest, how much earlier it was than
-/// the one before, in ns, and its weight. Each is a LEB128 number.
+/// The bytes: the latest time, then for each entry, from the newest to the oldest, its distance in ns to
+/// the entry before, and its weight. Each is a LEB128 number.
 ///
-/// A plugin may save a million entries every second. Most take 6 bytes, and 10 ns to read; as numbers
-/// of CBOR they took up to 10 bytes, and 110 ns to read.
+/// A plugin may save a million entries every second. Most entries take 6 bytes, and 10 ns to read; as CBOR
+/// numbers they took up to 10 bytes, and 110 ns to read.
 impl Serialize for WindowCount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut bytes = Vec::with_capacity(9 + 7 * self.entries.len());
         write(&mut bytes, self.latest);
         let mut later = self.latest;
         for entry in self.entries.iter().rev() {
-            // In order, and none after the latest.
+            // The entries are in order, and none is later than the latest time.
             write(&mut bytes, later - entry.time);
             write(&mut bytes, entry.weight.into());
             later = entry.time;
@@ -53,7 +53,7 @@ impl<'de> Visitor<'de> for Bytes {
         read(bytes).map_err(E::custom)
     }
 
-    /// Bytes of a format that has none, such as JSON.
+    /// Reads the bytes from a list of numbers, for formats without a type for bytes, such as JSON.
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<WindowCount, A::Error> {
         let mut bytes = Vec::new();
         while let Some(byte) = list.next_element()? {
@@ -65,15 +65,16 @@ impl<'de> Visitor<'de> for Bytes {
 
 fn read(mut bytes: &[u8]) -> Result<WindowCount, &'static str> {
     let latest = read_number(&mut bytes)?;
-    // An entry takes at least two bytes. Nothing is left over: what one key has more room for than it
-    // needs, many have.
+    // The exact number of entries: every entry has two numbers, and every number ends with a byte below
+    // CONTINUES. Unused capacity would add up over many keys.
     let mut entries =
         Vec::with_capacity(bytes.iter().filter(|byte| **byte < CONTINUES).count() / 2);
     let (mut later, mut sum) = (latest, 0);
     while !bytes.is_empty() {
         let step = read_number(&mut bytes)?;
-        let before_all = "a count goes back to before the time began";
-        let time = later.checked_sub(step).ok_or(before_all)?;
+        let time = later
+            .checked_sub(step)
+            .ok_or("an entry has a time before 0")?;
         let weight = read_number(&mut bytes)?;
         let weight = u32::try_from(weight).map_err(|_| "a weight is too large")?;
         entries.push(Entry { time, weight });
@@ -88,7 +89,7 @@ fn read(mut bytes: &[u8]) -> Result<WindowCount, &'static str> {
     })
 }
 
-/// The bit of a byte after which there is another one of the same number.
+/// The bit of a byte that says that the number continues in the next byte.
 const CONTINUES: u8 = 0x80;
 
 #[inline]
@@ -104,7 +105,7 @@ fn write(bytes: &mut Vec<u8>, mut number: u64) {
 fn read_number(bytes: &mut &[u8]) -> Result<u64, &'static str> {
     let mut number = 0;
     for shift in (0..).step_by(7) {
-        let (byte, rest) = bytes.split_first().ok_or("a count ends in the middle")?;
+        let (byte, rest) = bytes.split_first().ok_or("the bytes end within a number")?;
         *bytes = rest;
         let bits = u64::from(byte & !CONTINUES);
         if shift >= u64::BITS || bits > u64::MAX >> shift {
@@ -136,7 +137,7 @@ mod tests {
         let window = SlidingWindow::new(at(1), 25);
         let [mut whole, mut saved] = [WindowCount::default(), WindowCount::default()];
         for (number, record) in (0..).zip(retrans_event::synth::Synth::new(1).take(1_000)) {
-            // Every seventh is late.
+            // Every seventh event is late.
             let late = Duration::from_micros(u64::from(number % 7 == 0) * 300);
             let (time, weight) = (record.time() - late, number % 4);
             let counts = [&mut whole, &mut saved].map(|count| count.add(&window, time, weight));
@@ -163,13 +164,10 @@ mod tests {
     #[test]
     fn nonsense_is_refused() {
         for (value, expected) in [
-            (json!([]), "a count ends in the middle"),
-            (json!([9, 1]), "a count ends in the middle"),
-            (json!([9, 1, 0x80]), "a count ends in the middle"),
-            (
-                json!([9, 5, 1, 5, 1]),
-                "a count goes back to before the time began",
-            ),
+            (json!([]), "the bytes end within a number"),
+            (json!([9, 1]), "the bytes end within a number"),
+            (json!([9, 1, 0x80]), "the bytes end within a number"),
+            (json!([9, 5, 1, 5, 1]), "an entry has a time before 0"),
             (
                 json!([9, 1, 0xff, 0xff, 0xff, 0xff, 0x10]),
                 "a weight is too large",

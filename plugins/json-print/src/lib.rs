@@ -1,12 +1,12 @@
-//! Prints each event as one line of JSON, and lets it pass. Says where events are missing.
+//! Prints each event as one line of JSON, and keeps all events. Prints a line where events were lost.
 
 use retrans_plugin_sdk::prelude::*;
 
 /// The plugin.
 pub struct JsonPrint;
 
-/// The line for events that the host lost. It has no time: nobody knows when each was lost, and the
-/// events that follow may be older.
+/// The line for lost events. It has no time: the kernel counts losses without recording when each happened,
+/// and the events that follow may be older.
 #[derive(Serialize)]
 #[serde(crate = "retrans_plugin_sdk::serde", tag = "type", rename = "gap")]
 struct Gap {
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_keys_of_the_seed_are_there() -> Result<()> {
+    fn the_keys_of_the_earlier_tool_are_there() -> Result<()> {
         let mut record = Synth::new(6).next().context("the stream has no end")?;
         record.set_owner(&held_by(42)?);
         let outcome = Scenario::new().event(record).run::<JsonPrint>()?;
@@ -116,7 +116,7 @@ mod tests {
         Ok(())
     }
 
-    /// Which lines are events, and which say that some are missing.
+    /// The lines, with `event` in place of each line for an event.
     fn lines(outcome: &Outcome) -> Vec<&str> {
         let lines = outcome.lines.iter().map(String::as_str);
         lines
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_told_without_any_event_to_follow() -> Result<()> {
+    fn a_gap_is_printed_without_an_event_that_follows() -> Result<()> {
         let scenario = Scenario::new()
             .lost(u64::MAX)
             .tick(Duration::from_secs(1))

@@ -1,4 +1,4 @@
-//! What is counted separately: a peer, a connection, a port, a process, or several of these.
+//! Keys: peers, connections, ports, processes and so on, or combinations, each with its own count.
 
 use std::fmt;
 use std::hash::Hash;
@@ -11,13 +11,13 @@ use retrans_plugin_sdk::prelude::*;
 use retrans_plugin_sdk::retrans_event::Name;
 
 settings! {
-    /// A part of what is counted by.
+    /// A part of a key.
     pub enum KeyPart {
-        /// Address of the peer; of a link-local one also network namespace and interface.
+        /// Address of the peer. A link-local address is counted together with network namespace and interface.
         Peer,
-        /// Both addresses and ports, with the same of link-local ones.
+        /// Both addresses and ports; link-local addresses as with `peer`.
         Connection,
-        /// Local address, with the same of a link-local one.
+        /// Local address; a link-local one as with `peer`.
         Local,
         /// Local port.
         LocalPort,
@@ -25,20 +25,20 @@ settings! {
         PeerPort,
         /// Network namespace.
         Netns,
-        /// Process that holds the socket, or the listener of a connection that was not accepted: labels
-        /// `process` and `pid`.
+        /// Process that holds the socket or, for a connection that was not accepted yet, the listening socket.
+        /// The alert has the labels `process` and `pid`.
         Process,
         /// Container of that process.
         Container,
     }
 }
 
-/// The parts of an event that it is counted by; the others are zero in every key.
+/// The parts of an event that form its key; all other parts are zero.
 ///
-/// Addresses are numbers, IPv4 as `::ffff:a.b.c.d`, and so are names: keys are hashed and compared for
-/// every event.
+/// Addresses (IPv4 as `::ffff:a.b.c.d`) and names are numbers, because keys are hashed and compared for every
+/// event.
 ///
-/// Saved are only the parts that it has, under short names: there may be 65,536 keys.
+/// The saved form has only the parts that are not zero, under short names: there may be 65,536 keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(crate = "retrans_plugin_sdk::serde", default)]
 pub(crate) struct Key {
@@ -50,18 +50,18 @@ pub(crate) struct Key {
     local_port: u16,
     #[serde(rename = "pp", skip_serializing_if = "is_zero")]
     peer_port: u16,
-    /// 0 where it is unknown, which no namespace has. Of link-local addresses it is a part, too.
+    /// 0 where it is unknown: no namespace has inode 0. Set for link-local addresses, too.
     #[serde(rename = "n", skip_serializing_if = "is_zero")]
     netns: u32,
-    /// 0 where it is unknown, which no process has.
+    /// 0 where it is unknown: no process has pid 0.
     #[serde(rename = "i", skip_serializing_if = "is_zero")]
     pid: u32,
     #[serde(rename = "m", skip_serializing_if = "is_zero")]
     comm: u128,
-    /// 0 where it is unknown, or there is none.
+    /// 0 where it is unknown, or there is no container.
     #[serde(rename = "c", skip_serializing_if = "is_zero")]
     container: u128,
-    /// Of link-local addresses the index of the interface: each link has its own fe80::1. 0 where it is
+    /// Index of the interface, for link-local addresses: each link has its own fe80::1. 0 where it is
     /// unknown.
     #[serde(rename = "f", skip_serializing_if = "is_zero")]
     interface: u32,
@@ -82,9 +82,9 @@ fn from_bits(bits: u128) -> IpAddr {
     Ipv6Addr::from_bits(bits).to_canonical()
 }
 
-/// Is it of fe80::/10?
+/// Is the address in fe80::/10?
 fn is_link_local(bits: u128) -> bool {
-    // In 64 bits: products and shifts of 128 are calls in WebAssembly.
+    // In 64 bits, because shifts of 128 bits are function calls in WebAssembly.
     (bits >> 64) as u64 >> 54 == 0xfe80 >> 6
 }
 
@@ -132,14 +132,14 @@ impl Key {
         key
     }
 
-    /// Out of the way of other addresses, which nearly all events have.
+    /// A function of its own, because nearly all events have other addresses.
     #[cold]
     fn add_link(&mut self, event: &Event<'_>) {
         self.netns = event.netns_inode().unwrap_or(0);
         self.interface = event.interface().unwrap_or(0);
     }
 
-    /// Has it an address that another link may have, too?
+    /// Does the key have an address that is unique only within its link?
     #[inline]
     fn is_of_a_link(&self) -> bool {
         is_link_local(self.peer) || is_link_local(self.local)
@@ -165,7 +165,7 @@ impl Key {
         NonZeroU32::new(self.netns)
     }
 
-    /// Name and number of the process.
+    /// Name and pid of the process.
     fn process(&self) -> Option<(Name, NonZeroU32)> {
         Some((name_from_bits(self.comm), NonZeroU32::new(self.pid)?))
     }
@@ -174,8 +174,8 @@ impl Key {
         (self.container != 0).then(|| name_from_bits(self.container))
     }
 
-    /// Names and values of the parts. What is unknown is left out. Alerts are the same that have the same
-    /// labels: a link-local address comes with its network namespace.
+    /// Names and values of the parts, without unknown ones. Alerts with the same labels are the same alert:
+    /// with a link-local address, the network namespace is a label as well.
     pub(crate) fn labels(&self, parts: &[KeyPart]) -> Vec<(&'static str, String)> {
         let mut labels = Vec::new();
         for part in parts {
@@ -192,7 +192,7 @@ impl Key {
                     labels.extend(self.netns().map(|inode| ("netns", inode.to_string())));
                 }
                 KeyPart::Process => {
-                    // Two labels: those who get the alert may go by the name alone.
+                    // Two labels, so that receivers of the alert can use the name alone.
                     if let Some((comm, pid)) = self.process() {
                         labels.push(("process", comm.to_string()));
                         labels.push(("pid", pid.to_string()));
@@ -210,13 +210,13 @@ impl Key {
         labels
     }
 
-    /// In words, to go on after "12 segments retransmitted".
+    /// The key as text that continues "12 segments retransmitted".
     pub(crate) fn in_words<'a>(&'a self, parts: &'a [KeyPart]) -> impl fmt::Display {
         InWords { key: self, parts }
     }
 }
 
-/// The address, and its link where that is a part of it, as in `fe80::72%2`.
+/// The address; a link-local one with its interface, as in `fe80::72%2`.
 fn shown(end: SocketAddr) -> String {
     match end {
         SocketAddr::V6(end) if end.scope_id() > 0 => format!("{}%{}", end.ip(), end.scope_id()),
@@ -224,7 +224,7 @@ fn shown(end: SocketAddr) -> String {
     }
 }
 
-/// By hand, because the derived one takes the hasher more steps.
+/// Written by hand, because the derived one takes the hasher more steps.
 impl Hash for Key {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {

@@ -1,11 +1,12 @@
-//! Alerts when something, such as a peer or a process, retransmits too much within a sliding window.
+//! Raises an alert when the retransmits of a key, such as a peer or a process, reach a threshold within a
+//! sliding window.
 //!
-//! The alert fires when the count *reaches* the threshold, and is resolved when the count has
-//! stayed below it for a whole window. Until then it does not fire again.
+//! The alert fires when the count *reaches* the threshold. It is resolved when the count has been below the
+//! threshold for a whole window, and does not fire again until then.
 //!
-//! Counts and firing alerts survive a fault, a new version and new settings, other than `key` and
-//! `count`. After a change of `threshold` or `window` the count of a key may be too low, until the new
-//! window is over: nothing was remembered that the old ones had no need of.
+//! Counts and active alerts survive a fault, a new version and new settings, except for changes of `key` and
+//! `count`. After a change of `threshold` or `window` the count of a key may be too low until the new window
+//! has passed: the state has only the entries that the old settings needed.
 
 mod key;
 mod rule;
@@ -30,8 +31,8 @@ pub use state::State;
 pub struct ThresholdAlert {
     rule: Rule,
     state: State,
-    /// Times that there is memory for, over all keys.
-    times: usize,
+    /// Number of entries for which memory is allocated, over all keys.
+    entries: usize,
 }
 
 impl Plugin for ThresholdAlert {
@@ -40,7 +41,7 @@ impl Plugin for ThresholdAlert {
     fn new(settings: Settings) -> Result<Self> {
         Ok(ThresholdAlert {
             state: State::new(&settings),
-            times: 0,
+            entries: 0,
             rule: Rule::new(settings)?,
         })
     }
@@ -60,35 +61,35 @@ impl Plugin for ThresholdAlert {
         if let Some(count) = fires {
             out.alert(rule.firing(&key, count));
         }
-        self.times += grown;
+        self.entries += grown;
         if let Some((key, watched)) = evicted {
-            self.forget(&key, &watched, out);
+            self.evicted(&key, &watched, out);
         }
         while self.is_crowded()
             && let Some((key, watched)) = self.state.keys.pop_least_recent()
         {
-            self.forget(&key, &watched, out);
+            self.evicted(&key, &watched, out);
         }
         Ok(Verdict::Keep)
     }
 
     fn on_tick(&mut self, now: Duration, out: &mut Output) -> Result<()> {
         let rule = &self.rule;
-        let mut times = 0;
+        let mut entries = 0;
         self.state.keys.retain(|key, watched| {
             if watched.is_over(rule, now) {
                 watched.reached_until = None;
                 out.alert(rule.resolved(key));
             }
             let keep = watched.is_firing() || watched.count.count(&rule.window, now) > 0;
-            times += if keep { watched.count.capacity() } else { 0 };
+            entries += if keep { watched.count.capacity() } else { 0 };
             keep
         });
-        self.times = times;
+        self.entries = entries;
         Ok(())
     }
 
-    // Nothing is resolved at the end of the stream: that is not the end of the trouble.
+    // Does not resolve alerts at the end of the stream: the retransmits may continue.
 }
 
 impl Stateful for ThresholdAlert {
@@ -100,9 +101,9 @@ impl Stateful for ThresholdAlert {
 
     fn restore(&mut self, saved: State) -> Result<()> {
         self.state.restore(saved, &self.rule)?;
-        self.times = 0;
+        self.entries = 0;
         self.state.keys.retain(|_, watched| {
-            self.times += watched.count.capacity();
+            self.entries += watched.count.capacity();
             true
         });
         Ok(())
@@ -110,16 +111,16 @@ impl Stateful for ThresholdAlert {
 }
 
 impl ThresholdAlert {
-    /// Is there too little room, for times or, after another plugin's state was taken over, for keys?
+    /// Are there too many entries or, after a state with more keys was restored, too many keys?
     #[inline]
     fn is_crowded(&self) -> bool {
         let keys = &self.state.keys;
-        keys.len() > keys.capacity() || (self.times > self.rule.most_times && keys.len() > 1)
+        keys.len() > keys.capacity() || (self.entries > self.rule.max_entries && keys.len() > 1)
     }
 
-    /// A key had to make room.
-    fn forget(&mut self, key: &Key, watched: &Watched, out: &mut Output) {
-        self.times -= watched.count.capacity();
+    /// Accounts for a key that was evicted, and resolves its alert.
+    fn evicted(&mut self, key: &Key, watched: &Watched, out: &mut Output) {
+        self.entries -= watched.count.capacity();
         out.count("keys_evicted", 1);
         if watched.is_firing() {
             out.alert(self.rule.evicted(key));

@@ -1,4 +1,4 @@
-//! What to count by which key, and what to say about it.
+//! The checked settings: the weight of events, and the texts of alerts.
 
 use std::fmt;
 
@@ -8,24 +8,28 @@ use crate::key::Key;
 use crate::settings::Count;
 use crate::settings::Settings;
 
-/// The most times to remember: 16 MiB of the memory that a plugin may have. A key may have as many
-/// as the threshold says, and twice as much memory.
-const MOST_TIMES: usize = 1 << 20;
+/// Maximum number of entries over all keys, 16 bytes each: 16 MiB of the memory that a plugin may have. A key
+/// may have as many entries as the threshold, and memory for twice as many.
+const MAX_ENTRIES: usize = 1 << 20;
 
-/// The settings, checked.
+/// Checked settings.
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) settings: Settings,
-    /// A count above its limit has reached the threshold.
+    /// The window. A count above its limit has reached the threshold.
     pub(crate) window: SlidingWindow,
-    /// The most times to remember, over all keys.
-    pub(crate) most_times: usize,
+    /// Maximum number of entries, over all keys.
+    pub(crate) max_entries: usize,
 }
 
 impl Rule {
-    /// Refuses settings that make no sense.
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// For a setting that is out of range. The message names it.
     pub(crate) fn new(settings: Settings) -> Result<Rule> {
-        let thresholds = 1..=MOST_TIMES / 2;
+        let thresholds = 1..=MAX_ENTRIES / 2;
         ensure!(
             thresholds.contains(&(settings.threshold as usize)),
             "threshold: expected from {} to {}",
@@ -41,7 +45,7 @@ impl Rule {
         let limit = u64::from(settings.threshold) - 1;
         Ok(Rule {
             window: SlidingWindow::new(settings.window, limit),
-            most_times: MOST_TIMES,
+            max_entries: MAX_ENTRIES,
             settings,
         })
     }
@@ -51,7 +55,7 @@ impl Rule {
         Key::of(event, &self.settings.key)
     }
 
-    /// How much an event counts.
+    /// The number that an event adds to the count.
     #[inline]
     pub(crate) fn weight(&self, event: &Event<'_>) -> u32 {
         match self.settings.count {
@@ -60,26 +64,25 @@ impl Rule {
         }
     }
 
-    /// The count has reached the threshold.
+    /// The alert for a count that has reached the threshold.
     pub(crate) fn firing(&self, key: &Key, count: u64) -> Alert {
         let summary = self.within_window(key, count);
         self.alert(key).summary(summary)
     }
 
-    /// The count was below the threshold for a whole window.
+    /// The end of an alert: the count was below the threshold for a whole window.
     pub(crate) fn resolved(&self, key: &Key) -> Alert {
-        let most = self.within_window(key, self.settings.threshold.into());
+        let threshold = self.within_window(key, self.settings.threshold.into());
         let window = duration::display(self.settings.window);
-        let summary = format_args!("fewer than {most}, for the last {window}");
+        let summary = format_args!("fewer than {threshold}, for the last {window}");
         self.alert(key).summary(summary).resolved()
     }
 
-    /// The key had to make room for another while its alert was firing.
+    /// The end of an alert whose key was evicted while the alert was active.
     pub(crate) fn evicted(&self, key: &Key) -> Alert {
         let words = key.in_words(&self.settings.key);
-        let summary = format_args!(
-            "retransmits {words} are no longer counted: there is no room for so many keys"
-        );
+        let summary =
+            format_args!("retransmits {words} are no longer counted: there are too many keys");
         self.alert(key).summary(summary).resolved()
     }
 
@@ -90,7 +93,7 @@ impl Rule {
         labels.into_iter().fold(alert, add)
     }
 
-    /// As in "12 segments retransmitted to 10.0.0.2 within 10s".
+    /// Text such as "12 segments retransmitted to 10.0.0.2 within 10s".
     fn within_window(&self, key: &Key, count: u64) -> impl fmt::Display {
         let plural = if count == 1 { "" } else { "s" };
         let what = match self.settings.count {

@@ -1,4 +1,4 @@
-//! What is remembered of the keys, and how it goes over to other settings.
+//! The state of all keys, and its conversion to other settings.
 
 use retrans_plugin_sdk::prelude::*;
 use retrans_plugin_sdk::serde_json;
@@ -9,24 +9,24 @@ use crate::rule::Rule;
 use crate::settings::Count;
 use crate::settings::Settings;
 
-/// What survives a fault, a new version and new settings.
+/// The state that survives a fault, a new version and new settings.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(crate = "retrans_plugin_sdk::serde")]
 pub struct State {
-    /// The setting: what the keys are.
+    /// The setting `key` with which the state was counted.
     key: OneOrMany<KeyPart>,
-    /// The setting: what the counts are.
+    /// The setting `count` with which the state was counted.
     count: Count,
     pub(crate) keys: LruMap<Key, Watched>,
 }
 
-/// What is remembered of one key. Its names are short, because it may be saved 65,536 times a second.
+/// The state of one key. The saved names are short, because it may be saved 65,536 times a second.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(crate = "retrans_plugin_sdk::serde")]
 pub(crate) struct Watched {
     #[serde(rename = "c")]
     pub(crate) count: WindowCount,
-    /// While the alert is firing: when the count falls below the threshold, or fell.
+    /// `Some` while the alert is active: the time at which the count falls, or fell, below the threshold.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub(crate) reached_until: Option<Duration>,
 }
@@ -40,22 +40,22 @@ impl State {
         }
     }
 
-    /// Goes on with what was remembered, perhaps with other settings. Where there are fewer keys than
-    /// before, there are too many until somebody takes them out.
+    /// Restores a saved state, possibly under other settings. Where `max_keys` is smaller than before, the
+    /// caller must evict the keys that are too many.
     ///
     /// # Errors
     ///
-    /// Where it is about other keys, or counts of something else.
+    /// Where the settings `key` or `count` differ from those of the state.
     pub(crate) fn restore(&mut self, saved: State, rule: &Rule) -> Result<()> {
         ensure!(
             same_parts(&saved.key, &self.key),
-            "key: the state is counted by {}, the setting is {}",
+            "key: the saved state is counted by {}, the setting is {}",
             json(&saved.key)?,
             json(&self.key)?
         );
         ensure!(
             saved.count == self.count,
-            "count: the state counts {}, the setting is {}",
+            "count: the saved state counts {}, the setting is {}",
             json(&saved.count)?,
             json(&self.count)?
         );
@@ -71,7 +71,7 @@ impl State {
 }
 
 impl Watched {
-    /// Counts what was sent again. Returns the count where that makes the alert fire.
+    /// Adds a retransmit. Returns the count if it makes the alert fire.
     #[inline]
     pub(crate) fn add(
         &mut self,
@@ -85,19 +85,20 @@ impl Watched {
         (!was_firing).then_some(count)
     }
 
+    /// Is the alert active?
     pub(crate) fn is_firing(&self) -> bool {
         self.reached_until.is_some()
     }
 
-    /// Is the alert firing, and was the count below the threshold for a whole window?
+    /// Is the alert active, and was the count below the threshold for a whole window?
     pub(crate) fn is_over(&self, rule: &Rule, now: Duration) -> bool {
         self.reached_until
             .is_some_and(|until| now >= until.saturating_add(rule.settings.window))
     }
 
-    /// Goes over to another threshold or window. An alert that is firing goes on doing so, and ends by
-    /// the new ones: where it would not have fired, the count is below the threshold from now on at
-    /// the latest. One that would have fires at the next retransmit.
+    /// Changes to another threshold or window. An active alert stays active, and ends by the new settings:
+    /// where it would not have fired under them, the count is below the threshold from now on at the latest.
+    /// An alert that would have fired under them fires at the next retransmit.
     fn change_window(&mut self, window: &SlidingWindow) {
         self.count.change_window(window);
         if let Some(until) = &mut self.reached_until {
@@ -107,13 +108,13 @@ impl Watched {
     }
 }
 
-/// Are keys of these parts the same ones? Their order says only how alerts are written.
+/// Do these parts give the same keys? Their order changes only the text of alerts.
 fn same_parts(one: &[KeyPart], other: &[KeyPart]) -> bool {
     let within = |one: &[KeyPart], other: &[KeyPart]| one.iter().all(|part| other.contains(part));
     within(one, other) && within(other, one)
 }
 
-/// A setting as users write it.
+/// A setting in the form that users write.
 fn json(setting: &impl Serialize) -> Result<String> {
     Ok(serde_json::to_string(setting)?)
 }

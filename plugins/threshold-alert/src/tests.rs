@@ -1,4 +1,4 @@
-//! When the alert fires, and when it is resolved.
+//! The times at which the alert fires and is resolved.
 
 mod bounds;
 mod keys;
@@ -37,7 +37,7 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Three within 10 s are too many.
+/// A threshold of three within 10 s.
 fn three_in_ten_seconds() -> Scenario {
     Scenario::new()
         .setting("threshold", 3)
@@ -49,7 +49,7 @@ fn at(scenario: Scenario, times: impl IntoIterator<Item = u64>) -> Scenario {
     scenario.events(times.into_iter().map(|millis| retransmit(millis, PEER)))
 }
 
-/// All that is promised is promised of a plugin that is reloaded after every call, too.
+/// Runs the scenario also with a reload after every call: the results must be the same.
 fn run(scenario: &Scenario) -> Outcome {
     scenario
         .run_stateful::<ThresholdAlert>()
@@ -93,13 +93,13 @@ fn a_threshold_of_one_fires_at_the_first() {
 }
 
 #[test]
-fn the_window_slides_over_what_would_be_a_boundary() {
+fn the_window_slides_and_does_not_tumble() {
     let outcome = run(&at(three_in_ten_seconds(), [9_000, 9_900, 10_100]));
     assert_eq!(outcome.alerts.len(), 1);
 }
 
 #[test]
-fn what_is_as_old_as_the_window_does_not_count() {
+fn an_event_as_old_as_the_window_does_not_count() {
     let outcome = run(&at(three_in_ten_seconds(), [0, 5_000, 10_000]));
     assert_eq!(outcome.alerts, []);
     let outcome = run(&at(three_in_ten_seconds(), [0, 5_000, 9_999]));
@@ -108,7 +108,7 @@ fn what_is_as_old_as_the_window_does_not_count() {
 
 #[test]
 fn events_that_waited_for_their_owner_count_all_the_same() {
-    // A tenth of a second late, among others and after a tick.
+    // 100 ms late, among other events and after a tick.
     let outcome = run(&at(three_in_ten_seconds(), [5_100, 5_000, 5_050]));
     assert_eq!(outcome.alerts.len(), 1);
     let scenario = at(three_in_ten_seconds(), [5_000, 5_050]).tick(seconds(6));
@@ -163,7 +163,7 @@ fn a_retransmit_of_unknown_size_is_one_segment() {
 
 #[test]
 fn attempts_that_failed_do_not_count() {
-    // No route, and dropped by a queue, which the kernel has counted.
+    // No route, and a segment that a queue dropped, which the kernel has counted.
     let failed = (0..10).map(|millis| {
         let (error, segments) = [(-113, 0), (1, 2)][millis as usize % 2];
         let mut record = retransmit(millis, PEER);
@@ -179,7 +179,7 @@ fn attempts_that_failed_do_not_count() {
 
 #[test]
 fn after_a_whole_quiet_window_the_alert_is_resolved() {
-    // The count falls below 3 at 10 s, and has been there for a window at 20 s.
+    // The count falls below 3 at 10 s, and at 20 s it has been below for a window.
     let scenario = at(three_in_ten_seconds(), [0, 1_000, 2_000]);
     let scenario = (1..20).map(seconds).fold(scenario, Scenario::tick);
     assert_eq!(states(&run(&scenario)), [AlertState::Firing]);

@@ -1,4 +1,4 @@
-//! What is remembered is bounded.
+//! Bounds of the plugin's memory.
 
 use retrans_plugin_sdk::retrans_event::RECORD_SIZE;
 use retrans_plugin_sdk::serde_json::json;
@@ -7,7 +7,7 @@ use retrans_plugin_sdk::testing::NativePlugin;
 use super::*;
 
 #[test]
-fn the_key_unused_for_longest_makes_room_and_is_counted() {
+fn the_least_recently_used_key_is_evicted_and_counted() {
     let peers = [
         "10.0.0.2:1",
         "10.0.0.3:1",
@@ -27,7 +27,7 @@ fn the_key_unused_for_longest_makes_room_and_is_counted() {
 }
 
 #[test]
-fn a_firing_key_that_makes_room_is_resolved() {
+fn the_alert_of_an_evicted_key_is_resolved() {
     let scenario = three_in_ten_seconds().setting("max_keys", 1);
     let scenario = at(scenario, [0, 1, 2]).event(retransmit(3, "10.0.0.9:443"));
     let outcome = run(&scenario);
@@ -36,11 +36,11 @@ fn a_firing_key_that_makes_room_is_resolved() {
     assert_eq!(resolved.label_value("peer"), Some("10.0.0.2"));
     assert_eq!(
         resolved.summary,
-        "retransmits to 10.0.0.2 are no longer counted: there is no room for so many keys"
+        "retransmits to 10.0.0.2 are no longer counted: there are too many keys"
     );
 }
 
-/// The plugin with room for 16 times.
+/// The plugin with a maximum of 16 entries.
 struct Cramped(ThresholdAlert);
 
 impl Plugin for Cramped {
@@ -48,13 +48,13 @@ impl Plugin for Cramped {
 
     fn new(settings: crate::Settings) -> Result<Self> {
         let mut plugin = ThresholdAlert::new(settings)?;
-        plugin.rule.most_times = 16;
+        plugin.rule.max_entries = 16;
         Ok(Cramped(plugin))
     }
 
     fn on_event(&mut self, event: &mut Event, out: &mut Output) -> Result<Verdict> {
         let verdict = self.0.on_event(event, out);
-        assert!(self.0.times <= 16, "{} times", self.0.times);
+        assert!(self.0.entries <= 16, "{} entries", self.0.entries);
         verdict
     }
 
@@ -100,7 +100,7 @@ fn memory_is_bounded_over_all_keys_however_high_the_threshold() {
 }
 
 #[test]
-fn a_state_with_more_times_than_there_is_room_for_makes_room() -> Result<()> {
+fn a_state_with_more_entries_than_the_maximum_is_cut_to_it() -> Result<()> {
     let settings = json!({"threshold": 12});
     let mut roomy = NativePlugin::<ThresholdAlert>::configure(&settings)?;
     let peers = (0..60).map(|number| retransmit(number, &format!("10.0.0.{}:443", number % 10)));
@@ -119,7 +119,7 @@ fn a_state_with_more_times_than_there_is_room_for_makes_room() -> Result<()> {
 }
 
 #[test]
-fn idle_keys_are_forgotten_and_need_not_make_room() {
+fn idle_keys_are_removed_and_not_evicted() {
     let scenario = three_in_ten_seconds().setting("max_keys", 1);
     let scenario = at(scenario, [0]).tick(seconds(10));
     let outcome = run(&scenario.event(retransmit(10_001, "10.0.0.9:443")));

@@ -1,4 +1,4 @@
-//! What is counted separately.
+//! The keys by which events are counted separately.
 
 use retrans_plugin_sdk::serde_json::json;
 
@@ -34,7 +34,7 @@ fn an_ipv6_peer_is_shown_as_such() {
     );
 }
 
-/// To fe80::72 from fe80::1, by this link.
+/// A retransmit from fe80::1 to fe80::72 on this link.
 fn link_local(millis: u64, netns: u32, interface: u32) -> Record {
     let mut record = retransmit(millis, "[fe80::72]:443");
     record.set_local_address("fe80::1".parse().expect("an address"));
@@ -70,7 +70,7 @@ fn link_local_addresses_of_different_links_are_different() {
 }
 
 #[test]
-fn other_addresses_are_the_same_by_whatever_link() {
+fn other_addresses_are_the_same_on_every_link() {
     for peer in [
         PEER,
         "[2001:db8::2]:443",
@@ -104,7 +104,7 @@ fn a_link_local_address_of_an_unknown_link_is_shown_without_one() {
     assert_eq!(outcome.alerts[0].label_value("peer"), Some("fe80::72"));
 }
 
-/// Events that differ in all that can be counted by.
+/// Events that differ in every part of a key.
 fn different(millis: u64) -> Record {
     let mut record = retransmit(millis, &format!("10.0.0.{}:{}", 2 + millis, 443 + millis));
     record.set_local_address(IpAddr::from([10, 0, 1, 1 + millis as u8]));
@@ -113,8 +113,8 @@ fn different(millis: u64) -> Record {
     record
 }
 
-/// Counted by this key, three events that differ in everything do not fire, and three that agree in
-/// it alone do.
+/// Counted by this key, three events that differ in every part do not make the alert fire, and three events
+/// with equal values of this part alone do.
 fn counts_by(key: &str, agree: fn(&mut Record, &Record), value: &str, words: &str) {
     let scenario = three_in_ten_seconds().setting("key", key);
     let outcome = run(&scenario.clone().events((0..3).map(different)));
@@ -134,7 +134,7 @@ fn counts_by(key: &str, agree: fn(&mut Record, &Record), value: &str, words: &st
 }
 
 #[test]
-fn every_key_counts_by_what_it_says() {
+fn every_key_counts_by_its_part() {
     counts_by(
         "peer",
         |record, first| record.set_peer_address(first.peer_address()),

@@ -1,4 +1,4 @@
-//! Counted by process and by container.
+//! Counts by process and by container.
 
 use retrans_plugin_sdk::serde_json::json;
 
@@ -27,7 +27,7 @@ fn owned_by(millis: u64, owner: Owner) -> Record {
     record
 }
 
-/// Three are too many; one retransmit for each of these owners.
+/// One retransmit for each of these owners, with a threshold of three.
 fn counted_by<const N: usize>(key: &str, owners: [Owner; N]) -> Outcome {
     let records = (0..).zip(owners);
     let records = records.map(|(millis, owner)| owned_by(millis, owner));
@@ -45,7 +45,7 @@ fn labels(outcome: &Outcome) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn a_process_is_told_by_its_name_and_its_number() {
+fn an_alert_has_name_and_number_of_the_process() {
     let nginx = held(process(1_234, "nginx", None));
     let outcome = counted_by("process", [nginx; 3]);
     assert_eq!(labels(&outcome), [("process", "nginx"), ("pid", "1234")]);
@@ -72,7 +72,7 @@ fn a_number_that_is_used_again_is_another_process() {
 }
 
 #[test]
-fn how_many_hold_a_socket_makes_no_other_process() {
+fn the_number_of_holders_makes_no_other_process() {
     let nginx = process(7, "nginx", None);
     let owners = [1, 2, 3].map(|holders| Owner::Held {
         process: nginx,
@@ -83,7 +83,7 @@ fn how_many_hold_a_socket_makes_no_other_process() {
 }
 
 #[test]
-fn what_was_not_accepted_counts_for_the_listener() {
+fn connections_that_were_not_accepted_count_for_the_listener() {
     let sshd = process(1, "sshd", Some("0123456789ab"));
     let listener = Owner::NotAccepted {
         listener: Some(sshd),
@@ -95,12 +95,12 @@ fn what_was_not_accepted_counts_for_the_listener() {
 }
 
 #[test]
-fn what_no_process_is_known_of_counts_together_and_has_no_label() {
+fn events_without_a_known_process_count_together_and_have_no_label() {
     let last = Some(process(7, "nginx", Some("0123456789ab")));
     let nobody = [
         Owner::Unknown,
         Owner::Kernel,
-        // It held the socket, and does so no more.
+        // The process held the socket before it was closed.
         Owner::Orphaned { last },
     ];
     for (key, words) in [
@@ -134,7 +134,7 @@ fn the_processes_of_a_container_count_together() {
 }
 
 #[test]
-fn containers_count_separately_and_so_does_what_is_outside() {
+fn containers_count_separately_and_so_do_processes_outside() {
     let owners = [Some("0123456789ab"), Some("ba9876543210"), None]
         .map(|container| held(process(7, "nginx", container)));
     let [first, second, outside] = owners;

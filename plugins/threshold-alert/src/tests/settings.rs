@@ -1,4 +1,4 @@
-//! What can be set, and what cannot.
+//! Valid and invalid settings.
 
 use retrans_plugin_sdk::serde_json;
 use retrans_plugin_sdk::serde_json::json;
@@ -20,7 +20,7 @@ fn the_severity_is_the_one_that_was_set() {
 }
 
 #[test]
-fn settings_that_make_no_sense_are_refused_by_name() {
+fn invalid_settings_are_refused_by_name() {
     let refused: [(&str, serde_json::Value, &str); 8] = [
         (
             "threshold",
@@ -65,7 +65,7 @@ fn settings_that_make_no_sense_are_refused_by_name() {
 }
 
 #[test]
-fn the_schema_tells_types_and_defaults() {
+fn the_schema_has_types_and_defaults() {
     let schema = testing::settings_schema::<ThresholdAlert>();
     let settings = &schema["properties"];
     assert_eq!(settings["threshold"]["type"], "integer");

@@ -1,4 +1,4 @@
-//! What survives a fault, a new version and new settings.
+//! State that survives a fault, a new version and new settings.
 
 use retrans_plugin_sdk::retrans_event::RECORD_SIZE;
 use retrans_plugin_sdk::serde_json::Value;
@@ -7,7 +7,7 @@ use retrans_plugin_sdk::testing::NativePlugin;
 
 use super::*;
 
-/// Three within 10 s, of which one alert is firing at 2 s.
+/// A threshold of three within 10 s, and one alert that is active at 2 s.
 fn firing() -> Scenario {
     at(three_in_ten_seconds(), [0, 1_000, 2_000])
 }
@@ -61,7 +61,7 @@ fn a_stream_of_all_kinds_has_the_same_alerts_however_often_the_plugin_is_reloade
 }
 
 #[test]
-fn the_key_unused_for_longest_still_is_after_a_reload() {
+fn the_least_recently_used_key_is_the_same_after_a_reload() {
     let peers = ["10.0.0.2:1", "10.0.0.3:1", "10.0.0.2:1"];
     let records = (0..).zip(peers);
     let records = records.map(|(millis, peer)| retransmit(millis, peer));
@@ -73,7 +73,7 @@ fn the_key_unused_for_longest_still_is_after_a_reload() {
 }
 
 #[test]
-fn with_room_for_fewer_keys_those_unused_for_longest_go_and_are_resolved() {
+fn with_a_smaller_maximum_the_least_recently_used_keys_are_evicted_and_resolved() {
     let scenario = firing().event(retransmit(2_001, "10.0.0.3:1"));
     let scenario = scenario.event(retransmit(2_002, "10.0.0.4:1"));
     let fewer = scenario.reload().setting("max_keys", 1);
@@ -105,7 +105,7 @@ fn under_a_higher_threshold_an_alert_ends_a_window_after_the_change() {
 
 #[test]
 fn in_another_window_an_alert_ends_by_the_new_one() {
-    // Within 3 s, the three are too many until 3 s.
+    // With a window of 3 s, the threshold is reached until 3 s.
     let shorter = firing().reload().setting("window", "3s").tick(seconds(5));
     assert_eq!(states(&run(&shorter)), [AlertState::Firing]);
     let outcome = run(&shorter.tick(seconds(6)));
@@ -124,17 +124,17 @@ fn counts_of_something_else_are_refused_by_the_name_of_the_setting() {
         (
             "key",
             json!(["peer", "netns"]),
-            r#"key: the state is counted by "peer", the setting is ["peer","netns"]"#,
+            r#"key: the saved state is counted by "peer", the setting is ["peer","netns"]"#,
         ),
         (
             "key",
             json!("local"),
-            r#"key: the state is counted by "peer", the setting is "local""#,
+            r#"key: the saved state is counted by "peer", the setting is "local""#,
         ),
         (
             "count",
             json!("events"),
-            r#"count: the state counts "segments", the setting is "events""#,
+            r#"count: the saved state counts "segments", the setting is "events""#,
         ),
     ] {
         let scenario = firing().reload().setting(key, value);
@@ -149,14 +149,14 @@ fn counts_of_something_else_are_refused_by_the_name_of_the_setting() {
 }
 
 #[test]
-fn the_order_in_which_keys_are_listed_makes_no_other_state() {
+fn the_order_in_which_keys_are_listed_makes_no_difference_to_the_state() {
     let scenario = three_in_ten_seconds().setting("key", json!(["peer", "netns"]));
     let scenario = at(scenario, [0, 1]).reload();
     let outcome = run(&at(scenario.setting("key", json!(["netns", "peer"])), [2]));
     assert_eq!(outcome.alerts.len(), 1);
 }
 
-/// Starts the plugin natively.
+/// Runs the plugin natively.
 fn native(settings: Value) -> NativePlugin<ThresholdAlert> {
     NativePlugin::configure(&settings).expect("the settings are sound")
 }
@@ -199,7 +199,7 @@ fn a_state_of_another_version_is_refused() {
 }
 
 #[test]
-fn bytes_of_anybody_are_refused_or_bounded_and_never_break_the_plugin() {
+fn untrusted_bytes_are_refused_or_bounded_and_never_break_the_plugin() {
     let settings = || json!({"threshold": 3, "max_keys": 3, "key": ["connection", "process"]});
     let mut sound = native(settings());
     process(&mut sound, Synth::new(1).take(20));
@@ -224,9 +224,9 @@ fn bytes_of_anybody_are_refused_or_bounded_and_never_break_the_plugin() {
 }
 
 #[test]
-fn bytes_that_are_no_state_are_refused_with_what_is_wrong() {
+fn bytes_that_are_not_a_state_are_refused_with_the_reason() {
     for (bytes, expected) in [
-        (&b""[..], "it ends in the middle"),
+        (&b""[..], "the bytes end within a value"),
         (b"retransmits", "invalid type: string, expected map"),
         (b"\xa0", "missing field `key`"),
         (
@@ -242,19 +242,20 @@ fn bytes_that_are_no_state_are_refused_with_what_is_wrong() {
     }
 }
 
-/// As version 0.1.0 saved it before it told links apart: two retransmits each to fe80::72 and to 10.0.0.2.
+/// A state that version 0.1.0 saved before it counted links separately: two retransmits each to fe80::72 and
+/// to 10.0.0.2.
 const WITHOUT_LINKS: &[u8] = b"\xa3ckeydpeerecounthsegmentsdkeys\x83\x1a\x00\x01\x00\x00\x00\
     \xa2\xa1ap\xc2P\xfe\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00r\xa1a\
     cI\xc0\x84=\x00\x01\xc0\x84=\x01\xa1ap\x1b\x00\x00\xff\xff\x0a\x00\x00\x02\xa1acI\xc0\x84=\x00\x01\xc0\x84=\x01";
 
 #[test]
-fn a_state_from_before_links_were_told_apart_is_restored() {
+fn a_state_from_before_links_were_counted_separately_is_restored() {
     let mut plugin = native(json!({"threshold": 3, "window": "10s"}));
     plugin.restore(1, WITHOUT_LINKS).expect("as it was saved");
     let mut link_local = retransmit(2, "[fe80::72]:443");
     link_local.set_interface(Some(2));
     process(&mut plugin, [link_local]);
-    // An alert that fires has a time in the state, named u.
+    // An active alert has a time in the state, named u.
     let fires = |state: &[u8]| state.windows(2).any(|bytes| bytes == b"\x61u");
     assert!(
         !fires(&save(&mut plugin).1),
