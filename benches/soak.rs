@@ -44,7 +44,7 @@ use common::versions::Versions;
 const POISON: u32 = 0xdead;
 
 /// How much memory may grow from the second quarter of the run to the last.
-const MOST_GROWTH: u64 = 4 << 20;
+const MAX_GROWTH: u64 = 4 << 20;
 
 /// Events made up once, and sent over and over with later times.
 const EVENTS: usize = 256 * 64;
@@ -146,7 +146,7 @@ fn soak(time: Duration) -> Result<()> {
         growth.1 as f64 / f64::from(1 << 20),
     );
     ensure!(
-        growth.1 <= growth.0 + MOST_GROWTH,
+        growth.1 <= growth.0 + MAX_GROWTH,
         "memory grows: {memory:?}"
     );
     Ok(())

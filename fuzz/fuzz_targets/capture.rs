@@ -26,13 +26,13 @@ use retrans_host::source::replay::LineError;
 use retrans_host::source::replay::ReplayError;
 
 /// A frame as it is stored and as it was, 16 MiB each, and as much again for all else.
-const MOST_MEMORY: usize = 64 << 20;
+const MAX_MEMORY: usize = 64 << 20;
 
 /// So many of the items are written and read again.
 const WRITTEN: usize = 100;
 
 #[global_allocator]
-static ALLOCATOR: Cap<System> = Cap::new(System, MOST_MEMORY);
+static ALLOCATOR: Cap<System> = Cap::new(System, MAX_MEMORY);
 
 fuzz_target!(|bytes: &[u8]| {
     let bytes = forged::file(bytes);

@@ -19,7 +19,7 @@ const HEADER: usize = 24;
 const CHECKED: usize = 20;
 
 /// The most bytes of a frame before compression: what a reader must have memory for.
-pub const MOST_BYTES: usize = 16 << 20;
+pub const MAX_BYTES: usize = 16 << 20;
 
 /// A quick one. Made-up events take 325 ns each and 57 bytes; with level 1 they took 391 ns and 51 bytes,
 /// and 146 ns instead of 114 to read.
@@ -27,7 +27,7 @@ const LEVEL: i32 = -2;
 
 /// What is in a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FrameKind {
     /// A [`super::Head`], in JSON.
     Head,
     /// Items.
@@ -36,17 +36,17 @@ pub enum Kind {
     End,
 }
 
-impl Kind {
+impl FrameKind {
     const fn number(self) -> u32 {
         match self {
-            Kind::Head => 1,
-            Kind::Items => 2,
-            Kind::End => 3,
+            FrameKind::Head => 1,
+            FrameKind::Items => 2,
+            FrameKind::End => 3,
         }
     }
 
-    fn from_number(number: u32) -> Option<Kind> {
-        [Kind::Head, Kind::Items, Kind::End]
+    fn from_number(number: u32) -> Option<FrameKind> {
+        [FrameKind::Head, FrameKind::Items, FrameKind::End]
             .into_iter()
             .find(|kind| kind.number() == number)
     }
@@ -81,9 +81,9 @@ impl FrameWriter {
         })
     }
 
-    /// Writes one frame, of at most [`MOST_BYTES`]. Returns its size in the file.
-    pub fn write(&mut self, to: &mut impl Write, kind: Kind, bytes: &[u8]) -> io::Result<u64> {
-        if bytes.len() > MOST_BYTES {
+    /// Writes one frame, of at most [`MAX_BYTES`]. Returns its size in the file.
+    pub fn write(&mut self, to: &mut impl Write, kind: FrameKind, bytes: &[u8]) -> io::Result<u64> {
+        if bytes.len() > MAX_BYTES {
             return Err(io::Error::other("a frame that nobody would read"));
         }
         self.stored.clear();
@@ -141,7 +141,7 @@ impl<R: Read> FrameReader<R> {
     }
 
     /// Reads a frame into `bytes`; `None` at the end of the file.
-    pub fn read(&mut self, bytes: &mut Vec<u8>) -> Result<Option<Kind>, FrameError> {
+    pub fn read(&mut self, bytes: &mut Vec<u8>) -> Result<Option<FrameKind>, FrameError> {
         let mut header = [0; HEADER];
         match fill(&mut self.from, &mut header)? {
             0 => return Ok(None),
@@ -165,7 +165,7 @@ impl<R: Read> FrameReader<R> {
         }
         let (stored, length) = (stored as usize, length as usize);
         // Before there is memory for it.
-        if length > MOST_BYTES || stored > zstd::zstd_safe::compress_bound(MOST_BYTES) {
+        if length > MAX_BYTES || stored > zstd::zstd_safe::compress_bound(MAX_BYTES) {
             return Err(FrameError::Damaged("a frame of impossible size"));
         }
         self.stored.resize(stored, 0);
@@ -175,7 +175,7 @@ impl<R: Read> FrameReader<R> {
         if crc32fast::hash(&self.stored) != expected {
             return Err(FrameError::Damaged("the frame does not fit its checksum"));
         }
-        let kind = Kind::from_number(kind);
+        let kind = FrameKind::from_number(kind);
         let kind = kind.ok_or(FrameError::Damaged("a frame of an unknown kind"))?;
         bytes.clear();
         bytes.reserve(length);
@@ -206,7 +206,7 @@ fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 mod tests {
     use super::*;
 
-    fn frame(kind: Kind, bytes: &[u8]) -> Vec<u8> {
+    fn frame(kind: FrameKind, bytes: &[u8]) -> Vec<u8> {
         let mut file = Vec::new();
         let mut writer = FrameWriter::new().expect("there is memory");
         let written = writer.write(&mut file, kind, bytes).expect("it fits");
@@ -214,7 +214,7 @@ mod tests {
         file
     }
 
-    fn read(file: &[u8]) -> Result<Option<(Kind, Vec<u8>)>, FrameError> {
+    fn read(file: &[u8]) -> Result<Option<(FrameKind, Vec<u8>)>, FrameError> {
         let mut bytes = vec![1, 2, 3];
         let kind = FrameReader::new(file, 0)?.read(&mut bytes)?;
         Ok(kind.map(|kind| (kind, bytes)))
@@ -233,9 +233,9 @@ mod tests {
     fn what_is_written_is_read() {
         let large: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
         for (kind, bytes) in [
-            (Kind::Head, &b"{}"[..]),
-            (Kind::Items, &large),
-            (Kind::End, &[]),
+            (FrameKind::Head, &b"{}"[..]),
+            (FrameKind::Items, &large),
+            (FrameKind::End, &[]),
         ] {
             let (read_kind, read_bytes) = read(&frame(kind, bytes)).expect("sound").expect("one");
             assert_eq!((read_kind, read_bytes.as_slice()), (kind, bytes));
@@ -245,16 +245,19 @@ mod tests {
 
     #[test]
     fn frames_follow_each_other() {
-        let mut file = frame(Kind::Items, b"one");
+        let mut file = frame(FrameKind::Items, b"one");
         let first = file.len() as u64;
-        file.extend(frame(Kind::Items, b"another"));
+        file.extend(frame(FrameKind::Items, b"another"));
         let mut reader = FrameReader::new(file.as_slice(), 8).expect("there is memory");
         let mut bytes = Vec::new();
         for (expected, offset) in [
             (&b"one"[..], 8 + first),
             (b"another", 8 + file.len() as u64),
         ] {
-            assert!(matches!(reader.read(&mut bytes), Ok(Some(Kind::Items))));
+            assert!(matches!(
+                reader.read(&mut bytes),
+                Ok(Some(FrameKind::Items))
+            ));
             assert_eq!((bytes.as_slice(), reader.offset()), (expected, offset));
         }
         assert!(matches!(reader.read(&mut bytes), Ok(None)));
@@ -262,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_frame_that_is_cut_off_anywhere_is_cut_off() {
-        let file = frame(Kind::Items, &[7; 100]);
+        let file = frame(FrameKind::Items, &[7; 100]);
         for length in 1..file.len() {
             let cut = read(&file[..length]);
             assert!(matches!(cut, Err(FrameError::Cut)), "{length}: {cut:?}");
@@ -271,7 +274,7 @@ mod tests {
 
     #[test]
     fn no_bit_of_a_frame_can_change_unseen() {
-        let file = frame(Kind::Items, b"sixteen bytes or so");
+        let file = frame(FrameKind::Items, b"sixteen bytes or so");
         for bit in 0..8 * file.len() {
             let mut file = file.clone();
             file[bit / 8] ^= 1 << (bit % 8);
@@ -285,8 +288,8 @@ mod tests {
 
     #[test]
     fn absurd_lengths_are_refused_before_there_is_memory_for_them() {
-        let file = frame(Kind::Items, b"small");
-        let most = MOST_BYTES as u32;
+        let file = frame(FrameKind::Items, b"small");
+        let most = MAX_BYTES as u32;
         for (field, value, words) in [
             (1, 4, "unknown kind"),
             (2, u32::MAX, "impossible size"),
@@ -307,10 +310,14 @@ mod tests {
     fn what_would_not_be_read_is_not_written() {
         let mut writer = FrameWriter::new().expect("there is memory");
         let mut file = Vec::new();
-        let most = vec![0; MOST_BYTES];
-        assert!(writer.write(&mut file, Kind::Items, &most).is_ok());
-        assert!(matches!(read(&file), Ok(Some((Kind::Items, bytes))) if bytes == most));
-        let more = vec![0; MOST_BYTES + 1];
-        assert!(writer.write(&mut Vec::new(), Kind::Items, &more).is_err());
+        let most = vec![0; MAX_BYTES];
+        assert!(writer.write(&mut file, FrameKind::Items, &most).is_ok());
+        assert!(matches!(read(&file), Ok(Some((FrameKind::Items, bytes))) if bytes == most));
+        let more = vec![0; MAX_BYTES + 1];
+        assert!(
+            writer
+                .write(&mut Vec::new(), FrameKind::Items, &more)
+                .is_err()
+        );
     }
 }

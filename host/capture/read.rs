@@ -5,8 +5,8 @@ use std::io::Read;
 
 use super::MAGIC;
 use super::frame::FrameError;
+use super::frame::FrameKind;
 use super::frame::FrameReader;
-use super::frame::Kind;
 use super::head::Head;
 use super::items::Items;
 use super::translate::LayoutError;
@@ -80,7 +80,7 @@ impl<R: Read> Reader<R> {
         let mut bytes = Vec::new();
         let offset = frames.offset();
         match frames.read(&mut bytes) {
-            Ok(Some(Kind::Head)) => {}
+            Ok(Some(FrameKind::Head)) => {}
             Ok(Some(_)) => return Err(damaged(offset, "the head is missing")),
             Ok(None) | Err(FrameError::Cut) => return Err(NO_HEAD),
             Err(error) => return Err(explain(error, offset)),
@@ -134,8 +134,8 @@ impl<R: Read> Reader<R> {
             explain(error, self.offset)
         })?;
         match kind {
-            Some(Kind::Items) => return Ok(true),
-            Some(Kind::End) => {
+            Some(FrameKind::Items) => return Ok(true),
+            Some(FrameKind::End) => {
                 self.ended = true;
                 self.bytes.clear();
                 if !self.frames.is_at_end()? {
@@ -145,7 +145,7 @@ impl<R: Read> Reader<R> {
                     ));
                 }
             }
-            Some(Kind::Head) => {
+            Some(FrameKind::Head) => {
                 self.ended = true;
                 self.bytes.clear();
                 return Err(damaged(self.offset, "a second head"));

@@ -10,7 +10,7 @@ use super::head::layout;
 use crate::stream::batch::Batch;
 
 /// The largest record that is believed.
-const MOST_BYTES: u32 = 64 * 1024;
+const MAX_BYTES: u32 = 64 * 1024;
 
 /// A layout that no record can have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -133,7 +133,7 @@ fn translate(theirs: &[u8], moves: &[Move]) -> Record {
 
 /// Could a record be laid out like this?
 fn check(head: &Head) -> Result<(), LayoutError> {
-    if head.record_size < CORE_SIZE as u32 || head.record_size > MOST_BYTES {
+    if head.record_size < CORE_SIZE as u32 || head.record_size > MAX_BYTES {
         return Err(LayoutError::Size(head.record_size));
     }
     let bits = 8 * u64::from(head.record_size);
@@ -417,7 +417,7 @@ mod tests {
     fn a_layout_that_cannot_be_is_refused() {
         refused(|head| head.record_size = 0, "said to have 0 bytes");
         refused(|head| head.record_size = u32::MAX, "4294967295 bytes");
-        refused(|head| head.record_size = MOST_BYTES + 1, "65537 bytes");
+        refused(|head| head.record_size = MAX_BYTES + 1, "65537 bytes");
         refused(
             |head| head.record_size = 100,
             "beyond the record's 100 bytes",

@@ -4,8 +4,8 @@ use std::io;
 use std::io::Write;
 
 use super::MAGIC;
+use super::frame::FrameKind;
 use super::frame::FrameWriter;
-use super::frame::Kind;
 use super::head::Head;
 use super::items;
 use super::target::Target;
@@ -28,7 +28,7 @@ impl<W: Write> Writer<W> {
         let mut frames = FrameWriter::new()?;
         let head = serde_json::to_vec(head).map_err(io::Error::other)?;
         to.write_all(&MAGIC)?;
-        let written = MAGIC.len() as u64 + frames.write(&mut to, Kind::Head, &head)?;
+        let written = MAGIC.len() as u64 + frames.write(&mut to, FrameKind::Head, &head)?;
         to.flush()?;
         Ok(Writer {
             to,
@@ -57,7 +57,9 @@ impl<W: Write> Writer<W> {
         if self.items.is_empty() {
             return Ok(());
         }
-        self.written += self.frames.write(&mut self.to, Kind::Items, &self.items)?;
+        self.written += self
+            .frames
+            .write(&mut self.to, FrameKind::Items, &self.items)?;
         self.items.clear();
         self.to.flush()
     }
@@ -70,7 +72,7 @@ impl<W: Write> Writer<W> {
     /// Ends the capture: what has no end was cut off. Nothing may be written behind it.
     pub fn finish(&mut self) -> io::Result<u64> {
         self.flush()?;
-        self.written += self.frames.write(&mut self.to, Kind::End, &[])?;
+        self.written += self.frames.write(&mut self.to, FrameKind::End, &[])?;
         self.to.flush()?;
         Ok(self.written)
     }

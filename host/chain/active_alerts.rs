@@ -8,10 +8,10 @@ use crate::stream::alert::State;
 
 /// The most that are remembered: the one that fired first makes room. Nobody but the receiver's
 /// time-out resolves it then.
-const MOST: usize = 10_000;
+const MAX_ALERTS: usize = 10_000;
 
 /// The most bytes of their names and labels together: the same happens beyond.
-const MOST_BYTES: usize = 4 << 20;
+const MAX_BYTES: usize = 4 << 20;
 
 /// What an alert is: its name and labels.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -62,7 +62,7 @@ impl ActiveAlerts {
         }
         self.bytes += identity.bytes();
         self.alerts.insert(identity, (severity, since));
-        while self.alerts.len() > MOST || self.bytes > MOST_BYTES {
+        while self.alerts.len() > MAX_ALERTS || self.bytes > MAX_BYTES {
             let Some((first, _)) = self.alerts.pop_front() else {
                 break;
             };
@@ -168,11 +168,11 @@ mod tests {
     #[test]
     fn there_is_a_bound() {
         let mut firing = ActiveAlerts::default();
-        for number in 0..=MOST {
+        for number in 0..=MAX_ALERTS {
             firing.note(&alert(&number.to_string(), State::Firing));
         }
         let names = names(firing.take_all());
-        assert_eq!(names.len(), MOST);
+        assert_eq!(names.len(), MAX_ALERTS);
         assert_eq!(names[0], "1");
     }
 
@@ -195,7 +195,7 @@ mod tests {
         );
         assert_eq!(firing.bytes, 0);
         // Too long by itself.
-        firing.note(&alert(&"x".repeat(MOST_BYTES + 1), State::Firing));
+        firing.note(&alert(&"x".repeat(MAX_BYTES + 1), State::Firing));
         assert!(firing.take_all().is_empty());
         assert_eq!(firing.bytes, 0);
     }

@@ -17,7 +17,7 @@ use crate::stream::alert::Alert;
 use crate::stream::batch::Batch;
 
 /// The most counters that one plugin can have; further names are not counted.
-const MOST_COUNTERS: usize = 256;
+const MAX_COUNTERS: usize = 256;
 
 /// A plugin's own counters, by their names.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ impl Counters {
     fn add(&mut self, metric: String, by: u64) {
         if let Some(count) = self.0.get_mut(&metric) {
             *count = count.saturating_add(by);
-        } else if self.0.len() < MOST_COUNTERS {
+        } else if self.0.len() < MAX_COUNTERS {
             self.0.insert(metric, by);
         }
     }

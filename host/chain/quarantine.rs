@@ -6,21 +6,21 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// So many faults …
-const MOST_FAULTS: usize = 5;
+const MAX_FAULTS: usize = 5;
 
 /// … within this time are too many.
-const WITHIN: Duration = Duration::from_secs(60);
+const FAULT_WINDOW: Duration = Duration::from_secs(60);
 
 /// The first back-off; each one that follows is twice as long …
 const FIRST_BACK_OFF: Duration = Duration::from_secs(10);
 
 /// … up to this.
-const LONGEST_BACK_OFF: Duration = Duration::from_secs(600);
+const MAX_BACK_OFF: Duration = Duration::from_secs(600);
 
 /// The faults of one plugin, and what follows from them.
 #[derive(Debug)]
 pub(super) struct Quarantine {
-    /// Times of faults, not older than [`WITHIN`].
+    /// Times of faults, not older than [`FAULT_WINDOW`].
     faults: VecDeque<Duration>,
     /// Since when, and until when.
     span: Option<(Duration, Duration)>,
@@ -52,7 +52,9 @@ impl Quarantine {
         self.tried = self.tried.filter(|tried| !is_another_stream(*tried, now));
         match self.tried {
             // It was given one more chance.
-            Some(tried) if now.saturating_sub(tried) < WITHIN => return Some(self.begin(now)),
+            Some(tried) if now.saturating_sub(tried) < FAULT_WINDOW => {
+                return Some(self.begin(now));
+            }
             Some(_) => {
                 self.tried = None;
                 self.back_off = FIRST_BACK_OFF;
@@ -60,18 +62,18 @@ impl Quarantine {
             None => {}
         }
         self.faults.push_back(now);
-        let recent = |fault: &Duration| now.saturating_sub(*fault) < WITHIN;
+        let recent = |fault: &Duration| now.saturating_sub(*fault) < FAULT_WINDOW;
         while self.faults.front().is_some_and(|fault| !recent(fault)) {
             self.faults.pop_front();
         }
-        (self.faults.len() >= MOST_FAULTS).then(|| self.begin(now))
+        (self.faults.len() >= MAX_FAULTS).then(|| self.begin(now))
     }
 
     /// Leaves the plugin out from now on, for how long.
     pub(super) fn begin(&mut self, now: Duration) -> Duration {
         let back_off = self.back_off;
         self.span = Some((now, now.saturating_add(back_off)));
-        self.back_off = (2 * back_off).min(LONGEST_BACK_OFF);
+        self.back_off = (2 * back_off).min(MAX_BACK_OFF);
         self.faults.clear();
         back_off
     }
@@ -92,7 +94,7 @@ impl Quarantine {
 /// A stream whose time goes back by more than events wait is another machine's, or that of another
 /// boot: a replay of several captures.
 fn is_another_stream(before: Duration, now: Duration) -> bool {
-    now.saturating_add(WITHIN) < before
+    now.saturating_add(FAULT_WINDOW) < before
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::stats::counters::PluginUsage;
 const DIGITS: u8 = 2;
 
 /// The longest time that is told apart, an hour in nanoseconds.
-const LONGEST: u64 = 3_600_000_000_000;
+const MAX_CALL_NS: u64 = 3_600_000_000_000;
 
 /// Figures of one plugin, over all its instances.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Usage {
     pub(super) fn new() -> Usage {
         Usage {
             total: Duration::ZERO,
-            calls: Histogram::new_with_bounds(1, LONGEST, DIGITS).ok(),
+            calls: Histogram::new_with_bounds(1, MAX_CALL_NS, DIGITS).ok(),
             memory: (0, 0),
             changed: 0,
             restarts: 0,
@@ -49,7 +49,7 @@ impl Usage {
     pub(super) fn call(&mut self, cpu: Duration) {
         self.total += cpu;
         if let Some(calls) = &mut self.calls {
-            calls.saturating_record(u64::try_from(cpu.as_nanos()).unwrap_or(LONGEST).max(1));
+            calls.saturating_record(u64::try_from(cpu.as_nanos()).unwrap_or(MAX_CALL_NS).max(1));
         }
     }
 

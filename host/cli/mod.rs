@@ -47,7 +47,7 @@ use crate::system::sanitize::clean_lines;
 use crate::system::stdio;
 
 /// The largest ring: the kernel's own limit is 2 GiB.
-const LARGEST_RING: u64 = 1 << 30;
+const MAX_RING_SIZE: u64 = 1 << 30;
 
 /// Reads the command line of this process. What clap finds wrong ends the process.
 pub fn config() -> Result<Config, UsageError> {
@@ -280,7 +280,7 @@ fn stdin_once(files: Vec<PathBuf>) -> Result<Vec<PathBuf>, UsageError> {
 fn ring_size(size: bytesize::ByteSize) -> Result<u32, UsageError> {
     let page = rustix::param::page_size() as u64;
     let bytes = size.as_u64();
-    if !bytes.is_power_of_two() || !(page..=LARGEST_RING).contains(&bytes) {
+    if !bytes.is_power_of_two() || !(page..=MAX_RING_SIZE).contains(&bytes) {
         return Err(UsageError::RingSize(bytes, page));
     }
     u32::try_from(bytes).map_err(|_| UsageError::RingSize(bytes, page))

@@ -29,7 +29,7 @@ use crate::system::stdio::print_status;
 use crate::system::timestamp;
 
 /// Peers, and connections, that are told apart: 100 MiB. A capture may have as many as it has events.
-const MOST_COUNTED: usize = 500_000;
+const MAX_COUNTED: usize = 500_000;
 
 /// Peers that are shown.
 const TOP: usize = 10;
@@ -108,13 +108,13 @@ impl Page {
         self.failed += u64::from(!event.sent());
         *self.kinds.entry(event.kind().to_string()).or_default() += 1;
         let peer = event.peer_address();
-        if self.peers.len() < MOST_COUNTED || self.peers.contains_key(&peer) {
+        if self.peers.len() < MAX_COUNTED || self.peers.contains_key(&peer) {
             *self.peers.entry(peer).or_default() += 1;
         } else {
             self.more_peers = true;
         }
         let connection = (event.local(), event.peer());
-        if self.connections.len() < MOST_COUNTED {
+        if self.connections.len() < MAX_COUNTED {
             self.connections.insert(connection);
         } else {
             self.more_connections |= !self.connections.contains(&connection);
@@ -216,31 +216,31 @@ mod tests {
             event
         };
         let mut page = Page::default();
-        for number in 0..MOST_COUNTED {
+        for number in 0..MAX_COUNTED {
             page.add(&event(number));
         }
         page.add(&event(7));
         let text = printed(&page)?;
         assert!(
-            text.contains(&format!(", {MOST_COUNTED} connections\n")),
+            text.contains(&format!(", {MAX_COUNTED} connections\n")),
             "{text}"
         );
         assert!(text.contains(&format!(
-            "  peers       {MOST_COUNTED}\n            2 10.0.0.7\n"
+            "  peers       {MAX_COUNTED}\n            2 10.0.0.7\n"
         )));
         for number in 0..10 {
-            page.add(&event(MOST_COUNTED + number));
+            page.add(&event(MAX_COUNTED + number));
         }
         let text = printed(&page)?;
         assert!(
-            text.contains(&format!(", more than {MOST_COUNTED} connections\n")),
+            text.contains(&format!(", more than {MAX_COUNTED} connections\n")),
             "{text}"
         );
         assert!(
-            text.contains(&format!("  peers       more than {MOST_COUNTED}\n")),
+            text.contains(&format!("  peers       more than {MAX_COUNTED}\n")),
             "{text}"
         );
-        assert_eq!(page.peers.len() + page.connections.len(), 2 * MOST_COUNTED);
+        assert_eq!(page.peers.len() + page.connections.len(), 2 * MAX_COUNTED);
         Ok(())
     }
 }

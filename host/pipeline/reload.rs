@@ -46,13 +46,13 @@ use crate::system::procfs;
 use crate::system::threads;
 
 /// A file is read when it was left alone for so long: most editors and compilers are done by then.
-const QUIET: Duration = Duration::from_millis(200);
+const DEBOUNCE: Duration = Duration::from_millis(200);
 
 /// But not longer than this: other files beside it may change all the time.
-const PATIENCE: Duration = Duration::from_secs(2);
+const MAX_DEBOUNCE: Duration = Duration::from_secs(2);
 
 /// With `--watch`, files are looked at so often even if nobody says that they have changed.
-const AGAIN: Duration = Duration::from_secs(10);
+const RECHECK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Why files are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl Reloader {
     /// and a link may lead to one that was not watched so far.
     fn run(mut self, triggers: &Receiver<Trigger>, mut watcher: Option<RecommendedWatcher>) {
         loop {
-            let mut trigger = match (&watcher, triggers.recv_timeout(AGAIN)) {
+            let mut trigger = match (&watcher, triggers.recv_timeout(RECHECK_INTERVAL)) {
                 (_, Ok(trigger)) => trigger,
                 (None, Err(RecvTimeoutError::Timeout)) => continue,
                 (Some(_), Err(RecvTimeoutError::Timeout)) => Trigger::Regular,
@@ -144,8 +144,8 @@ impl Reloader {
             }
             let noticed = Instant::now();
             while trigger == Trigger::Changed
-                && noticed.elapsed() < PATIENCE
-                && let Ok(next) = triggers.recv_timeout(QUIET)
+                && noticed.elapsed() < MAX_DEBOUNCE
+                && let Ok(next) = triggers.recv_timeout(DEBOUNCE)
             {
                 trigger = next;
             }

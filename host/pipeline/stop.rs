@@ -43,10 +43,10 @@ const SAME_SIGNAL: Duration = Duration::from_secs(1);
 pub const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How long output is waited for after the first signal.
-const OUTPUT_LIMIT: Duration = Duration::from_secs(3);
+const OUTPUT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long the process may take to end after the first signal.
-const END_LIMIT: Duration = Duration::from_millis(4_500);
+const END_TIMEOUT: Duration = Duration::from_millis(4_500);
 
 /// The longest wait: an [`Instant`] must not overflow.
 const MAX_WAIT: Duration = Duration::from_secs(365 * 24 * 3_600);
@@ -236,7 +236,8 @@ impl Watch {
         let first = Instant::now();
         self.ending.store(true, Ordering::Relaxed);
         let _ = rustix::io::write(&self.trigger, &[0]);
-        let limits: [(Duration, fn()); 2] = [(OUTPUT_LIMIT, stdio::call_off), (END_LIMIT, give_up)];
+        let limits: [(Duration, fn()); 2] =
+            [(OUTPUT_TIMEOUT, stdio::call_off), (END_TIMEOUT, give_up)];
         for (limit, then) in limits {
             while let Some(left) = limit.checked_sub(first.elapsed()) {
                 if self.signal_within(Some(left)) && first.elapsed() >= SAME_SIGNAL {
@@ -268,7 +269,7 @@ impl Watch {
 /// The process ends, whatever holds it up.
 fn give_up() {
     stdio::print(&format!(
-        "retrans-host: error: the run did not end within {END_LIMIT:?} of the signal: a plugin, a disk \
+        "retrans-host: error: the run did not end within {END_TIMEOUT:?} of the signal: a plugin, a disk \
          or a reader holds it up\n"
     ));
     signal_hook::low_level::exit(FAILURE);

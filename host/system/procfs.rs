@@ -14,7 +14,7 @@ use rustix::fs::OFlags;
 use rustix::fs::openat;
 
 /// The longest file that is read: those of the kernel have some KiB, and paths in them 4 KiB at most.
-const LONGEST_FILE: u64 = 64 * 1_024;
+const MAX_FILE: u64 = 64 * 1_024;
 
 /// Opens it, in the directory where the processes are.
 pub fn directory(proc: &Path, pid: u32) -> rustix::io::Result<OwnedFd> {
@@ -50,8 +50,8 @@ pub fn read_to_string(directory: impl AsFd, path: &str) -> io::Result<String> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let file = File::from(openat(directory, path, flags, Mode::empty())?);
     let mut bytes = Vec::with_capacity(8192);
-    file.take(LONGEST_FILE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LONGEST_FILE {
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     // A process's name need not be UTF-8.
@@ -68,7 +68,7 @@ mod tests {
     fn a_file_that_is_too_long_is_not_read() -> io::Result<()> {
         let directory = tempfile::tempdir()?;
         let open = File::open(directory.path())?;
-        let most = "a".repeat(LONGEST_FILE as usize);
+        let most = "a".repeat(MAX_FILE as usize);
         fs::write(directory.path().join("cgroup"), &most)?;
         assert_eq!(read_to_string(&open, "cgroup")?, most);
         fs::write(directory.path().join("cgroup"), most + "a")?;

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::fmt::Display;
 
 /// The longest line, in characters; the rest is cut off.
-pub const LONGEST_LINE: usize = 4096;
+pub const MAX_LINE: usize = 4096;
 
 /// The longest word in a line that quotes others, in characters: names in a component have no end.
-const LONGEST_WORD: usize = 200;
+const MAX_WORD: usize = 200;
 
 /// The longest of such lines, in characters.
-const LONGEST_QUOTE: usize = 600;
+const MAX_QUOTE: usize = 600;
 
 /// What steers a terminal, or the order in which it shows what follows, is shown as a question mark.
 pub fn clean(text: &str) -> String {
@@ -25,7 +25,7 @@ pub fn clean_lines(text: &str) -> String {
 
 /// The same, and not longer than a line may be.
 pub fn printable(text: &str) -> String {
-    text.chars().map(shown).take(LONGEST_LINE).collect()
+    text.chars().map(shown).take(MAX_LINE).collect()
 }
 
 /// A character as a terminal may be shown it.
@@ -40,7 +40,7 @@ pub fn shown(char: char) -> char {
 
 /// A name that somebody else has given: where it is long, its beginning and `…`.
 pub fn quoted(name: &str) -> String {
-    clean(&cut(name, LONGEST_WORD))
+    clean(&cut(name, MAX_WORD))
 }
 
 /// A text as one word of a line, such that no other text is the same word: what would end the word, or steer
@@ -51,7 +51,7 @@ pub fn word(text: &str) -> String {
 
 /// The same as the key of a `key=value` word. A long one is cut.
 pub fn key(name: &str) -> String {
-    escape(&cut(name, LONGEST_WORD), "=\\")
+    escape(&cut(name, MAX_WORD), "=\\")
 }
 
 fn escape(text: &str, special: &str) -> String {
@@ -71,8 +71,8 @@ fn escape(text: &str, special: &str) -> String {
 pub fn joined(text: &str) -> String {
     let words = text.split_whitespace().map(quoted);
     // Each has a character.
-    let line: Vec<String> = words.take(LONGEST_QUOTE).collect();
-    cut(&line.join(" "), LONGEST_QUOTE).into_owned()
+    let line: Vec<String> = words.take(MAX_QUOTE).collect();
+    cut(&line.join(" "), MAX_QUOTE).into_owned()
 }
 
 fn cut(text: &str, most: usize) -> Cow<'_, str> {

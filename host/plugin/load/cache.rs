@@ -46,7 +46,7 @@ const FORMAT: u32 = 2;
 const CHECKSUM: usize = 32;
 
 /// The most that is kept in bytes: what was not used for longest goes first.
-const MOST: u64 = 512 << 20;
+const MAX_CACHE_BYTES: u64 = 512 << 20;
 
 /// Why compiled code is not cached.
 #[derive(Debug, thiserror::Error)]
@@ -141,7 +141,7 @@ impl Cache {
             tracing::debug!("cannot keep compiled code in {}: {error}", path.display());
         }
         // Another process may be at it too; what is gone already is gone.
-        let _ = self.make_room(MOST);
+        let _ = self.make_room(MAX_CACHE_BYTES);
     }
 
     fn write(&self, mut compiled: &File, key: &Key) -> io::Result<()> {
@@ -192,7 +192,7 @@ fn checked(mut file: &File, key: &Key) -> io::Result<Sealed> {
     let mut expected = [0; CHECKSUM];
     let mut code = sealed::memory()?;
     let whole = file.read_exact(&mut expected);
-    let found = copy_checksum(&mut file.take(MOST), &mut code, key)?;
+    let found = copy_checksum(&mut file.take(MAX_CACHE_BYTES), &mut code, key)?;
     if whole.is_err() || found != expected {
         return Err(io::Error::other("this cache file is damaged"));
     }

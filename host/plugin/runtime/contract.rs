@@ -44,13 +44,13 @@ const ALWAYS: u32 = u32::MAX;
 /// calls about parts of it together: half a KiB for each of a full one. The next plugin may do no more
 /// than write labels down, where a byte may take six: ten plugins together leave room for that within
 /// the limit of its output.
-const MOST_LABEL_BYTES: usize = 128 << 10;
+const MAX_LABEL_BYTES: usize = 128 << 10;
 
 /// The longest key of a label in bytes.
-const LONGEST_KEY: usize = 256;
+const MAX_KEY: usize = 256;
 
 /// The longest name of a counter in bytes: it stands in the ledger's lines.
-const LONGEST_METRIC: usize = 64;
+const MAX_METRIC: usize = 64;
 
 /// All that takes any time asks first whether there is any left: there are no epochs in the host's own
 /// code.
@@ -118,8 +118,8 @@ impl wit::Host for HostState {
             return Err(BadAnswer::Columns(self.limits.labels).into());
         }
         // It stands in messages, too.
-        if key.len() > LONGEST_KEY {
-            return Err(BadAnswer::LabelKey(LONGEST_KEY).into());
+        if key.len() > MAX_KEY {
+            return Err(BadAnswer::LabelKey(MAX_KEY).into());
         }
         // Who writes labels down writes the key for each event.
         let bytes = key.len().saturating_mul(events.len()) + text.len();
@@ -128,9 +128,9 @@ impl wit::Host for HostState {
             .call
             .label_bytes
             .saturating_add(self.staged.label_bytes)
-            > MOST_LABEL_BYTES
+            > MAX_LABEL_BYTES
         {
-            return Err(BadAnswer::LabelBytes(MOST_LABEL_BYTES).into());
+            return Err(BadAnswer::LabelBytes(MAX_LABEL_BYTES).into());
         }
         let column = Column::check(key, events, ends, text, self.call.count);
         self.staged.columns.push(column.map_err(BadAnswer::from)?);
@@ -195,7 +195,7 @@ impl wit::Host for HostState {
             return Err(BadAnswer::Metric("the counter has no name").into());
         }
         let odd = metric.contains(char::is_whitespace) || clean(&metric) != metric;
-        if metric.len() > LONGEST_METRIC || odd {
+        if metric.len() > MAX_METRIC || odd {
             return Err(BadAnswer::Metric("a name has at most 64 bytes, and no spaces").into());
         }
         if self.staged.counts.len() >= self.limits.counts {

@@ -15,7 +15,7 @@ use crate::system::sanitize::printable;
 use crate::system::sanitize::quoted;
 
 /// The most functions of a backtrace that are kept, the innermost first.
-const MOST_FRAMES: usize = 16;
+const MAX_FRAMES: usize = 16;
 
 /// An export of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,5 +216,5 @@ fn functions(backtrace: &WasmBacktrace) -> Vec<String> {
             None => format!("<function {}>", frame.func_index()),
         });
     let panicking = |name: &String| PANICKING.iter().any(|prefix| name.starts_with(prefix));
-    names.skip_while(panicking).take(MOST_FRAMES).collect()
+    names.skip_while(panicking).take(MAX_FRAMES).collect()
 }

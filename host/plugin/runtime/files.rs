@@ -27,13 +27,13 @@ use rustix::io::retry_on_intr;
 use crate::plugin::spec::grants::GrantError;
 
 /// The most that is open at a time: many services may have no more than 1,024 files.
-const MOST_OPEN: usize = 128;
+const MAX_OPEN: usize = 128;
 
 /// The most bytes read at once.
-const MOST_READ: u64 = 64 << 10;
+const MAX_READ: u64 = 64 << 10;
 
 /// How often a path is resolved anew because something was renamed meanwhile.
-const MOST_TRIES: usize = 8;
+const MAX_TRIES: usize = 8;
 
 /// What is open for a plugin, by the number that its handle stands for. No number stands for two
 /// things: a handle that was kept for too long finds nothing.
@@ -196,7 +196,7 @@ impl Files {
     fn add(&mut self, open: Open) -> Result<u32, Errno> {
         let number = self.next;
         let next = number.checked_add(1).ok_or(Errno::DQUOT)?;
-        if self.open.len() >= self.granted.len() + MOST_OPEN {
+        if self.open.len() >= self.granted.len() + MAX_OPEN {
             return Err(Errno::DQUOT);
         }
         self.open.insert(number, open);
@@ -230,7 +230,7 @@ fn beneath(directory: &OwnedFd, path: &str, flags: OFlags) -> Result<OwnedFd, Er
     let flags = flags | OFlags::CLOEXEC;
     // Magic links are those in /proc, which lead anywhere.
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    let mut tries = MOST_TRIES;
+    let mut tries = MAX_TRIES;
     loop {
         match openat2(directory, path, flags, Mode::empty(), resolve) {
             // Something was renamed while `..` was resolved.
@@ -252,7 +252,7 @@ fn check_kind(stat: &Stat) -> Result<(), Errno> {
 }
 
 fn read(file: &OwnedFd, length: u64, offset: u64) -> Result<Vec<u8>, Errno> {
-    let mut bytes = vec![0; length.min(MOST_READ) as usize];
+    let mut bytes = vec![0; length.min(MAX_READ) as usize];
     let read = retry_on_intr(|| pread(file, &mut bytes, offset))?;
     bytes.truncate(read);
     Ok(bytes)

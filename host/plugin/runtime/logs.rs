@@ -3,7 +3,7 @@
 use tracing::Level;
 
 use super::meter::LogBudget;
-use crate::system::sanitize::LONGEST_LINE;
+use crate::system::sanitize::MAX_LINE;
 use crate::system::sanitize::printable;
 
 /// One plugin's way to the log.
@@ -62,7 +62,7 @@ impl Logs {
     pub(crate) fn print(&mut self, stdio: Stdio, bytes: &[u8]) {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             let line = self.line(stdio);
-            let room = LONGEST_LINE.saturating_sub(line.len());
+            let room = MAX_LINE.saturating_sub(line.len());
             line.extend_from_slice(&part[..part.len().min(room)]);
             if part.ends_with(b"\n") {
                 self.end_line(stdio);

@@ -8,10 +8,10 @@ use serde_json::Value;
 use crate::system::sanitize::one_line;
 
 /// How deep a schema is looked into.
-const DEEPEST: usize = 16;
+const MAX_DEPTH: usize = 16;
 
 /// The most places of a schema in which the types of one setting are looked for.
-const MOST_PLACES: usize = 1_000;
+const MAX_PLACES: usize = 1_000;
 
 /// Why settings do not fit.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,7 @@ pub fn to_json(schema: &str, settings: &[(String, String)]) -> Result<String, Se
 
 /// `text` as the first of the types that the property may have and that it can be read as.
 fn typed(text: &str, property: &Value, schema: &Value, depth: usize) -> Value {
-    let (mut types, mut places_left) = (Vec::new(), MOST_PLACES);
+    let (mut types, mut places_left) = (Vec::new(), MAX_PLACES);
     collect_types(property, schema, 0, &mut places_left, &mut types);
     // Any text is a string: try that last. A list in brackets is clearer than one word alone.
     types.sort_by_key(|(name, _)| *name == "string");
@@ -55,7 +55,7 @@ fn typed(text: &str, property: &Value, schema: &Value, depth: usize) -> Value {
         "null" => (text == "null").then_some(Value::Null),
         "object" => serde_json::from_str(text).ok().filter(Value::is_object),
         // A list may be one of itself.
-        "array" if depth < DEEPEST => list(text, item, schema, types.len() > 1, depth + 1),
+        "array" if depth < MAX_DEPTH => list(text, item, schema, types.len() > 1, depth + 1),
         _ => None,
     });
     read.unwrap_or_else(|| Value::String(text.to_owned()))
@@ -83,7 +83,7 @@ fn collect_types<'a>(
     types: &mut Vec<(&'a str, &'a Value)>,
 ) {
     // A schema may refer to itself, even in many places at once.
-    if depth > DEEPEST || *places_left == 0 {
+    if depth > MAX_DEPTH || *places_left == 0 {
         return;
     }
     *places_left -= 1;

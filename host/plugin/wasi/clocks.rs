@@ -40,14 +40,14 @@ impl From<Duration> for Datetime {
 }
 
 /// What clocks show before any item of the stream.
-const LEAST: Duration = Duration::from_nanos(1);
+const MIN_TIME: Duration = Duration::from_nanos(1);
 
 fn wall_time(store: &Store) -> Datetime {
-    store.data().call.clock.wall_time.max(LEAST).into()
+    store.data().call.clock.wall_time.max(MIN_TIME).into()
 }
 
 fn time(store: &Store) -> u64 {
-    let time = store.data().call.clock.time.max(LEAST);
+    let time = store.data().call.clock.time.max(MIN_TIME);
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 

@@ -66,7 +66,7 @@ const OFFERED: &[&str] = &[
 ];
 
 /// The most streams and the like that a plugin may hold at a time.
-const MOST_HANDLES: u32 = 10_000;
+const MAX_HANDLES: u32 = 10_000;
 
 struct OutputStream;
 struct InputStream;
@@ -159,8 +159,8 @@ fn own<T: 'static>(
 ) -> Result<Resource<T>> {
     let mut store = store.as_context_mut();
     let handles = &mut store.data_mut().handles;
-    if *handles == MOST_HANDLES {
-        return Err(format_err!("it holds more than {MOST_HANDLES} handles"));
+    if *handles == MAX_HANDLES {
+        return Err(format_err!("it holds more than {MAX_HANDLES} handles"));
     }
     *handles += 1;
     Ok(Resource::new_own(number))

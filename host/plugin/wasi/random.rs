@@ -13,7 +13,7 @@ use crate::plugin::runtime::store::HostState;
 const SEED: u64 = 0x5eed_0f7e_7a00_0000;
 
 /// The most random bytes given at once.
-const MOST_RANDOM: u64 = 64 * 1024;
+const MAX_RANDOM: u64 = 64 * 1024;
 
 pub(super) fn link(
     linker: &mut LinkerInstance<'_, HostState>,
@@ -26,7 +26,7 @@ pub(super) fn link(
         }
         (_, "get-random-bytes" | "get-insecure-random-bytes") => {
             timed(linker, name, |_: Store, (count,): (u64,)| {
-                if count > MOST_RANDOM {
+                if count > MAX_RANDOM {
                     return Err(format_err!("asked for {count} random bytes at once"));
                 }
                 let bytes = (0..count).map(|index| (SEED >> (index % 8 * 8)) as u8);

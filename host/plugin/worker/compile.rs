@@ -40,7 +40,7 @@ pub const SUBCOMMAND: &str = "compile";
 const THREADS: &str = "4";
 
 /// The longest complaint of the compiler that is passed on, in bytes.
-const LONGEST_COMPLAINT: u64 = 4096;
+const MAX_COMPLAINT: u64 = 4096;
 
 /// Why there is no compiled code.
 #[derive(Debug, thiserror::Error)]
@@ -111,7 +111,7 @@ pub(crate) fn in_process(
 pub(crate) fn ended(child: &mut Child) -> io::Result<(ExitStatus, String)> {
     let mut said = Vec::new();
     if let Some(stderr) = child.stderr.take() {
-        stderr.take(LONGEST_COMPLAINT).read_to_end(&mut said)?;
+        stderr.take(MAX_COMPLAINT).read_to_end(&mut said)?;
     }
     let said = String::from_utf8_lossy(&said);
     let words = said.strip_prefix("retrans-host: error: ").unwrap_or(&said);

@@ -35,7 +35,7 @@ pub const SUBCOMMAND: &str = "footprint";
 const SLACK: u64 = 32 << 20;
 
 /// The longest answer, in bytes.
-const LONGEST_ANSWER: u64 = 64;
+const MAX_ANSWER: u64 = 64;
 
 /// Why the host cannot hold a plugin, or why that could not be checked.
 #[derive(Debug, thiserror::Error)]
@@ -114,7 +114,7 @@ pub(crate) fn in_process(
         let (status, said) = compile::ended(&mut child)?;
         let mut answer = String::new();
         if let Some(stdout) = child.stdout.take() {
-            stdout.take(LONGEST_ANSWER).read_to_string(&mut answer)?;
+            stdout.take(MAX_ANSWER).read_to_string(&mut answer)?;
         }
         Ok((status, answer, said, compiled.metadata()?.len()))
     };

@@ -22,7 +22,7 @@ use crate::stats::counters::StreamStats;
 use crate::stats::reconcile::Reconciliation;
 
 /// Sending that takes longer was held up by a chain that is behind.
-const HELD_UP: Duration = Duration::from_millis(1);
+const HELD_UP_AFTER: Duration = Duration::from_millis(1);
 
 /// What is done with events on their way from the ring to the stream.
 pub struct Processing {
@@ -134,7 +134,7 @@ impl<'a> Intake<'a> {
     pub(super) fn note_sending(&mut self, begun: &Now) {
         let now = self.processing.clock.now();
         let sending = now.boot().saturating_sub(begun.boot());
-        if sending > HELD_UP && self.processing.owners.is_waiting() {
+        if sending > HELD_UP_AFTER && self.processing.owners.is_waiting() {
             self.processing.owners.was_held_up(sending);
         }
     }

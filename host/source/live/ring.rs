@@ -29,10 +29,10 @@ use crate::stream::batch::MAX_EVENTS;
 
 /// How long to wait, at the end and after the last record, for a probe that is still running on
 /// another CPU.
-const DRAIN_LIMIT: Duration = Duration::from_secs(1);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Between two looks, at the end, whether there is more, or the last owners are known.
-const DRAIN_PAUSE: Duration = Duration::from_millis(1);
+const DRAIN_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The probe's counters, one set a CPU.
 pub struct Counters<'a>(&'a dyn MapCore);
@@ -184,13 +184,13 @@ impl<'a, 'b> RingReader<'a, 'b> {
     /// What the kernel has counted.
     pub fn drain(&mut self) -> Result<KernelStats, ProbeError> {
         let recorded = || self.intake.borrow().recorded;
-        let mut deadline = Instant::now() + DRAIN_LIMIT;
+        let mut deadline = Instant::now() + DRAIN_TIMEOUT;
         loop {
             let before = recorded();
             self.read()?;
             if recorded() > before {
                 // However slow the chain is: what was recorded is delivered.
-                deadline = Instant::now() + DRAIN_LIMIT;
+                deadline = Instant::now() + DRAIN_TIMEOUT;
                 continue;
             }
             let kernel = self.counters.read()?;
@@ -201,7 +201,7 @@ impl<'a, 'b> RingReader<'a, 'b> {
             if over && !self.intake.borrow().processing.owners.is_waiting() {
                 return Ok(kernel);
             }
-            thread::sleep(DRAIN_PAUSE);
+            thread::sleep(DRAIN_INTERVAL);
         }
     }
 

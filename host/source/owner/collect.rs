@@ -5,27 +5,27 @@ use std::time::Duration;
 
 use super::holder_table::HOLDER_SIZE;
 use super::holder_table::Holder;
-use super::holder_table::Snapshot;
+use super::holder_table::HolderTable;
 
 /// Pairs of a process and a socket that a scan keeps; any user can open more. 14 MiB in a snapshot; up to
 /// 57 MiB were seen while one took the place of another.
-pub const MOST_HOLDERS: usize = 262_144;
+pub const MAX_HOLDERS: usize = 262_144;
 
 /// Sockets of which a holder is kept beyond that.
-pub const MOST_WANTED: usize = 16_384;
+pub const MAX_WANTED: usize = 16_384;
 
 /// What a scan has found so far.
 pub struct Collector {
-    /// Inodes that events ask for, without those for which a holder was kept beyond [`MOST_HOLDERS`].
+    /// Inodes that events ask for, without those for which a holder was kept beyond [`MAX_HOLDERS`].
     wanted: HashSet<u64>,
-    /// Inode and process of each holder up to [`MOST_HOLDERS`].
+    /// Inode and process of each holder up to [`MAX_HOLDERS`].
     known: HashSet<(u64, u32)>,
     holders: Vec<Holder>,
     is_cut: bool,
 }
 
 impl Collector {
-    /// Nothing yet. Of each socket in `wanted`, at most [`MOST_WANTED`], a holder is kept however many
+    /// Nothing yet. Of each socket in `wanted`, at most [`MAX_WANTED`], a holder is kept however many
     /// others there are.
     pub fn new(wanted: HashSet<u64>) -> Collector {
         Collector {
@@ -47,7 +47,7 @@ impl Collector {
 
     fn add(&mut self, holder: Holder) {
         let key = (holder.inode, holder.pid);
-        if self.known.len() < MOST_HOLDERS {
+        if self.known.len() < MAX_HOLDERS {
             if self.known.insert(key) {
                 self.holders.push(holder);
             }
@@ -60,10 +60,10 @@ impl Collector {
     }
 
     /// All that was kept, of a scan that began then.
-    pub fn finish(self, begun: Duration) -> Snapshot {
+    pub fn finish(self, begun: Duration) -> HolderTable {
         // Before the snapshot is sorted and shrunk, which needs room of its own.
         drop(self.known);
-        let mut snapshot = Snapshot::of(begun, self.holders);
+        let mut snapshot = HolderTable::of(begun, self.holders);
         snapshot.is_cut = self.is_cut;
         snapshot.not_found = self.wanted;
         snapshot
@@ -87,7 +87,7 @@ mod tests {
         }
     }
 
-    fn pids(snapshot: &Snapshot, inode: u64) -> Vec<u32> {
+    fn pids(snapshot: &HolderTable, inode: u64) -> Vec<u32> {
         let holders = snapshot.holders(inode).iter();
         holders.map(|holder| holder.pid).collect()
     }
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn where_there_is_no_room_for_all_the_sockets_that_are_asked_for_keep_a_holder() {
         let mut collector = Collector::new(HashSet::from([1_000_000, 1_000_001, 9]));
-        for pid in 0..MOST_HOLDERS as u32 {
+        for pid in 0..MAX_HOLDERS as u32 {
             collector.add(holder(9, pid));
         }
         // What is known is not cut off by being found again.
@@ -119,12 +119,12 @@ mod tests {
                 collector.add(holder(inode, pid));
             }
         }
-        assert!(collector.holders.len() <= MOST_HOLDERS + 3);
+        assert!(collector.holders.len() <= MAX_HOLDERS + 3);
         let snapshot = collector.finish(Duration::ZERO);
         assert!(snapshot.is_cut);
         assert_eq!(pids(&snapshot, 1_000_000), [20]);
         assert_eq!(pids(&snapshot, 1_000_001), [20]);
         assert_eq!(pids(&snapshot, 1_000_002), [] as [u32; 0]);
-        assert_eq!(pids(&snapshot, 9).len(), MOST_HOLDERS);
+        assert_eq!(pids(&snapshot, 9).len(), MAX_HOLDERS);
     }
 }

@@ -8,7 +8,7 @@ use crate::system::procfs;
 
 /// Bytes of a machine's name, as systemd has it: HOST_NAME_MAX. What else is called so is none: where a
 /// user may make control groups, their names have up to 255 bytes.
-const LONGEST_NAME: usize = 64;
+const MAX_NAME: usize = 64;
 
 /// A container, and the pod that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -127,7 +127,7 @@ fn machine_name(parent: &str, component: &str) -> Option<String> {
         (parent == "machine.slice").then_some(scope)
     })?;
     let name = unescape(name);
-    let is_name = (1..=LONGEST_NAME).contains(&name.len());
+    let is_name = (1..=MAX_NAME).contains(&name.len());
     (is_name && !is_virtual_machine(&name)).then_some(name)
 }
 

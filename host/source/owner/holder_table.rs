@@ -55,14 +55,14 @@ impl Holder {
 }
 
 /// Of the holders of one socket, this many are looked at to find the one that the others descend from.
-const MOST_COMPARED: usize = 1_024;
+const MAX_COMPARED: usize = 1_024;
 
 /// How long the answers of a scan hold at least, after its beginning.
-pub const HOLD: Duration = Duration::from_secs(1);
+pub const MIN_HOLD: Duration = Duration::from_secs(1);
 
 /// What one scan found.
 #[derive(Debug)]
-pub struct Snapshot {
+pub struct HolderTable {
     /// When the scan began, since boot.
     pub begun: Duration,
     /// For events how much later than that its answers hold.
@@ -75,16 +75,16 @@ pub struct Snapshot {
     holders: Vec<Holder>,
 }
 
-impl Snapshot {
+impl HolderTable {
     /// Of these holders, in whatever order.
-    pub fn of(begun: Duration, mut holders: Vec<Holder>) -> Snapshot {
+    pub fn of(begun: Duration, mut holders: Vec<Holder>) -> HolderTable {
         holders.sort_unstable_by_key(|holder| (holder.inode, holder.pid));
         // A process may have several descriptors of a socket.
         holders.dedup_by_key(|holder| (holder.inode, holder.pid));
         holders.shrink_to_fit();
-        Snapshot {
+        HolderTable {
             begun,
-            holds: HOLD,
+            holds: MIN_HOLD,
             is_cut: false,
             not_found: HashSet::new(),
             holders,
@@ -92,8 +92,8 @@ impl Snapshot {
     }
 
     /// Of no scan: without holders.
-    pub fn none() -> Snapshot {
-        Snapshot::of(Duration::ZERO, Vec::new())
+    pub fn none() -> HolderTable {
+        HolderTable::of(Duration::ZERO, Vec::new())
     }
 
     /// How many holders there are, of all sockets.
@@ -118,7 +118,7 @@ impl Snapshot {
 /// the socket; else that from which all others descend, which has opened it unless it was passed to
 /// strangers; else the one with the lowest number, which comes first. `holders` are in the order of
 /// their numbers.
-pub fn spokesman(holders: &[Holder], before: Option<u32>) -> Option<&Holder> {
+pub fn representative(holders: &[Holder], before: Option<u32>) -> Option<&Holder> {
     // Any user can have a socket held by thousands of processes, and this is done for each event.
     let named = |pid| {
         let found = holders.binary_search_by_key(&pid, |holder| holder.pid);
@@ -128,7 +128,7 @@ pub fn spokesman(holders: &[Holder], before: Option<u32>) -> Option<&Holder> {
         return Some(holder);
     }
     let inherited = |holder: &&Holder| named(holder.parent).is_some();
-    let compared = holders.iter().take(MOST_COMPARED);
+    let compared = holders.iter().take(MAX_COMPARED);
     let mut openers = compared.filter(|holder| !inherited(holder));
     match (openers.next(), openers.next()) {
         (Some(opener), None) => Some(opener),
@@ -153,17 +153,17 @@ mod tests {
         bytes
     }
 
-    fn snapshot(holders: &[(u64, u32, u32)]) -> Snapshot {
+    fn snapshot(holders: &[(u64, u32, u32)]) -> HolderTable {
         let holder = |(inode, pid, parent): &(u64, u32, u32)| {
             Holder::read(&bytes(*inode, *pid, *parent, "a"))
         };
         let holders = holders.iter().map(holder).collect();
-        Snapshot::of(Duration::from_secs(1), holders)
+        HolderTable::of(Duration::from_secs(1), holders)
     }
 
     fn spokesman_of(holders: &[(u64, u32, u32)]) -> Option<u32> {
         let snapshot = snapshot(holders);
-        spokesman(snapshot.holders(7), None).map(|holder| holder.pid)
+        representative(snapshot.holders(7), None).map(|holder| holder.pid)
     }
 
     #[test]
@@ -201,9 +201,9 @@ mod tests {
         let holders: Vec<_> = (10..100_010).map(|pid| (7, pid, pid + 1)).collect();
         let snapshot = snapshot(&holders);
         let begun = std::time::Instant::now();
-        let named = spokesman(snapshot.holders(7), None).map(|holder| holder.pid);
+        let named = representative(snapshot.holders(7), None).map(|holder| holder.pid);
         assert_eq!(named, Some(10));
-        let before = spokesman(snapshot.holders(7), Some(100_000)).map(|holder| holder.pid);
+        let before = representative(snapshot.holders(7), Some(100_000)).map(|holder| holder.pid);
         assert_eq!(before, Some(100_000));
         // Every pair would take seconds.
         assert!(begun.elapsed() < Duration::from_millis(100));
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn who_was_named_before_is_named_while_it_holds_the_socket() {
         let snapshot = snapshot(&[(7, 20, 1), (7, 900, 1)]);
-        let named = |before| spokesman(snapshot.holders(7), before).map(|holder| holder.pid);
+        let named = |before| representative(snapshot.holders(7), before).map(|holder| holder.pid);
         assert_eq!(named(Some(900)), Some(900));
         assert_eq!(named(Some(30)), Some(20));
     }

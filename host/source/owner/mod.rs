@@ -26,7 +26,7 @@ pub use self::registry::Found;
 pub use self::scan::ScanError;
 
 /// Finds the owners of events. Events whose owner is not known yet wait here, at most
-/// [`waiting::PATIENCE`], while others pass them by.
+/// [`waiting::MAX_WAIT`], while others pass them by.
 pub struct Owners {
     /// `None`: nobody is looked up.
     scanner: Option<Scanner>,

@@ -11,26 +11,26 @@ use retrans_event::Owner;
 use retrans_event::OwnerStatus;
 use retrans_event::Process;
 
-use super::collect::MOST_WANTED;
+use super::collect::MAX_WANTED;
 use super::holder_table::Holder;
-use super::holder_table::Snapshot;
-use super::holder_table::spokesman;
+use super::holder_table::HolderTable;
+use super::holder_table::representative;
 use crate::source::clock::Clock;
 use crate::source::owner::container;
 use crate::source::owner::container::Container;
 use crate::system::heap;
 
 /// Sockets that a scan has not found, 2 MiB of them. Events of more wait for each scan anew.
-const MOST_ABSENT: usize = 65_536;
+const MAX_ABSENT: usize = 65_536;
 
 /// Processes whose containers are remembered until the next scan; those of more are read anew.
-const MOST_CONTAINERS: usize = 8_192;
+const MAX_CONTAINERS: usize = 8_192;
 
 /// Holders of a snapshot whose memory is given back when it goes, some 4 MiB.
-const BIG: usize = 65_536;
+const LARGE_TABLE: usize = 65_536;
 
 /// Sockets whose last holder is remembered, for when they are orphaned.
-const MOST_REMEMBERED: usize = 32_768;
+const MAX_REMEMBERED: usize = 32_768;
 
 /// Whose a socket is, and the container in full.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub enum Answer {
 
 /// The latest scan, and what is remembered beyond it.
 pub struct Registry {
-    snapshot: Snapshot,
+    snapshot: HolderTable,
     /// Inodes that a scan has not found, and when it began.
     absent: HashMap<u64, Duration>,
     /// Of processes in the snapshot, by number.
@@ -67,17 +67,17 @@ impl Registry {
     /// Knows nobody yet.
     pub fn new(clock: Clock) -> Registry {
         Registry {
-            snapshot: Snapshot::none(),
+            snapshot: HolderTable::none(),
             absent: HashMap::new(),
             containers: HashMap::new(),
             asked: HashSet::new(),
-            last: Recent::new(MOST_REMEMBERED),
+            last: Recent::new(MAX_REMEMBERED),
             clock,
         }
     }
 
     /// Takes the result of a scan.
-    pub fn update(&mut self, snapshot: Snapshot) {
+    pub fn update(&mut self, snapshot: HolderTable) {
         self.containers.clear();
         let begun = snapshot.begun;
         let before = std::mem::replace(&mut self.snapshot, snapshot);
@@ -85,7 +85,7 @@ impl Registry {
         self.absent
             .retain(|_, since| begun.saturating_sub(*since) <= holds);
         // A crowd has gone.
-        if before.len() > BIG && before.len() > 2 * self.snapshot.len() {
+        if before.len() > LARGE_TABLE && before.len() > 2 * self.snapshot.len() {
             drop(before);
             heap::give_back();
         }
@@ -118,7 +118,7 @@ impl Registry {
         let Some(inode) = inode else {
             return Answer::Known(self.without_holder(event));
         };
-        if self.asked.len() < MOST_WANTED {
+        if self.asked.len() < MAX_WANTED {
             self.asked.insert(inode);
         }
         if self.is_fresh(self.snapshot.begun, event.time())
@@ -126,14 +126,14 @@ impl Registry {
             && let before = event
                 .socket_cookie()
                 .and_then(|cookie| self.last.get(cookie))
-            && let Some(holder) = spokesman(holders, before.map(|before| before.pid))
+            && let Some(holder) = representative(holders, before.map(|before| before.pid))
         {
             let (holder, holders) = (holder.clone(), holders.len() as u32);
             return Answer::Known(self.held_by(event, &holder, holders));
         }
         // A scan that began before the event may have passed by before the socket was opened.
         if self.snapshot.begun > event.time() && self.snapshot.is_sure_of(inode) {
-            if self.absent.len() < MOST_ABSENT {
+            if self.absent.len() < MAX_ABSENT {
                 self.absent.insert(inode, self.snapshot.begun);
             }
             return Answer::Known(self.without_holder(event));
@@ -186,7 +186,7 @@ impl Registry {
     /// Read as soon as it is asked for, and not kept longer than the snapshot: a number may be given
     /// to another process.
     fn container(&mut self, holder: &Holder) -> Option<Rc<Container>> {
-        if self.containers.len() >= MOST_CONTAINERS {
+        if self.containers.len() >= MAX_CONTAINERS {
             self.containers.clear();
         }
         let container = self.containers.entry(holder.pid);

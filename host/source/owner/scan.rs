@@ -21,10 +21,10 @@ use rustix::event::EventfdFlags;
 use rustix::event::eventfd;
 
 use super::collect::Collector;
-use super::collect::MOST_HOLDERS;
-use super::holder_table::HOLD;
+use super::collect::MAX_HOLDERS;
 use super::holder_table::HOLDER_SIZE;
-use super::holder_table::Snapshot;
+use super::holder_table::HolderTable;
+use super::holder_table::MIN_HOLD;
 use crate::source::bpf::holders::HoldersSkelBuilder;
 use crate::source::bpf::kernel_error::KernelError;
 use crate::source::bpf::libbpf;
@@ -32,14 +32,14 @@ use crate::source::clock::Clock;
 use crate::system::threads;
 
 /// From the beginning of one scan to the beginning of the next, at least.
-const INTERVAL: Duration = Duration::from_millis(100);
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A scan takes CPU time, 28 ms with 126,000 open files (measured on 6.18): of one CPU at most one part
 /// in so many.
-const SHARE: u32 = 10;
+const INTERVAL_FACTOR: u32 = 10;
 
 /// How long the answers of a scan hold at most, however far apart scans are.
-const LONGEST_HOLD: Duration = Duration::from_secs(60);
+const MAX_HOLD: Duration = Duration::from_secs(60);
 
 /// Why open files cannot be scanned.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +64,7 @@ pub enum ScanError {
 
 /// What a scan found, and the time that it took.
 struct Done {
-    snapshot: Result<Snapshot, io::Error>,
+    snapshot: Result<HolderTable, io::Error>,
     /// Of a CPU.
     cost: Duration,
     /// On the clock.
@@ -175,7 +175,7 @@ impl Scanner {
         self.scans_cut += 1;
         if self.scans_cut == 1 {
             tracing::warn!(
-                "processes have TCP sockets open more than {MOST_HOLDERS} times (each process and \
+                "processes have TCP sockets open more than {MAX_HOLDERS} times (each process and \
                  socket counted once), of which no more are kept: `holders` may be too low, and the \
                  first events of a socket may have no owner; count the entries of \
                  /proc/PID/fd to find the process"
@@ -184,7 +184,7 @@ impl Scanner {
     }
 
     /// What the scan found that was running, once it is done.
-    pub fn result(&mut self) -> Option<Snapshot> {
+    pub fn result(&mut self) -> Option<HolderTable> {
         // Back to zero, whether or not there is a result: it was perhaps taken before this was
         // written. An error says that it is zero already.
         let _ = rustix::io::read(&self.ready, &mut [0; 8]);
@@ -194,7 +194,7 @@ impl Scanner {
             took,
         } = self.results.try_recv().ok()?;
         self.running = false;
-        let interval = INTERVAL.max(cost * SHARE);
+        let interval = MIN_INTERVAL.max(cost * INTERVAL_FACTOR);
         self.next = self.last_begun + interval;
         match snapshot {
             Ok(mut snapshot) => {
@@ -220,7 +220,7 @@ impl Scanner {
 /// scan is done, with some time to spare. Otherwise a user who makes scans slow, with many open files,
 /// would make all owners unknown between them.
 fn holds(interval: Duration, took: Duration) -> Duration {
-    (interval + interval / 2 + took).clamp(HOLD, LONGEST_HOLD)
+    (interval + interval / 2 + took).clamp(MIN_HOLD, MAX_HOLD)
 }
 
 /// Scans whenever it is asked to.

@@ -10,10 +10,10 @@ use retrans_event::Event;
 use retrans_event::Record;
 
 /// How long an event waits at most, as long as the chain takes what is sent.
-pub const PATIENCE: Duration = Duration::from_millis(100);
+pub const MAX_WAIT: Duration = Duration::from_millis(100);
 
 /// The most events that wait, 6 MB of them. When one more comes, the first has waited long enough.
-const MOST_WAITING: usize = 16_384;
+const MAX_WAITING: usize = 16_384;
 
 /// Which connection an event is about.
 type Connection = (Option<u32>, SocketAddr, SocketAddr);
@@ -56,9 +56,9 @@ impl Waiting {
 
     /// Lines up at the end. Returns the first if there is no room for so many.
     pub fn push(&mut self, record: Record, now: Duration) -> Option<Record> {
-        let first = (self.queue.len() >= MOST_WAITING).then(|| self.pop());
+        let first = (self.queue.len() >= MAX_WAITING).then(|| self.pop());
         *self.connections.entry(connection(&record)).or_default() += 1;
-        let until = now + PATIENCE;
+        let until = now + MAX_WAIT;
         self.queue.push_back(Waiter { record, until });
         first.flatten()
     }
@@ -144,9 +144,9 @@ mod tests {
     #[test]
     fn nobody_waits_longer_than_the_limit() {
         let mut waiting = waiting(&[1]);
-        assert_eq!(waiting.deadline(), Some(NOW + PATIENCE));
-        assert_eq!(waiting.expired(NOW + PATIENCE / 2), None);
-        assert_eq!(waiting.expired(NOW + PATIENCE), Some(record(1, 0)));
+        assert_eq!(waiting.deadline(), Some(NOW + MAX_WAIT));
+        assert_eq!(waiting.expired(NOW + MAX_WAIT / 2), None);
+        assert_eq!(waiting.expired(NOW + MAX_WAIT), Some(record(1, 0)));
         assert!(waiting.is_empty());
         assert!(!waiting.holds_back(&record(1, 9)));
     }
@@ -154,9 +154,9 @@ mod tests {
     #[test]
     fn time_in_which_nothing_could_go_on_does_not_count() {
         let mut waiting = waiting(&[1]);
-        waiting.postpone(PATIENCE);
-        assert_eq!(waiting.expired(NOW + PATIENCE), None);
-        assert_eq!(waiting.expired(NOW + 2 * PATIENCE), Some(record(1, 0)));
+        waiting.postpone(MAX_WAIT);
+        assert_eq!(waiting.expired(NOW + MAX_WAIT), None);
+        assert_eq!(waiting.expired(NOW + 2 * MAX_WAIT), Some(record(1, 0)));
     }
 
     #[test]
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn where_too_many_wait_the_first_goes() {
         let mut waiting = Waiting::default();
-        for number in 0..MOST_WAITING as u64 {
+        for number in 0..MAX_WAITING as u64 {
             assert_eq!(waiting.push(record(1, number), NOW), None);
         }
         assert_eq!(waiting.push(record(1, 7), NOW), Some(record(1, 0)));

@@ -24,16 +24,16 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// After a silence that is longer than so many marks there are none of its beginning: nobody counts
 /// longer than an hour. Nor are more losses in a row told one by one.
-const MOST_MARKS: u64 = 3_600;
+const MAX_MARKS: u64 = 3_600;
 
 /// Events of one batch are no further apart, so that each comes in its time at `--speed 1x`.
-const LONGEST_BATCH: Duration = Duration::from_millis(10);
+const MAX_BATCH: Duration = Duration::from_millis(10);
 
 /// The longest line that is believed: what has no line ends is not read into memory as a whole.
-const LONGEST_LINE: usize = 1 << 20;
+const MAX_LINE: usize = 1 << 20;
 
 /// Bytes of labels after which a batch takes no further event: so much as one line may have.
-const MAX_LABEL_BYTES: usize = LONGEST_LINE;
+const MAX_LABEL_BYTES: usize = MAX_LINE;
 
 /// A line that says no event.
 #[derive(Debug, thiserror::Error)]
@@ -178,7 +178,7 @@ impl<R: Arriving> Lines<R> {
             let due = self.is_mark_due(time);
             let ends = due
                 || !self.lost.is_empty()
-                || begun.abs_diff(time) > LONGEST_BATCH
+                || begun.abs_diff(time) > MAX_BATCH
                 || !labels.has_room_for(&own);
             if !batch.is_empty() && ends {
                 self.next = Some((record, own));
@@ -223,8 +223,8 @@ impl<R: Arriving> Lines<R> {
     fn marks(&mut self, event: &Event) {
         let mut time = self.next_mark.unwrap_or(event.time() + SECOND);
         let silence = event.time().saturating_sub(time).as_secs();
-        if silence >= MOST_MARKS {
-            time += Duration::from_secs(silence - MOST_MARKS + 1);
+        if silence >= MAX_MARKS {
+            time += Duration::from_secs(silence - MAX_MARKS + 1);
         }
         let all_but_one = self.lost.len().saturating_sub(1);
         let mut lost = self.lost.drain(..all_but_one);
@@ -277,7 +277,7 @@ impl<R: Arriving> Lines<R> {
         let is_whole = end.is_some() || bytes.is_empty();
         self.text.extend_from_slice(&bytes[..taken]);
         self.from.consume(taken);
-        if self.text.len() > LONGEST_LINE {
+        if self.text.len() > MAX_LINE {
             return Err(self.wrong("it is longer than 1 MiB"));
         }
         Ok(is_whole)
@@ -300,7 +300,7 @@ impl<R: Arriving> Lines<R> {
     }
 
     fn lose(&mut self, lost: u64) {
-        let is_full = self.lost.len() as u64 >= MOST_MARKS;
+        let is_full = self.lost.len() as u64 >= MAX_MARKS;
         match self.lost.back_mut().filter(|_| is_full) {
             Some(last) => *last = last.saturating_add(lost),
             None => self.lost.push_back(lost),

@@ -20,7 +20,7 @@ use crate::pipeline::stop::Stop;
 use crate::pipeline::stop::Wake;
 
 /// Between two looks whether the run is to end, where nothing else wakes the reader.
-const LONG: Duration = Duration::from_secs(3_600);
+const RECHECK_INTERVAL: Duration = Duration::from_secs(3_600);
 
 /// The run is to end while more is waited for.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +78,7 @@ impl<'a> Readable<'a> {
             };
         };
         loop {
-            match stop.wait(self.file.as_fd(), None, LONG)? {
+            match stop.wait(self.file.as_fd(), None, RECHECK_INTERVAL)? {
                 Wake::Ready => return Ok(()),
                 Wake::Timeout => {}
                 Wake::Stop => return Err(io::Error::other(Stopped)),

@@ -5,11 +5,11 @@
 //!
 //! How exact that is: the kernel counts a segment, sends it, and then calls the tracepoint, where
 //! the event is stamped. An event is on the wrong side of a reading only if the reading, which takes
-//! some 25 µs, fell between the two; it is then stamped after the reading began and within [`EDGE`]
+//! some 25 µs, fell between the two; it is then stamped after the reading began and within [`EDGE_TOLERANCE`]
 //! of the reading's end. Segments of such events are told as `uncertain`: the comparison is exact to
 //! that many, and exact where there are none. Up to 6.16 attempts that failed are no events, and
 //! TCPRetransFail, which makes up for them, is read after RetransSegs: what RetransSegs grew by in
-//! between is uncertain too. What remains: a sender that was preempted for longer than [`EDGE`]
+//! between is uncertain too. What remains: a sender that was preempted for longer than [`EDGE_TOLERANCE`]
 //! between counting and stamping.
 
 mod counters;
@@ -23,7 +23,7 @@ use std::time::Duration;
 use retrans_event::Event;
 
 use self::namespaces::BootTime;
-use self::namespaces::MOST_NAMESPACES;
+use self::namespaces::MAX_NAMESPACES;
 use self::namespaces::Namespaces;
 use self::namespaces::Reading;
 use self::namespaces::Search;
@@ -35,12 +35,12 @@ use crate::source::clock::Clock;
 use crate::stats::counters::KernelStats;
 
 /// From counting a segment to stamping its event: mostly some µs, with softirqs in between more.
-const EDGE: Duration = Duration::from_millis(1);
+const EDGE_TOLERANCE: Duration = Duration::from_millis(1);
 
 /// How long to wait before a process is looked for again in a namespace that had none: twice as long
 /// each time.
-const FIRST_RETRY: Duration = Duration::from_millis(100);
-const LAST_RETRY: Duration = Duration::from_secs(100);
+const MIN_RETRY_INTERVAL: Duration = Duration::from_millis(100);
+const MAX_RETRY_INTERVAL: Duration = Duration::from_secs(100);
 
 /// Events of each network namespace beside the counters that the kernel had at the beginning.
 pub struct Reconciliation {
@@ -49,7 +49,7 @@ pub struct Reconciliation {
     accounts: HashMap<u32, Account>,
     /// Events of namespaces that had gone when another one got their number.
     replaced: Tally,
-    /// Events of namespaces beyond [`MOST_NAMESPACES`].
+    /// Events of namespaces beyond [`MAX_NAMESPACES`].
     crowded: Tally,
     frozen: bool,
     tells_errors: bool,
@@ -126,7 +126,7 @@ impl Reconciliation {
         let Some(inode) = event.netns_inode() else {
             return;
         };
-        if self.accounts.len() >= MOST_NAMESPACES && !self.accounts.contains_key(&inode) {
+        if self.accounts.len() >= MAX_NAMESPACES && !self.accounts.contains_key(&inode) {
             self.crowded.outside += u64::from(event.segments().unwrap_or(0));
             return;
         }
@@ -215,7 +215,7 @@ impl Account {
                 }
                 Search::NoProcess => {
                     self.searched = true;
-                    self.wait = (2 * self.wait).clamp(FIRST_RETRY, LAST_RETRY);
+                    self.wait = (2 * self.wait).clamp(MIN_RETRY_INTERVAL, MAX_RETRY_INTERVAL);
                     self.next_try = namespaces.now() + self.wait;
                 }
                 Search::NotBefore(time) => self.next_try = time,
@@ -309,7 +309,7 @@ impl Tally {
 
 /// May this event have been counted on the other side of the reading?
 fn is_near(reading: &Reading, time: Duration) -> bool {
-    time > reading.from && time <= reading.to + EDGE
+    time > reading.from && time <= reading.to + EDGE_TOLERANCE
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ const SCAN_SHARE: u32 = 50;
 
 /// Network namespaces that are told apart: any user may make some, each with processes and events of
 /// its own. Some 8 MiB of accounts.
-pub const MOST_NAMESPACES: usize = 16_384;
+pub const MAX_NAMESPACES: usize = 16_384;
 
 /// Time since boot.
 pub type BootTime = Box<dyn Fn() -> Duration + Send>;
@@ -111,7 +111,7 @@ impl Namespaces {
         // number, as `/proc` lists them: mostly a container's first, which the others descend from.
         for pid in [process::id()].into_iter().chain(pids) {
             match namespace_of(CWD, self.proc.join(format!("{pid}/ns/net"))) {
-                Ok(inode) if self.pids.len() < MOST_NAMESPACES || wanted == Some(inode) => {
+                Ok(inode) if self.pids.len() < MAX_NAMESPACES || wanted == Some(inode) => {
                     self.pids.entry(inode).or_insert(pid);
                 }
                 Ok(_) => {}

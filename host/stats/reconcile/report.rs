@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Tally;
 use super::counters::Counters;
-use super::namespaces::MOST_NAMESPACES;
+use super::namespaces::MAX_NAMESPACES;
 use crate::stats::counters::KernelStats;
 
 /// By how much the kernel's counters grew, or why nobody knows.
@@ -67,7 +67,7 @@ pub struct Report {
 
 impl Report {
     /// `lines` are in the order in which they are shown; `replaced` was recorded in namespaces whose
-    /// numbers others got, `crowded` in those beyond [`MOST_NAMESPACES`]; `tells_errors`: failed
+    /// numbers others got, `crowded` in those beyond [`MAX_NAMESPACES`]; `tells_errors`: failed
     /// attempts are events too (Linux 6.17).
     pub(super) fn new(
         lines: Vec<Line>,
@@ -161,7 +161,7 @@ impl fmt::Display for Report {
             let recorded = self.crowded.recorded();
             writeln!(
                 f,
-                "reconcile: beyond recorded={recorded} unreconciled: more than {MOST_NAMESPACES} \
+                "reconcile: beyond recorded={recorded} unreconciled: more than {MAX_NAMESPACES} \
                  network namespaces"
             )?;
         }

@@ -257,21 +257,21 @@ fn namespaces_beyond_the_limit_are_told_as_one() -> Result<()> {
     let machine = Machine::new()?;
     let mut reconciliation = machine.begin();
     let first = 4_000_000_000;
-    for inode in first..first + MOST_NAMESPACES as u32 + 3 {
+    for inode in first..first + MAX_NAMESPACES as u32 + 3 {
         let mut event = event(1_500, 2);
         event.set_netns_inode(Some(inode));
         reconciliation.note(&event);
     }
-    assert_eq!(reconciliation.accounts.len(), MOST_NAMESPACES);
+    assert_eq!(reconciliation.accounts.len(), MAX_NAMESPACES);
     assert_eq!(reconciliation.crowded.recorded(), 6);
     reconciliation.freeze();
     let report = reconciliation.finish(&KernelStats::default()).to_string();
     let line = format!(
-        "\nreconcile: beyond recorded=6 unreconciled: more than {MOST_NAMESPACES} network \
+        "\nreconcile: beyond recorded=6 unreconciled: more than {MAX_NAMESPACES} network \
          namespaces\n"
     );
     assert!(report.contains(&line));
-    let all = format!(" unreconciled={} ", 2 * MOST_NAMESPACES + 6);
+    let all = format!(" unreconciled={} ", 2 * MAX_NAMESPACES + 6);
     assert!(report.contains(&all));
     Ok(())
 }

@@ -225,10 +225,10 @@ fn a_name_that_is_too_long_for_a_machine_is_none() {
         ))
     };
     assert_eq!(
-        of(LONGEST_NAME).map(|container| container.id.len()),
-        Some(LONGEST_NAME)
+        of(MAX_NAME).map(|container| container.id.len()),
+        Some(MAX_NAME)
     );
-    assert_eq!(of(LONGEST_NAME + 1), None);
+    assert_eq!(of(MAX_NAME + 1), None);
 }
 
 #[test]

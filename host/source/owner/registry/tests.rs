@@ -3,7 +3,7 @@
 use retrans_event::Record;
 
 use super::*;
-use crate::source::owner::holder_table::HOLD;
+use crate::source::owner::holder_table::MIN_HOLD;
 
 const SCANNED: Duration = Duration::from_secs(100);
 const SOON: Duration = Duration::from_millis(100_010);
@@ -20,7 +20,7 @@ fn registry() -> Registry {
         begun: Duration::ZERO,
         comm: name("nginx"),
     };
-    registry.update(Snapshot::of(SCANNED, vec![holder]));
+    registry.update(HolderTable::of(SCANNED, vec![holder]));
     registry
 }
 
@@ -63,27 +63,27 @@ fn who_held_the_inode_is_the_owner_for_a_second() {
     };
     let mut answer = |time| registry.answer(&event(OwnerStatus::Unknown, Some(INODE), time));
     assert_eq!(answer(SOON), known(held));
-    assert_eq!(answer(SCANNED + HOLD), known(held));
-    let later = SCANNED + HOLD + Duration::from_nanos(1);
+    assert_eq!(answer(SCANNED + MIN_HOLD), known(held));
+    let later = SCANNED + MIN_HOLD + Duration::from_nanos(1);
     assert_eq!(answer(later), Answer::Later);
     // However long the source took to come to it.
-    assert_eq!(answer(SCANNED - HOLD), known(held));
+    assert_eq!(answer(SCANNED - MIN_HOLD), known(held));
 }
 
 #[test]
 fn where_scans_are_slow_an_answer_holds_until_the_next_one() {
     let mut registry = registry();
-    registry.snapshot.holds = 20 * HOLD;
+    registry.snapshot.holds = 20 * MIN_HOLD;
     let held = Owner::Held {
         process: nginx(),
         holders: 1,
     };
     let mut answer = |time| registry.answer(&event(OwnerStatus::Unknown, Some(INODE), time));
-    assert_eq!(answer(SCANNED + 20 * HOLD), known(held));
-    let later = SCANNED + 20 * HOLD + Duration::from_nanos(1);
+    assert_eq!(answer(SCANNED + 20 * MIN_HOLD), known(held));
+    let later = SCANNED + 20 * MIN_HOLD + Duration::from_nanos(1);
     assert_eq!(answer(later), Answer::Later);
-    assert!(!registry.is_aging(SCANNED + 10 * HOLD));
-    assert!(registry.is_aging(SCANNED + 11 * HOLD));
+    assert!(!registry.is_aging(SCANNED + 10 * MIN_HOLD));
+    assert!(registry.is_aging(SCANNED + 11 * MIN_HOLD));
 }
 
 #[test]
@@ -96,10 +96,10 @@ fn the_next_scan_is_asked_for_the_sockets_of_events_and_no_more_than_the_limit()
     registry.answer(&event(OwnerStatus::Kernel, Some(INODE + 3), SOON));
     let asked = HashSet::from([INODE, INODE + 1, INODE + 2]);
     assert_eq!(registry.take_asked(), asked);
-    for inode in 0..2 * MOST_WANTED as u64 {
+    for inode in 0..2 * MAX_WANTED as u64 {
         registry.answer(&event(OwnerStatus::Unknown, Some(inode), SOON));
     }
-    assert_eq!(registry.take_asked().len(), MOST_WANTED);
+    assert_eq!(registry.take_asked().len(), MAX_WANTED);
     assert!(registry.take_asked().is_empty());
 }
 
@@ -108,12 +108,12 @@ fn sockets_that_were_not_found_are_remembered_up_to_the_limit() {
     let mut registry = registry();
     let of = |inode, time| event(OwnerStatus::Unknown, Some(inode), time);
     let earlier = SCANNED - Duration::from_millis(10);
-    let (first, last) = (INODE + 1, INODE + 2 + MOST_ABSENT as u64);
+    let (first, last) = (INODE + 1, INODE + 2 + MAX_ABSENT as u64);
     for inode in first..=last {
         let answer = registry.answer(&of(inode, earlier));
         assert_eq!(answer, known(Owner::Unknown));
     }
-    assert_eq!(registry.absent.len(), MOST_ABSENT);
+    assert_eq!(registry.absent.len(), MAX_ABSENT);
     assert_eq!(registry.answer(&of(first, SOON)), known(Owner::Unknown));
     assert_eq!(registry.answer(&of(last, SOON)), Answer::Later);
 }
@@ -129,8 +129,8 @@ fn containers_are_remembered_up_to_the_limit() {
         begun: Duration::ZERO,
         comm: name("a"),
     };
-    let count = MOST_CONTAINERS as u64 + 10;
-    registry.update(Snapshot::of(SCANNED, (0..count).map(holder).collect()));
+    let count = MAX_CONTAINERS as u64 + 10;
+    registry.update(HolderTable::of(SCANNED, (0..count).map(holder).collect()));
     for inode in 0..count {
         registry.answer(&event(OwnerStatus::Unknown, Some(inode), SOON));
     }
@@ -152,8 +152,8 @@ fn an_inode_that_a_scan_after_the_event_did_not_find_is_nobodys_for_a_second() {
     assert_eq!(registry.answer(&of(earlier)), known(Owner::Unknown));
     // The next one does not wait for another scan.
     assert_eq!(registry.answer(&of(SOON)), known(Owner::Unknown));
-    let later = SCANNED + HOLD + Duration::from_nanos(1);
-    registry.update(Snapshot::of(later, Vec::new()));
+    let later = SCANNED + MIN_HOLD + Duration::from_nanos(1);
+    registry.update(HolderTable::of(later, Vec::new()));
     assert_eq!(registry.answer(&of(later)), Answer::Later);
 }
 
@@ -216,8 +216,8 @@ fn the_most_recent_half_at_least_is_remembered() {
 #[test]
 fn what_a_scan_that_was_cut_off_was_not_asked_for_is_looked_for_again() {
     let mut registry = registry();
-    let begun = SCANNED + HOLD;
-    let mut snapshot = Snapshot::of(begun, Vec::new());
+    let begun = SCANNED + MIN_HOLD;
+    let mut snapshot = HolderTable::of(begun, Vec::new());
     snapshot.is_cut = true;
     snapshot.not_found = HashSet::from([INODE + 1]);
     registry.update(snapshot);
