@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod alerts_file;
 mod bad_input;
 mod layout;
 mod prerequisites;

@@ -27,6 +27,8 @@ pub struct Ledger {
     pub usage: BTreeMap<String, Stage>,
     /// How often those have failed that did, by cause, and were started anew.
     pub faults: BTreeMap<String, Stage>,
+    /// What became of what each sink was given.
+    pub sinks: BTreeMap<String, Stage>,
     /// What was recorded, if anything was to be.
     pub capture: Option<Stage>,
     /// Lines that could not be printed, if there were any.
@@ -48,12 +50,13 @@ impl Ledger {
                 "host" => ledger.host = Stage::parse(counts)?,
                 "owners" => ledger.owners = Stage::parse(counts)?,
                 "stdout" => ledger.stdout = Some(Stage::parse(counts)?),
-                "plugin" | "usage" | "faults" => {
+                "plugin" | "usage" | "faults" | "sink" => {
                     let (name, counts) = counts.split_once(' ').with_context(|| line.to_owned())?;
                     let (name, counts) = (name.to_owned(), Stage::parse(counts)?);
                     match stage {
                         "plugin" => ledger.plugins.push((name, counts)),
                         "usage" => drop(ledger.usage.insert(name, counts)),
+                        "sink" => drop(ledger.sinks.insert(name, counts)),
                         _ => drop(ledger.faults.insert(name, counts)),
                     }
                 }
@@ -132,6 +135,14 @@ impl Ledger {
     fn assert_chain_balances(&self, delivered: u64) {
         let plugins = &self.plugins;
         assert!(!plugins.is_empty(), "no plugin in the ledger: {self:?}");
+        for (name, sink) in &self.sinks {
+            let accounted = ["sent", "queued", "dropped", "failed"].map(|what| sink.get(what));
+            assert_eq!(
+                sink.get("in"),
+                accounted.iter().sum::<u64>(),
+                "sink {name}: {sink:?}"
+            );
+        }
         let mut passed_on = delivered;
         for (name, plugin) in plugins {
             assert_eq!(plugin.get("in"), passed_on, "before {name}: {self:?}");
