@@ -1,9 +1,26 @@
 //! Watches TCP retransmits through eBPF and hands each one to a chain of WebAssembly plugins.
 //!
-//! An event goes one way: [`source`] (kernel ring buffer, completed and stamped) → a bounded
-//! channel of [`batch`]es → [`chain`] (the [`plugin`]s in order) → [`sink`]. It can be lost in one
-//! place only, the kernel's ring, and is counted there; the [`ledger`] shows that every stage accounts
-//! for every event, and [`stats`] shows it while the host runs.
+//! ```text
+//!  kernel ──ring──▶ source ──channel──▶ chain ──▶ sinks
+//!                     │                   │         standard streams, or a queue and a thread each
+//!                     │                   └─ a slot for each plugin
+//!                     └─ observers: the recorder
+//!                                 ╲       │       ╱
+//!                                   statistics ──▶ the ledger
+//! ```
+//!
+//! - [`source`]: the live probe ([`source::live`]) or a [`source::replay`]. It completes records, finds the owner
+//!   of each socket, and shows every item to its [observers](source::observer) before it sends it.
+//! - [`stream`]: what flows: batches of events with labels, marks of time, alerts.
+//! - [`pipeline`]: threads, the bounded channel, the end of a run, and new versions of plugins.
+//! - [`chain`]: each batch goes through the [`plugin`]s in order; what one keeps, the next one sees.
+//! - [`sink`]: where lines, alerts and events leave the host.
+//! - [`stats`]: what every stage counts. An event can be lost in one place only, the kernel's ring, and is counted
+//!   there; the ledger shows that every stage accounts for every event.
+//! - [`capture`]: the file format of recorded streams.
+//! - [`cli`], [`config`], [`commands`]: the command line, what it means, and what is done.
+//!
+//! `docs/architecture.md` follows an event, a setting and a fault through these modules.
 
 pub mod capture;
 pub mod chain;

@@ -171,7 +171,10 @@ fn a_reader_of_standard_output_that_goes_away_does_not_end_the_run() {
     }
     ran(command.current_dir(files.path()).stdin(Stdio::null()));
     let [all, piped] = ["all.jsonl", "piped.jsonl"].map(|name| peers(&files.path().join(name)));
-    assert!(all.len() >= 500, "one for each peer, and those that were resolved");
+    assert!(
+        all.len() >= 500,
+        "one for each peer, and those that were resolved"
+    );
     assert_eq!(piped, all);
 }
 
