@@ -1,4 +1,4 @@
-//! The record is the same in C, which writes it, and in Rust, which reads it.
+//! The record has the same layout in C, which writes it, and in Rust, which reads it.
 
 use retrans_event::FIELDS;
 use retrans_event::Field;
@@ -7,7 +7,7 @@ use retrans_event::RECORD_SIZE;
 /// Name, offset and size of each member of `struct retrans_event`, from the BTF of the probe.
 const C_LAYOUT: &[(&str, usize, usize)] = include!(concat!(env!("OUT_DIR"), "/c_layout.rs"));
 
-/// Members that are no fields: the presence bits, and room to grow.
+/// Members without a field: the presence bits, and room for more fields.
 const NO_FIELDS: [&str; 2] = ["present", "reserved"];
 
 fn member(name: &str) -> Option<(usize, usize)> {
