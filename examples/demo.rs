@@ -38,7 +38,7 @@ use serde_json::Value;
 
 use crate::lab::Lab;
 use crate::oracle::Nstat;
-use crate::oracle::PATIENCE;
+use crate::oracle::WAIT_TIMEOUT;
 use crate::oracle::wait_until;
 
 #[allow(dead_code, reason = "the tests use more of it")]
@@ -251,14 +251,14 @@ impl Host {
                 }
             }),
         };
-        match is_attached.recv_timeout(PATIENCE) {
+        match is_attached.recv_timeout(WAIT_TIMEOUT) {
             Ok(()) => Ok(host),
             // The sending side is gone when the host is.
             Err(RecvTimeoutError::Disconnected) => {
                 bail!("retrans-host could not attach its probe, for the reason above")
             }
             Err(RecvTimeoutError::Timeout) => {
-                bail!("retrans-host has not attached its probe after {PATIENCE:?}")
+                bail!("retrans-host has not attached its probe after {WAIT_TIMEOUT:?}")
             }
         }
     }

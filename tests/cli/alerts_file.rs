@@ -18,7 +18,7 @@ use crate::common::captures::least;
 use crate::common::captures::ran;
 use crate::common::components::Files;
 use crate::common::ledger::Ledger;
-use crate::common::pipes::PATIENCE;
+use crate::common::pipes::WAIT_TIMEOUT;
 use crate::common::pipes::ends_within;
 use crate::common::pipes::signal;
 use crate::common::pipes::spawn;
@@ -147,7 +147,7 @@ fn at_sighup_a_file_that_was_moved_away_is_begun_anew() {
     let line = least(20, "192.0.2.3");
     stdin.write_all(line.as_bytes()).expect("it reads");
     drop(stdin);
-    assert!(ends_within(&mut child, PATIENCE).success());
+    assert!(ends_within(&mut child, WAIT_TIMEOUT).success());
     assert_eq!(peers(&old), ["192.0.2.1", "192.0.2.2"]);
     assert_eq!(peers(&file), ["192.0.2.3"]);
 }

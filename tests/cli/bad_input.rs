@@ -1,6 +1,6 @@
-//! Whatever is wrong with the command line or a plugin: one line that names it and says what to do.
+//! Errors in the command line or a plugin: one line that names the cause and what to do.
 //!
-//! What is wrong with the machine is in `tests/live/preflight.rs`.
+//! Errors of the machine are in `tests/live/preflight.rs`.
 
 use std::path::Path;
 use std::process::Command;
@@ -24,7 +24,7 @@ fn refused(arguments: &[&str], code: i32, words: &[&str]) {
     assert_refused(&mut host(Files::new().path(), arguments), code, words);
 }
 
-/// A plugin with these bytes cannot be used.
+/// Checks that a plugin with these bytes is refused.
 #[track_caller]
 fn refused_plugin(bytes: impl AsRef<[u8]>, words: &[&str]) {
     let files = Files::new();
@@ -33,7 +33,7 @@ fn refused_plugin(bytes: impl AsRef<[u8]>, words: &[&str]) {
     assert_refused(&mut command, FAILURE, words);
 }
 
-/// A plugin of the contract with something else in its place.
+/// Checks that a plugin of a changed contract is refused. `replaced`: the old text and the new one.
 #[track_caller]
 fn refused_contract(replaced: (&str, &str), words: &[&str]) {
     let (from, to) = replaced;
@@ -114,7 +114,7 @@ fn a_component_of_another_world() {
         unimplemented(&[other], "thing").expect("a component"),
         &words,
     );
-    // A component with nothing in it.
+    // An empty component.
     refused_plugin(b"\0asm\x0d\0\x01\0", &words);
 }
 
@@ -282,7 +282,7 @@ fn a_plugin_that_fails_at_its_start() {
     let output = output(&mut host(files.path(), &arguments));
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(FAILURE), "{stderr}");
-    // Its panic is in the log, in lines that say whose it is. None of them is the host's.
+    // The log has the panic, in lines that name the plugin. No line comes from the host.
     assert!(stderr.contains("liar: on purpose"), "{stderr}");
     let mut others = stderr.lines().filter(|line| !line.contains(" WARN liar: "));
     let why = others.next().expect("it says why");
@@ -307,7 +307,7 @@ fn words_of_a_plugin_stay_in_one_line() {
 fn where_no_stream_can_be_written_the_exit_code_is_the_same() {
     let closed = r#"exec "$0" "$@" 2>&- >&-"#;
     let full = r#"exec "$0" "$@" 2>/dev/full >/dev/full"#;
-    // Help that could not be printed is a failure. A closed stream is as good as /dev/null.
+    // Help that cannot be printed is a failure. A closed stream is like /dev/null.
     for (redirected, help) in [(closed, 0), (full, FAILURE)] {
         for (arguments, code) in [
             (&["--plugin", "gone.wasm"][..], FAILURE),

@@ -1,4 +1,4 @@
-//! The record is the same in C, which writes it, and in Rust, which reads it.
+//! The record has the same layout in C, which writes it, and in Rust, which reads it.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use retrans_event::RECORD_SIZE;
 /// Name, offset and size of each member of `struct retrans_event`, from the BTF of the probe.
 const C_LAYOUT: &[(&str, usize, usize)] = include!(concat!(env!("OUT_DIR"), "/c_layout.rs"));
 
-/// Members that are no fields: the presence bits, and room to grow.
+/// Members without a field: the presence bits, and room for more fields.
 const NO_FIELDS: [&str; 3] = ["present", "present_high", "reserved"];
 
 fn member(name: &str) -> Option<(usize, usize)> {

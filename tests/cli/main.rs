@@ -1,4 +1,4 @@
-//! The program as its user meets it: command lines, standard streams, signals, terminals, and the build.
+//! The program from the outside: command lines, standard streams, signals, terminals, and the build.
 
 #[path = "../common/mod.rs"]
 mod common;

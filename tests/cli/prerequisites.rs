@@ -1,4 +1,4 @@
-//! What the build needs and a machine lacks is named, with what installs it.
+//! The build names each prerequisite that the machine lacks, with the command that installs it.
 
 use std::env;
 use std::fs;
@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-/// Builds the crate that looks, on a machine with these commands only. What it said, if it failed.
+/// Builds the crate `prerequisites` with these commands on the path; standard error if that fails.
 fn build_with(commands: &Path) -> Option<String> {
     let target = tempfile::tempdir().expect("a temporary directory");
     let mut cargo = Command::new(env!("CARGO"));
@@ -30,7 +30,7 @@ fn build_with(commands: &Path) -> Option<String> {
     (!output.status.success()).then_some(said)
 }
 
-/// A directory with the commands of this machine that the build uses, less `without`.
+/// A directory with the commands that the build uses, except `without`.
 fn commands(without: &str) -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = env::var_os("PATH").expect("there is a PATH");
@@ -45,7 +45,7 @@ fn commands(without: &str) -> tempfile::TempDir {
     directory
 }
 
-/// Puts a shell script in the place of a command.
+/// Replaces a command with a shell script.
 fn replace(commands: &Path, command: &str, script: &str) {
     let file = commands.join(command);
     let _ = fs::remove_file(&file);
@@ -80,7 +80,7 @@ fn missing_headers_are_named_by_their_packages() {
 #[test]
 fn a_missing_target_is_named() {
     let commands = commands("");
-    // Beside cargo, and not through rustup, which is not on that machine's path.
+    // The rustc beside cargo: rustup is not on that path.
     let rustc = Path::new(env!("CARGO")).with_file_name("rustc");
     let rustc = rustc.display();
     let script =

@@ -1,4 +1,5 @@
-//! However a replay is held up, a signal ends it in time; one that comes twice is one, and runs can be bounded.
+//! A signal ends a replay in time, whatever blocks it; a repeated signal counts once; runs can be
+//! bounded.
 
 use std::fs::File;
 use std::io::BufRead as _;
@@ -39,10 +40,10 @@ use crate::common::refusal::BINARY;
 use crate::common::refusal::USAGE;
 use crate::common::refusal::assert_refused;
 
-/// After the first signal the host is gone by then.
+/// The host ends within this time of the first signal.
 const END_LIMIT: Duration = Duration::from_secs(5);
 
-/// What was printed and what was not are together what went to the chain.
+/// Checks that lines printed and lines not printed add up to the events delivered.
 #[track_caller]
 fn assert_every_line_is_accounted_for(printed: File, stderr: &str) {
     let lines = text(printed).matches('\n').count() as u64;
@@ -64,7 +65,7 @@ fn two_signals_within_a_second_are_one() {
             .write_all(least(0, "192.0.2.1").as_bytes())
             .expect("it reads");
         stdout.read_line(&mut String::new()).expect("text");
-        // Before the first can have ended the run.
+        // Both signals are pending before the host runs again.
         signal(&child, Signal::STOP);
         signal(&child, Signal::TERM);
         signal(&child, second);
@@ -79,7 +80,7 @@ fn two_signals_within_a_second_are_one() {
 fn a_second_signal_after_a_second_ends_the_process() {
     let files = Files::new();
     generated(files.path(), "a.rtc", &["--events", "20k"]);
-    // Its reader never reads, so that the first signal cannot end it at once.
+    // The pipe is never read, so that the first signal cannot end the run at once.
     let (read, write) = pipe();
     let mut command = host(files.path(), &["replay", "a.rtc"]);
     let mut child = spawn(command.stdout(write));
@@ -157,7 +158,7 @@ fn while_plugins_compile_a_signal_ends_it_and_no_plugin_is_blamed() {
         let stderr = text(child.stderr.take().expect("it is piped"));
         assert_eq!(status.code(), Some(0), "{stderr}");
         assert!(!stderr.contains("plugin slow"), "{stderr}");
-        // The compiler goes with it.
+        // The compiling process ends with the host.
         let compiler = format!("/proc/{}", pid.expect("it ran"));
         wait_until("the compiler to end", || {
             !std::path::Path::new(&compiler).exists()
@@ -179,12 +180,12 @@ fn a_fifo_that_no_process_writes_to_does_not_hold_up_the_end() {
     .expect("a FIFO");
     let mut command = host(files.path(), &["replay", "fifo", "--plugin", "json-print"]);
     let mut child = spawn(command.stdout(Stdio::piped()));
-    // Once it has the file open, or tries to.
+    // Gives the host time to open the file, which blocks.
     thread::sleep(Duration::from_millis(500));
     signal(&child, Signal::TERM);
     let status = ends_within(&mut child, END_LIMIT);
     assert_eq!(status.code(), Some(0));
-    // With a process that writes, it is read to its end.
+    // With a writer the FIFO is read to its end.
     let child = spawn(command.stdout(Stdio::piped()));
     let mut writer = File::options().write(true).open(&fifo).expect("it reads");
     thread::sleep(Duration::from_millis(100));
@@ -262,7 +263,7 @@ fn a_stream_that_begins_to_block_while_it_is_written_does_not_hold_up_the_end() 
         let mut child = command.spawn().expect("the host runs");
         drop(command);
         wait_until_stuck(&read);
-        // As an event loop does that ends and leaves its streams as they were.
+        // An event loop that ends sets streams back to blocking.
         rustix::fs::fcntl_setfl(&kept, rustix::fs::OFlags::empty()).expect("a pipe");
         signal(&child, Signal::TERM);
         let status = ends_within(&mut child, END_LIMIT);
@@ -278,7 +279,7 @@ fn a_terminal_that_is_stopped_does_not_hold_up_the_end() {
         "a.rtc",
         &["--events", "20k", "--connections", "10k"],
     );
-    // With a bar, and with alerts.
+    // With a progress bar, and with alerts.
     for arguments in [
         &["replay", "a.rtc", "--speed", "1x"][..],
         &[&["replay", "a.rtc"], ALERTS].concat(),
@@ -313,7 +314,7 @@ fn lines_that_are_no_events_do_not_hold_up_the_end() {
         let mut child = spawn(command.stdout(Stdio::piped()));
         thread::sleep(Duration::from_millis(400));
         if child.try_wait().expect("our child").is_some() {
-            // A machine that reads all of it so soon has nothing to be ended.
+            // On a fast machine the replay has ended before the signal.
             continue;
         }
         signal(&child, Signal::TERM);

@@ -1,4 +1,4 @@
-//! A running host prints its ledger when it is asked to, by a signal or regularly, and goes on.
+//! A running host prints its ledger on SIGUSR1 or at intervals, and goes on.
 
 use std::io::BufRead;
 use std::io::BufReader;
@@ -17,14 +17,14 @@ use crate::common::captures::host;
 use crate::common::captures::least;
 use crate::common::components::Files;
 use crate::common::components::large;
-use crate::common::pipes::PATIENCE;
+use crate::common::pipes::WAIT_TIMEOUT;
 use crate::common::pipes::ends_within;
 use crate::common::pipes::signal;
 use crate::common::pipes::spawn;
 use crate::common::refusal::USAGE;
 use crate::common::refusal::assert_refused;
 
-/// A replay of lines that a test writes.
+/// A replay whose lines the test writes.
 struct Running {
     child: Child,
     stdin: ChildStdin,
@@ -51,7 +51,7 @@ impl Running {
         }
     }
 
-    /// An event at this time, which is printed.
+    /// Writes an event at this time and waits until it is printed.
     fn event(&mut self, millis: u64) {
         let line = least(millis, "192.0.2.7");
         self.stdin.write_all(line.as_bytes()).expect("it reads");
@@ -60,16 +60,16 @@ impl Running {
         assert!(line.contains("192.0.2.7"), "{line}");
     }
 
-    /// The next lines of standard error: what is said at once.
+    /// The next lines of standard error.
     fn said(&self, lines: usize) -> Vec<String> {
-        let line = || self.stderr.recv_timeout(PATIENCE).expect("a line");
+        let line = || self.stderr.recv_timeout(WAIT_TIMEOUT).expect("a line");
         (0..lines).map(|_| line()).collect()
     }
 
-    /// What is said at the end.
+    /// Ends the stream; the remaining lines of standard error.
     fn end(mut self) -> Vec<String> {
         drop(self.stdin);
-        assert!(ends_within(&mut self.child, PATIENCE).success());
+        assert!(ends_within(&mut self.child, WAIT_TIMEOUT).success());
         self.stderr.iter().collect()
     }
 }
@@ -88,7 +88,7 @@ fn at_sigusr1_the_ledger_is_printed_and_the_run_goes_on() {
     let mut running = Running::begin(&files, &["--record", "a.rtc"]);
     running.event(0);
     running.event(10);
-    // Its second has a mark before it, at which two events were counted.
+    // The mark before its second comes after two events.
     running.event(1_500);
     signal(&running.child, Signal::USR1);
     let counted = [
@@ -152,5 +152,5 @@ fn while_plugins_compile_sigusr1_does_not_end_the_run() {
     assert_begins(&running.said(1), &["retrans-host: statistics at 20"]);
     assert!(running.child.try_wait().expect("our child").is_none());
     signal(&running.child, Signal::TERM);
-    assert!(ends_within(&mut running.child, PATIENCE).success());
+    assert!(ends_within(&mut running.child, WAIT_TIMEOUT).success());
 }

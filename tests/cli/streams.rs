@@ -1,5 +1,5 @@
-//! Standard streams that do not wait, readers that go away, and input that is still on its way: every
-//! line arrives that can, and what cannot is counted.
+//! Non-blocking standard streams, readers that go away, and input that arrives in parts: every line
+//! that can be written is written, and the rest is counted.
 
 use std::fs::File;
 use std::io::BufRead as _;
@@ -19,7 +19,7 @@ use crate::common::captures::printed;
 use crate::common::captures::ran;
 use crate::common::components::Files;
 use crate::common::ledger::Ledger;
-use crate::common::pipes::PATIENCE;
+use crate::common::pipes::WAIT_TIMEOUT;
 use crate::common::pipes::ended;
 use crate::common::pipes::ends_within;
 use crate::common::pipes::fill;
@@ -69,7 +69,7 @@ fn a_standard_error_that_does_not_wait_gets_every_alert_and_the_ledger() {
     let mut child = command.stderr(write).spawn().expect("the host runs");
     drop(command);
     let said = read_later(read, SECOND);
-    let status = ends_within(&mut child, PATIENCE);
+    let status = ends_within(&mut child, WAIT_TIMEOUT);
     let said = said.join().expect("it is read");
     assert!(status.success(), "{said}");
     assert!(of_alerts(&said) == of_alerts(&expected), "other alerts");
@@ -114,7 +114,7 @@ fn a_standard_input_that_does_not_wait_is_read_to_its_end() {
         drop(command);
         let stdout = child.stdout.take().expect("it is piped");
         let printed = thread::spawn(move || text(stdout));
-        // In three parts, with nothing to read between them.
+        // In three parts, with pauses in between.
         for part in input.chunks(input.len() / 3 + 1) {
             thread::sleep(Duration::from_millis(200));
             write.write_all(part).expect("it is read");
@@ -163,7 +163,7 @@ fn lines_of_a_pipe_are_sent_when_there_are_no_more_yet() {
             stdout.read_line(&mut line).expect("text");
             line
         };
-        // The second has the beginning of the third behind it.
+        // The second write ends in the middle of the third line.
         let lines = [
             least(0, "192.0.2.1"),
             least(1, "192.0.2.2"),
@@ -188,7 +188,7 @@ fn a_byte_order_mark_is_no_part_of_the_first_line() {
     files.write("a.jsonl", format!("\u{feff}{}", least(0, "192.0.2.1")));
     let lines = printed(files.path(), &["a.jsonl"]);
     assert_eq!(lines.lines().count(), 1);
-    // Nowhere else.
+    // A byte order mark is accepted at the start alone.
     let twice = format!("{}\u{feff}{}", least(0, "192.0.2.1"), least(0, "192.0.2.1"));
     files.write("b.jsonl", twice);
     let mut command = host(files.path(), &["replay", "b.jsonl", "--quiet"]);
@@ -212,7 +212,7 @@ fn labels_without_end_are_refused_at_once() {
     let words = ["many.jsonl:1", "labels: 50000 keys", "at most 256"];
     let mut command = host(files.path(), &["replay", "many.jsonl"]);
     assert_refused(&mut command, FAILURE, &words);
-    // It took 14 s.
+    // It took 14 s before the number of labels was limited.
     assert!(begun.elapsed() < Duration::from_secs(5));
     files.write("few.jsonl", labelled(256));
     let lines = printed(files.path(), &["few.jsonl"]);
@@ -236,7 +236,7 @@ fn labels_of_many_lines_are_in_as_many_batches_as_they_need() {
     files.write("a.jsonl", lines);
     let begun = Instant::now();
     let printed = printed(files.path(), &["a.jsonl"]);
-    assert!(begun.elapsed() < PATIENCE);
+    assert!(begun.elapsed() < WAIT_TIMEOUT);
     assert_eq!(printed.lines().count(), 320);
     for (number, line) in printed.lines().take(300).enumerate() {
         assert!(line.contains(&format!(r#""l{number}-99":"v""#)), "{line}");
@@ -298,7 +298,7 @@ fn how_much_is_said_can_stand_before_the_command() {
         let (stdout, stderr) = ran(&mut host(files.path(), &arguments));
         assert_eq!((stdout.lines().count(), stderr.as_str()), (10, ""));
     }
-    // What belongs to watching alone is still refused, by its name.
+    // Options of watching are refused by name.
     let mut command = host(files.path(), &["--ring-size", "8MiB", "replay", "a.rtc"]);
     let output = command.output().expect("the host runs");
     let stderr = String::from_utf8_lossy(&output.stderr);

@@ -1,4 +1,4 @@
-//! A terminal shows what others wrote, and none of it steers the terminal.
+//! Text from events, files and arguments reaches a terminal without control characters.
 
 use std::io::BufRead as _;
 use std::io::BufReader;
@@ -9,7 +9,7 @@ use crate::common::captures::host;
 use crate::common::captures::least;
 use crate::common::captures::ran;
 use crate::common::components::Files;
-use crate::common::pipes::PATIENCE;
+use crate::common::pipes::WAIT_TIMEOUT;
 use crate::common::pipes::ended;
 use crate::common::pipes::ends_within;
 use crate::common::pipes::shown_on;
@@ -17,7 +17,7 @@ use crate::common::pipes::spawn;
 use crate::common::pipes::terminal;
 use crate::common::refusal::USAGE;
 
-/// An event whose owner's name would turn the terminal's colours, order and input around.
+/// An event whose owner's name has control characters that change colours, order and input.
 fn steering() -> String {
     let name = "\u{9b}31m\u{85}\u{7f}\u{202e}";
     let owner = format!(r#"{{"owner":{{"status":"held","pid":7,"comm":"{name}"}},"#);
@@ -42,7 +42,7 @@ fn nothing_on_a_terminal_can_steer_it() {
         };
         text.contains(steers)
     };
-    // In a pipe it is what it is.
+    // In a pipe the name is unchanged.
     let (lines, _) = ran(&mut host(files.path(), &arguments));
     assert!(bad(&lines), "{lines:?}");
     let (controller, terminal) = terminal();
@@ -53,13 +53,13 @@ fn nothing_on_a_terminal_can_steer_it() {
     drop(host(files.path(), &[]));
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let shown = shown_on(controller);
-    assert!(ends_within(&mut child, PATIENCE).success());
+    assert!(ends_within(&mut child, WAIT_TIMEOUT).success());
     let shown = shown.join().expect("it is read");
     assert!(shown.contains(r#""type":"alert""#), "{shown:?}");
     assert!(shown.contains(r#""type":"retransmit""#), "{shown:?}");
     assert!(shown.contains("WARNING"), "{shown:?}");
     assert!(!bad(&shown), "{shown:?}");
-    // Our own colours are the only sequences.
+    // The host's own colours are the only escape sequences.
     let escapes = shown.matches('\u{1b}').count();
     let colours = shown.split('\u{1b}').skip(1).filter(|rest| {
         let end = rest.find(|char: char| !"[0123456789;".contains(char));
@@ -71,7 +71,7 @@ fn nothing_on_a_terminal_can_steer_it() {
 
 #[test]
 fn an_argument_on_a_terminal_cannot_steer_it() {
-    // As a pattern of the shell makes it of a file's name.
+    // A file name can have escape sequences, and a shell pattern passes it on.
     let files = Files::new();
     for argument in ["--\u{9b}31m\u{1b}[2J", "\u{1b}]0;title\u{7}", "--\u{1b}[8m"] {
         let (controller, terminal) = terminal();
@@ -83,7 +83,7 @@ fn an_argument_on_a_terminal_cannot_steer_it() {
             .expect("the host runs");
         command.stderr(Stdio::null());
         let shown = shown_on(controller);
-        assert_eq!(ends_within(&mut child, PATIENCE).code(), Some(USAGE));
+        assert_eq!(ends_within(&mut child, WAIT_TIMEOUT).code(), Some(USAGE));
         let shown = shown.join().expect("it is read");
         assert!(shown.contains("error"), "{shown:?}");
         assert!(!shown.contains(['\u{9b}', '\u{7}']), "{shown:?}");
@@ -95,7 +95,7 @@ fn an_argument_on_a_terminal_cannot_steer_it() {
 
 #[test]
 fn a_files_name_on_a_terminal_cannot_steer_it() {
-    // It would hide what follows.
+    // It hides the text that follows.
     let name = "\u{1b}[8mx.rtc";
     let files = Files::new();
     files.write(name, "");
@@ -113,11 +113,11 @@ fn a_files_name_on_a_terminal_cannot_steer_it() {
             .expect("the host runs");
         command.stderr(Stdio::null());
         let shown = shown_on(controller);
-        ends_within(&mut child, PATIENCE);
+        ends_within(&mut child, WAIT_TIMEOUT);
         let shown = shown.join().expect("it is read");
         assert!(shown.contains("error: cannot"), "{shown:?}");
         assert!(shown.contains("[8mx.rtc"), "{shown:?}");
-        // The message takes the line of the bar, and that is all that moves the cursor.
+        // The message replaces the bar's line, with the only cursor movement.
         let shown = shown.replace("\r\u{1b}[2K", "");
         assert!(!shown.contains('\u{1b}'), "{shown:?}");
     }
@@ -128,7 +128,7 @@ fn what_a_controller_of_a_terminal_is_given_is_shown_by_that_terminal() {
     let files = Files::new();
     files.write("a.jsonl", least(0, "192.0.2.1"));
     let (controller, terminal) = terminal();
-    // What is written to it is input of the terminal, which echoes nothing here.
+    // What the test writes to the controlling side is the terminal's input; echo is off.
     let mut command = host(files.path(), &["replay", "a.jsonl", "--quiet"]);
     let child = spawn(command.stdout(controller));
     let mut line = String::new();

@@ -1,4 +1,4 @@
-//! Captures that tests write, some of which nobody else would.
+//! Captures that tests write, valid and invalid ones, and the host that reads them.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -18,12 +18,12 @@ use retrans_host::stream::labels::Labels;
 use super::refusal::BINARY;
 use super::refusal::output;
 
-/// The kinds of frames, as numbered in a file.
+/// Frame kinds, by their numbers in a file.
 pub const HEAD: u32 = 1;
 pub const ITEMS: u32 = 2;
 pub const END: u32 = 3;
 
-/// The host in this directory. Compiled plugins are kept for the other tests.
+/// The host with this working directory. Its cache of compiled plugins is shared by all tests.
 pub fn host(directory: &Path, arguments: &[&str]) -> Command {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("host-cache");
     let mut command = Command::new(BINARY);
@@ -35,7 +35,7 @@ pub fn host(directory: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// What the host printed, and said on standard error. It ended well.
+/// Standard output and standard error of a run, which must exit with code 0.
 #[track_caller]
 pub fn ran(command: &mut Command) -> (String, String) {
     let output = output(command);
@@ -46,20 +46,20 @@ pub fn ran(command: &mut Command) -> (String, String) {
     (stdout, stderr)
 }
 
-/// What is printed when a file is replayed through json-print.
+/// Standard output of a replay through json-print.
 #[track_caller]
 pub fn printed(directory: &Path, files: &[&str]) -> String {
     ran(host(directory, &["replay", "--quiet"]).args(files)).0
 }
 
-/// A made-up capture, with these arguments besides.
+/// A capture that `generate` wrote with these arguments.
 #[track_caller]
 pub fn generated(directory: &Path, file: &str, arguments: &[&str]) -> PathBuf {
     ran(host(directory, &["generate", file]).args(arguments));
     directory.join(file)
 }
 
-/// The head of a capture of made-up events.
+/// The head of a generated capture.
 pub fn head() -> Head {
     Head::new(None, "2026-01-01T00:00:00.000Z".to_owned())
 }
@@ -78,7 +78,7 @@ pub fn capture(head: &Head, frames: &[Vec<Item>]) -> Vec<u8> {
     file
 }
 
-/// A batch of these events, after a loss.
+/// A batch of these events, with `lost` events before it.
 pub fn events(records: &[Record], lost: u64) -> Item {
     let mut batch = Batch::new();
     batch.lost = lost;
@@ -88,18 +88,18 @@ pub fn events(records: &[Record], lost: u64) -> Item {
     Item::Events(batch)
 }
 
-/// An item as it can be compared.
+/// An item in a form that can be compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shown {
     /// Records, labels, losses.
     Events(Vec<u8>, Labels, u64),
-    /// Time, time of day, losses.
+    /// Nanoseconds since boot, nanoseconds since 1970, losses.
     Mark(u128, u128, u64),
-    /// The same of the end.
+    /// The same for the end of the stream.
     End(u128, u128, u64),
 }
 
-/// The item in that form.
+/// Converts an item.
 pub fn show(item: &Item) -> Shown {
     let times = |mark: &Mark| (mark.time.as_nanos(), mark.wall_time.as_nanos(), mark.lost);
     match item {
@@ -117,7 +117,7 @@ pub fn show(item: &Item) -> Shown {
     }
 }
 
-/// The items of a capture, and why there are no more, if that is not its end.
+/// The items of a capture, and the error that ended them where the capture has no end.
 pub fn items(file: &[u8]) -> Result<(Vec<Shown>, Option<CaptureError>), CaptureError> {
     let mut reader = Reader::new(file)?;
     let mut items = Vec::new();
@@ -133,14 +133,14 @@ pub fn items(file: &[u8]) -> Result<(Vec<Shown>, Option<CaptureError>), CaptureE
     Ok((items, error))
 }
 
-/// A frame with whatever is in it, with checksums that fit: as the format is described, without the
-/// code that writes it.
+/// A frame with any contents and valid checksums. Built from the description of the format, without the
+/// code under test.
 pub fn frame(kind: u32, bytes: &[u8]) -> Vec<u8> {
     let stored = zstd::bulk::compress(bytes, 1).expect("zstd compresses");
     raw_frame(kind, &stored, bytes.len() as u32)
 }
 
-/// A frame that says of itself what it likes.
+/// A frame that claims any kind and any uncompressed length.
 pub fn raw_frame(kind: u32, stored: &[u8], length: u32) -> Vec<u8> {
     let mut frame = b"frm\n".to_vec();
     let checksum = crc32fast::hash(stored);
@@ -157,7 +157,7 @@ pub fn file(frames: &[Vec<u8>]) -> Vec<u8> {
     [b"\x89RETRAN\x01".to_vec(), frames.concat()].concat()
 }
 
-/// A line as people write it, so many milliseconds after the year began.
+/// A JSON line with the required fields alone, `millis` after 2026-01-01T00:00:00Z.
 pub fn least(millis: u64, peer: &str) -> String {
     let (minutes, seconds) = (millis / 60_000, millis % 60_000);
     let (seconds, millis) = (seconds / 1_000, seconds % 1_000);

@@ -1,4 +1,4 @@
-//! A chain of real plugins that is fed by the test, and a sink that remembers what came out.
+//! A chain of real plugins that the test feeds, and a sink that records its output.
 
 use std::io;
 use std::path::Path;
@@ -33,7 +33,7 @@ use serde_json::Value;
 use super::fixtures::fixture;
 use super::refusal::BINARY;
 
-/// The engine of a test process. It keeps compiled code: nearly every test uses the same plugins.
+/// The engine of this process. It keeps compiled code: nearly every test uses the same plugins.
 pub fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
@@ -82,7 +82,7 @@ pub fn bundled(name: &'static str) -> Plugin {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A stream cut into batches of so many events.
+/// The events in batches of `cut`.
 pub fn batches(records: &[Record], cut: usize) -> Vec<Item> {
     let batches = records.chunks(cut).map(batch);
     batches.map(Item::Events).collect()
@@ -97,7 +97,7 @@ pub fn batch(records: &[Record]) -> Batch {
     batch
 }
 
-/// The mark of a second of the stream.
+/// The mark at this second of the stream.
 pub fn mark(seconds: u64) -> Mark {
     let time = Duration::from_secs(seconds);
     Mark {
@@ -107,13 +107,13 @@ pub fn mark(seconds: u64) -> Mark {
     }
 }
 
-/// What a chain left behind.
+/// The results of a chain.
 pub struct Ran {
-    /// What came out.
+    /// Output.
     pub said: Said,
-    /// The pages of the ledger, and counters.
+    /// Statistics for each plugin, and the plugins' own counters.
     pub report: ChainStats,
-    /// How it ended.
+    /// Its result.
     pub result: Result<(), ChainError>,
 }
 
@@ -129,7 +129,7 @@ pub fn run(plugins: Vec<Plugin>, items: impl IntoIterator<Item = Item>) -> Ran {
     }
 }
 
-/// The same for a chain with another sink. All items are in the channel before it begins.
+/// The same with another sink. All items are in the channel before the chain starts.
 pub fn drive<S: Sink>(
     chain: Chain<S>,
     items: impl IntoIterator<Item = Item>,
@@ -144,16 +144,16 @@ pub fn drive<S: Sink>(
 }
 
 impl Ran {
-    /// The whole ledger of a run in which so many events were delivered, and it balances.
+    /// Checks the statistics of a run in which `delivered` events went to the chain.
     #[track_caller]
     pub fn assert_balances(&self, delivered: u64) {
         assert_balances(&self.report, delivered);
     }
 }
 
-/// Is every delivered event accounted for?
+/// Checks that every delivered event is accounted for.
 ///
-/// Each event ends in one place, and what one plugin passes on is what the next one gets.
+/// Each event is counted once, and each plugin gets what the one before it passes on.
 #[track_caller]
 pub fn assert_balances(report: &ChainStats, delivered: u64) {
     let stats = Stats {
@@ -167,14 +167,14 @@ pub fn assert_balances(report: &ChainStats, delivered: u64) {
     assert!(stats.balances(), "{stats}");
 }
 
-/// What came out of a chain.
+/// The output of a chain.
 #[derive(Debug, Default)]
 pub struct Said {
-    /// Whole lines.
+    /// Complete lines.
     pub lines: Vec<String>,
     /// Alerts.
     pub alerts: Vec<Alert>,
-    /// How often all was to be written through.
+    /// The number of calls of `flush`.
     pub flushes: usize,
 }
 
@@ -187,7 +187,7 @@ impl Said {
     }
 }
 
-/// A sink that remembers.
+/// A sink that records what it gets.
 #[derive(Debug, Clone, Default)]
 pub struct Recorder(Arc<Mutex<Said>>);
 
@@ -196,7 +196,7 @@ impl Recorder {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What it has been given so far.
+    /// Takes what it has recorded so far.
     pub fn take(&self) -> Said {
         std::mem::take(&mut self.said())
     }

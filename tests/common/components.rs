@@ -1,4 +1,4 @@
-//! Components that nobody would build on purpose, from WIT and the text format.
+//! Invalid, hostile and unusual components, built from WIT and the text format.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -35,7 +35,7 @@ pub fn processor_module(imports: &str, body: &str) -> String {
     )
 }
 
-/// A component of a world in the last of these packages. All that it exports is `unreachable`.
+/// A component of a world in the last of these packages. Each of its exports is `unreachable`.
 pub fn unimplemented(packages: &[&str], world: &str) -> Result<Vec<u8>> {
     component(packages, world, None)
 }
@@ -60,7 +60,7 @@ fn component(packages: &[&str], world: &str, module: Option<&str>) -> Result<Vec
     ComponentEncoder::default().module(&module)?.encode()
 }
 
-/// A plugin with that number of functions of a hundred additions each: it takes long to compile.
+/// A plugin with this many functions of a hundred additions each: slow to compile.
 pub fn large(functions: usize) -> Vec<u8> {
     let mut code = String::new();
     for function in 0..functions {
@@ -74,7 +74,7 @@ pub fn large(functions: usize) -> Vec<u8> {
     implemented(&[CONTRACT], "plugin", &module).expect("a component")
 }
 
-/// The same component with another one in it, in the text format, of which it makes an instance.
+/// The component with another one inside, given in the text format, and one instance of that.
 pub fn with_inner(mut component: Vec<u8>, inner: &str) -> Result<Vec<u8>> {
     const HEADER: usize = 8;
     const COMPONENT: u8 = 4;
@@ -89,12 +89,12 @@ pub fn with_inner(mut component: Vec<u8>, inner: &str) -> Result<Vec<u8>> {
     component.push(COMPONENT);
     component.extend(leb128(inner.len()));
     component.extend(inner);
-    // One: an instance of a component, of that one, given nothing.
+    // One instance, of the inner component, without arguments.
     component.extend([INSTANCE, 4, 1, 0, inside, 0]);
     Ok(component)
 }
 
-/// What comes after a section: its length stands before it.
+/// The bytes behind a section, which starts with its length.
 fn skip_section(bytes: &[u8]) -> &[u8] {
     let last = bytes.iter().position(|byte| byte & 0x80 == 0);
     let (length, section) = bytes.split_at(last.expect("a length") + 1);
@@ -113,8 +113,8 @@ fn leb128(number: usize) -> Vec<u8> {
     }
 }
 
-/// A component with instances of nothing, in instances, in so many instances. Each is less than a
-/// megabyte when it is compiled, and some hundred when the host has loaded it.
+/// A component of `count` nested instances without contents. It is less than a megabyte when compiled,
+/// and some hundred megabytes once the host has loaded it.
 pub fn instances_in_instances(count: usize) -> String {
     let level = |name, of, count| {
         let instances = "(instance (instantiate $c))".repeat(count);
@@ -128,21 +128,21 @@ pub fn instances_in_instances(count: usize) -> String {
     )
 }
 
-/// A directory of made-up files, gone when it is dropped.
+/// A temporary directory, deleted when it is dropped.
 pub struct Files(TempDir);
 
 impl Files {
-    /// An empty one.
+    /// Makes an empty one.
     pub fn new() -> Files {
         Files(tempfile::tempdir().expect("a temporary directory"))
     }
 
-    /// Where the files are.
+    /// The directory.
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// Writes a file; its path.
+    /// Writes a file and returns its path.
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.0.path().join(name);
         std::fs::write(&path, bytes).expect("a temporary file can be written");

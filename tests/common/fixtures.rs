@@ -1,4 +1,4 @@
-//! Plugins that the tests build themselves: the examples of the SDK, the liar and the reader.
+//! Plugins that the tests build: the examples of the SDK, and those in tests/fixtures.
 
 use std::env;
 use std::path::Path;
@@ -17,12 +17,12 @@ pub const DROP_EVERY: &str = "examples/drop_every.wasm";
 /// A plugin that misbehaves in the way that its setting `act` names.
 pub const LIAR: &str = "liar.wasm";
 
-/// A plugin that tries its powers, in the steps that its settings name.
+/// A plugin that tries its grants, in the steps that its settings name.
 pub const READER: &str = "reader.wasm";
-/// A plugin that counts what it sees and fails where its settings say so; it has state.
+/// A plugin that counts events and fails where its settings say so; it has state.
 pub const WITNESS: &str = "witness.wasm";
 
-/// The component, built anew if its source has changed.
+/// The component. Cargo builds it once in each process that asks, if its source has changed.
 pub fn fixture(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let path = BUILT.get_or_init(build).join(name);
@@ -30,7 +30,7 @@ pub fn fixture(name: &str) -> PathBuf {
     path
 }
 
-/// The bundled plugin, built by another profile: the same source, other code.
+/// The bundled plugin built with another profile: same source, different code.
 pub fn other_build_of_threshold_alert() -> PathBuf {
     let target = target();
     cargo(&target, &["--release", "--package", "threshold-alert"]);
@@ -54,7 +54,7 @@ fn build() -> PathBuf {
     target.join("wasm32-wasip2/plugin")
 }
 
-/// The directory in which build.rs has already compiled what they depend on.
+/// The target directory of build.rs, which has compiled the dependencies there.
 fn target() -> PathBuf {
     Path::new(env!("OUT_DIR")).join("plugins")
 }
@@ -67,7 +67,7 @@ fn cargo(target: &Path, what: &[&str]) {
         .args(["--target", "wasm32-wasip2", "--target-dir"])
         .arg(target)
         .args(what);
-    // What the outer build was told about the host's target, as in build.rs.
+    // Flags for the host's target must not reach this build, as in build.rs.
     for (key, _) in env::vars_os() {
         let key = key.to_string_lossy().into_owned();
         let outer = key.ends_with("RUSTFLAGS") || key.contains("RUSTC") || key.contains("WRAPPER");

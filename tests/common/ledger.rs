@@ -1,4 +1,4 @@
-//! The ledger that the host prints when it ends, read and checked.
+//! Reads and checks the ledger that the host prints when it ends.
 
 use std::collections::BTreeMap;
 
@@ -10,33 +10,33 @@ use anyhow::bail;
 #[derive(Debug, Default)]
 pub struct Stage(BTreeMap<String, u64>);
 
-/// Every stage, in the order of an event's way.
+/// Every stage, in the order in which events pass them.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    /// What a replay read.
+    /// Events that a replay read.
     pub replay: Stage,
     /// The probe.
     pub kernel: Stage,
-    /// The source.
+    /// The source of events in the host.
     pub host: Stage,
-    /// Whose the events were.
+    /// Owners of the events.
     pub owners: Stage,
-    /// The plugins with their names.
+    /// The plugins, by name.
     pub plugins: Vec<(String, Stage)>,
-    /// What each plugin has used.
+    /// CPU time and memory of each plugin.
     pub usage: BTreeMap<String, Stage>,
-    /// How often those have failed that did, by cause, and were started anew.
+    /// Faults by cause, and restarts, of each plugin that has failed.
     pub faults: BTreeMap<String, Stage>,
     /// What became of what each sink was given.
     pub sinks: BTreeMap<String, Stage>,
-    /// What was recorded, if anything was to be.
+    /// The recording, if there is one.
     pub capture: Option<Stage>,
-    /// Lines that could not be printed, if there were any.
+    /// Lines that were not printed, if there are any.
     pub stdout: Option<Stage>,
 }
 
 impl Ledger {
-    /// Reads `ledger: STAGE KEY=NUMBER…` lines; other lines are passed over.
+    /// Reads `ledger: STAGE KEY=NUMBER…` lines and ignores all others.
     pub fn parse<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<Ledger> {
         let mut ledger = Ledger::default();
         for line in lines {
@@ -64,7 +64,7 @@ impl Ledger {
                     let (_, counts) = counts.split_once(' ').with_context(|| line.to_owned())?;
                     ledger.capture = Some(Stage::parse(counts)?);
                 }
-                // What a plugin counts for itself is no part of the books.
+                // A plugin's own counters do not have to balance.
                 "counter" => {}
                 _ => bail!("the ledger has a line of no known stage: {line}"),
             }
@@ -72,13 +72,13 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// The ledger in what the host has written on standard error.
+    /// Reads the ledger from the host's standard error.
     #[track_caller]
     pub fn of(stderr: &str) -> Ledger {
         Ledger::parse(stderr.lines()).unwrap_or_else(|error| panic!("{error:#}: {stderr}"))
     }
 
-    /// Every event that went in at one end is accounted for at the other.
+    /// Checks that every event of a live run is accounted for.
     #[track_caller]
     pub fn assert_balances(&self) {
         let Ledger {
@@ -122,7 +122,7 @@ impl Ledger {
         self.assert_chain_balances(host.get("delivered"));
     }
 
-    /// The same of the events of a replay.
+    /// Checks that every event of a replay is accounted for.
     #[track_caller]
     pub fn assert_replay_balances(&self) {
         let (replay, delivered) = (&self.replay, self.replay.get("delivered"));
@@ -155,22 +155,22 @@ impl Ledger {
         }
     }
 
-    /// It balances, and the ring had room for every event.
+    /// Checks that a live run balances, and that the ring lost no event.
     #[track_caller]
     pub fn assert_complete(&self) {
         self.assert_balances();
         assert_eq!(self.kernel.get("ring_full"), 0, "events were lost");
     }
 
-    /// What became of a plugin's events.
+    /// The counters of a plugin. Panics without such a plugin.
     #[track_caller]
     pub fn plugin(&self, name: &str) -> &Stage {
         let found = self.plugins.iter().find(|(plugin, _)| plugin == name);
-        let (_, page) = found.unwrap_or_else(|| panic!("the ledger has no {name}: {self:?}"));
-        page
+        let (_, counters) = found.unwrap_or_else(|| panic!("the ledger has no {name}: {self:?}"));
+        counters
     }
 
-    /// The lines that were not printed, where the ledger has a number of them.
+    /// The number of lines that were not printed. Panics where the ledger has none.
     #[track_caller]
     pub fn not_printed(&self) -> u64 {
         let stdout = self.stdout.as_ref();
@@ -178,7 +178,7 @@ impl Ledger {
         stdout.get("not_printed")
     }
 
-    /// What was recorded.
+    /// The counters of the recording. Panics without one.
     #[track_caller]
     pub fn captured(&self) -> &Stage {
         let capture = self.capture.as_ref();
@@ -196,18 +196,18 @@ impl Stage {
         counts.collect::<Result<_>>().map(Stage)
     }
 
-    /// Names and numbers, as they stand in the line.
+    /// `KEY=NUMBER` words, sorted by key.
     pub fn show(&self) -> String {
         let counts = self.0.iter().map(|(key, number)| format!("{key}={number}"));
         counts.collect::<Vec<_>>().join(" ")
     }
 
-    /// The number with this name, where it is shown.
+    /// The number with this name, if the stage has it.
     pub fn find(&self, key: &str) -> Option<u64> {
         self.0.get(key).copied()
     }
 
-    /// The number with this name; a test's mistake, or the host's, where there is none.
+    /// The number with this name. Panics where the stage has none.
     #[track_caller]
     pub fn get(&self, key: &str) -> u64 {
         match self.0.get(key) {

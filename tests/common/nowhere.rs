@@ -1,4 +1,4 @@
-//! A sink that takes results and forgets them.
+//! A sink that discards results.
 
 use std::hint::black_box;
 use std::io;
@@ -6,7 +6,7 @@ use std::io;
 use retrans_host::sink::Sink;
 use retrans_host::stream::alert::Alert;
 
-/// For benchmarks: nothing is optimised away, and nothing is kept.
+/// For benchmarks: `black_box` keeps the compiler from removing the work.
 pub struct Nowhere;
 
 impl Sink for Nowhere {

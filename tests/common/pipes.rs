@@ -1,4 +1,4 @@
-//! Standard streams as other programs hand them over: pipes that do not wait, sockets, terminals.
+//! Standard streams other than a shell's: non-blocking pipes, sockets, terminals.
 
 use std::fs::File;
 use std::io;
@@ -31,29 +31,29 @@ use rustix::pty::openpt;
 use rustix::pty::ptsname;
 use rustix::pty::unlockpt;
 
-/// How long a test waits for what must happen; a loaded machine is slow.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest that a test waits. Generous, because loaded machines are slow.
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A pipe: the end to read and the end to write.
+/// A pipe: the read end and the write end.
 pub fn pipe() -> (File, File) {
     let (read, write) = pipe_with(PipeFlags::CLOEXEC).expect("a pipe");
     (read.into(), write.into())
 }
 
-/// Has the file description not wait, as an event loop that shares it does.
+/// Makes the file description non-blocking, as an event loop that shares it does.
 pub fn no_waiting(file: impl AsFd) {
     let flags = fcntl_getfl(&file).expect("flags");
     fcntl_setfl(&file, flags | OFlags::NONBLOCK).expect("they can be set");
 }
 
-/// A pipe whose end for the child does not wait: the child is to write.
+/// A pipe whose write end, which is for the child, is non-blocking.
 pub fn pipe_that_refuses_writers() -> (File, File) {
     let (read, write) = pipe();
     no_waiting(&write);
     (read, write)
 }
 
-/// Fills a pipe until it takes nothing more; how many bytes that took.
+/// Fills a pipe until it accepts nothing more, and returns the number of bytes.
 pub fn fill(write: &File) -> usize {
     let mut filled = 0;
     let before = fcntl_getfl(write).expect("flags");
@@ -69,7 +69,7 @@ pub fn fill(write: &File) -> usize {
     filled
 }
 
-/// Reads all, in a thread, and begins after a while.
+/// Reads to the end in a thread, which starts after `delay`.
 pub fn read_later(mut from: File, delay: Duration) -> JoinHandle<String> {
     thread::spawn(move || {
         thread::sleep(delay);
@@ -85,7 +85,7 @@ pub fn sockets() -> (UnixStream, OwnedFd) {
     (ours, theirs.into())
 }
 
-/// A pseudo-terminal: what is written to the terminal can be read from the first.
+/// A pseudo-terminal: its controlling side, which reads what is written, and the terminal.
 pub fn terminal() -> (File, File) {
     let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC);
     let controller = controller.expect("a pseudo-terminal");
@@ -97,7 +97,7 @@ pub fn terminal() -> (File, File) {
     (controller.into(), terminal.into())
 }
 
-/// What was shown on a terminal until every program that had it open has closed it.
+/// Collects what is written to a terminal until every program has closed it.
 pub fn shown_on(mut controller: File) -> JoinHandle<String> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -115,7 +115,7 @@ pub fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).expect("it was not waited for");
 }
 
-/// Waits until the child has ended, no longer than `limit`; kills it where that is too long.
+/// Waits until the child ends, at most for `limit`. Kills it and panics after that.
 #[track_caller]
 pub fn ends_within(child: &mut Child, limit: Duration) -> std::process::ExitStatus {
     let begun = Instant::now();
@@ -132,7 +132,7 @@ pub fn ends_within(child: &mut Child, limit: Duration) -> std::process::ExitStat
     }
 }
 
-/// Waits until a writer has filled a pipe that is not read, as far as it can.
+/// Waits until a writer has filled a pipe that is not read.
 #[track_caller]
 pub fn wait_until_stuck(read: &File) {
     let mut held = 0;
@@ -144,17 +144,17 @@ pub fn wait_until_stuck(read: &File) {
     });
 }
 
-/// Waits until something holds.
+/// Waits until `condition` holds. Panics after [`WAIT_TIMEOUT`].
 #[track_caller]
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !condition() {
-        assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
+        assert!(begun.elapsed() < WAIT_TIMEOUT, "waited in vain for {what}");
         thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// All that can be read.
+/// Reads to the end.
 pub fn text(mut from: impl Read) -> String {
     let mut text = String::new();
     from.read_to_string(&mut text).expect("text");
@@ -167,11 +167,11 @@ pub fn spawn(command: &mut Command) -> Child {
     command.spawn().expect("the host runs")
 }
 
-/// How it ended, and what it said on standard error.
+/// Waits for the end; returns the exit code and standard error.
 #[track_caller]
 pub fn ended(mut child: Child) -> (Option<i32>, String) {
     let stderr = child.stderr.take().expect("it is piped");
     let stderr = thread::spawn(move || text(stderr));
-    let status = ends_within(&mut child, PATIENCE);
+    let status = ends_within(&mut child, WAIT_TIMEOUT);
     (status.code(), stderr.join().expect("it is read"))
 }

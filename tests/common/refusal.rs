@@ -1,4 +1,4 @@
-//! How the binary says no.
+//! Checks how the host refuses to run: exit code and message.
 
 use std::process::Command;
 use std::process::Output;
@@ -8,30 +8,31 @@ pub const BINARY: &str = env!("CARGO_BIN_EXE_retrans-host");
 
 /// Exit code of a wrong command line or setting.
 pub const USAGE: i32 = 2;
-/// Exit code of anything else that goes wrong.
+/// Exit code of every other failure.
 pub const FAILURE: i32 = 1;
 
-/// Runs a command until it ends, as somebody who wants to see backtraces.
+/// Runs a command until it ends, with RUST_BACKTRACE=1: no backtrace may show up in messages.
 #[track_caller]
 pub fn output(command: &mut Command) -> Output {
     let command = command.env("RUST_BACKTRACE", "1");
     command.output().expect("the binary can be run")
 }
 
-/// Runs the host, which says in exactly one line why it will not go on, with all of these words.
+/// Runs the host, which must exit with `code` after exactly one line that has all of `words`.
 #[track_caller]
 pub fn assert_refused(command: &mut Command, code: i32, words: &[&str]) {
     assert_refusal(output(command), code, words);
 }
 
-/// The same of a host that has ended.
+/// The same for a host that has ended.
 #[track_caller]
 pub fn assert_refusal(output: Output, code: i32, words: &[&str]) {
     let functions = assert_refusal_in(output, code, words);
     assert_eq!(functions, Vec::<String>::new(), "not one line");
 }
 
-/// The same of a plugin's fault: the functions come after that line that were running in it.
+/// The same for a fault in a plugin. Returns the lines after the message: the functions that were
+/// running in it.
 #[track_caller]
 pub fn assert_refusal_in(output: Output, code: i32, words: &[&str]) -> Vec<String> {
     let stderr = String::from_utf8(output.stderr).expect("it writes text");
@@ -53,7 +54,8 @@ pub fn assert_refusal_in(output: Output, code: i32, words: &[&str]) -> Vec<Strin
     functions.collect()
 }
 
-/// An error that is also its own cause is easily printed twice.
+/// A message must not repeat a part of itself, as it does where an error is printed with itself as its
+/// cause.
 #[track_caller]
 fn assert_said_once(message: &str) {
     let parts: Vec<&str> = message.split(": ").collect();

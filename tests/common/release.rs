@@ -1,18 +1,17 @@
-//! The host as it is released: what is fast enough there, and what is optimised away, is not what the
-//! tests' own build shows.
+//! The host in its release build: speed and memory differ from the build for tests.
 
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The binary, built anew if its source has changed.
+/// The binary. Cargo builds it once in each process that asks, if its source has changed.
 pub fn release_host() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(build)
 }
 
-/// In the directory in which `cargo build --release` would: there it is built once.
+/// Builds in the target directory of `cargo build --release`, so that dependencies are built once.
 fn build() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("..");
     let output = Command::new(env!("CARGO"))

@@ -1,4 +1,4 @@
-//! Versions of one plugin in one file, each of which takes the place of the one before it.
+//! Versions of one plugin that replace each other in one file.
 
 use std::fs;
 use std::path::Path;
@@ -8,19 +8,19 @@ use super::components::Files;
 use super::fixtures::WITNESS;
 use super::fixtures::fixture;
 
-/// What the witness says of its version, up to the letter that stands for it.
+/// The bytes before the letter of the version in the witness.
 const VERSION: &[u8] = b"witness version";
 
-/// A file with a version of the witness.
+/// A file that has a version of the witness.
 pub struct Versions {
     files: Files,
     witness: Vec<u8>,
-    /// Where the letter is.
+    /// Offset of the version's letter.
     letter: usize,
 }
 
 impl Versions {
-    /// Version 1.
+    /// Starts with version 1.
     #[track_caller]
     pub fn begin() -> Versions {
         let witness = fs::read(fixture(WITNESS)).expect("it was built");
@@ -44,19 +44,19 @@ impl Versions {
         self.files.path().join("witness.wasm")
     }
 
-    /// Its directory, in which other files may be put.
+    /// Its directory.
     pub fn directory(&self) -> &Path {
         self.files.path()
     }
 
-    /// What is in the file of a version.
+    /// The component of a version.
     pub fn bytes(&self, version: char) -> Vec<u8> {
         let mut bytes = self.witness.clone();
         bytes[self.letter] = version as u8;
         bytes
     }
 
-    /// Puts a version in the place of the one that is there, at one stroke.
+    /// Replaces the file with a version, in one rename.
     pub fn put(&self, version: char) {
         let beside = self.files.write("new", self.bytes(version));
         fs::rename(beside, self.path()).expect("in the same directory");

@@ -1,11 +1,11 @@
-//! Plugins that answer what is no answer, or say what nobody may say.
+//! Plugins with answers that break the contract.
 
 use serde_json::Value;
 
 use crate::host::run;
 use crate::plugins::Hostile;
 use crate::stream::EVENTS;
-use crate::survival::assert_books;
+use crate::survival::assert_counters;
 use crate::survival::assert_fails_in_ticks;
 use crate::survival::assert_fails_on_all;
 use crate::survival::assert_harmless;
@@ -61,7 +61,7 @@ fn a_plugin_that_changes_all_that_it_can_leaves_the_next_one_every_event_in_orde
         assert_eq!(changed.len(), peace.len(), "{act}");
         for (changed, event) in changed.iter().zip(&peace) {
             assert_ne!(changed, event, "{act}");
-            // What is left of an event that makes no sense otherwise: which one it is, and when.
+            // Fields that a plugin cannot change: they still identify the event.
             for hosts in ["sequence", "timestamp", "boot_time_ns", "cpu"] {
                 assert_eq!(changed[hosts], event[hosts], "{act}: {hosts} in {changed}");
             }
@@ -142,8 +142,8 @@ fn labels_as_long_as_may_be_are_no_trouble_for_the_plugin_that_prints_them() {
     // The first event of its call: 10 events, 5, 2, and 1.
     let hostile = Hostile::liar(&format!("annotate_event_1000_at_length {}", length + 1));
     let survived = assert_survived(&hostile);
-    let page = "dropped=0 in=3000 kept=2999 lost=0 passed_unseen=1";
-    assert_books(&survived, page, &[("contract", 4), ("restarts", 4)]);
+    let counters = "dropped=0 in=3000 kept=2999 lost=0 passed_unseen=1";
+    assert_counters(&survived, counters, &[("contract", 4), ("restarts", 4)]);
     assert_said(
         &survived,
         "annotate: more than 131072 bytes of labels on a batch [event 1000 (",
@@ -160,7 +160,7 @@ fn a_schema_of_settings_that_has_itself_in_it_does_not_hold_the_host_up() {
     }
 }
 
-/// Events as they were printed.
+/// The printed lines as JSON.
 #[track_caller]
 fn lines(printed: &str) -> Vec<Value> {
     let events = printed.lines().filter(|line| line.starts_with('{'));
@@ -171,9 +171,9 @@ fn lines(printed: &str) -> Vec<Value> {
 #[test]
 fn the_labels_of_all_parts_of_a_batch_are_no_more_than_those_of_a_batch() {
     let survived = run(&Hostile::from_folder("labels_every_part_of_a_batch"));
-    let page = "dropped=0 in=3000 kept=10 lost=0 passed_unseen=2990";
+    let counters = "dropped=0 in=3000 kept=10 lost=0 passed_unseen=2990";
     let faults = [("contract", 11), ("trap", 16), ("restarts", 31)];
-    assert_books(&survived, page, &faults);
+    assert_counters(&survived, counters, &faults);
     let next = survived.ledger.plugin("json-print").show();
     assert_eq!(next, "dropped=0 in=3000 kept=3000 lost=0 passed_unseen=0");
     assert_eq!(lines(&survived.printed).len() as u64, EVENTS);

@@ -1,4 +1,4 @@
-//! The release host with a hostile plugin before the printer, watched while it waits for more.
+//! The release host with a hostile plugin before json-print.
 
 use std::fs;
 use std::io;
@@ -28,10 +28,10 @@ use super::stream::Stream;
 use crate::common::ledger::Ledger;
 use crate::common::release::release_host;
 
-/// How long a test waits for what must happen. Never the measure of anything.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest that a test waits. Not a measurement.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What came of a plugin's time in the chain.
+/// The results of a run.
 pub struct Survived {
     /// Standard output.
     pub printed: String,
@@ -39,21 +39,20 @@ pub struct Survived {
     pub stderr: String,
     /// From standard error.
     pub ledger: Ledger,
-    /// When all events had come out, and the host waited for more.
+    /// Memory once all events were printed and the host waited for more.
     pub memory: Memory,
 }
 
 /// Memory of the host.
 #[derive(Debug, Clone, Copy)]
 pub struct Memory {
-    /// KiB that are its own, rather than a file's: RssAnon.
+    /// RssAnon in KiB: memory without that of files.
     pub now: u64,
-    /// KiB at most, those of files too: VmHWM.
+    /// VmHWM in KiB: the peak, with files.
     pub most: u64,
 }
 
-/// The host that is released, with these words behind `retrans-host`. Compiled plugins are kept for
-/// the other tests.
+/// The release host with these arguments. Its cache of compiled plugins is shared by all tests.
 pub fn release(arguments: &[&str]) -> Command {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("host-cache");
     let mut command = Command::new(release_host());
@@ -64,8 +63,8 @@ pub fn release(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs the plugin over the whole stream, before one that prints what it sees. The host goes on to
-/// the end, and its books balance; what it printed is looked at by the caller.
+/// Runs the plugin on the whole stream, before json-print. The host must run to the end, and its
+/// statistics must balance; the caller checks the output.
 #[track_caller]
 pub fn run(hostile: &Hostile) -> Survived {
     static STREAM: LazyLock<Stream> = LazyLock::new(Stream::new);
@@ -108,7 +107,7 @@ impl Host {
             .stderr(Stdio::piped());
         // SAFETY: a single system call on the child's own behalf, which neither allocates nor locks.
         unsafe {
-            // Whatever becomes of the test: no host is left behind.
+            // The host ends with the test, even if the test is killed.
             command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
         }
         let mut child = command.spawn().expect("the host can be run");
@@ -121,7 +120,7 @@ impl Host {
         }
     }
 
-    /// More of what is replayed.
+    /// Writes to the host's standard input.
     #[track_caller]
     fn feed(&mut self, bytes: &[u8]) {
         let stdin = self.child.stdin.as_mut().expect("a pipe");
@@ -136,7 +135,7 @@ impl Host {
             let ended = self.child.try_wait().expect("it is ours");
             let printed = self.stdout.events();
             assert!(
-                ended.is_none() && begun.elapsed() < PATIENCE,
+                ended.is_none() && begun.elapsed() < WAIT_TIMEOUT,
                 "{printed} of {lines} events were printed; ended: {ended:?}\n{}",
                 self.stderr.text()
             );
@@ -144,7 +143,7 @@ impl Host {
         }
     }
 
-    /// Its memory as soon as it waits for more: what the last batch took is then free again.
+    /// Its memory once it waits for input: memory of the last batch is free again by then.
     #[track_caller]
     fn memory(&self) -> Memory {
         let path = format!("/proc/{}/status", self.child.id());
@@ -161,7 +160,7 @@ impl Host {
         }
     }
 
-    /// No more comes: it ends, and well.
+    /// Ends the input; the host must exit with code 0.
     #[track_caller]
     fn wait(mut self) -> (String, String) {
         drop(self.child.stdin.take());
@@ -179,19 +178,19 @@ impl Drop for Host {
     }
 }
 
-/// What a pipe brings, read as it comes so that the writer is never held up.
+/// Reads a pipe as data comes, so that the writer never blocks.
 struct Pipe {
     read: Arc<Mutex<Read>>,
     reader: Option<JoinHandle<()>>,
 }
 
-/// What has come so far.
+/// The data so far.
 #[derive(Default)]
 struct Read {
     bytes: Vec<u8>,
-    /// Where the last line begins that is not whole.
+    /// Offset of the last, incomplete line.
     line: usize,
-    /// Lines about events.
+    /// Number of lines with an event.
     events: u64,
 }
 
@@ -236,12 +235,12 @@ impl Pipe {
         String::from_utf8(self.so_far().bytes.clone()).expect("it writes text")
     }
 
-    /// Whole lines about events.
+    /// Number of complete lines with an event.
     fn events(&self) -> u64 {
         self.so_far().events
     }
 
-    /// All of it, once the writer is gone.
+    /// All data. Waits until the writer has closed the pipe.
     fn finish(&mut self) -> String {
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();
@@ -250,7 +249,7 @@ impl Pipe {
     }
 }
 
-/// What is printed, and which memory the host has, where nobody is hostile.
+/// A run with a well-behaved plugin, to compare output and memory with.
 pub fn peace() -> &'static Survived {
     static PEACE: OnceLock<Survived> = OnceLock::new();
     PEACE.get_or_init(|| run(&Hostile::liar("burns 0")))

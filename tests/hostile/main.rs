@@ -1,7 +1,7 @@
-//! Hostile plugins, each before one that prints what it sees, in the host as it is released.
+//! Hostile plugins before json-print, in the release host.
 //!
-//! Each lives up to a name that says what it does. After each the host lives, the printer has seen
-//! every event exactly once and in order, the ledger balances, and memory is back where it was.
+//! The name of each test states what the plugin does. In each the host must go on, json-print must see
+//! every event exactly once and in order, the ledger must balance, and memory must come back.
 
 #[path = "../common/mod.rs"]
 mod common;

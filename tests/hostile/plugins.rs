@@ -1,5 +1,5 @@
-//! The folder of plugins in WebAssembly's text format: each file is what tells a plugin from one that
-//! keeps everything and says nothing.
+//! Plugins in WebAssembly's text format, from a folder. Each file has what differs from a plugin that
+//! keeps everything and does nothing else.
 
 use std::fs;
 use std::path::Path;
@@ -12,8 +12,8 @@ use crate::common::components::with_inner;
 use crate::common::fixtures::LIAR;
 use crate::common::fixtures::fixture;
 
-/// The exports of a plugin that does no harm. Answers are read at address 0, where zeros are: well,
-/// keep all, no state. What it is handed lies from 65,536 on; that is room for 256 events.
+/// The exports of a well-behaved plugin. Answers are read at address 0, where zeros are: success, keep
+/// all, no state. Parameters are written from 65,536 on, where there is room for 256 events.
 const WELL_BEHAVED: [(&str, &str); 9] = [
     ("memory", "(memory (export \"memory\") 8)"),
     (
@@ -32,29 +32,29 @@ const WELL_BEHAVED: [(&str, &str); 9] = [
     ("state@0.1.0#restore", "(param i32 i32 i32) (result i32)"),
 ];
 
-/// A plugin, and what the host is told about it.
+/// A plugin, and the options that go with it.
 pub struct Hostile {
-    /// Words of the command line.
+    /// Arguments of the host.
     pub arguments: Vec<String>,
-    /// Where its component is, if it was made for this test.
+    /// The directory of its component, if it was made for this test.
     _files: Option<Files>,
 }
 
 impl Hostile {
-    /// The liar, which will do this.
+    /// The liar with this act.
     pub fn liar(act: &str) -> Hostile {
         let plugin = Hostile::at(&fixture(LIAR), None);
         plugin.told("--set", &format!("act={act}"))
     }
 
-    /// A file in the folder, by its name.
+    /// The file of this name in the folder.
     pub fn from_folder(name: &str) -> Hostile {
         let text = fs::read_to_string(folder().join(name).with_extension("wat"));
         let text = text.unwrap_or_else(|error| panic!("{name}: {error}"));
         Hostile::importing(&text, &[], "")
     }
 
-    /// A text as the files have it, with an import from these packages besides.
+    /// A plugin of this text with one more import, from these packages.
     pub fn importing(text: &str, packages: &[&str], import: &str) -> Hostile {
         let world = format!("{CONTRACT} world hostile {{ include stateful-plugin; {import} }}");
         let component = implemented(&[packages, &[&world]].concat(), "hostile", &module(text));
@@ -64,7 +64,7 @@ impl Hostile {
         Hostile::at(&path, Some(files))
     }
 
-    /// One that does no harm, but for a component in it, in the text format.
+    /// A well-behaved plugin with this component inside, in the text format.
     pub fn around(inner: &str) -> Hostile {
         let world = format!("{CONTRACT} world hostile {{ include stateful-plugin; }}");
         let outer = implemented(&[&world], "hostile", &module(""));
@@ -75,7 +75,7 @@ impl Hostile {
         Hostile::at(&path, Some(files))
     }
 
-    /// Whatever is there.
+    /// Any file.
     pub fn at(path: &Path, files: Option<Files>) -> Hostile {
         let hostile = Hostile {
             arguments: Vec::new(),
@@ -84,7 +84,7 @@ impl Hostile {
         hostile.told("--plugin", &format!("hostile={}", path.display()))
     }
 
-    /// The same within other limits.
+    /// The same with other limits.
     pub fn within(self, limits: &str) -> Hostile {
         self.told("--limit", limits)
     }
@@ -96,12 +96,12 @@ impl Hostile {
     }
 }
 
-/// The folder.
+/// The folder of text files.
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile/plugins")
 }
 
-/// A module of this text, and of the exports that it does not have.
+/// A module of this text, and the exports of [`WELL_BEHAVED`] that it does not have.
 fn module(text: &str) -> String {
     let missing = WELL_BEHAVED.iter().filter_map(|(export, definition)| {
         if export.contains('#') {

@@ -1,8 +1,8 @@
-//! Plugins that take memory and stack until there is none, or fall over.
+//! Plugins that exhaust memory and stack, or panic.
 
 use crate::host::run;
 use crate::plugins::Hostile;
-use crate::survival::assert_books;
+use crate::survival::assert_counters;
 use crate::survival::assert_fails_in_ticks;
 use crate::survival::assert_fails_on_all;
 use crate::survival::assert_keeps_all;
@@ -14,19 +14,19 @@ use crate::survival::assert_undisturbed;
 #[test]
 fn a_plugin_that_panics_at_one_event_misses_that_event_and_no_other() {
     let survived = assert_survived(&Hostile::liar("panics_at 1234"));
-    // By halves: 10 events, 5, 3, 2, and 1.
-    let page = "dropped=0 in=3000 kept=2999 lost=0 passed_unseen=1";
-    assert_books(&survived, page, &[("trap", 5), ("restarts", 5)]);
+    // The search by halves: 10 events, 5, 3, 2, and 1.
+    let counters = "dropped=0 in=3000 kept=2999 lost=0 passed_unseen=1";
+    assert_counters(&survived, counters, &[("trap", 5), ("restarts", 5)]);
     assert_said(&survived, "instruction executed [event 1234 (");
 }
 
 #[test]
 fn a_plugin_that_panics_now_and_then_for_ever_leaves_no_memory_behind() {
-    // Every 15 s of the stream: four times a minute are borne. It is the first event of its call,
-    // which is found in 10 events, 5, 2, and 1.
+    // It panics every 15 s of the stream: four faults a minute are below the limit. The event is the
+    // first of its call, and is found in calls of 10 events, 5, 2, and 1.
     let survived = assert_survived(&Hostile::liar("panics_every 150"));
-    let page = "dropped=0 in=3000 kept=2980 lost=0 passed_unseen=20";
-    assert_books(&survived, page, &[("trap", 80), ("restarts", 80)]);
+    let counters = "dropped=0 in=3000 kept=2980 lost=0 passed_unseen=20";
+    assert_counters(&survived, counters, &[("trap", 80), ("restarts", 80)]);
 }
 
 #[test]
@@ -61,11 +61,11 @@ fn a_plugin_that_takes_memory_bit_by_bit_without_end_gets_no_more_than_its_limit
 
 #[test]
 fn a_plugin_that_leaks_is_started_anew_and_still_sees_every_event() {
-    // A megabyte a call, and room for 62. The halves of a call that fails are no trouble for a new
-    // instance: there is a fault, and none that an event is to blame for.
+    // A megabyte a call, with room for 62. The parts of a call that failed succeed in a new instance: a
+    // fault is counted, and no event is to blame.
     let survived = assert_survived(&Hostile::liar("leaks"));
-    let page = "dropped=0 in=3000 kept=3000 lost=0 passed_unseen=0";
-    assert_books(&survived, page, &[("memory", 4), ("restarts", 4)]);
+    let counters = "dropped=0 in=3000 kept=3000 lost=0 passed_unseen=0";
+    assert_counters(&survived, counters, &[("memory", 4), ("restarts", 4)]);
 }
 
 #[test]
@@ -81,10 +81,11 @@ fn a_plugin_that_overflows_the_largest_stack_that_there_is_does_not_overflow_the
     let hostile = Hostile::from_folder("overflows_its_call_stack");
     let survived = run(&hostile.within("stack=8MiB"));
     assert_undisturbed(&survived);
-    let page = "dropped=0 in=3000 kept=0 lost=0 passed_unseen=3000";
-    assert_books(&survived, page, &[("trap", 26), ("restarts", 30)]);
-    // The stack's pages stay with the thread, 8 MiB. Wasmtime lists all frames before it shows the last
-    // ones: that is 8 MiB more, and sometimes 4 that it had before those, which the allocator keeps.
+    let counters = "dropped=0 in=3000 kept=0 lost=0 passed_unseen=3000";
+    assert_counters(&survived, counters, &[("trap", 26), ("restarts", 30)]);
+    // The stack's pages, 8 MiB, stay with the thread. Wasmtime collects all frames before it shows the
+    // last ones: 8 MiB more, and sometimes the 4 MiB that the list had before, which the allocator
+    // keeps.
     assert_memory(&survived, 20 << 10);
 }
 
@@ -106,11 +107,11 @@ fn a_plugin_that_overwrites_itself_with_its_shadow_stack_harms_nobody_else() {
 fn a_plugin_that_writes_a_gigabyte_gets_none_of_it_out() {
     let survived = run(&Hostile::liar("writes_without_end"));
     assert_undisturbed(&survived);
-    let page = "dropped=0 in=3000 kept=0 lost=0 passed_unseen=3000";
-    assert_books(&survived, page, &[("contract", 26), ("restarts", 30)]);
-    // After a block of 8 MiB was freed, glibc's allocator (M_MMAP_THRESHOLD is dynamic) keeps as much,
-    // and the 4 MiB that it grew out of, for the next one. However often, it is no more: with
-    // GLIBC_TUNABLES=glibc.malloc.mmap_threshold=131072 it is nothing.
+    let counters = "dropped=0 in=3000 kept=0 lost=0 passed_unseen=3000";
+    assert_counters(&survived, counters, &[("contract", 26), ("restarts", 30)]);
+    // After a block of 8 MiB was freed, glibc's allocator (M_MMAP_THRESHOLD is dynamic) keeps as much
+    // for the next one, and the 4 MiB that it grew out of. It is no more however often that happens:
+    // with GLIBC_TUNABLES=glibc.malloc.mmap_threshold=131072 it is nothing.
     assert_memory(&survived, 12 << 10);
 }
 
@@ -120,7 +121,7 @@ fn a_plugin_that_raises_more_alerts_than_anybody_can_remember_is_left_alone() {
     assert_undisturbed(&survived);
     assert_keeps_all(&survived);
     assert_eq!(survived.stderr.matches(" INFO alert_").count(), 30_000);
-    // The host remembers 10,000 alerts, to resolve them should it have to.
+    // The host keeps 10,000 active alerts, in case that it has to resolve them.
     assert_memory(&survived, 3 << 10);
 }
 
@@ -129,6 +130,6 @@ fn alerts_as_long_as_may_be_are_not_remembered_until_memory_is_full() {
     let survived = run(&Hostile::liar("emit_at_length 1000000").told("--limit", "log=0"));
     assert_undisturbed(&survived);
     assert_keeps_all(&survived);
-    // 300 of them would be 300 MB.
+    // 300 such alerts would be 300 MB.
     assert_memory(&survived, 8 << 10);
 }

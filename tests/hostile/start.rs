@@ -1,4 +1,5 @@
-//! Plugins that never get as far as an event: the host ends at once, and says which, where and why.
+//! Plugins that fail at their start: the host ends at once, and names the plugin, the call and the
+//! cause.
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
@@ -23,17 +24,17 @@ use crate::plugins::Hostile;
 use crate::survival::assert_keeps_all;
 use crate::survival::assert_memory;
 
-/// Whatever it quotes, it says no more than so many bytes.
-const LONGEST: usize = 1_000;
+/// The longest message, in bytes, whatever it quotes.
+const MAX_MESSAGE_BYTES: usize = 1_000;
 
-/// What the host cannot hold.
-const TOO_LARGE: &str =
-    "of the host's memory to hold it: limit footprint=";
+/// The message about a plugin that takes too much of the host's memory.
+const TOO_LARGE: &str = "of the host's memory to hold it: limit footprint=";
 
-/// What a plugin has that never comes to an end.
+/// The message about a plugin that does not return.
 const STOPPED: &str = "took more than 100ms of CPU time; it was stopped";
 
-/// The host does not start: it says this and ends with this code, and nothing that it started is left.
+/// Checks that the host does not start: it exits with this code and these words, and leaves no process
+/// behind.
 #[track_caller]
 fn assert_no_start(hostile: &Hostile, code: i32, words: &[&str]) {
     let functions = assert_no_start_in(hostile, code, words);
@@ -55,7 +56,7 @@ fn processes_of(session: u32) -> Vec<String> {
     stats.filter(in_session).collect()
 }
 
-/// The same, and which functions were running, the innermost first.
+/// The same; returns the functions that were running, the innermost first.
 #[track_caller]
 fn assert_no_start_in(hostile: &Hostile, code: i32, words: &[&str]) -> Vec<String> {
     let mut command = release(&["replay", "-"]);
@@ -66,18 +67,22 @@ fn assert_no_start_in(hostile: &Hostile, code: i32, words: &[&str]) -> Vec<Strin
         .stderr(Stdio::piped());
     // SAFETY: a single system call on the child's own behalf, which neither allocates nor locks.
     unsafe {
-        // What it starts has process groups of its own, but stays in its session.
+        // Its children have process groups of their own, but stay in this session.
         command.pre_exec(|| Ok(setsid().map(drop)?));
     }
     let host = command.spawn().expect("the host can be run");
     let session = host.id();
     let output = host.wait_with_output().expect("it is ours");
-    assert!(output.stderr.len() < LONGEST, "{}", output.stderr.len());
+    assert!(
+        output.stderr.len() < MAX_MESSAGE_BYTES,
+        "{}",
+        output.stderr.len()
+    );
     assert_eq!(processes_of(session), Vec::<String>::new());
     assert_refusal_in(output, code, &[&["plugin hostile"], words].concat())
 }
 
-/// A file of the folder fails with these words.
+/// Checks that a file of the folder fails with these words.
 #[track_caller]
 fn assert_fails(name: &str, words: &[&str]) {
     assert_no_start(&Hostile::from_folder(name), FAILURE, words);
@@ -155,7 +160,7 @@ fn a_plugin_with_data_outside_of_its_memory_is_refused() {
 
 #[test]
 fn a_plugin_with_a_huge_data_segment_is_refused() {
-    // What the file may have, and what the memory may have.
+    // More than the limit on the file, and more than the limit on memory.
     let data = "x".repeat(65 << 20);
     let memory = format!("(memory (export \"memory\") {})", 66 * 16);
     let text = format!("{memory} (data (i32.const 0) \"{data}\")");
@@ -188,7 +193,8 @@ fn a_plugin_with_imports_that_are_not_granted_is_refused() {
     }
 }
 
-/// What is asked of no limiter: the footprint check sees it, which ends before the host is touched.
+/// Memory that wasmtime takes without asking a limiter: the process of the footprint check sees it, and
+/// the host itself is not affected.
 #[test]
 fn a_plugin_that_takes_a_gigabyte_of_the_host_to_be_loaded_is_refused() {
     let hostile = Hostile::around(&instances_in_instances(20));
@@ -199,7 +205,7 @@ fn a_plugin_that_takes_a_gigabyte_of_the_host_to_be_loaded_is_refused() {
     );
 }
 
-/// With this, 61 instances of 4.8 MB of globals each.
+/// 61 instances have 4.8 MB of globals each.
 const MANY_GLOBALS: usize = 300_000;
 
 fn globals(start: &str) -> Hostile {
@@ -215,7 +221,7 @@ fn globals(start: &str) -> Hostile {
 #[test]
 fn a_plugin_whose_globals_are_many_in_many_instances_is_refused() {
     assert_no_start(&globals(""), FAILURE, &[TOO_LARGE, "it takes "]);
-    // Who fails in the end has taken it all the same.
+    // A plugin that fails afterwards has taken the memory all the same.
     assert_no_start(&globals("unreachable"), FAILURE, &[TOO_LARGE, "it takes "]);
 }
 

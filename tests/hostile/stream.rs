@@ -1,4 +1,4 @@
-//! The stream that hostile plugins are given: five minutes, ten events a second.
+//! The stream for hostile plugins: five minutes, ten events a second.
 
 use std::time::Duration;
 
@@ -11,32 +11,32 @@ use retrans_host::stream::batch::Mark;
 use crate::common::captures::events;
 use crate::common::captures::head;
 
-/// Seconds of the stream, and calls with events.
+/// Seconds of the stream, and the number of calls with events.
 pub const SECONDS: u64 = 300;
 
-/// Events of each second, which come in one call.
+/// Events of each second, all in one call.
 pub const EACH_SECOND: u64 = 10;
 
-/// All events.
+/// All events of the stream.
 pub const EVENTS: u64 = SECONDS * EACH_SECOND;
 
-/// The stream's time when it begins.
+/// Time since boot at the start of the stream.
 const BEGIN: Duration = Duration::from_secs(1_000);
 
 /// 2026-01-01T00:00:00Z.
 const YEAR: Duration = Duration::from_secs(1_767_225_600);
 
-/// The stream as a capture: all events, and the end that follows.
+/// The stream as a capture, in two parts.
 pub struct Stream {
-    /// From the first event to the last.
+    /// From the start of the file to the last event.
     pub events: Vec<u8>,
-    /// What ends it.
+    /// The end of the stream.
     pub end: Vec<u8>,
 }
 
 impl Stream {
-    /// The same each time: the events of a second within its first half, and a tick before each but
-    /// the first second.
+    /// The same in every run. The events of a second lie in its first half; a tick comes before each
+    /// second but the first.
     pub fn new() -> Stream {
         let mut file = Vec::new();
         let mut writer = Writer::new(&mut file, &head()).expect("memory takes it");

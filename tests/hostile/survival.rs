@@ -1,22 +1,23 @@
-//! What must hold after every plugin, and the books of those that fail in the same way each time.
+//! Checks after every plugin, and the expected statistics of plugins that fail in the same way each
+//! time.
 
 use crate::host::Survived;
 use crate::host::peace;
 use crate::host::run;
 use crate::plugins::Hostile;
 
-/// The CPU time that those may take who would take for ever: five faults take so long five times.
-pub const SOON: &str = "time=20ms";
+/// The limit of CPU time for plugins that never return: short, since every fault takes all of it.
+pub const SHORT_TIME: &str = "time=20ms";
 
-/// KiB by which the host's memory may differ from run to run: the pages of a native stack that was
-/// used to its end (0.5 MiB), and what the allocator has freed, but not given back.
+/// KiB by which the host's memory may differ from run to run: the pages of a native stack that was used
+/// to its end (0.5 MiB), and memory that the allocator has freed, but not returned.
 const TOLERANCE: u64 = 2 << 10;
 
-/// KiB that the host may have more at any time: a plugin's memory (64 MiB), what one call may say in
-/// all (8 MiB) while it is moved to a larger place, and what is lifted meanwhile.
+/// KiB by which the peak may be higher: a plugin's memory (64 MiB), the data of one call (8 MiB) while
+/// it is copied to a larger buffer, and values that are lifted meanwhile.
 const WORST: u64 = (64 + 3 * 8) << 10;
 
-/// All that the plugin does changes nothing for the next one, and memory is back where it was.
+/// Runs the plugin, and checks that the next plugin's output and the host's memory are undisturbed.
 #[track_caller]
 pub fn assert_survived(hostile: &Hostile) -> Survived {
     let survived = run(hostile);
@@ -25,7 +26,7 @@ pub fn assert_survived(hostile: &Hostile) -> Survived {
     survived
 }
 
-/// The printer has printed, byte for byte, what it prints where nobody is hostile.
+/// Checks that the output is that of a run with a well-behaved plugin, byte for byte.
 #[track_caller]
 pub fn assert_undisturbed(survived: &Survived) {
     let (printed, expected) = (&survived.printed, &peace().printed);
@@ -37,14 +38,17 @@ pub fn assert_undisturbed(survived: &Survived) {
         expected.lines().count(),
         survived.stderr
     );
-    let page = survived.ledger.plugin("json-print").show();
-    assert_eq!(page, "dropped=0 in=3000 kept=3000 lost=0 passed_unseen=0");
+    let counters = survived.ledger.plugin("json-print").show();
+    assert_eq!(
+        counters,
+        "dropped=0 in=3000 kept=3000 lost=0 passed_unseen=0"
+    );
 }
 
-/// Memory is back where it was, but for so many KiB.
+/// Checks that memory is as before, except for `kept` KiB.
 #[track_caller]
 pub fn assert_memory(survived: &Survived, kept: u64) {
-    // What plugins that run still have is theirs.
+    // The memory of plugins that still run is not counted.
     let linear = |survived: &Survived, plugin| survived.ledger.usage[plugin].get("memory") / 1024;
     let theirs = ["hostile", "json-print"].map(|plugin| {
         let before = linear(peace(), plugin);
@@ -56,40 +60,40 @@ pub fn assert_memory(survived: &Survived, kept: u64) {
     assert!(now.most <= before.most + WORST, "{now:?}; {before:?}");
 }
 
-/// It fails on every event, and not for want of time.
+/// Runs a plugin that fails on every event for another cause than time.
 ///
-/// The first call has ten events; by halves it fails on 10, 5, 2, 1, 1, 3, 1, 2, 1 and 1. The fifth
-/// event on which it fails puts it in quarantine. It is tried again after 10, 20, 40 and 80 s, and
-/// fails on 10, 5, 2 and 1.
+/// The first call has ten events. The search by halves fails on 10, 5, 2, 1, 1, 3, 1, 2, 1 and 1
+/// events. The fifth event on which the plugin fails puts it in quarantine. It is tried again after 10,
+/// 20, 40 and 80 s, and fails on 10, 5, 2 and 1 events.
 #[track_caller]
 pub fn assert_fails_on_all(hostile: &Hostile, cause: &str) -> Survived {
     let survived = assert_survived(hostile);
-    let page = "dropped=0 in=3000 kept=0 lost=0 passed_unseen=3000";
-    assert_books(&survived, page, &[(cause, 26), ("restarts", 30)]);
+    let counters = "dropped=0 in=3000 kept=0 lost=0 passed_unseen=3000";
+    assert_counters(&survived, counters, &[(cause, 26), ("restarts", 30)]);
     survived
 }
 
-/// It never comes to an end with any event.
+/// Runs a plugin that never returns from a call with events.
 ///
-/// Who takes too long is not tried again by halves: five calls, and four more.
+/// A call that takes too long is not retried by halves: five calls, and four more.
 #[track_caller]
 pub fn assert_never_ends(hostile: Hostile) {
-    let survived = assert_survived(&hostile.within(SOON));
-    let page = "dropped=0 in=3000 kept=0 lost=0 passed_unseen=3000";
-    assert_books(&survived, page, &[("deadline", 9), ("restarts", 13)]);
+    let survived = assert_survived(&hostile.within(SHORT_TIME));
+    let counters = "dropped=0 in=3000 kept=0 lost=0 passed_unseen=3000";
+    assert_counters(&survived, counters, &[("deadline", 9), ("restarts", 13)]);
 }
 
-/// It fails in every tick: it has seen the events of five seconds before five of them, and none before
-/// the four with which it is tried again.
+/// Runs a plugin that fails in every tick: it has seen the events of five seconds, each before a failed
+/// tick, and none before the four ticks with which it is tried again.
 #[track_caller]
 pub fn assert_fails_in_ticks(hostile: &Hostile, cause: &str) -> Survived {
     let survived = assert_survived(hostile);
-    let page = "dropped=0 in=3000 kept=50 lost=0 passed_unseen=2950";
-    assert_books(&survived, page, &[(cause, 9), ("restarts", 13)]);
+    let counters = "dropped=0 in=3000 kept=50 lost=0 passed_unseen=2950";
+    assert_counters(&survived, counters, &[(cause, 9), ("restarts", 13)]);
     survived
 }
 
-/// It does no harm that would be a fault: it sees and keeps every event.
+/// Runs a plugin without a fault: it sees and keeps every event.
 #[track_caller]
 pub fn assert_harmless(hostile: &Hostile) -> Survived {
     let survived = assert_survived(hostile);
@@ -97,18 +101,23 @@ pub fn assert_harmless(hostile: &Hostile) -> Survived {
     survived
 }
 
-/// It has seen and kept every event, and has not failed.
+/// Checks that it has seen and kept every event, and has no fault.
 #[track_caller]
 pub fn assert_keeps_all(survived: &Survived) {
-    let page = "dropped=0 in=3000 kept=3000 lost=0 passed_unseen=0";
-    assert_books(survived, page, &[]);
+    let counters = "dropped=0 in=3000 kept=3000 lost=0 passed_unseen=0";
+    assert_counters(survived, counters, &[]);
 }
 
-/// Its page of the ledger, and how often it has failed for which causes and was started anew.
+/// Checks the hostile plugin's counters in the ledger, and its faults by cause with its restarts.
 #[track_caller]
-pub fn assert_books(survived: &Survived, page: &str, faults: &[(&str, u64)]) {
+pub fn assert_counters(survived: &Survived, counters: &str, faults: &[(&str, u64)]) {
     let ledger = &survived.ledger;
-    assert_eq!(ledger.plugin("hostile").show(), page, "{}", survived.stderr);
+    assert_eq!(
+        ledger.plugin("hostile").show(),
+        counters,
+        "{}",
+        survived.stderr
+    );
     let found = ledger.faults.get("hostile").map(|faults| faults.show());
     let mut expected: Vec<(&str, u64)> = faults.to_vec();
     let expected = (!faults.is_empty()).then(|| {
@@ -125,7 +134,7 @@ pub fn assert_books(survived: &Survived, page: &str, faults: &[(&str, u64)]) {
     );
 }
 
-/// The host has said this.
+/// Checks that standard error has these words.
 #[track_caller]
 pub fn assert_said(survived: &Survived, words: &str) {
     let stderr = &survived.stderr;

@@ -1,4 +1,4 @@
-//! Hostile plugins before and behind each other, on full batches and on what real kernels did.
+//! Several hostile plugins in one chain, on full batches and on captures of real kernels.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::common::fixtures::fixture;
 use crate::common::ledger::Ledger;
 use crate::host::release;
 
-/// Acts of the liar that fail on every event, each in its way, and their causes.
+/// Acts of the liar that fail on every event, with their causes.
 const ACTS: [(&str, &str); 6] = [
     ("loops", "deadline"),
     ("panics", "trap"),
@@ -21,8 +21,8 @@ const ACTS: [(&str, &str); 6] = [
     ("recurses", "trap"),
 ];
 
-/// Replays a capture through all of these and the printer between them, which sees what it sees where
-/// it is alone. The books.
+/// Replays a capture through all of these with json-print between them, whose output must be that of a
+/// run without them. Returns the ledger.
 #[track_caller]
 fn assert_seen_between_all(capture: &Path) -> Ledger {
     let replay = || -> Command {
@@ -46,8 +46,8 @@ fn assert_seen_between_all(capture: &Path) -> Ledger {
     let ledger = Ledger::parse(stderr.lines()).unwrap_or_else(|error| panic!("{error:#}"));
     ledger.assert_replay_balances();
     for (act, cause) in ACTS {
-        let page = ledger.plugin(act);
-        assert_eq!(page.get("passed_unseen"), page.get("in"), "{act}");
+        let counters = ledger.plugin(act);
+        assert_eq!(counters.get("passed_unseen"), counters.get("in"), "{act}");
         assert!(ledger.faults[act].get(cause) > 0, "{act}: {stderr}");
     }
     ledger
@@ -63,8 +63,9 @@ fn hostile_plugins_in_one_chain_harm_neither_the_printer_between_them_nor_each_o
 
     assert_eq!(ledger.replay.get("delivered"), 20_000);
     let faults = |plugin: &str| ledger.faults[plugin].show();
-    // 32 s of the stream: five faults at once, and one each after 10 s and 20 s more. A full batch of
-    // 256 by halves until five events are found is 16 calls, and until one is found, 9.
+    // 32 s of the stream: five faults at once, and one each after 10 s and 20 s more. The search by
+    // halves in a full batch of 256 takes 16 calls until five events are found, and 9 until one is
+    // found.
     assert_eq!(faults("panics"), "reloads=0 restarts=36 trap=34");
     assert_eq!(faults("refuses"), "error=34 reloads=0 restarts=36");
 }

@@ -1,8 +1,7 @@
-//! What became of each attempt to retransmit: a segment, or an error, and whether the kernel counted it
-//! all the same.
+//! The result of each attempt to retransmit: a segment or an error, and whether the kernel counted it.
 //!
-//! The tracepoint tells of attempts that failed since Linux 6.17. On a kernel where it does not, these
-//! tests say so and are skipped.
+//! Since Linux 6.17 the tracepoint reports attempts that failed. On older kernels these tests are
+//! skipped, and say so.
 
 use std::net::IpAddr;
 
@@ -24,7 +23,7 @@ use crate::support::lab::RECEIVER_V4;
 use crate::support::lab::RECEIVER_V6;
 use crate::support::oracle::Nstat;
 
-/// The sender does `fault` to itself and later `repair`, command lines both; meanwhile attempts end as
+/// Runs the command lines `fault` in the sender and later `repair`; in between, attempts end as
 /// `failed`.
 fn attempts_fail(peer: IpAddr, failed: Attempt, fault: &[&str], repair: &[&str]) -> Result<()> {
     failures_test(|root| {
@@ -112,7 +111,7 @@ fn root_while_the_link_is_down_nothing_is_sent_over_ipv6() -> Result<()> {
         &["ip link set dev to-receiver down"],
         &[
             "ip link set dev to-receiver up",
-            // Unlike an IPv4 address, it is gone with the link.
+            // Unlike an IPv4 address, it is removed when the link goes down.
             "ip address add fd00:7::1/64 dev to-receiver noprefixroute nodad",
             "ip route add fd00:7::/64 dev to-receiver",
         ],
@@ -188,7 +187,7 @@ fn root_what_a_full_queue_drops_was_counted_but_not_sent() -> Result<()> {
         attempts_fail(
             peer,
             OVERFLOWED,
-            // No room for a segment, though for packets without payload.
+            // Room for packets without payload, but not for a segment.
             &["tc qdisc add dev to-receiver root bfifo limit 600"],
             &["tc qdisc del dev to-receiver root"],
         )?;
@@ -216,8 +215,8 @@ fn attempts_while_still_queued_are_withheld(peer: IpAddr) -> Result<()> {
         let everything = everything.stop()?;
 
         let all = everything.retransmits_in(&lab.sender)?;
-        // Once the first copy is out of the way, the kernel does not wait for a timeout. It may even be too
-        // early: one more attempt in vain.
+        // Once the first copy has left the queue, the kernel does not wait for a timeout. It may even
+        // be too early and fail once more.
         assert_fails_until_repaired(&all, &lab, &flow, QUEUED, &["timeout", "loss_recovery"])?;
         assert_eq!(everything.ledger.host.get("withheld"), 0);
         everything.ledger.assert_complete();
@@ -226,7 +225,7 @@ fn attempts_while_still_queued_are_withheld(peer: IpAddr) -> Result<()> {
         let shown: Vec<_> = events.iter().map(Attempt::of).collect();
         assert_eq!(shown, [Some(SENT)]);
         let withheld = run.ledger.host.get("withheld");
-        // Other tests' as well; the other host watched longer than this one.
+        // Including those of other tests; the other host watched longer than this one.
         let queued = everything.of_type("retransmit")?;
         let queued = queued.iter().map(Attempt::of);
         let queued = queued.filter(|attempt| *attempt == Some(QUEUED)).count();

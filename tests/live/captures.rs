@@ -1,5 +1,6 @@
-//! Records the files of `tests/captures/` anew, as root and where that is asked for:
-//! `UPDATE_CAPTURES=1 cargo test --workspace --test live captures::`.
+//! Records the files of `tests/captures/` again, as root and on request alone:
+//! `UPDATE_CAPTURES=1 cargo test --workspace --test live captures::`. Only this module: it renames the
+//! process.
 
 use std::env;
 use std::fs;
@@ -37,8 +38,8 @@ use crate::support::root_test_alone;
 /// Where the captures are.
 const CAPTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures");
 
-/// How long each recording is, or longer: some marks.
-const LENGTH: Duration = Duration::from_secs(3);
+/// The shortest recording: some marks must be in it.
+const MIN_LENGTH: Duration = Duration::from_secs(3);
 
 #[test]
 fn root_captures_are_recorded_anew_where_that_is_asked_for() -> Result<()> {
@@ -46,7 +47,7 @@ fn root_captures_are_recorded_anew_where_that_is_asked_for() -> Result<()> {
         return Ok(());
     }
     root_test_alone(|root| {
-        // The owner of every connection is this process.
+        // This process owns every connection, and the captures have its name.
         fs::write("/proc/self/comm", "lab")?;
         record(root, "fast", |lab| lab.five_fast_retransmits(RECEIVER_V4))?;
         record(root, "tail_loss_probe", |lab| {
@@ -72,7 +73,8 @@ fn root_captures_are_recorded_anew_where_that_is_asked_for() -> Result<()> {
     })
 }
 
-/// One segment, lost until it was sent again twice, and twice more after its sender has closed.
+/// One segment that is lost: retransmitted twice, then its socket is closed, and it is retransmitted
+/// twice more.
 fn orphan(lab: &Lab) -> Result<TcpStream> {
     lab.sender.sysctl("net.ipv4.tcp_orphan_retries", "12")?;
     let mut flow = lab.connect(RECEIVER_V4)?;
@@ -84,7 +86,7 @@ fn orphan(lab: &Lab) -> Result<TcpStream> {
     Ok(flow.server)
 }
 
-/// What the recipe results in stays until the end: whose sockets they are is asked for after the events.
+/// The sockets stay open until the host has ended: it looks for owners after the events.
 fn record<T>(root: &Root, name: &str, recipe: impl FnOnce(&Lab) -> Result<T>) -> Result<()> {
     let directory = Directory::new()?;
     let capture = directory.file("live.rtc");
@@ -92,7 +94,7 @@ fn record<T>(root: &Root, name: &str, recipe: impl FnOnce(&Lab) -> Result<T>) ->
     let host = Host::start(root, &["--record", &capture])?;
     let begin = Instant::now();
     let sockets = recipe(&lab).with_context(|| name.to_owned())?;
-    thread::sleep(LENGTH.saturating_sub(begin.elapsed()));
+    thread::sleep(MIN_LENGTH.saturating_sub(begin.elapsed()));
     let run = host.stop()?;
     drop(sockets);
     run.ledger.assert_complete();
@@ -100,8 +102,8 @@ fn record<T>(root: &Root, name: &str, recipe: impl FnOnce(&Lab) -> Result<T>) ->
     copy_anonymous(&capture, &to, lab.sender.inode())
 }
 
-/// Without what is nobody else's business: the host's name, which kernel of whom it is, its containers,
-/// and what was sent again outside of this namespace.
+/// Copies a capture without what identifies the machine: the host's name, the vendor's kernel version,
+/// containers, and retransmits of other namespaces.
 fn copy_anonymous(from: &str, to: &Path, namespace: u64) -> Result<()> {
     let mut reader = Reader::new(BufReader::new(File::open(from)?))?;
     let host = reader.head().host.clone().context("a host recorded it")?;

@@ -1,9 +1,8 @@
-//! Each cause forced alone, over IPv4 and IPv6: as many events as the recipe makes, all of this cause,
-//! and the kernel's own counters say the same.
+//! Each cause alone, over IPv4 and IPv6: as many events as the recipe makes, all of this cause, and the
+//! kernel's counters agree.
 //!
-//! There is no recipe for `unknown`: none was found that forces it. Up to Linux 6.18 the
-//! retransmission timer, the loss probe, and the retransmit queue each have the states that the
-//! other causes are known by.
+//! There is no recipe for `unknown`: none was found that forces it. Up to Linux 6.18 the retransmission
+//! timer, the loss probe, and the retransmit queue each have states that identify the other causes.
 
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
@@ -35,8 +34,8 @@ use crate::support::pmtu::FAR_V6;
 use crate::support::pmtu::Path;
 use crate::support::root_test;
 
-/// Runs a recipe while the host watches; its result, and the namespace's events. They are all sent, in
-/// the order of time, the kernel's counters agree with them, and the ledger is complete.
+/// Runs a recipe while the host watches; its result, and the namespace's events. They were all sent,
+/// are in the order of time, agree with the kernel's counters, and the ledger is complete.
 fn watch<T>(
     root: &Root,
     namespace: &Namespace,
@@ -45,8 +44,8 @@ fn watch<T>(
     watch_with_other_timeouts(root, namespace, 0, recipe)
 }
 
-/// The same with a recipe whose timeouts are not all retransmits, or not all counted, as
-/// [`Causes::assert_counted`] explains.
+/// The same for a recipe with timeouts that are not retransmits, or that the kernel does not count: see
+/// [`Causes::assert_counted`].
 fn watch_with_other_timeouts<T>(
     root: &Root,
     namespace: &Namespace,
@@ -57,7 +56,7 @@ fn watch_with_other_timeouts<T>(
     let host = Host::start(root, &[])?;
     let result = recipe()?;
     let run = host.stop()?;
-    // First: if the books are in order, an event that is missing never reached the probe.
+    // Checked first: if the ledger balances, a missing event never reached the probe.
     run.ledger.assert_complete();
     let events = run.retransmits_in(namespace)?;
     Causes::of(&events)?.assert_counted(namespace, other_timeouts)?;
@@ -203,7 +202,7 @@ fn segments_too_big_for_the_path_are_loss_recovery(peer: IpAddr) -> Result<()> {
         for (event, length) in events.iter().zip([fits, pmtu::BY].into_iter().cycle()) {
             assert_on_flow(event, &flow);
             assert_eq!(event["retransmit"]["length"], length, "{event}");
-            // What tells it from what follows a timeout.
+            // This tells it from a retransmit after a timeout.
             assert_eq!(event["retransmit"]["undo_marker"], 0, "{event}");
             assert_eq!(event["retransmit"]["retransmits"], 0, "{event}");
         }
@@ -222,7 +221,7 @@ fn root_a_retransmit_of_several_segments_counts_them_all() -> Result<()> {
         assert_on_flow(&events[0], &flow);
         let length = 4 * (flow.mss()? + pmtu::BY);
         assert_eq!(events[0]["retransmit"]["length"], length);
-        // What filled four segments fills five smaller ones.
+        // The data of four segments fills five smaller ones.
         assert_eq!(events[0]["retransmit"]["segments"], 5);
         Ok(())
     })
@@ -316,7 +315,7 @@ fn lost_syn_acks_of_fast_open_tell_so(server: IpAddr) -> Result<()> {
             lab.two_syn_acks_again_of_fast_open(server)
         })?;
         let family = if server.is_ipv4() { 2 } else { 10 };
-        // The application accepts the connection between the two.
+        // The application accepts the connection between the two SYN-ACKs.
         accepted.assert_syn_acks(&events, family, [("not_accepted", true), ("held", true)]);
         Ok(())
     })
@@ -341,7 +340,7 @@ fn syn_acks_of_a_simultaneous_open_are_syn_acks(peer: IpAddr) -> Result<()> {
             assert_on_flow(event, &flow);
             assert_eq!(event["state"], "SYN_RECV", "{event}");
             let retransmit = &event["retransmit"];
-            // Nobody listens: it is the connection's own segment.
+            // There is no listener: the segment is the connection's own.
             assert_eq!(retransmit["tracepoint"], "tcp_retransmit_skb", "{event}");
             assert_eq!(retransmit["flags"], "SYN|ACK", "{event}");
             assert_eq!(event["owner"]["status"], "held", "{event}");

@@ -1,4 +1,4 @@
-//! Retransmits of the live probe, through a chain of the bundled plugins, up to an alert.
+//! Retransmits of the live probe, passed through the bundled plugins up to an alert.
 
 use anyhow::Context;
 use anyhow::Result;
@@ -42,7 +42,7 @@ fn root_five_retransmits_to_one_peer_fire_one_alert() -> Result<()> {
         };
         assert_eq!(alert["state"], "firing", "{alert}");
         assert_eq!(alert["labels"]["peer"], RECEIVER_V4.to_string(), "{alert}");
-        // The one that reached the threshold.
+        // The event that reached the threshold.
         let port = flow.client.local_addr()?.port();
         assert_eq!(alert["event"]["source"]["port"], port, "{alert}");
         assert_eq!(

@@ -1,5 +1,5 @@
-//! Where the owner lives in a container, the event names the container and its pod; and a host that is
-//! in a container itself, with a time namespace, tells the same times and owners as one outside.
+//! For an owner in a container, the event names the container and its pod; a host in a container with a
+//! time namespace reports the same times and owners as one outside.
 
 use anyhow::Result;
 
@@ -21,9 +21,9 @@ use crate::support::root_test;
 
 const POD: &str = "1f3c5b7a-0d2e-4c6b-8a9f-123456789abc";
 
-/// Starts a program in a time namespace of its own, whose boot time is that many seconds ahead of the
-/// kernel's. A process joins it when it executes a program; on kernels where its children alone do, the
-/// host would see the kernel's own time.
+/// Starts a program in a new time namespace, whose boot time is `seconds` ahead of the kernel's. The
+/// program itself must join it: on kernels where only its children do, the host would see the kernel's
+/// own time.
 fn ahead_by(seconds: &str) -> [&str; 5] {
     ["unshare", "--time", "--boottime", seconds, "--"]
 }
@@ -37,12 +37,12 @@ fn root_in_a_time_namespace_dates_owners_windows_and_counters_are_those_of_the_m
     Ok(())
 }
 
-/// For longer than one scan's answers hold.
+/// Takes longer than the results of one scan are valid.
 fn assert_time_namespace_does_not_matter(root: &Root, seconds: &str) -> Result<()> {
     let directory = tempfile::tempdir()?;
     let lab = Lab::new()?;
     let listener = listen(&lab)?;
-    // Dropped after the process, whose group is removed once it is empty.
+    // Declared first, so that it is dropped after the process: its group must be empty to be removed.
     let container;
     let mut client = Process::start(root, &lab.sender)?;
     container = Container::around(root, &client, directory.path())?;
@@ -71,7 +71,8 @@ fn assert_time_namespace_does_not_matter(root: &Root, seconds: &str) -> Result<(
     for event in &events {
         assert_eq!(event["labels"]["container.id"], container.id(), "{event}");
     }
-    // Six retransmits in three seconds reach the threshold, and a window of 60 s does not end so soon.
+    // Six retransmits in three seconds reach the threshold, and the window of 60 s does not end before
+    // the test.
     let mut alerts = run.of_type("alert")?;
     let inode = lab.sender.inode().to_string();
     alerts.retain(|alert| alert["labels"]["netns"] == inode.as_str());
@@ -104,7 +105,7 @@ fn root_a_container_of_a_pod_is_named() -> Result<()> {
             assert_eq!(event["labels"]["container.id"], container.id(), "{event}");
             assert_eq!(event["labels"]["k8s.pod.uid"], POD, "{event}");
         }
-        // Its group is removed once it is empty.
+        // Its group must be empty to be removed.
         drop(client);
         Ok(())
     })

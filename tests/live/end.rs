@@ -1,4 +1,5 @@
-//! However a run ends, what was recorded is printed, the books balance, and nobody is startled.
+//! However a run ends, recorded events are printed, the ledger balances, and there are no false alarms
+//! on standard error.
 
 use anyhow::Result;
 use rustix::process::Signal;
@@ -32,7 +33,7 @@ fn a_signal_drains_and_prints_the_ledger(signal: Signal) -> Result<()> {
             panic!("json-print alone runs by default: {:?}", run.ledger);
         };
         assert_eq!(name, "json-print");
-        // Retransmits of other namespaces too.
+        // Including retransmits of other namespaces.
         assert_eq!(printed.get("kept"), run.lines.len() as u64);
         Ok(())
     })
@@ -44,7 +45,7 @@ fn root_a_reader_that_goes_away_is_no_error() -> Result<()> {
         let lab = Lab::new()?;
         let host = Host::start_into_head(root, &[])?;
         lab.five_fast_retransmits(RECEIVER_V4)?;
-        // Nobody stops it.
+        // It ends without a signal.
         let run = host.wait()?;
         assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);
         assert_eq!(run.of_type("retransmit")?.len(), 1);
@@ -53,7 +54,7 @@ fn root_a_reader_that_goes_away_is_no_error() -> Result<()> {
     })
 }
 
-/// Besides that it is watching.
+/// Checks that standard error has no line but the one that the host is watching.
 #[track_caller]
 fn assert_silent(run: &Run) {
     let said: Vec<&String> = run

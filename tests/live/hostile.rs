@@ -1,5 +1,5 @@
-//! Hostile plugins on the live probe, in the host as it is released: every retransmit comes out, whatever
-//! they do.
+//! Hostile plugins on the live probe, in the release host: every retransmit is printed, whatever they
+//! do.
 
 use anyhow::Result;
 use serde_json::Value;
@@ -21,10 +21,10 @@ use crate::support::root_test;
 use crate::support::root_test_alone;
 use crate::support::tracefs::Trace;
 
-/// SYNs that are sent again, each once.
+/// SYNs, each retransmitted once.
 const BURST: u64 = 2_000;
 
-/// The release host with the liar, which does this, before the printer.
+/// The release host with this act of the liar before json-print.
 fn start(root: &Root, act: &str, limits: &str) -> Result<Host> {
     let hostile = format!("hostile={}", fixture(LIAR).display());
     let act = format!("act={act}");
@@ -33,7 +33,7 @@ fn start(root: &Root, act: &str, limits: &str) -> Result<Host> {
     Host::start_build(root, release_host(), &arguments)
 }
 
-/// Five retransmits, as the kernel counts them, come out once each and in order.
+/// Runs an act; five retransmits, as the kernel counts them, must be printed once each and in order.
 fn five_come_out(root: &Root, act: &str) -> Result<Run> {
     let lab = Lab::new()?;
     let host = start(root, act, "time=20ms")?;
@@ -49,7 +49,7 @@ fn five_come_out(root: &Root, act: &str) -> Result<Run> {
     Ok(run)
 }
 
-/// Every event that the host has read was printed, in the order in which it was read.
+/// Checks that every event was printed, in the order in which the host read them.
 #[track_caller]
 fn assert_in_order(events: &[Value]) {
     for (sequence, event) in events.iter().enumerate() {
@@ -57,11 +57,15 @@ fn assert_in_order(events: &[Value]) {
     }
 }
 
-/// It saw no event to its end, and failed this often at least.
+/// Checks that the plugin processed no event, and failed at least `least` times for this cause.
 #[track_caller]
 fn assert_fails_on_all(run: &Run, cause: &str, least: u64) {
-    let page = run.ledger.plugin("hostile");
-    assert_eq!(page.get("passed_unseen"), page.get("in"), "{page:?}");
+    let counters = run.ledger.plugin("hostile");
+    assert_eq!(
+        counters.get("passed_unseen"),
+        counters.get("in"),
+        "{counters:?}"
+    );
     let faults = &run.ledger.faults["hostile"];
     assert!(faults.get(cause) >= least, "{faults:?}");
 }
@@ -69,7 +73,7 @@ fn assert_fails_on_all(run: &Run, cause: &str, least: u64) {
 #[test]
 fn root_a_plugin_that_loops_holds_nobody_up_and_every_retransmit_comes_out() -> Result<()> {
     root_test(|root| {
-        // How many come in one call is the machine's affair.
+        // How many events are in one call depends on the machine.
         assert_fails_on_all(&five_come_out(root, "loops")?, "deadline", 1);
         Ok(())
     })
@@ -79,9 +83,9 @@ fn root_a_plugin_that_loops_holds_nobody_up_and_every_retransmit_comes_out() -> 
 fn root_a_plugin_that_panics_at_the_third_event_misses_that_one_alone() -> Result<()> {
     root_test(|root| {
         let run = five_come_out(root, "panics_at 2")?;
-        let page = run.ledger.plugin("hostile");
-        assert_eq!(page.get("passed_unseen"), 1, "{page:?}");
-        assert_eq!(page.get("kept"), page.get("in") - 1, "{page:?}");
+        let counters = run.ledger.plugin("hostile");
+        assert_eq!(counters.get("passed_unseen"), 1, "{counters:?}");
+        assert_eq!(counters.get("kept"), counters.get("in") - 1, "{counters:?}");
         Ok(())
     })
 }
@@ -115,7 +119,7 @@ fn root_a_plugin_that_loops_does_not_make_a_burst_overflow_the_ring() -> Result<
         let lab = Lab::new()?;
         let _bystander = Bystander::of(&lab.sender)?;
         let trace = Trace::start()?;
-        // Five times as long as a call may take are 1.25 s, in which the whole burst comes.
+        // The limit of a call, five times, is 1.25 s: longer than the whole burst.
         let host = start(root, "loops", "time=250ms")?;
         syn_burst(&lab, BURST)?;
         let run = host.stop()?;
@@ -125,7 +129,7 @@ fn root_a_plugin_that_loops_does_not_make_a_burst_overflow_the_ring() -> Result<
         let printed = run.retransmits_in(&lab.sender)?;
         assert_eq!(printed.len() as u64, BURST - hidden);
         assert_in_order(&run.of_type("retransmit")?);
-        // The burst fills eight calls at least.
+        // The burst needs at least eight calls.
         assert_fails_on_all(&run, "deadline", 5);
         let left_out = "plugin hostile failed too often and is in quarantine";
         assert!(run.stderr.iter().any(|line| line.contains(left_out)));

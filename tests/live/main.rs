@@ -1,8 +1,7 @@
-//! The live probe: what the kernel retransmits is what the host prints, whatever the machine, the
-//! processes and the user do.
+//! The live probe: the host prints what the kernel retransmits, in every environment.
 //!
-//! Tests named `root_…` need root. Each makes network namespaces of its own, and judges only what
-//! happened in them: the host sees the retransmits of all tests that run at the same time.
+//! Tests named `root_…` need root. Each makes its own network namespaces and checks the events of these
+//! alone, since a host sees the retransmits of all tests that run at the same time.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,5 +1,5 @@
-//! When the host is too slow for the network, events are lost in the ring, and nowhere else: each is
-//! counted, and every plugin is told.
+//! When the host is too slow, events are lost in the ring and nowhere else: each is counted, and every
+//! plugin is notified.
 
 use std::time::Duration;
 
@@ -25,10 +25,10 @@ use crate::support::reconcile::compared_in_all;
 use crate::support::root_test_alone;
 use crate::support::tracefs::Trace;
 
-/// SYNs that are sent again, each once.
+/// SYNs, each retransmitted once.
 const BURST: u64 = 9_000;
 
-/// CPU time that the slow plugin takes for a full batch. Its deadline is 250 ms.
+/// CPU time of the slow plugin for a full batch. Its limit is 250 ms.
 const SLOWNESS: Duration = Duration::from_millis(170);
 
 /// A small ring.
@@ -49,8 +49,8 @@ fn root_what_a_slow_plugin_makes_the_ring_lose_is_counted_and_every_plugin_is_to
         let run = host.stop()?;
 
         run.ledger.assert_balances();
-        // There is room for 4,778: 170 in the ring, and 18 batches on their way. The burst is over before
-        // the slow plugin has worked off as many again.
+        // There is room for 4,778 events: 170 in the ring, and 18 batches in channels. The burst ends
+        // before the slow plugin has processed as many again.
         let lost = run.ledger.kernel.get("ring_full");
         assert!(lost > 0, "none of {BURST} was lost");
         let hidden = hidden_of_burst(&lab, &trace, BURST)?;
@@ -73,10 +73,10 @@ fn root_what_a_slow_plugin_makes_the_ring_lose_is_counted_and_every_plugin_is_to
     })
 }
 
-/// So many rounds of the slow plugin's loop that a full batch takes [`SLOWNESS`] here, by the same
-/// clock as the deadline.
+/// The number of rounds of the slow plugin's loop for one event, so that a full batch takes
+/// [`SLOWNESS`] on this machine, by the clock of the limit.
 fn rounds_an_event() -> Result<u64> {
-    /// Enough to be measured, and far from the deadline.
+    /// Enough to measure, and far from the limit.
     const SAMPLE: u64 = 20_000;
     let records: Vec<Record> = Synth::new(1).take(MAX_EVENTS).collect();
     let mut slow = plugin("slow", LIAR, &[("act", &format!("burns {SAMPLE}"))]);
@@ -87,7 +87,7 @@ fn rounds_an_event() -> Result<u64> {
             .process(&mut batch(&records), Earlier::default())?;
         took.push(cpu_time() - before);
     }
-    // The slowest: noise only ever adds.
+    // The slowest of five: noise only adds.
     let took = took.into_iter().max().unwrap_or(SLOWNESS);
     let rounds = SLOWNESS.as_nanos() * u128::from(SAMPLE) / took.as_nanos().max(1);
     Ok(rounds.try_into()?)

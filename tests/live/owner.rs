@@ -1,5 +1,5 @@
-//! The process that an event names is the one that holds the socket, whoever opened it and whoever ran
-//! when the segment was sent again.
+//! The process in an event is the one that holds the socket, not the one that opened it or ran when the
+//! segment was retransmitted.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -74,7 +74,7 @@ fn root_after_a_fork_the_parent_is_named_until_it_ends_and_then_the_child() -> R
         parent.connect(AT_RECEIVER)?;
         let mut peer = accept(&listener)?;
         let mut child = parent.fork()?;
-        // By the child: who sends does not matter, nor who was forked.
+        // The child sends: neither the sender nor the order of forks matters.
         lose_a_segment(&lab, &mut child, &mut peer)?;
         let (opener, heir) = (Identity::of(&parent)?, Identity::of(&child)?);
         drop(parent);
@@ -170,7 +170,7 @@ fn root_a_socket_on_its_way_between_two_processes_is_nobodys() -> Result<()> {
         for event in events_between(&events, on_its_way, Duration::MAX) {
             assert_named_nobody(&event, "unknown");
         }
-        // It was there to be received all the time.
+        // The socket was in the queue all the time.
         lab.lose_nothing()?;
         to.receive_passed()?;
         receive_a_segment(&mut peer)

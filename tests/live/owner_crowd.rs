@@ -1,5 +1,4 @@
-//! Many processes at once on a machine that has no time: no event names the wrong one, and hardly any
-//! names none.
+//! Many processes on busy CPUs: no event names the wrong process, and at most 1 % have no known owner.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,7 +24,7 @@ use crate::support::root_test_alone;
 
 /// Clients, and as many servers.
 const PAIRS: u16 = 50;
-/// Loops that leave the machine's CPUs no rest.
+/// Busy loops that take all CPU time.
 const BURNERS: usize = 4;
 
 #[test]
@@ -53,7 +52,7 @@ fn root_in_a_crowd_on_busy_cpus_no_owner_is_wrong_and_99_percent_are_known() -> 
         run.ledger.assert_complete();
         for namespace in [&lab.sender, &lab.receiver] {
             let events = run.retransmits_in(namespace)?;
-            // Of 20,000 segments every tenth is lost.
+            // Every tenth of 20,000 segments is lost.
             assert!(events.len() > 1_000, "only {} events", events.len());
             assert_none_is_wrong(&events, &truth)?;
             assert_in_order_of_time(&events);
@@ -78,7 +77,7 @@ fn lossy_lab() -> Result<Lab> {
     Ok(lab)
 }
 
-/// Which process holds the socket with this local and this remote port.
+/// The process that holds the socket with this local and this remote port.
 type Truth = BTreeMap<(u16, u16), u32>;
 
 /// A server and its client, which send to each other.
@@ -86,7 +85,7 @@ struct Pair {
     server: Process,
     client: Process,
     at: SocketAddr,
-    /// Connections, one after the other, and the segments that each carries each way.
+    /// The number of connections in sequence, and of segments on each in each direction.
     plan: (usize, usize),
 }
 
@@ -99,7 +98,7 @@ impl Pair {
             server,
             client: Process::start(root, &lab.receiver)?,
             at,
-            // Half of them have new sockets, which the host has to look for, all the time.
+            // Half of the pairs open new sockets all the time, which the host has to look up.
             plan: if number.is_multiple_of(2) {
                 (1, 400)
             } else {
@@ -134,7 +133,7 @@ fn ports(event: &Value) -> (u16, u16) {
     (port("source"), port("destination"))
 }
 
-/// Whatever process an event names, as holder, listener or last holder, is the one that does it all.
+/// Checks that every process in an event, as holder, listener or last holder, is the right one.
 #[track_caller]
 fn assert_none_is_wrong(events: &[Value], truth: &Truth) -> Result<()> {
     for event in events {
@@ -148,7 +147,7 @@ fn assert_none_is_wrong(events: &[Value], truth: &Truth) -> Result<()> {
     Ok(())
 }
 
-/// Events that wait for their owner do not let later ones of the same socket pass.
+/// Checks that events of a socket are in order, although they may wait for their owner.
 #[track_caller]
 fn assert_in_order_of_time(events: &[Value]) {
     let mut last = BTreeMap::new();
@@ -170,7 +169,7 @@ fn assert_99_percent_are_known(events: &[Value]) {
     );
 }
 
-/// A loop that never rests. Ended when dropped.
+/// A busy loop. Ended when dropped.
 struct Burner(Child);
 
 impl Burner {

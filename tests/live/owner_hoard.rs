@@ -1,7 +1,7 @@
-//! A user who has more sockets open than the host can keep neither fills it nor hides whose the sockets
-//! of others are.
+//! A user with more open sockets than the host can keep neither fills its memory nor hides the owners
+//! of other sockets.
 //!
-//! All hosts of the machine have slow scans meanwhile: these tests run alone.
+//! Scans of all hosts on the machine are slow meanwhile: these tests run alone.
 
 use std::net::TcpListener;
 use std::net::TcpStream;
@@ -28,7 +28,7 @@ use crate::support::root_test_alone;
 const DUPLICATES: usize = 15_000;
 const HOARDERS: u32 = 20;
 
-/// By so much the host may grow while it scans them: it grew by 46 MiB where it kept each.
+/// Limit on the host's growth while it scans them. It grew by 46 MiB where each was kept.
 const GROWTH_KIB: u64 = 6 * 1_024;
 
 #[test]
@@ -72,7 +72,7 @@ fn root_a_socket_that_is_open_300_000_times_takes_no_memory_and_hides_no_owner()
 /// Sockets that each of [`HOARDERS`] processes has open: more pairs than the 262,144 that are kept.
 const SOCKETS: usize = 15_000;
 
-/// What is kept, and what it takes to collect it: 23 MiB.
+/// Limit on its growth with as many pairs as it keeps. They, and the memory to collect them, take 23 MiB.
 const CUT_GROWTH_KIB: u64 = 36 * 1_024;
 
 #[test]
@@ -93,7 +93,7 @@ fn root_more_open_sockets_than_the_host_keeps_hide_no_owner_and_their_memory_com
         let forks: Vec<Process> = (1..HOARDERS)
             .map(|_| hoarder.fork())
             .collect::<Result<_>>()?;
-        // Their numbers are lower, so that they are found first.
+        // The process numbers of the hoarders are lower, so that they are found first.
         let (mut late, mut lates_peer) = connected()?;
         let begin = boot_time();
         lose_a_segment(&lab, &mut late, &mut lates_peer)?;
@@ -123,7 +123,7 @@ fn root_more_open_sockets_than_the_host_keeps_hide_no_owner_and_their_memory_com
     })
 }
 
-/// A scan may take longer than an event waits; the next event has its owner.
+/// Checks the last event: a scan may take longer than the first event waits.
 #[track_caller]
 fn assert_last_is_held(events: &[Value], process: &Process, holders: u32) {
     let owner = &events.last().expect("there is one")["owner"];
@@ -132,7 +132,7 @@ fn assert_last_is_held(events: &[Value], process: &Process, holders: u32) {
     assert_eq!(owner["holders"], holders, "{owner}");
 }
 
-/// A process in the sender, and the other end of its connection.
+/// A process in the sender, and the peer of its connection.
 fn connected(root: &Root, lab: &Lab, listener: &TcpListener) -> Result<(Process, TcpStream)> {
     let mut process = Process::start(root, &lab.sender)?;
     process.connect(AT_RECEIVER)?;

@@ -1,8 +1,8 @@
-//! Where no process holds a socket, the event says why, and names nobody who might have; what belongs to
-//! MPTCP is held like any other socket.
+//! Where no process holds a socket, the event has the reason and no process; subflows of MPTCP have the
+//! owner of their connection.
 //!
-//! The status `kernel` has no test: a kernel without network file systems or the like makes no TCP
-//! socket for itself that sends, only listeners for MPTCP.
+//! The status `kernel` has no test: without network file systems or the like, the kernel makes no TCP
+//! socket of its own that sends, only listeners for MPTCP.
 
 use std::fs;
 use std::io::Write as _;
@@ -24,14 +24,14 @@ use crate::support::lab::Lab;
 use crate::support::lab::PORT;
 use crate::support::lab::SENDER_V4;
 use crate::support::netns::Namespace;
-use crate::support::oracle::PATIENCE;
+use crate::support::oracle::WAIT_TIMEOUT;
 use crate::support::oracle::wait_for_counter;
 use crate::support::oracle::wait_until;
-use crate::support::owners::AGAIN;
 use crate::support::owners::AT_RECEIVER;
 use crate::support::owners::AT_SENDER;
 use crate::support::owners::IS_SYN_ACK;
 use crate::support::owners::Identity;
+use crate::support::owners::RETRANSMITS;
 use crate::support::owners::accept;
 use crate::support::owners::assert_named_nobody;
 use crate::support::owners::begin_to_lose_a_segment;
@@ -51,7 +51,7 @@ const ANOTHER_SENDER: Ipv4Addr = Ipv4Addr::new(10, 7, 0, 3);
 /// Where the sender's kernel listens for more subflows.
 const KERNELS_PORT: u16 = PORT + 1;
 
-/// A socket that is closed goes on sending what was not acknowledged, for longer than a test takes.
+/// Closed sockets retransmit for longer than a test takes.
 fn let_orphans_live(lab: &Lab) -> Result<()> {
     lab.sender.sysctl("net.ipv4.tcp_orphan_retries", "12")
 }
@@ -162,7 +162,7 @@ fn root_every_subflow_of_an_mptcp_connection_is_held_by_its_process() -> Result<
         let mut client = Process::start(root, &lab.sender)?;
         client.connect_mptcp(AT_RECEIVER)?;
         let _peer = listener.accept()?;
-        // The first data tells the client that it may open the second subflow.
+        // The first data allows the client to open the second subflow.
         client.send_segments(1)?;
         lose_segments_of_both_subflows(&lab, &mut client)?;
         let run = host.stop()?;
@@ -182,7 +182,7 @@ fn root_a_listener_of_the_kernels_is_nobodys_and_what_it_accepts_is_its_processs
             return Ok(());
         }
         let lab = lab_with_two_paths()?;
-        // The kernel listens there for further subflows of connections to the server's own port.
+        // The kernel listens there for more subflows of connections to the server's port.
         lab.sender.run(&format!(
             "ip mptcp endpoint add {ANOTHER_SENDER} dev to-receiver signal port {KERNELS_PORT}"
         ))?;
@@ -192,13 +192,13 @@ fn root_a_listener_of_the_kernels_is_nobodys_and_what_it_accepts_is_its_processs
         lab.lose(&format!("tcp sport {KERNELS_PORT} {IS_SYN_ACK}"))?;
         let mut peer = lab.receiver.enter(|| -> Result<Socket> {
             let socket = mptcp_socket()?;
-            socket.connect_timeout(&AT_SENDER.into(), PATIENCE)?;
+            socket.connect_timeout(&AT_SENDER.into(), WAIT_TIMEOUT)?;
             Ok(socket)
         })??;
         server.accept()?;
-        // The first data tells the server that it may offer the other address.
+        // The first data allows the server to offer the other address.
         peer.write_all(&[0])?;
-        wait_for_counter(&lab.sender, "TcpExtTCPSynRetrans", AGAIN)?;
+        wait_for_counter(&lab.sender, "TcpExtTCPSynRetrans", RETRANSMITS)?;
         lab.lose_nothing()?;
         lose_segments_of_both_subflows(&lab, &mut server)?;
         let run = host.stop()?;
@@ -233,13 +233,13 @@ fn mptcp_socket() -> Result<Socket> {
         .context("cannot make an MPTCP socket")
 }
 
-/// Waits for the second subflow, and then until each of the two has a segment that is lost.
+/// Waits for the second subflow, and then until a segment of each is lost.
 fn lose_segments_of_both_subflows(lab: &Lab, process: &mut Process) -> Result<()> {
     wait_until("the second subflow", || {
         Ok(timeouts_of_connections(&lab.sender)?.len() == 2)
     })?;
     lab.lose(&format!("meta l4proto tcp {HAS_PAYLOAD}"))?;
-    // More than one subflow may send at once.
+    // Enough data for both subflows.
     process.send_segments(40)?;
     wait_until("both subflows to time out", || {
         let timeouts = timeouts_of_connections(&lab.sender)?;
@@ -247,7 +247,7 @@ fn lose_segments_of_both_subflows(lab: &Lab, process: &mut Process) -> Result<()
     })
 }
 
-/// Of each established TCP connection of the namespace, the timeouts in a row, from the kernel's table.
+/// The number of consecutive timeouts of each established TCP connection, from the kernel's table.
 fn timeouts_of_connections(namespace: &Namespace) -> Result<Vec<u32>> {
     const ESTABLISHED: &str = "01";
     let table = namespace.enter(|| fs::read_to_string("/proc/thread-self/net/tcp"))??;

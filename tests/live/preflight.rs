@@ -1,4 +1,4 @@
-//! Where the probe cannot run: one line that names what the machine or the user lacks.
+//! Where the probe cannot run: one line that names what the machine or the user lacks, and what to do.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -21,7 +21,7 @@ use crate::support::netns::command;
 use crate::support::oracle::wait_until;
 use crate::support::root_test;
 
-/// The host as root without some of root's capabilities.
+/// The host as root with the bounding set reduced by these capabilities.
 fn without(capabilities: &str) -> Command {
     let mut setpriv = command("setpriv");
     setpriv.args([&format!("--bounding-set={capabilities}"), BINARY]);
@@ -65,7 +65,8 @@ fn root_a_kernel_without_btf_is_named() -> Result<()> {
 #[test]
 fn root_a_kernel_without_the_tracepoint_is_named() -> Result<()> {
     root_test(|_| {
-        // Types of a kernel that has what the probe reads, but not the tracepoint: the probe's own.
+        // The probe's own BTF: a kernel with all types that the probe reads, but without the
+        // tracepoint.
         let probe = fs::read(Path::new(env!("OUT_DIR")).join("retrans.bpf.o"))?;
         let probe = object::File::parse(&*probe)?;
         let btf = probe.section_by_name(".BTF").context("the probe has BTF")?;
@@ -153,7 +154,7 @@ fn root_without_its_capabilities_cannot_raise_a_limit_and_is_told_which() -> Res
     })
 }
 
-/// It takes seconds, and so it is told first that there is no permission to watch.
+/// Compiling plugins takes seconds: missing permissions are reported before that.
 #[test]
 fn root_what_forbids_watching_is_said_before_plugins_are_looked_at() -> Result<()> {
     root_test(|_| {
@@ -167,7 +168,7 @@ fn root_what_forbids_watching_is_said_before_plugins_are_looked_at() -> Result<(
 #[test]
 fn root_a_tracefs_that_may_not_be_read_is_told_from_one_that_is_not_mounted() -> Result<()> {
     root_test(|_| {
-        // As it is by default: for root alone.
+        // As by default: readable for root alone.
         let set_up = "mount -t tmpfs -o mode=700 tmpfs /sys/kernel/tracing";
         let only = "-all,+bpf,+perfmon";
         let nobody = format!(
@@ -197,7 +198,7 @@ fn root_a_tracefs_that_may_not_be_read_is_told_from_one_that_is_not_mounted() ->
 fn root_in_a_pid_namespace_it_is_said_once_that_owners_are_unknown() -> Result<()> {
     root_test(|root| {
         let warned = |arguments: &[&str]| {
-            // unshare ends when its child does; the child gets the signal of its group's leader.
+            // The host ends with unshare: --kill-child sends it SIGINT.
             let launcher = [
                 "unshare",
                 "--pid",
@@ -220,7 +221,7 @@ fn root_in_a_pid_namespace_it_is_said_once_that_owners_are_unknown() -> Result<(
     })
 }
 
-/// The words after a field of /proc/PID/status.
+/// The value of a field of /proc/PID/status.
 fn status(pid: u32, field: &str) -> Result<String> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let value = status.lines().find_map(|line| line.strip_prefix(field));
@@ -235,7 +236,7 @@ fn assert_drops_capabilities(host: &mut Command) -> Result<()> {
     let mut child = host.stderr(Stdio::null()).spawn()?;
     let pid = child.id();
     let dropped = wait_until(format_args!("{what} to drop its capabilities"), || {
-        // It waits for its input, or works: it does not end.
+        // The host waits for input, or works: it must not end.
         anyhow::ensure!(child.try_wait()?.is_none(), "{what} has ended");
         let none =
             |field| Ok::<_, anyhow::Error>(u64::from_str_radix(&status(pid, field)?, 16)? == 0);
@@ -248,7 +249,7 @@ fn assert_drops_capabilities(host: &mut Command) -> Result<()> {
     dropped
 }
 
-/// As root, as a user with ambient capabilities, and with those of the file.
+/// As root, as a user with ambient capabilities, and with file capabilities.
 #[test]
 fn root_what_does_not_watch_keeps_no_capabilities() -> Result<()> {
     root_test(|_| {

@@ -1,4 +1,4 @@
-//! `--reconcile` compares with the kernel's own counters, namespace by namespace: all of it, or what is
+//! `--reconcile` compares events with the kernel's counters of each namespace, and names what is
 //! missing and why.
 
 use anyhow::Result;
@@ -18,7 +18,7 @@ fn root_what_was_recorded_is_what_the_kernel_counted_in_each_namespace() -> Resu
         let labs = [Lab::new()?, Lab::new()?];
         let _in_the_first = Bystander::of(&labs[0].sender)?;
         let _in_the_second = Bystander::of(&labs[1].sender)?;
-        // Not the host's business: it came later.
+        // Before the host starts: these retransmits are not compared.
         labs[1].five_fast_retransmits(RECEIVER_V6)?;
         let host = Host::start(root, &["--reconcile"])?;
         labs[0].five_fast_retransmits(RECEIVER_V4)?;

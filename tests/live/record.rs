@@ -1,5 +1,5 @@
-//! What was recorded is what was seen: replayed without any right, it prints what was printed live, byte
-//! for byte, with its losses, its labels and its seconds.
+//! A recording is complete: replayed without privileges, it prints what was printed live, byte for
+//! byte, with losses, labels and times.
 
 use std::fs;
 
@@ -30,7 +30,7 @@ use crate::support::owners::lose_a_segment;
 use crate::support::processes::Process;
 use crate::support::root_test;
 
-/// Alerts that fire with an event, and are resolved when time has passed.
+/// An alert that fires at an event and is resolved by time.
 const CHAIN: &[&str] = &[
     "--plugin",
     "threshold-alert",
@@ -44,13 +44,14 @@ const CHAIN: &[&str] = &[
     "json",
 ];
 
-/// Becomes the command, whose standard output a replay reads. What that prints goes to the file.
+/// Becomes the command, with a replay as the reader of its standard output. The replay's output goes to
+/// the file.
 const INTO_REPLAY: &str = r#"out="$0"; exec "$@" > >("$1" replay - >"$out")"#;
 
 /// Records for a reader that takes `$1` bytes.
 const INTO_HEAD: &str = r#""$0" --record - | head -c "$1" >/dev/null"#;
 
-/// SYNs that are sent again: far more than the ring has room for.
+/// SYNs that are retransmitted: far more than the ring holds.
 const BURST: u64 = 2_000;
 
 #[test]
@@ -61,7 +62,7 @@ fn root_what_was_printed_live_is_printed_again_by_nobody_without_any_right() -> 
         let lab = Lab::new()?;
         let host = Host::start(root, &[CHAIN, &["--record", &capture]].concat())?;
         lab.lossy_transfer()?;
-        // By a tick, which is recorded like an event.
+        // A tick resolves it, which is recorded like an event.
         host.wait_until_printed(r#""state":"resolved""#)?;
         let run = host.stop()?;
 
@@ -81,7 +82,7 @@ fn root_what_was_printed_live_is_printed_again_by_nobody_without_any_right() -> 
             &run.stdout(),
             &replay_as_nobody(root, &capture, CHAIN)?.stdout,
         );
-        // As often as one likes.
+        // A second replay prints the same.
         assert_same(&run.stdout(), &replay(&[capture], CHAIN)?.stdout);
         Ok(())
     })
@@ -127,7 +128,7 @@ fn root_a_capture_goes_through_a_pipe_and_lines_of_plugins_do_not() -> Result<()
 fn root_a_reader_of_a_capture_that_goes_away_is_no_error() -> Result<()> {
     root_test(|_root| {
         for bytes in ["100", "0"] {
-            // It ends by itself.
+            // Ends without a signal.
             let output = command("timeout")
                 .args([
                     "60", "bash", "-o", "pipefail", "-c", INTO_HEAD, BINARY, bytes,
@@ -151,9 +152,9 @@ fn root_the_container_of_an_owner_is_recorded_with_the_event() -> Result<()> {
         let lab = Lab::new()?;
         let listener = listen(&lab)?;
         let groups = Directory::new()?;
-        // Dropped first, and then what it was in.
-        let (mut client, container);
-        client = Process::start(root, &lab.sender)?;
+        // Declared first, so that it is dropped after the process: its group must be empty to be removed.
+        let container;
+        let mut client = Process::start(root, &lab.sender)?;
         container = Container::around(root, &client, groups.path())?;
         let host = Host::start(root, &["--record", &capture])?;
         client.connect(AT_RECEIVER)?;
@@ -224,7 +225,7 @@ fn root_a_host_that_is_killed_leaves_what_it_has_seen_and_no_end() -> Result<()>
         let lab = Lab::new()?;
         let host = Host::start(root, &["--record", &capture])?;
         lab.five_fast_retransmits(RECEIVER_V4)?;
-        // With the next mark, while the host runs.
+        // They are written at the next mark, while the host runs.
         wait_until("the events to be in the file", || {
             Ok(Held::by(&capture)?.events_of(&lab.sender) == 5)
         })?;
@@ -240,7 +241,7 @@ fn root_a_host_that_is_killed_leaves_what_it_has_seen_and_no_end() -> Result<()>
             "{}",
             replayed.stderr
         );
-        // Others may have retransmitted since the last mark.
+        // Other namespaces may have retransmitted since the last mark.
         assert!(run.stdout().starts_with(&replayed.stdout));
         assert_eq!(replayed.stdout.lines().count() as u64, held.events);
         Ok(())

@@ -1,6 +1,6 @@
-//! A disk that is full, or a limit on the size of files, makes a gap in a recording and nothing else.
+//! A full disk or a limit on file size makes a gap in the recording and changes nothing else.
 //!
-//! Retransmits of all namespaces go into a recording, and these tests have many: they run one after the other.
+//! A recording has the retransmits of all namespaces, and these tests make many: each runs alone.
 
 use std::fs;
 use std::process::Command;
@@ -23,13 +23,13 @@ use crate::support::netns;
 use crate::support::oracle::wait_until;
 use crate::support::root_test_alone;
 
-/// SYNs that are sent again: more than the smallest file and the smallest disk have room for.
+/// SYNs that are retransmitted: more than fit into the smallest file and the smallest disk.
 const BURST: u64 = 6_000;
 
-/// Gives a directory a disk of its own with 32 KiB, then becomes the command.
+/// Mounts a disk of 32 KiB on a directory, then becomes the command.
 const SMALL_DISK: &str = r#"mount -t tmpfs -o size=32k none "$0" && exec "$@""#;
 
-/// The same with 8 MiB, of which a filler leaves 32 KiB.
+/// The same with 8 MiB, of which 32 KiB are free.
 const FILLED_DISK: &str = r#"mount -t tmpfs -o size=8m none "$0" \
     && head -c 8160k /dev/zero >"$0/filler" && exec "$@""#;
 
@@ -49,12 +49,12 @@ fn root_a_full_disk_makes_a_gap_in_the_recording_and_nothing_else() -> Result<()
         })?;
         syn_burst(&lab, BURST)?;
         host.wait_until_said("No space left on device")?;
-        // It has whole frames only, although it has no end.
+        // The file has no end yet, but all its frames are whole.
         let copy = directory.file("copy.rtc");
         fs::copy(&seen_by_host, &copy)?;
         let held = Held::by(&copy)?;
         let alone = replay(&[copy], &[])?;
-        // The directory of the disk is gone with the host.
+        // The mount ends with the host: the open file is read afterwards.
         let opened = fs::File::open(&seen_by_host)?;
         let run = host.stop()?;
 
@@ -67,7 +67,7 @@ fn root_a_full_disk_makes_a_gap_in_the_recording_and_nothing_else() -> Result<()
         assert!(captured.get("not_recorded") > 0, "{captured:?}");
         assert!(held.is_cut);
         assert!(run.stdout().starts_with(&alone.stdout));
-        // The end has room where a batch had not, and says what is missing.
+        // The end fits where a batch did not, and has the number of missing events.
         let copy = directory.file("copy.rtc");
         std::io::copy(&mut &opened, &mut fs::File::create(&copy)?)?;
         assert_accounts_for_all(&run, &[copy])
@@ -132,7 +132,7 @@ fn root_where_files_may_not_be_so_large_rotation_begins_another_one() -> Result<
     })
 }
 
-/// No file of this host may become larger, in bytes.
+/// Limits the size of files of this host, in bytes.
 fn limit_files(host: &Host, bytes: &str) -> Result<()> {
     let mut set = Command::new("prlimit");
     set.args(["--pid", &host.pid().to_string()]);
@@ -163,7 +163,7 @@ fn root_a_limit_on_the_size_of_files_makes_a_gap_until_it_is_raised() -> Result<
     })
 }
 
-/// Said in one line of the log, and in no other.
+/// Checks that exactly one line of standard error has the file and these words.
 #[track_caller]
 fn assert_told_once(run: &Run, file: &str, words: &str) {
     let said = run.stderr.iter();
@@ -171,8 +171,8 @@ fn assert_told_once(run: &Run, file: &str, words: &str) {
     assert_eq!(said.count(), 1, "{words}: {:?}", run.stderr);
 }
 
-/// The captures are whole, have what was recorded, and know how many events are missing in them: a replay
-/// shows the lines that were printed live, and gaps in the place of those that are missing.
+/// Checks that the captures are whole and their events and gaps add up: a replay prints the lines that
+/// were printed live, and gaps in the place of missing ones.
 fn assert_accounts_for_all(run: &Run, captures: &[String]) -> Result<()> {
     let captured = run.ledger.captured();
     let held: Vec<Held> = captures.iter().map(Held::by).collect::<Result<_>>()?;

@@ -1,5 +1,5 @@
-//! The files of a recording: they are their owner's alone, none is overwritten unasked, and they make room for
-//! each other and for those of earlier runs.
+//! The files of a recording: private to their owner, never overwritten without `--force`, and rotated
+//! together with those of earlier runs.
 
 use std::fs;
 use std::fs::Permissions;
@@ -32,13 +32,13 @@ use crate::support::lab::RECEIVER_V4;
 use crate::support::oracle::wait_until;
 use crate::support::root_test;
 
-/// What is there already.
+/// The contents of an existing file.
 const PRECIOUS: &str = "precious";
 
-/// SYNs that are sent again: more than the smallest file and the smallest disk have room for.
+/// SYNs that are retransmitted: more than fit into the smallest file.
 const BURST: u64 = 6_000;
 
-/// Leaves nobody any right to a new file, then becomes the command. What it caches is kept apart.
+/// Runs the command with umask 0777. Its cache is kept apart from that of other tests.
 const UMASK_777: &str = r#"export XDG_CACHE_HOME="$0"; umask 0777; exec "$@""#;
 
 #[track_caller]
@@ -46,7 +46,7 @@ fn refused(_: &Root, arguments: &[&str], words: &[&str]) {
     assert_refused(Command::new(BINARY).args(arguments), FAILURE, words);
 }
 
-/// Records nothing much.
+/// Starts and ends a recording.
 fn record(root: &Root, arguments: &[&str]) -> Result<()> {
     let run = Host::start(root, arguments)?.stop()?;
     assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);
@@ -54,7 +54,7 @@ fn record(root: &Root, arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// It is a capture, whole, and its owner's alone.
+/// Checks that the file is a whole capture that its owner alone can read.
 #[track_caller]
 fn assert_is_private_capture(file: &str) {
     let held = Held::by(file).expect("a capture");
@@ -156,7 +156,7 @@ fn root_a_directory_that_cannot_be_written_to_is_said_and_nothing_runs() -> Resu
         let directory = Directory::new()?;
         let missing = directory.file("missing/new.rtc");
         refused(root, &["--record", &missing], &[&missing, "No such file"]);
-        // Not even root's.
+        // Not even root can create files there.
         let file = "/proc/self/new.rtc";
         refused(root, &["--record", file], &["cannot record to", file]);
         refused(
@@ -218,7 +218,7 @@ fn root_files_by_age_hold_every_event_once_and_each_is_whole() -> Result<()> {
     })
 }
 
-/// The files hold what was printed, each event once, and each can be read without the others.
+/// Checks that the files hold every printed event once, and that each can be read without the others.
 fn assert_all_is_there_once(files: &[String], printed: &str) -> Result<()> {
     let mut events = 0;
     for file in files {
@@ -249,7 +249,7 @@ fn root_only_so_many_older_files_are_kept() -> Result<()> {
         assert!(run.ledger.captured().get("files") >= 4);
         assert_eq!(directory.names()?, ["kept.rtc", "kept.rtc.1", "kept.rtc.2"]);
 
-        // Those of an earlier run are moved like any older ones, whether it ended well or not.
+        // Files of an earlier run are rotated like any older ones, whether it ended well or not.
         let newest = Held::by(&file)?.head.begun;
         for force in [&[][..], &["--force"]] {
             let day = ["--record", &file, "--record-rotate", "1d"];
@@ -279,7 +279,7 @@ fn root_a_service_that_was_killed_begins_again_and_loses_no_capture() -> Result<
         let first = Held::by(directory.file("service.rtc.1"))?;
         assert_eq!((first.events_of(&lab.sender), first.is_cut), (5, true));
         assert_is_private_capture(&file);
-        // What is no capture is not moved.
+        // A file that is no capture is not moved.
         fs::write(&file, PRECIOUS)?;
         refused(root, &arguments, &[&file, "no capture", "--force"]);
         assert_eq!(fs::read_to_string(&file)?, PRECIOUS);

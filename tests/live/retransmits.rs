@@ -1,5 +1,5 @@
-//! What the kernel retransmits is what comes out, event for event: as many as its own counters and its
-//! own trace say, of the right kind, on the right connection, at the right time.
+//! Every retransmit of the kernel is printed: as many as its counters and its trace have, of the right
+//! kind, on the right connection, at the right time.
 
 use anyhow::Result;
 

@@ -1,4 +1,4 @@
-//! What the program that this one grew out of got wrong, each fault by its name.
+//! Faults of this program's predecessor, one test each.
 
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
@@ -35,7 +35,7 @@ fn five_events(root: &Root, lab: &Lab, peer: impl Into<IpAddr>) -> Result<Vec<Va
     Ok(events)
 }
 
-/// It printed the time since boot as if it were the time since 1970.
+/// The predecessor printed the time since boot as if it were the time since 1970.
 #[test]
 fn root_dates_are_not_in_1970() -> Result<()> {
     root_test(|root| {
@@ -47,14 +47,14 @@ fn root_dates_are_not_in_1970() -> Result<()> {
             let [before, after] = [&pair[0], &pair[1]]
                 .map(|event| event["record"]["boot_time_ns"].as_u64().unwrap_or_default());
             let measured = Duration::from_nanos(after - before);
-            // The clock may be slewed in between, by 500 ppm at most.
+            // The kernel may slew the clock in between, by 500 ppm at most.
             assert!(shown.abs_diff(measured) < Duration::from_millis(1));
         }
         Ok(())
     })
 }
 
-/// It read the state together with the padding behind it.
+/// The predecessor read the state together with the padding behind it.
 #[test]
 fn root_state_is_a_name_not_65536() -> Result<()> {
     root_test(|root| {
@@ -66,7 +66,7 @@ fn root_state_is_a_name_not_65536() -> Result<()> {
     })
 }
 
-/// It printed whatever ran on the CPU as the owner: mostly 0, the idle task.
+/// The predecessor printed the process on the CPU as the owner: mostly 0, the idle task.
 #[test]
 fn root_pid_is_that_of_who_holds_the_socket_not_0() -> Result<()> {
     root_test(|root| {
@@ -77,7 +77,7 @@ fn root_pid_is_that_of_who_holds_the_socket_not_0() -> Result<()> {
     })
 }
 
-/// It read the buffer of one CPU only.
+/// The predecessor read the buffer of one CPU only.
 #[test]
 fn root_events_of_every_cpu_arrive() -> Result<()> {
     root_test(|root| {
@@ -111,12 +111,12 @@ fn root_events_of_every_cpu_arrive() -> Result<()> {
     })
 }
 
-/// Five fast retransmits on this CPU: both ends of a connection are worked on where their packets
-/// are sent, and its timers run there too while the CPU is not idle.
+/// Five fast retransmits on this CPU: packets are processed where they are sent, and timers run there
+/// while the CPU is not idle.
 fn retransmit_on(cpu: usize, lab: &Lab) -> Result<()> {
     let mut only = CpuSet::new();
     only.set(cpu);
-    // The threads that are started from here inherit it.
+    // Threads that are started here inherit the affinity.
     sched_setaffinity(None, &only).with_context(|| format!("cannot run on CPU {cpu}"))?;
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -131,7 +131,7 @@ fn retransmit_on(cpu: usize, lab: &Lab) -> Result<()> {
     })
 }
 
-/// It printed groups of an IPv6 address without their zeros.
+/// The predecessor printed groups of an IPv6 address without their zeros.
 #[test]
 fn root_ipv6_addresses_are_canonical() -> Result<()> {
     root_test(|root| {
@@ -149,7 +149,7 @@ fn root_ipv6_addresses_are_canonical() -> Result<()> {
     })
 }
 
-/// It printed the IPv4 addresses of a dual-stack socket as `::ffff:a.b.c.d`.
+/// The predecessor printed the IPv4 addresses of a dual-stack socket as `::ffff:a.b.c.d`.
 #[test]
 fn root_ipv4_of_a_dual_stack_socket_is_ipv4() -> Result<()> {
     root_test(|root| {
@@ -163,11 +163,11 @@ fn root_ipv4_of_a_dual_stack_socket_is_ipv4() -> Result<()> {
     })
 }
 
-/// It was compiled against a header of one kernel.
+/// The predecessor was compiled against the headers of one kernel.
 #[test]
 fn root_fields_are_found_in_the_types_of_the_running_kernel() -> Result<()> {
     root_test(|root| {
-        // At this verbosity, libbpf tells where it found each field.
+        // With -vv libbpf logs where it found each field.
         let run = Host::start(root, &["-vv"])?.stop()?;
         for field in [
             "sock.__sk_common.skc_state",
@@ -187,11 +187,11 @@ fn root_fields_are_found_in_the_types_of_the_running_kernel() -> Result<()> {
     })
 }
 
-/// It panicked on any error.
+/// The predecessor panicked on every error.
 #[test]
 fn root_an_error_is_one_line_and_no_panic() -> Result<()> {
     root_test(|_| {
-        // Where nothing is mounted that the classic tracepoint needs.
+        // A mount namespace without the mounts that the classic tracepoint needs.
         let hide_tracefs = "for at in /sys/kernel/tracing /sys/kernel/debug; do \
         test ! -d $at || mount -t tmpfs none $at || exit; done; exec \"$0\" \"$@\"";
         let output = command("unshare")

@@ -1,5 +1,5 @@
-//! Readers that never read, go away, or read another way than a shell has them, signals that come twice, and
-//! runs that are bounded: on the live probe, with a recording beside it.
+//! Readers that never read or go away, unusual standard streams, repeated signals, and bounded runs: on
+//! the live probe, with a recording.
 
 use std::fs;
 use std::fs::Permissions;
@@ -42,10 +42,10 @@ use crate::support::lab::RECEIVER_V4;
 use crate::support::oracle::wait_until;
 use crate::support::root_test;
 
-/// SYNs that are sent again: more than a pipe, the channel and a batch take.
+/// SYNs that are retransmitted: more than a pipe, the channel and a batch hold.
 const BURST: u64 = 7_200;
 
-/// After the first signal the host is gone by then.
+/// The host ends within this time of the first signal.
 const END_LIMIT: Duration = Duration::from_secs(5);
 
 #[test]
@@ -73,7 +73,7 @@ fn root_where_no_reader_reads_a_signal_ends_the_run_and_the_capture_has_every_ev
             assert!(!held.is_cut);
             assert_eq!(held.events, delivered);
             assert_eq!(run.ledger.captured().get("not_recorded"), 0);
-            // What was printed and what was not is all there is.
+            // Lines printed and lines not printed add up to the events delivered.
             let mut printed = String::new();
             read.read_to_string(&mut printed)?;
             let lines = printed.matches('\n').count() as u64;
@@ -96,7 +96,7 @@ fn root_the_capture_is_whole_as_soon_as_a_signal_came() -> Result<()> {
         syn_burst(&lab, BURST)?;
         wait_until_stuck(&read);
         host.signal(Signal::TERM)?;
-        // The chain is held up by its reader for three seconds more.
+        // The chain waits for the reader for three more seconds.
         wait_until("the capture to end", || Ok(!Held::by(&file)?.is_cut))?;
         host.signal(Signal::KILL)?;
         assert!(Held::by(&file)?.events >= BURST);
@@ -113,7 +113,7 @@ fn root_a_socket_that_loses_its_reader_does_not_end_a_recording() -> Result<()> 
         let (ours, theirs) = sockets();
         let host = Host::start_into(root, theirs, &["--record", &file])?;
         drop(ours);
-        // It prints nothing meanwhile, and its mark comes.
+        // Longer than a mark's interval: the host prints nothing meanwhile.
         thread::sleep(Duration::from_millis(1_500));
         lab.five_fast_retransmits(RECEIVER_V4)?;
         host.wait_until_said("standard output has no reader any more")?;
@@ -180,7 +180,7 @@ fn root_a_signal_that_timeout_sends_twice_is_one() -> Result<()> {
             command.args(["1", BINARY, "--record", &file]);
             let output = command.stdin(Stdio::null()).output()?;
             let stderr = String::from_utf8(output.stderr)?;
-            // What timeout says of a time that is up.
+            // The exit code of timeout(1) when the time is up.
             assert_eq!(output.status.code(), Some(124), "{stderr}");
             assert!(stderr.contains("ledger: kernel entered="), "{stderr}");
             assert!(!Held::by(&file)?.is_cut);
@@ -204,7 +204,7 @@ fn root_a_live_pipe_into_a_replay_delivers_what_is_there() -> Result<()> {
         let mut second = second.spawn()?;
         lab.five_fast_retransmits(RECEIVER_V4)?;
         let mut printed = Vec::new();
-        // Both go on: no end of the stream is needed, and no line that follows.
+        // Both processes still run: lines pass without an end of the stream or a following line.
         wait_until("five lines through both", || {
             let mut bytes = [0; 65_536];
             if rustix::io::ioctl_fionread(&out)? > 0 {
@@ -274,7 +274,7 @@ fn root_another_users_terminal_that_is_not_read_does_not_hold_up_the_end() -> Re
         let files = Files::new();
         let user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
         fs::set_permissions(files.path(), Permissions::from_mode(0o755))?;
-        // Where that user may run and read them.
+        // Copies that the other user may run and read.
         let binary = files.path().join("retrans-host");
         fs::copy(BINARY, &binary)?;
         let capture = files.path().join("a.rtc");
@@ -313,7 +313,7 @@ fn root_another_users_terminal_that_is_not_read_does_not_hold_up_the_end() -> Re
 fn root_a_capture_that_its_reader_does_not_take_ends_the_run_and_is_told() -> Result<()> {
     root_test(|root| {
         let lab = Lab::new()?;
-        // A socket that loses its reader.
+        // A socket whose reader goes away.
         let (ours, theirs) = sockets();
         let host = Host::start_into(root, theirs, &["--record", "-"])?;
         drop(ours);
@@ -327,7 +327,7 @@ fn root_a_capture_that_its_reader_does_not_take_ends_the_run_and_is_told() -> Re
         );
         run.ledger.assert_balances();
 
-        // A pipe that is not read: the run ends in time, and says that the capture is cut.
+        // A pipe that is not read: the run ends in time with an error, and the capture is cut.
         let (read, write) = pipe();
         let host = Host::start_into(root, write, &[RING, &["--record", "-"]].concat())?;
         syn_burst(&lab, BURST)?;
@@ -368,7 +368,7 @@ fn root_statistics_of_a_live_run_are_printed_at_sigusr1() -> Result<()> {
         let lab = Lab::new()?;
         let host = Host::start(root, &[])?;
         lab.five_fast_retransmits(RECEIVER_V4)?;
-        // A mark comes after them.
+        // Longer than a mark's interval.
         thread::sleep(Duration::from_millis(1_500));
         host.signal(Signal::USR1)?;
         host.wait_until_said("ledger: usage json-print")?;
@@ -376,7 +376,7 @@ fn root_statistics_of_a_live_run_are_printed_at_sigusr1() -> Result<()> {
         let begin = said.iter().position(|line| line.contains("statistics at"));
         let ledger = said[begin.context("it is said")?..].iter();
         let ledger = Ledger::parse(ledger.map(String::as_str))?;
-        // The stages are not at the same event while it runs.
+        // The stages count at different times while the host runs.
         assert!(ledger.host.get("delivered") >= 5, "{ledger:?}");
         assert!(ledger.kernel.get("recorded") >= ledger.host.get("recorded"));
         assert!(ledger.plugin("json-print").get("in") >= 5, "{ledger:?}");

@@ -1,7 +1,7 @@
-//! Where the BTF-typed tracepoints cannot be attached, the classic ones tell the same.
+//! With the classic tracepoints, where BTF-typed ones cannot be attached, events are the same.
 //!
-//! Each test runs alone: the kernel skips a classic program while any other BPF program runs on that CPU,
-//! so that no other probe may be there.
+//! Each test runs alone: the kernel skips a classic program while any other BPF program runs on that
+//! CPU, so no other probe may be attached.
 
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
@@ -29,8 +29,8 @@ use crate::support::lab::SENDER_V6;
 use crate::support::oracle::Nstat;
 use crate::support::root_test_alone;
 
-/// Runs a recipe in a lab while the host watches through the classic tracepoints; its result, and the
-/// events of the lab's sender. The ledger is complete.
+/// Runs a recipe while the host watches through the classic tracepoints; its result, and the events of
+/// the lab's sender. The ledger must be complete.
 fn watch<T>(root: &Root, lab: &Lab, recipe: impl FnOnce() -> Result<T>) -> Result<(T, Vec<Value>)> {
     let host = Host::start_with_tracefs(root, &["--attach", "tracepoint"])?;
     let result = recipe()?;

@@ -1,4 +1,4 @@
-//! Whatever a plugin answers: what does not fit the contract is refused, and has no effect.
+//! Answers that do not fit the contract are refused and have no effect.
 
 use std::fs;
 
@@ -34,7 +34,7 @@ use crate::support::liar::start_liar;
 
 #[test]
 fn what_a_good_call_says_takes_effect() {
-    // Without this, the tests below would prove nothing.
+    // Valid answers must have an effect, or the tests below would prove nothing.
     let recorder = Recorder::default();
     let mut chain = Chain::new(vec![liar("says_everything")], recorder.clone());
     let mut batch = labelled();

@@ -1,5 +1,5 @@
-//! Real plugins in a row: what one keeps, says and changes is what the next one sees, and what comes
-//! out at the end is what plain Rust makes of the same events.
+//! Several plugins in a chain: each sees what the one before it kept, labelled and changed, and the
+//! output equals that of the same logic in plain Rust.
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
@@ -52,7 +52,7 @@ fn burst(name: &str, threshold: &str) -> Plugin {
     plugin(name, BURST, &[("threshold", threshold), ("window", "1s")])
 }
 
-/// Runs plugins on events in full batches; they must not fail, and the books must balance.
+/// Runs plugins on events in full batches. They must not fail, and the statistics must balance.
 #[track_caller]
 fn run_on(plugins: Vec<Plugin>, events: &[Record]) -> Ran {
     let ran = run(plugins, batches(events, MAX_EVENTS));
@@ -63,7 +63,7 @@ fn run_on(plugins: Vec<Plugin>, events: &[Record]) -> Ran {
     ran
 }
 
-/// What json-print makes of an event with these labels.
+/// The line that json-print prints for an event with these labels.
 fn printed(event: &Event, labels: &[(&str, &str)]) -> Value {
     let mut value = serde_json::to_value(event).expect("an event has a JSON form");
     for (key, text) in labels {
@@ -76,7 +76,7 @@ fn is_https(event: &&Record) -> bool {
     event.peer_port() == 443
 }
 
-/// Is the peer in 10.0.0.0/8? All of IPv4 is.
+/// The label for a peer in 10.0.0.0/8, where all generated IPv4 addresses are.
 fn network(event: &Event) -> &'static [(&'static str, &'static str)] {
     match event.peer().ip() {
         IpAddr::V4(_) => &[("network", "internal")],
@@ -84,7 +84,7 @@ fn network(event: &Event) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-/// The events at which a peer reaches so many within a second.
+/// The events at which a peer reaches `threshold` within a second.
 fn bursts<'a>(events: impl IntoIterator<Item = &'a Record>, threshold: usize) -> Vec<&'a Record> {
     let mut seen: HashMap<IpAddr, VecDeque<Duration>> = HashMap::new();
     let mut reached = Vec::new();
@@ -99,7 +99,7 @@ fn bursts<'a>(events: impl IntoIterator<Item = &'a Record>, threshold: usize) ->
     reached
 }
 
-/// What an alert of the burst plugin is about.
+/// Checks which events the alerts of the burst plugin are about.
 #[track_caller]
 fn assert_bursts(alerts: &[Alert], plugin: &str, expected: &[&Record]) {
     let alerts: Vec<&Alert> = alerts
@@ -302,7 +302,7 @@ fn every_plugin_is_told_once_of_lost_events() {
         lost(full(), 4),
         lost(Item::End(mark(2)), 1),
     ];
-    // The last one sees no event: the one before it drops all.
+    // The last plugin sees no event: the one before it drops all.
     let ran = run(
         vec![instance("first"), drop_every("1"), instance("last")],
         items,
@@ -356,7 +356,7 @@ fn a_tick_resolves_an_alert() {
     let origin = Origin::Bundled("threshold-alert");
     let plugin = start("watch", &origin, &settings, Limits::default());
     let plugin = plugin.expect("the settings fit");
-    // Synth begins 1,000 s after boot, and these take less than a second.
+    // `Synth` starts 1,000 s after boot, and these events take less than a second.
     let events: Vec<Record> = Synth::with_connections(1, 1).take(5).collect();
     let items = [
         Item::Events(batch(&events)),

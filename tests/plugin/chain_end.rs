@@ -1,4 +1,4 @@
-//! However a chain ends, every event is accounted for.
+//! Every event is accounted for, however a chain ends.
 
 use std::io;
 use std::sync::mpsc;
@@ -38,7 +38,7 @@ fn a_fault_ends_the_chain_and_every_event_is_accounted_for() {
         &events[21..],
     ];
     let items = cuts.map(|events| Item::Events(batch(events)));
-    // The filter keeps number 21, of which the batch of one consists: the liar panics at it.
+    // The 21st event is the batch of one. The filter keeps it, and the liar panics at it.
     let plugins = vec![
         plugin("drop_every", DROP_EVERY, &[("n", "4")]),
         liar("panics_at_one_event"),
@@ -72,7 +72,7 @@ fn a_fault_ends_the_stream_at_once() {
     let (sender, receiver) = bounded(1);
     let (used, _recycled) = unbounded();
     let (stop, stopped) = mpsc::channel::<()>();
-    // It goes on until the chain tells it to stop, as the kernel would.
+    // The source sends until the chain stops it, as the probe would.
     let source = thread::spawn(move || {
         let mut sent = 0;
         while stopped.try_recv() == Err(mpsc::TryRecvError::Empty) {
@@ -88,7 +88,7 @@ fn a_fault_ends_the_stream_at_once() {
     assert_balances(&report, source.join().expect("it ends"));
 }
 
-/// A sink that takes so many calls, then fails.
+/// A sink that accepts this many calls and then fails with this error.
 struct Failing(usize, io::ErrorKind);
 
 impl Sink for Failing {
@@ -117,7 +117,7 @@ fn where_output_fails_every_event_is_accounted_for() {
         bundled("json-print"),
         plugin("drop_every", DROP_EVERY, &[]),
     ];
-    // Each plugin's lines are one call, also where there are none.
+    // A plugin's lines are one call of the sink, even if there are none.
     let chain = Chain::new(chain, Failing(4, full));
     let (report, result) = drive(chain, batches(&events(1_000), 100));
     assert_balances(&report, 1_000);
@@ -137,7 +137,7 @@ fn a_reader_that_has_gone_is_told_apart_from_other_failures() {
         Failing(0, io::ErrorKind::BrokenPipe),
     );
     let (_, result) = drive(chain, batches(&events(1), 1));
-    assert!(result.expect_err("nobody reads").is_broken_pipe());
+    assert!(result.expect_err("the pipe has no reader").is_broken_pipe());
 }
 
 #[test]

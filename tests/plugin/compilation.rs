@@ -1,4 +1,4 @@
-//! Compilation has limits of its own: it happens in a process that the kernel can stop.
+//! Compilation has its own limits: it runs in a process that the kernel can stop.
 
 use std::fs;
 use std::io;
@@ -34,7 +34,7 @@ use crate::common::refusal::assert_refusal;
 use crate::common::refusal::assert_refused;
 use crate::common::refusal::output;
 
-/// Why it is not loaded within these limits.
+/// The error of a plugin that exceeds one of these limits.
 #[track_caller]
 fn refused(component: Vec<u8>, limits: Limits) -> String {
     let files = Files::new();
@@ -71,7 +71,7 @@ fn a_plugin_that_takes_too_much_memory_to_compile_is_refused() {
     assert!(error.starts_with(begin), "{error}");
 }
 
-/// Ctrl-C goes to all processes of the terminal's foreground group: the compiler is none of them.
+/// Ctrl-C reaches all processes of the terminal's foreground group. The compiler is not in it.
 #[test]
 fn ctrl_c_while_a_plugin_is_compiled_is_not_taken_for_a_crash_of_the_compiler() {
     let files = Files::new();
@@ -95,7 +95,7 @@ fn ctrl_c_while_a_plugin_is_compiled_is_not_taken_for_a_crash_of_the_compiler() 
     assert!(!stderr.contains("the compiler ended"), "{stderr}");
 }
 
-/// Has this host a child that compiles?
+/// Whether this host has a child that compiles.
 fn is_compiling(host: u32) -> bool {
     let tasks = fs::read_dir(format!("/proc/{host}/task")).expect("it runs");
     let tasks = tasks.map(|task| task.expect("it runs").path());
@@ -122,7 +122,7 @@ fn a_file_that_is_too_large_is_not_even_read() {
     let error = refused(vec![0; (1 << 20) + 1], limits);
     let expected = "plugin large: the file is too large: limit file=1MiB";
     assert_eq!(error, expected);
-    // As long as it may be: it is read, and found to be no component.
+    // A file of exactly the allowed length is read, and is no component.
     let error = refused(vec![0; 1 << 20], limits);
     assert!(error.contains("not WebAssembly"), "{error}");
 }
@@ -163,7 +163,7 @@ fn a_cached_plugin_is_started_without_a_compiler() {
 
 type Damage = Box<dyn Fn(&mut Vec<u8>)>;
 
-/// Damages to a file of this length: one byte elsewhere in many places, cut off in a few, and empty.
+/// Damage to a file of this length: one changed byte in many places, cut off in a few, and empty.
 fn damages(length: usize) -> impl Iterator<Item = Damage> {
     let at = move |part: usize, parts: usize| (length - 1) * part / (parts - 1);
     let flips = (0..FLIPS).map(move |part| -> Damage {
@@ -181,7 +181,7 @@ fn damages(length: usize) -> impl Iterator<Item = Damage> {
 const FLIPS: usize = 50;
 const CUTS: usize = 6;
 
-/// Native code that is damaged does anything at all. (The digest itself is tried in host/plugin/load/cache.rs.)
+/// Damaged native code could do anything. (host/plugin/load/cache.rs tests the digest itself.)
 #[test]
 fn a_damaged_cache_file_is_compiled_again_and_replaced() {
     let files = Files::new();
@@ -221,7 +221,7 @@ fn a_damaged_cache_file_is_compiled_again_and_replaced() {
     }
 }
 
-/// What libraries of the host read, or did: with values that would change most.
+/// Variables that libraries of the host read, or once did, with the values that change most.
 const HOSTILE_ENVIRONMENT: &[(&str, &str)] = &[
     ("WASMTIME_BACKTRACE_DETAILS", "1"),
     ("WASMTIME_TEST_FORCE_MPK", "1"),
@@ -243,7 +243,7 @@ const HOSTILE_ENVIRONMENT: &[(&str, &str)] = &[
     ("LIBBPF_BPF_TOKEN_PATH", "/nowhere"),
 ];
 
-/// Compiled, tried and run; from the cache; and with what was granted to a plugin.
+/// A plugin that is compiled, one from the cache, and one that was granted the variables.
 #[test]
 fn the_environment_changes_nothing_that_is_not_documented() {
     let files = Files::new();
@@ -281,7 +281,7 @@ fn the_environment_changes_nothing_that_is_not_documented() {
     }
 }
 
-/// As systemd's MemoryDenyWriteExecute= has it.
+/// As with systemd's MemoryDenyWriteExecute=.
 #[test]
 fn where_memory_cannot_be_made_executable_it_is_said_and_no_plugin_is_blamed() {
     let files = Files::new();
@@ -342,7 +342,8 @@ fn a_limit_of_address_space_is_named_with_what_plugins_reserve() {
         "RLIMIT_AS",
         "ulimit -v unlimited",
     ];
-    // Room for no plugin, for one of two, and, when one is left, for a process that tries it.
+    // Room for no plugin, and for one of two. With one alone there is room in the process of the
+    // footprint check, too.
     for (limit, plugins) in [("3000000000", 1), ("6000000000", 2)] {
         let arguments = &arguments[..2 + 2 * plugins];
         assert_refused(&mut limited(&files, limit, arguments), FAILURE, &words);
@@ -351,7 +352,8 @@ fn a_limit_of_address_space_is_named_with_what_plugins_reserve() {
     assert!(output.status.success(), "{output:?}");
 }
 
-/// A memory that was not announced: found by the process that tries, or by the host itself.
+/// A memory inside an inner component: refused by the footprint check or, if the plugin is cached, by
+/// the host.
 #[test]
 fn a_plugin_with_more_memories_than_there_is_address_space_is_no_matter_of_its_footprint() {
     let files = Files::new();

@@ -1,4 +1,4 @@
-//! A plugin that fails harms nobody but itself, and as little of that as can be.
+//! A fault in a plugin affects that plugin alone, and as few events as possible.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::support::witness::counted;
 use crate::support::witness::cut;
 use crate::support::witness::events;
 use crate::support::witness::failing_at;
-use crate::support::witness::fates;
+use crate::support::witness::outcomes;
 use crate::support::witness::printed;
 use crate::support::witness::run_before_printer;
 
@@ -29,9 +29,9 @@ fn the_event_that_a_plugin_fails_on_is_found_and_all_others_are_seen_once() {
         let ran = run_before_printer(&failing_at(&[poison]), items);
         ran.assert_balances(256);
         assert_eq!(printed(&ran), (0..256).collect::<Vec<_>>(), "{poison}");
-        assert_eq!(fates(&ran), (255, 0, 1, 0), "{poison}");
+        assert_eq!(outcomes(&ran), (255, 0, 1, 0), "{poison}");
         assert_eq!(counted(&ran, "seen"), 255, "{poison}");
-        // The whole, and its halves down to one event.
+        // The whole batch, and its halves down to one event.
         let usage = &ran.report.usage[0];
         assert_eq!(usage.faults["trap"], 9, "{poison}");
         assert_eq!(usage.restarts, 9, "{poison}");
@@ -51,7 +51,7 @@ fn what_was_said_about_the_other_events_is_said_once_and_in_order() {
     let ran = run_before_printer(&spec, cut(&events(10), &[10]));
     let alerts = ran.said.alerts.iter();
     let alerts: Vec<&str> = alerts.map(|alert| alert.labels[0].1.as_str()).collect();
-    // It knows of each part that it took well: nothing is left firing that it has forgotten.
+    // Its state has each part that it processed: no active alert is left behind.
     assert_eq!(alerts, ["0", "4", "6", "9"]);
     let firing = |alert: &&retrans_host::stream::alert::Alert| alert.state == State::Firing;
     assert_eq!(ran.said.alerts.iter().filter(firing).count(), 4);
@@ -67,16 +67,16 @@ fn what_it_fails_on_is_passed_on_dropped_or_ends_the_host_as_the_operator_says()
         run_before_printer(&spec, cut(&events(10), &[10]))
     };
     let pass = with(OnFault::Pass);
-    assert_eq!((printed(&pass).len(), fates(&pass)), (10, (9, 0, 1, 0)));
+    assert_eq!((printed(&pass).len(), outcomes(&pass)), (10, (9, 0, 1, 0)));
 
     let drop = with(OnFault::Drop);
     drop.assert_balances(10);
     assert_eq!(printed(&drop), [0, 1, 2, 4, 5, 6, 7, 8, 9]);
-    assert_eq!(fates(&drop), (9, 0, 0, 1));
+    assert_eq!(outcomes(&drop), (9, 0, 0, 1));
 
     let stop = with(OnFault::Stop);
     stop.assert_balances(10);
-    assert_eq!(fates(&stop), (0, 0, 0, 10));
+    assert_eq!(outcomes(&stop), (0, 0, 0, 10));
     assert_eq!(stop.report.usage[0].faults["trap"], 1);
     let error = stop.result.expect_err("it panics").to_string();
     let expected = "plugin witness failed in process: wasm trap: wasm `unreachable` instruction \
@@ -120,8 +120,8 @@ fn a_new_instance_knows_what_the_old_one_knew_at_the_last_tick() {
     items.push(Item::End(mark(2)));
     let ran = run_before_printer(&failing_at(&[20]), items);
     ran.assert_balances(30);
-    // 0 to 9 were saved by the tick. 10 to 19 were seen, and are forgotten. The rest of the batch is
-    // tried again in parts, each of which is saved.
+    // 0 to 9 are in the state that the tick saved. 10 to 19 were seen after that, and are not in it.
+    // The rest of the batch is retried in parts, and the state is saved after each.
     let last = ran.said.lines.last().expect("the end of the stream");
     assert_eq!(last, "version 1: seen 19, gaps 1");
     assert_eq!(counted(&ran, "seen"), 29, "what was said stays said");
@@ -134,7 +134,7 @@ fn a_fault_that_no_part_shows_is_a_fault_all_the_same() {
     let (ran, log) = logged(|| run_before_printer(&liar, cut(&events(10), &[2, 2, 2, 2, 2])));
     ran.assert_balances(10);
     assert_eq!(printed(&ran), (0..10).collect::<Vec<_>>());
-    assert_eq!(fates(&ran), (10, 0, 0, 0));
+    assert_eq!(outcomes(&ran), (10, 0, 0, 0));
     let words = "and on none of those events that were tried again in parts";
     let told: Vec<usize> = (0..log.len()).filter(|line| log[*line] == words).collect();
     assert_eq!(told.len(), 5, "{log:#?}");
@@ -161,7 +161,7 @@ fn a_missed_deadline_is_not_tried_again() {
     };
     let (ran, log) = logged(|| run_before_printer(&spec, cut(&events(20), &[10, 10])));
     ran.assert_balances(20);
-    assert_eq!(fates(&ran), (0, 0, 20, 0));
+    assert_eq!(outcomes(&ran), (0, 0, 20, 0));
     assert_eq!(ran.report.usage[0].faults["deadline"], 2);
     assert_eq!(ran.report.usage[0].restarts, 2);
     let expected = "plugin liar failed in process: took more than 20ms of CPU time; it was stopped \
@@ -171,7 +171,7 @@ fn a_missed_deadline_is_not_tried_again() {
 
 #[test]
 fn the_search_for_an_event_takes_no_longer_than_two_calls_may() {
-    // Some milliseconds a call: 255 of them would be seconds.
+    // Some milliseconds a call: 255 calls would take seconds.
     let act = "takes_its_time_and_panics_at_two_events_and_more 60000000";
     let spec = Spec {
         limits: Limits {
@@ -185,7 +185,7 @@ fn the_search_for_an_event_takes_no_longer_than_two_calls_may() {
     assert_eq!(printed(&ran), (0..256).collect::<Vec<_>>());
     let usage = &ran.report.usage[0];
     assert!(usage.cpu < Duration::from_secs(1), "{usage:?}");
-    let (_, _, passed_unseen, _) = fates(&ran);
+    let (_, _, passed_unseen, _) = outcomes(&ran);
     assert!(passed_unseen > 0);
     let told = format!(
         "ERROR plugin liar took too long when it was tried again in parts; the last {passed_unseen} \
@@ -213,7 +213,7 @@ fn a_fault_in_a_tick_costs_what_was_learnt_since_the_last_one() {
         items.insert(1, Item::Mark(mark(1)));
         let ran = run_before_printer(&spec, items);
         ran.assert_balances(20);
-        assert_eq!(fates(&ran), (20, 0, 0, 0), "{act}");
+        assert_eq!(outcomes(&ran), (20, 0, 0, 0), "{act}");
         assert_eq!(ran.report.usage[0].restarts, 1, "{act}");
         ran.result.expect("the host goes on");
     }

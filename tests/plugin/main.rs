@@ -1,5 +1,5 @@
-//! Plugins and the chain they run in: what a plugin may do, what its faults cost, and how a new version
-//! of it takes over.
+//! Plugins and their chain: what a plugin may do, what its faults cost, and how a new version replaces
+//! it.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -10,7 +10,7 @@ mod chain;
 mod chain_end;
 mod compilation;
 mod faults;
-mod powers;
+mod grants;
 mod quarantine;
 mod readme;
 mod reload;

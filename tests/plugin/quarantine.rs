@@ -1,5 +1,4 @@
-//! A plugin that fails too often is in quarantine for a while; alerts that it cannot resolve any more are
-//! resolved by the host.
+//! A plugin that fails too often is put in quarantine; the host resolves alerts that it no longer can.
 
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use crate::support::witness::at;
 use crate::support::witness::cut;
 use crate::support::witness::events;
 use crate::support::witness::failing_at;
-use crate::support::witness::fates;
+use crate::support::witness::outcomes;
 use crate::support::witness::printed;
 use crate::support::witness::run_before_printer;
 use crate::support::witness::start;
@@ -34,7 +33,7 @@ fn where_nothing_can_be_started_anew_the_fault_is_told_all_the_same() {
     let (ran, log) = logged(|| run(plugins, cut(&events(20), &[10, 10])));
     ran.assert_balances(20);
     assert_eq!(printed(&ran), (0..20).collect::<Vec<_>>());
-    assert_eq!(fates(&ran), (0, 0, 20, 0));
+    assert_eq!(outcomes(&ran), (0, 0, 20, 0));
     let blame = "ERROR plugin witness failed in process: ";
     assert_eq!(log.iter().filter(|line| line.starts_with(blame)).count(), 1);
     let quarantine = log.iter().filter(|line| line.contains("quarantine"));
@@ -54,8 +53,8 @@ fn five_faults_within_a_minute_are_answered_with_quarantine_that_is_said_once() 
     });
     ran.assert_balances(2_000);
     assert_eq!(printed(&ran), (0..2_000).collect::<Vec<_>>());
-    // Number 0 is no multiple.
-    assert_eq!(fates(&ran), (1, 0, 1_999, 0));
+    // `panic_every` does not include sequence 0.
+    assert_eq!(outcomes(&ran), (1, 0, 1_999, 0));
     let usage = &ran.report.usage[0];
     assert_eq!(usage.memory, 0, "it has no instance");
     assert!(usage.memory_max > 0);
@@ -71,7 +70,8 @@ fn five_faults_within_a_minute_are_answered_with_quarantine_that_is_said_once() 
 #[test]
 fn who_was_in_quarantine_is_tried_again_and_starts_empty() {
     let mut events = events(40);
-    // Ten seconds after the fifth fault; then a whole minute.
+    // The ten seconds of quarantine after the fifth fault end between 10.99 s and 11.1 s; the minute in
+    // which faults are counted does not.
     for (first, time) in [(10, 10_990), (20, 11_100), (30, 11_200)] {
         for record in &mut events[first..first + 10] {
             record.set_time(Duration::from_millis(time));
@@ -86,8 +86,8 @@ fn who_was_in_quarantine_is_tried_again_and_starts_empty() {
     });
     ran.assert_balances(40);
     assert_eq!(printed(&ran), (0..40).collect::<Vec<_>>());
-    // 20 to 29 are seen by the one that was tried again; its first fault is one too many.
-    assert_eq!(fates(&ran), (10, 0, 30, 0));
+    // The plugin that is tried again sees 20 to 29. Its next fault puts it in quarantine at once.
+    assert_eq!(outcomes(&ran), (10, 0, 30, 0));
     assert!(
         log.iter()
             .any(|line| line == "INFO plugin witness is tried again")
@@ -105,10 +105,10 @@ fn events_are_dropped_in_quarantine_where_the_operator_says_so() {
     let ran = run_before_printer(&spec, cut(&events(100), &[100]));
     ran.assert_balances(100);
     assert_eq!(printed(&ran), [0]);
-    assert_eq!(fates(&ran), (1, 0, 0, 99));
+    assert_eq!(outcomes(&ran), (1, 0, 0, 99));
 }
 
-/// Name of the sequence, and the summary where it was resolved.
+/// The sequence in each alert's label, and the summary if it is resolved.
 fn alerts(ran: &Ran) -> Vec<(String, Option<String>)> {
     let alerts = ran.said.alerts.iter().map(|alert| {
         let resolved = alert.state == State::Resolved;

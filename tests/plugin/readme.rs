@@ -1,4 +1,4 @@
-//! The README's plugin, built and run as it is printed.
+//! Builds and runs the README's plugin as it is printed there.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -15,7 +15,7 @@ use crate::common::chain::batches;
 use crate::common::chain::run;
 use crate::common::chain::start;
 
-/// The first code block of that language in the README's part about plugins.
+/// The first code block of this language in the README's chapter about plugins.
 fn block(language: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = fs::read_to_string(root.join("README.md")).expect("there is a README");
@@ -40,7 +40,7 @@ fn the_plugin_of_the_readme_alerts_at_every_timeout() {
     let code = block("rust");
     assert!(code.trim().lines().count() <= 10, "ten lines:\n{code}");
     fs::write(crate_of_its_own.join("src/lib.rs"), code).expect("a file of our own");
-    // The versions that this repository was tested with; no others need be at hand.
+    // The versions of this repository's lock file: no others may be available offline.
     fs::copy(root.join("Cargo.lock"), crate_of_its_own.join("Cargo.lock"))
         .expect("a file of our own");
 

@@ -1,4 +1,4 @@
-//! A new version of a plugin takes over while events go on: none is lost, none is seen twice.
+//! A new version of a plugin takes over while events go on: none is lost, and none is seen twice.
 
 use std::fs;
 use std::thread;
@@ -68,7 +68,7 @@ fn a_plugin_without_state_is_swapped_all_the_same() {
     fs::write(&path, &first).expect("a temporary file");
     let mut running = Running::begin(&Spec::new("https", Origin::File(path.clone())));
     running.events(100);
-    // An empty custom section makes another file of it.
+    // An empty custom section changes the file's digest.
     fs::write(&path, [first, vec![0, 2, 1, b'x']].concat()).expect("a temporary file");
     let log = running.reload();
     assert!(log[0].contains("was reloaded"), "{log:#?}");
@@ -93,7 +93,7 @@ fn a_new_version_ends_a_quarantine() {
     assert_eq!(report.plugins[0].passed_unseen, 10);
 }
 
-/// Sends this many events at least, and goes on until there were that many reloads.
+/// The test sends at least this many events, until all reloads are done.
 const EVENTS: u64 = 1_000_000;
 const RELOADS: u64 = 200;
 
@@ -110,7 +110,7 @@ fn two_hundred_reloads_while_a_million_events_go_through_lose_nothing_and_repeat
     } = Running::begin(&witness(&versions));
     let (done, reloaded) = bounded::<()>(1);
     let source = thread::spawn(move || {
-        // Made up once: to make them up takes longer than to process them.
+        // Generated once: generating takes longer than processing.
         let mut records: Vec<Record> = events.take(256).collect();
         let mut sent = 0;
         while sent < EVENTS || reloaded.is_empty() {
@@ -169,7 +169,7 @@ fn an_alert_that_fired_in_one_build_of_threshold_alert_does_not_fire_again_in_th
     let log = running.reload();
     assert!(log[0].contains("was reloaded"), "{log:#?}");
 
-    // The tenth makes it fire: six of them were counted by the other build.
+    // The alert fires at the tenth event, of which the other build counted six.
     let second: Vec<Record> = (0..5).map(|step| at(3_000 + step)).collect();
     running.sent += 5;
     running.send(Item::Events(batch(&second)));
@@ -177,7 +177,7 @@ fn an_alert_that_fired_in_one_build_of_threshold_alert_does_not_fire_again_in_th
     let log = running.reload();
     assert!(log[0].contains("was reloaded"), "{log:#?}");
 
-    // It fires already, and the build that takes over again knows.
+    // The alert is active, and the build that takes over again has that in its state.
     let third: Vec<Record> = (0..20).map(|step| at(3_500 + step)).collect();
     running.sent += 20;
     running.send(Item::Events(batch(&third)));

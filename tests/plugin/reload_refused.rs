@@ -1,4 +1,4 @@
-//! A new version of a plugin does not take over: the running one goes on, and the log says why.
+//! A new version that cannot take over: the running one goes on, and the log has the cause.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ use crate::common::versions::Versions;
 use crate::support::reload::Running;
 use crate::support::reload::witness;
 
-/// Puts this in the file's place: the running version stays, and the log says why.
+/// Replaces the file with these bytes: the running version stays, and the log has the cause.
 #[track_caller]
 fn stays(put: impl FnOnce(&Versions), reason: &str) {
     let versions = Versions::begin();
@@ -152,8 +152,8 @@ fn a_version_that_is_of_no_use_is_tried_once_and_again_when_somebody_asks() {
     running.end();
 }
 
-/// A version that has seen ten events, a tick, and ten more events. What it knows now makes it trap in
-/// save; what it knew at the tick does not.
+/// A version that has seen ten events, a tick, and ten more events. It traps in `save` now, but did not
+/// at the tick.
 fn failing_in_save() -> (Versions, Running) {
     let versions = Versions::begin();
     versions.put('S');
@@ -194,7 +194,7 @@ fn a_trap_in_save_leaves_the_old_code_with_what_it_knew_at_the_last_tick() {
     assert!(stays, "{log:#?}");
     running.events(10);
     let (said, report) = running.end();
-    // The ten of the tick are known, the ten after it are forgotten: a gap.
+    // The state of the tick has ten events; the ten after it are missing, which is a gap.
     assert_eq!(said.lines, ["version S: seen 20, gaps 1"]);
     assert_eq!(report.usage[0].faults["trap"], 1);
     assert_eq!(report.plugins[0].kept, 30, "no event is lost");

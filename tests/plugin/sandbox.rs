@@ -1,4 +1,4 @@
-//! A plugin takes no more than it is given, and has no powers but those of the contract.
+//! A plugin cannot exceed its limits, and has no grants but those of the contract.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -31,7 +31,7 @@ use crate::support::liar::records;
 use crate::support::liar::start_liar;
 use crate::support::log::logged;
 
-/// Without the functions that were running.
+/// The message without the functions that were running.
 fn first_line(error: &StartError) -> String {
     let text = error.to_string();
     text.lines().next().unwrap_or_default().to_owned()
@@ -103,7 +103,7 @@ fn memory_beyond_the_limit_is_refused() {
         fault_in_process("takes_memory"),
         "it ran out of memory: limit memory=64MiB"
     );
-    // A plugin that copes goes on.
+    // A plugin that handles the refusal goes on.
     assert_eq!(lines("asks_for_memory"), ["a gigabyte was refused"]);
 }
 
@@ -168,7 +168,7 @@ fn a_plugin_that_traps_before_it_is_configured_is_a_fault() {
 
 #[test]
 fn a_wasi_function_with_a_type_of_its_own_is_a_fault() {
-    // The real one returns a result.
+    // The real function returns a result.
     let wasi = "package wasi:sockets@0.2.0;
         interface tcp-create-socket { create-tcp-socket: func(); }";
     let interface = "wasi:sockets/tcp-create-socket@0.2.0";
@@ -223,7 +223,7 @@ fn sleeping_advances_nothing_and_holds_nobody_up() {
     assert!(began.elapsed() < Duration::from_secs(60));
 }
 
-/// What the reader says of both clocks, when they show this.
+/// The line of the reader for these values of both clocks.
 fn clocks(time: Duration, wall_time: Duration) -> String {
     let (seconds, nanos) = (time.as_secs(), time.subsec_nanos());
     format!("clocks: Instant {{ tv_sec: {seconds}, tv_nsec: {nanos} }} {wall_time:?}")
@@ -240,7 +240,7 @@ fn the_clocks_of_a_plugin_show_the_last_mark_however_the_stream_is_cut() {
         let items = items.chain([Item::Mark(second)]).chain(batches(rest, cut));
         let ran = allowed(plugin("reader", READER, &clock), items);
 
-        // Before any item the least that is not 0, which ends every program in Go.
+        // Before the first item the clocks are at 1 ns: at 0, programs in Go would exit.
         let least = Duration::from_nanos(1);
         let mut expected = vec![clocks(least, least)];
         let start = clocks(records[0].time(), records[0].wall_time());
@@ -255,7 +255,7 @@ fn the_clocks_of_a_plugin_show_the_last_mark_however_the_stream_is_cut() {
 fn a_stream_starts_with_its_first_item_even_if_a_plugin_does_not_see_it() {
     let records: Vec<Record> = Synth::new(5).take(20).collect();
     let clock = [("each", "clocks")];
-    // Of a batch that the one before has dropped, the second plugin sees nothing.
+    // The second plugin sees nothing of a batch that the first one drops.
     let items = batches(&records, 5);
     let first_five = plugin("first", READER, &[("drop", "5")]);
     let ran = run(vec![first_five, plugin("reader", READER, &clock)], items);
@@ -321,7 +321,7 @@ fn a_plugin_cannot_flood_the_log() {
     for act in ["logs_without_end", "prints_without_end"] {
         let began = Instant::now();
         let (_, log) = logged(|| fault_in_process(act));
-        // A second may have begun before it, another may not be over.
+        // The first and the last second may be counted in part.
         let seconds = began.elapsed().as_secs() as usize + 2;
         let told = log.iter().filter(|line| line.contains("again")).count();
         assert!(told >= 100, "{act}: {told} lines");
@@ -329,7 +329,7 @@ fn a_plugin_cannot_flood_the_log() {
     }
 }
 
-/// Starts a plugin that imports an interface of these packages, and in `describe` does this.
+/// Starts a plugin that imports an interface of these packages and runs this code in `describe`.
 #[track_caller]
 fn start_odd(packages: &[&str], interface: &str, import: &str, body: &str) -> StartError {
     let world = format!("{CONTRACT} world odd {{ include plugin; import {interface}; }}");

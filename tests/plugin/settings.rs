@@ -1,4 +1,4 @@
-//! Settings as they are written on the command line reach a real plugin as what its schema says.
+//! Settings of the command line reach a plugin with the types of its schema.
 
 use retrans_event::Record;
 use retrans_event::synth::Synth;
@@ -37,7 +37,7 @@ fn first_alert(settings: &[(&str, &str)]) -> Alert {
     alert.expect("30 retransmits are a lot")
 }
 
-/// Why a plugin refuses these settings, in its own words.
+/// The plugin's own message about these settings, which it refuses.
 #[track_caller]
 fn refusal(origin: &Origin, settings: &[(&str, &str)]) -> String {
     match start("x", origin, settings, Limits::default()) {

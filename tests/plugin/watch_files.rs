@@ -1,4 +1,4 @@
-//! The host takes up new versions of its plugins: at SIGHUP, and by itself with `--watch`.
+//! The host loads new versions of its plugins at SIGHUP, and with `--watch` by itself.
 
 use std::fs;
 use std::fs::File;
@@ -34,10 +34,10 @@ use crate::common::fixtures::fixture;
 use crate::common::refusal::BINARY;
 use crate::common::versions::Versions;
 
-/// Nothing takes so long, not on a busy machine either.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest wait for one line, on a busy machine.
+const LINE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A host that replays what is written to it, by way of the witness.
+/// A host with the witness that replays what the test writes.
 struct Host {
     child: Child,
     stdin: ChildStdin,
@@ -69,7 +69,7 @@ impl Host {
         host
     }
 
-    /// Writes so many events to it.
+    /// Writes `count` events.
     fn events(&mut self, count: u64) {
         for _ in 0..count {
             let line = least(self.sent, "192.0.2.7");
@@ -82,7 +82,7 @@ impl Host {
     #[track_caller]
     fn wait_for(&mut self, words: &str) {
         loop {
-            let line = self.stderr.recv_timeout(PATIENCE);
+            let line = self.stderr.recv_timeout(LINE_TIMEOUT);
             let line = line.unwrap_or_else(|_| panic!("no {words:?}: {:#?}", self.said));
             let found = line.contains(words);
             self.said.push(line);
@@ -97,7 +97,7 @@ impl Host {
         kill_process(pid, Signal::HUP).expect("it runs");
     }
 
-    /// Ends the stream. What the witness says, and all of standard error.
+    /// Ends the stream; the witness's output, and all of standard error.
     #[track_caller]
     fn end(mut self) -> (String, String) {
         drop(self.stdin);
@@ -131,7 +131,7 @@ fn at_sighup_a_new_version_takes_over_and_one_that_is_not_new_does_not() {
     );
 }
 
-/// A plugin may take a while to be compiled and configured.
+/// Compiling and configuring a plugin takes time; SIGHUP must not end the host meanwhile.
 #[test]
 fn at_sighup_a_host_that_is_still_starting_goes_on() {
     let files = Files::new();
@@ -144,7 +144,7 @@ fn at_sighup_a_host_that_is_still_starting_goes_on() {
         "--set",
         "act=configure_loops",
     ];
-    // Starts for as long as it may: then the plugin is of no use.
+    // Its start takes as long as the limit allows, and then fails.
     let limit = ["--limit", "start-time=2s"];
     let mut command = host(files.path(), &[&arguments[..], &limit].concat());
     let command = command.stdin(Stdio::null()).stderr(Stdio::piped());
@@ -159,7 +159,7 @@ fn at_sighup_a_host_that_is_still_starting_goes_on() {
         })
     };
     while !catches(&fs::read_to_string(&status).expect("it is there")) {
-        assert!(begin.elapsed() < PATIENCE);
+        assert!(begin.elapsed() < LINE_TIMEOUT);
         thread::sleep(Duration::from_millis(1));
     }
     let pid = Pid::from_raw(child.id() as i32).expect("a pid");
@@ -188,14 +188,14 @@ fn with_watch_a_file_that_is_replaced_at_one_stroke_is_taken_up() {
 #[test]
 fn with_watch_a_file_that_is_written_in_place_is_taken_up_when_it_is_whole() {
     let versions = Versions::begin();
-    // A name alone: its directory is the one that the host runs in.
+    // A name without a directory: the host's working directory is watched.
     let mut host = Host::begin(versions.directory(), &["--watch"], "witness.wasm");
     host.events(100);
     let new = versions.bytes('2');
     let mut file = File::create(versions.path()).expect("a temporary file");
     file.write_all(&new[..new.len() / 2])
         .expect("a temporary file");
-    // The writer pauses for so long that the host looks at the half.
+    // The writer pauses until the host has looked at the incomplete file.
     host.wait_for(
         "plugin witness is not reloaded, the running version stays: plugin witness: not a valid",
     );
@@ -306,7 +306,7 @@ fn a_terminal_that_is_closed_ends_the_run_wherever_output_goes() {
     let versions = Versions::begin();
     let fifo = versions.directory().join("fifo");
     mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).expect("a temporary file");
-    // It never has an end, and never an event.
+    // The FIFO has a writer and no data: the host waits for events.
     let stdin = File::options()
         .read(true)
         .write(true)
@@ -325,14 +325,14 @@ fn a_terminal_that_is_closed_ends_the_run_wherever_output_goes() {
     let errors = versions.directory().join("err.txt");
     let begun = std::time::Instant::now();
     while !fs::read_to_string(&errors).is_ok_and(|text| text.contains("sha256=")) {
-        assert!(begun.elapsed() < PATIENCE, "it does not begin");
+        assert!(begun.elapsed() < LINE_TIMEOUT, "it does not begin");
         thread::sleep(Duration::from_millis(50));
     }
     script.kill().expect("it runs");
     script.wait().expect("it ends");
     let text = || fs::read_to_string(&errors).unwrap_or_default();
     while !text().contains("ledger: plugin witness") {
-        assert!(begun.elapsed() < PATIENCE, "it goes on: {}", text());
+        assert!(begun.elapsed() < LINE_TIMEOUT, "it goes on: {}", text());
         thread::sleep(Duration::from_millis(50));
     }
     drop(stdin);

@@ -1,4 +1,4 @@
-//! Whatever is wrong with a file to be replayed: one line that names the file, the place and the field.
+//! Errors in a file to be replayed: one line that names the file, the place and the field.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -26,7 +26,7 @@ use crate::common::refusal::USAGE;
 use crate::common::refusal::assert_refused;
 use crate::common::refusal::output;
 
-/// A file with these bytes can neither be replayed nor inspected.
+/// Checks that neither `replay` nor `inspect` accepts these bytes.
 #[track_caller]
 fn refused(bytes: impl AsRef<[u8]>, words: &[&str]) {
     let files = Files::new();
@@ -113,7 +113,7 @@ fn files_of_another_kind() {
     }
     let mut command = host(files.path(), &["replay", BINARY]);
     assert_refused(&mut command, FAILURE, &["is not text"]);
-    // What has no end is not read to its end.
+    // An endless file is refused after its first bytes.
     for endless in ["/dev/zero", "/dev/urandom"] {
         let mut command = host(files.path(), &["replay", endless]);
         assert_refused(&mut command, FAILURE, &["cannot replay /dev/"]);
@@ -163,7 +163,7 @@ fn a_head_that_is_none() {
     );
 }
 
-/// A capture whose head has one thing changed.
+/// Checks that a capture with a changed head is refused.
 #[track_caller]
 fn refused_head(change: impl FnOnce(&mut Value), words: &[&str]) {
     let mut head = serde_json::to_value(head()).expect("a head is JSON");
@@ -229,7 +229,7 @@ fn a_layout_that_makes_no_sense() {
     );
 }
 
-/// What was printed before it was noticed is right; then there is one line, and exit code 1.
+/// Events before the damage are printed; then comes one line of error, and exit code 1.
 #[test]
 fn a_changed_byte_never_goes_unnoticed() {
     let files = Files::new();
@@ -237,7 +237,7 @@ fn a_changed_byte_never_goes_unnoticed() {
     files.write("bad.rtc", &whole);
     let lines = printed(files.path(), &["bad.rtc"]);
     let mut damaged = 0;
-    // Each of them is tried in `capture.rs`; through the binary every twentieth is enough.
+    // `capture.rs` tries every place; every twentieth is enough for the binary.
     for place in (0..whole.len())
         .step_by(20)
         .chain(whole.len() - 24..whole.len())

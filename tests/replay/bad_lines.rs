@@ -8,7 +8,7 @@ use crate::common::components::Files;
 use crate::common::refusal::FAILURE;
 use crate::common::refusal::assert_refused;
 
-/// Lines that cannot be replayed, for this reason.
+/// Checks that these lines are refused for this reason.
 #[track_caller]
 fn refused_lines(text: impl AsRef<[u8]>, what: &str) {
     let files = Files::new();
@@ -44,7 +44,7 @@ fn a_line_with_a_field_that_is_missing() {
         (r#","port":443"#, "", "destination.port is missing"),
     ] {
         assert!(LEAST.contains(from), "{from}");
-        // In the third line, after one that is empty and one that is no event.
+        // In the third line, after an empty one and one of another type.
         let text = format!(
             "\n{{\"type\":\"alert\"}}\n{}\n",
             LEAST.replacen(from, to, 1)

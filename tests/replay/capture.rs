@@ -1,4 +1,4 @@
-//! The file format: what is written is read back, and whatever happened to the file, nothing else is.
+//! The file format: the reader returns what was written, or reports the damage.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ use crate::common::captures::items;
 use crate::common::captures::raw_frame;
 use crate::common::captures::show;
 
-/// SplitMix64: what is random here is the same in every run.
+/// SplitMix64: the same numbers in every run.
 struct Random(u64);
 
 impl Random {
@@ -42,7 +42,7 @@ impl Random {
         self.next() % limit
     }
 
-    /// Often none, sometimes as many as can be.
+    /// A number of losses: often 0, sometimes the largest.
     fn lost(&mut self) -> u64 {
         match self.below(4) {
             0 => self.below(100),
@@ -188,7 +188,8 @@ fn of_a_file_that_was_cut_off_all_whole_frames_are_read() {
     }
 }
 
-/// Either it says that it is damaged, or it was not: what was read before that is what was written.
+/// Checks that a file is reported as damaged, or is not damaged; the items before that are those that
+/// were written.
 #[track_caller]
 fn assert_told(file: &[u8], expected: &[Shown], what: &str) {
     match items(file) {
@@ -306,12 +307,12 @@ fn an_absurd_length_needs_no_memory() {
         damaged(&[raw_frame(HEAD, &stored, length)], words);
     }
     damaged(&[raw_frame(HEAD, b"no zstd", 7)], "cannot be decompressed");
-    // A few kilobytes that decompress to far more than they say.
+    // A few kilobytes that decompress to far more than the frame declares.
     let bomb = zstd::bulk::compress(&vec![0; 64 << 20], 1).expect("zstd compresses");
     damaged(&[raw_frame(HEAD, &bomb, 1_000)], "cannot be decompressed");
 }
 
-/// The bytes of an item that is no item, with `parts` as it has them.
+/// The bytes of an item of this kind, valid or not.
 fn item(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
     [&[kind], parts.concat().as_slice()].concat()
 }
@@ -394,7 +395,7 @@ fn items_that_are_none_are_told_with_the_place_of_their_frame() {
             &(place.clone() + words),
         );
     }
-    // With nothing wrong it is an item.
+    // Without an error it is accepted.
     let sound = frame(ITEMS, &label(b"k", &[0], &[1], b"a"));
     let (read, error) = items(&file(&[json_head(), sound, frame(END, b"")])).expect("a head");
     assert!(matches!(&read[..], [Shown::Events(_, _, 9)]), "{read:?}");

@@ -1,6 +1,6 @@
-//! Each cause, as it was once recorded: through the real chain, where BPF is not allowed.
+//! Captures of each cause, replayed through the chain, which works where BPF is not allowed.
 //!
-//! How the captures were made is told in `tests/captures/README.md`.
+//! `tests/captures/README.md` describes how they were recorded.
 
 use std::path::Path;
 
@@ -10,14 +10,14 @@ use serde_json::json;
 use crate::common::captures::host;
 use crate::common::captures::ran;
 
-/// The whole window is longer than each capture.
+/// Longer than each capture.
 const WINDOW: &str = "window=10s";
 
-/// What a replay has said.
+/// The output of a replay.
 struct Replayed {
     events: Vec<Value>,
     alerts: Vec<Value>,
-    /// Of the ledger.
+    /// Lines of the ledger, without CPU time and memory.
     ledger: Vec<String>,
 }
 
@@ -54,8 +54,8 @@ fn each<'a>(events: &'a [Value], pointer: &str) -> Vec<&'a Value> {
     found.map(|found| found.unwrap_or(&Value::Null)).collect()
 }
 
-/// The capture holds events of these kinds, one connection's, all sent, and each with an owner of this
-/// status. An alert fires at exactly as many segments.
+/// Checks that the capture has events of these kinds, all of one connection, all sent, each with an
+/// owner of this status, and that an alert fires at exactly as many segments.
 #[track_caller]
 fn assert_holds(name: &str, kinds: &[&str], status: &str, (local, peer): (&str, &str)) {
     let count = kinds.len();
@@ -164,7 +164,7 @@ fn a_syn_over_each_family() {
     assert_eq!(sorted(each(events, "/ipversion")), [4, 6]);
     let peers = [OVER_IPV4.1, OVER_IPV6.1];
     assert_eq!(sorted(each(events, "/destination/ip")), peers);
-    // Two peers: each has its own alert.
+    // Each of the two peers has an alert of its own.
     let alerts = &replayed.alerts;
     assert_eq!(sorted(each(alerts, "/labels/peer")), peers);
 }
@@ -210,7 +210,7 @@ fn a_socket_that_was_closed_still_tells_who_held_it() {
         assert_eq!(event["state"], "FIN_WAIT1", "{event}");
         assert!(event["pid"].is_null(), "{event}");
     }
-    // By the process that held it.
+    // The alert is keyed by the process that held the socket.
     let alert = replayed.alerts.first().expect("an alert");
     assert_eq!(alert["labels"]["process"], "lab");
     assert_eq!(alert["timestamp"], held[1]["timestamp"]);

@@ -1,4 +1,5 @@
-//! The time that a replay takes, and how it ends: by itself, by a signal, or because nobody reads.
+//! How long a replay takes, and how it ends: at the end of its input, by a signal, or when its reader
+//! goes away.
 
 use std::io::BufRead as _;
 use std::io::BufReader;
@@ -134,7 +135,7 @@ fn a_reader_that_goes_away_ends_it_in_silence() {
         assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
         assert!(lines.starts_with(&line));
     }
-    // And where there is no end of what is read.
+    // Input without an end.
     let endless = format!("while cat {}; do :; done", text.display());
     let mut cat = Command::new("sh");
     let mut cat = cat

@@ -1,4 +1,4 @@
-//! Events that come from files go through the same chain as live ones, and come out the same.
+//! Events from files pass through the same chain as live ones, with the same output.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -34,7 +34,7 @@ use crate::common::refusal::assert_refused;
 /// 2026-01-01T00:00:00Z.
 const YEAR: Duration = Duration::from_secs(1_767_225_600);
 
-/// Some made-up events in a file of lines; the lines.
+/// Writes generated events to a file of JSON lines; the lines.
 fn some_lines(files: &Files, name: &str, seed: u64) -> String {
     let lines = Synth::new(seed).take(50).map(|record| {
         let line = serde_json::to_string(&record).expect("a record is JSON");
@@ -108,7 +108,7 @@ fn losses_are_told_where_they_were() {
         wall_time: YEAR + Duration::from_secs(seconds),
         lost,
     };
-    // The end of the first file is none of all, but its loss is.
+    // The end of the first file does not end the stream, but its losses count.
     let first = [
         events(&records[..1], 1),
         Item::Mark(mark(1_001, 2)),
@@ -143,7 +143,7 @@ fn losses_beyond_counting_are_as_many_as_can_be_counted() {
     let gap = format!("{{\"type\":\"gap\",\"lost\":{}}}\n", u64::MAX);
     files.write("gaps.jsonl", gap.repeat(3));
     assert_eq!(printed(files.path(), &["gaps.jsonl"]), gap.repeat(3));
-    // A plugin without ticks is told of all of them at once.
+    // A plugin without ticks gets the losses in one sum.
     let tag = fixture(TAG_NETWORK);
     let tag = tag.to_str().expect("the path is text");
     let arguments = ["replay", "gaps.jsonl", "--plugin", tag];
@@ -262,7 +262,7 @@ fn of_a_capture_that_was_cut_off_the_whole_frames_are_replayed() {
     );
 }
 
-/// When the only alert was resolved.
+/// The time at which the only alert was resolved.
 #[track_caller]
 fn resolved_at(files: &Files, file: &str) -> String {
     let arguments = [
@@ -291,18 +291,18 @@ fn resolved_at(files: &Files, file: &str) -> String {
 #[test]
 fn marks_are_the_ticks_of_plugins() {
     let files = Files::new();
-    // The count falls below three at 10.3 s, and has been there for the window of 10 s at 20.3 s.
+    // The count falls below three at 10.3 s, and has been below for the window of 10 s at 20.3 s.
     let three: String = [300, 400, 500]
         .map(|millis| least(millis, "192.0.2.7"))
         .concat();
     files.write("quiet.jsonl", three.clone() + &least(60_000, "192.0.2.8"));
-    // Lines have marks of their own: a second apart, from the first event on.
+    // For JSON lines the host makes marks: one a second, starting at the first event.
     assert_eq!(
         resolved_at(&files, "quiet.jsonl"),
         "2026-01-01T00:00:20.300000000Z"
     );
 
-    // A capture has those that were recorded, and no others.
+    // A capture has the marks that were recorded.
     let records: Vec<Record> = three
         .lines()
         .map(|line| {
@@ -342,7 +342,7 @@ fn it_needs_no_privilege() {
         generated(files.path(), "a.rtc", &["--events", "2k", "--gaps"]);
         printed(files.path(), &["a.rtc"])
     };
-    // Where root runs the tests, as somebody who may do nothing, with files that are theirs.
+    // As root the host runs as a user without rights, on files of that user.
     let theirs = Files::new();
     let binary = theirs.path().join("retrans-host");
     fs::copy(BINARY, &binary).expect("there is room");
@@ -370,7 +370,7 @@ fn it_needs_no_privilege() {
     assert!(lines == expected, "other lines were printed");
     assert_eq!(stderr, "");
 
-    // What they may not do is said.
+    // A file that the user may not read is an error.
     theirs.write("secret.rtc", "");
     let none = fs::Permissions::from_mode(0o000);
     fs::set_permissions(theirs.path().join("secret.rtc"), none).expect("it is ours");

@@ -1,4 +1,4 @@
-//! Made-up captures: exactly what was asked for, or nothing; and what `inspect` says of them.
+//! `generate` writes exactly what was asked for, or nothing; and `inspect` prints a summary of it.
 
 use std::collections::BTreeMap;
 use std::collections::HashSet;
@@ -137,7 +137,7 @@ fn inspect_counts_what_is_there() {
     for (kind, count) in &kinds {
         assert_eq!(next(), format!("    {count:>9} {kind}"));
     }
-    // Before each ten-thousandth event some are lost; as many as the seed says.
+    // Losses come before each ten-thousandth event; the seed decides how many.
     let lost: Vec<u64> = [9_999_u64, 19_999, 29_999, 39_999]
         .map(|number| 1 + (9 ^ number) % 64)
         .into();
@@ -204,7 +204,7 @@ fn inspect_tells_of_losses_and_attempts_that_failed_and_of_the_host() {
     ] {
         assert!(page.contains(line), "{line:?} is not in:\n{page}");
     }
-    // Cut off: what is there is counted, and where it ends is said.
+    // A capture that was cut off: its events are counted, and the place of the cut is printed.
     files.write("cut.rtc", &whole[..whole.len() - 1]);
     let (cut, stderr) = ran(&mut host(files.path(), &["inspect", "cut.rtc"]));
     assert!(cut.contains("  events      3 ("), "{cut}");
@@ -268,7 +268,7 @@ fn a_directory_that_is_not_there_or_not_ours() {
     let words = ["cannot write missing/a.rtc", "No such file or directory"];
     let mut command = host(files.path(), &["generate", "missing/a.rtc"]);
     assert_refused(&mut command, FAILURE, &words);
-    // Nobody may write there, not even root.
+    // Not even root can create files there.
     let mut command = host(files.path(), &["generate", "/proc/self/fdinfo/a.rtc"]);
     assert_refused(
         &mut command,
@@ -281,7 +281,7 @@ fn a_directory_that_is_not_there_or_not_ours() {
 #[test]
 fn where_there_is_no_room_nothing_is_left_behind() {
     let files = Files::new();
-    // No file of more than 64 KiB, which is an error and no signal.
+    // A limit of 64 KiB for files. SIGXFSZ is ignored, so that the write fails with an error.
     let limited = r#"trap '' XFSZ; ulimit -f 128; exec "$0" "$@""#;
     for force in [&[][..], &["--force"]] {
         let mut command = Command::new("sh");
@@ -303,7 +303,7 @@ fn a_signal_leaves_nothing_behind() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the host runs");
-    // Its signals are caught before it begins to write.
+    // The host catches signals before it creates the file.
     while names(files.path()).is_empty() {
         assert!(child.try_wait().expect("it runs").is_none(), "it has ended");
         std::thread::yield_now();

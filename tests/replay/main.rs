@@ -1,5 +1,5 @@
-//! Captures and their replay: the file format, what a replay prints, records and refuses, and
-//! generated captures.
+//! Captures and their replay: the file format; what a replay prints, records and refuses; and generated
+//! captures.
 
 #[path = "../common/mod.rs"]
 mod common;

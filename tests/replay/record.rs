@@ -1,5 +1,5 @@
-//! A replay can be recorded: what goes to the chain is in another capture, cut out of one or of several, whatever
-//! plugins make of it.
+//! A recorded replay: the new capture has the items that went to the chain, from one file or several,
+//! unchanged by plugins.
 
 use std::fs;
 use std::path::Path;
@@ -36,7 +36,7 @@ use crate::common::refusal::USAGE;
 use crate::common::refusal::assert_refusal;
 use crate::common::refusal::assert_refused;
 
-/// The items of a capture that has an end.
+/// The items of a capture, which must be complete.
 #[track_caller]
 fn held(file: &Path) -> Vec<Shown> {
     let bytes = fs::read(file).expect("a capture");
@@ -120,7 +120,7 @@ fn the_capture_that_is_replayed_is_not_recorded_to() {
     }
 }
 
-/// Replays a.rtc and records it where a file may have at most this many KiB.
+/// Replays a.rtc and records it, with a limit on file size in KiB.
 fn with_file_size_of(kib: u32, directory: &Path) -> Output {
     let script = format!("ulimit -f {kib}; exec \"$0\" replay a.rtc --record b.rtc >/dev/null");
     let mut command = Command::new("bash");

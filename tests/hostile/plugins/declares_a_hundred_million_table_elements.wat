@@ -1,2 +1,2 @@
-;; A table takes no linear memory, but as much of the host's.
+;; A table takes no linear memory, but memory of the host.
 (table 100000000 funcref)

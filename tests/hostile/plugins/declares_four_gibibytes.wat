@@ -1,3 +1,2 @@
-;; As much memory as WebAssembly with 32 bits knows of, from the beginning. Nobody asks for it again:
-;; it is a second memory, beside the one that answers are in.
+;; The largest 32-bit memory from the start. It is a second memory, beside the one with the answers.
 (memory 65536)

@@ -1,5 +1,5 @@
-;; A schema of settings that has itself in sixteen places. Who looks for the types that a setting may
-;; have looks in 16, 256, 4,096 places and so on.
+;; A schema that refers to itself in sixteen places: a search for the types of a setting visits 16, 256,
+;; 4,096 places and so on.
 (data (i32.const 1024) "\08\04\00\00\01\00\00\00")
 (data (i32.const 1032) "\18\04\00\00\08\00\00\00\20\04\00\00\25\01\00\00")
 (data (i32.const 1048) "settings")

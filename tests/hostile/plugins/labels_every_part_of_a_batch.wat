@@ -1,4 +1,4 @@
-;; It fails on more than two events, and puts as long a label as may be on the first of fewer.
+;; Fails on more than two events, and puts the longest possible label on the first of fewer.
 (import "retrans:plugin/host@0.1.0" "annotate" (func $annotate (param i32 i32 i32 i32 i32 i32 i32 i32)))
 (memory (export "memory") 8)
 (func (export "retrans:plugin/processor@0.1.0#process") (param $count i32) (param i32 i32 i32) (result i32)

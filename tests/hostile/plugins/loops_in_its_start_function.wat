@@ -1,3 +1,3 @@
-;; The function that runs before any export can be called never returns.
+;; The start function, which runs before any export can be called, never returns.
 (func $start (loop $again (br $again)))
 (start $start)

@@ -1,4 +1,4 @@
-;; It fails in the 100th second of the stream, and then does not take what it knew before that.
+;; It fails in the 100th second of the stream, and then loops in `restore`.
 (func (export "retrans:plugin/timer@0.1.0#tick") (param $now i64) (result i32)
   (if (i64.eq (local.get $now) (i64.const 1100_000_000_000)) (then (unreachable)))
   (i32.const 0))

@@ -1,3 +1,3 @@
-;; It is asked after every tick.
+;; The host calls `save` after every tick.
 (func (export "retrans:plugin/state@0.1.0#save") (result i32)
   (loop $again (br $again)) (unreachable))

@@ -1,4 +1,4 @@
-;; The same where the stack comes first, as with Rust: below it is nothing.
+;; The same with a shadow stack at the start of linear memory, as in Rust: below it is nothing.
 (global $stack_pointer (mut i32) (i32.const 65536))
 (func $recurse
   (global.set $stack_pointer (i32.sub (global.get $stack_pointer) (i32.const 64)))

@@ -1,6 +1,5 @@
-;; What a compiler cannot keep on WebAssembly's own stack it keeps in linear memory, at a stack pointer
-;; of its own. Where data lies below, recursion that goes too deep overwrites it, and nothing traps:
-;; here all that the plugin knows, up to its answer.
+;; Compilers keep a shadow stack in linear memory. Where data lies below it, deep recursion overwrites
+;; the data, and nothing traps: here all state of the plugin, up to its answer.
 (global $stack_pointer (mut i32) (i32.const 65536))
 (func $recurse (local $frame i32)
   (if (i32.eqz (global.get $stack_pointer)) (then (return)))

@@ -1,4 +1,5 @@
-;; It fails on more than one event, saves well, and then takes nothing of that, in many words.
+;; It fails on more than one event, saves without an error, and then `restore` refuses the state with a
+;; long message.
 (func (export "retrans:plugin/processor@0.1.0#process") (param $count i32) (param i32 i32 i32) (result i32)
   (if (i32.gt_u (local.get $count) (i32.const 1)) (then (unreachable)))
   (i32.const 0))

@@ -1,4 +1,4 @@
-//! Attempts to retransmit that come to nothing in the sender itself.
+//! Attempts to retransmit that fail in the sender itself.
 
 use std::net::IpAddr;
 use std::str;
@@ -22,12 +22,12 @@ use super::root::skipped;
 use super::root_test;
 use super::root_test_alone;
 
-/// [`root_test`] on a kernel whose tracepoint tells of attempts that failed; skipped on others.
+/// [`root_test`], skipped where the kernel's tracepoint does not report attempts that failed.
 pub fn failures_test(test: impl Fn(&Root) -> Result<()>) -> Result<()> {
     root_test(|root| run_where_failures_are_told(root, &test))
 }
 
-/// The same with no other test beside it, as [`root_test_alone`].
+/// The same as [`root_test_alone`].
 pub fn failures_test_alone(test: impl Fn(&Root) -> Result<()>) -> Result<()> {
     root_test_alone(|root| run_where_failures_are_told(root, &test))
 }
@@ -42,8 +42,8 @@ fn run_where_failures_are_told(root: &Root, test: impl Fn(&Root) -> Result<()>) 
     Ok(())
 }
 
-/// Does this kernel's tracepoint tell of attempts that failed? Since Linux 6.17; before, it fires only
-/// for segments that were sent.
+/// Whether the tracepoint reports attempts that failed: since Linux 6.17. Before, it fires only for
+/// segments that were sent.
 fn kernel_tells_of_failures() -> Result<bool> {
     let output = command("unshare")
         .args(["--mount", "sh", "-c", WITH_TRACEFS, "cat"])
@@ -58,8 +58,9 @@ fn kernel_tells_of_failures() -> Result<bool> {
 }
 
 impl Lab {
-    /// One segment is lost on the way. Before its first timeout `fault` keeps the sender from sending
-    /// it again, and after two attempts or more `repair` lets the next one through: command lines both.
+    /// One segment is lost on the way. Before its first timeout the command lines `fault` keep the
+    /// sender from sending it again, and after at least two attempts `repair` lets the next one
+    /// through.
     pub fn attempts_in_vain(
         &self,
         peer: impl Into<IpAddr>,
@@ -81,12 +82,12 @@ impl Lab {
         Ok(flow)
     }
 
-    /// Two segments through a queue that lets the first one pass and keeps the second, through two
-    /// timeouts or more; then the queue is thrown away.
+    /// Two segments through a queue that lets the first one pass and keeps the second for at least two
+    /// timeouts; then the queue is deleted.
     pub fn attempts_while_still_queued(&self, peer: impl Into<IpAddr>) -> Result<Flow> {
         self.timeouts_only()?;
         let mut flow = self.connect(peer)?;
-        // 8 bytes a second: the second segment is not due within a minute.
+        // 8 bytes a second: the second segment would take more than a minute.
         self.sender
             .run("tc qdisc add dev to-receiver root tbf rate 64bit burst 1000 limit 10000")?;
         flow.send_segment()?;
@@ -99,24 +100,24 @@ impl Lab {
     }
 }
 
-/// What an event says of its attempt.
+/// The attempt in an event.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Attempt<'a> {
-    /// The error's name.
+    /// Name of the error.
     pub error: &'a str,
-    /// Did it leave the host?
+    /// Whether it left the host.
     pub sent: bool,
-    /// As the kernel counts them.
+    /// Segments, as the kernel counts them.
     pub segments: u64,
 }
 
-/// It left this host, whatever became of it on the way.
+/// It left this host, even if it was lost later.
 pub const SENT: Attempt = Attempt {
     error: "none",
     sent: true,
     segments: 1,
 };
-/// There was no way to the peer: nothing was built, nothing counted.
+/// There was no route: no segment was built or counted.
 pub const NO_ROUTE: Attempt = Attempt {
     error: "EHOSTUNREACH",
     sent: false,
@@ -142,7 +143,7 @@ pub const OVERFLOWED: Attempt = Attempt {
 };
 
 impl<'a> Attempt<'a> {
-    /// What this event says; `None` if it leaves something out.
+    /// The attempt in this event; `None` if a field is missing.
     pub fn of(event: &'a Value) -> Option<Attempt<'a>> {
         let retransmit = &event["retransmit"];
         Some(Attempt {
@@ -153,8 +154,8 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// The events are of this connection, and of these kinds: at least two that `failed`, and at last one
-/// that was sent. The kernel's counters agree.
+/// Checks that the events are of this connection and of these kinds: at least two that `failed`, and at
+/// last one that was sent. The kernel's counters must agree.
 pub fn assert_fails_until_repaired(
     events: &[Value],
     lab: &Lab,

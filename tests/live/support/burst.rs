@@ -1,4 +1,4 @@
-//! Many connections that nobody answers, whose SYNs are all sent again at almost the same time.
+//! Many unanswered connections, whose SYNs are all retransmitted at almost the same time.
 
 use std::net::SocketAddr;
 
@@ -20,31 +20,31 @@ use super::oracle::wait_for_counter;
 use super::tracefs::Trace;
 use super::tracefs::interrupted_init;
 
-/// Room in the host's ring for every burst of these tests.
+/// A ring with room for every burst of these tests.
 pub const RING: &[&str] = &["--ring-size", "16MiB", "--no-owners"];
 
-/// What connect says of a socket that does not block.
+/// The result of connect on a non-blocking socket.
 const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
 
-/// Connects so many sockets to an address where nobody answers, and waits until the SYN of each was
-/// sent again, once: a second later, all within some 0.3 s.
+/// Connects sockets to an address that does not answer, and waits until the SYN of each was
+/// retransmitted once: a second later, all within some 0.3 s.
 pub fn syn_burst(lab: &Lab, connections: u64) -> Result<()> {
     lab.sender.sysctl("net.ipv4.tcp_syn_retries", "1")?;
     lab.sender.sysctl("net.ipv4.tcp_syn_linear_timeouts", "0")?;
     lab.lose(&format!("tcp dport {PORT}"))?;
-    // Hosts that are started later have the higher limit as well: no matter, they do not look at it.
+    // The limit is inherited by hosts that tests start later; no host depends on it.
     let limit = getrlimit(Resource::Nofile);
     let most = Rlimit {
         current: limit.maximum,
         ..limit
     };
-    setrlimit(Resource::Nofile, most).context("cannot have so many sockets")?;
+    setrlimit(Resource::Nofile, most).context("cannot raise the limit on open files")?;
     let _sockets = lab.sender.enter(|| connect_all(connections))??;
     wait_for_counter(&lab.sender, "TcpExtTCPSynRetrans", connections)
 }
 
-/// Of so many SYNs that were sent again, by RetransSegs and by the kernel's own trace: how many it may
-/// have hidden from the probe.
+/// Checks RetransSegs and the kernel's trace, which must both have every retransmitted SYN; returns the
+/// number that the kernel may have hidden from the probe.
 pub fn hidden_of_burst(lab: &Lab, trace: &Trace, connections: u64) -> Result<u64> {
     assert_eq!(
         Nstat::of(&lab.sender)?.retransmitted_segments()?,

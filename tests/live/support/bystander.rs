@@ -1,4 +1,4 @@
-//! A process that does nothing but live in a namespace, so that its counters can be found.
+//! A process that only keeps a namespace alive, so that the host finds its counters.
 
 use std::process::Child;
 use std::process::Stdio;
@@ -13,7 +13,7 @@ use super::netns::command;
 pub struct Bystander(Child);
 
 impl Bystander {
-    /// Moves in. Goes by itself after ten minutes, should the test be killed.
+    /// Starts it. It ends after ten minutes, should the test be killed.
     pub fn of(namespace: &Namespace) -> Result<Bystander> {
         let sleep = || command("sleep").arg("600").stdin(Stdio::null()).spawn();
         let child = namespace.enter(sleep)?.context("cannot start sleep")?;

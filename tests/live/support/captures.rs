@@ -1,4 +1,4 @@
-//! Captures that a host under test records, what they hold, and what comes out when they are replayed.
+//! Captures that a host records, their contents, and the output of their replay.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,30 +31,31 @@ use crate::common::refusal::BINARY;
 /// The user `nobody`, by the same number on every distribution.
 pub const NOBODY: u32 = 65_534;
 
-/// Becomes nobody, with no capability and no way back, where no BTF is and nothing else of /sys.
+/// Runs a command as the user nobody, without capabilities, with no_new_privs and an empty
+/// /sys: no BTF.
 const AS_NOBODY: &str = "mount -t tmpfs none /sys && exec setpriv --reuid=65534 --regid=65534 \
     --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs \"$0\" \"$@\"";
 
-/// A directory for captures, gone when it is dropped.
+/// A temporary directory for captures, deleted when it is dropped.
 pub struct Directory(TempDir);
 
 impl Directory {
-    /// An empty one.
+    /// Makes an empty one.
     pub fn new() -> Result<Directory> {
         Ok(Directory(tempfile::tempdir()?))
     }
 
-    /// Where it is.
+    /// The directory.
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// A file in it.
+    /// The path of a file in it.
     pub fn file(&self, name: &str) -> String {
         self.path().join(name).display().to_string()
     }
 
-    /// The files in it, by name.
+    /// The names of its files, sorted.
     pub fn names(&self) -> Result<Vec<String>> {
         let names = fs::read_dir(self.path())?.map(|entry| {
             let name = entry?.file_name();
@@ -77,23 +78,23 @@ impl Directory {
     }
 }
 
-/// What a capture holds.
+/// The contents of a capture.
 #[derive(Debug)]
 pub struct Held {
-    /// Who recorded it.
+    /// Its head.
     pub head: Head,
-    /// Events.
+    /// Number of events.
     pub events: u64,
-    /// The same by their network namespace.
+    /// The number of events by network namespace.
     by_namespace: BTreeMap<u64, u64>,
-    /// Losses that it tells of.
+    /// Number of events lost.
     pub lost: u64,
-    /// Was it cut off?
+    /// Whether it has no end.
     pub is_cut: bool,
 }
 
 impl Held {
-    /// Of this file; an error where it is damaged.
+    /// Reads a file; an error where it is damaged.
     pub fn by(file: impl AsRef<Path>) -> Result<Held> {
         let file = file.as_ref();
         let opened = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
@@ -125,14 +126,14 @@ impl Held {
         }
     }
 
-    /// Events of a network namespace.
+    /// Number of events of a network namespace.
     pub fn events_of(&self, namespace: &Namespace) -> u64 {
         let events = self.by_namespace.get(&namespace.inode());
         events.copied().unwrap_or_default()
     }
 }
 
-/// What a replay has printed.
+/// The output of a replay.
 pub struct Replayed {
     /// Standard output.
     pub stdout: String,
@@ -140,15 +141,15 @@ pub struct Replayed {
     pub stderr: String,
 }
 
-/// Replays captures. It must succeed.
+/// Replays captures, which must succeed.
 pub fn replay(files: &[String], arguments: &[&str]) -> Result<Replayed> {
     let mut command = Command::new(BINARY);
     command.arg("replay").args(files).args(arguments);
     run(&mut command)
 }
 
-/// The same by a user without rights, on a machine where BPF cannot be used, with copies of the file and
-/// of the host.
+/// The same as a user without privileges, where BPF cannot be used, with copies of the file and of the
+/// host.
 pub fn replay_as_nobody(_: &Root, capture: &str, arguments: &[&str]) -> Result<Replayed> {
     let directory = Directory::new()?;
     fs::set_permissions(directory.path(), Permissions::from_mode(0o755))?;
@@ -181,7 +182,7 @@ fn run(command: &mut Command) -> Result<Replayed> {
     Ok(Replayed { stdout, stderr })
 }
 
-/// Byte for byte. What differs first is shown, not everything.
+/// Compares byte for byte. Shows the first difference, not everything.
 #[track_caller]
 pub fn assert_same(printed: &str, replayed: &str) {
     let mut lines = printed.split('\n').zip(replayed.split('\n'));

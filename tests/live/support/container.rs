@@ -1,4 +1,4 @@
-//! What the host takes for a container: a control group with such a name.
+//! Containers as the host recognises them: control groups with such names.
 
 use std::io::BufRead;
 use std::io::BufReader;
@@ -15,8 +15,9 @@ use super::Root;
 use super::netns::command;
 use super::processes::Process;
 
-/// Mounts version 2's hierarchy in a private mount namespace and makes a group there, with a process
-/// in it. Removes it when standard input ends, also when the test was killed, and the process is gone.
+/// Mounts the hierarchy of version 2 in a private mount namespace and makes a group there with a
+/// process in it. Removes it when standard input ends, also when the test was killed, and the process
+/// has ended.
 const HOLDER: &str = r#"
 set -e
 trap '' INT
@@ -28,14 +29,14 @@ echo ready
 cat >/dev/null
 "#;
 
-/// A container with one process. It goes when it is dropped, which waits for the process to end.
+/// A container with one process. Dropping it waits for the process to end, and removes it.
 pub struct Container {
     id: String,
     holder: Child,
 }
 
 impl Container {
-    /// Puts a process into a container of its own. `directory` is an empty one.
+    /// Moves a process into a new container. `directory` must be empty.
     pub fn around(root: &Root, process: &Process, directory: &Path) -> Result<Container> {
         Container::named(root, process, directory, |id| format!("docker-{id}.scope"))
     }

@@ -1,4 +1,4 @@
-//! What every event of a recipe must say.
+//! Checks for every event of a recipe.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,25 +11,25 @@ use serde_json::json;
 
 use super::lab::Flow;
 
-/// The moments between which a test's events must lie.
+/// The time in which a test's events must lie.
 pub struct Window {
     begin: SystemTime,
 }
 
 impl Window {
-    /// Begins now.
+    /// Starts now.
     pub fn open() -> Window {
         Window {
             begin: SystemTime::now(),
         }
     }
 
-    /// Every event happened since the window was opened, and those of one socket one after the other.
-    /// Of two sockets, on two CPUs, the later event may come first (seen: by 1.4 µs).
+    /// Checks that every event happened since the window was opened, and that those of one socket are
+    /// in order. Of two sockets, on two CPUs, the later event may come first (seen: by 1.4 µs).
     #[track_caller]
     pub fn assert_holds(&self, events: &[Value]) {
         let end = SystemTime::now();
-        let begin = self.begin - Duration::from_millis(1); // the clocks are read one by one
+        let begin = self.begin - Duration::from_millis(1); // the host reads two clocks one after the other
         let mut latest = HashMap::new();
         for event in events {
             let time = timestamp(event);
@@ -43,7 +43,7 @@ impl Window {
     }
 }
 
-/// The event's time of day; fails the test where it is none.
+/// The event's time. Panics where it has none.
 #[track_caller]
 pub fn timestamp(event: &Value) -> SystemTime {
     let text = event["timestamp"].as_str();
@@ -59,7 +59,7 @@ pub fn kinds(events: &[Value]) -> Vec<&str> {
     kinds.map(|kind| kind.as_str().unwrap_or("none")).collect()
 }
 
-/// The event's addresses and ports are those of this connection, seen from the sender.
+/// Checks that the event's addresses and ports are those of this connection, seen from the sender.
 #[track_caller]
 pub fn assert_on_flow(event: &Value, flow: &Flow) {
     let local = flow
@@ -70,7 +70,7 @@ pub fn assert_on_flow(event: &Value, flow: &Flow) {
     assert_between(event, (local.ip(), local.port()), (peer.ip(), peer.port()));
 }
 
-/// The event's addresses and ports.
+/// Checks the event's addresses and ports.
 #[track_caller]
 pub fn assert_between(event: &Value, source: (IpAddr, u16), destination: (IpAddr, u16)) {
     let end =
@@ -85,7 +85,7 @@ pub fn assert_between(event: &Value, source: (IpAddr, u16), destination: (IpAddr
     assert_eq!(event["ipversion"], version, "{event}");
 }
 
-/// The event was sent: what the kernel counts in RetransSegs. Kernels before 6.17 do not say.
+/// Checks that the segment was sent, as RetransSegs counts it. Kernels before 6.17 do not report that.
 #[track_caller]
 pub fn assert_sent(event: &Value) {
     let error = &event["retransmit"]["error_number"];

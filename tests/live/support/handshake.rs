@@ -28,30 +28,30 @@ use super::lab::PORT;
 use super::lab::SEGMENT;
 use super::lab::sender_towards;
 use super::netns::Namespace;
-use super::oracle::PATIENCE;
+use super::oracle::WAIT_TIMEOUT;
 use super::oracle::wait_for_counter;
 use super::oracle::wait_until;
 
-/// `net.ipv4.tcp_fastopen`: client and server, data without a cookie on both sides, for every
-/// listener without being asked.
+/// `net.ipv4.tcp_fastopen`: for client and server, data without a cookie on both sides, for every
+/// listener without the socket option.
 const FAST_OPEN: &str = "0x607";
 /// For `sendto`: connect, with this data in the SYN.
 const MSG_FASTOPEN: i32 = 0x2000_0000;
 
-/// A connection that took three SYN-ACKs. Its sockets stay open as long as it lives.
+/// A connection that took three SYN-ACKs. Its sockets are open while it exists.
 pub struct Accepted {
-    /// In the lab's sender.
+    /// The listener in the lab's sender.
     _listener: TcpListener,
-    /// What it accepted.
+    /// The accepted connection.
     pub server: TcpStream,
-    /// In the lab's receiver.
+    /// The client in the lab's receiver.
     _client: Socket,
 }
 
 impl Accepted {
-    /// The events are the two SYN-ACKs: from the server's address to the client's, whatever the
-    /// sockets' family is, each with this status of the owner, and with fast open or without it.
-    /// The owner is this process.
+    /// Checks that the events are the two SYN-ACKs: from the server's address to the client's, of this
+    /// socket family, each with this status of the owner, and with or without fast open. This process
+    /// is the owner.
     #[track_caller]
     pub fn assert_syn_acks(&self, events: &[Value], family: u64, told: [(&str, bool); 2]) {
         assert_eq!(kinds(events), ["syn_ack"; 2]);
@@ -80,8 +80,8 @@ impl Accepted {
 }
 
 impl Lab {
-    /// Connects to a server that listens at `local`, by way of its address `server`. The SYN-ACK is
-    /// lost twice and comes through when it is sent again the second time, after three seconds.
+    /// Connects to a server that listens at `local`, through its address `server`. The SYN-ACK is lost
+    /// twice and arrives with the second retransmit, after three seconds.
     pub fn two_syn_acks_again(&self, local: IpAddr, server: IpAddr) -> Result<Accepted> {
         self.lose_two_syn_acks()?;
         let listener = listen(&self.sender, SocketAddr::new(local, PORT))?;
@@ -95,8 +95,8 @@ impl Lab {
         })
     }
 
-    /// The same with a SYN that carries data, so that the server's application may accept the
-    /// connection before the client has heard of it: it does so after the SYN-ACK was sent again once.
+    /// The same with data in the SYN, so that the server's application can accept the connection before
+    /// the handshake is over: it does so after the first retransmit.
     pub fn two_syn_acks_again_of_fast_open(&self, server: IpAddr) -> Result<Accepted> {
         for namespace in [&self.sender, &self.receiver] {
             namespace.sysctl("net.ipv4.tcp_fastopen", FAST_OPEN)?;
@@ -119,9 +119,8 @@ impl Lab {
         })
     }
 
-    /// The sender's SYN is lost. Before the first timeout `fault` keeps the sender from sending it
-    /// again, and after two attempts or more `repair` lets the next one through: command lines
-    /// both.
+    /// The sender's SYN is lost. Before the first timeout the command lines `fault` keep the sender
+    /// from sending it again, and after at least two attempts `repair` lets the next one through.
     pub fn connect_in_vain(
         &self,
         peer: impl Into<IpAddr>,
@@ -145,8 +144,8 @@ impl Lab {
         Ok(Flow { client, server })
     }
 
-    /// The sender's SYN carries data to a server that does not take it: it acknowledges the SYN
-    /// alone, and the data is sent again.
+    /// The sender's SYN carries data to a server that does not accept it: the server acknowledges the
+    /// SYN alone, and the data is retransmitted.
     pub fn refused_fast_open_data(&self, peer: IpAddr) -> Result<Flow> {
         self.sender.sysctl("net.ipv4.tcp_fastopen", FAST_OPEN)?;
         self.receiver.sysctl("net.ipv4.tcp_fastopen", "0")?;
@@ -163,9 +162,8 @@ impl Lab {
         Ok(flow)
     }
 
-    /// Both sides connect to each other at the same time, and the sender's SYN is lost. Its answer
-    /// to the receiver's SYN, a SYN-ACK, comes through when it is sent again the second time, after
-    /// three seconds.
+    /// Both sides connect to each other at the same time, and the sender's SYN is lost. Its answer to
+    /// the receiver's SYN, a SYN-ACK, arrives with the second retransmit, after three seconds.
     pub fn simultaneous_open(&self, peer: IpAddr) -> Result<Flow> {
         let local = sender_towards(peer);
         let (local, peer) = (SocketAddr::new(local, PORT), SocketAddr::new(peer, PORT));
@@ -188,15 +186,15 @@ impl Lab {
             client: ours.into(),
             server: theirs.into(),
         };
-        flow.server.set_read_timeout(Some(PATIENCE))?;
+        flow.server.set_read_timeout(Some(WAIT_TIMEOUT))?;
         flow.send_segment()?;
         flow.receive_segments(1)?;
         Ok(flow)
     }
 
     fn lose_two_syn_acks(&self) -> Result<()> {
-        // The client's SYN is sent again at the same time as the server's SYN-ACK. If it came through,
-        // the server would answer it, and the count would depend on which of the two was first.
+        // The client retransmits its SYN at the same time as the server its SYN-ACK. The server would
+        // answer that SYN, and the count would depend on which of the two comes first.
         let server = &self.sender;
         server.run("nft add table inet lab")?;
         server.run("nft add chain inet lab input { type filter hook input priority 0 ; }")?;
@@ -227,11 +225,11 @@ fn accept(listener: &TcpListener) -> Result<TcpStream> {
     })?;
     let accepted = accepted.context("it was accepted")?;
     accepted.set_nonblocking(false)?;
-    accepted.set_read_timeout(Some(PATIENCE))?;
+    accepted.set_read_timeout(Some(WAIT_TIMEOUT))?;
     Ok(accepted)
 }
 
-/// A socket that does not wait for the handshake.
+/// A non-blocking socket.
 fn socket(namespace: &Namespace, peer: IpAddr) -> Result<Socket> {
     let domain = if peer.is_ipv4() {
         Domain::IPV4

@@ -34,9 +34,9 @@ use super::oracle::wait_until;
 use crate::common::ledger::Ledger;
 use crate::common::refusal::BINARY;
 
-/// What the host says once the probe is attached.
+/// The host's message once the probe is attached.
 const ATTACHED: &str = "watching TCP retransmits";
-/// Mounts tracefs where it is not, then becomes the command. For a mount namespace of its own.
+/// Mounts tracefs if it is not mounted, then becomes the command. For a private mount namespace.
 pub const WITH_TRACEFS: &str = "test -d /sys/kernel/tracing/events \
     || mount -t tracefs tracefs /sys/kernel/tracing || exit; exec \"$0\" \"$@\"";
 
@@ -67,35 +67,35 @@ impl Host {
         Host::spawn(command, usize::MAX)?.attached()
     }
 
-    /// The same of another build of the host.
+    /// The same with another build of the host.
     pub fn start_build(_: &Root, program: &Path, arguments: &[&str]) -> Result<Host> {
         let mut command = Command::new(program);
         command.args(arguments);
         Host::spawn(command, usize::MAX)?.attached()
     }
 
-    /// The same with a reader that goes away after the first line, as `head -1` does.
+    /// The same with a reader that closes the pipe after the first line, as `head -1` does.
     pub fn start_into_head(_: &Root, arguments: &[&str]) -> Result<Host> {
         let mut command = Command::new(BINARY);
         command.args(arguments);
         Host::spawn(command, 1)?.attached()
     }
 
-    /// The same with a standard output that the test reads, or does not.
+    /// The same with this standard output, which the test may or may not read.
     pub fn start_into(_: &Root, stdout: impl Into<Stdio>, arguments: &[&str]) -> Result<Host> {
         let mut command = Command::new(BINARY);
         command.args(arguments);
         Host::spawn_into(command, stdout.into(), 0)?.attached()
     }
 
-    /// The same where tracefs is mounted: in a private mount namespace, whatever the machine has.
+    /// The same with tracefs mounted, in a private mount namespace.
     pub fn start_with_tracefs(root: &Root, arguments: &[&str]) -> Result<Host> {
         let launcher = ["unshare", "--mount", "sh", "-c", WITH_TRACEFS];
         Host::start_by(root, &launcher, arguments)
     }
 
-    /// The same by another program: its words, which the host's own come after. It must become the
-    /// host, not start it.
+    /// The same through another program: its arguments, which those of the host follow. It must become
+    /// the host, not start it.
     pub fn start_by(_: &Root, launcher: &[&str], arguments: &[&str]) -> Result<Host> {
         let [program, words @ ..] = launcher else {
             bail!("no program to start the host");
@@ -105,7 +105,7 @@ impl Host {
         Host::spawn(command, usize::MAX)?.attached()
     }
 
-    /// The same as a user that is not root, with no capabilities but these two.
+    /// The same as a user other than root, with only these two capabilities.
     pub fn start_as_nobody(_: &Root, arguments: &[&str]) -> Result<Host> {
         let mut command = command("setpriv");
         let only = "-all,+bpf,+perfmon";
@@ -131,7 +131,7 @@ impl Host {
             .stderr(Stdio::piped());
         // SAFETY: a single system call on the child's own behalf, which neither allocates nor locks.
         unsafe {
-            // Whatever becomes of the test: no host is left behind.
+            // The host ends with the test, even if the test is killed.
             command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
         }
         let mut child = command
@@ -164,22 +164,22 @@ impl Host {
         Ok(self)
     }
 
-    /// Number of the process.
+    /// Process number.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// What the host has said on standard error so far.
+    /// The lines of standard error so far.
     pub fn said(&self) -> Vec<String> {
         self.stderr.so_far()
     }
 
-    /// The memory that it has, in KiB.
+    /// Resident memory in KiB.
     pub fn memory(&self) -> Result<u64> {
         self.status("VmRSS:")
     }
 
-    /// The most memory that it has had, in KiB.
+    /// Peak of the resident memory in KiB.
     pub fn most_memory(&self) -> Result<u64> {
         self.status("VmHWM:")
     }
@@ -194,33 +194,33 @@ impl Host {
             .parse()?)
     }
 
-    /// Waits until the host has said this on standard error.
+    /// Waits until standard error has these words.
     pub fn wait_until_said(&self, words: &str) -> Result<()> {
         wait_until_in(&self.stderr, words)
     }
 
-    /// Waits until the host has printed this.
+    /// Waits until standard output has these words.
     pub fn wait_until_printed(&self, words: &str) -> Result<()> {
         wait_until_in(&self.stdout, words)
     }
 
-    /// Stops the host's time, or lets it go on.
+    /// Sends a signal to the host.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         Ok(kill_process(Pid::from_child(&self.child), signal)?)
     }
 
-    /// Ends the host as Ctrl-C does; what it left behind.
+    /// Ends the host as Ctrl-C does; the results of the run.
     pub fn stop(self) -> Result<Run> {
         self.stop_with(Signal::INT)
     }
 
-    /// Ends the host with this signal; what it left behind.
+    /// Ends the host with this signal; the results of the run.
     pub fn stop_with(self, signal: Signal) -> Result<Run> {
         self.signal(signal)?;
         self.wait()
     }
 
-    /// Waits until the host ends by itself; what it left behind.
+    /// Waits until the host ends; the results of the run.
     pub fn wait(mut self) -> Result<Run> {
         let mut status = None;
         let waited = wait_until("retrans-host to end", || {
@@ -254,7 +254,7 @@ fn wait_until_in(lines: &Lines, words: &str) -> Result<()> {
 }
 
 impl Run {
-    /// Standard output as it came: lines, each with its end.
+    /// Standard output, with its line ends.
     pub fn stdout(&self) -> String {
         let lines = self.lines.iter().map(|line| format!("{line}\n"));
         lines.collect()
@@ -267,7 +267,7 @@ impl Run {
         Ok(events)
     }
 
-    /// The lines of this type. Every line must be JSON and have a type.
+    /// The lines of this type. Fails unless every line is JSON and has a type.
     pub fn of_type(&self, name: &str) -> Result<Vec<Value>> {
         let mut found = Vec::new();
         for line in &self.lines {
@@ -282,14 +282,14 @@ impl Run {
     }
 }
 
-/// The lines that a pipe brings, read as they come so that the writer is never held up.
+/// Reads lines from a pipe as they come, so that the writer never blocks.
 struct Lines {
     lines: Arc<Mutex<Vec<String>>>,
     reader: Option<JoinHandle<()>>,
 }
 
 impl Lines {
-    /// Reads at most so many lines, then closes the pipe.
+    /// Reads at most `limit` lines, then closes the pipe.
     fn of(pipe: impl Read + Send + 'static, limit: usize) -> Lines {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let reader = thread::spawn({
@@ -313,7 +313,7 @@ impl Lines {
         lines.clone()
     }
 
-    /// All of them, once the writer is gone.
+    /// All lines. Waits until the writer has closed the pipe.
     fn finish(&mut self) -> Vec<String> {
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();

@@ -1,8 +1,8 @@
-//! Two hosts and the link between them, and recipes that make the sender retransmit exactly so
-//! many segments for exactly this reason.
+//! Two hosts and the link between them, and recipes that make the sender retransmit an exact number of
+//! segments for one reason.
 //!
-//! Loss happens in the receiver, on the way in: dropped on the way out, a segment would be an error
-//! for the sender instead of a loss.
+//! The receiver drops packets as they come in: to the sender, a packet dropped on the way out would be
+//! an error, not a loss.
 
 use std::io;
 use std::io::ErrorKind;
@@ -25,10 +25,10 @@ use anyhow::ensure;
 use socket2::SockRef;
 
 use super::netns::Namespace;
-use super::oracle::PATIENCE;
+use super::oracle::WAIT_TIMEOUT;
 use super::oracle::wait_until;
 
-/// The sender's addresses. Every lab has the same ones: nobody else can see them.
+/// The sender's IPv4 address. Every lab uses the same addresses: they are private to its namespaces.
 pub const SENDER_V4: Ipv4Addr = Ipv4Addr::new(10, 7, 0, 1);
 /// The sender's IPv6 address.
 pub const SENDER_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 7, 0, 0, 0, 0, 0, 1);
@@ -39,7 +39,7 @@ pub const RECEIVER_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 7, 0, 0, 0, 0, 0, 2);
 /// Where the receiver listens.
 pub const PORT: u16 = 5201;
 
-/// What both sides use, whatever is the machine's default.
+/// Congestion control of both sides, whatever the machine's default is.
 pub const CONGESTION_CONTROL: &str = "reno";
 
 /// Payload of one segment: more than any pure acknowledgement or handshake packet has.
@@ -48,9 +48,9 @@ pub const SEGMENT: usize = 700;
 pub const LOCAL_PORTS: RangeInclusive<u64> = 40_000..=40_007;
 /// For nft: matches the segments that a [`Flow`] sends, and no packet without payload.
 pub const HAS_PAYLOAD: &str = "meta length > 600";
-/// Between two writes: time for the loss to be noticed and made good, so that losses do not overlap.
-/// The kernel waits two or three jiffies for reordered packets, at most 30 ms where HZ is 100.
-const PACE: Duration = Duration::from_millis(30);
+/// Interval between two writes: time to detect and repair a loss, so that losses do not overlap. The
+/// kernel waits two or three jiffies for reordered packets, at most 30 ms where HZ is 100.
+const SEND_INTERVAL: Duration = Duration::from_millis(30);
 
 /// Segments that each connection of a lossy transfer sends.
 const TRANSFER_SEGMENTS: usize = 80;
@@ -85,7 +85,7 @@ impl Lab {
             namespace.run(&format!(
                 "ip link set dev {device} gso_max_segs 1 gso_max_size 1600 up"
             ))?;
-            // A connection that outlives its owner gives up after one more timeout.
+            // An orphaned connection gives up after one more timeout.
             namespace.sysctl("net.ipv4.tcp_orphan_retries", "1")?;
         }
         for (namespace, device, v4, v6) in [
@@ -110,60 +110,59 @@ impl Lab {
     }
 
     /// Waits until packets arrive. A SYN that waits for the peer's link-layer address would be
-    /// retransmitted: an event that nobody asked for.
+    /// retransmitted, and add an event.
     pub fn wait_for_link(&self, peer: impl Into<IpAddr>) -> Result<()> {
         wait_for_link(&self.sender, &self.receiver, peer.into())
     }
 
-    /// The receiver drops what matches, in nft's words.
+    /// The receiver drops what matches this nft rule.
     pub fn lose(&self, rule: &str) -> Result<()> {
         self.receiver
             .run(&format!("nft add rule inet lab input {rule} drop"))?;
         Ok(())
     }
 
-    /// The receiver drops the first `packets` of what matches: whatever comes when, the next one gets
-    /// through.
+    /// The receiver drops the first `packets` that match; the next one gets through, whenever it comes.
     pub fn lose_first(&self, packets: u32, rule: &str) -> Result<()> {
         // Counts from 0, and begins again after more packets than any test sends.
         self.lose(&format!("{rule} numgen inc mod 1000000 < {packets}"))
     }
 
-    /// The receiver drops nothing any more.
+    /// The receiver stops dropping packets.
     pub fn lose_nothing(&self) -> Result<()> {
         self.receiver.run("nft flush chain inet lab input")?;
         Ok(())
     }
 
-    /// Listens at `peer` in the receiver and connects the sender to it. Each write is a segment of
-    /// its own: Nagle's algorithm is off.
+    /// Listens at `peer` in the receiver and connects the sender to it. Each write is a segment:
+    /// Nagle's algorithm is off.
     pub fn connect(&self, peer: impl Into<IpAddr>) -> Result<Flow> {
         connect(&self.sender, &self.receiver, peer.into())
     }
 
-    /// Timers out of the way: a connection made after this is repaired by fast retransmits alone,
-    /// however long the machine leaves the test waiting.
+    /// Disables timers: connections made after this are repaired by fast retransmits alone, however
+    /// slow the machine is.
     pub fn fast_retransmits_only(&self) -> Result<()> {
         self.sender.sysctl("net.ipv4.tcp_early_retrans", "0")?;
         route(&self.sender, "to-receiver", "rto_min 10s")
     }
 
-    /// Tail loss probes out of the way, and the first timeout no sooner than half a second after the
-    /// segment: a connection made after this leaves time to change something in between.
+    /// Disables tail loss probes and delays timeouts by at least half a second: connections made after
+    /// this leave time for a change in between.
     pub fn timeouts_only(&self) -> Result<()> {
         self.sender.sysctl("net.ipv4.tcp_early_retrans", "0")?;
         self.patient_timers()
     }
 
-    /// The sender's way to the receiver, with no timeout under half a second.
+    /// Sets a minimum of half a second for timeouts towards the receiver.
     pub fn patient_timers(&self) -> Result<()> {
         route(&self.sender, "to-receiver", "rto_min 500ms")
     }
 
     /// Twenty segments to the receiver, of which it loses five: five fast retransmits.
     ///
-    /// Exactly five, in whatever order the packets come: each loss costs one retransmit, which the
-    /// filter counts as well, and of 25 packets it drops five.
+    /// Exactly five in any order of packets: each loss costs one retransmit, which the filter counts as
+    /// well, and of 25 packets it drops five.
     pub fn five_fast_retransmits(&self, peer: impl Into<IpAddr>) -> Result<Flow> {
         self.fast_retransmits_only()?;
         let mut flow = self.connect(peer)?;
@@ -172,7 +171,7 @@ impl Lab {
         ))?;
         for _ in 0..20 {
             flow.send_segment()?;
-            thread::sleep(PACE);
+            thread::sleep(SEND_INTERVAL);
         }
         flow.receive_segments(20)?;
         self.lose_nothing()?;
@@ -180,15 +179,15 @@ impl Lab {
     }
 
     /// Three connections at once, two over IPv4 and one over IPv6, on a link that loses every eighth
-    /// segment. How many retransmits of which kind that makes is the machine's affair.
+    /// segment. The numbers and kinds of retransmits depend on the machine.
     pub fn lossy_transfer(&self) -> Result<()> {
         let mut flows = [
             self.connect(RECEIVER_V4)?,
             self.connect(RECEIVER_V4)?,
             self.connect(RECEIVER_V6)?,
         ];
-        // The retransmit takes a number too: of seven new segments one is lost, and seven is no
-        // multiple of the number of flows, so that each gets its share.
+        // Retransmits are counted, too: of seven new segments one is lost. Seven is no multiple of the
+        // number of flows, so that each has losses.
         self.lose(&format!(
             "tcp dport {PORT} {HAS_PAYLOAD} numgen inc mod 8 == 4"
         ))?;
@@ -196,7 +195,7 @@ impl Lab {
             for flow in &mut flows {
                 flow.send_segment()?;
             }
-            thread::sleep(PACE);
+            thread::sleep(SEND_INTERVAL);
         }
         for flow in &mut flows {
             flow.receive_segments(TRANSFER_SEGMENTS)?;
@@ -213,8 +212,8 @@ impl Lab {
         Ok(flow)
     }
 
-    /// Connects to addresses where nobody answers, all at once, from [`LOCAL_PORTS`]; each SYN is sent
-    /// again exactly once. Takes three seconds.
+    /// Connects to addresses that do not answer, all at once, from [`LOCAL_PORTS`]; each SYN is
+    /// retransmitted exactly once. Takes three seconds.
     pub fn unanswered_connects(&self, peers: &[IpAddr]) -> Result<()> {
         self.sender.sysctl("net.ipv4.tcp_syn_retries", "1")?;
         // Since 6.5 the first four timeouts do not back off.
@@ -255,26 +254,26 @@ impl Flow {
         self.send(SEGMENT)
     }
 
-    /// Writes so many bytes at once.
+    /// Writes `bytes` bytes in one call.
     pub fn send(&mut self, bytes: usize) -> Result<()> {
         self.client
             .write_all(&vec![0x5a; bytes])
             .context("cannot send")
     }
 
-    /// Reads so many segments' worth of data.
+    /// Reads the payload of `segments` segments.
     pub fn receive_segments(&mut self, segments: usize) -> Result<()> {
         self.receive(segments * SEGMENT)
     }
 
-    /// Reads so many bytes.
+    /// Reads `bytes` bytes.
     pub fn receive(&mut self, bytes: usize) -> Result<()> {
         self.server
             .read_exact(&mut vec![0; bytes])
             .context("the data did not arrive")
     }
 
-    /// Payload of the largest segment that the sender sends at present.
+    /// The largest payload of a segment at present.
     pub fn mss(&self) -> Result<usize> {
         Ok(SockRef::from(&self.client).tcp_mss()?.try_into()?)
     }
@@ -310,21 +309,21 @@ pub fn wait_for_link(from: &Namespace, to: &Namespace, peer: IpAddr) -> Result<(
 /// Listens at `peer` in one namespace and connects from the other.
 pub fn connect(from: &Namespace, to: &Namespace, peer: IpAddr) -> Result<Flow> {
     let peer = SocketAddr::new(peer, PORT);
-    // A mapped address is how an IPv6 socket talks IPv4; the listener is a plain one.
+    // An IPv6 socket reaches IPv4 through a mapped address; the listener is an IPv4 socket.
     let local = SocketAddr::new(peer.ip().to_canonical(), PORT);
     let listener = to
         .enter(|| TcpListener::bind(local))?
         .with_context(|| format!("cannot listen at {peer}"))?;
     let client = from
-        .enter(|| TcpStream::connect_timeout(&peer, PATIENCE))?
+        .enter(|| TcpStream::connect_timeout(&peer, WAIT_TIMEOUT))?
         .with_context(|| format!("cannot connect to {peer}"))?;
     let (server, _) = listener.accept()?;
     client.set_nodelay(true)?;
-    server.set_read_timeout(Some(PATIENCE))?;
+    server.set_read_timeout(Some(WAIT_TIMEOUT))?;
     Ok(Flow { client, server })
 }
 
-/// The way to the other side. Its congestion control cannot be set by a sysctl of a namespace.
+/// Routes to the other side. Congestion control of a namespace cannot be set by a sysctl.
 fn route(namespace: &Namespace, device: &str, metrics: &str) -> Result<()> {
     for prefix in ["10.7.0.0/24", "fd00:7::/64"] {
         namespace.run(&format!(

@@ -1,4 +1,4 @@
-//! What the kernel's counters of a namespace should say of a set of events.
+//! Compares the kernel's counters of a namespace with its events.
 
 use anyhow::Context;
 use anyhow::Result;
@@ -18,12 +18,12 @@ pub struct Causes {
     loss_recovery: u64,
     /// Segments.
     fast: u64,
-    /// Of all causes.
+    /// Segments of all causes.
     segments: u64,
 }
 
 impl Causes {
-    /// Counts events that were all sent.
+    /// Counts events, which must all have been sent.
     pub fn of(events: &[Value]) -> Result<Causes> {
         let mut causes = Causes::default();
         for event in events {
@@ -44,9 +44,9 @@ impl Causes {
         Ok(causes)
     }
 
-    /// The kernel counted just these in the namespace, where no tail loss probe carried new data.
-    /// `other_timeouts`: one for each connection that was given up, less one for each timeout at a
-    /// window of zero, which the kernel does not count.
+    /// Checks that the kernel counted exactly these in the namespace, where no tail loss probe carried
+    /// new data. `other_timeouts`: one for each connection that was given up, minus one for each
+    /// timeout at a window of zero, which the kernel does not count.
     pub fn assert_counted(&self, namespace: &Namespace, other_timeouts: i64) -> Result<()> {
         let kernel = Nstat::of(namespace)?;
         let timeouts = self.timeout + self.syn + self.syn_ack;

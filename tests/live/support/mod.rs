@@ -1,5 +1,5 @@
-//! Shared by the tests on the live probe: private networks, the host as a child process, and
-//! counters to compare it with.
+//! Shared by the tests on the live probe: private networks, the host as a child process, and counters
+//! to compare its events with.
 
 pub mod attempts;
 pub mod burst;

@@ -1,7 +1,6 @@
 //! A private network namespace, held by a file descriptor and nothing else.
 //!
-//! It has no name in `/run/netns`: when the process ends, however it ends, the namespace and
-//! everything in it are gone. Nothing is left to sweep up.
+//! It has no name in `/run/netns`: when the process ends, the namespace and everything in it are gone.
 
 use std::env;
 use std::ffi::OsString;
@@ -45,7 +44,7 @@ impl Namespace {
         Ok(namespace)
     }
 
-    /// The inode, which tells this namespace's events from all others.
+    /// The inode, which identifies this namespace in events.
     pub fn inode(&self) -> u64 {
         self.inode
     }
@@ -55,8 +54,8 @@ impl Namespace {
         format!("/proc/{}/fd/{}", process::id(), self.file.as_raw_fd())
     }
 
-    /// Runs `work` on a thread inside the namespace. Sockets that it makes stay there wherever
-    /// they are used afterwards, and so do processes that it starts.
+    /// Runs `work` on a thread inside the namespace. Sockets and processes that it makes stay in the
+    /// namespace.
     pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
         on_own_thread(|| {
             move_into_link_name_space(self.file.as_fd(), Some(LinkNameSpaceType::Network))
@@ -65,8 +64,8 @@ impl Namespace {
         })
     }
 
-    /// Runs a command line (words apart by spaces, no shell) inside the namespace; what it wrote to
-    /// standard output.
+    /// Runs a command line (split at spaces, without a shell) inside the namespace; its standard
+    /// output.
     pub fn run(&self, line: &str) -> Result<String> {
         self.run_words(&line.split_whitespace().collect::<Vec<_>>())
     }
@@ -97,21 +96,21 @@ impl Namespace {
     }
 }
 
-/// A command that is found in the system directories too, which are not on every user's path.
+/// A command, looked up in the system directories as well, which are not on every user's path.
 pub fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.env("PATH", search_path());
     command
 }
 
-/// The directories where [`command`] looks.
+/// The search path of [`command`].
 pub fn search_path() -> OsString {
     let mut path = env::var_os("PATH").unwrap_or_default();
     path.push(":/usr/sbin:/sbin:/usr/bin:/bin");
     path
 }
 
-/// A thread's namespaces are its own, so what changes them runs on a thread that ends with it.
+/// Namespaces belong to a thread: changes are made on one that ends afterwards.
 fn on_own_thread<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     thread::scope(|scope| match scope.spawn(work).join() {
         Ok(result) => result,

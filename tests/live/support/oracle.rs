@@ -1,4 +1,4 @@
-//! Counters that are not ours: what the kernel itself says it retransmitted.
+//! Independent counters: the kernel's own counts of retransmits.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,15 +12,15 @@ use anyhow::bail;
 
 use super::netns::Namespace;
 
-/// How long a test waits for what must happen. Never the measure of anything: a loaded machine may
-/// need seconds for what takes milliseconds.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest that a test waits. Not a measurement: a loaded machine may need seconds for what takes
+/// milliseconds.
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The SNMP counters of a namespace, as `nstat` shows them.
 pub struct Nstat(BTreeMap<String, u64>);
 
 impl Nstat {
-    /// Reads them.
+    /// Reads all counters.
     pub fn of(namespace: &Namespace) -> Result<Nstat> {
         // -a: since the namespace began; -z: zeros too; -s: leave nstat's history file alone.
         let text = namespace.run("nstat -asz")?;
@@ -35,12 +35,12 @@ impl Nstat {
         Ok(Nstat(counters))
     }
 
-    /// Segments that were sent again: `TcpRetransSegs`.
+    /// Retransmitted segments: `TcpRetransSegs`.
     pub fn retransmitted_segments(&self) -> Result<u64> {
         self.get("TcpRetransSegs")
     }
 
-    /// A counter by nstat's name.
+    /// A counter by its name in nstat.
     pub fn get(&self, name: &str) -> Result<u64> {
         self.0
             .get(name)
@@ -49,22 +49,22 @@ impl Nstat {
     }
 }
 
-/// Waits until a counter of the namespace has reached `value`.
+/// Waits until a counter of the namespace is at least `value`.
 pub fn wait_for_counter(namespace: &Namespace, name: &str, value: u64) -> Result<()> {
     wait_until(format_args!("{name} to reach {value}"), || {
         Ok(Nstat::of(namespace)?.get(name)? >= value)
     })
 }
 
-/// Waits until `condition` holds; an error if that takes longer than [`PATIENCE`].
+/// Waits until `condition` holds; an error after [`WAIT_TIMEOUT`].
 pub fn wait_until(
     what: impl fmt::Display,
     mut condition: impl FnMut() -> Result<bool>,
 ) -> Result<()> {
     let begin = Instant::now();
     while !condition()? {
-        if begin.elapsed() > PATIENCE {
-            bail!("waited {PATIENCE:?} in vain for {what}");
+        if begin.elapsed() > WAIT_TIMEOUT {
+            bail!("waited {WAIT_TIMEOUT:?} in vain for {what}");
         }
         thread::sleep(Duration::from_millis(5));
     }

@@ -1,4 +1,4 @@
-//! Retransmits of sockets that known processes hold, and what events must say about those processes.
+//! Retransmits of sockets with known holders, and checks of the owners in events.
 
 use std::io::Read;
 use std::net::IpAddr;
@@ -24,23 +24,23 @@ use super::lab::SEGMENT;
 use super::lab::SENDER_V4;
 use super::netns::Namespace;
 use super::oracle::Nstat;
-use super::oracle::PATIENCE;
+use super::oracle::WAIT_TIMEOUT;
 use super::oracle::wait_for_counter;
 use super::processes::Process;
 
-/// How long the host's answers hold: what it said before may be said again until then.
-const FRESH: Duration = Duration::from_secs(1);
+/// How long the host reuses the results of a scan.
+const SCAN_LIFETIME: Duration = Duration::from_secs(1);
 
-/// How often a segment is lost again. More than once: the kernel may, rarely, skip a run of the probe,
-/// and these tests ask who it was, not how many.
-pub const AGAIN: u64 = 2;
+/// Retransmits to wait for. More than one: the kernel may, rarely, skip a run of the probe, and these
+/// tests check owners, not counts.
+pub const RETRANSMITS: u64 = 2;
 
 /// Where a process in the sender listens.
 pub const AT_SENDER: SocketAddr = SocketAddr::new(IpAddr::V4(SENDER_V4), PORT);
 /// Where the test listens, in the receiver.
 pub const AT_RECEIVER: SocketAddr = SocketAddr::new(IpAddr::V4(RECEIVER_V4), PORT);
 
-/// For nft: matches the answers to SYNs.
+/// For nft: matches SYN-ACKs.
 pub const IS_SYN_ACK: &str = "tcp flags & (syn|ack) == syn|ack";
 
 /// Listens in the receiver.
@@ -52,70 +52,70 @@ pub fn listen(lab: &Lab) -> Result<TcpListener> {
 /// The connection that a process in the sender has made.
 pub fn accept(listener: &TcpListener) -> Result<TcpStream> {
     let (peer, _) = listener.accept()?;
-    peer.set_read_timeout(Some(PATIENCE))?;
+    peer.set_read_timeout(Some(WAIT_TIMEOUT))?;
     Ok(peer)
 }
 
 /// Connects from the receiver to a process in the sender.
 pub fn call(lab: &Lab) -> Result<TcpStream> {
-    let connect = || TcpStream::connect_timeout(&AT_SENDER, PATIENCE);
+    let connect = || TcpStream::connect_timeout(&AT_SENDER, WAIT_TIMEOUT);
     let peer = lab.receiver.enter(connect)??;
-    peer.set_read_timeout(Some(PATIENCE))?;
+    peer.set_read_timeout(Some(WAIT_TIMEOUT))?;
     Ok(peer)
 }
 
-/// The same, with SYN-ACKs of the sender's lost until they were sent twice again.
+/// The same; the sender's SYN-ACKs are lost until [`RETRANSMITS`] were retransmitted.
 pub fn call_and_lose_a_syn_ack(lab: &Lab) -> Result<TcpStream> {
     lab.lose(IS_SYN_ACK)?;
     thread::scope(|scope| {
         let call = scope.spawn(|| call(lab));
-        let lost = wait_for_counter(&lab.sender, "TcpExtTCPSynRetrans", AGAIN);
+        let lost = wait_for_counter(&lab.sender, "TcpExtTCPSynRetrans", RETRANSMITS);
         lab.lose_nothing()?;
         lost?;
         call.join().expect("connecting does not panic")
     })
 }
 
-/// A process in the sender sends a segment, which is lost until it was sent twice again, and arrives
-/// in the end. Nothing is under way before and after.
+/// A process in the sender sends a segment, which is lost until [`RETRANSMITS`] retransmits of it were
+/// counted, and then arrives. Nothing is in flight before and after.
 pub fn lose_a_segment(lab: &Lab, process: &mut Process, peer: &mut TcpStream) -> Result<()> {
     begin_to_lose_a_segment(lab, process)?;
     lab.lose_nothing()?;
     receive_a_segment(peer)
 }
 
-/// The same, and it goes on being lost.
+/// The same, but the segment stays lost.
 pub fn begin_to_lose_a_segment(lab: &Lab, process: &mut Process) -> Result<()> {
     lab.lose(&format!("meta l4proto tcp {HAS_PAYLOAD}"))?;
     let before = Nstat::of(&lab.sender)?.retransmitted_segments()?;
     process.send_segments(1)?;
-    wait_for_counter(&lab.sender, "TcpRetransSegs", before + AGAIN)
+    wait_for_counter(&lab.sender, "TcpRetransSegs", before + RETRANSMITS)
 }
 
-/// Waits until what is lost was sent twice more.
+/// Waits for [`RETRANSMITS`] more retransmits.
 pub fn lose_it_again(lab: &Lab) -> Result<()> {
     let before = Nstat::of(&lab.sender)?.retransmitted_segments()?;
-    wait_for_counter(&lab.sender, "TcpRetransSegs", before + AGAIN)
+    wait_for_counter(&lab.sender, "TcpRetransSegs", before + RETRANSMITS)
 }
 
-/// The peer has received everything.
+/// Receives the segment at the peer.
 pub fn receive_a_segment(peer: &mut TcpStream) -> Result<()> {
     peer.read_exact(&mut [0; SEGMENT])
         .context("the data did not arrive")
 }
 
-/// Waits until the host must look again.
+/// Waits until the results of the last scan have expired.
 pub fn let_answers_expire() {
-    thread::sleep(FRESH + FRESH / 10);
+    thread::sleep(SCAN_LIFETIME + SCAN_LIFETIME / 10);
 }
 
-/// Now, on the clock of the events.
+/// The current time on the clock of events.
 pub fn boot_time() -> Duration {
     let now = clock_gettime(ClockId::Boottime);
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
-/// The sender's events between two moments: at least one.
+/// The events between two moments, of which there must be one.
 #[track_caller]
 pub fn events_between(events: &[Value], begin: Duration, end: Duration) -> Vec<Value> {
     let lies_between = |event: &&Value| {
@@ -128,7 +128,7 @@ pub fn events_between(events: &[Value], begin: Duration, end: Duration) -> Vec<V
     found
 }
 
-/// The events of a namespace: at least one. The books balance.
+/// The events of a namespace, of which there must be one. The ledger must balance.
 #[track_caller]
 pub fn events_in(run: &Run, namespace: &Namespace) -> Result<Vec<Value>> {
     run.ledger.assert_complete();
@@ -137,17 +137,17 @@ pub fn events_in(run: &Run, namespace: &Namespace) -> Result<Vec<Value>> {
     Ok(events)
 }
 
-/// Who a process is, by what the system says of it.
+/// The identity of a process, read from /proc.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// Number.
+    /// Process number.
     pub pid: u32,
     comm: String,
     uid: u32,
 }
 
 impl Identity {
-    /// Of a process that lives.
+    /// Reads the identity of a running process.
     pub fn of(process: &Process) -> Result<Identity> {
         Ok(Identity {
             pid: process.pid(),
@@ -156,7 +156,7 @@ impl Identity {
         })
     }
 
-    /// It is the one that holds these events' socket, with so many holders altogether.
+    /// Checks that it holds these events' socket, and that there are this many holders.
     #[track_caller]
     pub fn assert_holds(&self, events: &[Value], holders: u32) {
         for event in events {
@@ -168,7 +168,7 @@ impl Identity {
         }
     }
 
-    /// It holds the listener of these events' connections, which nobody has accepted yet.
+    /// Checks that it holds the listener of these events' connections, which are not accepted yet.
     #[track_caller]
     pub fn assert_listens(&self, events: &[Value]) {
         for event in events {
@@ -179,7 +179,7 @@ impl Identity {
         }
     }
 
-    /// It was the last that was seen to hold these events' socket, which is closed now.
+    /// Checks that it was the last known holder of these events' socket, which is closed now.
     #[track_caller]
     pub fn assert_held_last(&self, events: &[Value]) {
         for event in events {
@@ -196,13 +196,13 @@ impl Identity {
     }
 }
 
-/// This is the status of the event's owner, and no process is named that might hold it.
+/// Checks the status of the event's owner, and that no process is named.
 #[track_caller]
 pub fn assert_named_nobody(event: &Value, status: &str) {
     let owner = &event["owner"];
     assert_eq!(owner["status"], status, "{event}");
     for key in ["pid", "comm", "uid", "holders", "container"] {
-        assert!(owner[key].is_null(), "{key} of nobody: {event}");
+        assert!(owner[key].is_null(), "{key} without a process: {event}");
     }
     assert!(event["pid"].is_null(), "a pid without a holder: {event}");
 }

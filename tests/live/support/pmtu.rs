@@ -16,9 +16,9 @@ use super::netns::Namespace;
 pub const FAR_V4: Ipv4Addr = Ipv4Addr::new(10, 7, 2, 2);
 /// The receiver's IPv6 address.
 pub const FAR_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 7, 2, 0, 0, 0, 0, 2);
-/// What both links carry at first.
+/// MTU of both links at first.
 const WIDE: usize = 1500;
-/// By how much less the second link carries in the end.
+/// The reduction of the second link's MTU.
 pub const BY: usize = 200;
 const NARROW: usize = WIDE - BY;
 
@@ -26,7 +26,7 @@ const NARROW: usize = WIDE - BY;
 pub struct Path {
     /// Connects and sends.
     pub sender: Namespace,
-    /// Forwards, and says which packets are too big.
+    /// Forwards, and reports packets that are too big.
     pub router: Namespace,
     /// Listens.
     pub receiver: Namespace,
@@ -81,8 +81,8 @@ impl Path {
         Ok(path)
     }
 
-    /// Connects, makes the second link narrower, and sends four segments, each as large as the first
-    /// link carries. The router drops them all and says so, and they are sent again as smaller ones.
+    /// Connects, makes the second link narrower, and sends four segments of the first link's size. The
+    /// router drops them all and reports it, and they are retransmitted in smaller segments.
     pub fn four_segments_too_big(&self, peer: IpAddr) -> Result<Flow> {
         let mut flow = connect(&self.sender, &self.receiver, peer)?;
         let segments = 4 * flow.mss()?;
@@ -90,7 +90,7 @@ impl Path {
             .run(&format!("ip link set dev to-receiver mtu {NARROW}"))?;
         self.receiver
             .run(&format!("ip link set dev to-router mtu {NARROW}"))?;
-        // In one write: the kernel looks at the router's answer when all of it has been sent.
+        // In one write: the kernel processes the router's report when all of it has been sent.
         flow.send(segments)?;
         flow.receive(segments)?;
         Ok(flow)

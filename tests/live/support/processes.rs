@@ -1,9 +1,9 @@
-//! Processes that hold sockets, do with them what they are told, and can prove who they are: the truth
-//! that the owners in the events are compared with.
+//! Processes that hold sockets and use them as tests order. Their identities are the truth that owners
+//! in events are compared with.
 //!
-//! A process is this test binary once more, running nothing but the test [`ENTRY`], which is
-//! [`serve::serve()`]. It takes one order a line from the Unix socket that is its standard input, and ends when
-//! that is closed: with the test at the latest.
+//! A process is this test binary, running the test [`ENTRY`] alone, which calls [`serve::serve()`]. It
+//! takes one order a line from the Unix socket at its standard input, and ends when that is closed:
+//! with the test at the latest.
 
 mod passing;
 mod serve;
@@ -37,17 +37,17 @@ use rustix::thread::move_into_link_name_space;
 
 use super::Root;
 use super::netns::Namespace;
-use super::oracle::PATIENCE;
+use super::oracle::WAIT_TIMEOUT;
 
-/// The test below, by its full path. A wrong path starts a process that ends without an answer.
+/// The full path of the test below. With a wrong path the process would end without an answer.
 const ENTRY: &str = "support::processes::the_process_that_other_tests_start";
-/// Tells a process that a test has started it.
+/// The variable that marks a process started by a test.
 const STARTED: &str = "RETRANS_TEST_PROCESS";
 
 /// Name of the thread that opens sockets instead of the main thread.
 pub const THREAD: &str = "another-thread";
 
-/// No promise: the whole life of a process that a test has started. In a run of all tests it does nothing.
+/// Not a test: the entry of a process that a test has started. In other runs it does nothing.
 #[test]
 fn the_process_that_other_tests_start() -> Result<()> {
     match env::var_os(STARTED) {
@@ -59,7 +59,7 @@ fn the_process_that_other_tests_start() -> Result<()> {
 /// A process. Ended when dropped.
 pub struct Process {
     pid: u32,
-    /// `None` for one that another process forked: that is its parent.
+    /// `None` if another process forked it, which is its parent then.
     child: Option<Child>,
     control: Control,
 }
@@ -68,8 +68,8 @@ impl Process {
     /// Starts a process in a network namespace. It holds no socket yet.
     pub fn start(_: &Root, namespace: &Namespace) -> Result<Process> {
         let (control, controlled) = UnixStream::pair()?;
-        // Longer than any order may take.
-        control.set_read_timeout(Some(3 * PATIENCE))?;
+        // Longer than every order takes.
+        control.set_read_timeout(Some(3 * WAIT_TIMEOUT))?;
         let network = File::open(namespace.path())?;
         let mut command = Command::new(env::current_exe()?);
         command
@@ -91,7 +91,7 @@ impl Process {
             child: Some(child),
             control: Control::new(control),
         };
-        // From here on it is what it will be, by name too.
+        // Once it answers, it has executed the program, and its name is final.
         process.order("nothing")?;
         Ok(process)
     }
@@ -100,8 +100,8 @@ impl Process {
     pub fn fork(&mut self) -> Result<Process> {
         self.begin("fork")?;
         let control = UnixStream::from(passing::receive(self.control.stream())?);
-        control.set_read_timeout(Some(3 * PATIENCE))?;
-        // What fork() returned to the parent: the number in the parent's pid namespace, which is ours.
+        control.set_read_timeout(Some(3 * WAIT_TIMEOUT))?;
+        // The result of fork() in the parent: the process number in this pid namespace.
         let pid = self.answer()?.parse()?;
         Ok(Process {
             pid,
@@ -110,22 +110,22 @@ impl Process {
         })
     }
 
-    /// The next child that is forked is the first process of a new pid namespace.
+    /// The next child that it forks is process 1 of a new pid namespace.
     pub fn begin_pid_namespace(&mut self) -> Result<()> {
         self.order("begin_pid_namespace")
     }
 
-    /// The number by which it knows itself.
+    /// Its process number as it sees it.
     pub fn own_number(&mut self) -> Result<u32> {
         self.ask("own_number")
     }
 
-    /// Gives up root for this user.
+    /// Changes its user to this one.
     pub fn become_user(&mut self, uid: u32) -> Result<()> {
         self.order(format_args!("become_user {uid}"))
     }
 
-    /// Opens its connection this many times more.
+    /// Duplicates the descriptor of its connection this many times.
     pub fn duplicate(&mut self, times: usize) -> Result<()> {
         self.order(format_args!("duplicate {times}"))
     }
@@ -135,7 +135,7 @@ impl Process {
         self.order(format_args!("open_sockets {count}"))
     }
 
-    /// Connects; the local address.
+    /// Connects; returns the local address.
     pub fn connect(&mut self, peer: SocketAddr) -> Result<SocketAddr> {
         self.ask(format_args!("connect {peer}"))
     }
@@ -145,12 +145,12 @@ impl Process {
         self.ask(format_args!("connect_mptcp {peer}"))
     }
 
-    /// The same in a thread by the name of [`THREAD`], which also sends then.
+    /// The same in a thread named [`THREAD`], which also sends afterwards.
     pub fn connect_in_thread(&mut self, peer: SocketAddr) -> Result<SocketAddr> {
         self.ask(format_args!("connect_in_thread {peer}"))
     }
 
-    /// The same in a thread whose open files are its own: no other thread has the socket.
+    /// The same in a thread with its own table of open files: no other thread has the socket.
     pub fn connect_in_thread_with_own_files(&mut self, peer: SocketAddr) -> Result<SocketAddr> {
         self.ask(format_args!("connect_in_thread_with_own_files {peer}"))
     }
@@ -165,12 +165,12 @@ impl Process {
         self.order(format_args!("listen_mptcp {at}"))
     }
 
-    /// Accepts one connection; the peer's address.
+    /// Accepts one connection; returns the peer's address.
     pub fn accept(&mut self) -> Result<SocketAddr> {
         self.ask("accept")
     }
 
-    /// Writes so many segments to the connection.
+    /// Writes `segments` segments to the connection.
     pub fn send_segments(&mut self, segments: usize) -> Result<()> {
         self.order(format_args!("send {segments}"))
     }
@@ -185,8 +185,8 @@ impl Process {
         self.order("close_listener")
     }
 
-    /// Sends the connection to another process, which need not receive it yet. This process goes on
-    /// holding it.
+    /// Sends the connection to another process, which may receive it later. This process still holds
+    /// it.
     pub fn pass_to(&mut self, other: &mut Process) -> Result<()> {
         let (from, to) = UnixStream::pair()?;
         self.take_way(&from)?;
@@ -194,31 +194,31 @@ impl Process {
         self.order("pass")
     }
 
-    /// Gives the process one end of its way to another process.
+    /// Gives the process one end of a socket pair, its way to another process.
     fn take_way(&mut self, way: &UnixStream) -> Result<()> {
         self.begin("take_way")?;
         passing::send(self.control.stream(), way)?;
         self.answer().map(|_| ())
     }
 
-    /// Receives the connection that another process has passed.
+    /// Receives a connection that another process has passed.
     pub fn receive_passed(&mut self) -> Result<()> {
         self.order("receive_passed")
     }
 
-    /// Number in the test's pid namespace.
+    /// Process number in the test's pid namespace.
     pub fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// Name of the main thread.
+    /// The name of its main thread.
     pub fn comm(&self) -> Result<String> {
         let path = format!("/proc/{}/comm", self.pid);
         let comm = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
         Ok(comm.trim_end().to_owned())
     }
 
-    /// Effective user.
+    /// Its effective user.
     pub fn uid(&self) -> Result<u32> {
         let path = format!("/proc/{}/status", self.pid);
         let status = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
@@ -240,20 +240,20 @@ impl Process {
         Ok(names)
     }
 
-    /// Gives an order that has no answer but that it was done.
+    /// Gives an order and waits until it is done.
     pub fn order(&mut self, order: impl fmt::Display) -> Result<()> {
         self.begin(order)?;
         self.answer().map(|_| ())
     }
 
-    /// Gives an order without waiting until it is done, which [`Process::answer`] does.
+    /// Gives an order; [`Process::answer`] waits until it is done.
     pub fn begin(&mut self, order: impl fmt::Display) -> Result<()> {
         let line = format!("{order}\n");
         let sent = self.control.stream().write_all(line.as_bytes());
         sent.with_context(|| format!("process {} has ended", self.pid))
     }
 
-    /// What the process answers to the order that was begun.
+    /// The answer to the order that was begun.
     pub fn answer(&mut self) -> Result<String> {
         let line = self.control.read_line();
         let line = line.with_context(|| format!("process {} does not answer", self.pid))?;
@@ -278,7 +278,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // A forked one ends when its orders do.
+        // A forked process ends when its control socket is closed.
         if let Some(child) = &mut self.child {
             let _ = child.kill();
             let _ = child.wait();
@@ -286,12 +286,12 @@ impl Drop for Process {
     }
 }
 
-/// One end of the socket through which orders come, and answers go.
+/// One end of the socket for orders and answers.
 struct Control(BufReader<UnixStream>);
 
 impl Control {
     fn new(stream: UnixStream) -> Control {
-        // Byte by byte: an open file may come along right behind a line.
+        // Reads byte by byte: a descriptor may follow a line, and a larger read would lose it.
         Control(BufReader::with_capacity(1, stream))
     }
 
@@ -299,7 +299,7 @@ impl Control {
         self.0.get_ref()
     }
 
-    /// A line without its end; empty when there are no more.
+    /// A line without its end; empty at the end of the stream.
     fn read_line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         self.0.read_line(&mut line)?;

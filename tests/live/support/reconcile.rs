@@ -1,4 +1,4 @@
-//! What the host prints with `--reconcile`, read.
+//! Reads the output of `--reconcile`.
 
 use anyhow::Context;
 use anyhow::Result;
@@ -7,7 +7,7 @@ use super::host::Run;
 use super::netns::Namespace;
 use crate::common::ledger::Stage;
 
-/// A line in which the host's and the kernel's counts stand side by side.
+/// A line with counts of the host and of the kernel.
 pub struct Compared {
     counts: Stage,
     /// In percent.
@@ -15,7 +15,7 @@ pub struct Compared {
 }
 
 impl Compared {
-    /// The count with this name.
+    /// The count of this name.
     #[track_caller]
     pub fn get(&self, key: &str) -> u64 {
         self.counts.get(key)
@@ -35,17 +35,17 @@ impl Compared {
     }
 }
 
-/// What is said of this namespace, which must have been compared.
+/// The line of a namespace, which must have been compared.
 pub fn compared(run: &Run, namespace: &Namespace) -> Result<Compared> {
     Compared::parse(line(run, &format!("netns={} ", namespace.inode()))?)
 }
 
-/// What is said of all that were compared.
+/// The line of all namespaces that were compared.
 pub fn compared_in_all(run: &Run) -> Result<Compared> {
     Compared::parse(line(run, "all ")?)
 }
 
-/// What is said of a namespace that cannot be compared.
+/// The reason why a namespace cannot be compared.
 pub fn unreconciled<'a>(run: &'a Run, namespace: &Namespace) -> Result<&'a str> {
     line(run, &format!("netns={} ", namespace.inode()))
 }

@@ -1,4 +1,4 @@
-//! What a test on the live probe needs: root, and a kernel that runs the probe for every retransmit.
+//! Runs tests on the live probe, which need root and a kernel that runs the probe for every retransmit.
 
 use std::env;
 use std::fmt;
@@ -19,36 +19,36 @@ use super::netns;
 use super::tracefs::Trace;
 use super::tracefs::interrupted_init;
 
-/// So often is a test begun, at most.
+/// The most attempts of a test.
 const ATTEMPTS: usize = 5;
 
-/// Held for reading by each test that runs, for writing by one that runs alone.
+/// Locked for reading by each running test, and for writing by one that runs alone.
 static RUNNING: RwLock<()> = RwLock::new(());
 
 /// Proof that this process may make network namespaces and load BPF programs.
 pub struct Root(());
 
 impl Root {
-    /// Has this process what is needed? If not, what is missing.
+    /// Checks this process. The error names what is missing.
     pub fn of_this_process() -> Result<Root, String> {
         may_run().map(Root)
     }
 }
 
-/// Runs a test as root. Without root it returns, and says on standard error that it was skipped and
-/// why; with `CI=true` that is a failure instead.
+/// Runs a test as root. Without root it returns, and reports on standard error that the test was
+/// skipped and why; with `CI=true` that is a failure instead.
 ///
 /// Some kernels hide a retransmit from every BPF program where it interrupts process 1
-/// ([`interrupted_init`]). A test that fails is begun again if, and only if, the kernel's own trace
-/// shows that this happened to it; it says so on standard error. Tests may run at the same time: the
+/// ([`interrupted_init`]). A test that fails is repeated if, and only if, the kernel's own trace shows
+/// that this happened, and standard error has a line about it. Tests may run at the same time: the
 /// retransmit may have been another test's.
 pub fn root_test(test: impl Fn(&Root) -> Result<()>) -> Result<()> {
     let _running = RUNNING.read().unwrap_or_else(PoisonError::into_inner);
     run_as_root(test)
 }
 
-/// The same with no other test of this binary beside it: for a test that takes what all hosts of the
-/// machine share (room in rings, CPU time, time for scans), or that another host would disturb.
+/// The same with no other test of this binary at the same time: for a test that uses up what all hosts
+/// of the machine share (room in rings, CPU time, time for scans), or that another host would disturb.
 pub fn root_test_alone(test: impl Fn(&Root) -> Result<()>) -> Result<()> {
     let _running = RUNNING.write().unwrap_or_else(PoisonError::into_inner);
     run_as_root(test)
@@ -87,12 +87,12 @@ fn run_as_root(test: impl Fn(&Root) -> Result<()>) -> Result<()> {
     Ok(())
 }
 
-/// Says on standard error that the calling test was skipped.
+/// Reports on standard error that the calling test was skipped.
 pub fn skipped(reason: &str) {
     say(format_args!("skipped: {}: {reason}", test_name()));
 }
 
-/// Not `eprintln!`, which the test harness swallows when the test passes.
+/// Not `eprintln!`: the test harness captures that, and drops it when the test passes.
 fn say(words: fmt::Arguments) {
     let _ = writeln!(io::stderr(), "{words}");
 }

@@ -1,4 +1,4 @@
-//! Losses that timers repair, one timer at a time.
+//! Losses that are repaired by timers, one timer at a time.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ use super::lab::PORT;
 impl Lab {
     /// One segment, lost once: the tail loss probe gets through, so that no timeout follows.
     pub fn tail_loss_probe_alone(&self, peer: impl Into<IpAddr>) -> Result<Flow> {
-        // Between the probe and the timeout is half a second, for the acknowledgement.
+        // Half a second between the probe and the timeout, for the acknowledgement.
         self.patient_timers()?;
         let mut flow = self.connect(peer)?;
         self.lose_first(1, &format!("tcp dport {PORT} {HAS_PAYLOAD}"))?;
@@ -31,16 +31,15 @@ impl Lab {
         Ok(flow)
     }
 
-    /// Two segments, of which the second is lost, to a receiver that takes back all of its window
-    /// when the first has come: what is sent again asks for the window as well. Once, after half a
-    /// second.
+    /// Two segments, of which the second is lost, to a receiver that closes its window when the first
+    /// arrives: the retransmit is also the window probe. One, after half a second.
     pub fn timeout_at_a_window_of_zero(&self, peer: impl Into<IpAddr>) -> Result<Flow> {
         self.timeouts_only()?;
         let mut flow = self.connect(peer)?;
         self.lose(&format!(
             "tcp dport {PORT} {HAS_PAYLOAD} numgen inc mod 1000000 == 1"
         ))?;
-        // Linux does not do that as a receiver.
+        // As a receiver, Linux does not shrink its window.
         let sender = &self.sender;
         sender.run("nft add table inet lab")?;
         sender.run("nft add chain inet lab input { type filter hook input priority 0 ; }")?;
@@ -54,11 +53,11 @@ impl Lab {
         Ok(flow)
     }
 
-    /// Four segments, all lost: a timeout for the first, and slow start for the three others once
-    /// that one is acknowledged.
+    /// Four segments, all lost: a timeout for the first, and slow start for the three others after its
+    /// acknowledgement.
     pub fn timeout_and_three_in_slow_start(&self, peer: impl Into<IpAddr>) -> Result<Flow> {
         self.timeouts_only()?;
-        // A segment that is sent again may take the next one's data along.
+        // A retransmit may otherwise include the next segment's data.
         self.sender.sysctl("net.ipv4.tcp_retrans_collapse", "0")?;
         let mut flow = self.connect(peer)?;
         self.lose_first(4, &format!("tcp dport {PORT} {HAS_PAYLOAD}"))?;

@@ -1,4 +1,4 @@
-//! The kernel's own trace of retransmits, in a tracefs instance that nobody else sees.
+//! The kernel's own trace of retransmits, in a private instance of tracefs.
 
 use std::fs;
 use std::io::BufRead;
@@ -17,8 +17,8 @@ use anyhow::ensure;
 
 use super::netns::command;
 
-/// Mounts tracefs in a private mount namespace, switches the events on in an instance of its own, and
-/// removes the instance when standard input ends: also when the test was killed.
+/// Mounts tracefs in a private mount namespace, enables the events in a new instance, and removes the
+/// instance when standard input ends: also when the test was killed.
 const HOLDER: &str = r#"
 set -e
 test -d /sys/kernel/tracing/events || mount -t tracefs tracefs /sys/kernel/tracing
@@ -41,7 +41,7 @@ pub struct Trace {
 impl Trace {
     /// Starts tracing.
     pub fn start() -> Result<Trace> {
-        /// Tests run at the same time.
+        /// Tests run at the same time, and each needs a name.
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let name = format!("retrans-test-{}-{number}", process::id());
@@ -66,7 +66,7 @@ impl Trace {
         Ok(trace)
     }
 
-    /// The trace's lines that have all of these words, a line for each call of the tracepoint.
+    /// The lines of the trace that have all of these words; each is a call of the tracepoint.
     pub fn lines_with(&self, words: &[&str]) -> Result<Vec<String>> {
         let trace = fs::read_to_string(self.instance.join("trace"))?;
         let has_all = |line: &&str| {
@@ -86,9 +86,9 @@ impl Drop for Trace {
     }
 }
 
-/// Did the softirq of this line interrupt a thread of process 1? Some virtual machines run no BPF
-/// program then, of anybody (seen on a vendor's 6.18, with threads of the machine's agent; tracefs
-/// is not affected), and do not count it.
+/// Whether the softirq of this line interrupted a thread of process 1. Some virtual machines run no BPF
+/// program at all then (seen on a vendor's 6.18, with threads of the machine's agent; tracefs is not
+/// affected), and do not count it.
 pub fn interrupted_init(line: &str) -> bool {
     // "tokio-rt-worker-75      [001] ..s.. 12.3: tcp_retransmit_skb: …"
     let task = line.split_once(" [").map(|(task, _)| task.trim_end());

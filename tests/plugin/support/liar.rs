@@ -1,4 +1,4 @@
-//! What the liar does, and what the host makes of it.
+//! Runs the liar, a plugin that breaks the contract, and checks how the host reacts.
 
 use retrans_event::Record;
 use retrans_event::synth::Synth;
@@ -24,10 +24,10 @@ use crate::common::chain::start;
 use crate::common::fixtures::LIAR;
 use crate::common::fixtures::fixture;
 
-/// So many events are in each call: the second byte of keep bits has two of them.
+/// Events in each call: the second byte of keep bits has two of them.
 const EVENTS: usize = 10;
 
-/// The liar, which will do this. Its fault, if it is one, ends the chain.
+/// The liar with this act. A fault ends the chain.
 #[track_caller]
 pub fn liar(act: &str) -> Plugin {
     let origin = Origin::File(fixture(LIAR));
@@ -38,7 +38,7 @@ pub fn liar(act: &str) -> Plugin {
     Plugin::start(engine(), &spec).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The same within other limits, where it may fail at once.
+/// The same with other limits, which the start may exceed.
 pub fn start_liar(act: &str, limits: Limits) -> Result<Plugin, StartError> {
     start(
         "liar",
@@ -48,20 +48,20 @@ pub fn start_liar(act: &str, limits: Limits) -> Result<Plugin, StartError> {
     )
 }
 
-/// The events that it is given.
+/// The events of a call.
 pub fn records() -> Vec<Record> {
     Synth::new(2).take(EVENTS).collect()
 }
 
-/// A batch on which an earlier plugin has put a label.
+/// A batch with a label of an earlier plugin.
 pub fn labelled() -> Batch {
     let mut batch = batch(&records());
     batch.labels.annotate(Column::new("earlier", [(3, "here")]));
     batch
 }
 
-/// The liar does this in a call: the call fails, nothing that it said has any effect, and its events
-/// are counted as lost. What the fault says.
+/// Runs an act that must fail: nothing of the call takes effect, and its events are counted as lost.
+/// Returns the message of the fault.
 #[track_caller]
 pub fn fault_in_process(act: &str) -> String {
     let recorder = Recorder::default();
@@ -88,7 +88,7 @@ pub fn fault_in_process(act: &str) -> String {
     words.to_owned()
 }
 
-/// The liar does this in a call, which is allowed. The lines that it wrote.
+/// Runs an act that is allowed; the lines that the plugin wrote.
 #[track_caller]
 pub fn lines(act: &str) -> Vec<String> {
     allowed(liar(act), [Item::Events(labelled())]).said.lines

@@ -1,4 +1,4 @@
-//! What the host logs while something runs.
+//! Captures the host's log.
 
 use std::io;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tracing::Level;
 use tracing_subscriber::fmt;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Runs something on this thread; what it returns, and the lines `LEVEL message` that were logged.
+/// Calls `run` on this thread; its result, and the lines `LEVEL message` that this thread logged.
 pub fn logged<T>(run: impl FnOnce() -> T) -> (T, Vec<String>) {
     log_of_other_threads_is_wanted();
     let buffer = Buffer::default();
@@ -25,16 +25,16 @@ pub fn logged<T>(run: impl FnOnce() -> T) -> (T, Vec<String>) {
     let bytes = buffer.0.lock().unwrap_or_else(PoisonError::into_inner);
     let text = String::from_utf8(bytes.clone()).expect("the log is text");
     let lines = text.lines().map(|line| line.trim_start().to_owned());
-    // It is said where a plugin is compiled, and whether that was done before is no matter.
+    // Logged where a plugin is compiled, but not where its code is cached.
     let lines = lines.filter(|line| !line.ends_with("of the host's memory to hold it"));
     (result, lines.collect())
 }
 
-/// Gives the threads of other tests a log that goes nowhere.
+/// Gives threads without a subscriber one that discards everything.
 ///
-/// tracing remembers for each place that logs whether its lines are wanted. While a single subscriber
-/// exists, it asks that of the thread that comes there first: another test's thread without a
-/// subscriber would switch the place off for all, and the line would be missing here.
+/// tracing caches for each call site whether a subscriber wants it. While the process has a single
+/// subscriber, it asks the default of the thread that reaches the call site first: another test's
+/// thread without a subscriber would disable the call site for this one, too.
 fn log_of_other_threads_is_wanted() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -1,4 +1,4 @@
-//! A chain that runs while new versions of its plugin come.
+//! A chain that runs while its plugin is replaced.
 
 use std::thread;
 use std::thread::JoinHandle;
@@ -26,24 +26,24 @@ use crate::common::chain::engine;
 use crate::common::chain::mark;
 use crate::common::versions::Versions;
 
-/// A chain that runs in its own thread, and a reloader in that of the test.
+/// A chain in its own thread, and a reloader in the test's.
 pub struct Running {
     /// Looks for new versions.
     pub reloader: Reloader,
-    /// The way into the chain.
+    /// Sends items to the chain.
     pub items: Sender<Item>,
-    /// Ends with the stream.
+    /// Returns when the stream ends.
     pub chain: JoinHandle<ChainStats>,
-    /// What comes out.
+    /// Output of the chain.
     pub recorder: Recorder,
-    /// Where events come from.
+    /// Generates the events.
     pub events: Synth,
-    /// Events that went in.
+    /// Events sent so far.
     pub sent: u64,
 }
 
 impl Running {
-    /// With this plugin alone.
+    /// Starts a chain of this plugin alone.
     pub fn begin(spec: &Spec) -> Running {
         let plugin = Plugin::start(engine(), spec).unwrap_or_else(|error| panic!("{error}"));
         let plugins = vec![plugin];
@@ -67,29 +67,29 @@ impl Running {
         }
     }
 
-    /// Makes up so many events and sends them as one batch.
+    /// Generates `count` events and sends them as one batch.
     pub fn events(&mut self, count: usize) {
         let events: Vec<Record> = self.events.by_ref().take(count).collect();
         self.sent += count as u64;
         self.send(Item::Events(batch(&events)));
     }
 
-    /// Sends an item, and waits until the chain takes it.
+    /// Sends an item and waits until the chain takes it.
     pub fn send(&self, item: Item) {
         self.items.send(item).expect("the chain is there");
     }
 
-    /// Looks for a new version; what was logged.
+    /// Looks for a new version; the lines that were logged.
     pub fn reload(&mut self) -> Vec<String> {
         self.look(Trigger::Asked)
     }
 
-    /// The same for another reason.
+    /// The same with another trigger.
     pub fn look(&mut self, trigger: Trigger) -> Vec<String> {
         logged(|| self.reloader.look(trigger)).1
     }
 
-    /// Ends the stream.
+    /// Ends the stream, and checks that all events are accounted for.
     #[track_caller]
     pub fn end(self) -> (Said, ChainStats) {
         self.send(Item::End(mark(1_000)));
@@ -100,7 +100,7 @@ impl Running {
     }
 }
 
-/// The witness from this file.
+/// The witness in this file.
 pub fn witness(versions: &Versions) -> Spec {
     Spec::new("witness", Origin::File(versions.path()))
 }

@@ -1,4 +1,4 @@
-//! The witness, which fails at the events that a test names, before a plugin that prints what it sees.
+//! The witness, a plugin that fails at the events that a test names, before one that prints.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::common::chain::spec;
 use crate::common::fixtures::WITNESS;
 use crate::common::fixtures::fixture;
 
-/// The sequences of events on which the witness fails.
+/// A witness that panics at these sequences.
 pub fn failing_at(sequences: &[u64]) -> Spec {
     let sequences = format!("{sequences:?}");
     spec("witness", &at(WITNESS), &[("panic_at", &sequences)])
@@ -32,7 +32,7 @@ pub fn start(spec: &Spec) -> Plugin {
     Plugin::start(engine(), spec).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Events of the same moment, one a millisecond, the first one a second after boot.
+/// Events at intervals of a millisecond. The first is one second after boot.
 pub fn events(count: usize) -> Vec<Record> {
     let records = Synth::new(3).take(count).enumerate();
     let timed = records.map(|(number, mut record)| {
@@ -42,7 +42,7 @@ pub fn events(count: usize) -> Vec<Record> {
     timed.collect()
 }
 
-/// Batches of these sizes, which are all events.
+/// Cuts the events into batches of these sizes, which must add up.
 pub fn cut(events: &[Record], sizes: &[usize]) -> Vec<Item> {
     let mut rest = events;
     let items = sizes.iter().map(|size| {
@@ -55,12 +55,12 @@ pub fn cut(events: &[Record], sizes: &[usize]) -> Vec<Item> {
     items
 }
 
-/// The plugin, and behind it one that prints what it sees.
+/// Runs the plugin before json-print.
 pub fn run_before_printer(spec: &Spec, items: impl IntoIterator<Item = Item>) -> Ran {
     run(vec![start(spec), bundled("json-print")], items)
 }
 
-/// What the printer saw, as sequences.
+/// The sequences that json-print printed.
 #[track_caller]
 pub fn printed(ran: &Ran) -> Vec<u64> {
     let lines = ran.said.lines.iter().filter(|line| line.starts_with('{'));
@@ -71,8 +71,8 @@ pub fn printed(ran: &Ran) -> Vec<u64> {
     sequence.collect()
 }
 
-/// Kept, dropped, passed unseen, lost.
-pub fn fates(ran: &Ran) -> (u64, u64, u64, u64) {
+/// The first plugin's events: kept, dropped, passed unseen, lost.
+pub fn outcomes(ran: &Ran) -> (u64, u64, u64, u64) {
     let page = &ran.report.plugins[0];
     (page.kept, page.dropped, page.passed_unseen, page.lost)
 }

@@ -1,4 +1,4 @@
-//! Passing an open file to another process through a Unix socket: SCM_RIGHTS.
+//! Passes an open file to another process through a Unix socket: SCM_RIGHTS.
 
 use std::io;
 use std::io::IoSlice;
@@ -18,8 +18,7 @@ use socket2::SockRef;
 
 const SOL_SOCKET: i32 = 1;
 const SCM_RIGHTS: i32 = 1;
-/// What is received is closed in programs that are executed: a process that a test starts later would
-/// otherwise keep it open.
+/// Closes the descriptor on exec: a process that a test starts later would otherwise keep it open.
 const MSG_CMSG_CLOEXEC: i32 = 0x4000_0000;
 
 /// `struct cmsghdr` and one descriptor.
@@ -56,6 +55,6 @@ pub fn receive(way: &UnixStream) -> Result<OwnedFd> {
     let control = control.map(|byte| unsafe { byte.assume_init() });
     let mut number = [0; size_of::<i32>()];
     number.copy_from_slice(&control[LENGTH - size_of::<i32>()..LENGTH]);
-    // SAFETY: the kernel has just opened it for this process, and nobody else knows of it.
+    // SAFETY: the kernel has just opened it for this process, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(i32::from_ne_bytes(number)) })
 }

@@ -1,4 +1,4 @@
-//! The process's side: takes orders and carries them out.
+//! The process's side: carries out orders.
 
 use std::convert::Infallible;
 use std::ffi::c_int;
@@ -36,39 +36,39 @@ use socket2::Socket;
 use socket2::Type;
 
 use super::super::lab::SEGMENT;
-use super::super::oracle::PATIENCE;
+use super::super::oracle::WAIT_TIMEOUT;
 use super::super::oracle::wait_until;
 use super::Control;
 use super::THREAD;
 use super::passing;
 
-/// Between two segments of a conversation.
-const PACE: Duration = Duration::from_millis(10);
+/// Interval between two segments of a conversation.
+const SEND_INTERVAL: Duration = Duration::from_millis(10);
 
-// What the standard library has no safe form of. It is linked with the C library anyway.
+// The standard library has no safe form of these. It is linked with the C library anyway.
 unsafe extern "C" {
     fn fork() -> c_int;
-    /// Of all threads, unlike the system call.
+    /// For all threads, unlike the system call.
     safe fn setuid(uid: c_uint) -> c_int;
 }
 
-/// What a process has open.
+/// The open files of a process.
 #[derive(Default)]
 struct Open {
     connection: Option<TcpStream>,
-    /// Sends on a connection that it has opened itself.
+    /// A thread that sends on a connection that it has opened.
     thread: Option<mpsc::Sender<usize>>,
     listener: Option<TcpListener>,
-    /// More descriptors of the connection.
+    /// Duplicates of the connection's descriptor.
     duplicates: Vec<OwnedFd>,
-    /// The way to another process.
+    /// A socket to another process.
     way: Option<UnixStream>,
 }
 
-/// Carries out the orders that come through standard input until there are no more, and ends the process.
+/// Carries out orders from standard input until it is closed, and ends the process.
 pub fn serve() -> ! {
     let Err(error) = obey_all();
-    // Seen where the test's own standard error is.
+    // Standard error is that of the test.
     eprintln!("process {}: {error:#}", process::id());
     process::exit(1)
 }
@@ -132,7 +132,7 @@ impl Open {
             "connect_mptcp" => {
                 let peer: SocketAddr = argument.parse()?;
                 let socket = mptcp_socket(peer)?;
-                socket.connect_timeout(&peer.into(), PATIENCE)?;
+                socket.connect_timeout(&peer.into(), WAIT_TIMEOUT)?;
                 return self.keep(socket.into());
             }
             "connect_in_thread" => return self.connect_in_thread(argument.parse()?, false),
@@ -237,8 +237,8 @@ impl Open {
         Ok(())
     }
 
-    /// Several connections one after the other, with the listener's clients or to an address; on each,
-    /// both sides send so many segments and wait until all have arrived. The local ports.
+    /// Makes or accepts several connections in sequence; on each, both sides send `segments` segments
+    /// and wait until all have arrived. The local ports.
     fn converse(&mut self, arguments: &str) -> Result<String> {
         let mut words = arguments.split(' ');
         let mut number = || -> Result<usize> { Ok(words.next().context("a number")?.parse()?) };
@@ -258,7 +258,7 @@ impl Open {
     }
 }
 
-/// As many as an ordinary user may have.
+/// Raises the limit on open files as far as an ordinary user may.
 fn allow_open_files() -> Result<()> {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let current = maximum;
@@ -270,9 +270,9 @@ fn mptcp_socket(address: SocketAddr) -> Result<Socket> {
     Ok(Socket::new(domain, Type::STREAM, Some(Protocol::MPTCP))?)
 }
 
-/// Each write is a segment of its own: Nagle's algorithm is off.
+/// Each write is a segment: Nagle's algorithm is off.
 fn connect(peer: SocketAddr) -> Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&peer, PATIENCE)?;
+    let stream = TcpStream::connect_timeout(&peer, WAIT_TIMEOUT)?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
@@ -300,15 +300,15 @@ fn send(stream: &mut TcpStream, segments: usize) -> Result<()> {
     Ok(())
 }
 
-/// Sends and receives at once. In the end a byte each way says that all has arrived, so that
-/// nothing is left to be sent when the connection is closed.
+/// Sends and receives at the same time. At the end a byte each way confirms that everything has
+/// arrived, so that nothing is left to send when the connection is closed.
 fn exchange(mut stream: TcpStream, segments: usize) -> Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(WAIT_TIMEOUT))?;
     let mut out = stream.try_clone()?;
     let writer = thread::spawn(move || -> Result<()> {
         for _ in 0..segments {
             send(&mut out, 1)?;
-            thread::sleep(PACE);
+            thread::sleep(SEND_INTERVAL);
         }
         Ok(())
     });

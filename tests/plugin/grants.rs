@@ -1,4 +1,4 @@
-//! A plugin has the grants that it was granted by name, and no others.
+//! A plugin has the grants that were given by name, and no others.
 
 use std::env;
 use std::fs;
@@ -171,7 +171,7 @@ fn what_leads_out_of_the_directory_is_refused() {
         "DIR/absolute",
         "DIR/relative",
         "DIR/above/secret",
-        // It would lead back in, but nobody follows it to see that.
+        // It leads back into the directory, but links out of it are not followed.
         "DIR/round/er/file",
     ];
     for path in paths {
@@ -181,14 +181,14 @@ fn what_leads_out_of_the_directory_is_refused() {
             assert!(outcome.ends_with(": permission denied"), "{outcome}");
         }
     }
-    // No other path is even looked for.
+    // No path outside of the directory is looked up.
     for path in [&secret, &beside, Path::new("/etc/passwd")] {
         let steps = format!("read {}; list /", path.display());
         for outcome in outcomes(&granted(&[&directory]), &steps, "") {
             assert!(outcome.ends_with(": entity not found"), "{outcome}");
         }
     }
-    // What is outside is not told either.
+    // Links and listings do not reveal what is outside.
     let links = at("readlink DIR/deep/absolute; list DIR/deep/above", &files);
     let found = outcomes(&granted(&[&directory]), &links, "");
     assert!(
@@ -321,7 +321,7 @@ fn every_function_of_the_interface_can_be_imported() {
     }
 }
 
-/// A directory of files, one of which a link leads to.
+/// A directory of files, and a link to one of them.
 fn networks() -> Files {
     let files = Files::new();
     fs::create_dir_all(files.path().join("deep/er")).expect("directories");
@@ -346,12 +346,12 @@ fn granted(directories: &[&Path]) -> Grants {
     }
 }
 
-/// `DIR` in steps is this directory.
+/// Replaces `DIR` in steps with this directory.
 fn at(steps: &str, files: &Files) -> String {
     steps.replace("DIR", &files.path().display().to_string())
 }
 
-/// Puts `DIR` back.
+/// Replaces the directory in outcomes with `DIR`.
 fn without(outcomes: &[String], files: &Files) -> Vec<String> {
     let directory = files.path().display().to_string();
     let outcomes = outcomes.iter();
@@ -360,14 +360,14 @@ fn without(outcomes: &[String], files: &Files) -> Vec<String> {
         .collect()
 }
 
-/// What comes of steps in `configure`, with this directory granted.
+/// The outcomes of steps in `configure`, with this directory granted.
 #[track_caller]
 fn configured(files: &Files, steps: &str) -> Vec<String> {
     let found = outcomes(&granted(&[files.path()]), &at(steps, files), "");
     without(&found, files)
 }
 
-/// What comes of steps in `configure`, and then of others in `process`.
+/// The outcomes of steps in `configure`, and of others in `process`.
 #[track_caller]
 fn outcomes(grants: &Grants, configure: &str, process: &str) -> Vec<String> {
     let plugin = start(grants, configure, process).unwrap_or_else(|error| panic!("{error}"));
@@ -392,7 +392,7 @@ fn start(grants: &Grants, configure: &str, process: &str) -> Result<Plugin, Star
     Plugin::start(engine(), &spec)
 }
 
-/// What this process has open in a directory.
+/// The files that this process has open below a directory.
 fn open_beneath(directory: &Path) -> Vec<PathBuf> {
     let descriptors = fs::read_dir("/proc/self/fd").expect("descriptors are listed");
     let targets = descriptors.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
@@ -401,7 +401,7 @@ fn open_beneath(directory: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// All that is in a directory: path, time of modification, text.
+/// Everything in a directory: path, time of modification, text.
 fn tree(directory: &Path) -> Vec<(PathBuf, SystemTime, Option<String>)> {
     let found = fs::symlink_metadata(directory).expect("it is there");
     let modified = found.modified().expect("a time");
