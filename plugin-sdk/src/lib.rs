@@ -33,7 +33,7 @@
 //!     type Settings = Settings;
 //!
 //!     fn new(settings: Settings) -> Result<Self> {
-//!         ensure!(settings.threshold > 0, "threshold: at least 1 is needed");
+//!         ensure!(settings.threshold > 0, "threshold: expected at least 1");
 //!         let seen = SlidingCounter::new(settings.window, settings.threshold);
 //!         Ok(Burst { threshold: settings.threshold, seen })
 //!     }

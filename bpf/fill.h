@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Reads the kernel's structures into a record. Functions that set optional fields
+ * return the presence bits of the first word.
+ */
+#ifndef RETRANS_FILL_H
+#define RETRANS_FILL_H
+
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include "event.h"
+
+/* Length of a jiffy in µs, set by the host: BTF does not have HZ. 0 is "unknown". */
+const volatile __u32 jiffy_us = 0;
+
+#define BIT(n) (1ULL << (n))
+
+/*
+ * Marks a field as present; `bit` is a constant. Bits of the first word are
+ * collected in the local variable `present`. Bits of the second word are set in
+ * the record, which begin() has zeroed.
+ */
+#define SET_PRESENT(event, bit)                                               \
+	do {                                                                  \
+		if ((bit) < 64)                                               \
+			present |= BIT((bit) & 63);                           \
+		else                                                          \
+			(event)->present_high |= BIT((bit) & 63);             \
+	} while (0)
+
+/*
+ * Loads a field through its typed pointer. tp_btf programs load it directly
+ * (`probed` false); the classic tracepoint passes plain addresses, which only
+ * bpf_probe_read_kernel may follow. `probed` is a constant after inlining.
+ */
+#define LOAD(pointer, field)                                                  \
+	({                                                                    \
+		typeof((pointer)->field) value_;                              \
+		if (probed)                                                   \
+			bpf_core_read((void *)&value_, sizeof(value_),        \
+				      &(pointer)->field);                     \
+		else                                                          \
+			value_ = (pointer)->field;                            \
+		value_;                                                       \
+	})
+
+/* Sets a field, unless it has the value `none`, with which the kernel says that it is unknown. */
+#define SET_UNLESS(event, bit, field, none, value)                            \
+	do {                                                                  \
+		typeof((event)->field) set_ = (value);                        \
+		if (set_ != (none)) {                                         \
+			(event)->field = set_;                                \
+			SET_PRESENT(event, bit);                              \
+		}                                                             \
+	} while (0)
+
+static __always_inline void set_ipv4(__u8 *to, __be32 address)
+{
+	to[10] = 0xff;
+	to[11] = 0xff;
+	__builtin_memcpy(to + 12, &address, sizeof(address));
+}
+
+/* Addresses of a socket or of a connection request: both begin with a sock_common. */
+static __always_inline void fill_addresses(struct retrans_event *event, struct sock_common *sk,
+					   const bool probed)
+{
+	event->local_port = LOAD(sk, skc_num);
+	event->peer_port = bpf_ntohs(LOAD(sk, skc_dport));
+	event->family = LOAD(sk, skc_family);
+	event->ip_version = 4;
+	if (event->family == AF_INET6) {
+		struct in6_addr local = LOAD(sk, skc_v6_rcv_saddr);
+		struct in6_addr peer = LOAD(sk, skc_v6_daddr);
+		__u64 *half = (__u64 *)&peer;
+
+		__builtin_memcpy(event->local_address, &local, sizeof(local));
+		__builtin_memcpy(event->peer_address, &peer, sizeof(peer));
+		/* An IPv4 connection of a dual-stack socket has addresses in ::ffff:0:0/96. */
+		if (half[0] != 0 || (__u32)half[1] != bpf_htonl(0xffff))
+			event->ip_version = 6;
+	} else {
+		set_ipv4(event->local_address, LOAD(sk, skc_rcv_saddr));
+		set_ipv4(event->peer_address, LOAD(sk, skc_daddr));
+	}
+}
+
+static __always_inline void fill_segment(struct retrans_event *event, struct sk_buff *skb,
+					  const bool probed)
+{
+	struct tcp_skb_cb *cb = (struct tcp_skb_cb *)&skb->cb[0];
+
+	event->length = LOAD(skb, len);
+	event->seq = LOAD(cb, seq);
+	event->end_seq = LOAD(cb, end_seq);
+	event->segments = LOAD(cb, tcp_gso_segs);
+	event->sacked = LOAD(cb, sacked);
+	event->tcp_flags = LOAD(cb, tcp_flags);
+	/* libbpf narrows a direct load; a probed one reads both bytes. */
+	if (probed && bpf_core_field_size(cb->tcp_flags) == 1)
+		event->tcp_flags &= 0xff;
+}
+
+static __always_inline __u64 fill_connection(struct retrans_event *event, struct tcp_sock *tp,
+					     const bool probed)
+{
+	struct inet_connection_sock *icsk = &tp->inet_conn;
+	struct tcp_congestion_ops *ca;
+	__u64 present = 0;
+	__u32 srtt;
+
+	event->ca_state = probed ? BPF_CORE_READ_BITFIELD_PROBED(icsk, icsk_ca_state)
+				 : BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state);
+	event->timer = LOAD(icsk, icsk_pending);
+	event->retransmits = LOAD(icsk, icsk_retransmits);
+	event->backoff = LOAD(icsk, icsk_backoff);
+	event->tlp_high_seq = LOAD(tp, tlp_high_seq);
+	event->undo_marker = LOAD(tp, undo_marker);
+
+	/* Before the first sample, mdev_us and rtt_min have initial values. */
+	srtt = LOAD(tp, srtt_us) >> 3;
+	if (srtt) {
+		event->srtt_us = srtt;
+		event->rttvar_us = LOAD(tp, mdev_us) >> 2;
+		SET_PRESENT(event, HAS_SRTT_US);
+		SET_PRESENT(event, HAS_RTTVAR_US);
+	}
+	SET_UNLESS(event, HAS_MIN_RTT_US, min_rtt_us, ~0U, LOAD(tp, rtt_min.s[0].v));
+	SET_UNLESS(event, HAS_RTO_US, rto_us, 0, LOAD(icsk, icsk_rto) * jiffy_us);
+	SET_UNLESS(event, HAS_SSTHRESH, ssthresh, TCP_INFINITE_SSTHRESH, LOAD(tp, snd_ssthresh));
+
+	event->cwnd = LOAD(tp, snd_cwnd);
+	event->mss = LOAD(tp, mss_cache);
+	event->packets_out = LOAD(tp, packets_out);
+	event->lost_out = LOAD(tp, lost_out);
+	event->sacked_out = LOAD(tp, sacked_out);
+	event->retrans_out = LOAD(tp, retrans_out);
+	event->snd_una = LOAD(tp, snd_una);
+	event->snd_nxt = LOAD(tp, snd_nxt);
+	event->snd_wnd = LOAD(tp, snd_wnd);
+	event->total_retrans = LOAD(tp, total_retrans);
+	event->data_segs_out = LOAD(tp, data_segs_out);
+	event->delivered = LOAD(tp, delivered);
+	event->dsack_dups = LOAD(tp, dsack_dups);
+	event->reord_seen = LOAD(tp, reord_seen);
+	event->bytes_sent = LOAD(tp, bytes_sent);
+	event->bytes_retrans = LOAD(tp, bytes_retrans);
+
+	ca = (struct tcp_congestion_ops *)LOAD(icsk, icsk_ca_ops);
+	if (ca && !bpf_core_read(event->congestion_control, sizeof(event->congestion_control),
+				 &ca->name))
+		SET_PRESENT(event, HAS_CONGESTION_CONTROL);
+	return present;
+}
+
+/* The inode of a socket, as fstat and `ss -e` show it; 0 without a socket. */
+static __always_inline unsigned long inode_of(struct socket *socket)
+{
+	struct socket_alloc *alloc = (struct socket_alloc *)socket;
+	unsigned long inode = 0;
+
+	/* Beyond the end of struct socket, where typed loads are not allowed. */
+	if (alloc)
+		bpf_core_read(&inode, sizeof(inode), &alloc->vfs_inode.i_ino);
+	return inode;
+}
+
+/* User, network namespace, control group and cookie. `common` is part of the socket or of a request. */
+static __always_inline __u64 fill_origin(struct retrans_event *event, struct sock *sk,
+					 struct sock_common *common, const bool probed)
+{
+	struct net *net = LOAD(common, skc_net.net);
+	__u64 present = 0;
+
+	event->uid = LOAD(sk, sk_uid.val);
+	event->netns_inode = LOAD(net, ns.inum);
+	if (bpf_core_field_exists(net->net_cookie)) {
+		SET_UNLESS(event, HAS_NETNS_COOKIE, netns_cookie, 0, LOAD(net, net_cookie));
+		/*
+		 * Gives the socket a cookie if it has none yet: the cookie identifies the socket when
+		 * it has lost its inode. For tracing programs since 5.12, as is net_cookie.
+		 */
+		if (!probed)
+			bpf_get_socket_cookie(common);
+	}
+	SET_UNLESS(event, HAS_SOCKET_COOKIE, socket_cookie, 0, LOAD(common, skc_cookie.counter));
+	SET_UNLESS(event, HAS_INTERFACE, interface, 0, LOAD(common, skc_bound_dev_if));
+	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup)) {
+		struct cgroup *cgroup = LOAD(sk, sk_cgrp_data.cgroup);
+		struct kernfs_node *kn = cgroup ? LOAD(cgroup, kn) : 0;
+
+		if (kn)
+			SET_UNLESS(event, HAS_CGROUP_ID, cgroup_id, 0, LOAD(kn, id));
+	}
+	return present;
+}
+
+/* The evidence for the owner of a full socket: its inode, or why it has none. */
+static __always_inline __u64 fill_owner(struct retrans_event *event, struct sock *sk,
+					struct tcp_sock *tp, const bool probed)
+{
+	struct socket *socket = LOAD(sk, sk_socket);
+	__u64 present = 0;
+
+	if (socket) {
+		SET_UNLESS(event, HAS_SOCKET_INODE, socket_inode, 0, inode_of(socket));
+		/* Created by the kernel for itself. A subflow of MPTCP belongs to a process nevertheless. */
+		if (!LOAD(socket, file) &&
+		    !(bpf_core_field_exists(tp->is_mptcp) && LOAD(tp, is_mptcp)))
+			event->owner_status = OWNER_KERNEL;
+	} else if (LOAD(sk, __sk_common.skc_flags) & BIT(SOCK_DEAD)) {
+		event->owner_status = OWNER_ORPHANED;
+	} else {
+		event->owner_status = OWNER_NOT_ACCEPTED;
+	}
+	return present;
+}
+
+/* All fields of a full socket. `tp` is `sk` as a typed tcp_sock. */
+static __always_inline __u64 fill_socket(struct retrans_event *event, struct sock *sk,
+					 struct tcp_sock *tp, const bool probed)
+{
+	event->state = LOAD(sk, __sk_common.skc_state);
+	event->mark = LOAD(sk, sk_mark);
+	fill_addresses(event, &sk->__sk_common, probed);
+	return fill_connection(event, tp, probed) |
+	       fill_origin(event, sk, &sk->__sk_common, probed) |
+	       fill_owner(event, sk, tp, probed);
+}
+
+/* Fields of the SYN-ACK itself, for which the tracepoint passes no skb. */
+static __always_inline void fill_synack(struct retrans_event *event, struct request_sock *req,
+					const bool probed)
+{
+	struct tcp_request_sock *treq = (struct tcp_request_sock *)req;
+
+	/* Beyond the end of struct request_sock, where typed loads are not allowed. */
+	bpf_core_read(&event->seq, sizeof(event->seq), &treq->snt_isn);
+	bpf_core_read(&event->mark, sizeof(event->mark), &treq->req.ir_mark);
+	event->end_seq = event->seq + 1;
+	event->segments = 1;
+	event->tcp_flags = TCPHDR_SYN | TCPHDR_ACK;
+	/* The kernel counts this retransmit after the tracepoint. */
+	event->retransmits = LOAD(req, num_retrans) + 1;
+}
+
+#endif
