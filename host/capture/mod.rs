@@ -21,7 +21,7 @@ pub use head::Host;
 pub use place::RecordError;
 pub use read::CaptureError;
 pub use read::Reader;
-pub use recorder::Broken;
+pub use recorder::OutputFailure;
 pub use recorder::Recorder;
 pub use recorder::Summary;
 pub use target::Target;

@@ -85,29 +85,29 @@ pub struct Summary {
     /// Files that were begun.
     pub files: u64,
     /// Why the capture on standard output has ended before the run did.
-    pub broken: Option<Broken>,
+    pub output_failure: Option<OutputFailure>,
 }
 
 /// Why a capture on standard output has ended before the run did.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Broken {
+pub enum OutputFailure {
     /// It is a pipe or a socket, and closed.
     #[error("its reader has gone")]
     ReaderGone,
     /// The run was ended, and the reader has not read the rest in time.
     #[error("its reader did not take the rest in time")]
-    NotRead,
+    Timeout,
     /// Anything else.
     #[error("{0}")]
     Failed(String),
 }
 
-impl From<&io::Error> for Broken {
-    fn from(error: &io::Error) -> Broken {
+impl From<&io::Error> for OutputFailure {
+    fn from(error: &io::Error) -> OutputFailure {
         match error.kind() {
-            io::ErrorKind::BrokenPipe => Broken::ReaderGone,
-            io::ErrorKind::TimedOut => Broken::NotRead,
-            _ => Broken::Failed(error.to_string()),
+            io::ErrorKind::BrokenPipe => OutputFailure::ReaderGone,
+            io::ErrorKind::TimedOut => OutputFailure::Timeout,
+            _ => OutputFailure::Failed(error.to_string()),
         }
     }
 }
@@ -121,7 +121,7 @@ impl fmt::Display for Summary {
             not_recorded,
             bytes,
             files,
-            broken: _,
+            output_failure: _,
         } = self;
         writeln!(
             f,
@@ -255,7 +255,7 @@ impl Recorder {
         let file = self.place.path().display();
         match self.place {
             // It cannot go on, and the run that it is for ends.
-            Place::Stdout if is_first => self.summary.broken = Some(error.into()),
+            Place::Stdout if is_first => self.summary.output_failure = Some(error.into()),
             Place::File(_) if is_first => tracing::error!(
                 "cannot record to {file}: {error}; events are not recorded meanwhile, and writing is \
                  tried again every second"

@@ -10,8 +10,8 @@ use anyhow::Result;
 use anyhow::bail;
 
 use super::capture_output;
-use crate::capture::Broken;
 use crate::capture::Host;
+use crate::capture::OutputFailure;
 use crate::capture::RecordError;
 use crate::capture::Recorder;
 use crate::capture::Summary;
@@ -48,10 +48,10 @@ pub fn has_no_reader(error: &anyhow::Error, outlet: &Outlet) -> bool {
 /// A capture on standard output is what a run is for: where it has ended before the run did, that is an
 /// error.
 pub fn result(recorded: Option<Summary>, outlet: &Outlet) -> Result<()> {
-    match recorded.and_then(|summary| summary.broken) {
+    match recorded.and_then(|summary| summary.output_failure) {
         None => Ok(()),
         // As `| head -c 100` ends, after Ctrl-C: the ledger says what is missing.
-        Some(Broken::ReaderGone) if outlet.ends_with_reader() => Ok(()),
+        Some(OutputFailure::ReaderGone) if outlet.ends_with_reader() => Ok(()),
         Some(why) => bail!("the capture on standard output ended before the run: {why}"),
     }
 }

@@ -36,7 +36,10 @@ pub fn watch(config: &Watch) -> Result<()> {
     let Some(chain) = pipeline::prepare(&config.chain, &stop, &shared)? else {
         return Ok(());
     };
-    let tells_errors = config.reconcile.then(preflight::tells_errors).transpose()?;
+    let tells_errors = config
+        .reconcile
+        .then(preflight::reports_failed_attempts)
+        .transpose()?;
     let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
     let probe = Probe::attach(&mut storage, config.attach, config.ring_size)?;
     let attached = probe.attached.name();

@@ -138,7 +138,7 @@ fn missing_tracepoint() -> Option<&'static str> {
 }
 
 /// Does the tracepoint tell of attempts that failed? Since Linux 6.17 it has one argument more.
-pub fn tells_errors() -> Result<bool, ProbeError> {
+pub fn reports_failed_attempts() -> Result<bool, ProbeError> {
     let failed = |error| explain("read the kernel's types for", error);
     let btf = Btf::from_vmlinux().map_err(failed)?;
     let event: Option<Struct<'_>> = btf.type_by_name("trace_event_raw_tcp_retransmit_skb");
