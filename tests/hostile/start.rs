@@ -27,8 +27,7 @@ use crate::survival::assert_memory;
 const LONGEST: usize = 1_000;
 
 /// What the host cannot hold.
-const TOO_LARGE: &str =
-    "of the host's memory to hold it: limit footprint=256MiB; --limit footprint=… sets";
+const TOO_LARGE: &str = "of memory to hold it: limit footprint=256MiB; --limit footprint=… changes";
 
 /// What a plugin has that never comes to an end.
 const STOPPED: &str = "took more than 100ms of CPU time; it was stopped";
@@ -159,7 +158,7 @@ fn a_plugin_with_a_huge_data_segment_is_refused() {
     let data = "x".repeat(65 << 20);
     let memory = format!("(memory (export \"memory\") {})", 66 * 16);
     let text = format!("{memory} (data (i32.const 0) \"{data}\")");
-    let words = ["the file is too large: limit file=64MiB; --limit file=… sets another one"];
+    let words = ["the file is too large: limit file=64MiB; --limit file=… changes this limit"];
     let hostile = Hostile::importing(&text, &[], "");
     assert_no_start(&hostile, FAILURE, &words);
     let words = [
@@ -252,7 +251,7 @@ fn a_plugin_with_a_huge_version_is_quoted_in_a_few_words() {
     let files = Files::new();
     let hostile = Hostile::at(&files.write("hostile.wasm", component), None);
     let words = [
-        "this plugin speaks retrans:plugin 0.2.0-aaa",
+        "this plugin was built for retrans:plugin 0.2.0-aaa",
         "aaa…",
         "rebuild it",
     ];
