@@ -1,4 +1,4 @@
-//! Compiles the BPF programs, compares the probe's record with the table of fields in `retrans-event`, and
+//! Compiles the BPF programs, compares the C declaration of the record with the table of fields in `retrans-event`, and
 //! builds the bundled plugins.
 
 use std::env;
@@ -22,18 +22,17 @@ use retrans_event::FIELDS;
 use retrans_event::PRESENCE_WORDS;
 use retrans_event::RECORD_SIZE;
 
-/// Members of `struct retrans_event` that hold the presence bits, in the order of
-/// [`PRESENCE_WORDS`].
+/// Members of `struct retrans_event` with the presence bits, in the order of [`PRESENCE_WORDS`].
 const PRESENCE_MEMBERS: [&str; PRESENCE_WORDS.len()] = ["present", "present_high"];
 
-/// Members that are not fields: the presence bits, and a free byte.
-const NO_FIELDS: [&str; 3] = ["present", "present_high", "reserved"];
+/// Members that are not fields: the presence bits, and an unused byte.
+const NON_FIELDS: [&str; 3] = ["present", "present_high", "reserved"];
 
 /// Packages in plugins/ whose components are embedded in the host.
 const BUNDLED: &[&str] = &["json-print", "threshold-alert"];
 
 fn main() {
-    // Cargo would show the error in its Debug form, with a backtrace in between.
+    // An error that `main` returns is printed in its Debug form, with a backtrace.
     if let Err(error) = build() {
         eprintln!("error: {error:#}");
         std::process::exit(1);
@@ -111,7 +110,7 @@ impl CLayout {
         })
     }
 
-    /// Fails where C and Rust differ; the error names the field.
+    /// Returns an error that names the field, if the declarations in C and Rust differ.
     fn compare(&self) -> Result<()> {
         for field in FIELDS {
             let name = field.name;
@@ -151,7 +150,7 @@ impl CLayout {
         }
         for (member, _) in &self.members {
             ensure!(
-                NO_FIELDS.contains(&member.as_str())
+                NON_FIELDS.contains(&member.as_str())
                     || FIELDS.iter().any(|field| field.name == member),
                 "the field {member} of bpf/event.h is missing in event/src/fields.rs"
             );
@@ -164,7 +163,7 @@ impl CLayout {
         Ok(())
     }
 
-    /// A presence bit's position from the start of the record.
+    /// The position of a presence bit, counted in bits from the start of the record.
     fn position(&self, bit: i64) -> Result<u32> {
         let word = PRESENCE_MEMBERS.get(bit as usize / 64);
         let word =
@@ -174,8 +173,8 @@ impl CLayout {
         Ok((8 * offset) as u32 + bit as u32 % 64)
     }
 
-    /// Size of a member in bytes: the distance to the next one. The record has no padding, or the sizes would
-    /// differ from those in Rust.
+    /// Size of a member in bytes: the distance to the next member. The record has no padding: with padding, the sizes
+    /// would differ from those in Rust.
     fn size_at(&self, offset: usize) -> usize {
         let next = self.members.iter().map(|(_, offset)| *offset);
         next.filter(|next| *next > offset)
@@ -195,8 +194,8 @@ impl CLayout {
     }
 }
 
-/// Builds the bundled plugins with a nested cargo. It has a target directory of its own: in the outer one it
-/// would wait for the outer cargo's lock for ever.
+/// Builds the bundled plugins with a nested cargo. It has a target directory of its own: in the outer one it would wait
+/// forever for the lock that the outer cargo holds.
 fn build_plugins(out: &Path) -> Result<()> {
     for path in ["plugins", "plugin-sdk", "event", "Cargo.lock"] {
         println!("cargo:rerun-if-changed={path}");
@@ -211,7 +210,7 @@ fn build_plugins(out: &Path) -> Result<()> {
     for name in BUNDLED {
         cargo.args(["--package", name]);
     }
-    // Options of the outer build are for the host's target, and may name a linter as the compiler.
+    // The options of the outer build are for the host's target, and the compiler may be a linter.
     for (key, _) in env::vars_os() {
         let key = key.to_string_lossy().into_owned();
         let outer = key.ends_with("RUSTFLAGS") || key.contains("RUSTC") || key.contains("WRAPPER");

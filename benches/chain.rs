@@ -1,8 +1,8 @@
-//! What a plugin costs: the same events through native code, one plugin and three, in batches of 1,
-//! 64 and 256. Ends with a table of ns an event.
+//! Measures the cost of plugins: the same events through native code, one plugin and three plugins, in batches of
+//! 1, 64 and 256. Prints a table of ns per event at the end.
 //!
-//! The filter has no state, its native form is a loop over the batch. The alert keeps a hash map with a
-//! sliding window for each peer, its native form is the same plugin without WebAssembly.
+//! The filter has no state; its native form is a loop over the batch. The alert keeps a hash map with a sliding window
+//! for each peer; its native form is the same plugin without WebAssembly.
 
 use std::fs;
 use std::hint::black_box;
@@ -36,7 +36,7 @@ use nowhere::Nowhere;
 const EVENTS: usize = 8_192;
 const BATCHES: [usize; 3] = [1, 64, 256];
 
-/// A row of the table: native code, and as many plugins, on the same events.
+/// The rows of the table: name of the group, and names of the native measurement and of the measurement with plugins.
 const ROWS: [(&str, &str, &str); 3] = [
     ("filter", "native", "plugin"),
     ("alert", "native", "plugin"),
@@ -84,9 +84,9 @@ fn main() {
     print_table();
 }
 
-/// Measures `run` on the same events in batches of each size. Filling the batch is part of it; for
-/// native code and plugins alike.
-fn bench(criterion: &mut Criterion, group: &str, what: &str, mut run: impl FnMut(&mut Batch)) {
+/// Measures `run` on the same events in batches of each size. The time to fill the batch is
+/// included, for native code and for plugins.
+fn bench(criterion: &mut Criterion, group: &str, name: &str, mut run: impl FnMut(&mut Batch)) {
     let records: Vec<_> = Synth::new(7).take(EVENTS).collect();
     let span = records[EVENTS - 1].time() - records[0].time();
     let mut group = criterion.benchmark_group(group);
@@ -94,9 +94,9 @@ fn bench(criterion: &mut Criterion, group: &str, what: &str, mut run: impl FnMut
     let mut shift = Duration::ZERO;
     for size in BATCHES {
         let mut batch = Batch::new();
-        group.bench_function(BenchmarkId::new(what, size), |bencher| {
+        group.bench_function(BenchmarkId::new(name, size), |bencher| {
             bencher.iter(|| {
-                // Time goes on, or windows would be empty from the second round on.
+                // Each round has later times. With the same times, windows would be empty from the second round on.
                 shift += span;
                 for records in records.chunks(size) {
                     batch.clear();
@@ -132,7 +132,7 @@ fn native_alerts(count: usize) -> Vec<(NativePlugin<ThresholdAlert>, Vec<u8>)> {
     (0..count).map(native).collect()
 }
 
-/// On a copy each, as a plugin gets its own.
+/// Runs each native plugin on a copy of the records, because each WebAssembly plugin gets a copy too.
 fn run_natives(natives: &mut [(NativePlugin<ThresholdAlert>, Vec<u8>)], batch: &mut Batch) {
     for (native, records) in natives {
         records.clear();
@@ -155,7 +155,7 @@ fn run(chain: &mut Chain<Nowhere>, batch: &mut Batch) {
     chain.process(batch).expect("the plugins are well-behaved");
 }
 
-/// ns an event, and the factor to native code, from what criterion has written.
+/// Prints ns per event and the ratio to native code, from the estimates that criterion has written.
 fn print_table() {
     println!(
         "\n{:<10} {:>6} {:>14} {:>14} {:>10}",
@@ -174,12 +174,13 @@ fn print_table() {
     }
 }
 
-fn median(group: &str, what: &str, size: usize) -> Option<f64> {
+/// The median in ns per event; `None` if the measurement was not made.
+fn median(group: &str, name: &str, size: usize) -> Option<f64> {
     let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
     let path = Path::new(&target)
         .join("criterion")
         .join(group)
-        .join(what)
+        .join(name)
         .join(size.to_string())
         .join("new/estimates.json");
     let estimates: serde_json::Value =

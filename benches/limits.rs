@@ -1,8 +1,8 @@
-//! What it costs that a plugin may do its worst: limits and accounting, recovery from a trap, and a
-//! swap for another version. Ends with a table.
+//! Measures the cost of isolation: limits and accounting, recovery from a trap, and the swap to
+//! another version of a plugin. Prints a table.
 //!
-//! Limits and accounting are measured against the same plugin in a bare wasmtime, round by round in
-//! turns and by the CPU time of this thread: what else the machine does falls on both.
+//! Limits and accounting are compared with the same plugin in a bare wasmtime. Both run in alternate rounds and are
+//! measured by the CPU time of this thread, so that other load of the machine affects both alike.
 
 use std::fs;
 use std::hint::black_box;
@@ -43,17 +43,17 @@ use nowhere::Nowhere;
 const EVENTS: usize = 8_192;
 const BATCHES: [usize; 3] = [1, 64, 256];
 
-/// Rounds of each, in turns.
+/// Rounds of each of the two measurements.
 const ROUNDS: usize = 400;
 
-/// Faults and swaps.
+/// Number of measured recoveries. Swaps are measured 100 times.
 const TIMES: usize = 500;
 
-/// Peers in the state that is handed over.
+/// Number of peers in the state that a swap hands over.
 const PEERS: usize = 10_000;
 
 fn main() {
-    // cargo test runs benchmarks too, to see that they work: it has no arguments for them.
+    // `cargo test` also starts benchmarks, without arguments: they return at once.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
@@ -73,7 +73,7 @@ fn main() {
         for size in BATCHES {
             let mut bare = Bare::start(&component);
             let mut chain = Chain::new(vec![start(&engine, &origin)], Nowhere);
-            let (bare, plugin) = in_turns(
+            let (bare, plugin) = alternate(
                 size,
                 |batch| bare.process(batch),
                 |batch| chain.process(batch).expect("it is well-behaved"),
@@ -97,8 +97,8 @@ fn start(engine: &Engine, origin: &Origin) -> Plugin {
     Plugin::start(engine, &Spec::new("plugin", origin.clone())).expect("the plugin starts")
 }
 
-/// Medians of ns an event of two ways to process the same events.
-fn in_turns(
+/// Measures two ways to process the same events in alternate rounds. Returns the median of each in ns per event.
+fn alternate(
     size: usize,
     mut first: impl FnMut(&mut Batch),
     mut second: impl FnMut(&mut Batch),
@@ -113,7 +113,7 @@ fn in_turns(
             for record in records {
                 batch.push(record.as_bytes());
             }
-            // Time goes on, or windows would be empty from the second round on.
+            // Each round has later times. With the same times, windows would be empty from the second round on.
             for event in batch.events_mut() {
                 event.set_time(event.time() + shift);
             }
@@ -143,8 +143,8 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-/// From a call that traps to a plugin that is ready again: a batch of one event, on which it fails,
-/// and which goes on.
+/// Measures the times from a call that traps until the plugin is ready again. The batch has one
+/// event, on which the plugin fails, and which is passed on.
 fn recoveries(engine: &Engine) -> Vec<Duration> {
     let spec = Spec {
         settings: vec![("panic_at".to_owned(), "[0]".to_owned())],
@@ -152,11 +152,11 @@ fn recoveries(engine: &Engine) -> Vec<Duration> {
     };
     let plugin = Plugin::start(engine, &spec).expect("the plugin starts");
     let mut chain = Chain::new(vec![plugin], Nowhere);
-    let mut event = Synth::new(7).next().expect("there is no end");
+    let mut event = Synth::new(7).next().expect("the iterator is endless");
     event.set_sequence(0);
     let mut times = Vec::new();
     for number in 0..TIMES as u32 {
-        // Not five in a minute.
+        // Fewer than five faults a minute, so that no quarantine begins.
         event.set_time(Duration::from_secs(20) * (number + 1));
         let mut batch = Batch::new();
         batch.push(event.as_bytes());
@@ -168,7 +168,7 @@ fn recoveries(engine: &Engine) -> Vec<Duration> {
     times
 }
 
-/// Of a plugin that has seen retransmits to so many peers: how long the chain is held up.
+/// Measures for how long a swap blocks the chain. The plugin has processed retransmits to this number of `peers`.
 fn swaps(engine: &Engine, origin: &Origin, peers: usize) -> Vec<Duration> {
     let (reloads, receiver) = bounded(1);
     let chain = Chain::new(vec![start(engine, origin)], Nowhere).reload_from(receiver);
@@ -210,8 +210,8 @@ fn swaps(engine: &Engine, origin: &Origin, peers: usize) -> Vec<Duration> {
     times
 }
 
-fn print_times(what: &str, times: &[Duration]) {
-    let (median, most) = (median(times.to_vec()), times.iter().max());
-    let most = most.copied().unwrap_or_default();
-    println!("{what:<44} median {median:>10.1?}   longest {most:>10.1?}");
+fn print_times(name: &str, times: &[Duration]) {
+    let (median, longest) = (median(times.to_vec()), times.iter().max());
+    let longest = longest.copied().unwrap_or_default();
+    println!("{name:<44} median {median:>10.1?}   longest {longest:>10.1?}");
 }

@@ -1,5 +1,5 @@
-//! The live host: how long it takes from exec to attached, and whether a burst of SYN retransmits is
-//! lost or costs memory, and what a capture of a real transfer takes. Needs root, and says so.
+//! Measures the live host: the time from exec to the attached probe, losses and memory during a burst of SYN
+//! retransmits, and the size of a capture of a real transfer. Without root it prints that it was skipped.
 
 use std::fs;
 use std::io::Read;
@@ -30,15 +30,15 @@ use live::lab::Lab;
 use live::lab::RECEIVER_V4;
 use live::oracle::Nstat;
 
-/// Starts that are measured, after one that fills the cache of compiled plugins.
+/// Number of measured starts. An earlier one fills the cache of compiled plugins.
 const STARTS: usize = 21;
-/// Connections that are not answered, each with one SYN that is sent again.
+/// Number of connections that are not answered. Each retransmits one SYN.
 const CONNECTIONS: u64 = 9_000;
-/// How long the lossy transfer takes.
-const TRANSFER: Duration = Duration::from_secs(3);
+/// Duration of the lossy transfer.
+const TRANSFER_TIME: Duration = Duration::from_secs(3);
 
 fn main() -> Result<()> {
-    // `cargo test` starts benchmarks too, only to see that they do.
+    // `cargo test` also starts benchmarks, without arguments: they return at once.
     if !std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
@@ -91,14 +91,14 @@ fn syn_burst(root: &Root) -> Result<()> {
     };
     println!(
         "burst: {counted} SYN retransmits within {span:.0?} (RetransSegs), {} events printed, {} \
-         refused by the ring; resident {before} before, {peak} at most",
+         lost because the ring was full; resident {before} before, {peak} at most",
         events.len(),
         run.ledger.kernel.get("ring_full"),
     );
     Ok(())
 }
 
-/// Eight connections that send as fast as they can, with 2 % loss: what a recording of that takes.
+/// Measures the size of a capture of eight connections that send as fast as they can, with 2 % loss.
 fn capture_size(root: &Root) -> Result<()> {
     let lab = Lab::new()?;
     let directory = tempfile::tempdir()?;
@@ -109,13 +109,13 @@ fn capture_size(root: &Root) -> Result<()> {
         .collect::<Result<_>>()?;
     lab.lose("meta l4proto tcp numgen random mod 100 < 2")?;
     let host = Host::start(root, &["--record", path])?;
-    let end = Instant::now() + TRANSFER;
+    let end = Instant::now() + TRANSFER_TIME;
     thread::scope(|scope| {
         for flow in &flows {
             scope.spawn(|| {
                 let mut client = &flow.client;
                 while Instant::now() < end && client.write_all(&[0x5a; 16_384]).is_ok() {}
-                // What is left in the way is not waited for.
+                // Unsent data is discarded.
                 let _ = client.shutdown(Shutdown::Both);
             });
             scope.spawn(|| {
@@ -135,7 +135,7 @@ fn capture_size(root: &Root) -> Result<()> {
     Ok(())
 }
 
-/// A line of /proc/PID/status, such as "12345 kB".
+/// The value of a line of /proc/PID/status, such as "12345 kB".
 fn memory(host: &Host, key: &str) -> Result<String> {
     let path = format!("/proc/{}/status", host.pid());
     let status = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;

@@ -1,5 +1,5 @@
-//! Captures: how fast they are replayed, what printing costs in a plugin and natively, what recording
-//! costs, and how large they are. Each figure is the best of a few runs on the same events.
+//! Measures captures: the speed of a replay, the cost of printing in a plugin and natively, the cost of recording, and
+//! the size. Each figure is the best of [`RUNS`] runs on the same events.
 
 use std::fs;
 use std::fs::File;
@@ -49,7 +49,7 @@ const EVENTS: usize = 500_000;
 const RUNS: usize = 3;
 
 fn main() -> Result<()> {
-    // `cargo test` starts benchmarks too, only to see that they do.
+    // `cargo test` also starts benchmarks, without arguments: they return at once.
     if !std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
@@ -78,12 +78,13 @@ fn main() -> Result<()> {
     printing(&engine, &json_print)
 }
 
-/// Million events a second.
+/// The rate in million events per second.
 fn rate(took: Duration) -> f64 {
     EVENTS as f64 / took.as_secs_f64() / 1e6
 }
 
-/// The quickest of a few runs: noise only ever adds. Each measure by itself.
+/// The shortest time of [`RUNS`] runs, for each of the `N` measurements separately. Other load
+/// of the machine can only make a run longer.
 fn best<const N: usize>(mut run: impl FnMut() -> Result<[Duration; N]>) -> Result<[Duration; N]> {
     let mut best = run()?;
     for _ in 1..RUNS {
@@ -106,7 +107,7 @@ fn batches() -> Vec<Item> {
     (0..EVENTS / MAX_EVENTS).map(batch).collect()
 }
 
-/// What a recording takes of one CPU while 100,000 events come in a second.
+/// Measures the share of one CPU that a recording of 100,000 events per second takes. Writes the capture to `to`.
 fn recording(to: &Path) -> Result<()> {
     let items = batches();
     let [cpu] = best(|| {
@@ -130,7 +131,7 @@ fn recording(to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Bytes an event, of the made-up capture and of those of real transfers.
+/// Prints bytes per event, for the generated capture `synth` and for captures of real transfers.
 fn sizes(synth: &Path) -> Result<()> {
     let real = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
     let entries = fs::read_dir(real).into_iter().flatten().flatten();
@@ -177,7 +178,7 @@ fn reading(capture: &Path) -> Result<()> {
     Ok(())
 }
 
-/// From the file through a plugin: time on the wall, and CPU time of both threads.
+/// Replays a capture through a plugin. Returns the elapsed time, and the CPU time of both threads.
 fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duration; 2]> {
     let chain = Chain::new(vec![start(engine, plugin)], Nowhere);
     let config = config::Replay {
@@ -194,7 +195,7 @@ fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duratio
         },
         files: vec![capture.to_owned()],
         speed: None,
-        times: config::Times::default(),
+        times: config::TimeRange::default(),
         record: None,
     };
     let stop = Stop::at_signals()?;
@@ -205,7 +206,7 @@ fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duratio
         let chain = scope.spawn(move || chain.run(&received, &used, ()));
         let channel = Channel { items, recycled };
         let inputs = replay::open(&config.files, &stop, &ProgressBar::hidden());
-        let books = inputs.and_then(|inputs| {
+        let stats = inputs.and_then(|inputs| {
             let inputs = inputs.unwrap_or_default();
             replay::run(
                 &config,
@@ -219,12 +220,12 @@ fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duratio
         drop(channel);
         let ended = chain.join().expect("the chain does not panic");
         ended.1?;
-        black_box(books?);
+        black_box(stats?);
         Ok([begun.elapsed(), cpu_time(ClockId::ProcessCPUTime) - before])
     })
 }
 
-/// json-print beside the same serialiser in native code, both in one thread.
+/// Compares json-print with the same serialiser in native code, both in one thread.
 fn printing(engine: &Engine, json_print: &Origin) -> Result<()> {
     let items = batches();
     let mut chain = Chain::new(vec![start(engine, json_print)], Nowhere);

@@ -1,8 +1,7 @@
-//! Whether the host stays as it is however long it runs: events at full speed, a fault and two
-//! reloads a second, and its memory looked at all the while.
+//! A long run of the host: events at full speed, one fault and two reloads per second, and a check of its memory.
 //!
-//! `make soak`, or `cargo bench --bench soak -- --seconds 600`. Fails if an event is lost or counted
-//! twice, if a fault or a reload goes missing, or if memory grows.
+//! `make soak`, or `cargo bench --bench soak -- --seconds 600`. It fails if an event is lost or counted twice, if a
+//! fault or a reload is missing in the ledger, or if memory grows.
 
 use std::fs;
 use std::io::BufRead as _;
@@ -40,13 +39,13 @@ mod common;
 
 use common::versions::Versions;
 
-/// On an event with this mark the plugin fails.
+/// The socket mark (`SO_MARK`) of the events on which the plugin panics.
 const POISON: u32 = 0xdead;
 
-/// How much memory may grow from the second quarter of the run to the last.
+/// The most bytes by which memory may grow from the second quarter of the run to the last.
 const MAX_GROWTH: u64 = 4 << 20;
 
-/// Events made up once, and sent over and over with later times.
+/// Number of generated events, which are sent repeatedly with later times.
 const EVENTS: usize = 256 * 64;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -88,22 +87,22 @@ fn soak(time: Duration) -> Result<()> {
     let pid = child.id();
     let stderr = child.stderr.take().context("it is piped")?;
     let reloaded = Arc::new(AtomicU64::new(0));
-    let told = thread::spawn({
+    let reader = thread::spawn({
         let reloaded = reloaded.clone();
-        move || listen(stderr, &reloaded)
+        move || read_stderr(stderr, &reloaded)
     });
     let stdin = child.stdin.take().context("it is piped")?;
-    let feeding = thread::spawn(move || feed(stdin, time));
+    let writer = thread::spawn(move || write_events(stdin, time));
 
     let begun = Instant::now();
     let mut memory = Vec::new();
     let mut wanted = 0;
-    while !feeding.is_finished() {
+    while !writer.is_finished() {
         thread::sleep(SECOND);
-        // The host ends when it has worked off the last events.
+        // The host exits once it has processed the last events.
         let Some(bytes) = resident(pid) else { continue };
         memory.push(bytes);
-        // Both plugins have the file: a reload is one of each.
+        // Two plugins use the file, so a change of it causes two reloads.
         if reloaded.load(Ordering::Relaxed) == wanted && begun.elapsed() + 2 * SECOND < time {
             versions.put(if wanted % 4 == 0 { '2' } else { '1' });
             wanted += 2;
@@ -116,16 +115,20 @@ fn soak(time: Duration) -> Result<()> {
             eprintln!("soak: {seconds:>5} s  {mib:>6.1} MiB resident  {wanted:>5} reloads");
         }
     }
-    let fed = feeding
+    let sent = writer
         .join()
-        .map_err(|_| anyhow::anyhow!("it panicked"))??;
-    let output = child.wait_with_output().context("the host was lost")?;
-    let stderr = told.join().map_err(|_| anyhow::anyhow!("it panicked"))?;
+        .map_err(|_| anyhow::anyhow!("the thread that writes events panicked"))??;
+    let output = child
+        .wait_with_output()
+        .context("cannot wait for the host")?;
+    let stderr = reader
+        .join()
+        .map_err(|_| anyhow::anyhow!("the thread that reads standard error panicked"))?;
     ensure!(output.status.success(), "the host failed: {stderr:#?}");
-    fed.check(&stderr, wanted / 2)?;
-    // What both witnesses say at the end is all that there is to print.
+    sent.check(&stderr, wanted / 2)?;
+    // Only the two instances of the witness plugin print, one line each at the end.
     let stdout = String::from_utf8(output.stdout)?;
-    let seen = format!("seen {}, gaps ", fed.events);
+    let seen = format!("seen {}, gaps ", sent.events);
     ensure!(stdout.lines().count() == 2, "{stdout}");
     ensure!(
         stdout
@@ -138,10 +141,10 @@ fn soak(time: Duration) -> Result<()> {
     println!(
         "soak: {} events in {:.0} s ({:.0} a second), {} faults, {wanted} reloads; memory {:.1} MiB in the \
          second quarter, {:.1} MiB in the last",
-        fed.events,
+        sent.events,
         begun.elapsed().as_secs_f64(),
-        fed.events as f64 / begun.elapsed().as_secs_f64(),
-        fed.faults,
+        sent.events as f64 / begun.elapsed().as_secs_f64(),
+        sent.faults,
         growth.0 as f64 / f64::from(1 << 20),
         growth.1 as f64 / f64::from(1 << 20),
     );
@@ -152,16 +155,17 @@ fn soak(time: Duration) -> Result<()> {
     Ok(())
 }
 
-/// What the host was given.
-struct Fed {
+/// Counts of the events that were sent to the host.
+struct Sent {
     events: u64,
+    /// Events on which the plugin panics.
     faults: u64,
 }
 
-impl Fed {
-    /// Is each event accounted for, and each fault and reload?
+impl Sent {
+    /// Checks that the ledger accounts for each event, fault and reload.
     fn check(&self, stderr: &[String], reloads: u64) -> Result<()> {
-        let Fed { events, faults } = self;
+        let Sent { events, faults } = self;
         let kept = events - faults;
         for line in [
             format!(
@@ -173,7 +177,7 @@ impl Fed {
             format!("ledger: counter witness seen={kept}"),
             format!("ledger: counter after seen={events}"),
         ] {
-            ensure!(stderr.contains(&line), "not {line}: {stderr:#?}");
+            ensure!(stderr.contains(&line), "missing: {line}: {stderr:#?}");
         }
         for (plugin, restarts) in [("witness", 9 * faults), ("after", 0)] {
             let prefix = format!("ledger: faults {plugin} ");
@@ -181,7 +185,7 @@ impl Fed {
             let found = stderr
                 .iter()
                 .any(|line| line.starts_with(prefix.trim_end()) && line.ends_with(&suffix));
-            ensure!(found, "not {prefix}…{suffix}: {stderr:#?}");
+            ensure!(found, "missing: {prefix}…{suffix}: {stderr:#?}");
         }
         ensure!(
             !stderr.iter().any(|line| line.contains("quarantine")),
@@ -191,8 +195,9 @@ impl Fed {
     }
 }
 
-/// Keeps what is not said once a fault or a reload.
-fn listen(stderr: ChildStderr, reloaded: &AtomicU64) -> Vec<String> {
+/// Reads standard error and counts the reloads. Returns only the lines for [`Sent::check`],
+/// because each fault and each reload writes further lines.
+fn read_stderr(stderr: ChildStderr, reloaded: &AtomicU64) -> Vec<String> {
     let mut kept = Vec::new();
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
         if line.contains(" was reloaded: ") {
@@ -205,8 +210,8 @@ fn listen(stderr: ChildStderr, reloaded: &AtomicU64) -> Vec<String> {
     kept
 }
 
-/// Writes events for so long, as fast as they are taken. One a second is poison.
-fn feed(stdin: ChildStdin, time: Duration) -> Result<Fed> {
+/// Writes events for this time, as fast as the host reads them. One per second has the mark [`POISON`].
+fn write_events(stdin: ChildStdin, time: Duration) -> Result<Sent> {
     let head = Head::new(None, "2026-01-01T00:00:00.000Z".to_owned());
     let mut writer = Writer::new(BufWriter::new(stdin), &head)?;
     let mut records: Vec<Record> = Synth::new(1).take(EVENTS).collect();
@@ -215,7 +220,7 @@ fn feed(stdin: ChildStdin, time: Duration) -> Result<Fed> {
     }
     let span = records[EVENTS - 1].time() - records[0].time();
     let first = (records[0].time(), records[0].wall_time());
-    let mut fed = Fed {
+    let mut sent = Sent {
         events: 0,
         faults: 0,
     };
@@ -224,25 +229,25 @@ fn feed(stdin: ChildStdin, time: Duration) -> Result<Fed> {
     let mut marked = 0;
     while begun.elapsed() < time {
         for records in records.chunks(256) {
-            // The middle of a batch of 256: nine calls until it is found.
-            let poison = begun.elapsed() >= SECOND * (fed.faults as u32 + 1);
+            // The event is in the middle of a batch of 256: nine calls fail until it is found.
+            let poison = begun.elapsed() >= SECOND * (sent.faults as u32 + 1);
             let mut batch = Batch::new();
             for (number, record) in records.iter().enumerate() {
                 let mut record = record.clone();
                 let time = record.time() + shift;
                 record.set_time(time);
-                record.set_sequence(fed.events);
+                record.set_sequence(sent.events);
                 if poison && number == 100 {
                     record.set_mark(Some(POISON));
-                    fed.faults += 1;
+                    sent.faults += 1;
                 }
-                fed.events += 1;
+                sent.events += 1;
                 batch.push(record.as_bytes());
             }
             writer.item(&Item::Events(batch))?;
         }
         shift += span;
-        // The stream's seconds.
+        // A mark for each second of the stream.
         while Duration::from_secs(marked) < shift {
             marked += 1;
             writer.item(&Item::Mark(Mark {
@@ -258,10 +263,10 @@ fn feed(stdin: ChildStdin, time: Duration) -> Result<Fed> {
         lost: 0,
     }))?;
     writer.finish()?;
-    Ok(fed)
+    Ok(sent)
 }
 
-/// Bytes of memory that are the process's own, while it runs.
+/// Resident anonymous memory of a process, in bytes; `None` if it has ended.
 fn resident(pid: u32) -> Option<u64> {
     let path = Path::new("/proc").join(pid.to_string()).join("status");
     let status = fs::read_to_string(path).ok()?;
@@ -270,7 +275,7 @@ fn resident(pid: u32) -> Option<u64> {
     Some(kib << 10)
 }
 
-/// Medians of the second quarter and of the last.
+/// The medians of the second quarter and of the last quarter, in bytes.
 fn growth(memory: &[u64]) -> (u64, u64) {
     let quarter = (memory.len() / 4).max(1);
     let median = |from: usize| {

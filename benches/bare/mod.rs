@@ -1,4 +1,4 @@
-//! A plugin in wasmtime with nothing around it: what limits and accounting are measured against.
+//! Runs a plugin in wasmtime without limits and accounting, as the baseline for measuring these.
 
 use std::hint::black_box;
 
@@ -26,10 +26,10 @@ mod generated {
     });
 }
 
-/// Takes what a plugin says, and believes it.
-struct Believing;
+/// Host functions that accept all arguments without checks, and discard them.
+struct UncheckedHost;
 
-impl host::Host for Believing {
+impl host::Host for UncheckedHost {
     fn layout(&mut self) -> Vec<host::Field> {
         Vec::new()
     }
@@ -67,9 +67,9 @@ impl host::Host for Believing {
     }
 }
 
-/// An instance without any limit.
+/// An instance of a plugin without limits.
 pub struct Bare {
-    store: Store<Believing>,
+    store: Store<UncheckedHost>,
     plugin: generated::Plugin,
 }
 
@@ -82,11 +82,11 @@ impl Bare {
         let component = Component::new(&engine, component).expect("a component");
         let mut linker = Linker::new(&engine);
         host::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).expect("linked once");
-        // What a standard library imports by itself is not called by these plugins.
+        // These plugins do not call the imports of their standard library.
         linker
             .define_unknown_imports_as_traps(&component)
             .expect("no name is taken");
-        let mut store = Store::new(&engine, Believing);
+        let mut store = Store::new(&engine, UncheckedHost);
         let plugin = generated::Plugin::instantiate(&mut store, &component, &linker);
         let plugin = plugin.expect("it is a plugin");
         let configured = plugin
@@ -96,7 +96,7 @@ impl Bare {
         Bare { store, plugin }
     }
 
-    /// Gives it a batch, and drops what it drops.
+    /// Processes a batch, and removes the events that the plugin drops.
     pub fn process(&mut self, batch: &mut Batch) {
         let (count, size) = (batch.len() as u32, batch.record_size() as u32);
         let processor = self.plugin.retrans_plugin_processor();

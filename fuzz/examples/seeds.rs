@@ -1,10 +1,10 @@
-//! Writes the seeds in corpus/ that stand for something: `cargo run --example seeds`.
+//! Writes the seeds in corpus/ that are not random bytes: `cargo run --example seeds`.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-// Instrumented code needs what it has, whether or not it is run.
+// Instrumented code does not link without this crate, even if it does not use it.
 use libfuzzer_sys as _;
 use retrans_event::CORE_SIZE;
 use retrans_event::Record;
@@ -12,7 +12,7 @@ use retrans_event::synth::Synth;
 use retrans_fuzz::forged;
 use retrans_host::capture::Head;
 
-/// Components without code: what is loaded goes by their imports and exports.
+/// Components without code: loading depends on their imports and exports only.
 const COMPONENTS: [(&str, &str); 5] = [
     ("empty", "(component)"),
     ("core_module", "(module)"),
@@ -61,8 +61,8 @@ fn main() -> io::Result<()> {
         lines.extend(b"\n{\"type\":\"gap\",\"lost\":3}\n");
     }
     write("capture", "lines", &lines)?;
-    let least = r#"{"type":"retransmit","timestamp":"2026-01-01T00:00:01Z","state":"ESTABLISHED","source":{"ip":"10.0.0.1","port":33000},"destination":{"ip":"10.0.0.2","port":443},"labels":{"zone":"eu"}}"#;
-    write("capture", "least_line", least.as_bytes())?;
+    let minimal = r#"{"type":"retransmit","timestamp":"2026-01-01T00:00:01Z","state":"ESTABLISHED","source":{"ip":"10.0.0.1","port":33000},"destination":{"ip":"10.0.0.2","port":443},"labels":{"zone":"eu"}}"#;
+    write("capture", "least_line", minimal.as_bytes())?;
     write(
         "capture",
         "items",
@@ -89,15 +89,15 @@ fn main() -> io::Result<()> {
     )
 }
 
-/// A batch with a label, a mark and an end, of records that are longer by so many bytes.
-fn items(records: &[Record], longer: usize) -> Vec<u8> {
+/// An encoded batch with a label, a mark and an end. Each record has this number of `extra` bytes.
+fn items(records: &[Record], extra: usize) -> Vec<u8> {
     let mut items = vec![1];
     items.extend(5u64.to_le_bytes());
     items.extend((records.len() as u32).to_le_bytes());
     items.extend(1u32.to_le_bytes());
     for record in records {
         items.extend_from_slice(record.as_bytes());
-        items.resize(items.len() + longer, 0xee);
+        items.resize(items.len() + extra, 0xee);
     }
     items.extend(b"\x04\0\0\0zone\x01\0\0\0\0\0\0\0\x02\0\0\0\x02\0\0\0eu");
     for kind in [2, 3] {

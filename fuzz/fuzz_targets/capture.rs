@@ -1,6 +1,6 @@
-//! Any bytes as a file that is to be replayed: a capture, or lines of JSON.
+//! Replays any bytes as a file: a capture, or lines of JSON.
 //!
-//! Memory is bounded by the allocator: what asks for more is the end of the process.
+//! The allocator limits memory. An allocation beyond the limit ends the process.
 #![no_main]
 
 use std::alloc::System;
@@ -8,14 +8,10 @@ use std::alloc::System;
 use cap::Cap;
 use indicatif::ProgressBar;
 use libfuzzer_sys::fuzz_target;
-use retrans_fuzz::Memory;
+use retrans_fuzz::MemoryFile;
 use retrans_fuzz::assert_clear;
 use retrans_fuzz::assert_labels_fit;
 use retrans_fuzz::forged;
-use retrans_host::stream::batch::Batch;
-use retrans_host::stream::batch::Item;
-use retrans_host::stream::batch::MAX_EVENTS;
-use retrans_host::stream::batch::Mark;
 use retrans_host::capture::CaptureError;
 use retrans_host::capture::Head;
 use retrans_host::capture::Reader;
@@ -24,19 +20,24 @@ use retrans_host::source::replay::Input;
 use retrans_host::source::replay::InputError;
 use retrans_host::source::replay::LineError;
 use retrans_host::source::replay::ReplayError;
+use retrans_host::stream::batch::Batch;
+use retrans_host::stream::batch::Item;
+use retrans_host::stream::batch::MAX_EVENTS;
+use retrans_host::stream::batch::Mark;
 
-/// A frame as it is stored and as it was, 16 MiB each, and as much again for all else.
+/// The limit on memory in bytes: a stored frame and a decompressed one, 16 MiB each, and as
+/// much again for everything else.
 const MAX_MEMORY: usize = 64 << 20;
 
-/// So many of the items are written and read again.
-const WRITTEN: usize = 100;
+/// The most items that are written and read again.
+const MAX_WRITTEN: usize = 100;
 
 #[global_allocator]
 static ALLOCATOR: Cap<System> = Cap::new(System, MAX_MEMORY);
 
 fuzz_target!(|bytes: &[u8]| {
     let bytes = forged::file(bytes);
-    let file = Memory::new(&bytes);
+    let file = MemoryFile::new(&bytes);
     let mut items = Vec::new();
     match Input::open(&file.path(), &ProgressBar::hidden(), None) {
         Ok(mut input) => {
@@ -50,14 +51,14 @@ fuzz_target!(|bytes: &[u8]| {
     assert_written(&items);
 });
 
-/// Reads all, and keeps the first items.
+/// Reads all items, and keeps the first [`MAX_WRITTEN`].
 fn read(input: &mut Input<'_>, items: &mut Vec<Item>) -> Result<(), InputError> {
     while let Some(item) = input.item(Batch::new)? {
         if let Item::Events(batch) = &item {
             assert!((1..=MAX_EVENTS).contains(&batch.len()));
             assert_labels_fit(batch);
         }
-        if items.len() < WRITTEN {
+        if items.len() < MAX_WRITTEN {
             items.push(item);
         }
     }
@@ -77,10 +78,9 @@ fn assert_names_the_place(error: InputError, bytes: &[u8]) {
             assert!((1..=lines).contains(line), "{line} of {lines}");
             format!("name:{line}: ")
         }
-        InputError::Capture(CaptureError::NotACapture(_) | CaptureError::Layout(_)) => {
-            "it".to_owned()
-        }
-        InputError::Line(LineError::Empty) => "it is empty".to_owned(),
+        InputError::Capture(CaptureError::NotACapture(_)) => "not a capture: ".to_owned(),
+        InputError::Capture(CaptureError::Layout(_)) => "its layout is invalid: ".to_owned(),
+        InputError::Line(LineError::Empty) => "the file is empty".to_owned(),
         error => panic!("a file in memory can be read: {error}"),
     };
     let file = "name".to_owned();
@@ -89,9 +89,9 @@ fn assert_names_the_place(error: InputError, bytes: &[u8]) {
     assert!(error.to_string().contains(&place), "{error}");
 }
 
-/// A capture of these items has the same items.
+/// Asserts that the items are unchanged after they were written to a capture and read again.
 fn assert_written(items: &[Item]) {
-    // A recording has labels of the host alone, which are few.
+    // Batches with many labels are not written: a recording has only the host's labels, which are few.
     let few = |item: &&Item| match item {
         Item::Events(batch) => batch.labels.columns().len() <= 64,
         Item::Mark(_) | Item::End(_) => true,
@@ -104,9 +104,9 @@ fn assert_written(items: &[Item]) {
     }
     writer.finish().expect("there is memory");
 
-    let mut reader = Reader::new(file.as_slice()).expect("a capture of our own");
+    let mut reader = Reader::new(file.as_slice()).expect("a valid capture");
     for item in items.iter().filter(few) {
-        let read = reader.item(Batch::new).expect("an item of our own");
+        let read = reader.item(Batch::new).expect("a valid item");
         assert_same(item, &read.expect("as many items as were written"));
     }
     let more = reader.item(Batch::new).expect("the end");

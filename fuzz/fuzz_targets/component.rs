@@ -1,7 +1,7 @@
-//! Made-up components that fit the contract are started and given events; a few fit nothing.
+//! Starts generated components and passes events to them. Most components fit the contract; a few are arbitrary.
 //!
-//! Code in there is at random, with the imports and exports of a world of ours, or a script of calls
-//! to the host with any numbers as pointers and lengths. It loops, traps, and returns what it likes.
+//! Their code is random code with the imports and exports of one of the contract's worlds, or a script of calls to the
+//! host with arbitrary numbers as pointers and lengths. It may loop, trap, and return any value.
 #![no_main]
 
 mod scripted;
@@ -16,19 +16,19 @@ use crossbeam_channel::unbounded;
 use libfuzzer_sys::Corpus;
 use libfuzzer_sys::fuzz_target;
 use retrans_event::synth::Synth;
-use retrans_fuzz::Checked;
-use retrans_fuzz::Memory;
+use retrans_fuzz::CheckingSink;
+use retrans_fuzz::MemoryFile;
 use retrans_fuzz::assert_clear;
 use retrans_fuzz::engine;
 use retrans_fuzz::limits;
+use retrans_host::chain::Chain;
+use retrans_host::plugin::Plugin;
+use retrans_host::stats::Stats;
+use retrans_host::stats::counters::ReplayStats;
 use retrans_host::stream::batch::Batch;
 use retrans_host::stream::batch::Item;
 use retrans_host::stream::batch::Mark;
-use retrans_host::chain::Chain;
 use retrans_host::stream::labels::Column;
-use retrans_host::stats::Stats;
-use retrans_host::stats::counters::ReplayStats;
-use retrans_host::plugin::Plugin;
 use wasm_smith::Config;
 use wit_component::ComponentEncoder;
 use wit_component::StringEncoding;
@@ -39,13 +39,13 @@ use wit_parser::ManglingAndAbi;
 use wit_parser::Resolve;
 use wit_parser::WorldId;
 
-/// Events in a batch, of which there are two.
+/// Events in each of the two batches.
 const EVENTS: usize = 3;
 
-/// Worlds that a plugin can be of: each exports more than the one before.
+/// The worlds of the contract. Each exports more than the one before.
 const WORLDS: [&str; 3] = ["plugin", "ticking-plugin", "stateful-plugin"];
 
-/// The contract, and of each world a module with its imports and exports.
+/// The contract, and for each world a module with its imports and exports.
 static CONTRACT: LazyLock<(Resolve, Vec<(WorldId, Vec<u8>)>)> = LazyLock::new(|| {
     let mut resolve = Resolve::default();
     let contract = include_str!("../../plugin-sdk/wit/plugin.wit");
@@ -64,7 +64,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     let Ok(component) = component(&mut Unstructured::new(bytes)) else {
         return Corpus::Reject;
     };
-    let file = Memory::new(&component);
+    let file = MemoryFile::new(&component);
     match Plugin::start(engine(), &file.plugin()) {
         Ok(plugin) => run(plugin),
         Err(error) => assert_clear(&error),
@@ -96,7 +96,8 @@ fn component(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>> {
     component.map_err(unfit)
 }
 
-/// Without what the host's engine does not have: it would be refused before anything happens.
+/// A configuration without the WebAssembly features that the host's engine lacks. Components
+/// with these would be refused before they run.
 fn config(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Config> {
     let mut config = Config::arbitrary(bytes)?;
     config.custom_page_sizes_enabled = false;
@@ -111,7 +112,8 @@ fn config(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Config> {
     Ok(config)
 }
 
-/// Two batches with a mark between them, and an end: events are accounted for, and the limits hold.
+/// Sends two batches with a mark between them, and an end. Asserts that all events are
+/// accounted for and that the limits hold.
 fn run(plugin: Plugin) {
     let mark = |seconds| Mark {
         time: Duration::from_secs(seconds),
@@ -130,9 +132,9 @@ fn run(plugin: Plugin) {
         items.send(item).expect("the receiver is there");
     }
     drop(items);
-    let chain = Chain::new(vec![plugin], Checked::default());
+    let chain = Chain::new(vec![plugin], CheckingSink::default());
     let (chain_stats, result) = chain.run(&receiver, &recycled, ());
-    result.expect("a plugin that fails is passed by");
+    result.expect("the chain continues when a plugin fails");
 
     let delivered = 2 * EVENTS as u64;
     let stats = Stats {

@@ -1,8 +1,8 @@
-//! Whatever a plugin says in a call, and whatever it answers: the batch ends up as a simple model
-//! has it, or is untouched.
+//! Makes arbitrary host calls and an arbitrary answer of a plugin in a call. The resulting
+//! batch is as a simple model computes it, or unchanged.
 #![no_main]
 
-mod said;
+mod calls;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,22 +12,22 @@ use libfuzzer_sys::fuzz_target;
 use retrans_event::Event;
 use retrans_event::FIELDS;
 use retrans_event::synth::Synth;
-use retrans_fuzz::Checked;
+use retrans_fuzz::CheckingSink;
 use retrans_fuzz::assert_clear;
 use retrans_fuzz::assert_labels_fit;
 use retrans_fuzz::limits;
-use retrans_host::stream::batch::Batch;
 use retrans_host::chain::commit;
 use retrans_host::plugin::BadAnswer;
 use retrans_host::plugin::Outcome;
 use retrans_host::plugin::fuzzing::Keep as Answer;
 use retrans_host::plugin::fuzzing::Running;
+use retrans_host::stream::batch::Batch;
 
-use self::said::Case;
-use self::said::Said;
+use self::calls::Case;
+use self::calls::HostCall;
 
-/// Fields that no plugin changes.
-const HOSTS: [&str; 6] = [
+/// Fields that belong to the host: plugins cannot change them.
+const HOST_FIELDS: [&str; 6] = [
     "size",
     "cpu",
     "sequence",
@@ -36,29 +36,29 @@ const HOSTS: [&str; 6] = [
     "cpu_sequence",
 ];
 
-/// Labels of one event, by their keys.
+/// Labels of one event, by key.
 type Labels = BTreeMap<String, String>;
 
 fuzz_target!(|case: Case| {
     let before = Model::of(&case.batch());
     let mut batch = case.batch();
     let mut running = Running::begin(&mut batch, limits());
-    let mut said = Vec::new();
+    let mut calls = Vec::new();
     let mut trapped = false;
     for call in case.calls(batch.len()) {
-        if let Err(error) = call.say(running.host()) {
+        if let Err(error) = call.perform(running.host()) {
             assert!(error.is::<BadAnswer>(), "{error}");
             assert_clear(&error);
             trapped = true;
             break;
         }
-        said.push(call);
+        calls.push(call);
     }
     let keep = (!trapped).then(|| case.keep(batch.len()));
     match running.end(&mut batch, keep.clone()) {
         Some(Ok(outcome)) => {
             let keep = keep.expect("a call that trapped has no outcome");
-            committed(batch, before, outcome, &said, &keep, case.cut.into());
+            check_commit(batch, before, outcome, &calls, &keep, case.split_at.into());
         }
         refused => {
             if let Some(Err(error)) = refused {
@@ -69,19 +69,19 @@ fuzz_target!(|case: Case| {
     }
 });
 
-/// What was said takes effect, as the model has it.
-fn committed(
+/// Commits the effects of the calls, and asserts that they are as the model computes them.
+fn check_commit(
     mut batch: Batch,
     before: Model,
     outcome: Outcome,
-    said: &[Said],
+    calls: &[HostCall],
     keep: &Answer,
-    cut: usize,
+    split_at: usize,
 ) {
-    let expected = before.after(said, keep);
+    let expected = before.after(calls, keep);
     let counts = outcome.staged.counts.clone();
-    let mut sink = Checked::default();
-    let changed = commit(&mut batch, outcome, &mut sink).expect("the sink takes all");
+    let mut sink = CheckingSink::default();
+    let changed = commit(&mut batch, outcome, &mut sink).expect("the sink does not fail");
 
     assert_labels_fit(&batch);
     assert_eq!(changed, expected.changed);
@@ -91,25 +91,25 @@ fn committed(
     assert!(alerts.eq(expected.alerts));
     assert_eq!(counts, expected.counts);
     for (metric, _) in &counts {
-        let odd = |char: char| char.is_whitespace() || char.is_control();
-        assert!((1..=64).contains(&metric.len()) && !metric.contains(odd));
+        let forbidden = |char: char| char.is_whitespace() || char.is_control();
+        assert!((1..=64).contains(&metric.len()) && !metric.contains(forbidden));
     }
     assert_eq!(Model::of(&batch), expected.model);
 
-    // A batch that is taken apart and put together again is the same.
-    let second = batch.split_off(cut.min(batch.len()));
+    // Splitting a batch and appending the parts gives the same batch.
+    let second = batch.split_off(split_at.min(batch.len()));
     assert_labels_fit(&batch);
     assert_labels_fit(&second);
     batch.append(&second);
     assert_eq!(Model::of(&batch), expected.model);
 }
 
-/// Events as a list of theirs, each with its labels.
+/// A batch as a list of events: the bytes of the record, and the labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Model(Vec<(Vec<u8>, Labels)>);
 
-/// What is to become of a batch, and what is to come out.
-struct After {
+/// The expected batch after a call, and the expected output of the call.
+struct Expected {
     model: Model,
     changed: u64,
     lines: Vec<u8>,
@@ -135,24 +135,24 @@ impl Model {
         Event::new(&self.0[number].0).expect("a whole record")
     }
 
-    fn after(self, said: &[Said], keep: &Answer) -> After {
+    fn after(self, calls: &[HostCall], keep: &Answer) -> Expected {
         let mut alerts = Vec::new();
         let (mut lines, mut counts) = (Vec::new(), Vec::new());
         let mut events = self.0.clone();
         let mut changed = vec![false; events.len()];
         let last = self.event(events.len() - 1).wall_time();
-        for said in said {
-            match said {
-                Said::Change(numbers, records) => {
+        for call in calls {
+            match call {
+                HostCall::Change(numbers, records) => {
                     let size = self.0[0].0.len();
                     for (number, record) in numbers.iter().zip(records.chunks(size)) {
                         let number = *number as usize;
                         changed[number] = true;
                         let original = &self.0[number].0;
-                        events[number].0 = with_hosts_fields(record, original);
+                        events[number].0 = with_host_fields(record, original);
                     }
                 }
-                Said::Annotate(column) => {
+                HostCall::Annotate(column) => {
                     let mut start = 0;
                     for (number, end) in column.events.iter().zip(&column.ends) {
                         let value = column.text[start..*end as usize].to_owned();
@@ -161,15 +161,15 @@ impl Model {
                         labels.insert(column.key.clone(), value);
                     }
                 }
-                Said::Emit(alert) => {
+                HostCall::Emit(alert) => {
                     let about = alert.event.map(|number| self.event(number as usize));
                     let connection = about.map(|event| (event.local(), event.peer()));
                     let wall_time = about.map_or(last, Event::wall_time);
                     alerts.push((alert.name.clone(), connection, wall_time));
                 }
-                Said::Write(text) => lines.extend_from_slice(text),
-                Said::Count(metric, by) => counts.push((metric.clone(), *by)),
-                Said::Log(..) => {}
+                HostCall::Write(text) => lines.extend_from_slice(text),
+                HostCall::Count(metric, by) => counts.push((metric.clone(), *by)),
+                HostCall::Log(..) => {}
             }
         }
         let kept = events
@@ -180,7 +180,7 @@ impl Model {
                 Answer::None => false,
                 Answer::Bits(bits) => bits[number / 8] & (1 << (number % 8)) != 0,
             });
-        After {
+        Expected {
             model: Model(kept.map(|(_, event)| event).collect()),
             changed: changed.iter().filter(|changed| **changed).count() as u64,
             lines,
@@ -190,12 +190,15 @@ impl Model {
     }
 }
 
-fn with_hosts_fields(record: &[u8], original: &[u8]) -> Vec<u8> {
+/// The record with the host's fields of the original.
+fn with_host_fields(record: &[u8], original: &[u8]) -> Vec<u8> {
     let mut record = record.to_vec();
-    let hosts = FIELDS.iter().filter(|field| HOSTS.contains(&field.name));
-    for field in hosts {
-        let place = field.offset..field.offset + field.size;
-        record[place.clone()].copy_from_slice(&original[place]);
+    let fields = FIELDS
+        .iter()
+        .filter(|field| HOST_FIELDS.contains(&field.name));
+    for field in fields {
+        let range = field.offset..field.offset + field.size;
+        record[range.clone()].copy_from_slice(&original[range]);
     }
     record
 }

@@ -1,5 +1,5 @@
-//! Any bytes as a record, and as a record's JSON form: every accessor, both directions of JSON, and
-//! every setter.
+//! Reads any bytes as a record and as the JSON form of a record. Checks every accessor, both
+//! directions of JSON, and every setter.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -17,13 +17,13 @@ use self::accessors::Accessor;
 mod accessors;
 
 fuzz_target!(|bytes: &[u8]| {
-    as_json(bytes);
+    check_json(bytes);
     let Ok(event) = Event::new(bytes) else {
         assert!(bytes.len() < CORE_SIZE);
         return;
     };
-    reads(event);
-    writes(event);
+    check_reads(event);
+    check_writes(event);
 });
 
 fn json(event: &Event) -> String {
@@ -34,14 +34,15 @@ fn record(text: &str) -> Record {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-/// What can be read at all is the same when it is written and read again.
-fn as_json(text: &[u8]) {
+/// Asserts that a record that can be read from JSON is unchanged after it was written and read again.
+fn check_json(text: &[u8]) {
     if let Ok(read) = serde_json::from_slice::<Record>(text) {
         assert_eq!(record(&json(&read)), read);
     }
 }
 
-fn reads(event: &Event) {
+/// Checks the accessors, and that the JSON form and the owner are unchanged after they were written and read again.
+fn check_reads(event: &Event) {
     for accessor in ACCESSORS {
         let (field, absent) = (field(accessor), (accessor.is_absent)(event));
         let beyond = field.offset + field.size > event.as_bytes().len();
@@ -63,7 +64,8 @@ fn reads(event: &Event) {
     assert_eq!(record(&json(&owned)).owner().status(), owner.status());
 }
 
-fn writes(original: &Event) {
+/// Checks that each setter sets its field and no other, and that the host's fields can be restored.
+fn check_writes(original: &Event) {
     let mut bytes = original.as_bytes().to_vec();
     let length = bytes.len();
     let Ok(event) = Event::new_mut(&mut bytes) else {
@@ -79,7 +81,7 @@ fn writes(original: &Event) {
     let ours = RECORD_SIZE.min(length);
     assert_eq!(new[ours..], old[ours..], "bytes of a newer version");
     event.restore_host_fields(original);
-    assert_eq!(hosts(event), hosts(original));
+    assert_eq!(host_fields(event), host_fields(original));
     for accessor in ACCESSORS {
         (accessor.clear)(event);
         let optional = field(accessor).presence_bit.is_some();
@@ -87,8 +89,8 @@ fn writes(original: &Event) {
     }
 }
 
-/// What belongs to the host.
-fn hosts(event: &Event) -> impl PartialEq + std::fmt::Debug + use<> {
+/// The values of the host's fields.
+fn host_fields(event: &Event) -> impl PartialEq + std::fmt::Debug + use<> {
     let counts = (
         event.size(),
         event.cpu(),
@@ -100,5 +102,5 @@ fn hosts(event: &Event) -> impl PartialEq + std::fmt::Debug + use<> {
 
 fn field(accessor: &Accessor) -> &'static Field {
     let found = FIELDS.iter().find(|field| field.name == accessor.name);
-    found.expect("every accessor is that of a field")
+    found.expect("every accessor belongs to a field")
 }

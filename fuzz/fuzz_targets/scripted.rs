@@ -1,13 +1,14 @@
-//! A module that starts well, and then calls the host with arbitrary arguments.
+//! Generates a module that starts without errors, and then calls the host with arbitrary arguments.
 //!
-//! Random code hardly ever gets beyond `describe`: this does, and its memory is what the input says.
+//! Random code hardly ever gets beyond `describe`. This module does, and the input determines
+//! the contents of its memory.
 
 use std::fmt::Write as _;
 
 use arbitrary::Result;
 use arbitrary::Unstructured;
 
-/// The host's functions, and what each takes and returns once it is flattened to core types.
+/// The host's functions with their parameters and results, flattened to core types.
 const IMPORTS: [(&str, &[&str], &str); 9] = [
     ("layout", &["i32"], ""),
     ("labels", &["i32"], ""),
@@ -20,7 +21,7 @@ const IMPORTS: [(&str, &[&str], &str); 9] = [
     ("log", &["i32"; 3], ""),
 ];
 
-/// Exports with a script, and how many of them each world has.
+/// Exports whose code is a script, with their parameters.
 const SCRIPTS: [(&str, &str); 5] = [
     ("processor@0.1.0#process", "i32 i32 i32 i32"),
     ("timer@0.1.0#tick", "i64"),
@@ -29,7 +30,8 @@ const SCRIPTS: [(&str, &str); 5] = [
     ("state@0.1.0#restore", "i32 i32 i32"),
 ];
 
-/// The world by its place among those of the target: the first has one script, the last has all.
+/// Generates a module for a world, given by its index among the worlds of the target. The first
+/// world has one script, the last has all.
 pub fn module(world: usize, bytes: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     let scripts = &SCRIPTS[..[1, 3, 5][world.min(2)]];
     let mut text = String::from("(module\n");
@@ -42,7 +44,8 @@ pub fn module(world: usize, bytes: &mut Unstructured<'_>) -> Result<Vec<u8>> {
             ),
         );
     }
-    // The first page is the input's, the second is zero, and the rest takes what the host hands over.
+    // The first page of memory has data from the input, the second is zero, and the host's
+    // values are passed in the rest.
     text.push_str(
         r#"(memory (export "memory") 8)
         (func (export "retrans:plugin/processor@0.1.0#describe") (result i32) i32.const 0x10000)
@@ -59,9 +62,9 @@ pub fn module(world: usize, bytes: &mut Unstructured<'_>) -> Result<Vec<u8>> {
             ),
         );
         for _ in 0..bytes.int_in_range(0..=4)? {
-            act(&mut text, bytes)?;
+            step(&mut text, bytes)?;
         }
-        // Of the answer nothing but its place is known. In the second page it is a good one.
+        // The script returns a pointer to its answer. In the second page, which is zero, the answer is a valid one.
         let answer = match bytes.arbitrary()? {
             true => 0x10000,
             false => u32::from(bytes.arbitrary::<u16>()?) & !7,
@@ -79,10 +82,10 @@ pub fn module(world: usize, bytes: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     Ok(wat::parse_str(&text).expect("the text is a module"))
 }
 
-/// One thing that a script does: most often it calls the host.
-fn act(text: &mut String, bytes: &mut Unstructured<'_>) -> Result<()> {
+/// Generates one step of a script: most often a call to the host.
+fn step(text: &mut String, bytes: &mut Unstructured<'_>) -> Result<()> {
     match bytes.arbitrary::<u8>()? {
-        0xff => line(text, format_args!("(loop $ever br $ever)")),
+        0xff => line(text, format_args!("(loop $forever br $forever)")),
         0xfe => line(text, format_args!("unreachable")),
         0xfd => {
             let pages: u16 = bytes.arbitrary()?;
@@ -90,11 +93,11 @@ fn act(text: &mut String, bytes: &mut Unstructured<'_>) -> Result<()> {
         }
         _ => {
             let (name, parameters, result) = *bytes.choose(&IMPORTS)?;
-            for (place, parameter) in parameters.iter().enumerate() {
+            for (index, parameter) in parameters.iter().enumerate() {
                 let number = match bytes.arbitrary::<u8>()? {
                     0 => bytes.arbitrary::<u32>()?,
-                    // Pointers and lengths come by turns in nearly all of them.
-                    _ if place % 2 == 0 => u32::from(bytes.arbitrary::<u8>()?) & !3,
+                    // In nearly all functions, pointers and lengths alternate.
+                    _ if index % 2 == 0 => u32::from(bytes.arbitrary::<u8>()?) & !3,
                     small => u32::from(small % 16),
                 };
                 line(text, format_args!("{parameter}.const {number}"));

@@ -1,5 +1,4 @@
-//! What the targets have in common: files in memory, plugins within small limits, and a sink that
-//! believes nothing.
+//! Shared code of the fuzz targets: files in memory, plugins with small limits, and a sink that checks its input.
 
 use std::fmt::Display;
 use std::fs::File;
@@ -10,26 +9,27 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use retrans_host::stream::alert::Alert;
-use retrans_host::stream::batch::Batch;
-use retrans_host::sink::Sink;
 use retrans_host::plugin::Compiler;
 use retrans_host::plugin::Engine;
 use retrans_host::plugin::Limits;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::Spec;
+use retrans_host::sink::Sink;
+use retrans_host::stream::alert::Alert;
+use retrans_host::stream::batch::Batch;
 use rustix::fs::MemfdFlags;
 use rustix::fs::memfd_create;
 
 pub mod forged;
 
-/// The engine of the process. Compiles here: a process for each input would be most of the work.
+/// The engine, shared by all inputs. It compiles in this process, because starting a process
+/// for each input would take most of the time.
 pub fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| Engine::without_cache(Compiler::Here).expect("wasmtime runs here"))
+    ENGINE.get_or_init(|| Engine::without_cache(Compiler::ThisProcess).expect("wasmtime runs here"))
 }
 
-/// Small enough that inputs meet them.
+/// Limits that are small enough for inputs to reach them.
 pub fn limits() -> Limits {
     Limits {
         time: Duration::from_millis(10),
@@ -49,24 +49,24 @@ pub fn limits() -> Limits {
     }
 }
 
-/// A file that is only in memory, because the host opens files by their names.
-pub struct Memory(File);
+/// A file in memory (`memfd_create`) that has a path, because the host opens files by path.
+pub struct MemoryFile(File);
 
-impl Memory {
-    /// With these bytes.
-    pub fn new(bytes: &[u8]) -> Memory {
+impl MemoryFile {
+    /// A file with these contents.
+    pub fn new(bytes: &[u8]) -> MemoryFile {
         let file = memfd_create("fuzz", MemfdFlags::CLOEXEC).expect("a file in memory");
         let mut file = File::from(file);
         file.write_all(bytes).expect("there is memory");
-        Memory(file)
+        MemoryFile(file)
     }
 
-    /// Opened anew it is read from its beginning.
+    /// The path of the file. Each open of it reads from the beginning.
     pub fn path(&self) -> PathBuf {
         format!("/proc/self/fd/{}", self.0.as_raw_fd()).into()
     }
 
-    /// A plugin of which it is the component.
+    /// The specification of a plugin with this file as its component.
     pub fn plugin(&self) -> Spec {
         Spec {
             limits: limits(),
@@ -75,12 +75,12 @@ impl Memory {
     }
 }
 
-/// An error that a person can read, and that leaves the terminal alone: a line, and one for each
-/// function of a backtrace.
+/// Asserts that the message of an error is not empty, has no control characters, and has one
+/// line, followed by one line for each function of a backtrace.
 #[track_caller]
 pub fn assert_clear(error: &impl Display) {
     let text = error.to_string();
-    assert!(!text.trim().is_empty(), "an error without a word");
+    assert!(!text.trim().is_empty(), "the message is empty");
     let mut lines = text.split('\n');
     let functions = |line: &str| line.starts_with("    in ");
     assert!(lines.clone().skip(1).all(functions), "{text:?}");
@@ -90,7 +90,7 @@ pub fn assert_clear(error: &impl Display) {
     );
 }
 
-/// Labels are about events that are there, in order.
+/// Asserts that the labels are on existing events, in order.
 #[track_caller]
 pub fn assert_labels_fit(batch: &Batch) {
     for column in batch.labels.columns() {
@@ -98,21 +98,21 @@ pub fn assert_labels_fit(batch: &Batch) {
         assert!(!column.key.is_empty());
         assert!(events.is_sorted_by(|a, b| a < b), "{events:?}");
         assert!(events.iter().all(|event| (*event as usize) < batch.len()));
-        // Reads every value.
+        // Iterating reads every value.
         assert_eq!(column.iter().count(), ends.len());
     }
 }
 
-/// A sink that takes whole lines of text and nothing else.
+/// A sink that asserts that its input is whole lines of text and alerts with names.
 #[derive(Debug, Default)]
-pub struct Checked {
-    /// All lines.
+pub struct CheckingSink {
+    /// All lines that were received.
     pub lines: Vec<u8>,
-    /// All alerts.
+    /// All alerts that were received.
     pub alerts: Vec<Alert>,
 }
 
-impl Sink for Checked {
+impl Sink for CheckingSink {
     fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
         std::str::from_utf8(lines).expect("lines are text");
         assert!(

@@ -1,4 +1,4 @@
-//! The files of a recording: how one is begun, and how older ones make room.
+//! The files of a recording: how a file is created, and how older files are renamed.
 
 use std::ffi::OsString;
 use std::fs;
@@ -20,25 +20,26 @@ use super::Writer;
 use super::target::Target;
 use crate::system::files;
 
-/// What becomes of the file that has the name already.
+/// What to do with a file that already has the name of the new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
-    /// It stays, and the new one is not begun.
+    /// Keep it, and refuse to create the new file.
     Refuse,
-    /// The new one takes its place.
+    /// Replace it.
     Replace,
-    /// A capture becomes FILE.1, and at most this number of older ones is kept. The new file takes the place of
-    /// anything else.
+    /// Rename a capture to FILE.1, and keep at most this number of older files. Replace
+    /// anything that is not a capture.
     Keep(u32),
 }
 
-/// Begins a file. What is to give up its name does so once the new file has its head: a full disk costs no
-/// older capture. The name is taken by a rename, so that a symbolic link is replaced and never followed.
+/// Creates a file and writes the head. Existing files are renamed or replaced only once the head was written,
+/// so that no older capture is lost to a full disk. The new file is renamed into place: a symbolic link of
+/// that name is replaced and never followed.
 pub fn begin(file: &Path, head: &Head, existing: Existing) -> io::Result<Writer<Target>> {
     if existing == Existing::Refuse {
         let writer = Writer::new(Target::File(create(file)?), head);
         return writer.inspect_err(|_| {
-            // It was made just now and has no head: it cannot be read.
+            // The file was created just now. Without a head it cannot be read.
             let _ = fs::remove_file(file);
         });
     }
@@ -65,19 +66,18 @@ fn create(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The directory that a file is in.
+/// The directory that contains a file.
 pub fn directory(file: &Path) -> &Path {
     let parent = file.parent().filter(|parent| *parent != Path::new(""));
     parent.unwrap_or(Path::new("."))
 }
 
-/// Is there something that a capture must not take the place of, whatever was asked for? As /dev/null,
-/// or a link to it.
+/// Returns whether the path leads to something that a capture must never replace, such as /dev/null or a link to it.
 pub fn is_special(file: &Path) -> bool {
-    fs::metadata(file).is_ok_and(|about| !about.is_file())
+    fs::metadata(file).is_ok_and(|metadata| !metadata.is_file())
 }
 
-/// The name of an older file.
+/// The name of the older file with this number; 0 is the file itself.
 fn older(file: &Path, number: u32) -> PathBuf {
     let mut name = OsString::from(file);
     if number > 0 {
@@ -86,21 +86,21 @@ fn older(file: &Path, number: u32) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// A file with the name of the recording, or of one of the `keep` older ones, that is no capture.
-pub fn find_stranger(file: &Path, keep: u32) -> Option<PathBuf> {
-    let is_stranger = |path: &Path| exists(path) && !is_capture(path);
-    if is_stranger(file) {
+/// Finds a file that is not a capture and has the name of the recording or of one of its `keep` older files.
+pub fn find_non_capture(file: &Path, keep: u32) -> Option<PathBuf> {
+    let is_other = |path: &Path| exists(path) && !is_capture(path);
+    if is_other(file) {
         return Some(file.to_owned());
     }
     let prefix = [file.file_name()?.as_bytes(), b"."].concat();
-    // In a directory that cannot be read nothing is found. `keep` may be too large to try every name.
+    // The directory is read because `keep` may be too large to try every name. If it cannot be read, no file is found.
     let mut entries = fs::read_dir(directory(file)).ok()?.flatten();
     entries.find_map(|entry| {
         let name = entry.file_name();
         let number = name.as_bytes().strip_prefix(prefix.as_slice())?;
         let number: u32 = str::from_utf8(number).ok()?.parse().ok()?;
         let path = older(file, number);
-        ((1..=keep).contains(&number) && is_stranger(&path)).then_some(path)
+        ((1..=keep).contains(&number) && is_other(&path)).then_some(path)
     })
 }
 
@@ -108,7 +108,8 @@ fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-/// Is it a file that begins as captures do? A link to one is not, and a FIFO is not waited for.
+/// Returns whether the path is a regular file that begins with [`MAGIC`]. A link to one is not. Does not block
+/// on a FIFO.
 fn is_capture(path: &Path) -> bool {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let mut options = OpenOptions::new();
@@ -118,12 +119,13 @@ fn is_capture(path: &Path) -> bool {
         .open(path);
     let mut begin = [0; MAGIC.len()];
     opened.is_ok_and(|mut file| {
-        file.metadata().is_ok_and(|about| about.is_file()) && file.read_exact(&mut begin).is_ok()
+        file.metadata().is_ok_and(|metadata| metadata.is_file())
+            && file.read_exact(&mut begin).is_ok()
     }) && begin == MAGIC
 }
 
-/// FILE becomes FILE.1, that FILE.2, and so on. The oldest goes, if `keep` are there. FILE is left to be
-/// replaced where it is no capture, or none is to be kept.
+/// Renames FILE to FILE.1, FILE.1 to FILE.2, and so on. The oldest file is overwritten if there are `keep` of
+/// them. Leaves FILE in place, to be replaced, if it is not a capture or if `keep` is 0.
 fn make_room(file: &Path, keep: u32) -> io::Result<()> {
     if !is_capture(file) {
         return Ok(());
@@ -139,7 +141,7 @@ fn make_room(file: &Path, keep: u32) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// A directory with these files. Each begins as a capture, and then holds its own name.
+    /// A directory with these files. Each contains [`MAGIC`] and its own name.
     fn files(names: &[&str]) -> tempfile::TempDir {
         let directory = tempfile::tempdir().expect("a directory");
         for name in names {
@@ -149,15 +151,15 @@ mod tests {
         directory
     }
 
-    /// What the files hold, by their names in order.
-    fn held(directory: &tempfile::TempDir) -> Vec<(String, String)> {
+    /// Names and contents of the files, ordered by name.
+    fn contents(directory: &tempfile::TempDir) -> Vec<(String, String)> {
         let entries = fs::read_dir(directory.path()).expect("a directory");
         let entries = entries.map(|entry| {
             let path = entry.expect("a file").path();
             let name = path.file_name().expect("a name").to_string_lossy();
             let bytes = fs::read(&path).expect("a file");
-            let held = String::from_utf8_lossy(&bytes[MAGIC.len()..]);
-            (name.into(), held.into())
+            let contents = String::from_utf8_lossy(&bytes[MAGIC.len()..]);
+            (name.into(), contents.into())
         });
         let mut entries: Vec<_> = entries.collect();
         entries.sort();
@@ -170,9 +172,9 @@ mod tests {
         make_room(&directory.path().join("a"), keep).expect("renamed");
         let expected: Vec<_> = expected
             .iter()
-            .map(|(name, held)| ((*name).to_owned(), (*held).to_owned()))
+            .map(|(name, contents)| ((*name).to_owned(), (*contents).to_owned()))
             .collect();
-        assert_eq!(held(&directory), expected);
+        assert_eq!(contents(&directory), expected);
     }
 
     #[test]
@@ -204,13 +206,13 @@ mod tests {
         for name in ["a.old", "a.0", "a.7", "ab.1"] {
             fs::write(path(name), name).expect("a file");
         }
-        assert_eq!(find_stranger(&path("a"), 6), None);
-        assert_eq!(find_stranger(&path("a"), 7), Some(path("a.7")));
-        // As the begin of a capture, but shorter.
+        assert_eq!(find_non_capture(&path("a"), 6), None);
+        assert_eq!(find_non_capture(&path("a"), 7), Some(path("a.7")));
+        // A prefix of the magic bytes is not enough.
         fs::write(path("a"), &MAGIC[..4]).expect("a file");
-        assert_eq!(find_stranger(&path("a"), 6), Some(path("a")));
+        assert_eq!(find_non_capture(&path("a"), 6), Some(path("a")));
         fs::remove_file(path("a")).expect("it was there");
         fs::create_dir(path("a")).expect("a directory");
-        assert_eq!(find_stranger(&path("a"), 6), Some(path("a")));
+        assert_eq!(find_non_capture(&path("a"), 6), Some(path("a")));
     }
 }

@@ -1,4 +1,4 @@
-//! Frames: compressed, and with a checksum each.
+//! Frames: the units of a capture, each compressed and with checksums of its own.
 
 use std::io;
 use std::io::Read;
@@ -7,32 +7,32 @@ use std::io::Write;
 use zstd::bulk::Compressor;
 use zstd::bulk::Decompressor;
 
-/// What a frame begins with: where one is expected and this is not found, the file is damaged.
-const MARK: u32 = u32::from_le_bytes(*b"frm\n");
+/// The first bytes of a frame. The file is damaged if a frame is expected and these bytes are not there.
+const FRAME_MAGIC: u32 = u32::from_le_bytes(*b"frm\n");
 
-/// Mark, kind, stored length, length, checksum of what is stored, checksum of all this; 32 bits
-/// each, little-endian. The header has one of its own: a length that is wrong is to be told from
-/// a file that was cut off.
-const HEADER: usize = 24;
+/// Bytes of a header: magic, kind, stored length, length before compression, checksum of the stored bytes,
+/// and checksum of the header so far; 32 bits each, little-endian. With a checksum of the header, a reader
+/// distinguishes a damaged length from a file that was cut off.
+const HEADER_SIZE: usize = 24;
 
-/// Where the header's checksum is.
-const CHECKED: usize = 20;
+/// Offset of the header's own checksum.
+const CHECKSUM_OFFSET: usize = 20;
 
-/// The most bytes of a frame before compression: what a reader must have memory for.
-pub const MAX_BYTES: usize = 16 << 20;
+/// The most bytes of a frame before compression, which is also the memory that a reader needs.
+pub const MAX_FRAME_SIZE: usize = 16 << 20;
 
-/// A quick one. Made-up events take 325 ns each and 57 bytes; with level 1 they took 391 ns and 51 bytes,
-/// and 146 ns instead of 114 to read.
-const LEVEL: i32 = -2;
+/// The compression level of zstd. It is a fast one: a generated event takes 325 ns and 57 bytes. With level 1
+/// it took 391 ns and 51 bytes, and 146 ns instead of 114 ns to read.
+const COMPRESSION_LEVEL: i32 = -2;
 
-/// What is in a frame.
+/// The content of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrameKind {
-    /// A [`super::Head`], in JSON.
+    /// A [`super::Head`] as JSON.
     Head,
-    /// Items.
+    /// Encoded items.
     Items,
-    /// Nothing: the recording was ended, not cut off.
+    /// No content: marks the end of a capture that was not cut off.
     End,
 }
 
@@ -52,16 +52,16 @@ impl FrameKind {
     }
 }
 
-/// Why there is no frame.
+/// Why a frame cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
     /// The file ends within a frame.
     #[error("the file was cut off within a frame")]
     Cut,
-    /// The bytes are not those that were written.
+    /// The bytes are not as they were written.
     #[error("{0}")]
     Damaged(&'static str),
-    /// The file cannot be read.
+    /// An I/O error of the file.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -73,18 +73,18 @@ pub struct FrameWriter {
 }
 
 impl FrameWriter {
-    /// Ready to compress.
+    /// A writer with a compressor of its own.
     pub fn new() -> io::Result<FrameWriter> {
         Ok(FrameWriter {
-            compressor: Compressor::new(LEVEL)?,
+            compressor: Compressor::new(COMPRESSION_LEVEL)?,
             stored: Vec::new(),
         })
     }
 
-    /// Writes one frame, of at most [`MAX_BYTES`]. Returns its size in the file.
+    /// Writes `bytes`, at most [`MAX_FRAME_SIZE`], as one frame. Returns the size of the frame in the file, in bytes.
     pub fn write(&mut self, to: &mut impl Write, kind: FrameKind, bytes: &[u8]) -> io::Result<u64> {
-        if bytes.len() > MAX_BYTES {
-            return Err(io::Error::other("a frame that nobody would read"));
+        if bytes.len() > MAX_FRAME_SIZE {
+            return Err(io::Error::other("a frame is larger than readers accept"));
         }
         self.stored.clear();
         self.stored
@@ -92,21 +92,21 @@ impl FrameWriter {
         self.compressor
             .compress_to_buffer(bytes, &mut self.stored)?;
         let fields = [
-            MARK,
+            FRAME_MAGIC,
             kind.number(),
             self.stored.len() as u32,
             bytes.len() as u32,
             crc32fast::hash(&self.stored),
         ];
-        let mut header = [0; HEADER];
+        let mut header = [0; HEADER_SIZE];
         for (field, place) in fields.iter().zip(header.chunks_exact_mut(4)) {
             place.copy_from_slice(&field.to_le_bytes());
         }
-        let checksum = crc32fast::hash(&header[..CHECKED]);
-        header[CHECKED..].copy_from_slice(&checksum.to_le_bytes());
+        let checksum = crc32fast::hash(&header[..CHECKSUM_OFFSET]);
+        header[CHECKSUM_OFFSET..].copy_from_slice(&checksum.to_le_bytes());
         to.write_all(&header)?;
         to.write_all(&self.stored)?;
-        Ok((HEADER + self.stored.len()) as u64)
+        Ok((HEADER_SIZE + self.stored.len()) as u64)
     }
 }
 
@@ -115,12 +115,12 @@ pub struct FrameReader<R> {
     from: R,
     decompressor: Decompressor<'static>,
     stored: Vec<u8>,
-    /// Bytes of whole frames that were read.
+    /// Start of the next frame in the file, in bytes.
     offset: u64,
 }
 
 impl<R: Read> FrameReader<R> {
-    /// Reads from behind what was read already, `offset` bytes.
+    /// Reads frames from `from`, of which the caller has read `offset` bytes already.
     pub fn new(from: R, offset: u64) -> io::Result<FrameReader<R>> {
         Ok(FrameReader {
             from,
@@ -130,22 +130,26 @@ impl<R: Read> FrameReader<R> {
         })
     }
 
-    /// Where the next frame begins in the file.
+    /// Start of the next frame in the file, in bytes.
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Is there nothing behind the frames that were read?
+    /// Returns whether the file ends after the frames that were read. Consumes a byte if it does not.
     pub fn is_at_end(&mut self) -> io::Result<bool> {
-        Ok(fill(&mut self.from, &mut [0])? == 0)
+        Ok(read_until_full(&mut self.from, &mut [0])? == 0)
     }
 
-    /// Reads a frame into `bytes`; `None` at the end of the file.
+    /// Reads a frame and replaces the contents of `bytes` by its decompressed content. `None` at the end of the file.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameError::Cut`] if the file ends within the frame, [`FrameError::Damaged`] if the frame is invalid.
     pub fn read(&mut self, bytes: &mut Vec<u8>) -> Result<Option<FrameKind>, FrameError> {
-        let mut header = [0; HEADER];
-        match fill(&mut self.from, &mut header)? {
+        let mut header = [0; HEADER_SIZE];
+        match read_until_full(&mut self.from, &mut header)? {
             0 => return Ok(None),
-            HEADER => {}
+            HEADER_SIZE => {}
             _ => return Err(FrameError::Cut),
         }
         let mut fields = header.chunks_exact(4).map(|field| {
@@ -154,26 +158,26 @@ impl<R: Read> FrameReader<R> {
             u32::from_le_bytes(number)
         });
         let mut next = || fields.next().unwrap_or(0);
-        let (mark, kind, stored, length, expected) = (next(), next(), next(), next(), next());
-        if mark != MARK {
+        let (magic, kind, stored, length, expected) = (next(), next(), next(), next(), next());
+        if magic != FRAME_MAGIC {
             return Err(FrameError::Damaged("no frame begins there"));
         }
-        if next() != crc32fast::hash(&header[..CHECKED]) {
+        if next() != crc32fast::hash(&header[..CHECKSUM_OFFSET]) {
             return Err(FrameError::Damaged(
-                "the frame's header does not fit its checksum",
+                "the frame's header does not match its checksum",
             ));
         }
         let (stored, length) = (stored as usize, length as usize);
-        // Before there is memory for it.
-        if length > MAX_BYTES || stored > zstd::zstd_safe::compress_bound(MAX_BYTES) {
+        // The lengths are checked before memory is allocated for them.
+        if length > MAX_FRAME_SIZE || stored > zstd::zstd_safe::compress_bound(MAX_FRAME_SIZE) {
             return Err(FrameError::Damaged("a frame of impossible size"));
         }
         self.stored.resize(stored, 0);
-        if fill(&mut self.from, &mut self.stored)? < stored {
+        if read_until_full(&mut self.from, &mut self.stored)? < stored {
             return Err(FrameError::Cut);
         }
         if crc32fast::hash(&self.stored) != expected {
-            return Err(FrameError::Damaged("the frame does not fit its checksum"));
+            return Err(FrameError::Damaged("the frame does not match its checksum"));
         }
         let kind = FrameKind::from_number(kind);
         let kind = kind.ok_or(FrameError::Damaged("a frame of an unknown kind"))?;
@@ -183,13 +187,13 @@ impl<R: Read> FrameReader<R> {
         if !decompressed.is_ok_and(|decompressed| decompressed == length) {
             return Err(FrameError::Damaged("a frame that cannot be decompressed"));
         }
-        self.offset += (HEADER + stored) as u64;
+        self.offset += (HEADER_SIZE + stored) as u64;
         Ok(Some(kind))
     }
 }
 
-/// Reads until the buffer is full or the file ends; how much was read.
-fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+/// Reads until the buffer is full or the file ends. Returns the number of bytes that were read.
+fn read_until_full(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match from.read(&mut buffer[filled..]) {
@@ -220,12 +224,12 @@ mod tests {
         Ok(kind.map(|kind| (kind, bytes)))
     }
 
-    /// With a header that fits its checksum.
+    /// The frame with one field of its header changed, and with the header's checksum adapted.
     fn with_field(file: &[u8], field: usize, value: u32) -> Vec<u8> {
         let mut file = file.to_vec();
         file[4 * field..][..4].copy_from_slice(&value.to_le_bytes());
-        let checksum = crc32fast::hash(&file[..CHECKED]);
-        file[CHECKED..HEADER].copy_from_slice(&checksum.to_le_bytes());
+        let checksum = crc32fast::hash(&file[..CHECKSUM_OFFSET]);
+        file[CHECKSUM_OFFSET..HEADER_SIZE].copy_from_slice(&checksum.to_le_bytes());
         file
     }
 
@@ -289,20 +293,20 @@ mod tests {
     #[test]
     fn absurd_lengths_are_refused_before_there_is_memory_for_them() {
         let file = frame(FrameKind::Items, b"small");
-        let most = MAX_BYTES as u32;
+        let max = MAX_FRAME_SIZE as u32;
         for (field, value, words) in [
             (1, 4, "unknown kind"),
             (2, u32::MAX, "impossible size"),
             (3, u32::MAX, "impossible size"),
-            (3, most + 1, "impossible size"),
-            (3, most, "cannot be decompressed"),
+            (3, max + 1, "impossible size"),
+            (3, max, "cannot be decompressed"),
             (3, 4, "cannot be decompressed"),
         ] {
             let refused = read(&with_field(&file, field, value)).expect_err(words);
             assert!(refused.to_string().contains(words), "{refused}");
         }
-        // More than there is: as of a file that was cut off.
-        let longer = read(&with_field(&file, 2, most));
+        // A stored length beyond the end of the file is the same as a file that was cut off.
+        let longer = read(&with_field(&file, 2, max));
         assert!(matches!(longer, Err(FrameError::Cut)), "{longer:?}");
     }
 
@@ -310,10 +314,10 @@ mod tests {
     fn what_would_not_be_read_is_not_written() {
         let mut writer = FrameWriter::new().expect("there is memory");
         let mut file = Vec::new();
-        let most = vec![0; MAX_BYTES];
-        assert!(writer.write(&mut file, FrameKind::Items, &most).is_ok());
-        assert!(matches!(read(&file), Ok(Some((FrameKind::Items, bytes))) if bytes == most));
-        let more = vec![0; MAX_BYTES + 1];
+        let max = vec![0; MAX_FRAME_SIZE];
+        assert!(writer.write(&mut file, FrameKind::Items, &max).is_ok());
+        assert!(matches!(read(&file), Ok(Some((FrameKind::Items, bytes))) if bytes == max));
+        let more = vec![0; MAX_FRAME_SIZE + 1];
         assert!(
             writer
                 .write(&mut Vec::new(), FrameKind::Items, &more)

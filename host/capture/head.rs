@@ -1,20 +1,20 @@
-//! What a capture says of itself: who recorded it, where, and how its records are laid out.
+//! The head of a capture: which program recorded it, on which machine, and the layout of its records.
 
 use retrans_event::FIELDS;
 use retrans_event::RECORD_SIZE;
 use serde::Deserialize;
 use serde::Serialize;
 
-/// The first frame of a capture.
+/// The content of the first frame of a capture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
-    /// What wrote it, as in "retrans-host 0.1.0".
+    /// Name and version of the program that wrote the capture, as in "retrans-host 0.1.0".
     pub writer: String,
-    /// The machine that was observed; `None` for made-up events.
+    /// The machine that was observed; `None` for generated events, and if it is unknown.
     pub host: Option<Host>,
-    /// Time of day when this file was begun, RFC 3339.
+    /// Time of day when the file was begun, as RFC 3339.
     pub begun: String,
-    /// Bytes of a record.
+    /// Size of a record in bytes.
     pub record_size: u32,
     /// The fields of a record.
     pub layout: Vec<Field>,
@@ -23,37 +23,36 @@ pub struct Head {
 /// The machine that was observed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
-    /// Name of the host.
+    /// Host name.
     pub name: String,
-    /// Release of its kernel.
+    /// Release of the kernel.
     pub kernel: String,
-    /// When it was booted, RFC 3339.
+    /// Time of day of the boot, as RFC 3339.
     pub booted: String,
-    /// Random number of that boot (`/proc/sys/kernel/random/boot_id`).
+    /// Identifier of the boot (`/proc/sys/kernel/random/boot_id`).
     pub boot_id: String,
-    /// How the probe was attached.
+    /// How the probe was attached: the name of an [`Attach`](crate::source::live::attach::Attach).
     pub attached: String,
 }
 
-/// One field, as plugins see it in `layout()`.
+/// A field of the record, as `layout()` gives it to plugins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Field {
     /// Name.
     pub name: String,
-    /// Bytes from the start of the record.
+    /// Offset from the start of the record, in bytes.
     pub offset: u32,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u32,
-    /// How to read them.
+    /// Name of the type, as in `u32`.
     pub kind: String,
-    /// Position of the presence bit, counted from the start of the record; `None`: it is always
-    /// there.
+    /// Position of the presence bit, in bits from the start of the record; `None` if the field is always present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub presence_bit: Option<u32>,
 }
 
 impl Head {
-    /// For records of this version.
+    /// A head with the layout of this version. `begun` is the time of day, as RFC 3339.
     pub fn new(host: Option<Host>, begun: String) -> Head {
         Head {
             writer: concat!("retrans-host ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -65,7 +64,7 @@ impl Head {
     }
 }
 
-/// The layout of this version.
+/// The layout of the records of this version.
 pub fn layout() -> Vec<Field> {
     let fields = FIELDS.iter().map(|field| Field {
         name: field.name.to_owned(),

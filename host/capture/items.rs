@@ -1,7 +1,8 @@
-//! Items of the stream as bytes.
+//! Encoding of the items of the stream.
 //!
-//! Each begins with a byte that says what it is. A mark: time, time of day, losses. Events: losses,
-//! their number, the records, then columns of labels. Numbers are little-endian.
+//! The first byte of an item is its kind. A mark contains the time since boot, the time of day, and the
+//! number of lost events. A batch contains the number of lost events, the number of events and of label
+//! columns, the records, and the columns. Numbers are little-endian. `docs/captures.md` specifies the format.
 
 use std::time::Duration;
 
@@ -16,12 +17,12 @@ const EVENTS: u8 = 1;
 const MARK: u8 = 2;
 const END: u8 = 3;
 
-/// Bytes that are no items.
+/// The bytes are not a valid item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadItem(pub &'static str);
 
-/// Appends an item.
+/// Appends the encoded item to `to`.
 pub fn encode(item: &Item, to: &mut Vec<u8>) {
     match item {
         Item::Events(batch) => encode_events(batch, to),
@@ -42,13 +43,13 @@ fn encode_mark(kind: u8, mark: &Mark, to: &mut Vec<u8>) {
 fn encode_events(batch: &Batch, to: &mut Vec<u8>) {
     to.push(EVENTS);
     to.extend_from_slice(&batch.lost.to_le_bytes());
-    put(to, batch.len());
-    put(to, batch.labels.columns().len());
+    put_length(to, batch.len());
+    put_length(to, batch.labels.columns().len());
     to.extend_from_slice(batch.records());
     for column in batch.labels.columns() {
         let (events, ends, text) = column.parts();
         put_text(to, &column.key);
-        put(to, events.len());
+        put_length(to, events.len());
         for number in events.iter().chain(ends) {
             to.extend_from_slice(&number.to_le_bytes());
         }
@@ -56,34 +57,38 @@ fn encode_events(batch: &Batch, to: &mut Vec<u8>) {
     }
 }
 
-fn put(to: &mut Vec<u8>, length: usize) {
+fn put_length(to: &mut Vec<u8>, length: usize) {
     to.extend_from_slice(&(length as u32).to_le_bytes());
 }
 
 fn put_text(to: &mut Vec<u8>, text: &str) {
-    put(to, text.len());
+    put_length(to, text.len());
     to.extend_from_slice(text.as_bytes());
 }
 
-/// Reads items one after the other.
+/// Decodes items in order.
 pub struct Items<'a> {
     bytes: &'a [u8],
     record_size: usize,
 }
 
 impl<'a> Items<'a> {
-    /// Of records of that size.
+    /// Decodes `bytes`, in which each record has `record_size` bytes.
     pub fn new(bytes: &'a [u8], record_size: usize) -> Items<'a> {
         Items { bytes, record_size }
     }
 
-    /// The bytes that are left.
+    /// The bytes that are not decoded yet.
     pub fn rest(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// The next item; `None` at the end. `translate` puts the capture's records into the batch, as
-    /// records of this version.
+    /// Decodes the next item; `None` at the end of the bytes. `batch` provides an empty batch for events.
+    /// `translate` appends the records of the capture to that batch, as records of this version.
+    ///
+    /// # Errors
+    ///
+    /// [`BadItem`] if the bytes are not a valid item. The position is then undefined.
     pub fn next(
         &mut self,
         batch: impl FnOnce() -> Batch,
@@ -111,8 +116,8 @@ impl<'a> Items<'a> {
         batch: &mut Batch,
         translate: impl FnOnce(&[u8], &mut Batch),
     ) -> Result<(), BadItem> {
-        batch.lost = self.long()?;
-        let (count, columns) = (self.number()? as usize, self.number()?);
+        batch.lost = self.read_u64()?;
+        let (count, columns) = (self.read_u32()? as usize, self.read_u32()?);
         if !(1..=MAX_EVENTS).contains(&count) {
             return Err(BadItem("a batch of an impossible size"));
         }
@@ -121,17 +126,17 @@ impl<'a> Items<'a> {
         }
         translate(self.take(count * self.record_size)?, batch);
         for _ in 0..columns {
-            let key = self.text()?;
-            let labelled = self.number()? as usize;
+            let key = self.read_text()?;
+            let labelled = self.read_u32()? as usize;
             if labelled > count {
                 return Err(BadItem("more labels than events"));
             }
             let mut numbers = Vec::with_capacity(2 * labelled);
             for _ in 0..2 * labelled {
-                numbers.push(self.number()?);
+                numbers.push(self.read_u32()?);
             }
             let ends = numbers.split_off(labelled);
-            let column = Column::check(key, numbers, ends, self.text()?, count as u32);
+            let column = Column::check(key, numbers, ends, self.read_text()?, count as u32);
             let column = column.map_err(|_| BadItem("labels that do not fit their events"))?;
             batch.labels.annotate(column);
         }
@@ -140,9 +145,9 @@ impl<'a> Items<'a> {
 
     fn mark(&mut self) -> Result<Mark, BadItem> {
         Ok(Mark {
-            time: Duration::from_nanos(self.long()?),
-            wall_time: Duration::from_nanos(self.long()?),
-            lost: self.long()?,
+            time: Duration::from_nanos(self.read_u64()?),
+            wall_time: Duration::from_nanos(self.read_u64()?),
+            lost: self.read_u64()?,
         })
     }
 
@@ -153,20 +158,20 @@ impl<'a> Items<'a> {
         Ok(taken)
     }
 
-    fn number(&mut self) -> Result<u32, BadItem> {
+    fn read_u32(&mut self) -> Result<u32, BadItem> {
         let mut number = [0; 4];
         number.copy_from_slice(self.take(4)?);
         Ok(u32::from_le_bytes(number))
     }
 
-    fn long(&mut self) -> Result<u64, BadItem> {
+    fn read_u64(&mut self) -> Result<u64, BadItem> {
         let mut number = [0; 8];
         number.copy_from_slice(self.take(8)?);
         Ok(u64::from_le_bytes(number))
     }
 
-    fn text(&mut self) -> Result<String, BadItem> {
-        let length = self.number()? as usize;
+    fn read_text(&mut self) -> Result<String, BadItem> {
+        let length = self.read_u32()? as usize;
         let text = String::from_utf8(self.take(length)?.to_vec());
         text.map_err(|_| BadItem("a label that is not text"))
     }
@@ -179,16 +184,16 @@ mod tests {
 
     use super::*;
 
-    /// A batch of one event, with so many columns that have no labels.
+    /// An encoded batch of one event, with this number of columns without labels.
     fn empty_columns(columns: u32) -> Vec<u8> {
         let mut bytes = vec![EVENTS];
         bytes.extend_from_slice(&0u64.to_le_bytes());
-        put(&mut bytes, 1);
-        put(&mut bytes, columns as usize);
+        put_length(&mut bytes, 1);
+        put_length(&mut bytes, columns as usize);
         bytes.extend_from_slice(Record::new().as_bytes());
         for column in 0..columns {
             put_text(&mut bytes, &column.to_string());
-            put(&mut bytes, 0);
+            put_length(&mut bytes, 0);
             put_text(&mut bytes, "");
         }
         bytes

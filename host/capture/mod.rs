@@ -1,32 +1,34 @@
-//! Captures: a stream of events in a file, as it left the source and before any plugin saw it.
+//! Captures: files that contain a stream of events as it left the source, before any plugin processed it.
 //!
-//! A file is eight bytes of [`MAGIC`] and then [`frame`]s: a head (who recorded it, and the layout of
-//! its records), frames of items (events with their labels, losses, marks), and an end. Each frame
-//! has a checksum and can be read without those after it, so that a file that was cut off is good up
-//! to the cut.
+//! A capture begins with the eight bytes of [`MAGIC`]. [`frame`]s follow: a head (the recording host, and the
+//! layout of the records), frames of items (events with their labels, losses, marks), and an end frame. Each
+//! frame has a checksum and can be read without the frames after it. A file that was cut off is therefore
+//! valid up to the cut. `docs/captures.md` specifies the format.
 
+mod destination;
 pub(crate) mod files;
 mod frame;
 mod head;
 mod items;
-mod place;
+mod layout;
 mod read;
 mod recorder;
+mod summary;
 mod target;
 mod translate;
 mod write;
 
+pub use destination::RecordError;
 pub use head::Head;
 pub use head::Host;
-pub use place::RecordError;
+pub use layout::LayoutError;
 pub use read::CaptureError;
 pub use read::Reader;
-pub use recorder::Broken;
 pub use recorder::Recorder;
-pub use recorder::Summary;
+pub use summary::OutputFailure;
+pub use summary::Summary;
 pub use target::Target;
-pub use translate::LayoutError;
 pub use write::Writer;
 
-/// What every capture begins with: a byte that no text has, a name, and the version of the format.
+/// The first bytes of every capture: a byte that does not occur in UTF-8 text, a name, and the version of the format.
 pub const MAGIC: [u8; 8] = *b"\x89RETRAN\x01";

@@ -9,71 +9,79 @@ use super::frame::FrameKind;
 use super::frame::FrameReader;
 use super::head::Head;
 use super::items::Items;
-use super::translate::LayoutError;
+use super::layout::LayoutError;
 use super::translate::Translation;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 
-/// Why a capture cannot be read, or not to its end.
+/// Why a capture cannot be read, or cannot be read to its end. Offsets count bytes from the start of the file.
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
-    /// Not a capture at all.
-    #[error("it is no capture: {0}")]
+    /// The file is not a capture.
+    #[error("not a capture: {0}")]
     NotACapture(&'static str),
-    /// A layout that cannot be.
-    #[error("its layout makes no sense: {0}")]
+    /// The head describes a layout that no record can have.
+    #[error("its layout is invalid: {0}")]
     Layout(LayoutError),
-    /// Cut off: what was before is good.
+    /// The file was cut off. Everything before the cut is valid and was read.
     #[error("it was cut off at byte {offset}; everything before that is good")]
     Cut {
-        /// Where the last whole frame ends.
+        /// End of the last whole frame.
         offset: u64,
     },
-    /// Bytes were changed.
+    /// The contents of a frame are not as they were written.
     #[error("it is damaged at byte {offset}: {what}")]
     Damaged {
-        /// Where the bad frame begins.
+        /// Start of the damaged frame.
         offset: u64,
-        /// What does not fit.
+        /// The part that is invalid.
         what: String,
     },
-    /// The file cannot be read.
+    /// An I/O error of the file.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// Without a head nothing is known of what follows.
-const NO_HEAD: CaptureError = CaptureError::NotACapture("it was cut off before its first event");
+/// Without a head, the records that follow cannot be interpreted.
+const NO_HEAD: CaptureError =
+    CaptureError::NotACapture("the file was cut off before its first event");
 
 /// Reads the items of a capture, in order.
 pub struct Reader<R> {
     frames: FrameReader<R>,
     head: Head,
     translation: Translation,
-    /// The frame that is being read, and how much of it was.
+    /// The decompressed content of the current frame.
     bytes: Vec<u8>,
+    /// How many of these bytes were read.
     read: usize,
-    /// Where that frame begins in the file.
+    /// Start of the current frame in the file.
     offset: u64,
+    /// Whether the end frame or an error was reached.
     ended: bool,
 }
 
 impl<R: Read> Reader<R> {
-    /// Reads the head.
+    /// Reads the magic bytes and the head.
+    ///
+    /// # Errors
+    ///
+    /// [`CaptureError::NotACapture`] if the file is empty, does not begin with [`MAGIC`], or ends within the
+    /// head; [`CaptureError::Damaged`] or [`CaptureError::Layout`] if the head is invalid.
     pub fn new(mut from: R) -> Result<Reader<R>, CaptureError> {
         let mut magic = Vec::new();
         from.by_ref()
             .take(MAGIC.len() as u64)
             .read_to_end(&mut magic)?;
         if magic.is_empty() {
-            return Err(CaptureError::NotACapture("it is empty"));
+            return Err(CaptureError::NotACapture("the file is empty"));
         }
         if magic.len() < MAGIC.len() && MAGIC.starts_with(&magic) {
             return Err(NO_HEAD);
         }
         if magic != MAGIC {
             return Err(CaptureError::NotACapture(
-                "it does not begin as captures of this version do",
+                "it does not begin with the magic bytes of a capture of this version",
             ));
         }
         let mut frames = FrameReader::new(from, MAGIC.len() as u64)?;
@@ -99,13 +107,17 @@ impl<R: Read> Reader<R> {
         })
     }
 
-    /// Who recorded it.
+    /// The head: the recording host and the layout of the records.
     pub fn head(&self) -> &Head {
         &self.head
     }
 
-    /// The next item; `None` at the end. After an error there are no more. `empty` makes the batch
-    /// that events are put into.
+    /// Reads the next item; `None` at the end of the capture. `empty` provides an empty batch for events.
+    ///
+    /// # Errors
+    ///
+    /// [`CaptureError::Cut`] if the file ends without an end frame, [`CaptureError::Damaged`] if a frame or
+    /// an item is invalid. After an error every further call returns `None`.
     pub fn item(&mut self, empty: impl FnOnce() -> Batch) -> Result<Option<Item>, CaptureError> {
         while self.read == self.bytes.len() {
             if self.ended || !self.frame()? {
@@ -123,7 +135,7 @@ impl<R: Read> Reader<R> {
         })
     }
 
-    /// Reads the next frame; false at the end.
+    /// Reads the next frame into `bytes`. Returns false at the end frame.
     fn frame(&mut self) -> Result<bool, CaptureError> {
         self.offset = self.frames.offset();
         self.bytes.clear();
@@ -141,7 +153,7 @@ impl<R: Read> Reader<R> {
                 if !self.frames.is_at_end()? {
                     return Err(damaged(
                         self.frames.offset(),
-                        "there is more behind its end",
+                        "there is data after its end frame",
                     ));
                 }
             }

@@ -1,53 +1,53 @@
-//! The capture that a run writes: what goes into it, and what is missing in it where it could not be
-//! written.
+//! Records a stream to files or to standard output, and accounts for the events that cannot be written.
 
-use std::fmt;
 use std::io;
 use std::io::Write;
 use std::mem;
-use std::path::PathBuf;
 use std::time::Instant;
 
 use super::Writer;
+use super::destination::Destination;
+use super::destination::RecordError;
 use super::head::Head;
 use super::head::Host;
-use super::place::Place;
-use super::place::RecordError;
+use super::summary::Summary;
 use super::target::Target;
 use crate::config;
 use crate::source::observer::Observer;
 use crate::stats::Stats;
 use crate::stream::batch::Item;
 use crate::stream::batch::Mark;
-use crate::system::sanitize::word;
 use crate::system::timestamp::now;
 
 /// Records the items of a stream.
 ///
-/// What cannot be written is counted, and the next mark that can be written carries it as lost: a replay
-/// shows the gap where it was.
+/// Events that cannot be written are counted as missing. The next mark that can be written reports them as
+/// lost, so that a replay shows the gap at its position in the stream.
 pub struct Recorder {
-    place: Place,
-    /// The machine that the events are of; `None` where it is not known.
+    destination: Destination,
+    /// The machine that the events come from; `None` if it is unknown.
     host: Option<Host>,
-    /// `None` where a file has ended and the next one could not be begun.
+    /// The file that is being written; `None` if the last file has ended and the next one could not be begun.
     writer: Option<Writer<Target>>,
+    /// When the current file was begun.
     begun: Instant,
-    /// What the file has.
+    /// Counts of the items that were written to the current file.
     in_file: Tally,
-    /// What is in memory only.
+    /// Counts of the items that are in the writer's memory only.
     pending: Tally,
-    /// What no file has, and the next mark is to carry.
+    /// Counts of the items that are in no file, and that the next mark is to report as lost.
     missing: Tally,
-    /// Why writing fails, from the first failure until it works again.
+    /// The error of the first failed write since writing last worked; `None` while writing works.
     failure: Option<io::ErrorKind>,
     summary: Summary,
 }
 
-/// Events, and the losses that were told between them.
+/// Counts of a part of the stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Tally {
+    /// Events.
     events: u64,
+    /// Events that the source had lost, as reported between them.
     lost: u64,
 }
 
@@ -71,82 +71,26 @@ impl Tally {
     }
 }
 
-/// What was recorded.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// The file; `-` is standard output.
-    pub file: PathBuf,
-    /// Events in all files, older ones included.
-    pub events: u64,
-    /// Events that are in none, because writing failed or the file was deleted.
-    pub not_recorded: u64,
-    /// Bytes of all files that were not deleted.
-    pub bytes: u64,
-    /// Files that were begun.
-    pub files: u64,
-    /// Why the capture on standard output has ended before the run did.
-    pub broken: Option<Broken>,
-}
-
-/// Why a capture on standard output has ended before the run did.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Broken {
-    /// It is a pipe or a socket, and closed.
-    #[error("its reader has gone")]
-    ReaderGone,
-    /// The run was ended, and the reader has not read the rest in time.
-    #[error("its reader did not take the rest in time")]
-    NotRead,
-    /// Anything else.
-    #[error("{0}")]
-    Failed(String),
-}
-
-impl From<&io::Error> for Broken {
-    fn from(error: &io::Error) -> Broken {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => Broken::ReaderGone,
-            io::ErrorKind::TimedOut => Broken::NotRead,
-            _ => Broken::Failed(error.to_string()),
-        }
-    }
-}
-
-/// As a line of the ledger.
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary {
-            file,
-            events,
-            not_recorded,
-            bytes,
-            files,
-            broken: _,
-        } = self;
-        writeln!(
-            f,
-            "ledger: capture {} events={events} not_recorded={not_recorded} bytes={bytes} \
-             files={files}",
-            word(&file.to_string_lossy())
-        )
-    }
-}
-
 impl Recorder {
-    /// Begins the first file. `stdout` is where a capture goes that is to go to standard output.
+    /// Begins the first file. `stdout` opens standard output; it is called only if `config`
+    /// names it as the destination.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`] if the destination exists and may not be replaced, or if the head cannot be written.
     pub fn begin(
         config: &config::RecordConfig,
         host: Option<Host>,
         stdout: impl FnOnce() -> io::Result<Box<dyn Write + Send>>,
     ) -> Result<Recorder, RecordError> {
-        let (place, writer) = Place::begin(config, &head(&host), stdout)?;
+        let (destination, writer) = Destination::begin(config, &head(&host), stdout)?;
         let summary = Summary {
-            file: place.path().to_owned(),
+            file: destination.path().to_owned(),
             files: 1,
             ..Summary::default()
         };
         Ok(Recorder {
-            place,
+            destination,
             host,
             writer: Some(writer),
             begun: Instant::now(),
@@ -158,7 +102,7 @@ impl Recorder {
         })
     }
 
-    /// What is recorded so far, with the file that is being written.
+    /// The counters so far, including the file that is being written.
     pub fn summary(&self) -> Summary {
         let written = self.writer.as_ref().map_or(0, Writer::written);
         Summary {
@@ -167,26 +111,27 @@ impl Recorder {
         }
     }
 
-    /// Before an item: is there a file that it can be written to? After a failure that is tried anew.
-    fn mend(&mut self, at_end: bool) -> io::Result<()> {
+    /// Prepares for writing an item. After a failure it retries to write the pending items, and begins another
+    /// file if rotation is due or if no file is open.
+    fn recover(&mut self, at_end: bool) -> io::Result<()> {
         if self.failure.is_some()
             && let Some(writer) = &mut self.writer
         {
             writer.cut_back()?;
             if let Err(error) = self.flush() {
-                // The end needs less room than what was to come before it, and another file none of this
-                // one's.
-                if !at_end && !self.is_due() {
+                // The pending items are given up in two cases. At the end of the stream, because the end frame
+                // needs less room than they do. If rotation is due, because the next file may have room.
+                if !at_end && !self.is_rotation_due() {
                     return Err(error);
                 }
-                self.give_up_pending();
+                self.discard_pending();
                 self.cut_back();
             }
         }
-        let move_on = self.failure.is_some() && self.is_due();
-        if !at_end && (move_on || self.writer.is_none()) {
+        let must_rotate = self.failure.is_some() && self.is_rotation_due();
+        if !at_end && (must_rotate || self.writer.is_none()) {
             if self.end_file().is_err() {
-                // It stays as one that was cut off: why is told already.
+                // The file stays without an end frame, as one that was cut off. The failure was reported before.
                 self.cut_back();
                 self.close();
             }
@@ -195,26 +140,26 @@ impl Recorder {
         Ok(())
     }
 
-    /// Puts an item into the file, and marks through to the disk: a host that is killed takes a second with
-    /// it.
-    fn put(&mut self, item: &Item) -> io::Result<()> {
+    /// Writes an item. A mark is flushed to the file at once, so that a host that is killed
+    /// loses a second of the stream at most.
+    fn write(&mut self, item: &Item) -> io::Result<()> {
         let Some(writer) = &mut self.writer else {
-            self.miss(Tally::of(item));
+            self.count_missing(Tally::of(item));
             return Ok(());
         };
-        let carried = match item {
+        let mark = match item {
             Item::Events(_) => None,
-            Item::Mark(mark) => Some(Item::Mark(carry(mark, &mut self.missing))),
-            Item::End(mark) => Some(Item::End(carry(mark, &mut self.missing))),
+            Item::Mark(mark) => Some(Item::Mark(with_missing(mark, &mut self.missing))),
+            Item::End(mark) => Some(Item::End(with_missing(mark, &mut self.missing))),
         };
-        let item = carried.as_ref().unwrap_or(item);
+        let item = mark.as_ref().unwrap_or(item);
         self.pending.add(Tally::of(item));
         writer.item(item)?;
-        if carried.is_some() {
+        if mark.is_some() {
             return self.flush();
         }
         if writer.is_flushed() {
-            self.settle();
+            self.count_written();
         }
         Ok(())
     }
@@ -222,43 +167,43 @@ impl Recorder {
     fn flush(&mut self) -> io::Result<()> {
         if let Some(writer) = &mut self.writer {
             writer.flush()?;
-            self.settle();
+            self.count_written();
         }
         Ok(())
     }
 
-    /// What was in memory is in the file.
-    fn settle(&mut self) {
+    /// Counts the pending items as written.
+    fn count_written(&mut self) {
         let written = mem::take(&mut self.pending);
         self.summary.events += written.events;
         self.in_file.add(written);
     }
 
-    /// What was in memory will not be in the file.
-    fn give_up_pending(&mut self) {
+    /// Discards the pending items, and counts them as missing.
+    fn discard_pending(&mut self) {
         if let Some(writer) = &mut self.writer {
-            writer.forget_items();
+            writer.discard_items();
         }
         let pending = mem::take(&mut self.pending);
-        self.miss(pending);
+        self.count_missing(pending);
     }
 
-    fn miss(&mut self, what: Tally) {
-        self.summary.not_recorded += what.events;
-        self.missing.add(what);
+    fn count_missing(&mut self, tally: Tally) {
+        self.summary.not_recorded += tally.events;
+        self.missing.add(tally);
     }
 
-    /// Notes why nothing can be written. The file keeps its whole frames.
+    /// Handles a failed write: cuts the file back to its last whole frame, and logs the first failure.
     fn fail(&mut self, error: &io::Error) {
         self.cut_back();
         let is_first = self.failure.replace(error.kind()).is_none();
-        let file = self.place.path().display();
-        match self.place {
-            // It cannot go on, and the run that it is for ends.
-            Place::Stdout if is_first => self.summary.broken = Some(error.into()),
-            Place::File(_) if is_first => tracing::error!(
-                "cannot record to {file}: {error}; events are not recorded meanwhile, and writing is \
-                 tried again every second"
+        let file = self.destination.path().display();
+        match self.destination {
+            // A part of a frame on standard output cannot be taken back: the recording ends, and the run with it.
+            Destination::Stdout if is_first => self.summary.output_failure = Some(error.into()),
+            Destination::File(_) if is_first => tracing::error!(
+                "cannot record to {file}: {error}; events are not recorded until a write succeeds; writing is \
+                 retried every second"
             ),
             _ => {}
         }
@@ -266,48 +211,52 @@ impl Recorder {
 
     fn cut_back(&mut self) {
         if let Some(writer) = &mut self.writer {
-            // Where it fails it is tried again before anything else is written.
+            // If this fails, it is tried again before anything else is written.
             let _ = writer.cut_back();
         }
     }
 
-    /// A mark was written, which carries what is missing before it.
-    fn works_again(&mut self, missing: u64, at_end: bool) {
+    /// Logs that writing works again. To be called after a mark was written; it reported `missing` events as lost.
+    fn log_recovery(&mut self, missing: u64, at_end: bool) {
         if self.failure.take().is_none() {
             return;
         }
-        let file = self.place.path().display();
+        let file = self.destination.path().display();
         match at_end {
             false if missing == 0 => tracing::warn!("recording to {file} works again"),
             false => tracing::warn!(
                 "recording to {file} works again; {missing} events are missing in it"
             ),
-            true => tracing::warn!("{file} was ended; {missing} events are missing in it"),
+            true => {
+                tracing::warn!("the end of {file} was written; {missing} events are missing in it")
+            }
         }
     }
 
-    /// Was the file deleted, or replaced by another one? What it held is gone with this process.
-    fn notice_deletion(&mut self, at_end: bool) {
+    /// Closes the file if it was deleted or replaced. Its contents end with this process, so its events and the
+    /// pending ones are counted as missing.
+    fn check_deletion(&mut self, at_end: bool) {
         if !self.writer.as_ref().is_some_and(Writer::is_deleted) {
             return;
         }
         self.writer = None;
         let in_file = mem::take(&mut self.in_file);
         self.summary.events -= in_file.events;
-        let mut gone = in_file;
-        gone.add(mem::take(&mut self.pending));
-        self.miss(gone);
+        let mut deleted = in_file;
+        deleted.add(mem::take(&mut self.pending));
+        self.count_missing(deleted);
         let next = if at_end { "" } else { "; a new file is begun" };
         tracing::error!(
-            "{} was deleted or replaced while it was recorded: its {} events are not recorded{next}",
-            self.place.path().display(),
-            gone.events
+            "{} was deleted or replaced while it was recorded to: its {} events are not recorded{next}",
+            self.destination.path().display(),
+            deleted.events
         );
     }
 
-    /// Is it time for another file? Also where this one has reached a limit on the size of files.
-    fn is_due(&self) -> bool {
-        let rotate = self.place.rotate();
+    /// Returns whether another file is to be begun: the current one has the configured size or age, or has reached a
+    /// limit on the size of files.
+    fn is_rotation_due(&self) -> bool {
+        let rotate = self.destination.rotate();
         let written = self.writer.as_ref().map_or(0, Writer::written);
         let too_large = self.failure == Some(io::ErrorKind::FileTooLarge);
         rotate != config::Rotate::default() && too_large
@@ -317,13 +266,13 @@ impl Recorder {
 
     fn next_file(&mut self) -> io::Result<()> {
         self.end_file()?;
-        self.writer = Some(self.place.begin_next(&head(&self.host))?);
+        self.writer = Some(self.destination.begin_next(&head(&self.host))?);
         self.begun = Instant::now();
         self.summary.files += 1;
         Ok(())
     }
 
-    /// Ends the file that is being written, if there is one. After an error it is still there.
+    /// Ends the file that is being written, if there is one. After an error the file stays open.
     fn end_file(&mut self) -> io::Result<()> {
         self.flush()?;
         if let Some(writer) = &mut self.writer {
@@ -342,32 +291,32 @@ impl Recorder {
 }
 
 impl Observer for Recorder {
-    /// Records an item. A failure is told once and counted, and writing is tried again at each mark;
-    /// observing goes on.
+    /// Records an item. A failure is logged once and the item is counted as missing. Writing is
+    /// tried again at each mark.
     fn item(&mut self, item: &Item) {
         let is_mark = !matches!(item, Item::Events(_));
         let is_end = matches!(item, Item::End(_));
         if is_mark {
-            self.notice_deletion(is_end);
+            self.check_deletion(is_end);
         }
         if self.failure.is_some() && !is_mark {
-            self.miss(Tally::of(item));
+            self.count_missing(Tally::of(item));
             return;
         }
-        if let Err(error) = self.mend(is_end) {
-            self.miss(Tally::of(item));
+        if let Err(error) = self.recover(is_end) {
+            self.count_missing(Tally::of(item));
             self.fail(&error);
             return;
         }
         let missing = self.missing.events;
-        match self.put(item) {
-            Ok(()) if is_mark => self.works_again(missing, is_end),
+        match self.write(item) {
+            Ok(()) if is_mark => self.log_recovery(missing, is_end),
             Ok(()) => {}
             Err(error) => self.fail(&error),
         }
-        // Nothing comes after the end: another file would hold nothing.
+        // No file is begun after the end of the stream: it would contain no items.
         if self.failure.is_none()
-            && self.is_due()
+            && self.is_rotation_due()
             && !is_end
             && let Err(error) = self.next_file()
         {
@@ -375,17 +324,18 @@ impl Observer for Recorder {
         }
     }
 
-    /// Has it ended for good? What went to standard output cannot be taken back and written anew.
-    fn is_over(&self) -> bool {
-        self.summary.broken.is_some()
+    /// Returns whether writing to standard output has failed. A part of a frame cannot be taken back there, so the
+    /// recording cannot continue.
+    fn must_end_run(&self) -> bool {
+        self.summary.output_failure.is_some()
     }
 
     /// Ends the last file.
     fn finish(&mut self) {
-        self.notice_deletion(true);
+        self.check_deletion(true);
         if let Err(error) = self.end_file() {
             self.fail(&error);
-            self.give_up_pending();
+            self.discard_pending();
             self.close();
         }
     }
@@ -395,8 +345,8 @@ impl Observer for Recorder {
     }
 }
 
-/// A mark that tells of what is missing before it, too.
-fn carry(mark: &Mark, missing: &mut Tally) -> Mark {
+/// A copy of `mark` that also reports the missing events as lost. Resets `missing`.
+fn with_missing(mark: &Mark, missing: &mut Tally) -> Mark {
     let Tally { events, lost } = mem::take(missing);
     Mark {
         lost: mark.lost + lost + events,
@@ -408,7 +358,7 @@ fn head(host: &Option<Host>) -> Head {
     Head::new(host.clone(), now())
 }
 
-/// Where the run has failed, the capture of it is wanted most.
+/// Ends the file if the run failed before [`Observer::finish`]: the capture of a failed run is needed most.
 impl Drop for Recorder {
     fn drop(&mut self) {
         let _ = self.end_file();

@@ -1,4 +1,4 @@
-//! Where the capture of a live run goes: a file, or standard output.
+//! The open output of a recording: a file, or standard output.
 
 use std::fs::File;
 use std::io;
@@ -7,16 +7,20 @@ use std::io::SeekFrom;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt as _;
 
-/// A file, from which what was written last can be taken back, or standard output, from which it cannot.
+/// The open output of a recording. A file can be cut back to an earlier length; standard output cannot.
 pub enum Target {
-    /// A regular file that this process has made.
+    /// A regular file that this process has created.
     File(File),
     /// Standard output.
     Stdout(Box<dyn Write + Send>),
 }
 
 impl Target {
-    /// Takes back all but the first `length` bytes: what follows is written behind those.
+    /// Cuts the file back to its first `length` bytes, and continues to write there.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` for standard output.
     pub fn cut_back(&mut self, length: u64) -> io::Result<()> {
         match self {
             Target::File(file) => {
@@ -25,12 +29,12 @@ impl Target {
             }
             Target::Stdout(_) => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
-                "what went to standard output cannot be taken back",
+                "data that was written to standard output cannot be taken back",
             )),
         }
     }
 
-    /// Has the file no name any more? It is then gone with this process.
+    /// Returns whether the file has no name any more (link count 0). Its contents are then lost when this process ends.
     pub fn is_deleted(&self) -> bool {
         match self {
             Target::File(file) => file.metadata().is_ok_and(|about| about.nlink() == 0),

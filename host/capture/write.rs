@@ -11,19 +11,21 @@ use super::items;
 use super::target::Target;
 use crate::stream::batch::Item;
 
-/// Items are collected up to here, then compressed together: more compress no better.
-const FRAME: usize = 256 * 1024;
+/// Bytes of items that are collected and compressed together as one frame. Larger frames compress no better.
+const FRAME_SIZE: usize = 256 * 1024;
 
-/// Writes items into a file of their own.
+/// Writes a capture.
 pub struct Writer<W> {
     to: W,
     frames: FrameWriter,
+    /// Encoded items that are not written yet.
     items: Vec<u8>,
+    /// Bytes of whole frames that were written, including the magic bytes.
     written: u64,
 }
 
 impl<W: Write> Writer<W> {
-    /// Begins a capture.
+    /// Begins a capture: writes the magic bytes and the head.
     pub fn new(mut to: W, head: &Head) -> io::Result<Writer<W>> {
         let mut frames = FrameWriter::new()?;
         let head = serde_json::to_vec(head).map_err(io::Error::other)?;
@@ -33,26 +35,26 @@ impl<W: Write> Writer<W> {
         Ok(Writer {
             to,
             frames,
-            items: Vec::with_capacity(FRAME + FRAME / 2),
+            items: Vec::with_capacity(FRAME_SIZE + FRAME_SIZE / 2),
             written,
         })
     }
 
-    /// Bytes in the file.
+    /// Bytes that were written to the output. Items in memory are not included.
     pub fn written(&self) -> u64 {
         self.written
     }
 
-    /// Adds an item. It may stay in memory until the frame is full, or [`Writer::flush`] is called.
+    /// Adds an item. It stays in memory until the frame is full or [`Writer::flush`] is called.
     pub fn item(&mut self, item: &Item) -> io::Result<()> {
         items::encode(item, &mut self.items);
-        if self.items.len() >= FRAME {
+        if self.items.len() >= FRAME_SIZE {
             self.flush()?;
         }
         Ok(())
     }
 
-    /// Writes everything through.
+    /// Writes the items that are in memory as a frame, and flushes the output.
     pub fn flush(&mut self) -> io::Result<()> {
         if self.items.is_empty() {
             return Ok(());
@@ -64,12 +66,13 @@ impl<W: Write> Writer<W> {
         self.to.flush()
     }
 
-    /// Is nothing left in memory?
+    /// Returns whether all items were written.
     pub fn is_flushed(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// Ends the capture: what has no end was cut off. Nothing may be written behind it.
+    /// Writes the items that are in memory and the end frame. A capture without an end frame counts as cut
+    /// off. Nothing may be written after it. Returns the size of the capture in bytes.
     pub fn finish(&mut self) -> io::Result<u64> {
         self.flush()?;
         self.written += self.frames.write(&mut self.to, FrameKind::End, &[])?;
@@ -79,17 +82,21 @@ impl<W: Write> Writer<W> {
 }
 
 impl Writer<Target> {
-    /// After an error: takes back the part of a frame that was written. Items in memory stay there.
+    /// Removes the part of a frame that a failed write has left in the file. Items in memory are kept.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` for standard output, from which nothing can be taken back.
     pub fn cut_back(&mut self) -> io::Result<()> {
         self.to.cut_back(self.written)
     }
 
-    /// Forgets the items that are in memory only.
-    pub fn forget_items(&mut self) {
+    /// Discards the items that are in memory.
+    pub fn discard_items(&mut self) {
         self.items.clear();
     }
 
-    /// Has the file no name any more?
+    /// Returns whether the file has no name any more, because it was deleted or replaced.
     pub fn is_deleted(&self) -> bool {
         self.to.is_deleted()
     }

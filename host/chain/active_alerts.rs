@@ -1,4 +1,4 @@
-//! The alerts that a plugin has left firing, so that they can be resolved when it no longer can.
+//! The active alerts of a plugin. The host resolves them when the plugin no longer can.
 
 use hashlink::LinkedHashMap;
 
@@ -6,18 +6,18 @@ use crate::plugin::StagedAlert;
 use crate::stream::alert::Severity;
 use crate::stream::alert::State;
 
-/// The most that are remembered: the one that fired first makes room. Nobody but the receiver's
-/// time-out resolves it then.
+/// Maximum number of active alerts that are remembered. Beyond it the oldest one is forgotten, and only the receiver's
+/// time-out resolves it.
 const MAX_ALERTS: usize = 10_000;
 
-/// The most bytes of their names and labels together: the same happens beyond.
+/// Maximum number of bytes of all names and labels together. Beyond it the oldest alert is forgotten, too.
 const MAX_BYTES: usize = 4 << 20;
 
-/// What an alert is: its name and labels.
+/// Identity of an alert: its name and labels.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Identity {
     pub(super) name: String,
-    /// In order of their keys.
+    /// Sorted by key.
     pub(super) labels: Vec<(String, String)>,
 }
 
@@ -29,20 +29,20 @@ impl Identity {
     }
 }
 
-/// Alerts that fire.
+/// The active alerts of one plugin.
 #[derive(Debug, Default)]
 pub(super) struct ActiveAlerts {
-    /// How bad each is, and before which snapshot it began to fire. `None`: it was resolved, but the
-    /// last snapshot does not know that.
+    /// The severity of each alert, and the number of snapshots that were taken before it was raised. The severity is
+    /// `None` for an alert that was resolved since the last snapshot, which still has it as active.
     alerts: LinkedHashMap<Identity, (Option<Severity>, u64)>,
-    /// Of their names and labels.
+    /// Number of bytes of all names and labels.
     bytes: usize,
-    /// Snapshots that were taken so far.
+    /// Number of snapshots taken so far.
     snapshots: u64,
 }
 
 impl ActiveAlerts {
-    /// Notes what the plugin has said.
+    /// Records that the plugin has raised or resolved an alert.
     pub(super) fn note(&mut self, alert: &StagedAlert) {
         let mut labels = alert.labels.clone();
         labels.sort();
@@ -54,7 +54,7 @@ impl ActiveAlerts {
         if before.is_some() {
             self.bytes -= identity.bytes();
         }
-        // One that fires again fires since it did first: what was saved then knows of it.
+        // An alert that is raised again keeps the time at which it was first raised: snapshots since then have it.
         let since = before.map_or(self.snapshots, |(_, since)| since);
         let severity = (alert.state == State::Firing).then_some(alert.severity);
         if severity.is_none() && since == self.snapshots {
@@ -70,8 +70,8 @@ impl ActiveAlerts {
         }
     }
 
-    /// What the plugin knows was saved: it will still know of all that fire now.
-    pub(super) fn saved(&mut self) {
+    /// Records that a snapshot was taken, which knows of all active alerts.
+    pub(super) fn mark_saved(&mut self) {
         self.snapshots += 1;
         self.alerts.retain(|identity, (severity, _)| {
             if severity.is_none() {
@@ -81,7 +81,7 @@ impl ActiveAlerts {
         });
     }
 
-    /// Takes out all.
+    /// Removes and returns all active alerts.
     pub(super) fn take_all(&mut self) -> Vec<(Identity, Severity)> {
         self.bytes = 0;
         let alerts = std::mem::take(&mut self.alerts);
@@ -91,7 +91,7 @@ impl ActiveAlerts {
             .collect()
     }
 
-    /// Takes out those that the last snapshot does not know of.
+    /// Removes and returns the active alerts of which the last snapshot does not know.
     pub(super) fn take_unsaved(&mut self) -> Vec<(Identity, Severity)> {
         let mut unsaved = Vec::new();
         let snapshots = self.snapshots;
@@ -132,71 +132,67 @@ mod tests {
 
     #[test]
     fn what_was_resolved_does_not_fire() {
-        let mut firing = ActiveAlerts::default();
-        firing.note(&alert("first", State::Firing));
-        firing.note(&alert("second", State::Firing));
+        let mut alerts = ActiveAlerts::default();
+        alerts.note(&alert("first", State::Firing));
+        alerts.note(&alert("second", State::Firing));
         let mut resolved = alert("first", State::Resolved);
         resolved.labels.reverse();
-        firing.note(&resolved);
-        assert_eq!(names(firing.take_all()), ["second"]);
-        assert!(firing.take_all().is_empty());
+        alerts.note(&resolved);
+        assert_eq!(names(alerts.take_all()), ["second"]);
+        assert!(alerts.take_all().is_empty());
     }
 
     #[test]
     fn a_snapshot_knows_of_what_fired_before_it() {
-        let mut firing = ActiveAlerts::default();
-        firing.note(&alert("before", State::Firing));
-        firing.saved();
-        firing.note(&alert("after", State::Firing));
-        firing.note(&alert("before", State::Firing));
-        assert_eq!(names(firing.take_unsaved()), ["after"]);
-        assert_eq!(names(firing.take_all()), ["before"]);
+        let mut alerts = ActiveAlerts::default();
+        alerts.note(&alert("before", State::Firing));
+        alerts.mark_saved();
+        alerts.note(&alert("after", State::Firing));
+        alerts.note(&alert("before", State::Firing));
+        assert_eq!(names(alerts.take_unsaved()), ["after"]);
+        assert_eq!(names(alerts.take_all()), ["before"]);
     }
 
     #[test]
     fn what_a_snapshot_knows_of_may_be_resolved_and_fire_again() {
-        let mut firing = ActiveAlerts::default();
-        firing.note(&alert("known", State::Firing));
-        firing.saved();
-        firing.note(&alert("known", State::Resolved));
-        firing.note(&alert("known", State::Firing));
-        assert!(firing.take_unsaved().is_empty());
-        firing.note(&alert("known", State::Resolved));
-        assert!(firing.take_all().is_empty());
+        let mut alerts = ActiveAlerts::default();
+        alerts.note(&alert("known", State::Firing));
+        alerts.mark_saved();
+        alerts.note(&alert("known", State::Resolved));
+        alerts.note(&alert("known", State::Firing));
+        assert!(alerts.take_unsaved().is_empty());
+        alerts.note(&alert("known", State::Resolved));
+        assert!(alerts.take_all().is_empty());
     }
 
     #[test]
     fn there_is_a_bound() {
-        let mut firing = ActiveAlerts::default();
+        let mut alerts = ActiveAlerts::default();
         for number in 0..=MAX_ALERTS {
-            firing.note(&alert(&number.to_string(), State::Firing));
+            alerts.note(&alert(&number.to_string(), State::Firing));
         }
-        let names = names(firing.take_all());
+        let names = names(alerts.take_all());
         assert_eq!(names.len(), MAX_ALERTS);
         assert_eq!(names[0], "1");
     }
 
     #[test]
     fn there_is_a_bound_of_their_bytes() {
-        let mut firing = ActiveAlerts::default();
+        let mut alerts = ActiveAlerts::default();
         let long = |number: usize| {
             let name = format!("{number}{}", " ".repeat(1_000_000));
             alert(&name, State::Firing)
         };
         for number in [0, 1, 2, 3, 4, 5, 3] {
-            firing.note(&long(number));
+            alerts.note(&long(number));
         }
-        let left: Vec<String> = names(firing.take_unsaved());
+        let left: Vec<String> = names(alerts.take_unsaved());
         let left: Vec<&str> = left.iter().map(|name| name.trim()).collect();
-        assert_eq!(
-            left,
-            ["2", "4", "5", "3"],
-            "the one that fired first made room"
-        );
-        assert_eq!(firing.bytes, 0);
-        // Too long by itself.
-        firing.note(&alert(&"x".repeat(MAX_BYTES + 1), State::Firing));
-        assert!(firing.take_all().is_empty());
-        assert_eq!(firing.bytes, 0);
+        assert_eq!(left, ["2", "4", "5", "3"], "the oldest alert made room");
+        assert_eq!(alerts.bytes, 0);
+        // This alert is too long by itself.
+        alerts.note(&alert(&"x".repeat(MAX_BYTES + 1), State::Firing));
+        assert!(alerts.take_all().is_empty());
+        assert_eq!(alerts.bytes, 0);
     }
 }

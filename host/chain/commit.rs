@@ -1,4 +1,4 @@
-//! What a plugin said in a call that returned well takes effect.
+//! Commits the staged effects of a call that has succeeded.
 
 use std::collections::BTreeMap;
 use std::collections::HashSet;
@@ -16,10 +16,10 @@ use crate::sink::Sink;
 use crate::stream::alert::Alert;
 use crate::stream::batch::Batch;
 
-/// The most counters that one plugin can have; further names are not counted.
+/// Maximum number of counters of one plugin. Counters beyond it are not counted.
 const MAX_COUNTERS: usize = 256;
 
-/// A plugin's own counters, by their names.
+/// A plugin's own counters, by name.
 #[derive(Debug, Default)]
 pub(super) struct Counters(BTreeMap<String, u64>);
 
@@ -32,14 +32,14 @@ impl Counters {
         }
     }
 
-    /// Names and numbers.
+    /// Returns names and counts.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         let counters = self.0.iter();
         counters.map(|(metric, count)| (metric.as_str(), *count))
     }
 }
 
-/// Where what one plugin says goes.
+/// What the effects of one plugin's calls change.
 pub(super) struct Effects<'a, S> {
     pub(super) plugin: &'a str,
     pub(super) active_alerts: &'a mut ActiveAlerts,
@@ -48,13 +48,13 @@ pub(super) struct Effects<'a, S> {
 }
 
 impl<S: Sink> Effects<'_, S> {
-    /// What was said about a batch. Changes and labels are applied to it, then what is not kept is
-    /// dropped. How many events were changed.
+    /// Commits the effects of a call with a batch: applies changes and labels to the batch, and then removes the events
+    /// that are not kept. Returns the number of changed events.
     pub(super) fn commit(&mut self, batch: &mut Batch, mut outcome: Outcome) -> io::Result<u64> {
         let staged = &mut outcome.staged;
         let now = batch.now();
         let alerts = std::mem::take(&mut staged.alerts).into_iter();
-        // Addresses and times are those from before the plugin's own changes.
+        // Alerts have the addresses and times that the events had before the plugin's own changes.
         let alerts = alerts.map(|alert| {
             let about = alert.event.and_then(|event| connection(batch, event));
             let wall_time = about.map_or(now.wall_time, |(_, _, time)| time);
@@ -84,7 +84,7 @@ impl<S: Sink> Effects<'_, S> {
         Ok(changed as u64)
     }
 
-    /// Takes effect of a call without events: `tick` or `finish`.
+    /// Commits the effects of a call without events, `tick` or `finish`.
     pub(super) fn commit_timer(
         &mut self,
         mut staged: Staged,
@@ -95,7 +95,7 @@ impl<S: Sink> Effects<'_, S> {
         self.emit(staged)
     }
 
-    /// Counts and lines.
+    /// Commits counters and lines.
     fn emit(&mut self, staged: Staged) -> io::Result<()> {
         for (metric, by) in staged.counts {
             self.counters.add(metric, by);
@@ -103,7 +103,7 @@ impl<S: Sink> Effects<'_, S> {
         self.sink.lines(&staged.lines)
     }
 
-    /// Passes alerts on, all at once, each with its connection and the time of day.
+    /// Passes alerts to the sink, all in one call, with the connection and the time of day of each.
     pub(super) fn alerts(
         &mut self,
         alerts: impl Iterator<Item = (StagedAlert, Option<Connection>, Duration)>,
@@ -129,7 +129,7 @@ impl<S: Sink> Effects<'_, S> {
     }
 }
 
-/// The two ends, the local one first.
+/// Local and remote address of a connection.
 type Connection = (SocketAddr, SocketAddr);
 
 fn connection(batch: &Batch, event: u32) -> Option<(SocketAddr, SocketAddr, Duration)> {
@@ -137,7 +137,8 @@ fn connection(batch: &Batch, event: u32) -> Option<(SocketAddr, SocketAddr, Dura
     Some((event.local(), event.peer(), event.wall_time()))
 }
 
-/// Numbers and sizes were checked when the plugin said them. What belongs to the host stays.
+/// Writes the changed records into the batch. Their numbers and sizes were checked when the plugin passed them to the
+/// host. Fields that belong to the host keep their values.
 fn apply_changes(batch: &mut Batch, events: &[u32], records: &[u8]) {
     let record_size = batch.record_size();
     for (event, changed) in events.iter().zip(records.chunks_exact(record_size)) {

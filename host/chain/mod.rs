@@ -1,12 +1,14 @@
-//! A batch's way through the plugins: what one keeps, the next one sees.
+//! The chain of plugins. Each plugin sees the events that the plugin before it kept.
 
 mod active_alerts;
 mod commit;
+mod error;
 mod quarantine;
 mod report;
 mod slot;
 mod usage;
 
+#[cfg(fuzzing)]
 use std::io;
 
 use crossbeam_channel::Receiver;
@@ -15,7 +17,9 @@ use crossbeam_channel::TryRecvError;
 use crossbeam_channel::never;
 use crossbeam_channel::select;
 
-pub use self::report::Blame;
+pub use self::error::ChainError;
+pub use self::error::SwapError;
+pub use self::report::FaultReport;
 use self::slot::Slot;
 #[cfg(fuzzing)]
 use crate::plugin::Outcome;
@@ -29,59 +33,17 @@ use crate::stream::batch::Item;
 use crate::stream::batch::Mark;
 use crate::stream::batch::Moment;
 
-/// Why the chain ended before the stream did.
-#[derive(Debug, thiserror::Error)]
-pub enum ChainError {
-    /// A plugin failed, and was to end the host if it did.
-    #[error(transparent)]
-    Fault(Box<Blame>),
-    /// The results could not be written. Its cause is in the message: it is no source, which would be
-    /// shown once more.
-    #[error("cannot write to standard output: {0}")]
-    Output(io::Error),
-}
-
-impl From<io::Error> for ChainError {
-    fn from(error: io::Error) -> ChainError {
-        ChainError::Output(error)
-    }
-}
-
-impl From<Blame> for ChainError {
-    fn from(blame: Blame) -> ChainError {
-        ChainError::Fault(Box::new(blame))
-    }
-}
-
-impl ChainError {
-    /// Has the reader of standard output gone? That is how `| head` ends, and no error.
-    pub fn is_broken_pipe(&self) -> bool {
-        matches!(self, ChainError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
-    }
-}
-
-/// Another version of a plugin, configured and ready to take over.
+/// A new version of a plugin, configured and ready to replace the running one.
 pub struct Reload {
-    /// Its place in the chain.
+    /// Index of the plugin in the chain.
     pub index: usize,
     /// The new version.
     pub plugin: Plugin,
-    /// Reply channel for the result of the swap: why the running version stays, if it does.
-    pub done: Sender<Result<(), Stays>>,
+    /// Reply channel for the result of the swap.
+    pub done: Sender<Result<(), SwapError>>,
 }
 
-/// Why the running version stays.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Stays {
-    /// The new version is of no use, and will not be the next time either.
-    #[error("{0}")]
-    NewFailed(String),
-    /// The running version failed when it was asked what it knows.
-    #[error("{0}")]
-    OldFailed(String),
-}
-
-/// For fuzz/: what a plugin named "fuzz" said takes effect.
+/// For fuzz/: commits the outcome of a call of a plugin named "fuzz".
 #[cfg(fuzzing)]
 pub fn commit(batch: &mut Batch, outcome: Outcome, sink: &mut impl Sink) -> io::Result<u64> {
     let mut effects = commit::Effects {
@@ -93,19 +55,19 @@ pub fn commit(batch: &mut Batch, outcome: Outcome, sink: &mut impl Sink) -> io::
     effects.commit(batch, outcome)
 }
 
-/// Plugins in their order, and where their results go.
+/// The plugins in their order, and the sink of their results.
 pub struct Chain<S> {
     slots: Vec<Slot>,
     sink: S,
     reloads: Receiver<Reload>,
-    /// Refreshes the chain's statistics at marks.
+    /// Updates the chain's statistics at marks.
     publisher: Option<Publisher>,
-    /// The last mark of the stream, or before it the time of its first item; `None` before that.
+    /// The last mark of the stream, or the time of its first item before the first mark. `None` before the first item.
     clock: Option<Moment>,
 }
 
 impl<S: Sink> Chain<S> {
-    /// A chain of plugins that are ready.
+    /// Returns a chain of these plugins.
     pub fn new(plugins: Vec<Plugin>, sink: S) -> Chain<S> {
         Chain {
             slots: plugins.into_iter().map(Slot::new).collect(),
@@ -116,32 +78,32 @@ impl<S: Sink> Chain<S> {
         }
     }
 
-    /// New versions that come this way take over between two batches.
+    /// Takes new versions of plugins from this channel. They replace the running ones between two batches.
     pub fn reload_from(mut self, reloads: Receiver<Reload>) -> Chain<S> {
         self.reloads = reloads;
         self
     }
 
-    /// At marks it refreshes its part of the statistics, and hands all of them to the sinks.
+    /// Updates the chain's part of these statistics at each mark, and passes all of them to the sinks.
     pub fn publish_to(mut self, shared: SharedStats) -> Chain<S> {
         self.publisher = Some(Publisher::new(shared));
         self
     }
 
-    /// Takes items until the stream ends, and ends the sinks. After an error the rest is taken and counted as
-    /// lost, so that the source never waits and the ledger balances.
+    /// Processes items until the stream ends, and then ends the sinks. After an error, the remaining items are received
+    /// and counted as lost, so that the source never blocks and the ledger balances.
     pub fn run(
         mut self,
         items: &Receiver<Item>,
         recycled: &Sender<Batch>,
         stop: impl Sized,
     ) -> (ChainStats, Result<(), ChainError>) {
-        let result = self.take_all(items, recycled);
+        let result = self.process_items(items, recycled);
         if result.is_err() {
             drop(stop);
             for item in items {
                 if let (Item::Events(batch), Some(first)) = (item, self.slots.first_mut()) {
-                    first.lose(batch.len() as u64);
+                    first.count_lost(batch.len() as u64);
                 }
             }
         }
@@ -153,13 +115,13 @@ impl<S: Sink> Chain<S> {
         (stats, result)
     }
 
-    fn take_all(
+    fn process_items(
         &mut self,
         items: &Receiver<Item>,
         recycled: &Sender<Batch>,
     ) -> Result<(), ChainError> {
         loop {
-            // Swaps come first, and cost next to nothing while there are none.
+            // Swaps have priority. While there are none, this check costs next to nothing.
             match self.reloads.try_recv() {
                 Ok(reload) => self.swap(reload)?,
                 Err(TryRecvError::Empty) => {}
@@ -182,16 +144,16 @@ impl<S: Sink> Chain<S> {
                     }
                 },
             };
-            self.take(item, recycled)?;
+            self.process_item(item, recycled)?;
         }
     }
 
-    fn take(&mut self, item: Item, recycled: &Sender<Batch>) -> Result<(), ChainError> {
+    fn process_item(&mut self, item: Item, recycled: &Sender<Batch>) -> Result<(), ChainError> {
         match item {
             Item::Events(mut batch) => {
                 self.process(&mut batch)?;
                 batch.clear();
-                // Full or gone: the batch is not needed again.
+                // On an error the channel is full or closed, and the batch need not be reused.
                 let _ = recycled.try_send(batch);
             }
             Item::Mark(mark) => {
@@ -203,7 +165,7 @@ impl<S: Sink> Chain<S> {
         Ok(self.sink.flush()?)
     }
 
-    /// Hands a batch through the plugins. It ends up with the events that all have kept.
+    /// Passes a batch through the plugins. Afterwards it contains the events that all plugins kept.
     pub fn process(&mut self, batch: &mut Batch) -> Result<(), ChainError> {
         let clock = *self.clock.get_or_insert_with(|| batch.start());
         for slot in &mut self.slots {
@@ -225,12 +187,12 @@ impl<S: Sink> Chain<S> {
     fn mark(
         &mut self,
         mark: &Mark,
-        tell: fn(&mut Slot, &Mark, &mut S) -> Result<(), ChainError>,
+        call: fn(&mut Slot, &Mark, &mut S) -> Result<(), ChainError>,
     ) -> Result<(), ChainError> {
         self.clock = Some(mark.now());
         self.slots.iter_mut().try_for_each(|slot| {
             slot.set_clock(mark.now());
-            tell(slot, mark, &mut self.sink)
+            call(slot, mark, &mut self.sink)
         })
     }
 
@@ -261,7 +223,7 @@ impl<S: Sink> Chain<S> {
     }
 }
 
-/// What the plugins have done so far.
+/// Returns the statistics of the plugins so far.
 fn chain_stats(slots: &[Slot]) -> ChainStats {
     let mut chain = ChainStats::default();
     for slot in slots {

@@ -1,62 +1,64 @@
-//! When a plugin is left out for a while, and when it is tried again.
+//! Decides when a plugin is put into quarantine, and when it is tried again.
 //!
 //! All times are those of the stream, so that a replay comes to the same decisions.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// So many faults …
+/// Number of faults within [`FAULT_WINDOW`] that begin a quarantine.
 const MAX_FAULTS: usize = 5;
 
-/// … within this time are too many.
+/// Period in which faults are counted.
 const FAULT_WINDOW: Duration = Duration::from_secs(60);
 
-/// The first back-off; each one that follows is twice as long …
+/// Length of the first quarantine. Each one that follows is twice as long.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(10);
 
-/// … up to this.
+/// Maximum length of a quarantine.
 const MAX_BACK_OFF: Duration = Duration::from_secs(600);
 
-/// The faults of one plugin, and what follows from them.
+/// The recent faults of one plugin, and its quarantine.
 #[derive(Debug)]
 pub(super) struct Quarantine {
-    /// Times of faults, not older than [`FAULT_WINDOW`].
+    /// Times of faults that are not older than [`FAULT_WINDOW`].
     faults: VecDeque<Duration>,
-    /// Since when, and until when.
+    /// Start and end of the quarantine, if the plugin is in one.
     span: Option<(Duration, Duration)>,
-    /// When it was tried again last.
-    tried: Option<Duration>,
+    /// When the plugin was last tried again after a quarantine.
+    last_attempt: Option<Duration>,
     back_off: Duration,
 }
 
 impl Quarantine {
-    /// No fault yet.
+    /// Returns the state of a plugin without faults.
     pub(super) fn new() -> Quarantine {
         Quarantine {
             faults: VecDeque::new(),
             span: None,
-            tried: None,
+            last_attempt: None,
             back_off: FIRST_BACK_OFF,
         }
     }
 
-    /// Counts a fault. If it was one too many, the plugin is to be left out for so long.
+    /// Counts a fault. If it begins a quarantine, returns the quarantine's length.
     pub(super) fn fault(&mut self, now: Duration) -> Option<Duration> {
         if self
             .faults
             .back()
-            .is_some_and(|last| is_another_stream(*last, now))
+            .is_some_and(|last| is_other_stream(*last, now))
         {
             self.faults.clear();
         }
-        self.tried = self.tried.filter(|tried| !is_another_stream(*tried, now));
-        match self.tried {
-            // It was given one more chance.
-            Some(tried) if now.saturating_sub(tried) < FAULT_WINDOW => {
+        self.last_attempt = self
+            .last_attempt
+            .filter(|last_attempt| !is_other_stream(*last_attempt, now));
+        match self.last_attempt {
+            // One fault after the quarantine begins the next one.
+            Some(last_attempt) if now.saturating_sub(last_attempt) < FAULT_WINDOW => {
                 return Some(self.begin(now));
             }
             Some(_) => {
-                self.tried = None;
+                self.last_attempt = None;
                 self.back_off = FIRST_BACK_OFF;
             }
             None => {}
@@ -69,7 +71,7 @@ impl Quarantine {
         (self.faults.len() >= MAX_FAULTS).then(|| self.begin(now))
     }
 
-    /// Leaves the plugin out from now on, for how long.
+    /// Begins a quarantine, and returns its length.
     pub(super) fn begin(&mut self, now: Duration) -> Duration {
         let back_off = self.back_off;
         self.span = Some((now, now.saturating_add(back_off)));
@@ -78,22 +80,22 @@ impl Quarantine {
         back_off
     }
 
-    /// Is it time to try it again? True once: it is then in no quarantine any more.
-    pub(super) fn is_over(&mut self, now: Duration) -> bool {
+    /// Ends the quarantine if its time is over. Returns whether it was ended by this call.
+    pub(super) fn end_if_over(&mut self, now: Duration) -> bool {
         let over = self
             .span
-            .is_some_and(|(since, until)| now >= until || is_another_stream(since, now));
+            .is_some_and(|(since, until)| now >= until || is_other_stream(since, now));
         if over {
             self.span = None;
-            self.tried = Some(now);
+            self.last_attempt = Some(now);
         }
         over
     }
 }
 
-/// A stream whose time goes back by more than events wait is another machine's, or that of another
-/// boot: a replay of several captures.
-fn is_another_stream(before: Duration, now: Duration) -> bool {
+/// Returns whether time has gone back by more than the delay of an event. The stream is then that of another machine or
+/// another boot, as in a replay of several captures.
+fn is_other_stream(before: Duration, now: Duration) -> bool {
     now.saturating_add(FAULT_WINDOW) < before
 }
 
@@ -126,9 +128,9 @@ mod tests {
     #[test]
     fn it_is_tried_again_after_the_back_off() {
         let mut quarantine = after_five_faults();
-        assert!(!quarantine.is_over(at(13)));
-        assert!(quarantine.is_over(at(14)));
-        assert!(!quarantine.is_over(at(15)), "it runs");
+        assert!(!quarantine.end_if_over(at(13)));
+        assert!(quarantine.end_if_over(at(14)));
+        assert!(!quarantine.end_if_over(at(15)), "it runs");
     }
 
     #[test]
@@ -136,7 +138,7 @@ mod tests {
         let mut quarantine = after_five_faults();
         let mut now = at(14);
         for back_off in [20, 40, 80, 160, 320, 600, 600] {
-            assert!(quarantine.is_over(now));
+            assert!(quarantine.end_if_over(now));
             now += at(1);
             assert_eq!(quarantine.fault(now), Some(at(back_off)));
             now += at(back_off);
@@ -146,7 +148,7 @@ mod tests {
     #[test]
     fn a_minute_without_a_fault_earns_trust() {
         let mut quarantine = after_five_faults();
-        assert!(quarantine.is_over(at(14)));
+        assert!(quarantine.end_if_over(at(14)));
         for second in 74..78 {
             assert_eq!(quarantine.fault(at(second)), None);
         }
@@ -163,7 +165,10 @@ mod tests {
 
         let mut quarantine = Quarantine::new();
         quarantine.begin(at(1_000));
-        assert!(!quarantine.is_over(at(999)), "events wait for their owners");
-        assert!(quarantine.is_over(at(5)));
+        assert!(
+            !quarantine.end_if_over(at(999)),
+            "events wait for their owners"
+        );
+        assert!(quarantine.end_if_over(at(5)));
     }
 }

@@ -1,4 +1,4 @@
-//! What the operator is told about a plugin that misbehaves.
+//! Log messages about the faults of plugins.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,21 +8,21 @@ use crate::plugin::OnFault;
 use crate::plugin::StartError;
 use crate::stream::batch::Batch;
 
-/// What an instance that takes the place of another one knows.
+/// State of an instance that replaces one that has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Restart {
-    /// What the other one knew when it was last asked.
+    /// It has the state that was saved last.
     Restored,
-    /// Nothing: nothing was saved.
+    /// It has no state, because none was saved.
     Empty,
-    /// Nothing: it did not take what the other one knew.
+    /// It has no state, because it refused the saved one.
     Refused,
-    /// There is none.
+    /// There is no instance, because it could not be started.
     Failed,
 }
 
-/// Which events a call was about, to go on after "failed in process: …".
-pub(super) fn about(batch: &Batch) -> String {
+/// Describes the events of a call, for the message "failed in process: … [events]".
+pub(super) fn describe_events(batch: &Batch) -> String {
     let mut events = batch.events();
     let (Some(first), last) = (events.next(), events.next_back()) else {
         return String::new();
@@ -43,83 +43,86 @@ pub(super) fn about(batch: &Batch) -> String {
     }
 }
 
-/// A fault, and the events that it was about.
+/// A fault, and the events of the call.
 #[derive(Debug)]
-pub struct Blame {
+pub struct FaultReport {
     /// The fault.
     pub fault: Fault,
-    /// Nothing for a call without events.
-    about: String,
+    /// Description of the events. Empty for a call without events.
+    events: String,
 }
 
-impl Blame {
-    pub(super) fn new(fault: Fault, about: String) -> Blame {
-        Blame { fault, about }
+impl FaultReport {
+    pub(super) fn new(fault: Fault, events: String) -> FaultReport {
+        FaultReport { fault, events }
     }
 }
 
-impl fmt::Display for Blame {
+impl fmt::Display for FaultReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.fault.fmt_about(f, &self.about)
+        self.fault.fmt_with_events(f, &self.events)
     }
 }
 
-impl std::error::Error for Blame {}
+impl std::error::Error for FaultReport {}
 
-/// Who has failed on what, and what becomes of both.
-pub(super) fn fault(blame: &Blame, on_fault: OnFault, restart: Restart) {
-    let fate = match on_fault {
-        _ if blame.about.is_empty() => String::new(),
-        _ => format!("{}; ", fate(on_fault)),
+/// Logs a fault, what happened to the events, and whether the plugin was started again.
+pub(super) fn fault(fault_report: &FaultReport, on_fault: OnFault, restart: Restart) {
+    let action = match on_fault {
+        _ if fault_report.events.is_empty() => String::new(),
+        _ => format!("{}; ", action_name(on_fault)),
     };
     let restart = match restart {
         Restart::Restored => "started anew with the state that was saved last",
         Restart::Empty | Restart::Refused => "started anew",
         Restart::Failed => "not started anew",
     };
-    tracing::error!("{blame}\n    {fate}{restart}");
+    tracing::error!("{fault_report}\n    {action}{restart}");
 }
 
-/// What becomes of events that the plugin has failed on.
-fn fate(on_fault: OnFault) -> &'static str {
+/// Describes what happened to the events on which a plugin failed.
+fn action_name(on_fault: OnFault) -> &'static str {
     match on_fault {
         OnFault::Pass | OnFault::Stop => "passed on unseen",
         OnFault::Drop => "lost",
     }
 }
 
-/// A batch failed as a whole, and not in those parts of it that were tried again.
-pub(super) fn not_found(blame: &Blame) {
-    tracing::error!("{blame}\n    and on none of those events that were tried again in parts");
-}
-
-/// The search for the event took too long: with so many events it was not gone on.
-pub(super) fn search_ended(plugin: &str, events: usize, on_fault: OnFault) {
+/// Logs a fault of a batch that did not occur again in any of its parts.
+pub(super) fn fault_not_reproduced(fault_report: &FaultReport) {
     tracing::error!(
-        "plugin {plugin} took too long when it was tried again in parts; the last {events} events of \
-         the batch: {}",
-        fate(on_fault)
+        "{fault_report}\n    and the fault did not occur again when parts of the batch were retried"
     );
 }
 
-/// It is left out.
+/// Logs that the search for the event on which the plugin fails took too long, and that the last `events` events were
+/// not retried.
+pub(super) fn search_ended(plugin: &str, events: usize, on_fault: OnFault) {
+    tracing::error!(
+        "plugin {plugin} took too long when parts of the batch were retried; the last {events} events were not \
+         retried: {}",
+        action_name(on_fault)
+    );
+}
+
+/// Logs that the plugin is in quarantine.
 pub(super) fn quarantined(plugin: &str, back_off: Duration) {
     tracing::error!(
         "plugin {plugin} failed too often and is in quarantine; it is tried again in {back_off:?}"
     );
 }
 
-/// It is not left out any more.
-pub(super) fn tried_again(plugin: &str) {
+/// Logs that the quarantine is over.
+pub(super) fn retried(plugin: &str) {
     tracing::info!("plugin {plugin} is tried again");
 }
 
-/// A new instance refuses what the old one knew.
+/// Logs that a new instance refused the saved state.
 pub(super) fn not_restored(plugin: &str, error: &StartError) {
     tracing::error!("plugin {plugin} starts without its state: {error}");
 }
 
-/// There is no new instance.
+/// Logs that a new instance could not be started.
 pub(super) fn not_started(plugin: &str, error: &StartError) {
     tracing::error!("plugin {plugin} cannot be started anew and is in quarantine: {error}");
 }

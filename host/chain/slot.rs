@@ -1,23 +1,23 @@
-//! One plugin's place in the chain: whatever it does, the events go on and are accounted for.
+//! One plugin's place in the chain. Whatever the plugin does, events go on or are counted.
 //!
-//! A fault is the end of an instance. A new one takes its place, with what the old one knew when it
-//! was last asked; the batch is tried again by halves until the event is found that it fails on.
-//! Who fails too often is left out for a while.
+//! A fault ends an instance. A new instance replaces it, with the state that was saved last. The batch is retried in
+//! halves, until the event on which the plugin fails is found. A plugin that fails too often is in quarantine for a
+//! while.
 
 mod handover;
 mod recovery;
 
 use std::io;
 
-use super::ChainError;
 use super::active_alerts::ActiveAlerts;
 use super::commit::Counters;
 use super::commit::Effects;
+use super::error::ChainError;
 use super::quarantine::Quarantine;
 use super::report;
-use super::report::Blame;
+use super::report::FaultReport;
 use super::usage::Usage;
-use crate::plugin::Earlier;
+use crate::plugin::CallContext;
 use crate::plugin::Fault;
 use crate::plugin::Instance;
 use crate::plugin::OnFault;
@@ -35,27 +35,27 @@ use crate::stream::batch::Mark;
 use crate::stream::batch::Moment;
 use crate::system::heap;
 
-/// A plugin, and all that is known of it.
+/// A plugin, its running instance, and everything that the host records about it.
 pub(super) struct Slot {
     prepared: Prepared,
     /// `None` while it is in quarantine.
     instance: Option<Instance>,
-    /// What it knew when it was last asked.
+    /// The state that was saved last.
     snapshot: Option<Snapshot>,
     quarantine: Quarantine,
     active_alerts: ActiveAlerts,
-    /// What came before the next call with events.
-    earlier: Earlier,
-    /// Time of the latest event or mark: by it, the time in quarantine is measured.
+    /// The context of the next call with events.
+    context: CallContext,
+    /// Time of the latest event or mark. Quarantine is measured by it.
     now: Moment,
     stats: PluginStats,
     usage: Usage,
     counters: Counters,
-    /// An instance has gone since the last tick, and what the host had for it.
-    freed: bool,
+    /// Whether an instance was dropped since the last tick. The host then returns the freed memory to the system.
+    memory_freed: bool,
 }
 
-/// What became of a batch's events.
+/// Counts what happened to the events of a batch.
 #[derive(Default)]
 struct Tally {
     kept: u64,
@@ -64,13 +64,13 @@ struct Tally {
     lost: u64,
 }
 
-type Done = Result<(), ChainError>;
+type ChainResult = Result<(), ChainError>;
 
 impl Slot {
     pub(super) fn new(plugin: Plugin) -> Slot {
         let Plugin { prepared, instance } = plugin;
         let mut usage = Usage::new();
-        usage.memory(instance.memory());
+        usage.record_memory(instance.memory());
         Slot {
             stats: PluginStats {
                 name: prepared.spec().name.clone(),
@@ -81,11 +81,11 @@ impl Slot {
             snapshot: None,
             quarantine: Quarantine::new(),
             active_alerts: ActiveAlerts::default(),
-            earlier: Earlier::default(),
+            context: CallContext::default(),
             now: Moment::default(),
             usage,
             counters: Counters::default(),
-            freed: false,
+            memory_freed: false,
         }
     }
 
@@ -93,43 +93,43 @@ impl Slot {
         &self.stats.name
     }
 
-    /// Notes what clocks show from the next call on.
+    /// Sets the time that the plugin's clocks show from the next call on.
     pub(super) fn set_clock(&mut self, clock: Moment) {
-        self.earlier.clock = clock;
+        self.context.clock = clock;
     }
 
-    /// Notes events that were lost before the next call.
+    /// Counts events that were lost before the next call.
     pub(super) fn note_lost(&mut self, lost: u64) {
-        self.earlier.lost = self.earlier.lost.saturating_add(lost);
+        self.context.lost = self.context.lost.saturating_add(lost);
     }
 
-    /// Counts events that come after the chain has ended.
-    pub(super) fn lose(&mut self, events: u64) {
+    /// Counts events that arrived after the chain has ended, as lost.
+    pub(super) fn count_lost(&mut self, events: u64) {
         self.stats.events += events;
         self.stats.lost += events;
     }
 
-    /// Logs how many log lines were suppressed since the last one that was not.
+    /// Logs how many log lines were suppressed since the last line that was logged.
     pub(super) fn log_suppressed(&self) {
         self.prepared.log_suppressed();
     }
 
-    /// Its page of the ledger, what it has used, and its own counters.
+    /// Returns the plugin's statistics for the ledger, its usage, and its own counters.
     pub(super) fn stats(&self) -> (&PluginStats, PluginUsage, &Counters) {
         let usage = self.usage.stats(&self.stats.name);
         (&self.stats, usage, &self.counters)
     }
 
-    /// Gives it a batch, which ends up with the events that go on.
-    pub(super) fn process<S: Sink>(&mut self, batch: &mut Batch, sink: &mut S) -> Done {
-        let given = batch.len() as u64;
-        self.stats.events += given;
+    /// Processes a batch. Afterwards it contains the events that go on.
+    pub(super) fn process<S: Sink>(&mut self, batch: &mut Batch, sink: &mut S) -> ChainResult {
+        let count = batch.len() as u64;
+        self.stats.events += count;
         self.now = batch.now();
-        self.earlier.label_bytes = 0;
+        self.context.label_bytes = 0;
         let mut tally = Tally::default();
-        let done = self.work(batch, &mut tally, sink);
+        let done = self.call_and_commit(batch, &mut tally, sink);
         if done.is_err() {
-            self.stats.lost += given;
+            self.stats.lost += count;
             return done;
         }
         self.stats.kept += tally.kept;
@@ -139,31 +139,37 @@ impl Slot {
         done
     }
 
-    fn work<S: Sink>(&mut self, batch: &mut Batch, tally: &mut Tally, sink: &mut S) -> Done {
+    fn call_and_commit<S: Sink>(
+        &mut self,
+        batch: &mut Batch,
+        tally: &mut Tally,
+        sink: &mut S,
+    ) -> ChainResult {
         self.end_quarantine();
         let before = self.usage.total();
         match self.call_process(batch) {
             None => {
-                self.pass_by(batch, tally);
+                self.apply_fault_action(batch, tally);
                 Ok(())
             }
             Some(Ok(outcome)) => self.commit(batch, outcome, tally, sink),
             Some(Err(fault)) if self.on_fault() == OnFault::Stop => {
-                self.usage.fault(fault.cause.name());
-                Err(Blame::new(fault, report::about(batch)).into())
+                self.usage.count_fault(fault.cause.name());
+                Err(FaultReport::new(fault, report::describe_events(batch)).into())
             }
-            Some(Err(fault)) => self.search(batch, fault, before, tally, sink),
+            Some(Err(fault)) => self.search_batch(batch, fault, before, tally, sink),
         }
     }
 
-    /// `None`: there is no instance.
+    /// Calls `process`. Returns `None` if there is no instance.
     #[inline]
     fn call_process(&mut self, batch: &mut Batch) -> Option<Result<Outcome, Fault>> {
-        let earlier = self.earlier;
-        self.call(|instance| instance.process(batch, earlier))
+        let context = self.context;
+        self.call(|instance| instance.process(batch, context))
     }
 
-    /// Calls the instance, and notes what that took. A call that returned well has heard of losses.
+    /// Calls the instance, and records the CPU time and memory of the call. A call that succeeds has received the
+    /// number of lost events.
     #[inline]
     fn call<R>(
         &mut self,
@@ -171,10 +177,10 @@ impl Slot {
     ) -> Option<Result<R, Fault>> {
         let instance = self.instance.as_mut()?;
         let result = call(instance);
-        self.usage.call(instance.last_call());
-        self.usage.memory(instance.memory());
+        self.usage.record_call(instance.last_call_cpu_time());
+        self.usage.record_memory(instance.memory());
         if result.is_ok() {
-            self.earlier.lost = 0;
+            self.context.lost = 0;
         }
         Some(result)
     }
@@ -185,24 +191,24 @@ impl Slot {
         outcome: Outcome,
         tally: &mut Tally,
         sink: &mut S,
-    ) -> Done {
-        let given = batch.len() as u64;
-        if outcome.is_silent() {
-            tally.kept += given;
+    ) -> ChainResult {
+        let count = batch.len() as u64;
+        if outcome.has_no_effect() {
+            tally.kept += count;
             return Ok(());
         }
-        self.earlier.label_bytes += outcome.staged.label_bytes;
-        let changed = self.take_effect(sink, |effects| effects.commit(batch, outcome))?;
+        self.context.label_bytes += outcome.staged.label_bytes;
+        let changed = self.apply_effects(sink, |effects| effects.commit(batch, outcome))?;
         self.usage.changed += changed;
         let kept = batch.len() as u64;
         tally.kept += kept;
-        tally.dropped += given - kept;
+        tally.dropped += count - kept;
         Ok(())
     }
 
-    /// What the plugin said takes effect. That is time it has caused, too.
+    /// Applies effects of a call. The time that this takes is charged to the plugin.
     #[inline]
-    fn take_effect<S, R>(
+    fn apply_effects<S, R>(
         &mut self,
         sink: &mut S,
         effect: impl FnOnce(&mut Effects<S>) -> io::Result<R>,
@@ -214,12 +220,12 @@ impl Slot {
             counters: &mut self.counters,
             sink,
         });
-        self.usage.other(cpu::now().saturating_sub(before));
+        self.usage.add_other_time(cpu::now().saturating_sub(before));
         result
     }
 
-    /// Events that the plugin does not see, or that it has failed on.
-    fn pass_by(&self, batch: &mut Batch, tally: &mut Tally) {
+    /// Applies the action for faults to events that the plugin does not see, or on which it has failed.
+    fn apply_fault_action(&self, batch: &mut Batch, tally: &mut Tally) {
         let events = batch.len() as u64;
         match self.on_fault() {
             OnFault::Pass | OnFault::Stop => tally.passed_unseen += events,
@@ -234,21 +240,21 @@ impl Slot {
         self.prepared.spec().on_fault
     }
 
-    /// Tells it that time has passed, and asks it what it knows.
-    pub(super) fn tick<S: Sink>(&mut self, mark: &Mark, sink: &mut S) -> Done {
+    /// Calls `tick`, and saves the state.
+    pub(super) fn tick<S: Sink>(&mut self, mark: &Mark, sink: &mut S) -> ChainResult {
         self.now = mark.now();
         self.end_quarantine();
         self.call_timer(mark, Instance::tick, sink)?;
         self.take_snapshot(sink)?;
-        if std::mem::take(&mut self.freed) {
+        if std::mem::take(&mut self.memory_freed) {
             heap::give_back();
         }
         Ok(())
     }
 
-    /// Tells it that the stream has ended. Its alerts go on firing: that is not the end of the
-    /// trouble.
-    pub(super) fn finish<S: Sink>(&mut self, mark: &Mark, sink: &mut S) -> Done {
+    /// Calls `finish` at the end of the stream. Active alerts stay active: the end of the stream is not the end of the
+    /// problem that an alert reports.
+    pub(super) fn finish<S: Sink>(&mut self, mark: &Mark, sink: &mut S) -> ChainResult {
         self.now = mark.now();
         self.call_timer(mark, Instance::finish, sink)
     }
@@ -258,19 +264,19 @@ impl Slot {
         mark: &Mark,
         function: fn(&mut Instance, &Mark, u64) -> Result<Staged, Fault>,
         sink: &mut S,
-    ) -> Done {
+    ) -> ChainResult {
         self.note_lost(mark.lost);
         if !self.instance.as_ref().is_some_and(Instance::has_timer) {
             return Ok(());
         }
-        let lost = self.earlier.lost;
+        let lost = self.context.lost;
         match self.call(|instance| function(instance, mark, lost)) {
             None => Ok(()),
             Some(Ok(staged)) => {
                 let wall_time = mark.wall_time;
-                Ok(self.take_effect(sink, |effects| effects.commit_timer(staged, wall_time))?)
+                Ok(self.apply_effects(sink, |effects| effects.commit_timer(staged, wall_time))?)
             }
-            Some(Err(fault)) => self.failed(fault, sink),
+            Some(Err(fault)) => self.handle_fault(fault, sink),
         }
     }
 }

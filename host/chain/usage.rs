@@ -1,4 +1,4 @@
-//! What a plugin has used, and how often it failed.
+//! Resource usage and faults of a plugin.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,17 +7,17 @@ use hdrhistogram::Histogram;
 
 use crate::stats::counters::PluginUsage;
 
-/// Two digits of a figure are more than anybody needs, and take 30 KiB.
-const DIGITS: u8 = 2;
+/// Precision of the histogram in decimal digits. With two digits it takes 30 KiB.
+const SIGNIFICANT_DIGITS: u8 = 2;
 
-/// The longest time that is told apart, an hour in nanoseconds.
+/// Maximum value of the histogram: an hour in nanoseconds.
 const MAX_CALL_NS: u64 = 3_600_000_000_000;
 
-/// Figures of one plugin, over all its instances.
+/// Usage of one plugin, over all its instances.
 #[derive(Debug)]
 pub(super) struct Usage {
     total: Duration,
-    /// Nanoseconds of each call; `None` only if the constants above made no sense.
+    /// Histogram of the CPU time of calls in nanoseconds. `None` only if the constants above were invalid.
     calls: Option<Histogram<u64>>,
     memory: (usize, usize),
     pub(super) changed: u64,
@@ -27,11 +27,11 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    /// Nothing yet.
+    /// Returns usage of zero.
     pub(super) fn new() -> Usage {
         Usage {
             total: Duration::ZERO,
-            calls: Histogram::new_with_bounds(1, MAX_CALL_NS, DIGITS).ok(),
+            calls: Histogram::new_with_bounds(1, MAX_CALL_NS, SIGNIFICANT_DIGITS).ok(),
             memory: (0, 0),
             changed: 0,
             restarts: 0,
@@ -40,35 +40,35 @@ impl Usage {
         }
     }
 
-    /// CPU time so far.
+    /// Returns the CPU time so far.
     pub(super) fn total(&self) -> Duration {
         self.total
     }
 
-    /// A call took so much CPU time.
-    pub(super) fn call(&mut self, cpu: Duration) {
+    /// Records a call and its CPU time.
+    pub(super) fn record_call(&mut self, cpu: Duration) {
         self.total += cpu;
         if let Some(calls) = &mut self.calls {
             calls.saturating_record(u64::try_from(cpu.as_nanos()).unwrap_or(MAX_CALL_NS).max(1));
         }
     }
 
-    /// Something else did, such as to start it anew.
-    pub(super) fn other(&mut self, cpu: Duration) {
+    /// Adds CPU time outside of calls, such as for the start of an instance.
+    pub(super) fn add_other_time(&mut self, cpu: Duration) {
         self.total += cpu;
     }
 
-    /// An instance has so many bytes of memory now, and had so many at most.
-    pub(super) fn memory(&mut self, (now, most): (usize, usize)) {
-        self.memory = (now, self.memory.1.max(most));
+    /// Records the size of an instance's memory in bytes: current and maximum.
+    pub(super) fn record_memory(&mut self, (current, peak): (usize, usize)) {
+        self.memory = (current, self.memory.1.max(peak));
     }
 
-    /// It failed for this cause.
-    pub(super) fn fault(&mut self, cause: &'static str) {
+    /// Counts a fault with this cause.
+    pub(super) fn count_fault(&mut self, cause: &'static str) {
         *self.faults.entry(cause).or_default() += 1;
     }
 
-    /// As statistics.
+    /// Returns the usage for the statistics.
     pub(super) fn stats(&self, plugin: &str) -> PluginUsage {
         let quantile = |quantile| {
             let value = |calls: &Histogram<u64>| calls.value_at_quantile(quantile);

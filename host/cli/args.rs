@@ -1,4 +1,4 @@
-//! The command line, as it is written.
+//! The command line as clap parses it: options, their help texts, and the conversion of their enums.
 
 use std::path::PathBuf;
 
@@ -13,160 +13,180 @@ use crate::plugin::Limits;
 use crate::plugin::OnFault;
 use crate::source::live::attach;
 
-/// Watches TCP retransmits and hands each one to a chain of WebAssembly plugins.
+/// Watches TCP retransmits and passes each one to a chain of WebAssembly plugins.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
-    /// What to do instead of watching.
+    /// The subcommand; without one, the host watches the live probe.
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// How to watch.
+    /// Options of watching.
     #[command(flatten)]
     pub watch: WatchArgs,
 
-    /// How much is said.
+    /// Verbosity, for every command.
     #[command(flatten)]
-    pub talk: TalkArgs,
+    pub verbosity: VerbosityArgs,
 }
 
-/// How much is said on standard error, whatever is done.
+/// Verbosity of standard error, for every command.
 #[derive(Debug, Args)]
-pub struct TalkArgs {
-    /// Says more on standard error: once for what plugins log as debug messages, twice for libbpf
+pub struct VerbosityArgs {
+    /// Prints more to standard error: -v adds debug messages of plugins, -vv also those of libbpf
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
 
-    /// Says less on standard error: only alerts, warnings and errors
+    /// Prints only alerts, warnings and errors to standard error, and what was requested explicitly: the
+    /// report of --reconcile, and statistics (--stats-every, SIGUSR1)
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 }
 
-/// What to do instead of watching.
+/// What the program does instead of watching.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Hands recorded events to plugins, as if they happened now: without root, on any machine
+    /// Passes recorded events to plugins as if they happened now. Needs no root, runs on any machine
     #[command(max_term_width = 100, after_help = REPLAY_EXAMPLES)]
     Replay(ReplayArgs),
-    /// Writes a capture of made-up events: the same ones for the same seed
+    /// Writes a capture of synthetic events. The same seed produces the same events
     #[command(max_term_width = 100, after_help = GENERATE_EXAMPLES)]
     Generate(GenerateArgs),
-    /// Says what captures hold: host, time, events by kind, losses, peers
+    /// Prints a summary of captures: machine, time, events by kind, losses, peers
     #[command(max_term_width = 100)]
     Inspect(InspectArgs),
-    /// Compiles a component from standard input to standard output: how the host compiles plugins
+    /// Compiles a component from standard input to standard output. The host runs it to compile plugins
     #[command(name = crate::plugin::worker::compile::SUBCOMMAND, hide = true)]
     Compile(CompileArgs),
-    /// Loads compiled code from standard input and says how much memory that takes: whether the host can
-    /// hold a plugin
+    /// Loads compiled code from standard input and prints how much memory that takes. The host runs it to
+    /// check whether it can hold a plugin
     #[command(name = crate::plugin::worker::footprint::SUBCOMMAND, hide = true)]
     Footprint(FootprintArgs),
 }
 
-/// Which plugins, and where their results go.
+/// The plugins of the chain, the outputs of the run, and when it ends.
 #[derive(Debug, Args)]
 pub struct ChainArgs {
-    /// Adds a plugin to the chain: a .wasm file, or the name of a bundled one (json-print,
-    /// threshold-alert). Repeatable: what one keeps, the next one sees. NAME= names the instance,
-    /// so that one file can be used twice. Without this option, json-print runs.
-    /// #sha256=HEX behind the file refuses any other one
+    /// Adds a plugin to the chain: a .wasm file, or a bundled plugin (json-print, threshold-alert), as in
+    /// --plugin ./filter.wasm --plugin json-print
+    ///
+    /// Repeatable: each plugin sees the events that the plugin before it kept. NAME= names the instance, so
+    /// that one file can be used twice. FILE#sha256=HEX accepts only the file with that digest. Without this
+    /// option, json-print runs.
     #[arg(short, long = "plugin", value_name = "[NAME=]FILE")]
     pub plugins: Vec<String>,
 
-    /// Sets a setting of the plugin named just before it. Repeatable
+    /// Sets a setting of the plugin named just before it, such as --set threshold=50. Repeatable
     #[arg(short, long = "set", value_name = "KEY=VALUE")]
     pub settings: Vec<String>,
 
-    /// Limits of plugins.
-    #[arg(long = "limit", value_name = "KEY=VALUE,...", help = super::limits::help())]
+    /// Sets limits of the plugin named just before it.
+    #[arg(
+        long = "limit",
+        value_name = "KEY=VALUE,...",
+        help = super::limits::HELP,
+        long_help = super::limits::long_help()
+    )]
     pub limits: Vec<String>,
 
-    /// What is done with events that the plugin named just before it fails on, or that any plugin fails
-    /// on where it stands before the first
+    /// Action for events on which the plugin named just before it fails, "pass" by default. Before the first
+    /// plugin it applies to all plugins
     #[arg(long = "on-fault", value_name = "ACTION")]
     pub on_fault: Vec<Action>,
 
-    /// Grants something to the plugin named just before it: "env=NAME" to see an environment variable,
-    /// "read=DIR" to read files below a directory while it is configured. Repeatable
+    /// Grants the plugin named just before it an environment variable (env=NAME), or the files below a
+    /// directory while it is configured (read=DIR). Repeatable
+    ///
+    /// For example: --plugin ./zones.wasm --allow read=/etc/zones --allow env=ZONE. Without a grant, a plugin
+    /// has no files and no environment.
     #[arg(long = "allow", value_name = "GRANT")]
     pub allow: Vec<String>,
 
-    /// Takes up new versions of the plugins' files as soon as they are there. SIGHUP does so at any
-    /// time
+    /// Loads a new version of a plugin as soon as its file changes. SIGHUP does so at any time
     #[arg(long)]
     pub watch: bool,
 
-    /// How alerts are shown: as a line on standard error, or also as JSON on standard output
+    /// Outputs of alerts: standard error (text), or also standard output as JSON (json)
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub alerts: AlertFormat,
 
-    /// Appends alerts to this file as well, a line of JSON for each. SIGHUP opens it anew. Where it cannot be
-    /// written, alerts are counted as failed, and the run goes on
+    /// Also appends each alert to this file, such as alerts.jsonl, as a line of JSON
+    ///
+    /// SIGHUP reopens the file, for log rotation. If the file cannot be written, its alerts are counted as
+    /// failed in the ledger, and the run goes on.
     #[arg(long, value_name = "FILE")]
     pub alerts_file: Option<PathBuf>,
 
-    /// Ends after this time, such as 30s or 5m, as at a signal
+    /// Ends the run after this time, such as 30s or 5m, as a signal does
     #[arg(long, value_name = "TIME")]
     pub duration: Option<String>,
 
-    /// Prints the ledger on standard error this often, such as 10s. SIGUSR1 does so at any time
+    /// Prints the ledger to standard error at this interval, such as 10s. SIGUSR1 does so at any time
     #[arg(long, value_name = "TIME")]
     pub stats_every: Option<String>,
 
-    /// Ends after this number of events, such as 1000 or 20k
+    /// Ends the run after this number of events, such as 1000 or 20k
     #[arg(long, value_name = "NUMBER")]
     pub count: Option<String>,
 }
 
-/// How to watch.
+/// Options of watching.
 #[derive(Debug, Args)]
 pub struct WatchArgs {
     /// The chain.
     #[command(flatten)]
     pub chain: ChainArgs,
 
-    /// Size of the kernel's ring buffer: a power of two, at least one page
+    /// Size of the kernel's ring buffer: a power of two from one page to 1 GiB, such as 64MiB
     #[arg(long, value_name = "SIZE", default_value = "4MiB")]
     pub ring_size: ByteSize,
 
-    /// How the probe is attached
-    #[arg(long, value_name = "HOW", default_value = "auto")]
+    /// How to attach the probe: to the BTF-typed tracepoint (btf), to the classic one (tracepoint), or to the first of
+    /// these that works (auto)
+    #[arg(long, value_name = "MODE", default_value = "auto")]
     pub attach: Attach,
 
-    /// Also passes on attempts that came to nothing because the first copy of the segment is still
-    /// queued in this host (EBUSY, Linux 6.17 and later). They are counted as withheld otherwise
+    /// Also passes on attempts that failed with EBUSY (Linux 6.17 and later). Otherwise they are withheld and
+    /// counted in the ledger
+    ///
+    /// EBUSY means that the first copy of the segment is still queued in this host: the network has lost
+    /// nothing.
     #[arg(long)]
     pub failed: bool,
 
-    /// Does not look for the processes that hold the sockets: saves the scans of open files
+    /// Does not look for the processes that hold the sockets, which saves the scans of open files. All owners
+    /// are then unknown
     #[arg(long)]
     pub no_owners: bool,
 
-    /// At the end, compares what was recorded with the kernel's own counters (RetransSegs and
-    /// others) in each network namespace
+    /// At the end, compares the recorded events with the kernel's own counters (RetransSegs and others) in
+    /// each network namespace
     #[arg(long)]
     pub reconcile: bool,
 
-    /// Where to record.
+    /// The recording.
     #[command(flatten)]
     pub record: RecordArgs,
 }
 
-/// Where to record what is handed to the chain.
+/// The recording of the events that are passed to the chain.
 #[derive(Debug, Args)]
 pub struct RecordArgs {
-    /// Records every event in a file, before any plugin sees it, for `retrans-host replay`. What is
-    /// withheld is no event: see --failed. - is standard output: lines of plugins then go to standard
-    /// error, or nowhere without --plugin
+    /// Records every event to this file, before any plugin sees it, for `retrans-host replay`. - is standard
+    /// output
+    ///
+    /// Withheld attempts are not recorded: see --failed. With -, lines of the plugins named by --plugin go to
+    /// standard error; without --plugin, no lines are printed.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
 
-    /// Begins a new file at this size, at this age, or at either: "100MiB", "1h", or "100MiB,1h". The
-    /// older ones are FILE.1, FILE.2 and so on, and so is the capture of an earlier run
+    /// Starts a new capture file at this size, at this age, or at either: 100MiB, 1h, or 100MiB,1h
+    ///
+    /// Older files are renamed to FILE.1, FILE.2 and so on, and so is the capture of an earlier run.
     #[arg(long, value_name = "SIZE,AGE", requires = "record")]
     pub record_rotate: Option<String>,
 
-    /// Keeps this number of older files
+    /// Number of older files that --record-rotate keeps
     #[arg(
         long,
         value_name = "NUMBER",
@@ -175,17 +195,19 @@ pub struct RecordArgs {
     )]
     pub record_keep: u32,
 
-    /// Overwrites the file that is to be recorded to. With --record-rotate, captures are moved all the
-    /// same, and only what is no capture is overwritten
+    /// Overwrites the file of --record if it exists
+    ///
+    /// With --record-rotate, captures are still renamed. Only a file that is not a capture is overwritten.
     #[arg(long, requires = "record")]
     pub force: bool,
 }
 
-/// What to replay, and how fast.
+/// The files to replay, the part of them, and the speed.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
-    /// Captures, or files with lines as json-print writes them, the oldest first; - is standard
-    /// input, which may still be written: each line is replayed as soon as it is there
+    /// Captures, or files of JSON lines as json-print writes them, the oldest first. - is standard input
+    ///
+    /// Standard input may be a pipe that is still written to: each line is replayed as soon as it arrives.
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
 
@@ -193,56 +215,57 @@ pub struct ReplayArgs {
     #[command(flatten)]
     pub chain: ChainArgs,
 
-    /// How fast: 1x is as fast as it was recorded, 10x ten times as fast. Without this option, as
-    /// fast as possible
+    /// Speed relative to the recording: 1x is the recorded speed, 10x is ten times as fast. Without this
+    /// option, events are replayed as fast as possible
     #[arg(long, value_name = "FACTOR")]
     pub speed: Option<String>,
 
-    /// Leaves out what was before this time of day, such as 2026-01-01T12:00:00Z
+    /// Omits events before this time of day, such as 2026-01-01T12:00:00Z
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
 
-    /// Leaves out what was at this time of day or later
+    /// Omits events at this time of day and later
     #[arg(long, value_name = "TIME")]
     pub to: Option<String>,
 
-    /// Where to record.
+    /// The recording.
     #[command(flatten)]
     pub record: RecordArgs,
 }
 
-/// What to make up.
+/// The synthetic capture.
 #[derive(Debug, Args)]
 pub struct GenerateArgs {
-    /// The capture to write; - is standard output
+    /// The capture to write. - is standard output
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// How many events, such as 5000, 20k or 1M
+    /// Number of events, such as 5000, 20k or 1M
     #[arg(long, value_name = "NUMBER", default_value = "100k")]
     pub events: String,
 
-    /// Of how many connections
+    /// Number of connections, such as 5k
     #[arg(long, value_name = "NUMBER", default_value = "1k")]
     pub connections: String,
 
-    /// The same seed makes the same events
+    /// Seed of the generator. The same seed produces the same events
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub seed: u64,
 
-    /// Loses some events after every 10,000 (of fewer, after half), as a ring that is full does
+    /// Loses some events after every 10,000, as a full ring does. If there are at most 10,000 events, they have one
+    /// gap, after half of them
     #[arg(long)]
     pub gaps: bool,
 
-    /// Overwrites the file
+    /// Overwrites the file if it exists
     #[arg(long)]
     pub force: bool,
 }
 
-/// What to look at.
+/// The files to inspect.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// Captures; - is standard input
+    /// Captures. - is standard input
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
 }
@@ -256,22 +279,22 @@ pub struct CompileArgs {
     pub bytes: u64,
 }
 
-/// Within which limits to try.
+/// Limits of the footprint check.
 #[derive(Debug, Args)]
 pub struct FootprintArgs {
-    /// Those of the plugin, as JSON.
+    /// The limits of the plugin, as JSON.
     #[arg(value_parser = |json: &str| serde_json::from_str::<Limits>(json))]
     pub limits: Limits,
 }
 
-/// What is done with events that a plugin fails on.
+/// Action for events on which a plugin fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Action {
-    /// They go on to the next plugin, unseen by this one.
+    /// The event goes on to the next plugin, unseen by this one.
     Pass,
-    /// They do not go on, and are counted as lost.
+    /// The event does not go on, and is counted as lost.
     Drop,
-    /// The host ends.
+    /// The host ends with exit code 1.
     Stop,
 }
 
@@ -285,12 +308,12 @@ impl From<Action> for OnFault {
     }
 }
 
-/// How the probe is attached.
+/// How to attach the probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Attach {
-    /// BTF-typed, or else the classic tracepoint.
+    /// The BTF-typed tracepoint, or the classic one if that fails.
     Auto,
-    /// The BTF-typed tracepoint: direct loads, no tracefs needed.
+    /// The BTF-typed tracepoint: direct loads, needs no tracefs.
     Btf,
     /// The classic tracepoint: needs tracefs.
     Tracepoint,
@@ -306,39 +329,39 @@ impl From<Attach> for attach::Attach {
     }
 }
 
-/// How alerts are shown.
+/// Outputs of alerts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum AlertFormat {
     /// A readable line on standard error.
     Text,
-    /// That, and a line with "type":"alert" on standard output.
+    /// The same, and a line of JSON with "type":"alert" on standard output.
     Json,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  sudo retrans-host                                one JSON line for each retransmit
-  sudo retrans-host | jq -r .destination.ip        the peers that packets to are lost
+  sudo retrans-host                                print one JSON line for each retransmit
+  sudo retrans-host | jq -r .destination.ip        print the peers to which segments were lost
   sudo retrans-host --plugin threshold-alert --set threshold=50 --set window=30s
-  sudo retrans-host --reconcile > events.jsonl     and then: was anything missed?
-  sudo pkill -USR1 retrans-host                    the ledger so far, on its standard error
-  sudo retrans-host --record lossy.rtc             everything, to be replayed elsewhere
+  sudo retrans-host --reconcile > events.jsonl     at the end, compare with the kernel's counters
+  sudo pkill -USR1 retrans-host                    have a running host print the ledger so far
+  sudo retrans-host --record lossy.rtc             record all events, to replay them elsewhere
   sudo retrans-host --record - --duration 30s | ssh desk retrans-host replay -
   retrans-host replay lossy.rtc --plugin ./filter.wasm --plugin json-print
   sudo retrans-host --plugin a=./tag.wasm --set zone=eu --plugin b=./tag.wasm --set zone=us
   sudo retrans-host --plugin ./strange.wasm --limit time=50ms,memory=8MiB --on-fault drop
   sudo retrans-host --watch --plugin ./zones.wasm --allow read=/etc/zones --plugin json-print
 
-Exit codes: 0 at the end of what is replayed, after --duration or --count, after Ctrl-C or SIGTERM,
-or when the pipe of standard output is closed; 2 for a wrong command line or setting; 1 for
-anything else, as for `generate` cut short; 130 after a second signal.";
+Exit codes: 0 at the end of a replay, after --duration or --count, after Ctrl-C or SIGTERM, or if
+the reader of a pipe on standard output has closed it; 2 for a wrong command line or setting; 1 for
+any other error, and for a `generate` that a signal cut short; 130 after a second signal.";
 
 const REPLAY_EXAMPLES: &str = "\
 Examples:
-  retrans-host replay lossy.rtc                    one JSON line for each event
+  retrans-host replay lossy.rtc                    print one JSON line for each event
   retrans-host replay lossy.rtc.1 lossy.rtc --plugin ./mine.wasm
   retrans-host replay events.jsonl --plugin threshold-alert --set threshold=5
-  zcat events.jsonl.gz | retrans-host replay -     lines that json-print wrote, or you
+  zcat events.jsonl.gz | retrans-host replay -     replay JSON lines, of json-print or your own
   retrans-host replay lossy.rtc --from 2026-01-01T12:00:00Z --count 10k --record part.rtc
   retrans-host replay lossy.rtc --speed 1x --from 2026-01-01T12:00:00Z --to 2026-01-01T12:05:00Z";
 

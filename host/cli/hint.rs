@@ -1,17 +1,17 @@
-//! What an error of the host means for the command line: which option would change it.
+//! Hints for errors: the command-line option with which the user can avoid an error of the host.
 
 use crate::capture::RecordError;
 use crate::chain::ChainError;
 use crate::plugin::StartError;
 use crate::source::live::preflight::ProbeError;
 
-/// How to avoid an error, where an option does.
+/// Returns how to avoid this error, or `None` if no option does.
 pub fn hint(error: &anyhow::Error) -> Option<String> {
     if let Some(error) = error.downcast_ref::<StartError>() {
-        return error.limit().map(limit);
+        return error.limit().map(limit_hint);
     }
     if let Some(ChainError::Fault(blame)) = error.downcast_ref() {
-        return blame.fault.limit().map(limit);
+        return blame.fault.limit().map(limit_hint);
     }
     match error.downcast_ref() {
         Some(RecordError::Exists(file)) => {
@@ -21,16 +21,16 @@ pub fn hint(error: &anyhow::Error) -> Option<String> {
             ));
         }
         Some(RecordError::NotACapture(_)) => {
-            return Some("take it away, or allow that with --force".to_owned());
+            return Some("remove it, or overwrite it with --force".to_owned());
         }
         Some(RecordError::Io { .. }) | None => {}
     }
     let error = error.downcast_ref::<ProbeError>()?;
     error
         .is_of_classic_tracepoint()
-        .then(|| "--attach btf does so".to_owned())
+        .then(|| "or use --attach btf, which needs neither tracefs nor perf events".to_owned())
 }
 
-fn limit(name: &str) -> String {
-    format!("--limit {name}=… sets another one")
+fn limit_hint(name: &str) -> String {
+    format!("--limit {name}=… changes this limit")
 }

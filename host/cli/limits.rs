@@ -1,4 +1,4 @@
-//! Limits as they are written: `time=250ms,memory=16MiB`.
+//! Parses the values of `--limit`, such as `time=250ms,memory=16MiB`.
 
 use std::time::Duration;
 
@@ -11,36 +11,39 @@ use crate::plugin::spec::limits::LIMITS;
 use crate::plugin::spec::limits::Limit;
 use crate::plugin::spec::limits::LimitKind;
 
-/// The help of `--limit`: what is written, and every limit with its default.
-pub fn help() -> String {
+/// The short help of `--limit`.
+pub const HELP: &str = "Sets limits of the plugin named just before it, such as time=100ms,memory=16MiB. Before the \
+                        first plugin it applies to all plugins. Repeatable";
+
+/// The long help of `--limit`, which lists every limit with its default.
+pub fn long_help() -> String {
     let limits: Vec<String> = LIMITS.iter().map(Limit::to_string).collect();
     format!(
-        "Sets limits of the plugin named just before it, or of all where it stands before the first, as in \
-         \"time=100ms,memory=16MiB\". Repeatable. Limits with their defaults: {}",
+        "{HELP}.\n\nThe limits and their defaults: {}",
         limits.join(", ")
     )
 }
 
-/// Sets the limits that a text names.
+/// Parses `text`, and changes the limits that it names. The others keep their values.
 pub fn apply(text: &str, limits: &mut Limits) -> Result<(), UsageError> {
     for part in text.split(',').map(str::trim) {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
         let Some(limit) = Limit::named(name) else {
             let names: Vec<&str> = LIMITS.iter().map(|limit| limit.name).collect();
-            return Err(UsageError::NoLimit(part.to_owned(), names.join(", ")));
+            return Err(UsageError::UnknownLimit(part.to_owned(), names.join(", ")));
         };
         let value = parse(value, limit.kind);
         if !value.is_some_and(|value| limit.set(limits, value)) {
             return Err(UsageError::Limit {
                 limit: part.to_owned(),
-                expected: expected(limit),
+                expected: expected_value(limit),
             });
         }
     }
     Ok(())
 }
 
-/// A value in the unit of the table.
+/// Parses a value, in the unit of the table of limits: nanoseconds, bytes, or a number.
 fn parse(text: &str, kind: LimitKind) -> Option<u64> {
     match kind {
         LimitKind::Time => {
@@ -49,7 +52,7 @@ fn parse(text: &str, kind: LimitKind) -> Option<u64> {
             u64::try_from(time.as_nanos()).ok()
         }
         LimitKind::Size => {
-            // A unit is needed, so that 16 is not taken for 16 MiB.
+            // A size needs a unit: 16 could be meant as 16 MiB.
             let has_unit = text.ends_with(|last: char| last.is_alphabetic());
             let size: ByteSize = text.parse().ok().filter(|_| has_unit)?;
             Some(size.as_u64())
@@ -58,14 +61,14 @@ fn parse(text: &str, kind: LimitKind) -> Option<u64> {
     }
 }
 
-fn expected(limit: &Limit) -> String {
-    let (what, example) = match limit.kind {
+fn expected_value(limit: &Limit) -> String {
+    let (type_name, example) = match limit.kind {
         LimitKind::Time => ("a time", ", such as 2s"),
         LimitKind::Size => ("a size", ", such as 16MiB"),
         LimitKind::Count => ("a number", ""),
     };
     let (min, max) = (limit.show(limit.min), limit.show(limit.max));
-    format!("{what} from {min} to {max}{example}")
+    format!("{type_name} from {min} to {max}{example}")
 }
 
 #[cfg(test)]
@@ -132,11 +135,11 @@ mod tests {
             ),
             (
                 "time=1s,",
-                "--limit : there is no limit of that name; there are time, start-time, ",
+                "--limit : unknown limit; the limits are time, start-time, ",
             ),
             (
                 "cpu=1s",
-                "--limit cpu=1s: there is no limit of that name; there are time, start-time, ",
+                "--limit cpu=1s: unknown limit; the limits are time, start-time, ",
             ),
         ] {
             let error = limits(text).expect_err(text);

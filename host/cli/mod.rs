@@ -1,4 +1,4 @@
-//! The command line: read, checked, and turned into what a run needs to know. Nothing else knows clap.
+//! Parses and checks the command line, and converts it to a [`Config`]. No other module uses clap.
 
 mod args;
 mod hint;
@@ -27,7 +27,7 @@ use self::args::FootprintArgs;
 use self::args::GenerateArgs;
 use self::args::RecordArgs;
 use self::args::ReplayArgs;
-use self::args::TalkArgs;
+use self::args::VerbosityArgs;
 use self::args::WatchArgs;
 pub use self::usage_error::UsageError;
 use crate::config::ChainConfig;
@@ -38,7 +38,7 @@ use crate::config::RecordConfig;
 use crate::config::RecordFile;
 use crate::config::Replay;
 use crate::config::SinkConfig;
-use crate::config::Times;
+use crate::config::TimeRange;
 use crate::config::Verbosity;
 use crate::config::Watch;
 use crate::plugin::StartError;
@@ -46,10 +46,11 @@ use crate::plugin::spec::settings::SettingsError;
 use crate::system::sanitize::clean_lines;
 use crate::system::stdio;
 
-/// The largest ring: the kernel's own limit is 2 GiB.
+/// Maximum size of the ring in bytes. The kernel's own limit is 2 GiB.
 const MAX_RING_SIZE: u64 = 1 << 30;
 
-/// Reads the command line of this process. What clap finds wrong ends the process.
+/// Parses the command line of this process. If clap refuses it, or if it asks for help or the version, the process
+/// ends.
 pub fn config() -> Result<Config, UsageError> {
     match Cli::command().try_get_matches() {
         Ok(matches) => from_matches(&matches),
@@ -59,20 +60,20 @@ pub fn config() -> Result<Config, UsageError> {
 
 fn from_matches(matches: &ArgMatches) -> Result<Config, UsageError> {
     let cli = Cli::from_arg_matches(matches).unwrap_or_else(|error| exit_with(&error));
-    // Plugins and settings are looked up where they were written.
+    // The positions of plugins and their options are those of the (sub)command.
     let matches = match matches.subcommand() {
         Some((command, own)) => {
-            none_before(command, matches)?;
+            refuse_options_before(command, matches)?;
             own
         }
         None => matches,
     };
-    let verbosity = verbosity(&cli.talk);
+    let verbosity = verbosity(&cli.verbosity);
     match cli.command {
         None => watch(cli.watch, verbosity, matches).map(Config::Watch),
         Some(Command::Replay(args)) => replay(args, verbosity, matches).map(Config::Replay),
         Some(Command::Generate(args)) => generate(args, verbosity).map(Config::Generate),
-        Some(Command::Inspect(args)) => Ok(Config::Inspect(stdin_once(args.files)?)),
+        Some(Command::Inspect(args)) => Ok(Config::Inspect(at_most_one_stdin(args.files)?)),
         Some(Command::Compile(CompileArgs { seconds, bytes })) => {
             Ok(Config::Compile { seconds, bytes })
         }
@@ -80,8 +81,8 @@ fn from_matches(matches: &ArgMatches) -> Result<Config, UsageError> {
     }
 }
 
-/// An error for the person who wrote the command line: with the option that avoids it, where there is one. The
-/// functions that ran in a plugin follow on lines of their own.
+/// The text of an error, followed by the option that avoids it, if there is one. The functions that were running in
+/// a plugin follow on further lines.
 pub fn error_text(error: &anyhow::Error) -> String {
     let text = format!("error: {error:#}");
     let Some(hint) = hint::hint(error) else {
@@ -92,7 +93,7 @@ pub fn error_text(error: &anyhow::Error) -> String {
     format!("{message}; {hint}{functions}")
 }
 
-/// Is the command line at fault? A setting that a plugin refuses is part of it.
+/// Returns whether the error is one of the command line. This includes a setting that a plugin refuses.
 pub fn is_usage(error: &anyhow::Error) -> bool {
     let refused =
         |error: &StartError| matches!(error, StartError::Settings(_, SettingsError::Refused(_)));
@@ -100,20 +101,23 @@ pub fn is_usage(error: &anyhow::Error) -> bool {
     settings || error.is::<UsageError>()
 }
 
-/// Options of watching that stand before another command would be without effect.
-fn none_before(command: &str, matches: &ArgMatches) -> Result<(), UsageError> {
+/// Refuses options of watching before a subcommand, where they would have no effect.
+fn refuse_options_before(command: &str, matches: &ArgMatches) -> Result<(), UsageError> {
     let cli = Cli::command();
-    let written = cli.get_arguments().find(|argument| {
+    let option = cli.get_arguments().find(|argument| {
         let source = matches.value_source(argument.get_id().as_str());
         !argument.is_global_set() && source == Some(ValueSource::CommandLine)
     });
-    match written.and_then(Arg::get_long) {
-        Some(option) => Err(UsageError::Before(option.to_owned(), command.to_owned())),
+    match option.and_then(Arg::get_long) {
+        Some(option) => Err(UsageError::BeforeSubcommand(
+            option.to_owned(),
+            command.to_owned(),
+        )),
         None => Ok(()),
     }
 }
 
-fn verbosity(args: &TalkArgs) -> Verbosity {
+fn verbosity(args: &VerbosityArgs) -> Verbosity {
     match (args.quiet, args.verbose) {
         (true, _) => Verbosity::Quiet,
         (false, 0) => Verbosity::Normal,
@@ -122,17 +126,17 @@ fn verbosity(args: &TalkArgs) -> Verbosity {
     }
 }
 
-/// Shows help on standard output, and what is wrong on standard error. An argument may be the name of a file
-/// that another user has chosen.
+/// Prints help and version to standard output, or an error to standard error, and ends the process. The error quotes
+/// arguments, which may be file names that another user has chosen: see below.
 fn exit_with(error: &clap::Error) -> ! {
     let text = error.render();
     if !error.use_stderr() {
         let printed = stdio::print_help(&text.ansi().to_string());
         process::exit(printed.map_or(1, |()| error.exit_code()));
     }
-    // Colours of its own cannot be told from those in an argument.
-    let argument = |argument: OsString| argument.to_string_lossy().contains(char::is_control);
-    match env::args_os().any(argument) {
+    // In the rendered error, colours of clap cannot be distinguished from escape sequences in an argument.
+    let has_control = |argument: OsString| argument.to_string_lossy().contains(char::is_control);
+    match env::args_os().any(has_control) {
         true => stdio::print(&clean_lines(&text.to_string())),
         false => stdio::print(&text.ansi().to_string()),
     }
@@ -181,7 +185,7 @@ fn watch(args: WatchArgs, verbosity: Verbosity, matches: &ArgMatches) -> Result<
     })
 }
 
-/// The chain, and where events are recorded before it.
+/// The configuration of the chain and of the recording.
 fn recorded_chain(
     args: &ChainArgs,
     record_args: &RecordArgs,
@@ -191,9 +195,9 @@ fn recorded_chain(
     let mut chain = chain(args, verbosity, matches)?;
     let record = record(record_args, args.alerts)?;
     if record == Some(RecordConfig::Stdout) {
-        // The capture has standard output for itself.
+        // Standard output is used by the capture.
         chain.lines = match args.plugins.is_empty() {
-            true => LinesTo::Nowhere,
+            true => LinesTo::Discard,
             false => LinesTo::Stderr,
         };
     }
@@ -234,14 +238,14 @@ fn replay(
         let text = text.as_deref();
         text.map(|text| values::time(option, text)).transpose()
     };
-    let times = Times {
+    let times = TimeRange {
         from: time("--from", &args.from)?,
         to: time("--to", &args.to)?,
     };
     if let (Some(from), Some(to)) = (times.from, times.to)
         && to <= from
     {
-        return Err(UsageError::NoTime {
+        return Err(UsageError::EmptyTimeRange {
             from: args.from.unwrap_or_default(),
             to: args.to.unwrap_or_default(),
         });
@@ -250,7 +254,7 @@ fn replay(
     Ok(Replay {
         chain,
         record,
-        files: stdin_once(args.files)?,
+        files: at_most_one_stdin(args.files)?,
         speed: args.speed.as_deref().map(values::speed).transpose()?,
         times,
     })
@@ -268,7 +272,8 @@ fn generate(args: GenerateArgs, verbosity: Verbosity) -> Result<Generate, UsageE
     })
 }
 
-fn stdin_once(files: Vec<PathBuf>) -> Result<Vec<PathBuf>, UsageError> {
+/// Returns the files, or an error if standard input (`-`) is more than one of them.
+fn at_most_one_stdin(files: Vec<PathBuf>) -> Result<Vec<PathBuf>, UsageError> {
     let stdin = files.iter().filter(|file| file.as_os_str() == "-");
     if stdin.count() > 1 {
         return Err(UsageError::StdinTwice);
@@ -276,7 +281,7 @@ fn stdin_once(files: Vec<PathBuf>) -> Result<Vec<PathBuf>, UsageError> {
     Ok(files)
 }
 
-/// What BPF_MAP_TYPE_RINGBUF asks for.
+/// Checks the size of the ring. BPF_MAP_TYPE_RINGBUF requires a power of two, and a multiple of the page size.
 fn ring_size(size: bytesize::ByteSize) -> Result<u32, UsageError> {
     let page = rustix::param::page_size() as u64;
     let bytes = size.as_u64();

@@ -1,4 +1,4 @@
-//! The plugins of the command line, each with what is said about it behind its name.
+//! Assigns the options of plugins (`--set`, `--limit`, `--allow`, `--on-fault`) to the plugin named before them.
 
 use std::path::PathBuf;
 
@@ -13,11 +13,11 @@ use crate::plugin::OnFault;
 use crate::plugin::Origin;
 use crate::plugin::Spec;
 
-/// What runs when no plugin is named.
+/// The plugin that runs if the command line names none.
 const DEFAULT_PLUGIN: &str = "json-print";
 
-/// An option that belongs to a plugin, or names one.
-enum Said<'a> {
+/// An option whose position on the command line matters: `--plugin`, or one that applies to a plugin.
+enum PluginOption<'a> {
     Plugin(&'a str),
     Set(&'a str),
     Limit(&'a str),
@@ -25,49 +25,49 @@ enum Said<'a> {
     OnFault(OnFault),
 }
 
-/// Brings plugins, and what is said about them, back into the order in which they were written.
+/// Returns the plugins in the order of the command line, each with its options. clap keeps the values of each
+/// option in a list of its own; their indices restore the common order.
 pub fn plugins(args: &ChainArgs, matches: &ArgMatches) -> Result<Vec<Spec>, UsageError> {
     let positions = |id| matches.indices_of(id).into_iter().flatten();
-    let mut said: Vec<(usize, Said<'_>)> = Vec::new();
-    said.extend(positions("plugins").zip(args.plugins.iter().map(|text| Said::Plugin(text))));
-    said.extend(positions("settings").zip(args.settings.iter().map(|text| Said::Set(text))));
-    said.extend(positions("limits").zip(args.limits.iter().map(|text| Said::Limit(text))));
-    said.extend(positions("allow").zip(args.allow.iter().map(|text| Said::Allow(text))));
-    said.extend(
-        positions("on_fault").zip(
-            args.on_fault
-                .iter()
-                .map(|action| Said::OnFault((*action).into())),
-        ),
-    );
-    said.sort_by_key(|(position, _)| *position);
+    let names = args.plugins.iter().map(|text| PluginOption::Plugin(text));
+    let settings = args.settings.iter().map(|text| PluginOption::Set(text));
+    let limits = args.limits.iter().map(|text| PluginOption::Limit(text));
+    let grants = args.allow.iter().map(|text| PluginOption::Allow(text));
+    let actions = args.on_fault.iter().copied().map(OnFault::from);
+    let mut options: Vec<(usize, PluginOption<'_>)> = Vec::new();
+    options.extend(positions("plugins").zip(names));
+    options.extend(positions("settings").zip(settings));
+    options.extend(positions("limits").zip(limits));
+    options.extend(positions("allow").zip(grants));
+    options.extend(positions("on_fault").zip(actions.map(PluginOption::OnFault)));
+    options.sort_by_key(|(position, _)| *position);
 
-    // What stands before the first plugin is said about all.
+    // Limits and actions before the first plugin apply to all plugins.
     let (mut limits, mut on_fault) = (Limits::default(), OnFault::default());
     let mut plugins: Vec<Spec> = Vec::new();
-    for (_, said) in said {
+    for (_, option) in options {
         let plugin = plugins.last_mut();
-        match said {
-            Said::Plugin(text) => {
-                let plugin = plugin_named(text, limits, on_fault)?;
+        match option {
+            PluginOption::Plugin(text) => {
+                let plugin = parse_plugin(text, limits, on_fault)?;
                 if plugins.iter().any(|other| other.name == plugin.name) {
-                    return Err(UsageError::Twice(plugin.name));
+                    return Err(UsageError::DuplicateName(plugin.name));
                 }
                 plugins.push(plugin);
             }
-            Said::Set(text) => {
+            PluginOption::Set(text) => {
                 let plugin = plugin.ok_or_else(|| no_plugin("--set", text))?;
                 let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
                 let (key, value) = pair.ok_or_else(|| UsageError::NoKey(text.to_owned()))?;
                 plugin.settings.push((key.to_owned(), value.to_owned()));
             }
-            Said::Limit(text) => {
+            PluginOption::Limit(text) => {
                 limits::apply(
                     text,
                     plugin.map_or(&mut limits, |plugin| &mut plugin.limits),
                 )?;
             }
-            Said::Allow(text) => {
+            PluginOption::Allow(text) => {
                 let plugin = plugin.ok_or_else(|| no_plugin("--allow", text))?;
                 match text.split_once('=') {
                     Some(("env", name)) if !name.is_empty() => {
@@ -76,16 +76,16 @@ pub fn plugins(args: &ChainArgs, matches: &ArgMatches) -> Result<Vec<Spec>, Usag
                     Some(("read", directory)) if !directory.is_empty() => {
                         plugin.grants.read.push(PathBuf::from(directory));
                     }
-                    _ => return Err(UsageError::NoGrant(text.to_owned())),
+                    _ => return Err(UsageError::UnknownGrant(text.to_owned())),
                 }
             }
-            Said::OnFault(action) => {
+            PluginOption::OnFault(action) => {
                 *plugin.map_or(&mut on_fault, |plugin| &mut plugin.on_fault) = action;
             }
         }
     }
     if plugins.is_empty() {
-        plugins.push(plugin_named(DEFAULT_PLUGIN, limits, on_fault)?);
+        plugins.push(parse_plugin(DEFAULT_PLUGIN, limits, on_fault)?);
     }
     Ok(plugins)
 }
@@ -94,13 +94,13 @@ fn no_plugin(option: &'static str, text: &str) -> UsageError {
     UsageError::NoPlugin(option, text.to_owned())
 }
 
-/// `[NAME=]FILE[#sha256=HEX]`. A path may have a `=` in it; a name has no `/`.
-fn plugin_named(text: &str, limits: Limits, on_fault: OnFault) -> Result<Spec, UsageError> {
+/// Parses `[NAME=]FILE[#sha256=HEX]`. A path may contain a `=`, but a name contains no `/`.
+fn parse_plugin(text: &str, limits: Limits, on_fault: OnFault) -> Result<Spec, UsageError> {
     let (rest, digest) = match text.rsplit_once("#sha256=") {
         Some((rest, digits)) => {
             let digest = digits.parse::<Digest>();
-            let bad = |error| UsageError::BadDigest(text.to_owned(), error);
-            (rest, Some(digest.map_err(bad)?))
+            let invalid = |error| UsageError::InvalidDigest(text.to_owned(), error);
+            (rest, Some(digest.map_err(invalid)?))
         }
         None => (text, None),
     };
@@ -109,14 +109,14 @@ fn plugin_named(text: &str, limits: Limits, on_fault: OnFault) -> Result<Spec, U
         _ => (None, rest),
     };
     let origin = Origin::named(file).map_err(UsageError::NotBundled)?;
-    let bad_name = match name {
-        Some(_) => UsageError::BadName,
-        None => UsageError::NoName,
+    let invalid_name = match name {
+        Some(_) => UsageError::InvalidName,
+        None => UsageError::InvalidFileName,
     };
     let name = name.map_or_else(|| default_name(&origin), str::to_owned);
     let allowed = |char: char| char.is_alphanumeric() || "-_.".contains(char);
     if name.is_empty() || !name.chars().all(allowed) {
-        return Err(bad_name(text.to_owned()));
+        return Err(invalid_name(text.to_owned()));
     }
     Ok(Spec {
         digest,
@@ -126,7 +126,7 @@ fn plugin_named(text: &str, limits: Limits, on_fault: OnFault) -> Result<Spec, U
     })
 }
 
-/// The name of the bundled plugin, or of the file without .wasm.
+/// The name of an instance without `NAME=`: that of the bundled plugin, or that of the file without its extension.
 fn default_name(origin: &Origin) -> String {
     match origin {
         Origin::Bundled(name) => (*name).to_owned(),

@@ -1,4 +1,4 @@
-//! Command lines, well-formed and not.
+//! Valid and invalid command lines.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn any_config(args: &[&str]) -> Result<Config, UsageError> {
     let args = std::iter::once("retrans-host").chain(args.iter().copied());
     let matches = Cli::command()
         .try_get_matches_from(args)
-        .expect("clap takes it");
+        .expect("clap accepts it");
     from_matches(&matches)
 }
 
@@ -93,7 +93,7 @@ fn a_capture_on_standard_output_has_it_for_itself() {
     let lines = |args: &[&str]| config(args).expect("well-formed").chain.lines;
     assert_eq!(lines(&["--record", "a"]), LinesTo::Stdout);
     assert_eq!(lines(&["--record", "./-"]), LinesTo::Stdout);
-    assert_eq!(lines(&["--record", "-"]), LinesTo::Nowhere);
+    assert_eq!(lines(&["--record", "-"]), LinesTo::Discard);
     assert_eq!(
         lines(&["--record", "-", "-p", "json-print"]),
         LinesTo::Stderr

@@ -1,82 +1,82 @@
-//! What can be wrong with a command line.
+//! Errors of the command line.
 
-use crate::plugin::NoDigest;
+use crate::plugin::ParseDigestError;
 
-/// A command line that cannot be carried out.
+/// A command line that clap accepts and the host refuses.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UsageError {
-    /// A setting or a grant without a plugin before it.
-    #[error("{0} {1}: no --plugin before it; it belongs to the plugin named just before")]
-    NoPlugin(&'static str, String),
-    /// An option of watching before another command.
+    /// A setting or a grant without a plugin before it: the option and its value.
     #[error(
-        "--{0}: it stands before {1}, where it has no effect; options of {1} come after that word"
+        "{0} {1}: no --plugin before it; the option applies to the plugin named just before it"
     )]
-    Before(String, String),
+    NoPlugin(&'static str, String),
+    /// An option of watching before a subcommand: the option and the subcommand.
+    #[error("--{0}: it has no effect before {1}; write options of {1} after the word {1}")]
+    BeforeSubcommand(String, String),
     /// A setting without a key.
     #[error("--set {0}: expected KEY=VALUE, such as threshold=10")]
     NoKey(String),
-    /// Two instances with one name.
+    /// Two plugin instances with the same name.
     #[error(
-        "--plugin: two instances are called {0}; give one another name, as in --plugin other={0}"
+        "--plugin: two instances have the name {0}; give one of them another name, as in --plugin other={0}"
     )]
-    Twice(String),
-    /// A name that would be hard to read in a log.
-    #[error("--plugin {0}: an instance's name has letters, digits, -, _ and . only")]
-    BadName(String),
-    /// A file whose name would be.
+    DuplicateName(String),
+    /// An instance name that would be hard to read in a log.
+    #[error("--plugin {0}: the name of an instance consists of letters, digits, -, _ and . only")]
+    InvalidName(String),
+    /// A file name that cannot be an instance name, and no `NAME=` before it.
     #[error(
-        "--plugin {0}: the file's name makes no instance name, which has letters, digits, -, _ and . \
-         only; give one with NAME=FILE, as in --plugin 'name={0}'"
+        "--plugin {0}: the file's name cannot be the instance's name, which consists of letters, digits, -, _ \
+         and . only; choose a name with NAME=FILE, as in --plugin 'name={0}'"
     )]
-    NoName(String),
-    /// Standard output has room for a capture, and nothing else.
-    #[error("--record -: the capture goes to standard output, which excludes {0}")]
+    InvalidFileName(String),
+    /// An option that cannot be combined with a capture on standard output.
+    #[error("--record -: the capture uses standard output and cannot be combined with {0}")]
     RecordToStdout(&'static str),
-    /// No such bundled plugin.
+    /// A plugin name without a path that is not the name of a bundled plugin.
     #[error("--plugin: {0}")]
     NotBundled(String),
-    /// What is behind the # of a file is no digest.
-    #[error("--plugin {0}: behind #sha256= {1}")]
-    BadDigest(String, NoDigest),
-    /// No such limit.
-    #[error("--limit {0}: there is no limit of that name; there are {1}")]
-    NoLimit(String, String),
-    /// A limit that is not what it should be.
+    /// An invalid digest after `#sha256=`.
+    #[error("--plugin {0}: invalid digest after #sha256=: {1}")]
+    InvalidDigest(String, ParseDigestError),
+    /// A limit that does not exist, and the names of those that do.
+    #[error("--limit {0}: unknown limit; the limits are {1}")]
+    UnknownLimit(String, String),
+    /// An invalid value of a limit.
     #[error("--limit {limit}: expected {expected}")]
     Limit {
-        /// What was written.
+        /// The argument.
         limit: String,
-        /// What was expected, with an example.
+        /// A description of valid values, with an example.
         expected: String,
     },
-    /// No such grant.
+    /// A grant that does not exist.
     #[error("--allow {0}: expected env=NAME or read=DIR")]
-    NoGrant(String),
-    /// A ring that the kernel would refuse.
+    UnknownGrant(String),
+    /// A ring size that the kernel would refuse: the bytes, and the size of a page.
     #[error(
         "--ring-size: {0} bytes, expected a power of two from {1} (a page) to 1 GiB, such as 4MiB"
     )]
     RingSize(u64, u64),
-    /// A value that is not what it should be.
+    /// An invalid value of an option.
     #[error("{option}: {value:?}, expected {expected}")]
     Value {
         /// The option.
         option: &'static str,
-        /// What was written.
+        /// The argument.
         value: String,
-        /// What was expected, with an example.
+        /// A description of valid values, with an example.
         expected: &'static str,
     },
-    /// A span of time that ends before it begins.
+    /// A time range that ends before it begins.
     #[error("--to: {to} is not after --from {from}")]
-    NoTime {
-        /// Its begin.
+    EmptyTimeRange {
+        /// The value of `--from`.
         from: String,
-        /// Its end.
+        /// The value of `--to`.
         to: String,
     },
-    /// Standard input, twice.
+    /// `-`, standard input, as more than one of the files.
     #[error("-: standard input can be read once only")]
     StdinTwice,
 }

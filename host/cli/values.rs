@@ -1,4 +1,4 @@
-//! Values that people write: numbers with a unit, times, factors.
+//! Parses option values: numbers with a unit, durations, times of day, factors, and rotation policies.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::UsageError;
 use crate::config::Rotate;
 
-fn wrong(option: &'static str, value: &str, expected: &'static str) -> UsageError {
+fn invalid(option: &'static str, value: &str, expected: &'static str) -> UsageError {
     UsageError::Value {
         option,
         value: value.to_owned(),
@@ -17,7 +17,7 @@ fn wrong(option: &'static str, value: &str, expected: &'static str) -> UsageErro
     }
 }
 
-/// A number such as 5000, 20k or 1M; at least 1.
+/// Parses a number such as 5000, 20k or 1M. It must be at least 1.
 pub fn count(option: &'static str, text: &str) -> Result<u64, UsageError> {
     let units = [('k', 1_000), ('M', 1_000_000), ('G', 1_000_000_000)];
     let unit = units.iter().find(|(unit, _)| text.ends_with(*unit));
@@ -29,33 +29,33 @@ pub fn count(option: &'static str, text: &str) -> Result<u64, UsageError> {
     let number = number.and_then(|number| number.checked_mul(unit));
     number
         .filter(|number| *number > 0)
-        .ok_or_else(|| wrong(option, text, "a number from 1, such as 5000, 20k or 1M"))
+        .ok_or_else(|| invalid(option, text, "a number from 1, such as 5000, 20k or 1M"))
 }
 
-/// A time such as 30s or 1h.
+/// Parses a duration such as 30s or 1h. It must not be zero.
 pub fn duration(option: &'static str, text: &str) -> Result<Duration, UsageError> {
     let time: Option<SignedDuration> = text.parse().ok();
     let time = time.and_then(|time| Duration::try_from(time).ok());
     time.filter(|time| !time.is_zero())
-        .ok_or_else(|| wrong(option, text, "a time such as 30s, 5m or 1h30m"))
+        .ok_or_else(|| invalid(option, text, "a time such as 30s, 5m or 1h30m"))
 }
 
-/// A factor such as 1x or 0.5x.
+/// Parses a factor such as 1x or 0.5x. It must be at least 0.001.
 pub fn speed(text: &str) -> Result<f64, UsageError> {
     let factor: Option<f64> = text.strip_suffix('x').unwrap_or(text).parse().ok();
     factor
         .filter(|factor| factor.is_finite() && *factor >= 0.001)
-        .ok_or_else(|| wrong("--speed", text, "a factor from 0.001x, such as 1x or 10x"))
+        .ok_or_else(|| invalid("--speed", text, "a factor from 0.001x, such as 1x or 10x"))
 }
 
-/// A size, an age, or both, as in 100MiB,1h.
+/// Parses a rotation policy: a size, an age, or both, such as 100MiB,1h.
 pub fn rotate(text: &str) -> Result<Rotate, UsageError> {
     const EXPECTED: &str =
         "a size from 64KiB, an age from 1s, or both, such as 100MiB, 1h, 1d or 100MiB,1h";
-    let refused = || wrong("--record-rotate", text, EXPECTED);
+    let refused = || invalid("--record-rotate", text, EXPECTED);
     let mut rotate = Rotate::default();
     for part in text.split(',').map(str::trim) {
-        // A unit is needed: "100" might be either.
+        // A unit is required: "100" could be a size or an age.
         let has_unit = part.ends_with(|last: char| last.is_alphabetic());
         if let Some(age) = has_unit.then(|| age(part)).flatten()
             && rotate.age.is_none()
@@ -84,11 +84,11 @@ fn age(text: &str) -> Option<Duration> {
     (age >= Duration::from_secs(1)).then_some(age)
 }
 
-/// A time of day, since 1970-01-01T00:00:00Z.
+/// Parses an RFC 3339 timestamp, and returns it as the time since 1970-01-01T00:00:00Z.
 pub fn time(option: &'static str, text: &str) -> Result<Duration, UsageError> {
     let time: Option<Timestamp> = text.parse().ok();
     let since = time.and_then(|time| Duration::try_from(time.as_duration()).ok());
-    since.ok_or_else(|| wrong(option, text, "a time such as 2026-01-01T12:00:00Z"))
+    since.ok_or_else(|| invalid(option, text, "a time such as 2026-01-01T12:00:00Z"))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Saying what captures hold.
+//! The command `inspect`: prints a summary of captures.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -23,25 +23,28 @@ use crate::source::replay::Input;
 use crate::source::replay::InputError;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
-use crate::system::stdio::Outlet;
 use crate::system::stdio::Stdout;
+use crate::system::stdio::StdoutStatus;
 use crate::system::stdio::print_status;
 use crate::system::timestamp;
 
-/// Peers, and connections, that are told apart: 100 MiB. A capture may have as many as it has events.
+/// Maximum number of peers, and of connections, that are counted: 100 MiB. A capture may have as many as it has
+/// events.
 const MAX_COUNTED: usize = 500_000;
 
-/// Peers that are shown.
-const TOP: usize = 10;
+/// Maximum number of peers that are listed.
+const MAX_LISTED: usize = 10;
 
-/// Prints a page about each file.
+/// Prints a summary of each file to standard output.
 pub fn inspect(files: &[PathBuf]) -> Result<()> {
     let mut stdout = Stdout::new().context("cannot use standard output")?;
-    let outlet = Outlet::new().context("cannot use standard output")?;
+    let stdout_status = StdoutStatus::new().context("cannot use standard output")?;
     for file in files {
-        let page = look(file).with_context(|| format!("cannot inspect {}", file.display()))?;
-        match page.print(file, &mut stdout).and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe && outlet.is_pipe() => {
+        let summary =
+            summarize(file).with_context(|| format!("cannot inspect {}", file.display()))?;
+        let printed = summary.print(file, &mut stdout);
+        match printed.and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe && stdout_status.is_pipe() => {
                 return Ok(());
             }
             written => written.context("cannot write to standard output")?,
@@ -50,54 +53,57 @@ pub fn inspect(files: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// What a capture holds.
+/// The summary of a capture.
 #[derive(Default)]
-struct Page {
+struct Summary {
     head: Option<Head>,
     events: u64,
     segments: u64,
     failed: u64,
     lost: u64,
     gaps: u64,
-    /// By name.
+    /// Number of events of each kind, by the name of the kind.
     kinds: BTreeMap<String, u64>,
     peers: HashMap<IpAddr, u64>,
+    /// Whether there were more peers than are counted.
     more_peers: bool,
     connections: HashSet<(SocketAddr, SocketAddr)>,
+    /// Whether there were more connections than are counted.
     more_connections: bool,
+    /// Time of day of the earliest and of the latest event.
     span: Option<(Duration, Duration)>,
-    /// Where it was cut off, if it was.
+    /// The message if the file was cut off.
     cut: Option<String>,
 }
 
-fn look(file: &Path) -> Result<Page> {
+fn summarize(file: &Path) -> Result<Summary> {
     let mut capture = match Input::open(file, &ProgressBar::hidden(), None)? {
         Input::Capture(capture) => capture,
-        Input::Lines(_) => bail!("it is no capture"),
+        Input::Lines(_) => bail!("it is not a capture"),
     };
-    let mut page = Page {
+    let mut summary = Summary {
         head: Some(capture.head().clone()),
-        ..Page::default()
+        ..Summary::default()
     };
     loop {
         match capture.item(Batch::new) {
             Ok(Some(Item::Events(batch))) => {
-                page.lose(batch.lost);
-                batch.events().for_each(|event| page.add(event));
+                summary.add_loss(batch.lost);
+                batch.events().for_each(|event| summary.add(event));
             }
-            Ok(Some(Item::Mark(mark) | Item::End(mark))) => page.lose(mark.lost),
-            Ok(None) => return Ok(page),
+            Ok(Some(Item::Mark(mark) | Item::End(mark))) => summary.add_loss(mark.lost),
+            Ok(None) => return Ok(summary),
             Err(error @ CaptureError::Cut { .. }) => {
-                page.cut = Some(error.to_string());
-                return Ok(page);
+                summary.cut = Some(error.to_string());
+                return Ok(summary);
             }
             Err(error) => return Err(InputError::from(error).into()),
         }
     }
 }
 
-impl Page {
-    fn lose(&mut self, lost: u64) {
+impl Summary {
+    fn add_loss(&mut self, lost: u64) {
         self.lost = self.lost.saturating_add(lost);
         self.gaps += u64::from(lost > 0);
     }
@@ -127,7 +133,7 @@ impl Page {
     fn print(&self, file: &Path, to: &mut impl Write) -> io::Result<()> {
         writeln!(to, "{}", file.display())?;
         if let Some(head) = &self.head {
-            // Whoever wrote the file may have meant to steer a terminal.
+            // The file is not trusted: its strings may contain escape sequences for the terminal.
             let (writer, begun) = (head.writer.escape_debug(), head.begun.escape_debug());
             writeln!(to, "  written by  {writer}, begun {begun}")?;
             match &head.host {
@@ -141,7 +147,7 @@ impl Page {
                 )?,
                 None => writeln!(
                     to,
-                    "  host        not known: the events are made up, or were lines"
+                    "  host        unknown: the events are synthetic, or were JSON lines"
                 )?,
             }
             let fields = head.layout.len();
@@ -178,7 +184,7 @@ impl Page {
         peers.sort_by_key(|(peer, count)| (std::cmp::Reverse(**count), **peer));
         let more = more_than(self.more_peers);
         writeln!(to, "  peers       {more}{}", peers.len())?;
-        for (peer, count) in peers.iter().take(TOP) {
+        for (peer, count) in peers.iter().take(MAX_LISTED) {
             writeln!(to, "    {count:>9} {peer}")?;
         }
         if let Some(cut) = &self.cut {
@@ -188,7 +194,7 @@ impl Page {
     }
 }
 
-/// Before a count that was not carried on.
+/// The words before a count that stopped at its limit.
 fn more_than(more: bool) -> &'static str {
     if more { "more than " } else { "" }
 }
@@ -201,9 +207,9 @@ mod tests {
 
     use super::*;
 
-    fn printed(page: &Page) -> io::Result<String> {
+    fn printed(summary: &Summary) -> io::Result<String> {
         let mut text = Vec::new();
-        page.print(Path::new("a.rtc"), &mut text)?;
+        summary.print(Path::new("a.rtc"), &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
@@ -215,12 +221,12 @@ mod tests {
             event.set_peer_address(address.into());
             event
         };
-        let mut page = Page::default();
+        let mut summary = Summary::default();
         for number in 0..MAX_COUNTED {
-            page.add(&event(number));
+            summary.add(&event(number));
         }
-        page.add(&event(7));
-        let text = printed(&page)?;
+        summary.add(&event(7));
+        let text = printed(&summary)?;
         assert!(
             text.contains(&format!(", {MAX_COUNTED} connections\n")),
             "{text}"
@@ -229,9 +235,9 @@ mod tests {
             "  peers       {MAX_COUNTED}\n            2 10.0.0.7\n"
         )));
         for number in 0..10 {
-            page.add(&event(MAX_COUNTED + number));
+            summary.add(&event(MAX_COUNTED + number));
         }
-        let text = printed(&page)?;
+        let text = printed(&summary)?;
         assert!(
             text.contains(&format!(", more than {MAX_COUNTED} connections\n")),
             "{text}"
@@ -240,7 +246,8 @@ mod tests {
             text.contains(&format!("  peers       more than {MAX_COUNTED}\n")),
             "{text}"
         );
-        assert_eq!(page.peers.len() + page.connections.len(), 2 * MAX_COUNTED);
+        let counted = summary.peers.len() + summary.connections.len();
+        assert_eq!(counted, 2 * MAX_COUNTED);
         Ok(())
     }
 }

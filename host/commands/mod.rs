@@ -1,14 +1,12 @@
-//! What the command line asks for: one command a file, from its beginning to its end.
+//! The commands, each in a file of its own.
 
+mod capture_output;
 mod generate;
 mod inspect;
 mod progress;
 mod recording;
 mod replay;
 mod watch;
-
-use std::io;
-use std::io::IsTerminal as _;
 
 use anyhow::Result;
 use tracing_subscriber::filter::LevelFilter;
@@ -22,10 +20,9 @@ use crate::plugin::worker::compile;
 use crate::plugin::worker::footprint;
 use crate::system::privileges;
 use crate::system::stdio;
-use crate::system::stdio::Stdout;
 pub use crate::system::stdio::print_status;
 
-/// Does what the command line says, and returns when it is done.
+/// Runs the command, and returns when it is done.
 pub fn run(config: &Config) -> Result<()> {
     log_to_stderr(config.verbosity());
     match config {
@@ -33,7 +30,7 @@ pub fn run(config: &Config) -> Result<()> {
         Config::Replay(_) | Config::Generate(_) | Config::Inspect(_) => {
             privileges::drop_unless_root()?;
         }
-        // They set limits first.
+        // They drop all capabilities themselves, after they have set their limits.
         Config::Compile { .. } | Config::Footprint(_) => {}
     }
     match config {
@@ -46,17 +43,7 @@ pub fn run(config: &Config) -> Result<()> {
     }
 }
 
-/// Standard output for a capture.
-fn capture_output() -> io::Result<Stdout> {
-    if io::stdout().is_terminal() {
-        return Err(io::Error::other(
-            "it is a terminal, which cannot show a capture; direct it into a file or a pipe",
-        ));
-    }
-    Stdout::new()
-}
-
-/// Plugins' log lines and our own warnings.
+/// Sends log messages of plugins, of libbpf and of the host to standard error.
 fn log_to_stderr(verbosity: Verbosity) {
     let level = match verbosity {
         Verbosity::Quiet => LevelFilter::WARN,
@@ -67,7 +54,7 @@ fn log_to_stderr(verbosity: Verbosity) {
         Verbosity::Trace => LevelFilter::DEBUG,
         _ => LevelFilter::OFF,
     };
-    let ours = Targets::new()
+    let targets = Targets::new()
         .with_target("retrans_host", level)
         .with_target("plugin", level)
         .with_target("libbpf", libbpf);
@@ -76,9 +63,9 @@ fn log_to_stderr(verbosity: Verbosity) {
         .with_ansi(stdio::has_colours())
         .with_target(false)
         .log_internal_errors(false);
-    // A second run in one process keeps the first one's log.
+    // It fails if this process has a subscriber already, as in tests: that one stays.
     let _ = tracing_subscriber::registry()
-        .with(ours)
+        .with(targets)
         .with(lines)
         .try_init();
 }

@@ -1,4 +1,4 @@
-//! A bar on the terminal that shows how far a replay has come.
+//! The progress bar of a replay.
 
 use std::io;
 use std::io::IsTerminal as _;
@@ -12,14 +12,14 @@ use rustix::termios::tcgetwinsize;
 
 use crate::system::stdio;
 
-/// Columns of a terminal that does not say how many it has.
-const WIDTH: u16 = 80;
+/// Width in columns of a terminal that does not report its size.
+const DEFAULT_WIDTH: u16 = 80;
 
-/// Shown where it is wanted and standard error is a terminal; where results go to a terminal too, it would
-/// only be in their way.
+/// Creates the progress bar. It is visible if `wanted`, if standard error is a terminal, and if standard output is
+/// not: it would be in the way of the lines.
 pub fn on_terminal(wanted: bool) -> ProgressBar {
-    let shown = wanted && stdio::is_terminal() && !io::stdout().is_terminal();
-    let target = match shown {
+    let is_visible = wanted && stdio::is_terminal() && !io::stdout().is_terminal();
+    let target = match is_visible {
         true => ProgressDrawTarget::term_like_with_hz(Box::new(StandardError), 10),
         false => ProgressDrawTarget::hidden(),
     };
@@ -28,8 +28,8 @@ pub fn on_terminal(wanted: bool) -> ProgressBar {
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// Draws through the one writer of standard error: a terminal that is stopped does not hold up the end of the
-/// run.
+/// Draws through the host's writer of standard error, whose writes can be cancelled: a stopped terminal does not delay
+/// the end of the run.
 #[derive(Debug)]
 struct StandardError;
 
@@ -37,7 +37,9 @@ impl TermLike for StandardError {
     fn width(&self) -> u16 {
         let size = tcgetwinsize(io::stderr().as_fd());
         let columns = size.ok().map(|size| size.ws_col);
-        columns.filter(|columns| *columns > 0).unwrap_or(WIDTH)
+        columns
+            .filter(|columns| *columns > 0)
+            .unwrap_or(DEFAULT_WIDTH)
     }
 
     fn move_cursor_up(&self, lines: usize) -> io::Result<()> {

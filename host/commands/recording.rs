@@ -1,4 +1,4 @@
-//! Recording beside the chain, live or in a replay: how it begins, what it means for the run, and its result.
+//! The recording of a run, live or of a replay: its begin, and its effect on the result of the run.
 
 use std::fs;
 use std::io;
@@ -9,22 +9,22 @@ use std::path::PathBuf;
 use anyhow::Result;
 use anyhow::bail;
 
-use super::capture_output;
-use crate::capture::Broken;
+use super::capture_output::capture_output;
 use crate::capture::Host;
+use crate::capture::OutputFailure;
 use crate::capture::RecordError;
 use crate::capture::Recorder;
 use crate::capture::Summary;
 use crate::config::RecordConfig;
 use crate::config::RecordFile;
 use crate::source::observer::Observer;
-use crate::system::stdio::Outlet;
+use crate::system::stdio::StdoutStatus;
 
-/// Begins to record events of a machine, where that is asked for: the observers of the source.
+/// Begins the recording, if there is one. `host` is the machine of the events. Returns the observers of the source.
 pub fn begin(
     config: Option<&RecordConfig>,
     host: Option<Host>,
-    outlet: &Outlet,
+    stdout_status: &StdoutStatus,
 ) -> Result<Vec<Box<dyn Observer>>, RecordError> {
     let Some(config) = config else {
         return Ok(Vec::new());
@@ -32,56 +32,55 @@ pub fn begin(
     let stdout = || Ok(Box::new(capture_output()?) as Box<dyn io::Write + Send>);
     let recorder = Recorder::begin(config, host, stdout)?;
     match config {
-        RecordConfig::File(_) => outlet.set_other_work(),
-        // Its reader is the run's.
-        RecordConfig::Stdout => outlet.set_used(),
+        RecordConfig::File(_) => stdout_status.set_other_output(),
+        // The run ends when the reader of the capture closes the pipe.
+        RecordConfig::Stdout => stdout_status.set_used(),
     }
     Ok(vec![Box::new(recorder)])
 }
 
-/// Was no recording begun because the reader of standard output has gone?
-pub fn has_no_reader(error: &anyhow::Error, outlet: &Outlet) -> bool {
+/// Returns whether the recording could not begin because the reader has closed a pipe on standard output.
+pub fn has_no_reader(error: &anyhow::Error, stdout_status: &StdoutStatus) -> bool {
     let error = error.downcast_ref::<RecordError>();
-    error.is_some_and(RecordError::is_broken_pipe) && outlet.is_pipe()
+    error.is_some_and(RecordError::is_broken_pipe) && stdout_status.is_pipe()
 }
 
-/// A capture on standard output is what a run is for: where it has ended before the run did, that is an
-/// error.
-pub fn result(recorded: Option<Summary>, outlet: &Outlet) -> Result<()> {
-    match recorded.and_then(|summary| summary.broken) {
+/// Returns an error if a capture on standard output ended before the run did: the capture is the purpose of the run.
+pub fn result(recorded: Option<Summary>, stdout_status: &StdoutStatus) -> Result<()> {
+    match recorded.and_then(|summary| summary.output_failure) {
         None => Ok(()),
-        // As `| head -c 100` ends, after Ctrl-C: the ledger says what is missing.
-        Some(Broken::ReaderGone) if outlet.ends_with_reader() => Ok(()),
-        Some(why) => bail!("the capture on standard output ended before the run: {why}"),
+        // As with `| head -c 100`, or after Ctrl-C. The ledger counts what is missing.
+        Some(OutputFailure::ReaderGone) if stdout_status.ends_run_when_closed() => Ok(()),
+        Some(cause) => bail!("the capture on standard output ended before the run: {cause}"),
     }
 }
 
-/// What a recording means for a replay. An event that is not in the capture is a failure, in a file as well:
-/// the capture is what the run is for.
-pub fn result_of_replay(recorded: Option<Summary>, outlet: &Outlet) -> Result<()> {
+/// Returns an error if any replayed event is missing in the capture, which is the purpose of such a run. This concerns
+/// files as well.
+pub fn result_of_replay(recorded: Option<Summary>, stdout_status: &StdoutStatus) -> Result<()> {
     let missing = recorded.as_ref().map_or(0, |summary| summary.not_recorded);
-    result(recorded, outlet)?;
+    result(recorded, stdout_status)?;
     match missing {
         0 => Ok(()),
         missing => bail!("{missing} events are not in the capture"),
     }
 }
 
-/// Refuses to record to a file that is replayed: what is not written again would be lost.
+/// Refuses to record to a file that is replayed: events that were not written again would be lost.
 pub fn refuse_inputs(config: Option<&RecordConfig>, inputs: &[PathBuf]) -> Result<()> {
     let Some(RecordConfig::File(RecordFile { file, .. })) = config else {
         return Ok(());
     };
     let identity = |path: &Path| {
-        let about = fs::metadata(path).ok()?;
-        Some((about.dev(), about.ino()))
+        let metadata = fs::metadata(path).ok()?;
+        Some((metadata.dev(), metadata.ino()))
     };
     let Some(target) = identity(file) else {
         return Ok(());
     };
     match inputs.iter().any(|input| identity(input) == Some(target)) {
         true => bail!(
-            "cannot record to {}: it is the file that is replayed; give another name",
+            "cannot record to {}: it is the file that is replayed; choose another name",
             file.display()
         ),
         false => Ok(()),

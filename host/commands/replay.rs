@@ -1,4 +1,4 @@
-//! Replaying: recorded events go through the chain, and into another capture where that is asked for.
+//! The command `replay`: passes recorded events to the chain, and to another capture if that was requested.
 
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ use crate::stats::Stats;
 use crate::stats::counters::ReplayStats;
 use crate::system::stdio::print_status;
 
-/// Replays the files, or as much of them as is wanted.
+/// Replays the files, until their end, `--count`, `--duration` or a signal.
 pub fn replay(config: &Replay) -> Result<()> {
     recording::refuse_inputs(config.record.as_ref(), &config.files)?;
     let stop = Stop::at_signals().context("cannot listen for signals")?;
@@ -36,24 +36,24 @@ pub fn replay(config: &Replay) -> Result<()> {
     let source = |channel: &_| {
         let inputs = match replay::open(&config.files, &stop, &progress)? {
             Some(inputs) => inputs,
-            // The run is to end before anything was read. The ledger says so; no capture is begun.
+            // The run ends before anything was read. The ledger counts no event, and no capture is begun.
             None => return Ok(Stats::of_replay(ReplayStats::default())),
         };
         if config.record.is_some() && !replay::are_of_one_boot(&inputs) {
             tracing::warn!(
-                "events of several boots, or of unknown ones, go into one capture: --speed will wait for \
-                 the time between them"
+                "the new capture has events of several boots, or of unknown ones: a replay of it with --speed \
+                 will wait for the time between them"
             );
         }
         let host = inputs.iter().find_map(Input::host).cloned();
-        let observers = recording::begin(config.record.as_ref(), host, stop.outlet())?;
+        let observers = recording::begin(config.record.as_ref(), host, stop.stdout_status())?;
         let stats = replay::run(config, inputs, observers, channel, &stop, &shared);
         progress.finish_and_clear();
         Ok(stats?)
     };
     let ended = match pipeline::run(chain, &stop, source) {
-        // The reader has gone before the first byte, as in `--record - | true`.
-        Err(error) if recording::has_no_reader(&error, stop.outlet()) => return Ok(()),
+        // The reader closed the pipe before the first byte, as in `--record - | true`.
+        Err(error) if recording::has_no_reader(&error, stop.stdout_status()) => return Ok(()),
         ended => ended?,
     };
     let Some(ended) = ended else {
@@ -70,5 +70,5 @@ pub fn replay(config: &Replay) -> Result<()> {
     }
     let recorded = ended.stats.recorded.clone();
     ended.result()?;
-    recording::result_of_replay(recorded, stop.outlet())
+    recording::result_of_replay(recorded, stop.stdout_status())
 }

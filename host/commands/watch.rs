@@ -1,4 +1,4 @@
-//! Watching: the probe is attached, and its events go through the chain.
+//! The default command: attaches the probe, and passes its events to the chain.
 
 use std::fs;
 use std::mem::MaybeUninit;
@@ -26,32 +26,36 @@ use crate::system::stdio;
 use crate::system::stdio::print_status;
 use crate::system::timestamp;
 
-/// Watches until a signal comes, or until standard output has lost its reader.
+/// Watches until a signal arrives, `--count` or `--duration` is reached, or the reader closes standard output.
 pub fn watch(config: &Watch) -> Result<()> {
     let stop = Stop::at_signals().context("cannot listen for signals")?;
     let shared = SharedStats::default();
-    // Plugins may take long to compile: what forbids watching is said first.
+    // Compiling plugins may take long, so missing requirements of the probe are reported first.
     preflight::check(config.attach)?;
     let clock = Clock::of_this_process()?;
     let Some(chain) = pipeline::prepare(&config.chain, &stop, &shared)? else {
         return Ok(());
     };
-    let tells_errors = config.reconcile.then(preflight::tells_errors).transpose()?;
+    let reports_failed = config
+        .reconcile
+        .then(preflight::reports_failed_attempts)
+        .transpose()?;
     let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
     let probe = Probe::attach(&mut storage, config.attach, config.ring_size)?;
     let attached = probe.attached.name();
     let host = Some(this_host(attached, clock));
-    let observers = match recording::begin(config.record.as_ref(), host, stop.outlet()) {
-        // The reader has gone before the first byte, as in `--record - | true`.
-        Err(error) if error.is_broken_pipe() && stop.outlet().is_pipe() => return Ok(()),
+    let observers = match recording::begin(config.record.as_ref(), host, stop.stdout_status()) {
+        // The reader closed the pipe before the first byte, as in `--record - | true`.
+        Err(error) if error.is_broken_pipe() && stop.stdout_status().is_pipe() => return Ok(()),
         begun => begun?,
     };
     let processing = Processing {
         clock,
         owners: owners(config.owners, clock),
         show_queued: config.show_queued,
-        // From here on: the probe is attached, and it was not said yet.
-        reconciliation: tells_errors.map(|tells| Reconciliation::begin(clock, tells)),
+        // Reads the counters after the probe was attached, and before the message about that: segments that are
+        // retransmitted after the message are compared.
+        reconciliation: reports_failed.map(|failed| Reconciliation::begin(clock, failed)),
         observers,
         count: config.chain.count,
         publisher: Publisher::new(shared),
@@ -71,13 +75,13 @@ pub fn watch(config: &Watch) -> Result<()> {
     if is_verbose {
         ended.print_ledger();
     }
-    // It was asked for: --quiet does not suppress it.
+    // --reconcile is an explicit request: --quiet does not suppress its report.
     if let Some(report) = &ended.stats.reconciliation {
         stdio::print(&report.to_string());
     }
     let recorded = ended.stats.recorded.clone();
     ended.result()?;
-    recording::result(recorded, stop.outlet())
+    recording::result(recorded, stop.stdout_status())
 }
 
 fn attached_line(config: &Watch, attached: &str) -> String {
@@ -90,7 +94,7 @@ fn attached_line(config: &Watch, attached: &str) -> String {
     )
 }
 
-/// The owners of events are worth having, but no condition: without them the rest is still true.
+/// Starts the search for owners. If that fails, owners are unknown and all else works: they are not essential.
 fn owners(wanted: bool, clock: Clock) -> Owners {
     if !wanted {
         return Owners::unknown(clock);
@@ -98,17 +102,17 @@ fn owners(wanted: bool, clock: Clock) -> Owners {
     if Facts::gather().is_ok_and(|facts| !facts.sees_all_processes()) {
         tracing::warn!(
             "this process is in a PID namespace, as in a container: sockets of processes outside of it \
-             have owner unknown; run it in the machine's own (docker run --pid=host), or with \
-             --no-owners"
+             have the owner unknown; run it in the machine's initial PID namespace (docker run \
+             --pid=host), or with --no-owners"
         );
     }
     Owners::scanning(clock).unwrap_or_else(|error| {
-        tracing::warn!("{error}; owners are unknown (--no-owners does without them)");
+        tracing::warn!("{error}; all owners are unknown (--no-owners turns the search off)");
         Owners::unknown(clock)
     })
 }
 
-/// What a capture says of this machine.
+/// The description of this machine in a capture.
 fn this_host(attached: &str, clock: Clock) -> capture::Host {
     let kernel = |name: &str| {
         let text = fs::read_to_string(format!("/proc/sys/kernel/{name}"));

@@ -1,4 +1,4 @@
-//! What a run needs to know: checked, and free of the form in which it was written.
+//! The configuration of a run: checked, and independent of the command line's syntax.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,16 +7,16 @@ use crate::plugin::Limits;
 use crate::plugin::Spec;
 use crate::source::live::attach::Attach;
 
-/// What is to be done.
+/// The command to run, with its configuration.
 #[derive(Debug, PartialEq)]
 pub enum Config {
     /// Watch the live probe.
     Watch(Watch),
-    /// Replay what was recorded.
+    /// Replay recorded events.
     Replay(Replay),
-    /// Make up a capture.
+    /// Write a capture of synthetic events.
     Generate(Generate),
-    /// Say what captures hold.
+    /// Print a summary of each of these captures.
     Inspect(Vec<PathBuf>),
     /// Compile a component.
     Compile {
@@ -25,52 +25,52 @@ pub enum Config {
         /// Memory in bytes.
         bytes: u64,
     },
-    /// Try whether the host can hold a plugin with these limits.
+    /// Check whether the host can hold a plugin with these limits (the footprint check).
     Footprint(Limits),
 }
 
-/// The chain, and what is shown of it.
+/// The chain, the outputs of the run, and when it ends.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ChainConfig {
-    /// The plugins, in order; never empty.
+    /// The plugins in order; never empty.
     pub plugins: Vec<Spec>,
-    /// Are new versions of their files taken up by themselves?
+    /// Whether a plugin is reloaded as soon as its file changes.
     pub watch_files: bool,
-    /// Where the lines of plugins go.
+    /// Destination of the lines of plugins.
     pub lines: LinesTo,
-    /// Are alerts written to standard output as JSON?
+    /// Whether alerts are also written to standard output as JSON.
     pub json_alerts: bool,
-    /// Where results go beside the standard streams.
+    /// Sinks other than the standard streams.
     pub sinks: Vec<SinkConfig>,
-    /// After how many events the run ends.
+    /// Number of events after which the run ends.
     pub count: Option<u64>,
-    /// After which time the run ends.
+    /// Time after which the run ends.
     pub duration: Option<Duration>,
-    /// How often statistics are printed.
+    /// Interval at which the statistics are printed.
     pub stats_every: Option<Duration>,
-    /// How much is said on standard error.
+    /// Verbosity of standard error.
     pub verbosity: Verbosity,
 }
 
-/// Where results go beside the standard streams.
+/// A sink other than the standard streams.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SinkConfig {
-    /// Alerts, as lines of JSON at the end of this file.
+    /// Appends alerts to this file, each as a line of JSON.
     AlertsFile(PathBuf),
 }
 
-/// Where the lines of plugins go.
+/// Destination of the lines of plugins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinesTo {
-    /// To standard output.
+    /// Standard output.
     Stdout,
-    /// To standard error, because standard output is taken.
+    /// Standard error, because the capture uses standard output.
     Stderr,
-    /// Nowhere, because standard output is taken and no plugin was asked for.
-    Nowhere,
+    /// None: the capture uses standard output, and no plugin was requested.
+    Discard,
 }
 
-/// How to watch.
+/// The configuration of watching.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Watch {
     /// The chain.
@@ -79,112 +79,113 @@ pub struct Watch {
     pub ring_size: u32,
     /// How the probe is attached.
     pub attach: Attach,
-    /// Are attempts passed on whose first copy is still queued in this host?
+    /// Whether attempts that failed with EBUSY, whose first copy is still queued in this host, are passed on.
     pub show_queued: bool,
-    /// Are the processes looked for that hold the sockets?
+    /// Whether the host looks for the processes that hold the sockets.
     pub owners: bool,
-    /// Is what was recorded compared with the kernel's own counters?
+    /// Whether the recorded events are compared with the kernel's own counters.
     pub reconcile: bool,
-    /// Where events are recorded, if they are.
+    /// The recording; `None`: nothing is recorded.
     pub record: Option<RecordConfig>,
 }
 
-/// Where events are recorded.
+/// Destination of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecordConfig {
-    /// To standard output.
+    /// Standard output.
     Stdout,
-    /// To a file.
+    /// A file.
     File(RecordFile),
 }
 
-/// The file that events are recorded in.
+/// The file of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordFile {
     /// Its path.
     pub file: PathBuf,
-    /// When to begin another one.
+    /// When a new file is started.
     pub rotate: Rotate,
-    /// Older files that are kept.
+    /// Number of older files to keep.
     pub keep: u32,
-    /// May the file be there already?
+    /// Whether an existing file is overwritten.
     pub force: bool,
 }
 
-/// When to begin another file; by default never.
+/// When a new capture file is started; by default never.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rotate {
-    /// At so many bytes.
+    /// Once the file has this number of bytes.
     pub bytes: Option<u64>,
-    /// At this age.
+    /// Once the file has this age.
     pub age: Option<Duration>,
 }
 
-/// What to replay.
+/// The configuration of a replay.
 #[derive(Debug, PartialEq)]
 pub struct Replay {
     /// The chain.
     pub chain: ChainConfig,
-    /// In this order; `-` is standard input.
+    /// The files, in this order; `-` is standard input.
     pub files: Vec<PathBuf>,
-    /// Times as fast as it was recorded; `None`: as fast as possible.
+    /// Speed as a multiple of the recorded speed; `None`: as fast as possible.
     pub speed: Option<f64>,
-    /// Only what was in this time, since 1970-01-01T00:00:00Z.
-    pub times: Times,
-    /// Where events are recorded, if they are.
+    /// The times of day of the events to replay.
+    pub times: TimeRange,
+    /// The recording; `None`: nothing is recorded.
     pub record: Option<RecordConfig>,
 }
 
-/// A span of time, since 1970-01-01T00:00:00Z: its end is outside.
+/// A range of times since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Times {
-    /// Its begin.
+pub struct TimeRange {
+    /// Its first moment; `None`: no lower bound.
     pub from: Option<Duration>,
-    /// Its end.
+    /// Its end, exclusive; `None`: no upper bound.
     pub to: Option<Duration>,
 }
 
-impl Times {
-    /// Is this time within?
-    pub fn contain(&self, time: Duration) -> bool {
+impl TimeRange {
+    /// Returns whether this time is in the range.
+    pub fn contains(&self, time: Duration) -> bool {
         self.from.is_none_or(|from| from <= time) && self.to.is_none_or(|to| time < to)
     }
 }
 
-/// What to make up.
+/// The configuration of a synthetic capture.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Generate {
     /// The capture to write.
     pub file: PathBuf,
-    /// Events.
+    /// Number of events.
     pub events: u64,
-    /// Connections that they are of.
+    /// Number of connections.
     pub connections: u64,
-    /// What they are made from.
+    /// Seed of the generator.
     pub seed: u64,
-    /// Are some lost?
+    /// Whether some events are lost.
     pub gaps: bool,
-    /// May the file be there already?
+    /// Whether an existing file is overwritten.
     pub force: bool,
-    /// How much is said on standard error.
+    /// Verbosity of standard error.
     pub verbosity: Verbosity,
 }
 
-/// How much is said on standard error.
+/// Verbosity of standard error. Each level includes the one before it. What was requested explicitly, such as the
+/// report of `--reconcile`, is printed at every level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
     /// Alerts, warnings and errors.
     Quiet,
-    /// The start, the ledger, what plugins log.
+    /// Messages at the start, the ledger, and log lines of plugins.
     Normal,
     /// Debug messages of plugins.
     Debug,
-    /// And those of libbpf.
+    /// Debug messages of libbpf.
     Trace,
 }
 
 impl Config {
-    /// How much is said on standard error.
+    /// Verbosity of standard error.
     pub fn verbosity(&self) -> Verbosity {
         match self {
             Config::Watch(watch) => watch.chain.verbosity,

@@ -1,21 +1,22 @@
-//! The bounded channel between the source and the chain, and the way back for empty batches.
+//! The bounded channel from the source to the chain, and the channel that returns empty batches.
 
 use crossbeam_channel::Receiver;
 use crossbeam_channel::SendTimeoutError;
 use crossbeam_channel::Sender;
 use crossbeam_channel::TrySendError;
 
-use crate::pipeline::stop::LOOK_INTERVAL;
+use crate::pipeline::stop::POLL_INTERVAL;
 use crate::pipeline::stop::Stop;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 
-/// The way to the chain, and the way back for empty batches.
+/// The source's ends of the two channels.
 #[derive(Debug)]
 pub struct Channel {
-    /// Blocks when the chain is behind: the ring fills, and the kernel counts what it loses.
+    /// Items for the chain. Sending blocks while the chain is behind: the ring then fills, and the kernel counts the
+    /// events that it loses.
     pub items: Sender<Item>,
-    /// Batches to be used again.
+    /// Empty batches from the chain, to be used again.
     pub recycled: Receiver<Batch>,
 }
 
@@ -29,12 +30,12 @@ pub enum Unsent {
 }
 
 impl Channel {
-    /// A batch to be filled.
+    /// Returns an empty batch: a used one, if there is any.
     pub fn empty(&self) -> Batch {
         self.recycled.try_recv().unwrap_or_default()
     }
 
-    /// Sends an item. While the chain is behind it waits, but not when the run is ending.
+    /// Sends an item. Waits while the chain is behind, unless the run is ending.
     pub fn send(&self, item: Item, stop: &Stop) -> Result<(), Unsent> {
         let mut item = match self.items.try_send(item) {
             Ok(()) => return Ok(()),
@@ -45,7 +46,7 @@ impl Channel {
             if stop.is_ending() {
                 return Err(Unsent::Ending(item));
             }
-            item = match self.items.send_timeout(item, LOOK_INTERVAL) {
+            item = match self.items.send_timeout(item, POLL_INTERVAL) {
                 Ok(()) => return Ok(()),
                 Err(SendTimeoutError::Disconnected(_)) => return Err(Unsent::Ended),
                 Err(SendTimeoutError::Timeout(item)) => item,

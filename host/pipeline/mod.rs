@@ -1,5 +1,5 @@
-//! A run: plugins and sinks are started, the chain works in a thread of its own while a source feeds it, and the
-//! ledger accounts for all of it at the end.
+//! A run: starts plugins and sinks, runs the chain in a thread of its own while a source sends it items, and returns
+//! the statistics at the end.
 
 pub mod channel;
 pub mod reload;
@@ -23,7 +23,7 @@ use crate::config::Verbosity;
 use crate::pipeline::channel::Channel;
 use crate::pipeline::reload::Hangups;
 use crate::pipeline::reload::Reloader;
-use crate::pipeline::stop::LOOK_INTERVAL;
+use crate::pipeline::stop::POLL_INTERVAL;
 use crate::pipeline::stop::Stop;
 use crate::plugin;
 use crate::plugin::Engine;
@@ -35,40 +35,40 @@ use crate::plugin::worker::confinement;
 use crate::sink::alerts_file::AlertsFile;
 use crate::sink::fan_out::FanOut;
 use crate::sink::queue::Queue;
-use crate::sink::stdout::Output;
+use crate::sink::stdout::StdSink;
 use crate::stats::SharedStats;
 use crate::stats::Stats;
 use crate::system::stdio;
-use crate::system::stdio::Outlet;
+use crate::system::stdio::StdoutStatus;
 use crate::system::stdio::print_status;
 
 /// The sinks of a run.
-pub type Sinks = FanOut<Output>;
+pub type Sinks = FanOut<StdSink>;
 
-/// Batches that may be on their way: 4,096 events, beyond which the kernel's ring is the buffer.
+/// Capacity of the channel in batches: 4,096 events. Beyond that, events are buffered in the kernel's ring.
 const CHANNEL_BATCHES: usize = 16;
 
-/// Starts sinks and plugins. `None`: a signal came before all plugins were ready.
+/// Starts sinks and plugins. `None`: a signal arrived before all plugins were ready.
 pub fn prepare(
     config: &ChainConfig,
     stop: &Stop,
     shared: &SharedStats,
 ) -> Result<Option<Chain<Sinks>>> {
     shared
-        .print_on_request(stop.outlet().clone(), config.stats_every)
+        .print_on_request(stop.stdout_status().clone(), config.stats_every)
         .context("cannot listen for SIGUSR1")?;
-    // Plugins may take seconds to compile, and SIGHUP is no reason to end meanwhile.
-    let hangups = Hangups::notice().context("cannot listen for SIGHUP")?;
-    let sinks = start_sinks(config, stop.outlet())?;
+    // Before plugins are compiled, which may take seconds: without a handler, SIGHUP would end the process.
+    let hangups = Hangups::listen().context("cannot listen for SIGHUP")?;
+    let sinks = start_sinks(config, stop.stdout_status())?;
     confinement::check(config.plugins.len())?;
     let engine = Engine::new().map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
     let Some(plugins) = start_plugins(&engine, &config.plugins, stop)? else {
         return Ok(None);
     };
     let (reloader, reloads) = Reloader::new(engine, &plugins);
-    let end = stop.as_signal().context("cannot listen for a hang-up")?;
+    let end = stop.end_handle().context("cannot listen for a hang-up")?;
     reloader.spawn(config.watch_files, hangups, sinks.reopens(), end)?;
-    // Who reads it may replace a file, or send the signal.
+    // Only now: a reader of these lines may replace a file or send SIGHUP, and both are noticed from here on.
     if config.verbosity >= Verbosity::Normal {
         for plugin in &plugins {
             let (spec, digest) = (plugin.prepared.spec(), plugin.prepared.digest());
@@ -82,33 +82,33 @@ pub fn prepare(
     Ok(Some(chain.publish_to(shared.clone())))
 }
 
-/// Standard output, and the sinks behind queues. A new sink is a line here.
-fn start_sinks(config: &ChainConfig, outlet: &Arc<Outlet>) -> Result<Sinks> {
+/// Starts the sink of the standard streams, and the sinks behind queues. Each kind of sink has a line in the `match`.
+fn start_sinks(config: &ChainConfig, stdout_status: &Arc<StdoutStatus>) -> Result<Sinks> {
     let mut queues = Vec::new();
     for sink in &config.sinks {
         let queue = match sink {
             SinkConfig::AlertsFile(path) => Queue::start(AlertsFile::open(path)?),
         };
         queues.push(queue.context("cannot start the thread of a sink")?);
-        // It has a purpose without a reader of standard output.
-        outlet.set_other_work();
+        // The run goes on without a reader of standard output.
+        stdout_status.set_other_output();
     }
-    let output = Output::new(outlet.clone(), config.lines, config.json_alerts);
+    let output = StdSink::new(stdout_status.clone(), config.lines, config.json_alerts);
     Ok(FanOut::new(
         output.context("cannot use standard output")?,
         queues,
     ))
 }
 
-/// In a thread that has the stack that plugins may ask for. `None`: a signal came first. The thread, and
-/// the compiler that it may wait for, then end with the process.
+/// Starts the plugins, in a thread with the stack size that plugins may use. `None`: a signal arrived first. The thread
+/// and a compiler that it may be waiting for then end with the process.
 fn start_plugins(engine: &Engine, specs: &[Spec], stop: &Stop) -> Result<Option<Vec<Plugin>>> {
     let (done, started) = bounded(1);
     let (engine, specs) = (engine.clone(), specs.to_vec());
     let start = move || {
         let plugins = specs.iter().map(|spec| Plugin::start(&engine, spec));
         let plugins: Result<Vec<Plugin>, StartError> = plugins.collect();
-        // It may not be waited for any more.
+        // It fails if a signal arrived, which dropped the receiver.
         let _ = done.send(plugins);
     };
     thread::Builder::new()
@@ -117,7 +117,7 @@ fn start_plugins(engine: &Engine, specs: &[Spec], stop: &Stop) -> Result<Option<
         .spawn(start)
         .context("cannot run the thread that starts plugins")?;
     loop {
-        match started.recv_timeout(LOOK_INTERVAL) {
+        match started.recv_timeout(POLL_INTERVAL) {
             Ok(plugins) => return Ok(Some(plugins?)),
             Err(RecvTimeoutError::Timeout) if stop.is_ending() => return Ok(None),
             Err(RecvTimeoutError::Timeout) => {}
@@ -126,8 +126,8 @@ fn start_plugins(engine: &Engine, specs: &[Spec], stop: &Stop) -> Result<Option<
     }
 }
 
-/// Runs the chain in a thread while `source` feeds it, until both have ended. `None`: standard output was closed;
-/// exit quietly.
+/// Runs the chain in a thread of its own and `source` in this one, until both have ended. `None`: standard output was
+/// closed; exit quietly.
 pub fn run(
     chain: Chain<Sinks>,
     stop: &Stop,
@@ -136,14 +136,14 @@ pub fn run(
     let (items, received) = bounded(CHANNEL_BATCHES);
     let (used, recycled) = bounded(CHANNEL_BATCHES);
     let end = stop
-        .on_drop()
+        .stop_on_drop()
         .context("cannot listen for the chain's end")?;
     let chain = thread::Builder::new()
         .name("chain".to_owned())
         .stack_size(THREAD_STACK)
         .spawn(move || chain.run(&received, &used, end))
         .context("cannot start the chain's thread")?;
-    // Sending blocks, so that a slow plugin fills the ring, where losses are counted.
+    // Sending blocks: a slow plugin makes the ring fill, where losses are counted.
     let channel = Channel { items, recycled };
     let stats = source(&channel);
     drop(channel);
@@ -151,39 +151,39 @@ pub fn run(
         .join()
         .map_err(|_| anyhow!("the chain's thread panicked"))?;
 
-    // As `| head -1` ends: silently, whether a write failed or the source saw it first. Not after
-    // Ctrl-C, which ends the reader of a pipe as well: the ledger is then still wanted.
-    let outlet = stop.outlet();
-    let broken = matches!(&result, Err(error) if error.is_broken_pipe());
-    let unread = broken || result.is_ok() && outlet.has_lost_reader();
-    let unread = unread && outlet.ends_with_reader();
-    if unread && !stop.is_ending() {
+    // A closed pipe, as with `| head -1`, is a quiet end, whether a write failed or the source noticed it first. It is
+    // not after Ctrl-C, which ends the reader of the pipe as well: the ledger is printed then.
+    let stdout_status = stop.stdout_status();
+    let is_broken = matches!(&result, Err(error) if error.is_broken_pipe());
+    let is_closed = is_broken || result.is_ok() && stdout_status.is_closed();
+    let is_quiet_end = is_closed && stdout_status.ends_run_when_closed();
+    if is_quiet_end && !stop.is_ending() {
         return Ok(None);
     }
     let stats = Stats {
         chain,
-        not_printed: outlet.not_printed(),
+        not_printed: stdout_status.not_printed(),
         ..stats?
     };
-    let error = result.err().filter(|_| !unread);
+    let error = result.err().filter(|_| !is_quiet_end);
     Ok(Some(Ended { stats, error }))
 }
 
-/// A run that has come to its end.
+/// The outcome of a run.
 pub struct Ended {
-    /// What every stage has counted.
+    /// The final statistics.
     pub stats: Stats,
-    /// Why the chain ended before the stream did, if so.
+    /// The error that ended the chain before the end of the stream.
     error: Option<ChainError>,
 }
 
 impl Ended {
-    /// Did the chain end well?
+    /// Returns the error that ended the chain, if there is one.
     pub fn result(self) -> Result<()> {
         self.error.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Prints the ledger.
+    /// Prints the ledger to standard error.
     pub fn print_ledger(&self) {
         stdio::print(&self.stats.final_ledger());
     }

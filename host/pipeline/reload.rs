@@ -1,8 +1,8 @@
-//! New versions of plugins take over while the host runs.
+//! Loads new versions of plugins while the host runs.
 //!
-//! At SIGHUP, or with `--watch` whenever a file changes, the new version is compiled and configured
-//! in a thread of its own, beside the running one. The chain then swaps the two between two batches.
-//! Whatever goes wrong, the running version stays.
+//! At SIGHUP, or with `--watch` whenever a file changes, a thread compiles and configures the new version, while the
+//! running one goes on. The chain then replaces the running version between two batches. On any error the running
+//! version stays.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -32,8 +32,8 @@ use rustix::event::poll;
 use signal_hook::consts::SIGHUP;
 
 use crate::chain::Reload;
-use crate::chain::Stays;
-use crate::pipeline::stop::EndAsSignal;
+use crate::chain::SwapError;
+use crate::pipeline::stop::EndHandle;
 use crate::plugin::Digest;
 use crate::plugin::Engine;
 use crate::plugin::Origin;
@@ -45,27 +45,27 @@ use crate::sink::queue::Reopen;
 use crate::system::procfs;
 use crate::system::threads;
 
-/// A file is read when it was left alone for so long: most editors and compilers are done by then.
+/// Files are checked once their directories have not changed for this time: most editors and compilers are done then.
 const DEBOUNCE: Duration = Duration::from_millis(200);
 
-/// But not longer than this: other files beside it may change all the time.
+/// Maximum delay by [`DEBOUNCE`]: other files in the directory may change all the time.
 const MAX_DEBOUNCE: Duration = Duration::from_secs(2);
 
-/// With `--watch`, files are looked at so often even if nobody says that they have changed.
+/// With `--watch`, interval at which files are checked without a notification.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Why files are looked at.
+/// Why files are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
-    /// Somebody asked for it.
-    Asked,
-    /// Something changed beside a plugin's file.
+    /// SIGHUP.
+    Requested,
+    /// A change in the directory of a plugin's file.
     Changed,
-    /// Nobody said anything for a while.
-    Regular,
+    /// No notification within [`RECHECK_INTERVAL`].
+    Periodic,
 }
 
-/// Looks for new versions of plugins.
+/// Checks for new versions of plugins, and loads them.
 pub struct Reloader {
     engine: Engine,
     plugins: Vec<Watched>,
@@ -76,27 +76,27 @@ pub struct Reloader {
 struct Watched {
     spec: Spec,
     running: Digest,
-    /// What was complained about last, so that it is complained about once.
-    trouble: Option<Trouble>,
+    /// The failure that was logged last, so that it is logged once.
+    failure: Option<Failure>,
 }
 
-/// Why there is no new version.
+/// Why a new version could not be loaded.
 #[derive(Debug, PartialEq, Eq)]
-enum Trouble {
+enum Failure {
     /// The file cannot be read.
     Unreadable(String),
-    /// What is in it is of no use.
-    Useless(Digest),
+    /// The version with this digest cannot be started.
+    Unusable(Digest),
 }
 
 impl Reloader {
-    /// For the plugins of a chain, in their order; it gets new versions from the channel.
+    /// For the plugins of a chain, in their order. The chain receives new versions from the returned channel.
     pub fn new(engine: Engine, plugins: &[Plugin]) -> (Reloader, Receiver<Reload>) {
         let (reloads, receiver) = bounded(0);
         let plugins = plugins.iter().map(|plugin| Watched {
             spec: plugin.prepared.spec().clone(),
             running: plugin.prepared.digest(),
-            trouble: None,
+            failure: None,
         });
         let reloader = Reloader {
             engine,
@@ -106,14 +106,14 @@ impl Reloader {
         (reloader, receiver)
     }
 
-    /// Directories in which a change may mean a new version.
+    /// The directories to watch: a change in one of them may be a new version.
     fn directories(&self) -> BTreeSet<PathBuf> {
         let mut directories = BTreeSet::new();
         for plugin in &self.plugins {
             let Origin::File(path) = &plugin.spec.origin else {
                 continue;
             };
-            // Where the file is a link, either may be replaced: the link, or what it leads to.
+            // If the file is a symbolic link, either the link or its target may be replaced.
             for path in [Some(path.clone()), path.canonicalize().ok()] {
                 let parent = path.as_deref().and_then(Path::parent);
                 directories.extend(parent.map(|parent| match parent.as_os_str().is_empty() {
@@ -125,20 +125,20 @@ impl Reloader {
         directories
     }
 
-    /// Looks for new versions whenever it is told to, until nobody can tell it any more. With a
-    /// watcher it also looks now and then by itself: a directory that was made anew is another one,
-    /// and a link may lead to one that was not watched so far.
+    /// Checks files at every trigger, until the channel is disconnected. With a watcher it also checks at intervals,
+    /// and watches the directories again: one may have been deleted and created again, and a link may lead to another
+    /// one.
     fn run(mut self, triggers: &Receiver<Trigger>, mut watcher: Option<RecommendedWatcher>) {
         loop {
             let mut trigger = match (&watcher, triggers.recv_timeout(RECHECK_INTERVAL)) {
                 (_, Ok(trigger)) => trigger,
                 (None, Err(RecvTimeoutError::Timeout)) => continue,
-                (Some(_), Err(RecvTimeoutError::Timeout)) => Trigger::Regular,
+                (Some(_), Err(RecvTimeoutError::Timeout)) => Trigger::Periodic,
                 (_, Err(RecvTimeoutError::Disconnected)) => return,
             };
             if let Some(watcher) = &mut watcher {
                 for directory in self.directories() {
-                    // Where it is gone it may be there the next time.
+                    // A directory that does not exist may exist the next time.
                     let _ = watcher.watch(&directory, RecursiveMode::NonRecursive);
                 }
             }
@@ -149,44 +149,46 @@ impl Reloader {
             {
                 trigger = next;
             }
-            self.look(trigger);
+            self.check(trigger);
         }
     }
 
-    /// Swaps every plugin whose file is another one by now.
-    pub fn look(&mut self, trigger: Trigger) {
+    /// Replaces every plugin whose file has changed.
+    pub fn check(&mut self, trigger: Trigger) {
         for index in 0..self.plugins.len() {
             if matches!(self.plugins[index].spec.origin, Origin::Bundled(_)) {
                 continue;
             }
             match digest_now(&self.plugins[index].spec) {
-                Ok(found) => self.look_at(index, found, trigger),
-                // Between two renames there may be none, and another change follows.
+                Ok(found) => self.check_plugin(index, found, trigger),
+                // Between two renames the file may not exist. Another change follows.
                 Err(error) if trigger == Trigger::Changed && error.is_not_found() => {}
                 Err(error) => {
                     let error = error.to_string();
                     let plugin = &mut self.plugins[index];
-                    let trouble = Some(Trouble::Unreadable(error.clone()));
-                    if trigger == Trigger::Asked || plugin.trouble != trouble {
+                    let failure = Some(Failure::Unreadable(error.clone()));
+                    if trigger == Trigger::Requested || plugin.failure != failure {
                         tracing::warn!("{error}; the running version stays");
-                        plugin.trouble = trouble;
+                        plugin.failure = failure;
                     }
                 }
             }
         }
     }
 
-    fn look_at(&mut self, index: usize, found: Digest, trigger: Trigger) {
+    /// Replaces a plugin if the digest of its file has changed. A file with which that failed is tried again at SIGHUP
+    /// only, until it changes.
+    fn check_plugin(&mut self, index: usize, found: Digest, trigger: Trigger) {
         let plugin = &mut self.plugins[index];
         if found == plugin.running {
-            if trigger == Trigger::Asked {
+            if trigger == Trigger::Requested {
                 let Spec { name, origin, .. } = &plugin.spec;
                 tracing::info!("plugin {name}: {origin} has not changed");
             }
-            plugin.trouble = None;
+            plugin.failure = None;
             return;
         }
-        if trigger != Trigger::Asked && plugin.trouble == Some(Trouble::Useless(found)) {
+        if trigger != Trigger::Requested && plugin.failure == Some(Failure::Unusable(found)) {
             return;
         }
         let swapped = self.swap(index);
@@ -195,24 +197,24 @@ impl Reloader {
         match swapped {
             Ok(running) => {
                 tracing::info!("plugin {name} was reloaded: {origin} sha256={running}");
-                (plugin.running, plugin.trouble) = (running, None);
+                (plugin.running, plugin.failure) = (running, None);
             }
-            Err(stays) => {
-                tracing::warn!("plugin {name} is not reloaded, the running version stays: {stays}");
-                plugin.trouble = match stays {
-                    Stays::NewFailed(_) => Some(Trouble::Useless(found)),
-                    // It may go better the next time.
-                    Stays::OldFailed(_) => None,
+            Err(error) => {
+                tracing::warn!("plugin {name} is not reloaded, the running version stays: {error}");
+                plugin.failure = match error {
+                    SwapError::NewFailed(_) => Some(Failure::Unusable(found)),
+                    // The next attempt may succeed.
+                    SwapError::OldFailed(_) => None,
                 };
             }
         }
     }
 
-    /// Makes the new version ready, and has the chain swap it in.
-    fn swap(&self, index: usize) -> Result<Digest, Stays> {
+    /// Starts the new version, sends it to the chain, and waits for the result. Returns the digest of what runs now.
+    fn swap(&self, index: usize) -> Result<Digest, SwapError> {
         let plugin = Plugin::start(&self.engine, &self.plugins[index].spec);
-        let plugin = plugin.map_err(|error| Stays::NewFailed(error.to_string()))?;
-        // Of the bytes that were compiled: the file may have changed once more.
+        let plugin = plugin.map_err(|error| SwapError::NewFailed(error.to_string()))?;
+        // The digest of the bytes that were compiled: the file may have changed again.
         let digest = plugin.prepared.digest();
         let (done, swapped) = bounded(1);
         let reload = Reload {
@@ -220,57 +222,58 @@ impl Reloader {
             plugin,
             done,
         };
-        let ended = || Stays::OldFailed("the chain has ended".to_owned());
+        let ended = || SwapError::OldFailed("the chain has ended".to_owned());
         self.reloads.send(reload).map_err(|_| ended())?;
         swapped.recv().map_err(|_| ended())??;
         Ok(digest)
     }
 
-    /// Looks in a thread of its own, for as long as the process lives: at SIGHUP, and, if files are
-    /// to be watched, when one changes. A terminal that has gone sends SIGHUP as well: the run then
-    /// ends.
+    /// Starts a thread that checks for new versions, as long as the process lives: at SIGHUP, and with `watch_files`
+    /// also when a file changes. At SIGHUP the sinks reopen their files too. A terminal that is closed also sends
+    /// SIGHUP: the run then ends.
     pub fn spawn(
         self,
         watch_files: bool,
         hangups: Hangups,
         reopens: Vec<Reopen>,
-        end: EndAsSignal,
+        end: EndHandle,
     ) -> Result<(), ReloadError> {
         let (trigger, triggers) = bounded(16);
         let watcher = match watch_files {
             true => {
                 let watcher = watch(&self.directories(), trigger.clone())?;
-                // What changed between the start and here was seen by nobody.
+                // The watcher has not seen changes between the start of the plugins and now.
                 let _ = trigger.try_send(Trigger::Changed);
                 Some(watcher)
             }
             false => None,
         };
-        let passing_on = hangups.pass_on(trigger, reopens, end);
-        passing_on.map_err(ReloadError::Thread)?;
-        let looking = threads::named("reload")
+        let forwarding = hangups.forward(trigger, reopens, end);
+        forwarding.map_err(ReloadError::Thread)?;
+        let spawned = threads::named("reload")
             .stack_size(THREAD_STACK)
             .spawn(move || self.run(&triggers, watcher));
-        looking.map(drop).map_err(ReloadError::Thread)
+        spawned.map(drop).map_err(ReloadError::Thread)
     }
 }
 
-/// Why new versions would go unnoticed.
+/// Why the host cannot notice new versions.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
-    /// Of a directory.
+    /// A directory cannot be watched.
     #[error("cannot watch {} for new versions of plugins: {error}", directory.display())]
     Watch {
         /// The directory.
         directory: PathBuf,
-        /// What the system said.
+        /// The cause.
         error: notify::Error,
     },
-    /// Of the thread.
+    /// A thread cannot be started.
     #[error("cannot start a thread that reloads plugins: {0}")]
     Thread(io::Error),
 }
 
+/// Watches directories: every change sends [`Trigger::Changed`], as long as the watcher lives.
 fn watch(
     directories: &BTreeSet<PathBuf>,
     trigger: Sender<Trigger>,
@@ -280,14 +283,14 @@ fn watch(
         move |error| ReloadError::Watch { directory, error }
     };
     let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // That a file was opened or read is none: the host itself does so. What was missed may have
-        // been anything.
+        // Opening and reading a file, which the host does itself, is no change. An error may mean that events were
+        // missed, and so counts as a change.
         let changed = event.map_or(true, |event| match event.kind {
             EventKind::Access(kind) => kind == AccessKind::Close(AccessMode::Write),
             _ => true,
         });
         if changed {
-            // Full: it will be looked at anyhow.
+            // If the channel is full, a check follows in any case.
             let _ = trigger.try_send(Trigger::Changed);
         }
     });
@@ -300,46 +303,46 @@ fn watch(
     Ok(watcher)
 }
 
-/// SIGHUPs, from the moment on that there is somebody to notice them: before that, one ends the
-/// process.
+/// Receives SIGHUP. Before it exists, SIGHUP ends the process.
 pub struct Hangups {
     signals: UnixStream,
     terminal: Option<File>,
 }
 
 impl Hangups {
-    /// Notices them from now on.
-    pub fn notice() -> io::Result<Hangups> {
+    /// Registers a handler of SIGHUP.
+    pub fn listen() -> io::Result<Hangups> {
         let terminal = terminal();
         let (signals, signal) = UnixStream::pair()?;
         signal_hook::low_level::pipe::register(SIGHUP, signal)?;
         Ok(Hangups { signals, terminal })
     }
 
-    fn pass_on(
+    /// Starts a thread that forwards SIGHUP: to `trigger` and to the sinks, or, if the terminal is closed, to `end`.
+    fn forward(
         mut self,
         trigger: Sender<Trigger>,
         reopens: Vec<Reopen>,
-        end: EndAsSignal,
+        end: EndHandle,
     ) -> io::Result<()> {
-        let waiting = threads::named("sighup").spawn(move || {
+        let spawned = threads::named("sighup").spawn(move || {
             while self.signals.read(&mut [0; 64]).is_ok_and(|read| read > 0) {
-                if self.terminal.as_ref().is_some_and(has_gone) {
+                if self.terminal.as_ref().is_some_and(is_closed) {
                     end.end();
                     return;
                 }
                 reopens.iter().for_each(Reopen::request);
-                if trigger.send(Trigger::Asked).is_err() {
+                if trigger.send(Trigger::Requested).is_err() {
                     return;
                 }
             }
         });
-        waiting.map(drop)
+        spawned.map(drop)
     }
 }
 
-/// The terminal with which the run ends, wherever its output goes. None for a daemon, and none where
-/// SIGHUP was ignored, as `nohup` has it.
+/// The controlling terminal: the run ends when it is closed, wherever the output goes. `None` for a daemon, and if
+/// SIGHUP was ignored at the start, as under `nohup`.
 fn terminal() -> Option<File> {
     match procfs::ignores(SIGHUP) {
         true => None,
@@ -347,7 +350,7 @@ fn terminal() -> Option<File> {
     }
 }
 
-fn has_gone(terminal: &File) -> bool {
+fn is_closed(terminal: &File) -> bool {
     let mut fds = [PollFd::from_borrowed_fd(
         terminal.as_fd(),
         PollFlags::empty(),

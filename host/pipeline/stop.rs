@@ -1,8 +1,8 @@
-//! What ends a run: a signal, a time that was set, the end of the chain, or a reader that has gone.
+//! Ends a run: at a signal, after `--duration`, at the end of the chain, or when standard output is closed.
 //!
-//! After the first signal, or when the time is up, the run has a few seconds: the source stops, the
-//! recording ends, and the chain finishes what it was given. Output that is not taken by then is given
-//! up, and the process ends even where a plugin, a disk or a reader holds it up.
+//! After the first signal, or when the duration has passed, the run has a few seconds: the source stops, the recording
+//! ends, and the chain processes the remaining events. Writes that still wait after that are cancelled, and the process
+//! ends even if a plugin, a disk or a reader blocks it.
 
 use std::io;
 use std::io::Read as _;
@@ -26,107 +26,110 @@ use signal_hook::consts::SIGXFSZ;
 
 use crate::system::procfs;
 use crate::system::stdio;
-use crate::system::stdio::Outlet;
+use crate::system::stdio::StdoutStatus;
 use crate::system::threads;
 
-/// Exit code of a run that a second signal cut short: 128 + SIGINT, as shells have it.
+/// Exit code of a run that a second signal ended: 128 + SIGINT, as in shells.
 const INTERRUPTED: i32 = 130;
 
-/// Exit code of a run that did not end by itself.
+/// Exit code of a run that did not end within [`END_TIMEOUT`].
 const FAILURE: i32 = 1;
 
-/// A signal that comes so soon after the first is the same one: `timeout` sends its signal to the
-/// process and to the process's group.
-const SAME_SIGNAL: Duration = Duration::from_secs(1);
+/// A signal within this time after the first is taken for the same one: `timeout` sends its signal to the process and
+/// to the process group.
+const SAME_SIGNAL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// While something else is waited for than a descriptor: how often it is looked whether the run is ending.
-pub const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// Interval at which code that waits for something other than a descriptor checks whether the run is ending.
+pub const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How long output is waited for after the first signal.
+/// Time after the first signal at which writes are cancelled.
 const OUTPUT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long the process may take to end after the first signal.
+/// Time after the first signal at which the process ends in any case.
 const END_TIMEOUT: Duration = Duration::from_millis(4_500);
 
-/// The longest wait: an [`Instant`] must not overflow.
+/// Maximum wait: an [`Instant`] must not overflow.
 const MAX_WAIT: Duration = Duration::from_secs(365 * 24 * 3_600);
 
-/// Tells the source, and everything that waits, that the run is to end.
+/// Notifies the source, and all code that waits, of the end of the run.
 #[derive(Debug)]
 pub struct Stop {
+    /// Readable once the run is ending.
     wake: UnixStream,
+    /// A byte written here makes `wake` readable.
     trigger: UnixStream,
-    /// To the thread that watches signals.
+    /// A byte written here has the effect of a signal.
     signal: UnixStream,
     ending: Arc<AtomicBool>,
-    outlet: Arc<Outlet>,
+    stdout_status: Arc<StdoutStatus>,
 }
 
-/// Why [`Stop::wait`] came back.
+/// Why [`Stop::wait`] returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wake {
-    /// There is something to read.
+    /// A descriptor can be read.
     Ready,
-    /// The time is up.
+    /// The timeout has passed, or a signal handler ran.
     Timeout,
-    /// The run is to end.
+    /// The run is ending.
     Stop,
 }
 
 impl Stop {
-    /// Ends the run at the first SIGINT or SIGTERM. One that comes a second later or more ends the
-    /// process.
+    /// Registers handlers: the first SIGINT or SIGTERM ends the run, and one that arrives a second later or more ends
+    /// the process.
     pub fn at_signals() -> io::Result<Stop> {
         let (wake, trigger) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         let (signals, signal) = UnixStream::pair()?;
         for number in [SIGINT, SIGTERM] {
-            // As a shell starts what it runs in the background: Ctrl-C is not for it.
+            // A shell ignores SIGINT in background jobs, which Ctrl-C must not end: it stays ignored.
             if !procfs::ignores(number) {
                 signal_hook::low_level::pipe::register(number, signal.try_clone()?)?;
             }
         }
-        // A limit on the size of files is then an error of the write, and not the end of everything.
+        // Beyond a limit on the file size, a write then fails with an error. Without a handler, SIGXFSZ would end the
+        // process.
         signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         let ending = Arc::new(AtomicBool::new(false));
-        let watch = Watch {
+        let watcher = SignalWatcher {
             signals,
             trigger: trigger.try_clone()?,
             ending: Arc::clone(&ending),
         };
-        threads::named("signals").spawn(move || watch.run())?;
+        threads::named("signals").spawn(move || watcher.run())?;
         Ok(Stop {
             wake,
             trigger,
             signal,
             ending,
-            outlet: Arc::new(Outlet::new()?),
+            stdout_status: Arc::new(StdoutStatus::new()?),
         })
     }
 
-    /// After this time from now the run ends as at a signal.
+    /// Ends the run after this time, as a signal does.
     pub fn end_after(&self, time: Duration) -> io::Result<()> {
-        let end = self.as_signal()?;
-        let waiting = threads::named("duration").spawn(move || {
+        let end = self.end_handle()?;
+        let spawned = threads::named("duration").spawn(move || {
             thread::sleep(time);
             end.end();
         });
-        waiting.map(drop)
+        spawned.map(drop)
     }
 
-    /// Where standard output leads.
-    pub fn outlet(&self) -> &Arc<Outlet> {
-        &self.outlet
+    /// The status of standard output.
+    pub fn stdout_status(&self) -> &Arc<StdoutStatus> {
+        &self.stdout_status
     }
 
-    /// Did a signal come, or is the time up?
+    /// Returns whether the run is ending: a signal arrived, or the duration has passed.
     pub fn is_ending(&self) -> bool {
         self.ending.load(Ordering::Relaxed)
     }
 
-    /// Waits this long; true: the run is to end. A standard output without a reader ends it as well, but
-    /// only when something is written to it.
-    pub fn comes_within(&self, time: Duration) -> bool {
+    /// Waits for this time, or until the run is ending. Returns whether it is. A closed standard output is not noticed
+    /// here, but at the next write.
+    pub fn is_ending_within(&self, time: Duration) -> bool {
         let mut fds = [PollFd::from_borrowed_fd(self.wake.as_fd(), PollFlags::IN)];
         let end = Instant::now() + time.min(MAX_WAIT);
         loop {
@@ -139,29 +142,29 @@ impl Stop {
         }
     }
 
-    /// A handle with which another thread ends the run when it drops it.
-    pub fn on_drop(&self) -> io::Result<StopOnDrop> {
+    /// Returns a guard for another thread. Dropping it wakes the source, which then ends the run.
+    pub fn stop_on_drop(&self) -> io::Result<StopOnDrop> {
         Ok(StopOnDrop(self.trigger.try_clone()?))
     }
 
-    /// A handle with which another thread ends the run as a signal does.
-    pub fn as_signal(&self) -> io::Result<EndAsSignal> {
-        Ok(EndAsSignal {
+    /// Returns a handle with which another thread ends the run as a signal does.
+    pub fn end_handle(&self) -> io::Result<EndHandle> {
+        Ok(EndHandle {
             signal: self.signal.try_clone()?,
             ending: Arc::clone(&self.ending),
         })
     }
 
-    /// Waits until one of two descriptors can be read, but at most `timeout`. A standard output that has
-    /// lost its reader ends the run too, or `retrans-host | head -1` would wait for one more event.
+    /// Waits until one of two descriptors can be read, until the run is ending, or for `timeout`. A closed standard
+    /// output ends the run too: otherwise `retrans-host | head -1` would wait for one more event.
     pub fn wait(
         &self,
         first: BorrowedFd<'_>,
         second: Option<BorrowedFd<'_>>,
         timeout: Duration,
     ) -> io::Result<Wake> {
-        let stdout = match self.outlet.ends_with_reader() {
-            true => self.outlet.stdout().as_fd(),
+        let stdout = match self.stdout_status.ends_run_when_closed() {
+            true => self.stdout_status.stdout().as_fd(),
             false => self.wake.as_fd(),
         };
         let mut fds = [
@@ -171,7 +174,7 @@ impl Stop {
             PollFd::from_borrowed_fd(second.unwrap_or(first), PollFlags::IN),
         ];
         match poll(&mut fds, Some(&timespec(timeout))) {
-            // A signal that ends the run also writes to `wake`.
+            // If the signal ends the run, `wake` is readable at the next call.
             Err(rustix::io::Errno::INTR) => return Ok(Wake::Timeout),
             result => result?,
         };
@@ -194,26 +197,26 @@ fn timespec(time: Duration) -> Timespec {
     }
 }
 
-/// Ends the run when it is dropped, also by a panic.
+/// Ends the run when it is dropped, also if its thread panics.
 #[derive(Debug)]
 pub struct StopOnDrop(UnixStream);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        // Full means that the source will wake up anyhow.
+        // If the stream is full, the source wakes up without this byte.
         let _ = rustix::io::write(&self.0, &[0]);
     }
 }
 
-/// Ends the run as a signal does.
+/// A handle that ends the run as a signal does.
 #[derive(Debug)]
-pub struct EndAsSignal {
+pub struct EndHandle {
     signal: UnixStream,
     ending: Arc<AtomicBool>,
 }
 
-impl EndAsSignal {
-    /// Ends it, unless it is ending: this is never a second signal.
+impl EndHandle {
+    /// Ends the run, unless it is ending already: this never counts as a second signal.
     pub fn end(&self) {
         if !self.ending.load(Ordering::Relaxed) {
             let _ = rustix::io::write(&self.signal, &[0]);
@@ -221,44 +224,46 @@ impl EndAsSignal {
     }
 }
 
-/// The thread that watches signals: each is a byte that its handler has written.
-struct Watch {
+/// The thread that waits for signals. The handler of a signal writes a byte to `signals`.
+struct SignalWatcher {
     signals: UnixStream,
     trigger: UnixStream,
     ending: Arc<AtomicBool>,
 }
 
-impl Watch {
+impl SignalWatcher {
     fn run(mut self) {
-        if !self.signal_within(None) {
+        if !self.wait_for_signal(None) {
             return;
         }
         let first = Instant::now();
         self.ending.store(true, Ordering::Relaxed);
         let _ = rustix::io::write(&self.trigger, &[0]);
-        let limits: [(Duration, fn()); 2] =
-            [(OUTPUT_TIMEOUT, stdio::call_off), (END_TIMEOUT, give_up)];
-        for (limit, then) in limits {
-            while let Some(left) = limit.checked_sub(first.elapsed()) {
-                if self.signal_within(Some(left)) && first.elapsed() >= SAME_SIGNAL {
+        let steps: [(Duration, fn()); 2] = [
+            (OUTPUT_TIMEOUT, stdio::cancel_writes),
+            (END_TIMEOUT, exit_with_error),
+        ];
+        for (timeout, step) in steps {
+            while let Some(left) = timeout.checked_sub(first.elapsed()) {
+                if self.wait_for_signal(Some(left)) && first.elapsed() >= SAME_SIGNAL_INTERVAL {
                     signal_hook::low_level::exit(INTERRUPTED);
                 }
             }
-            then();
+            step();
         }
     }
 
-    /// Waits for a signal. False: none came in time, or none can come any more.
-    fn signal_within(&mut self, time: Option<Duration>) -> bool {
-        // Zero would be no limit at all.
-        let limit = time.map(|time| time.max(Duration::from_millis(1)));
-        if self.signals.set_read_timeout(limit).is_err() {
+    /// Waits for a signal. False: none arrived within the timeout, or the stream is closed.
+    fn wait_for_signal(&mut self, timeout: Option<Duration>) -> bool {
+        // `set_read_timeout` refuses a timeout of zero.
+        let timeout = timeout.map(|timeout| timeout.max(Duration::from_millis(1)));
+        if self.signals.set_read_timeout(timeout).is_err() {
             return false;
         }
         loop {
             match self.signals.read(&mut [0; 64]) {
                 Ok(read) => return read > 0,
-                // This thread ran the handler, which has written its byte.
+                // The handler ran in this thread, and has written its byte.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return false,
             }
@@ -266,11 +271,11 @@ impl Watch {
     }
 }
 
-/// The process ends, whatever holds it up.
-fn give_up() {
+/// Ends the process, whatever blocks it.
+fn exit_with_error() {
     stdio::print(&format!(
         "retrans-host: error: the run did not end within {END_TIMEOUT:?} of the signal: a plugin, a disk \
-         or a reader holds it up\n"
+         or a reader blocks it\n"
     ));
     signal_hook::low_level::exit(FAILURE);
 }

@@ -1,8 +1,8 @@
-//! The plugins that are embedded in the host, built by build.rs from plugins/.
+//! The plugins that are embedded in the host. build.rs builds them from plugins/.
 
 const COMPONENTS: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
-/// Their names.
+/// Names of the bundled plugins.
 pub const NAMES: [&str; COMPONENTS.len()] = names();
 
 const fn names() -> [&'static str; COMPONENTS.len()] {
@@ -15,7 +15,7 @@ const fn names() -> [&'static str; COMPONENTS.len()] {
     names
 }
 
-/// The component of that name.
+/// Returns the component of the bundled plugin `name`.
 pub fn component(name: &str) -> Option<&'static [u8]> {
     let found = COMPONENTS.iter().find(|(bundled, _)| *bundled == name);
     found.map(|(_, bytes)| *bytes)

@@ -1,41 +1,42 @@
-//! For fuzz/: what a plugin says in a call, without WebAssembly in between.
+//! Entry points for fuzz/: the calls that a plugin makes to the host, without WebAssembly in between.
 
-pub use wasmtime::Result as Heard;
+pub use wasmtime::Result as HostResult;
 
 use super::runtime::bad_answer::BadAnswer;
 pub use super::runtime::contract::Keep;
 pub use super::runtime::contract::wit as host;
-use super::runtime::instance::Outcome;
 use super::runtime::meter::LogBudget;
+use super::runtime::outcome::Outcome;
 use super::runtime::store::Call;
-use super::runtime::store::Earlier;
+use super::runtime::store::CallContext;
 use super::runtime::store::HostState;
-use super::spec::grants::Granted;
+use super::spec::grants::ResolvedGrants;
 use super::spec::limits::Limits;
 use crate::stream::batch::Batch;
 
-/// A call that has not returned yet.
+/// A call into the plugin that has not returned yet.
 pub struct Running(HostState);
 
 impl Running {
-    /// Hands a batch over.
+    /// Begins a call of `process` with this batch.
     pub fn begin(batch: &mut Batch, limits: Limits) -> Running {
         let mut state = HostState::new(
             "fuzz",
             limits,
-            Granted::default(),
+            ResolvedGrants::default(),
             LogBudget::new(limits.log),
         );
-        state.call = Call::about(batch, Earlier::default());
+        state.call = Call::with_events(batch, CallContext::default());
         Running(state)
     }
 
-    /// What the plugin can call.
+    /// Returns the functions of the host that the plugin can call.
     pub fn host(&mut self) -> &mut impl host::Host {
         &mut self.0
     }
 
-    /// The call is over; `None`: it trapped.
+    /// Ends the call with the plugin's answer, or with `None` for a trap. Returns the checked outcome, or `None` after
+    /// a trap.
     pub fn end(self, batch: &mut Batch, keep: Option<Keep>) -> Option<Result<Outcome, BadAnswer>> {
         let HostState { call, staged, .. } = self.0;
         batch.labels = call.labels;

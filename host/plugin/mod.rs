@@ -1,8 +1,8 @@
-//! One plugin: a component that is loaded, instantiated and configured, and takes events.
+//! Plugins: components that are loaded, instantiated and configured, and that process events.
 //!
-//! A [`Spec`] says which one and within which limits; [`Plugin::start`] makes it ready. What it
-//! [`Prepared`] gives new [`Instance`]s for a few microseconds each, because a [`Fault`] is the end
-//! of an instance.
+//! A [`Spec`] describes a plugin and its limits. [`Plugin::start`] loads it, which gives a [`Prepared`] plugin and its
+//! first [`Instance`]. Further instances are made from the [`Prepared`] plugin in some microseconds each, because a
+//! [`Fault`] ends an instance.
 
 pub mod bundled;
 #[cfg(fuzzing)]
@@ -26,15 +26,15 @@ pub use self::runtime::fault::Cause;
 pub use self::runtime::fault::Export;
 pub use self::runtime::fault::Fault;
 pub use self::runtime::instance::Instance;
-pub use self::runtime::instance::Outcome;
 pub use self::runtime::instance::Snapshot;
+pub use self::runtime::outcome::Outcome;
 pub use self::runtime::staged::Staged;
 pub use self::runtime::staged::StagedAlert;
-pub use self::runtime::store::Earlier;
+pub use self::runtime::store::CallContext;
 pub use self::spec::OnFault;
 pub use self::spec::Spec;
 pub use self::spec::digest::Digest;
-pub use self::spec::digest::NoDigest;
+pub use self::spec::digest::ParseDigestError;
 pub use self::spec::grants::GrantError;
 pub use self::spec::grants::Grants;
 pub use self::spec::limits::Limits;

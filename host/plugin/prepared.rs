@@ -1,4 +1,4 @@
-//! A version of a plugin that is ready: loaded, described, and instantiated as often as need be.
+//! A loaded version of a plugin, from which any number of instances are made.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use super::load::engine::Engine;
 use super::runtime::fault::Cause;
 use super::runtime::fault::Fault;
 use super::runtime::instance::Instance;
-use super::runtime::instance::NoInstance;
+use super::runtime::instance::InstanceError;
 use super::runtime::instance::Snapshot;
 use super::runtime::logs;
 use super::runtime::meter::LogBudget;
@@ -22,25 +22,25 @@ use super::spec::settings;
 use super::spec::settings::SettingsError;
 use crate::stream::batch::Moment;
 
-/// Why a plugin could not be made ready.
+/// Why a plugin could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Its component cannot be used.
+    /// The component cannot be used.
     #[error("plugin {0}: {1}")]
     Load(String, LoadError),
-    /// Something was granted to it that is not there.
+    /// A granted variable or directory does not exist.
     #[error("plugin {0}: {1}")]
     Grant(String, GrantError),
-    /// The settings do not fit, in the plugin's own words.
+    /// The settings do not match the schema, or the plugin refused them.
     #[error("plugin {0}: {1}")]
     Settings(String, SettingsError),
-    /// It failed while it was instantiated, described or configured.
+    /// A call failed while the plugin was instantiated, described or configured.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
 impl StartError {
-    /// Is there no file?
+    /// Returns whether the cause is that the plugin's file does not exist.
     pub fn is_not_found(&self) -> bool {
         let StartError::Load(_, LoadError::Read(ReadError::Io { error, .. })) = self else {
             return false;
@@ -48,7 +48,7 @@ impl StartError {
         error.kind() == io::ErrorKind::NotFound
     }
 
-    /// The limit that was exceeded, if that is the cause.
+    /// Returns the name of the limit that was exceeded, if that is the cause.
     pub fn limit(&self) -> Option<&'static str> {
         match self {
             StartError::Load(_, error) => error.limit(),
@@ -58,29 +58,29 @@ impl StartError {
     }
 }
 
-/// A version of a plugin from which instances are made.
+/// A loaded version of a plugin, from which instances are made.
 pub struct Prepared {
     spec: Spec,
     loaded: Loaded,
-    /// A JSON object.
+    /// The settings, as a JSON object.
     settings: String,
     log_lines: LogBudget,
 }
 
-/// A version of a plugin, and its running instance.
+/// A loaded version of a plugin, and its running instance.
 pub struct Plugin {
-    /// The version.
+    /// The loaded version.
     pub prepared: Prepared,
-    /// The instance.
+    /// The running instance.
     pub instance: Instance,
 }
 
 impl Plugin {
-    /// Loads a component, makes an instance of it, asks it what settings it has, and configures it.
+    /// Loads the component, makes an instance, reads its settings schema from `describe`, and configures it.
     pub fn start(engine: &Engine, spec: &Spec) -> Result<Plugin, StartError> {
         let name = &spec.name;
         let load_error = |error| StartError::Load(name.clone(), error);
-        let wrong = |error| StartError::Settings(name.clone(), error);
+        let settings_error = |error| StartError::Settings(name.clone(), error);
         let loaded = load::load(engine, spec);
         let mut prepared = Prepared {
             spec: spec.clone(),
@@ -88,78 +88,79 @@ impl Plugin {
             settings: String::new(),
             log_lines: LogBudget::new(spec.limits.log),
         };
-        let mut instance = prepared.unconfigured()?;
+        let mut instance = prepared.new_unconfigured()?;
         let described = instance.describe()?;
         let schema = described.iter().find(|(key, _)| key == "settings");
         let schema = schema.map_or("{}", |(_, schema)| schema);
-        prepared.settings = settings::to_json(schema, &spec.settings).map_err(wrong)?;
+        prepared.settings = settings::to_json(schema, &spec.settings).map_err(settings_error)?;
         match instance.configure(&prepared.settings) {
             Ok(()) => Ok(Plugin { prepared, instance }),
-            Err(NoInstance::Fault(Fault {
-                cause: Cause::Refused(words),
+            Err(InstanceError::Fault(Fault {
+                cause: Cause::PluginError(message),
                 ..
-            })) => Err(wrong(SettingsError::Refused(words))),
-            Err(none) => Err(none.named(name)),
+            })) => Err(settings_error(SettingsError::Refused(message))),
+            Err(error) => Err(error.named(name)),
         }
     }
 
-    /// Name of the instance.
+    /// Returns the name of the instance.
     pub fn name(&self) -> &str {
         &self.prepared.spec.name
     }
 }
 
 impl Prepared {
-    /// What the operator says about it.
+    /// Returns the operator's specification of the plugin.
     pub fn spec(&self) -> &Spec {
         &self.spec
     }
 
-    /// Which file it is.
+    /// Returns the digest of the plugin's file.
     pub fn digest(&self) -> Digest {
         self.loaded.digest
     }
 
-    /// A new instance, configured as the first one was. With a snapshot it knows what that one knew.
+    /// Makes another instance and configures it as the first one. If there is a snapshot, restores it. `clock` is the
+    /// time that the plugin's clocks show during the restore.
     pub fn instance(
         &self,
         snapshot: Option<&Snapshot>,
         clock: Moment,
     ) -> Result<Instance, StartError> {
-        let mut instance = self.unconfigured()?;
+        let mut instance = self.new_unconfigured()?;
         let configured = instance.configure(&self.settings);
-        configured.map_err(|none| none.named(&self.spec.name))?;
+        configured.map_err(|error| error.named(&self.spec.name))?;
         if let Some(snapshot) = snapshot {
             instance.restore(snapshot, clock)?;
         }
         Ok(instance)
     }
 
-    /// Logs how many log lines were suppressed since the last one that was not.
+    /// Logs how many log lines were suppressed since the last line that was logged.
     pub fn log_suppressed(&self) {
         let suppressed = self.log_lines.take_suppressed();
         if suppressed > 0 {
-            logs::suppressed(&self.spec.name, suppressed);
+            logs::log_suppressed(&self.spec.name, suppressed);
         }
     }
 
-    fn unconfigured(&self) -> Result<Instance, StartError> {
+    fn new_unconfigured(&self) -> Result<Instance, StartError> {
         Instance::new(&self.spec, &self.loaded, &self.log_lines)
-            .map_err(|none| none.named(&self.spec.name))
+            .map_err(|error| error.named(&self.spec.name))
     }
 }
 
-impl NoInstance {
+impl InstanceError {
     fn named(self, plugin: &str) -> StartError {
         match self {
-            NoInstance::Load(error) => StartError::Load(plugin.to_owned(), error),
-            NoInstance::Grant(error) => StartError::Grant(plugin.to_owned(), error),
-            NoInstance::Fault(fault) => fault.into(),
+            InstanceError::Load(error) => StartError::Load(plugin.to_owned(), error),
+            InstanceError::Grant(error) => StartError::Grant(plugin.to_owned(), error),
+            InstanceError::Fault(fault) => fault.into(),
         }
     }
 }
 
-/// Which file is there now, where there is one.
+/// Reads the plugin's file again and returns its digest.
 pub fn digest_now(spec: &Spec) -> Result<Digest, StartError> {
     let bytes = component::read(&spec.origin, spec.limits.file);
     bytes

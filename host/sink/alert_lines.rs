@@ -1,4 +1,4 @@
-//! Alerts: one readable line each on standard error, and as JSON on standard output if wanted.
+//! Formats an alert as a line: readable text, or JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ use crate::stream::alert::State;
 use crate::system::sanitize::clean;
 use crate::system::timestamp;
 
-/// The line for people, with colours; what writes it takes them out where they are not wanted.
+/// The readable line, with colours. The writer of standard error removes them if they are not wanted.
 pub fn line(alert: &Alert) -> String {
     let (word, style) = match (alert.state, alert.severity) {
         (State::Resolved, _) => ("RESOLVED", AnsiColor::Green.on_default()),
@@ -47,7 +47,7 @@ pub fn line(alert: &Alert) -> String {
     line
 }
 
-/// The line for programs.
+/// The JSON line.
 #[derive(Serialize)]
 struct Line<'a> {
     r#type: &'static str,
@@ -62,7 +62,7 @@ struct Line<'a> {
     event: Option<Connection>,
 }
 
-/// The connection of the event that an alert is about, with the keys that an event's line has.
+/// The connection of the event that caused an alert, with the keys of an event's JSON line.
 #[derive(Serialize)]
 struct Connection {
     source: Side,
@@ -75,7 +75,7 @@ struct Side {
     port: u16,
 }
 
-/// Writes the line for programs, `"type":"alert"`.
+/// Writes the JSON line, with `"type":"alert"`.
 pub fn write_json(alert: &Alert, out: &mut impl Write) -> io::Result<()> {
     let side = |address: SocketAddr| Side {
         ip: address.ip(),
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn an_alert_is_one_object_for_programs() {
         let mut bytes = Vec::new();
-        write_json(&alert(), &mut bytes).expect("a vector takes all");
+        write_json(&alert(), &mut bytes).expect("a vector takes all bytes");
         assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), 1);
         let json: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
         assert_eq!(json["type"], "alert");

@@ -1,7 +1,7 @@
-//! `--alerts-file`: alerts as lines of JSON in a file, for programs that follow it.
+//! `--alerts-file`: appends alerts to a file as lines of JSON, for programs that follow it.
 //!
-//! SIGHUP opens the file anew, as log rotation asks for; so does a file that was deleted. Where a line cannot be
-//! written it is counted as failed, and the run goes on.
+//! The file is reopened at SIGHUP, as log rotation requires, and if it was deleted. An alert that cannot be written is
+//! counted as failed, and the run goes on.
 
 use std::fmt;
 use std::fs::File;
@@ -19,7 +19,7 @@ use rustix::fs::OFlags;
 use super::alert_lines;
 use super::queue::Destination;
 use super::queue::Message;
-use super::queue::Wants;
+use super::queue::Subscription;
 use crate::stream::alert::Alert;
 use crate::system::files;
 
@@ -27,15 +27,15 @@ use crate::system::files;
 #[derive(Debug)]
 pub struct AlertsFile {
     path: PathBuf,
-    /// `None` where it could not be opened anew: the next alert tries again.
+    /// `None`: the file could not be opened. The next alert tries again.
     file: Option<File>,
-    /// Half a line is at the end of the file, and could not be taken back.
-    is_torn: bool,
-    /// Alerts that were not written since writing last worked.
+    /// The file ends with a part of a line that could not be removed.
+    has_partial_line: bool,
+    /// Number of alerts that were not written since the last successful write.
     not_written: u64,
 }
 
-/// Why alerts cannot be written to a file.
+/// The file of alerts cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write alerts to {}: {error}", path.display())]
 pub struct AlertsFileError {
@@ -44,7 +44,7 @@ pub struct AlertsFileError {
 }
 
 impl AlertsFile {
-    /// Opens the file, or makes it. What is in it stays.
+    /// Opens the file for appending, or creates it.
     pub fn open(path: &Path) -> Result<AlertsFile, AlertsFileError> {
         let opened = open(path).map_err(|error| AlertsFileError {
             path: path.to_owned(),
@@ -53,15 +53,15 @@ impl AlertsFile {
         Ok(AlertsFile {
             path: path.to_owned(),
             file: Some(opened?),
-            is_torn: false,
+            has_partial_line: false,
             not_written: 0,
         })
     }
 
-    /// Writes a line for each alert. How many were written, and why the next one was not.
+    /// Writes a line for each alert. Returns the number of alerts that were written, and the error of the next one.
     fn write(&mut self, alerts: &[Alert]) -> (u64, io::Result<()>) {
-        let deleted = |file: &File| file.metadata().is_ok_and(|about| about.nlink() == 0);
-        if self.file.as_ref().is_none_or(deleted) {
+        let is_deleted = |file: &File| file.metadata().is_ok_and(|status| status.nlink() == 0);
+        if self.file.as_ref().is_none_or(is_deleted) {
             match open(&self.path) {
                 Ok(file) => self.replace(Some(file)),
                 Err(error) => return (0, Err(error)),
@@ -71,20 +71,20 @@ impl AlertsFile {
             return (0, Ok(()));
         };
         let mut lines = Vec::new();
-        if self.is_torn {
+        if self.has_partial_line {
             lines.push(b'\n');
         }
         let begin = lines.len();
-        // Into memory: it cannot fail.
+        // Writing to memory cannot fail.
         let _ = alerts
             .iter()
             .try_for_each(|alert| alert_lines::write_json(alert, &mut lines));
         let (written, result) = write_some(file, &lines);
-        self.is_torn &= written == 0;
+        self.has_partial_line &= written == 0;
         let whole = lines[..written].iter().rposition(|byte| *byte == b'\n');
         let whole = whole.map_or(0, |newline| newline + 1);
         if written > whole {
-            self.is_torn = take_back(file, (written - whole) as u64).is_err();
+            self.has_partial_line = truncate_by(file, (written - whole) as u64).is_err();
         }
         let newlines = lines[begin.min(whole)..whole].iter();
         let count = newlines.filter(|byte| **byte == b'\n').count();
@@ -93,11 +93,11 @@ impl AlertsFile {
 
     fn replace(&mut self, file: Option<File>) {
         self.file = file;
-        self.is_torn = false;
+        self.has_partial_line = false;
     }
 
-    /// Logs the first failure and the end of it, not each.
-    fn note(&mut self, failed: u64, result: io::Result<()>) {
+    /// Logs the first of several failures in a row, and the first success after them.
+    fn log_result(&mut self, failed: u64, result: io::Result<()>) {
         let file = self.path.display();
         match result {
             Err(error) => {
@@ -111,7 +111,9 @@ impl AlertsFile {
             }
             Ok(()) if self.not_written > 0 => {
                 let missing = std::mem::take(&mut self.not_written);
-                tracing::warn!("alerts are written to {file} again; {missing} are missing in it");
+                tracing::warn!(
+                    "alerts are written to {file} again; {missing} alerts are missing in it"
+                );
             }
             Ok(()) => {}
         }
@@ -123,10 +125,10 @@ impl Destination for AlertsFile {
         "alerts-file"
     }
 
-    fn wants(&self) -> Wants {
-        Wants {
+    fn subscription(&self) -> Subscription {
+        Subscription {
             alerts: true,
-            ..Wants::default()
+            ..Subscription::default()
         }
     }
 
@@ -135,19 +137,19 @@ impl Destination for AlertsFile {
             return 0;
         };
         let (written, result) = self.write(&alerts);
-        self.note(alerts.len() as u64 - written, result);
+        self.log_result(alerts.len() as u64 - written, result);
         written
     }
 
     fn reopen(&mut self) {
         match open(&self.path) {
             Ok(file) => {
-                tracing::info!("alerts file {} was opened anew", self.path.display());
+                tracing::info!("alerts file {} was reopened", self.path.display());
                 self.replace(Some(file));
             }
             Err(error) => {
                 tracing::warn!(
-                    "cannot open {} anew: {error}; alerts go to the file that is open",
+                    "cannot reopen {}: {error}; alerts are written to the file that is still open",
                     self.path.display()
                 );
             }
@@ -158,7 +160,7 @@ impl Destination for AlertsFile {
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).mode(files::MODE);
-    // To open a pipe without a reader would wait for one.
+    // Without O_NONBLOCK, opening a pipe without a reader would block until there is one.
     options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32);
     let file = match options.open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -175,7 +177,8 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// A pipe or a socket blocks when nothing reads it, and loses what was in it.
+/// The path leads to something other than a regular file or a character device. A pipe or a socket would block if its
+/// reader stops reading, and what it still holds would be lost.
 #[derive(Debug)]
 struct NotAFile;
 
@@ -193,7 +196,7 @@ impl From<NotAFile> for io::Error {
     }
 }
 
-/// Writes as many bytes as possible; how many, and why not the rest.
+/// Writes as many bytes as possible. Returns their number, and the error of the rest.
 fn write_some(file: &mut File, bytes: &[u8]) -> (usize, io::Result<()>) {
     let mut written = 0;
     while written < bytes.len() {
@@ -207,8 +210,8 @@ fn write_some(file: &mut File, bytes: &[u8]) -> (usize, io::Result<()>) {
     (written, Ok(()))
 }
 
-/// Takes the last bytes back that were written: half a line.
-fn take_back(file: &File, bytes: u64) -> io::Result<()> {
+/// Removes the last `bytes` of the file, a part of a line.
+fn truncate_by(file: &File, bytes: u64) -> io::Result<()> {
     let length = file.metadata()?.len();
     file.set_len(length.saturating_sub(bytes))
 }

@@ -1,4 +1,4 @@
-//! All sinks of a run: standard output, and those behind queues.
+//! Passes the results of the chain to all sinks: the standard streams, and the sinks behind queues.
 
 use std::io;
 
@@ -11,19 +11,19 @@ use crate::stats::counters::SinkStats;
 use crate::stream::alert::Alert;
 use crate::stream::batch::Batch;
 
-/// Standard output first, then each queue that wants what there is.
+/// A sink that is called in the thread of the chain, and queues, each of which gets what it subscribed to.
 pub struct FanOut<S> {
-    first: S,
+    direct: S,
     queues: Vec<Queue>,
 }
 
 impl<S: Sink> FanOut<S> {
-    /// A sink that is called in the chain's thread, and sinks that are not.
-    pub fn new(first: S, queues: Vec<Queue>) -> FanOut<S> {
-        FanOut { first, queues }
+    /// `direct` is called in the thread of the chain.
+    pub fn new(direct: S, queues: Vec<Queue>) -> FanOut<S> {
+        FanOut { direct, queues }
     }
 
-    /// Handles with which SIGHUP reaches the queues.
+    /// Handles with which SIGHUP makes the destinations of the queues reopen their files.
     pub fn reopens(&self) -> Vec<Reopen> {
         self.queues.iter().map(Queue::reopen).collect()
     }
@@ -32,36 +32,52 @@ impl<S: Sink> FanOut<S> {
 impl<S: Sink> Sink for FanOut<S> {
     fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
         if !lines.is_empty() {
-            for queue in self.queues.iter().filter(|queue| queue.wants().lines) {
+            for queue in self
+                .queues
+                .iter()
+                .filter(|queue| queue.subscription().lines)
+            {
                 queue.send(Message::Lines(lines.to_vec()));
             }
         }
-        self.first.lines(lines)
+        self.direct.lines(lines)
     }
 
     fn alerts(&mut self, alerts: &[Alert]) -> io::Result<()> {
-        for queue in self.queues.iter().filter(|queue| queue.wants().alerts) {
+        for queue in self
+            .queues
+            .iter()
+            .filter(|queue| queue.subscription().alerts)
+        {
             queue.send(Message::Alerts(alerts.to_vec()));
         }
-        self.first.alerts(alerts)
+        self.direct.alerts(alerts)
     }
 
     fn events(&mut self, batch: &Batch) -> io::Result<()> {
-        for queue in self.queues.iter().filter(|queue| queue.wants().events) {
+        for queue in self
+            .queues
+            .iter()
+            .filter(|queue| queue.subscription().events)
+        {
             queue.send(Message::Events(batch.clone()));
         }
-        self.first.events(batch)
+        self.direct.events(batch)
     }
 
     fn stats(&mut self, stats: &Stats) {
-        for queue in self.queues.iter().filter(|queue| queue.wants().stats) {
+        for queue in self
+            .queues
+            .iter()
+            .filter(|queue| queue.subscription().stats)
+        {
             queue.send(Message::Stats(Box::new(stats.clone())));
         }
-        self.first.stats(stats);
+        self.direct.stats(stats);
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.first.flush()
+        self.direct.flush()
     }
 
     fn counted(&self) -> Vec<SinkStats> {
@@ -69,7 +85,7 @@ impl<S: Sink> Sink for FanOut<S> {
     }
 
     fn finish(&mut self) -> Vec<SinkStats> {
-        self.first.finish();
+        self.direct.finish();
         self.queues.iter().map(Queue::finish).collect()
     }
 }

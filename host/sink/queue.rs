@@ -1,4 +1,4 @@
-//! A sink behind a queue: it works in a thread of its own, and never holds up the chain.
+//! A bounded queue before a sink that works in a thread of its own, so that it never blocks the chain.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,28 +15,28 @@ use crate::stream::alert::Alert;
 use crate::stream::batch::Batch;
 use crate::system::threads;
 
-/// What may be in a queue, in bytes. One call of a plugin may produce 8 MiB by default.
+/// Maximum size of the messages in a queue, in bytes. One call of a plugin may produce 8 MiB by default.
 const MAX_QUEUED_BYTES: usize = 16 << 20;
 
-/// How long a sink may take, after the end of the stream, to deliver what is queued: the run ends within 4.5 s of
-/// a signal.
+/// Time after the end of the stream within which a sink may deliver what is queued. The process ends 4.5 s after a
+/// signal.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a sink is sent.
+/// A message to a sink.
 #[derive(Debug, Clone)]
 pub enum Message {
-    /// Events that came through the chain.
+    /// Events that the last plugin kept.
     Events(Batch),
-    /// Whole lines.
+    /// Lines, each with its newline.
     Lines(Vec<u8>),
     /// Alerts, raised or resolved.
     Alerts(Vec<Alert>),
-    /// Refreshed statistics. They are not counted: later ones take their place.
+    /// Refreshed statistics. They are not counted: later ones replace them.
     Stats(Box<Stats>),
 }
 
 impl Message {
-    /// How many there are of what the message carries.
+    /// Number of parts of the message: events, lines or alerts.
     pub fn count(&self) -> u64 {
         match self {
             Message::Events(batch) => batch.len() as u64,
@@ -46,7 +46,7 @@ impl Message {
         }
     }
 
-    /// Roughly the memory that it takes.
+    /// Approximate size in memory, in bytes.
     fn bytes(&self) -> usize {
         match self {
             Message::Events(batch) => batch.records().len() + batch.labels.bytes(),
@@ -57,10 +57,10 @@ impl Message {
     }
 }
 
-/// Which messages a sink is sent.
+/// The kinds of messages that a sink receives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Wants {
-    /// Events that came through the chain.
+pub struct Subscription {
+    /// Events that the last plugin kept.
     pub events: bool,
     /// Lines.
     pub lines: bool,
@@ -70,37 +70,37 @@ pub struct Wants {
     pub stats: bool,
 }
 
-/// The far side of a queue: what delivers messages, in a thread of its own.
+/// The receiver of a queue, which delivers its messages in a thread of its own.
 pub trait Destination: Send + 'static {
     /// Its name in the ledger.
     fn name(&self) -> &str;
 
-    /// What it is sent.
-    fn wants(&self) -> Wants;
+    /// The kinds of messages that it receives.
+    fn subscription(&self) -> Subscription;
 
-    /// Delivers a message, or as much of it as can be: how many of its parts ([`Message::count`]). The others
-    /// count as failed; the destination logs why.
+    /// Delivers as much of a message as possible, and returns the number of parts ([`Message::count`]) that were
+    /// delivered. The others count as failed. The destination logs the cause.
     fn deliver(&mut self, message: Message) -> u64;
 
-    /// SIGHUP: files are opened anew.
+    /// Reopens its files, at SIGHUP.
     fn reopen(&mut self) {}
 }
 
-/// The near side of a queue, in the chain's thread.
+/// The sender of a queue, in the thread of the chain.
 pub struct Queue {
-    wants: Wants,
+    subscription: Subscription,
     shared: Arc<Shared>,
 }
 
-/// Asks a destination to open its files anew.
+/// A handle that makes a destination reopen its files.
 #[derive(Clone)]
 pub struct Reopen(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
-    /// There is something to do for the destination.
+    /// Notified when there is work for the destination.
     work: Condvar,
-    /// The destination has ended.
+    /// Notified when the destination has ended.
     ended: Condvar,
 }
 
@@ -111,7 +111,7 @@ struct State {
     reopen: bool,
     /// The stream has ended.
     is_closed: bool,
-    /// The destination has delivered all.
+    /// The destination has delivered all messages.
     is_done: bool,
 }
 
@@ -122,7 +122,7 @@ impl Shared {
 }
 
 impl Queue {
-    /// Starts the thread of a destination.
+    /// Starts a thread for the destination.
     pub fn start(mut destination: impl Destination) -> io::Result<Queue> {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
@@ -140,7 +140,7 @@ impl Queue {
             ended: Condvar::new(),
         });
         let queue = Queue {
-            wants: destination.wants(),
+            subscription: destination.subscription(),
             shared: Arc::clone(&shared),
         };
         let name = format!("sink {}", destination.name());
@@ -148,17 +148,17 @@ impl Queue {
         Ok(queue)
     }
 
-    /// A handle with which another thread asks for files to be opened anew.
+    /// Returns a handle with which another thread makes the destination reopen its files.
     pub fn reopen(&self) -> Reopen {
         Reopen(Arc::clone(&self.shared))
     }
 
-    /// What it is sent.
-    pub fn wants(&self) -> Wants {
-        self.wants
+    /// The kinds of messages that it accepts.
+    pub fn subscription(&self) -> Subscription {
+        self.subscription
     }
 
-    /// Takes a message, or counts it as dropped where there is no room. One message always has room.
+    /// Queues a message, or counts it as dropped if the queue is full. An empty queue accepts a message of any size.
     pub fn send(&self, message: Message) {
         let (count, bytes) = (message.count(), message.bytes());
         let mut state = self.shared.state();
@@ -173,13 +173,13 @@ impl Queue {
         self.shared.work.notify_one();
     }
 
-    /// What became of what it was sent.
+    /// The counters of the sink.
     pub fn stats(&self) -> SinkStats {
         self.shared.state().stats.clone()
     }
 
-    /// The stream has ended: waits until all is delivered, but not longer than [`FINISH_TIMEOUT`]. What is not
-    /// delivered by then remains counted as queued.
+    /// Closes the queue at the end of the stream, and waits for at most [`FINISH_TIMEOUT`] until all messages are
+    /// delivered. What is not delivered by then stays counted as queued.
     pub fn finish(&self) -> SinkStats {
         let mut state = self.shared.state();
         state.is_closed = true;
@@ -192,7 +192,7 @@ impl Queue {
         if state.stats.queued > 0 {
             let SinkStats { name, queued, .. } = &state.stats;
             tracing::warn!(
-                "sink {name}: {queued} were not delivered within {FINISH_TIMEOUT:?} of the end"
+                "sink {name}: {queued} were not delivered within {FINISH_TIMEOUT:?} of the end of the run"
             );
         }
         state.stats.clone()
@@ -200,14 +200,14 @@ impl Queue {
 }
 
 impl Reopen {
-    /// Asks; does not wait.
+    /// Requests it, and does not wait.
     pub fn request(&self) {
         self.0.state().reopen = true;
         self.0.work.notify_one();
     }
 }
 
-/// The destination's thread.
+/// Runs the thread of a destination.
 fn run(destination: &mut impl Destination, shared: &Shared) {
     loop {
         let mut state = shared.state();
@@ -223,7 +223,7 @@ fn run(destination: &mut impl Destination, shared: &Shared) {
             continue;
         }
         let Some(message) = state.messages.pop_front() else {
-            // It is closed, and nothing is left.
+            // The queue is closed and empty.
             state.is_done = true;
             shared.ended.notify_all();
             return;

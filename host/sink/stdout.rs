@@ -1,5 +1,5 @@
-//! The standard streams: lines go to standard output, alerts to standard error and, if wanted, to standard output
-//! as JSON.
+//! The sink of the standard streams: writes lines to standard output, and alerts to standard error and, if requested,
+//! to standard output as JSON.
 
 use std::io;
 use std::io::Write as _;
@@ -11,78 +11,85 @@ use crate::config::LinesTo;
 use crate::stream::alert::Alert;
 use crate::system::sanitize::clean_lines;
 use crate::system::stdio;
-use crate::system::stdio::Outlet;
 use crate::system::stdio::Stdout;
+use crate::system::stdio::StdoutStatus;
 use crate::system::stdio::count_lines;
 
-/// Standard output for lines, standard error for alerts.
-pub struct Output {
+/// The sink of the standard streams.
+pub struct StdSink {
     stdout: Stdout,
-    outlet: Arc<Outlet>,
+    stdout_status: Arc<StdoutStatus>,
     lines: LinesTo,
     json_alerts: bool,
-    /// Nothing is printed any more: the reader has gone, or writes are called off.
+    /// Nothing is printed any more: standard output was closed, or writes are cancelled.
     is_closed: bool,
 }
 
-impl Output {
-    /// To the standard streams of this process.
-    pub fn new(outlet: Arc<Outlet>, lines: LinesTo, json_alerts: bool) -> io::Result<Output> {
-        Ok(Output {
+impl StdSink {
+    /// A sink that writes to the standard streams of this process.
+    pub fn new(
+        stdout_status: Arc<StdoutStatus>,
+        lines: LinesTo,
+        json_alerts: bool,
+    ) -> io::Result<StdSink> {
+        Ok(StdSink {
             stdout: Stdout::new()?,
-            outlet,
+            stdout_status,
             lines,
             json_alerts,
             is_closed: false,
         })
     }
 
-    /// Writes lines, or counts them where they cannot be printed any more.
+    /// Writes lines to standard output, or counts them if nothing is printed any more.
     fn print(&mut self, lines: &[u8]) -> io::Result<()> {
         if lines.is_empty() {
             return Ok(());
         }
         if self.is_closed {
-            self.outlet.add_not_printed(count_lines(lines));
+            self.stdout_status.add_not_printed(count_lines(lines));
             return Ok(());
         }
-        self.outlet.set_used();
+        self.stdout_status.set_used();
         let written = self.stdout.write_all(lines);
-        // Where they could not be taken, those before them could not be written.
-        let not_taken = match &written {
+        // An error here is one of earlier lines in the buffer. These lines did not reach the buffer.
+        let not_buffered = match &written {
             Ok(()) => 0,
             Err(_) => count_lines(lines),
         };
-        self.outcome(written, not_taken)
+        self.handle_result(written, not_buffered)
     }
 
-    /// What an error of standard output means for the run.
-    fn outcome(&mut self, written: io::Result<()>, not_taken: u64) -> io::Result<()> {
+    /// Handles an error of standard output. If the run goes on without standard output, or if writes are cancelled, it
+    /// counts the lines that are buffered and those that are `not_buffered`. Otherwise it returns the error.
+    fn handle_result(&mut self, written: io::Result<()>, not_buffered: u64) -> io::Result<()> {
         let Err(error) = written else { return Ok(()) };
-        let is_called_off = stdio::is_called_off(&error);
-        if !is_called_off && !self.outlet.has_other_work() {
+        let is_cancelled = stdio::is_cancelled(&error);
+        if !is_cancelled && !self.stdout_status.has_other_output() {
             return Err(error);
         }
         self.is_closed = true;
-        let lost = self.stdout.discard() + not_taken;
-        self.outlet.add_not_printed(lost);
-        if !is_called_off {
-            let what = match error.kind() {
+        let not_printed = self.stdout.discard() + not_buffered;
+        self.stdout_status.add_not_printed(not_printed);
+        if !is_cancelled {
+            let problem = match error.kind() {
                 io::ErrorKind::BrokenPipe => "standard output has no reader any more",
                 _ => "cannot write to standard output",
             };
-            tracing::warn!("{what} ({error}); lines are counted, not printed, and the run goes on");
+            tracing::warn!(
+                "{problem} ({error}); further lines are counted, not printed, and the run goes on"
+            );
         }
         Ok(())
     }
 }
 
-impl Sink for Output {
+impl Sink for StdSink {
     fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
         match self.lines {
             LinesTo::Stdout => return self.print(lines),
             LinesTo::Stderr => stdio::print(&clean_lines(&String::from_utf8_lossy(lines))),
-            LinesTo::Nowhere => {}
+            LinesTo::Discard => {}
         }
         Ok(())
     }
@@ -93,7 +100,7 @@ impl Sink for Output {
             .map(|alert| format!("{}\n", alert_lines::line(alert)));
         stdio::print(&lines.collect::<String>());
         if !self.json_alerts {
-            self.outlet.set_other_work();
+            self.stdout_status.set_other_output();
             return Ok(());
         }
         let mut lines = Vec::new();
@@ -108,6 +115,6 @@ impl Sink for Output {
             return Ok(());
         }
         let written = self.stdout.flush();
-        self.outcome(written, 0)
+        self.handle_result(written, 0)
     }
 }

@@ -1,8 +1,8 @@
-//! The clocks: the kernel stamps with its time since boot, people read the time of day.
+//! The clocks: the kernel stamps events with its time since boot; output shows the time of day.
 //!
-//! A process in a time namespace reads another time since boot than the kernel stamps with, and so do
-//! the times in `/proc` differ that such a process reads. All times since boot in this program are the
-//! kernel's own; [`Clock`] is the one place where the two meet.
+//! In a time namespace, the time since boot that a process reads differs from the kernel's by an offset. So do
+//! the times that the process reads in `/proc`. All times since boot in this program are the kernel's own.
+//! [`Clock`] is the only type that converts between the two.
 
 use std::fs;
 use std::io;
@@ -16,64 +16,69 @@ use rustix::time::clock_gettime;
 
 use crate::stream::batch::Mark;
 
-/// The number of the time namespace that the kernel boots with (PROC_TIME_INIT_INO): its offset is 0.
-const FIRST_NAMESPACE: &str = "time:[4026531834]";
+/// The initial time namespace, with which the kernel boots (PROC_TIME_INIT_INO). Its offset is 0.
+const INITIAL_NAMESPACE: &str = "time:[4026531834]";
 
-/// Both clocks of one [`Now`] are read within this time, unless this thread is interrupted each time.
-const CLOSE: Duration = Duration::from_micros(50);
+/// The longest time between the readings of the two clocks of one [`Now`], unless this thread
+/// is interrupted at each of [`MAX_READS`] attempts.
+const MAX_READ_GAP: Duration = Duration::from_micros(50);
 
-/// How often the clocks are read to get them that close.
-const READS: u32 = 4;
+/// How often the two clocks are read at most to get within [`MAX_READ_GAP`].
+const MAX_READS: u32 = 4;
 
-/// Why the kernel's time cannot be told.
+/// Why the kernel's time since boot cannot be determined.
 #[derive(Debug, thiserror::Error)]
 pub enum ClockError {
-    /// `/proc` is not mounted, or not readable.
+    /// `/proc` is not mounted, or is not readable.
     #[error(
-        "cannot tell the kernel's time since boot from this process's: cannot read {path}: {error}; \
-         mount proc at /proc"
+        "cannot determine the kernel's time since boot: cannot read {path}: {error}; mount proc at \
+         /proc"
     )]
     Unreadable {
-        /// The file.
+        /// Path of the file.
         path: String,
-        /// What the system said.
+        /// The error of the system call.
         error: io::Error,
     },
-    /// The offsets that are shown are those of another time namespace.
+    /// The kernel shows only the offsets of another time namespace.
     #[error(
-        "cannot tell the kernel's time since boot from this process's: it is in the time namespace \
-         {own}, its children in {children}, and the kernel shows offsets of the latter only; start \
-         it with `unshare --time --fork`, or outside of time namespaces"
+        "cannot determine the kernel's time since boot: this process is in the time namespace {own}, \
+         its children will be in {children}, and the kernel shows only the offsets of the latter; \
+         start it with `unshare --time --fork`, or outside of time namespaces"
     )]
     OtherNamespace {
-        /// As the link `/proc/self/ns/time` shows it.
+        /// Target of the link `/proc/self/ns/time`.
         own: String,
-        /// As the link `/proc/self/ns/time_for_children` shows it.
+        /// Target of the link `/proc/self/ns/time_for_children`.
         children: String,
     },
-    /// A line that is not understood.
+    /// The file has another form than expected.
     #[error(
-        "cannot tell the kernel's time since boot from this process's: {path} has no offset of \
-         boottime: {text:?}; please report this as a bug"
+        "cannot determine the kernel's time since boot: {path} has no offset of boottime: {text:?}; \
+         please report this as a bug"
     )]
     NoOffset {
-        /// The file.
+        /// Path of the file.
         path: String,
-        /// What is in it.
+        /// Contents of the file.
         text: String,
     },
 }
 
-/// The kernel's clocks, read by a process that may be in a time namespace. It stays in that one for as
-/// long as it lives: only a process with a single thread can change it.
+/// Reads the kernel's clocks in a process that may be in a time namespace. The offset is read once, because a process
+/// with more than one thread cannot change its time namespace.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Clock {
-    /// This process's time since boot less the kernel's, in ns.
+    /// Time since boot as this process reads it, minus the kernel's, in ns.
     offset: i64,
 }
 
 impl Clock {
     /// The clock of this process.
+    ///
+    /// # Errors
+    ///
+    /// [`ClockError`] if the offset of the process's time namespace cannot be determined.
     pub fn of_this_process() -> Result<Clock, ClockError> {
         Clock::of(Path::new("/proc/self"))
     }
@@ -92,7 +97,7 @@ impl Clock {
         fs::metadata(&namespaces).map_err(unreadable(&namespaces))?;
         let own = match link("time") {
             Ok(own) => own,
-            // Built without CONFIG_TIME_NS.
+            // The kernel was built without CONFIG_TIME_NS.
             Err(ClockError::Unreadable { error, .. })
                 if error.kind() == io::ErrorKind::NotFound =>
             {
@@ -100,7 +105,7 @@ impl Clock {
             }
             Err(error) => return Err(error),
         };
-        if own == FIRST_NAMESPACE {
+        if own == INITIAL_NAMESPACE {
             return Ok(Clock::default());
         }
         let children = link("time_for_children")?;
@@ -116,22 +121,22 @@ impl Clock {
         Ok(Clock { offset })
     }
 
-    /// Reads both clocks. To be read anew often: the time of day may be set.
+    /// Reads both clocks. Callers must not keep the result for long, because the time of day may be set.
     pub fn now(&self) -> Now {
         let boot = || duration(clock_gettime(ClockId::Boottime));
         let wall = || duration(clock_gettime(ClockId::Realtime));
-        let (seen, wall) = at_once(boot, wall);
+        let (seen, wall) = read_together(boot, wall);
         let boot = shifted(seen, self.offset.saturating_neg());
         Now { boot, wall }
     }
 
-    /// A time since boot as `/proc` shows it to this process.
+    /// Converts a time since boot to the value that `/proc` shows to this process.
     pub fn shown_in_proc(&self, boot: Duration) -> Duration {
         shifted(boot, self.offset)
     }
 }
 
-/// Time since boot and time of day at the same moment, and so how far they are apart.
+/// The time since boot and the time of day of the same moment, which give the difference between the two clocks.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
     boot: Duration,
@@ -149,7 +154,7 @@ impl Now {
         (self.wall + boot).saturating_sub(self.boot)
     }
 
-    /// A moment, since boot, as a mark in the stream.
+    /// A mark at the time since boot `time`, which reports `lost` events as lost.
     pub fn mark(&self, time: Duration, lost: u64) -> Mark {
         let wall_time = self.wall_at(time);
         Mark {
@@ -160,14 +165,14 @@ impl Now {
     }
 }
 
-/// The length of a jiffy, 1/HZ: what the kernel's coarse clocks advance by.
+/// The length of a jiffy, 1/HZ. It is the resolution of the kernel's coarse clocks.
 pub fn jiffy() -> Duration {
     duration(clock_getres(ClockId::MonotonicCoarse))
 }
 
-/// Reads two clocks as good as at the same moment: where something comes in between, such as another
-/// process, a suspend, or the setting of the time, they are read again.
-fn at_once(boot: impl Fn() -> Duration, wall: impl Fn() -> Duration) -> (Duration, Duration) {
+/// Reads two clocks at almost the same moment. If more than [`MAX_READ_GAP`] passes between the readings (another
+/// process ran, the machine was suspended, the time was set), it reads them again. Returns the closest pair.
+fn read_together(boot: impl Fn() -> Duration, wall: impl Fn() -> Duration) -> (Duration, Duration) {
     let read = || {
         let before = boot();
         let wall = wall();
@@ -175,8 +180,8 @@ fn at_once(boot: impl Fn() -> Duration, wall: impl Fn() -> Duration) -> (Duratio
         (took, before, wall)
     };
     let mut best = read();
-    for _ in 1..READS {
-        if best.0 <= CLOSE {
+    for _ in 1..MAX_READS {
+        if best.0 <= MAX_READ_GAP {
             break;
         }
         best = best.min(read());
@@ -185,8 +190,8 @@ fn at_once(boot: impl Fn() -> Duration, wall: impl Fn() -> Duration) -> (Duratio
     (boot, wall)
 }
 
-/// The offset in ns in a file such as `/proc/self/timens_offsets`: a line a clock, with its name,
-/// seconds, and nanoseconds that are added to them.
+/// Parses the offset of boottime, in ns, in the text of `/proc/self/timens_offsets`. Each line has the name
+/// of a clock, seconds, and nanoseconds to be added to them.
 fn boottime_offset(text: &str) -> Option<i64> {
     let line = text
         .lines()

@@ -1,4 +1,4 @@
-//! Where events come from: the live probe, or files. A source knows nothing of plugins.
+//! The sources of events: the live probe and files. A source does not depend on plugins.
 
 pub mod bpf;
 pub mod clock;

@@ -1,24 +1,24 @@
-//! What watches a stream before the chain sees it, such as the recorder. A live source and a replay drive the same
-//! list of observers.
+//! Observers of a stream, such as the recorder. They see each item before the chain does. A
+//! live source and a replay drive the same list of observers.
 
 use crate::stats::Stats;
 use crate::stream::batch::Item;
 
-/// Sees each item of a stream, in order, before it is sent to the chain.
+/// Receives each item of a stream, in order, before it is sent to the chain.
 ///
-/// It is called in the source's thread: while it is busy, the kernel's ring fills.
+/// It is called in the source's thread. While it blocks, the kernel's ring buffer fills.
 pub trait Observer {
-    /// An item. The last one is the stream's end.
+    /// Receives an item. The last item is the end of the stream.
     fn item(&mut self, item: &Item);
 
-    /// Has it failed for good, and is it what the run is for? The source then ends.
-    fn is_over(&self) -> bool {
+    /// Returns whether the run must end: the observer has failed permanently, and its output is the purpose of the run.
+    fn must_end_run(&self) -> bool {
         false
     }
 
-    /// The stream has ended: whatever is pending is completed.
+    /// Completes pending work. Called once, after the end of the stream.
     fn finish(&mut self);
 
-    /// Puts its statistics where they belong.
+    /// Writes the observer's statistics into its part of `stats`.
     fn report(&self, stats: &mut Stats);
 }

@@ -1,4 +1,4 @@
-//! The way out of a source: each item is shown to the observers, then sent to the chain.
+//! The output of a source: each item goes to the observers, then to the chain.
 
 use std::collections::VecDeque;
 
@@ -11,18 +11,18 @@ use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 use crate::stream::batch::Mark;
 
-/// Shows items to the observers, and sends them to the chain.
+/// Passes items to the observers and sends them to the chain.
 pub struct Outflow<'a> {
     channel: &'a Channel,
     stop: &'a Stop,
     observers: Vec<Box<dyn Observer>>,
-    /// Items that were observed, but not sent: the run is ending, and the chain is behind. Live at most
-    /// what was in the ring, in a replay one.
+    /// Items that the observers have received but that were not sent, because the run is ending and the chain is
+    /// behind. Live, these are at most the contents of the ring buffer; in a replay, at most one item.
     unsent: VecDeque<Item>,
 }
 
 impl<'a> Outflow<'a> {
-    /// Nothing has left yet.
+    /// An output to which no item was passed yet.
     pub fn new(
         channel: &'a Channel,
         stop: &'a Stop,
@@ -36,42 +36,42 @@ impl<'a> Outflow<'a> {
         }
     }
 
-    /// A batch to be filled.
+    /// An empty batch, reused if possible.
     pub fn empty(&self) -> Batch {
         self.channel.empty()
     }
 
-    /// Puts the observers' statistics where they belong.
+    /// Writes the statistics of the observers into `stats`.
     pub fn report(&self, stats: &mut Stats) {
         for observer in &self.observers {
             observer.report(stats);
         }
     }
 
-    /// Passes an item on; it is counted as delivered. False: the chain has ended, or the observer that the run
-    /// is for.
-    pub fn pass_on(&mut self, item: Item) -> bool {
-        let mut is_observed = true;
+    /// Passes an item to the observers and to the chain; it then counts as delivered. Returns false if the source is
+    /// to end, because the chain has ended or an observer ends the run.
+    pub fn send(&mut self, item: Item) -> bool {
+        let mut continues = true;
         for observer in &mut self.observers {
             observer.item(&item);
-            is_observed &= !observer.is_over();
+            continues &= !observer.must_end_run();
         }
         if !self.unsent.is_empty() {
             self.unsent.push_back(item);
-            return is_observed;
+            return continues;
         }
         match self.channel.send(item, self.stop) {
-            Ok(()) => is_observed,
+            Ok(()) => continues,
             Err(Unsent::Ended) => false,
             Err(Unsent::Ending(item)) => {
                 self.unsent.push_back(item);
-                is_observed
+                continues
             }
         }
     }
 
-    /// Ends the stream, and completes the statistics. The observers end first: nothing that the chain does may
-    /// keep a recording from its end.
+    /// Ends the stream with `mark`, and completes the statistics. The observers end first, so that a
+    /// chain that blocks cannot delay the end of a recording.
     pub fn end(mut self, mark: Mark, stats: &mut Stats) {
         let end = Item::End(mark);
         for observer in &mut self.observers {
@@ -80,7 +80,7 @@ impl<'a> Outflow<'a> {
         }
         self.report(stats);
         for item in self.unsent.into_iter().chain([end]) {
-            // Where the chain has ended there is nothing to wait for.
+            // The chain has ended: it takes no further items.
             if self.channel.items.send(item).is_err() {
                 break;
             }

@@ -1,4 +1,4 @@
-//! What each stage of a run counts. Every event is in exactly one of a stage's counters.
+//! The counters of each stage of a run. A stage counts every event in exactly one of its counters.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,49 +6,49 @@ use std::time::Duration;
 use retrans_event::Owner;
 use retrans_event::OwnerStatus;
 
-/// What the probe counted.
+/// Counters of the probe.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KernelStats {
     /// Calls of the probe.
     pub entered: u64,
-    /// Records put into the ring.
+    /// Records written to the ring.
     pub recorded: u64,
-    /// Records that the ring had no room for: lost.
+    /// Records that were lost because the ring had no room.
     pub ring_full: u64,
-    /// Calls that the kernel skipped because the probe was running on that CPU already: what the
-    /// probe cannot count itself. `None` before Linux 5.12.
+    /// Calls that the kernel skipped because the probe was already running on that CPU. The probe cannot count them
+    /// itself. `None` before Linux 5.12.
     pub recursion_misses: Option<u64>,
 }
 
-/// What the source did.
+/// Counters of the live source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SourceStats {
     /// Records read from the ring.
     pub recorded: u64,
-    /// Not given to the chain on purpose.
+    /// Attempts that were not passed to the chain on purpose (EBUSY).
     pub withheld: u64,
-    /// Read after the last event that was asked for (`--count`).
+    /// Events read after the last one that `--count` allows.
     pub beyond: u64,
-    /// Given to the chain.
+    /// Events passed to the chain.
     pub delivered: u64,
 }
 
-/// How many of the delivered events had which owner.
+/// Number of delivered events by the status of their owner, and of scans.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OwnerStats {
-    /// Held by a process.
+    /// A process holds the socket.
     pub held: u64,
-    /// Closed.
+    /// The socket is closed.
     pub orphaned: u64,
-    /// Not accepted yet.
+    /// The connection is not accepted yet.
     pub not_accepted: u64,
-    /// The kernel's own.
+    /// The socket is the kernel's own.
     pub kernel: u64,
     /// No owner was found.
     pub unknown: u64,
     /// Scans of open files.
     pub scans: u64,
-    /// Of these, scans that found more than is kept.
+    /// Scans, out of these, that found more pairs than the host keeps.
     pub scans_cut: u64,
 }
 
@@ -69,79 +69,80 @@ impl OwnerStats {
     }
 }
 
-/// What one plugin did.
+/// Events of one plugin, by what happened to them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PluginStats {
     /// Name of the instance.
     pub name: String,
-    /// Events given to it.
+    /// Events that it received.
     pub events: u64,
-    /// Passed on.
+    /// Events that it passed on.
     pub kept: u64,
-    /// Filtered out.
+    /// Events that it filtered out.
     pub dropped: u64,
-    /// Passed on without the plugin having seen them.
+    /// Events that were passed on without the plugin having seen them.
     pub passed_unseen: u64,
-    /// Neither: the plugin failed on them and was to drop what it fails on, or the host ended.
+    /// Events that were neither kept nor dropped by the plugin: it failed on them with `--on-fault drop`, or the host
+    /// ended.
     pub lost: u64,
 }
 
-/// What one plugin has used, over all its instances.
+/// Resource usage of one plugin, over all its instances.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PluginUsage {
     /// Name of the instance.
     pub plugin: String,
-    /// Calls.
+    /// Number of calls.
     pub calls: u64,
-    /// Events that it has changed.
+    /// Number of events that it changed.
     pub changed: u64,
     /// CPU time of all calls and restarts.
     pub cpu: Duration,
-    /// Half of the calls took no more CPU time.
+    /// CPU time that half of the calls did not exceed.
     pub p50: Duration,
-    /// 99 of 100 calls took no more.
+    /// CPU time that 99 of 100 calls did not exceed.
     pub p99: Duration,
-    /// No call took more.
+    /// CPU time that no call exceeded.
     pub max: Duration,
-    /// Bytes of linear memory at the end.
+    /// Linear memory at the end, in bytes.
     pub memory: u64,
-    /// The most that there were.
+    /// Maximum of the linear memory, in bytes.
     pub memory_max: u64,
-    /// Instances that were started in the place of others.
+    /// Instances that replaced a failed one.
     pub restarts: u64,
-    /// Versions that took over from an earlier one.
+    /// Versions that replaced an earlier one.
     pub reloads: u64,
-    /// Calls that failed, by their causes.
+    /// Number of failed calls, by their cause.
     pub faults: BTreeMap<&'static str, u64>,
 }
 
-/// What the chain did.
+/// Counters of the chain.
 #[derive(Debug, Clone, Default)]
 pub struct ChainStats {
-    /// What became of the events, plugin by plugin, in the order of the chain.
+    /// Events of each plugin, in the order of the chain.
     pub plugins: Vec<PluginStats>,
-    /// What each has used.
+    /// Resource usage of each plugin.
     pub usage: Vec<PluginUsage>,
-    /// Each plugin's own counters, by instance and name.
+    /// Counters that plugins count themselves, by instance and name.
     pub counters: BTreeMap<(String, String), u64>,
-    /// What became of what the sinks were given, sink by sink; standard output has none.
+    /// Counters of each sink behind a queue. Standard output has none.
     pub sinks: Vec<SinkStats>,
 }
 
-/// What became of what one sink was given. The unit is the sink's own: alerts for a file of alerts.
+/// Counters of one sink, in its own unit: alerts for a file of alerts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SinkStats {
     /// Name of the sink.
     pub name: String,
-    /// Given to it.
+    /// Received from the chain.
     pub received: u64,
     /// Delivered.
     pub sent: u64,
-    /// In its queue.
+    /// Still in the queue.
     pub queued: u64,
-    /// Not taken, because its queue was full.
+    /// Not queued, because the queue was full.
     pub dropped: u64,
-    /// Taken, but not delivered.
+    /// Queued, but not delivered because of an error.
     pub failed: u64,
 }
 
@@ -151,40 +152,41 @@ impl SinkStats {
     }
 }
 
-/// What a replay read.
+/// Counters of a replay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReplayStats {
-    /// Events in the files.
+    /// Events read from the files.
     pub read: u64,
-    /// Outside of the time that was asked for.
+    /// Events outside of `--from` and `--to`, or beyond `--count`.
     pub left_out: u64,
-    /// Given to the chain.
+    /// Events passed to the chain.
     pub delivered: u64,
 }
 
-/// Where the events came from.
+/// Counters of the stages before the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamStats {
-    /// From the live probe.
+    /// The live probe.
     Live {
-        /// In the kernel.
+        /// Counters of the probe.
         kernel: KernelStats,
-        /// In the source.
+        /// Counters of the source.
         source: SourceStats,
-        /// Whose the events were.
+        /// Owners of the events.
         owners: OwnerStats,
     },
-    /// From files.
+    /// A replay of files.
     Replay(ReplayStats),
 }
 
 impl ChainStats {
-    /// Does each plugin account for what it was given, beginning with `delivered` events, and each sink?
+    /// Returns whether each plugin accounts for what it received, beginning with `delivered` events, and each sink as
+    /// well.
     pub(super) fn balances(&self, delivered: u64) -> bool {
         let mut passed_on = delivered;
         let plugins = self.plugins.iter().all(|plugin| {
-            let given = std::mem::replace(&mut passed_on, plugin.kept + plugin.passed_unseen);
-            plugin.events == given
+            let received = std::mem::replace(&mut passed_on, plugin.kept + plugin.passed_unseen);
+            plugin.events == received
                 && plugin.events
                     == plugin.kept + plugin.dropped + plugin.passed_unseen + plugin.lost
         });
@@ -193,7 +195,7 @@ impl ChainStats {
 }
 
 impl StreamStats {
-    /// Events that the chain was given.
+    /// Number of events that were passed to the chain.
     pub(super) fn delivered(&self) -> u64 {
         match self {
             StreamStats::Live { source, .. } => source.delivered,
@@ -201,7 +203,7 @@ impl StreamStats {
         }
     }
 
-    /// Does every stage before the chain account for all that it was given?
+    /// Returns whether every stage before the chain accounts for all events that it received.
     pub(super) fn balances(&self) -> bool {
         match self {
             StreamStats::Live {

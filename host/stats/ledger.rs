@@ -1,4 +1,4 @@
-//! The ledger: statistics as text, a line a stage, for people and for scripts.
+//! The ledger: the statistics as text, one line for each stage, for people and for scripts.
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ use super::counters::SinkStats;
 use super::counters::StreamStats;
 use crate::system::sanitize;
 
-/// The last line of a ledger whose stages do not account for every event.
+/// The last line of a ledger that does not account for every event.
 const UNBALANCED: &str = "ledger: does not balance; please report this as a bug\n";
 
-/// In the order of an event's way.
+/// Writes one line for each stage, in the order in which events pass them.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(stream) = &self.stream {
@@ -33,7 +33,7 @@ impl fmt::Display for Stats {
 }
 
 impl Stats {
-    /// The ledger at the end of a run, which says where the stages do not account for every event.
+    /// The ledger at the end of a run, with a further line if the stages do not account for every event.
     pub fn final_ledger(&self) -> String {
         match self.balances() {
             true => self.to_string(),
@@ -67,7 +67,7 @@ impl fmt::Display for ChainStats {
     }
 }
 
-/// A line a stage.
+/// Writes one line for each stage before the chain.
 impl fmt::Display for StreamStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kernel, source, owners) = match self {
@@ -102,7 +102,7 @@ impl fmt::Display for StreamStats {
             "ledger: host recorded={} withheld={}",
             source.recorded, source.withheld
         )?;
-        // Only where the run was bounded.
+        // Only a run with --count can have any.
         if source.beyond > 0 {
             write!(f, " beyond={}", source.beyond)?;
         }
@@ -128,7 +128,7 @@ impl fmt::Display for StreamStats {
     }
 }
 
-/// A line.
+/// Writes one line.
 impl fmt::Display for PluginStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
@@ -139,7 +139,7 @@ impl fmt::Display for PluginStats {
     }
 }
 
-/// A line, and a second one where the plugin has failed or was reloaded.
+/// Writes one line, and a second one if the plugin has failed or was reloaded.
 impl fmt::Display for PluginUsage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
@@ -167,7 +167,7 @@ impl fmt::Display for PluginUsage {
     }
 }
 
-/// A line.
+/// Writes one line.
 impl fmt::Display for SinkStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let SinkStats {
@@ -304,14 +304,14 @@ mod tests {
             change(&mut changed);
             assert_unbalanced(&replay(changed));
         }
-        let break_it: [fn(&mut ChainStats); 5] = [
+        let changes: [fn(&mut ChainStats); 5] = [
             |chain| chain.plugins[0].events += 1,
             |chain| chain.plugins[0].dropped -= 1,
             |chain| chain.plugins[1].kept -= 1,
             |chain| chain.sinks[0].received += 1,
             |chain| chain.sinks[0].failed -= 1,
         ];
-        for change in break_it {
+        for change in changes {
             let mut stats = live(KERNEL, SOURCE, OWNERS);
             change(&mut stats.chain);
             assert_unbalanced(&stats);

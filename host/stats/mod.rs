@@ -1,5 +1,5 @@
-//! The statistics of a run: one value that every stage refreshes at its marks, and that is complete at any moment.
-//! The ledger is its text.
+//! The statistics of a run: one value, which each stage refreshes at its marks, so that it can be read at any time. The
+//! ledger is its text form.
 
 pub mod counters;
 mod ledger;
@@ -14,23 +14,23 @@ pub use self::shared::Publisher;
 pub use self::shared::SharedStats;
 use crate::capture::Summary;
 
-/// What each stage had counted by its last mark.
+/// The counters of each stage, as of its last mark.
 #[derive(Debug, Clone, Default)]
 pub struct Stats {
-    /// The source; `None` before its first mark.
+    /// Counters of the source; `None` before its first mark.
     pub stream: Option<StreamStats>,
-    /// The chain, and the sinks behind it.
+    /// Counters of the chain and of the sinks.
     pub chain: ChainStats,
-    /// The recorder, if events are recorded.
+    /// Counters of the recorder; `None`: nothing is recorded.
     pub recorded: Option<Summary>,
-    /// The comparison with the kernel's own counters, if there is one: it is made at the end of the run.
+    /// The comparison with the kernel's own counters (`--reconcile`), which is made at the end of the run.
     pub reconciliation: Option<Report>,
-    /// Lines that could not be printed.
+    /// Number of lines that could not be printed.
     pub not_printed: u64,
 }
 
 impl Stats {
-    /// Those of a source that replays files.
+    /// The statistics of a source that replays files.
     pub fn of_replay(read: ReplayStats) -> Stats {
         Stats {
             stream: Some(StreamStats::Replay(read)),
@@ -38,13 +38,13 @@ impl Stats {
         }
     }
 
-    /// Events that the source has given to the chain.
+    /// Number of events that the source has passed to the chain.
     pub fn delivered(&self) -> u64 {
         self.stream.as_ref().map_or(0, StreamStats::delivered)
     }
 
-    /// Does every stage account for all that the one before it passed on? Always at the end of a run; while it
-    /// goes on, the stages are not at the same event.
+    /// Returns whether every stage accounts for all events of the stage before it. This holds at the end of every run.
+    /// During a run the stages are not at the same event, so it need not hold.
     pub fn balances(&self) -> bool {
         let balances =
             |stream: &StreamStats| stream.balances() && self.chain.balances(stream.delivered());

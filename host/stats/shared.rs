@@ -1,5 +1,5 @@
-//! Statistics that are shared between threads: each stage refreshes its own at its marks, and they are printed at
-//! SIGUSR1 or regularly.
+//! Shares the statistics between threads: each stage refreshes its part at its marks, and a thread prints all of them
+//! at SIGUSR1 or at an interval.
 
 use std::io;
 use std::io::ErrorKind;
@@ -16,14 +16,14 @@ use signal_hook::consts::SIGUSR1;
 
 use super::Stats;
 use crate::system::stdio;
-use crate::system::stdio::Outlet;
+use crate::system::stdio::StdoutStatus;
 use crate::system::threads;
 use crate::system::timestamp;
 
-/// How often a stage refreshes its statistics at most: a replay has thousands of marks a second.
-const INTERVAL: Duration = Duration::from_millis(100);
+/// Minimum interval at which a stage refreshes its statistics: a replay has thousands of marks a second.
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The statistics of a run, shared by the stages that refresh them and those that show them.
+/// The statistics of a run, shared by the stages that refresh them and the code that prints them.
 #[derive(Debug, Clone, Default)]
 pub struct SharedStats(Arc<Mutex<Stats>>);
 
@@ -33,32 +33,37 @@ impl SharedStats {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Prints the statistics at SIGUSR1, and regularly where that is asked for, as long as the process lives.
-    pub fn print_on_request(&self, outlet: Arc<Outlet>, every: Option<Duration>) -> io::Result<()> {
+    /// Starts a thread that prints the statistics at SIGUSR1, and at the interval `every` if there is one, as long as
+    /// the process lives.
+    pub fn print_on_request(
+        &self,
+        stdout_status: Arc<StdoutStatus>,
+        every: Option<Duration>,
+    ) -> io::Result<()> {
         let (mut requests, request) = UnixStream::pair()?;
         signal_hook::low_level::pipe::register(SIGUSR1, request)?;
         requests.set_read_timeout(every)?;
         let shared = self.clone();
-        let waiting = threads::named("statistics").spawn(move || {
+        let spawned = threads::named("statistics").spawn(move || {
             loop {
                 match requests.read(&mut [0; 64]) {
                     Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                    // The time is up.
+                    // The interval has passed.
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                     Ok(1..) => {}
                     Ok(0) | Err(_) => return,
                 }
                 let mut stats = shared.stats().clone();
-                stats.not_printed = outlet.not_printed();
+                stats.not_printed = stdout_status.not_printed();
                 let now = timestamp::now();
                 stdio::print(&format!("retrans-host: statistics at {now}\n{stats}"));
             }
         });
-        waiting.map(drop)
+        spawned.map(drop)
     }
 }
 
-/// Refreshes the statistics of one stage, but not more often than every [`INTERVAL`].
+/// Refreshes the statistics of one stage, at most once per [`MIN_INTERVAL`].
 #[derive(Debug)]
 pub struct Publisher {
     shared: SharedStats,
@@ -66,14 +71,15 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Of a stage that has not counted anything yet.
+    /// For a stage that has not counted anything yet.
     pub fn new(shared: SharedStats) -> Publisher {
         Publisher { shared, last: None }
     }
 
-    /// At a mark: changes the statistics, unless that was done just before.
+    /// Refreshes the statistics with `change`, unless that was done within [`MIN_INTERVAL`]. A stage calls it at its
+    /// marks.
     pub fn publish(&mut self, change: impl FnOnce(&mut Stats)) {
-        if self.last.is_none_or(|last| last.elapsed() >= INTERVAL) {
+        if self.last.is_none_or(|last| last.elapsed() >= MIN_INTERVAL) {
             self.last = Some(Instant::now());
             change(&mut self.shared.stats());
         }

@@ -1,17 +1,17 @@
-//! An alert, on its way from the plugin that raised it to where it is shown.
+//! Alerts, which plugins raise and sinks print or store.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How bad it is.
+/// Severity of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
-    /// Worth knowing.
+    /// Information; needs no action.
     Info,
-    /// Worth a look.
+    /// Should be investigated.
     Warning,
-    /// Worth waking somebody.
+    /// Needs action at once.
     Critical,
 }
 
@@ -25,12 +25,12 @@ impl fmt::Display for Severity {
     }
 }
 
-/// Whether it goes on.
+/// State of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It does.
+    /// Its condition holds.
     Firing,
-    /// It is over.
+    /// Its condition has ended.
     Resolved,
 }
 
@@ -43,29 +43,30 @@ impl fmt::Display for State {
     }
 }
 
-/// An alert is its name and labels: firing again with the same ones is the same alert.
+/// A new state of an alert. Name and labels identify an alert of a plugin: firing again with the same ones, it is the
+/// same alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
-    /// Instance that raised it.
+    /// Name of the plugin instance that raised it.
     pub plugin: String,
     /// Name.
     pub name: String,
-    /// How bad it is.
+    /// Severity.
     pub severity: Severity,
-    /// Whether it goes on.
+    /// The new state.
     pub state: State,
-    /// One sentence.
+    /// Description in one sentence.
     pub summary: String,
-    /// What tells it from others of its name.
+    /// Labels, which distinguish alerts of the same name.
     pub labels: Vec<(String, String)>,
-    /// Local side and peer of the event that it is about, if it is about one.
+    /// Local side and peer of the event that caused it, if it was caused by one.
     pub connection: Option<(SocketAddr, SocketAddr)>,
-    /// When, since 1970-01-01T00:00:00Z in the time of the stream.
+    /// The time of the stream, as a time since 1970-01-01T00:00:00Z.
     pub wall_time: Duration,
 }
 
 impl Alert {
-    /// Roughly the memory that it takes.
+    /// Approximate size in memory, in bytes.
     pub fn bytes(&self) -> usize {
         let labels = self.labels.iter();
         let labels: usize = labels

@@ -1,4 +1,4 @@
-//! What goes over the channel: batches of events, and marks of time between them.
+//! The items of the stream: batches of events, and marks of time between them.
 
 use std::time::Duration;
 
@@ -7,42 +7,42 @@ use retrans_event::RECORD_SIZE;
 
 use crate::stream::labels::Labels;
 
-/// The most events that a batch holds.
+/// Maximum number of events in a batch.
 pub const MAX_EVENTS: usize = 256;
 
-/// What the source tells the chain.
+/// What the source sends to the chain.
 #[derive(Debug)]
 pub enum Item {
-    /// Some events, at least one.
+    /// Events, at least one.
     Events(Batch),
     /// A second of the stream has passed.
     Mark(Mark),
-    /// The stream has ended; nothing follows.
+    /// The stream has ended. No item follows.
     End(Mark),
 }
 
 /// A moment of the stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Moment {
-    /// Time since boot: what windows are measured in.
+    /// Time since boot, in which windows are measured.
     pub time: Duration,
-    /// Time of day, since 1970-01-01T00:00:00Z: what people read.
+    /// The same moment as a time since 1970-01-01T00:00:00Z, for display.
     pub wall_time: Duration,
 }
 
-/// Time has passed.
+/// A mark: the stream has reached this moment.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Mark {
-    /// Time since boot: what windows are measured in.
+    /// Time since boot, in which windows are measured.
     pub time: Duration,
-    /// Time of day, since 1970-01-01T00:00:00Z: what people read.
+    /// The same moment as a time since 1970-01-01T00:00:00Z, for display.
     pub wall_time: Duration,
-    /// Events that were lost since the item before.
+    /// Number of events that were lost since the previous item.
     pub lost: u64,
 }
 
 impl Mark {
-    /// At the time of an event, after this number of losses.
+    /// A mark at the time of an event, with this number of losses.
     pub fn at(event: &Event, lost: u64) -> Mark {
         Mark {
             time: event.time(),
@@ -51,7 +51,7 @@ impl Mark {
         }
     }
 
-    /// The moment.
+    /// The moment of the mark.
     pub fn now(&self) -> Moment {
         Moment {
             time: self.time,
@@ -60,19 +60,19 @@ impl Mark {
     }
 }
 
-/// Whatever had arrived when the source looked: 1 to [`MAX_EVENTS`] events, with their labels.
+/// The events that the source read at once: 1 to [`MAX_EVENTS`], with their labels.
 #[derive(Debug, Clone)]
 pub struct Batch {
     records: Vec<u8>,
     record_size: usize,
-    /// Labels that plugins have put on the events.
+    /// Labels of the events, from the host and from plugins.
     pub labels: Labels,
-    /// Events that were lost since the item before.
+    /// Number of events that were lost since the previous item.
     pub lost: u64,
 }
 
 impl Batch {
-    /// An empty batch of records of this version.
+    /// An empty batch, for records of [`RECORD_SIZE`] bytes.
     pub fn new() -> Batch {
         Batch {
             records: Vec::with_capacity(MAX_EVENTS * RECORD_SIZE),
@@ -82,7 +82,7 @@ impl Batch {
         }
     }
 
-    /// Empties a batch that is to be used again.
+    /// Removes all events, labels and losses, so that the batch can be used again.
     pub fn clear(&mut self) {
         self.records.clear();
         self.labels.clear();
@@ -94,7 +94,7 @@ impl Batch {
         self.records.len() / self.record_size
     }
 
-    /// Are there none?
+    /// Returns whether there are no events.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
@@ -105,14 +105,14 @@ impl Batch {
         self.records.extend_from_slice(record);
     }
 
-    /// Adds an event, to be completed; `record` has [`RECORD_SIZE`] bytes.
+    /// Adds an event, and returns it to be completed; `record` has [`RECORD_SIZE`] bytes.
     pub fn push_mut(&mut self, record: &[u8]) -> Option<&mut Event> {
         self.push(record);
         let start = self.records.len() - self.record_size;
         Event::new_mut(&mut self.records[start..]).ok()
     }
 
-    /// Takes the last event off, which has no labels yet.
+    /// Removes the last event, which must not have labels yet.
     pub fn pop(&mut self) {
         let length = self.records.len().saturating_sub(self.record_size);
         self.records.truncate(length);
@@ -124,12 +124,12 @@ impl Batch {
         self.records.extend_from_slice(records);
     }
 
-    /// Bytes of each record.
+    /// Size of a record in bytes.
     pub fn record_size(&self) -> usize {
         self.record_size
     }
 
-    /// All records, one behind the other.
+    /// The bytes of all records, in order.
     pub fn records(&self) -> &[u8] {
         &self.records
     }
@@ -139,34 +139,34 @@ impl Batch {
         &self.records[index * self.record_size..][..self.record_size]
     }
 
-    /// The bytes of one record, to be changed.
+    /// The bytes of one record, mutable.
     pub fn record_mut(&mut self, index: usize) -> &mut [u8] {
         &mut self.records[index * self.record_size..][..self.record_size]
     }
 
-    /// The events in order.
+    /// The events, in order.
     pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> {
         let records = self.records.chunks_exact(self.record_size);
         records.filter_map(|record| Event::new(record).ok())
     }
 
-    /// The stream's time at its first event.
+    /// The moment of the first event.
     pub fn start(&self) -> Moment {
         moment(self.events().next())
     }
 
-    /// The stream's time at its last event.
+    /// The moment of the last event.
     pub fn now(&self) -> Moment {
         moment(self.events().next_back())
     }
 
-    /// The events in order, to be completed.
+    /// The events, in order and mutable.
     pub fn events_mut(&mut self) -> impl Iterator<Item = &mut Event> {
         let records = self.records.chunks_exact_mut(self.record_size);
         records.filter_map(|record| Event::new_mut(record).ok())
     }
 
-    /// Takes off the events from this number on, with their labels.
+    /// Removes the events from index `at` on, with their labels, and returns them.
     pub fn split_off(&mut self, at: usize) -> Batch {
         Batch {
             records: self.records.split_off(at * self.record_size),
@@ -176,7 +176,7 @@ impl Batch {
         }
     }
 
-    /// Adds the events of another batch behind those of this one, with their labels.
+    /// Appends the events of another batch, with their labels and losses.
     pub fn append(&mut self, other: &Batch) {
         debug_assert_eq!(self.record_size, other.record_size);
         self.labels.append(&other.labels, self.len() as u32);
@@ -184,7 +184,7 @@ impl Batch {
         self.lost += other.lost;
     }
 
-    /// Keeps the events that `keep` says yes to, by their numbers, and renumbers their labels.
+    /// Keeps the events for whose index `keep` returns true, and renumbers their labels.
     pub fn retain(&mut self, keep: impl Fn(usize) -> bool) {
         let mut numbers = Vec::with_capacity(self.len());
         let mut kept = 0;

@@ -1,7 +1,7 @@
-//! Labels that plugins put on the events of a batch, a column for each key.
+//! Labels of the events of a batch: one column for each key.
 
-/// The most columns that a batch has when it comes to the chain: the host itself makes two, and lines
-/// that were printed before may have those of plugins.
+/// Maximum number of columns that a batch has when it reaches the chain. The host itself makes two. Replayed JSON lines
+/// may also have labels of plugins.
 pub const MAX_COLUMNS: usize = 256;
 
 /// The values of one key, for some of the events.
@@ -9,32 +9,32 @@ pub const MAX_COLUMNS: usize = 256;
 pub struct Column {
     /// The key.
     pub key: String,
-    /// Numbers of events within the batch, strictly ascending.
+    /// Indices of events within the batch, strictly ascending.
     events: Vec<u32>,
-    /// Where each event's value ends in `text`.
+    /// The end of each event's value in `text`, in bytes.
     ends: Vec<u32>,
     text: String,
 }
 
-/// A column that a plugin got wrong.
+/// An invalid column of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadColumn {
-    /// Not as many ends as events.
+    /// The numbers of events and ends differ.
     #[error("label {0:?}: {1} events, but {2} ends")]
     Length(String, usize, usize),
-    /// An event that the call does not have, or one that is out of order.
+    /// An event index that is out of order, or beyond the events of the call.
     #[error("label {0:?}: event {1} is out of order, or not one of this call's {2} events")]
     Event(String, u32, u32),
-    /// An end before the one before it, within a character, or not at the text's end.
+    /// An end that is before the previous one, inside a character, or, for the last one, not the end of the text.
     #[error("label {0:?}: end {1} does not fit the text of {2} bytes")]
     End(String, u32, usize),
-    /// A key that is empty.
+    /// An empty key.
     #[error("a label has an empty key")]
     Key,
 }
 
 impl Column {
-    /// A column of these events and values, with ascending numbers.
+    /// A column of these event indices and values. The indices must be strictly ascending.
     pub fn new<'a>(key: &str, values: impl IntoIterator<Item = (u32, &'a str)>) -> Column {
         let mut column = Column {
             key: key.to_owned(),
@@ -48,7 +48,7 @@ impl Column {
         column
     }
 
-    /// A column as it came from a plugin, for a call of `count` events.
+    /// Checks a column that a plugin returned for a call with `count` events.
     pub fn check(
         key: String,
         events: Vec<u32>,
@@ -89,7 +89,7 @@ impl Column {
         self.ends.push(self.text.len() as u32);
     }
 
-    /// Events and values.
+    /// Event indices and values.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &str)> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         let ranges = starts.zip(&self.ends);
@@ -97,13 +97,13 @@ impl Column {
         self.events.iter().copied().zip(values)
     }
 
-    /// Events, ends and text, as they cross to a plugin.
+    /// Event indices, ends and text, in the form in which a plugin receives them.
     pub fn parts(&self) -> (&[u32], &[u32], &str) {
         (&self.events, &self.ends, &self.text)
     }
 }
 
-/// The first number that is not above the one before it, or not below `count`.
+/// Returns the first index that is not above the previous one, or not below `count`.
 pub fn out_of_order(events: &[u32], count: u32) -> Option<u32> {
     let mut next = 0;
     for event in events {
@@ -122,12 +122,12 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// The columns, one a key.
+    /// The columns, one for each key.
     pub fn columns(&self) -> &[Column] {
         &self.columns
     }
 
-    /// Roughly the memory that they take.
+    /// Approximate size in memory, in bytes.
     pub fn bytes(&self) -> usize {
         let bytes = |column: &Column| {
             column.key.len() + column.text.len() + size_of_val(&column.events[..]) * 2
@@ -135,12 +135,12 @@ impl Labels {
         self.columns.iter().map(bytes).sum()
     }
 
-    /// Removes all.
+    /// Removes all labels.
     pub fn clear(&mut self) {
         self.columns.clear();
     }
 
-    /// Adds a column; where an event has a value for that key already, the new one wins.
+    /// Adds a column. If an event already has a value for the key, the new value replaces it.
     pub fn annotate(&mut self, new: Column) {
         let Some(old) = self.columns.iter_mut().find(|column| column.key == new.key) else {
             self.columns.push(new);
@@ -161,7 +161,7 @@ impl Labels {
         *old = merged;
     }
 
-    /// Takes off the labels of the events from this number on, which is 0 from now on.
+    /// Removes the labels of the events from index `at` on, and returns them. Their indices then begin at 0.
     pub fn split_off(&mut self, at: u32) -> Labels {
         let mut rest = Labels::default();
         for column in &mut self.columns {
@@ -175,7 +175,7 @@ impl Labels {
         rest
     }
 
-    /// Adds the labels of events that come after these: number 0 is `from` now.
+    /// Adds the labels of events that were appended at index `from`.
     pub fn append(&mut self, other: &Labels, from: u32) {
         for column in &other.columns {
             let moved = column.iter().map(|(event, value)| (event + from, value));
@@ -189,7 +189,7 @@ impl Labels {
         }
     }
 
-    /// Gives events their new numbers; those without one lose their labels.
+    /// Replaces the index of each event by `numbers[index]`. Events without a new index lose their labels.
     pub fn renumber(&mut self, numbers: &[Option<u32>]) {
         for column in &mut self.columns {
             let kept = column.iter().filter_map(|(event, value)| {

@@ -1,5 +1,5 @@
-//! What flows from the source through the chain to the sinks: batches of events with their labels, marks of time
-//! between them, and the alerts that plugins raise.
+//! The data that the source passes to the chain, and the chain to the sinks: batches of events with their labels, marks
+//! of time between them, and the alerts of plugins.
 
 pub mod alert;
 pub mod batch;

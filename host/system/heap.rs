@@ -1,10 +1,10 @@
-//! Memory that was freed goes back to the kernel.
+//! Returns freed memory to the kernel.
 
-/// Gives back what the C library keeps for its next use: some plugins make the host take a lot, once,
-/// in small pieces. It takes a millisecond or so.
+/// Returns to the kernel the free memory that the C library keeps for later use. Some plugins make the host allocate
+/// a lot once, in small pieces. The call takes about a millisecond.
 pub fn give_back() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: it takes no pointers, and may be called at any time from any thread.
+    // SAFETY: malloc_trim takes no pointers, and may be called at any time from any thread.
     unsafe {
         libc::malloc_trim(0);
     }

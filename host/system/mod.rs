@@ -1,4 +1,5 @@
-//! The process and its system: `/proc`, standard streams, threads, privileges, memory, times and text.
+//! The process and the operating system: `/proc`, standard streams, threads, privileges, the heap, timestamps, and
+//! the sanitising of text.
 
 pub mod files;
 pub mod heap;

@@ -1,7 +1,7 @@
-//! Gives up what this process may do beyond its user: only watching needs it.
+//! Drops the capabilities of this process: only watching needs them.
 //!
-//! To be called before other threads are started: capabilities belong to a thread, and a new one
-//! inherits them.
+//! Call these functions before other threads are started: capabilities belong to a thread, and a new thread inherits
+//! them.
 
 use anyhow::Context as _;
 use anyhow::bail;
@@ -14,8 +14,8 @@ use rustix::thread::CapabilitySets;
 use rustix::thread::set_capabilities;
 use rustix::thread::set_no_new_privs;
 
-/// For what any user may do: root stays root, to read and write its files. Any other user has
-/// capabilities because the program was given them (`setcap`), for watching.
+/// Drops all capabilities, unless the user is root. For commands that need no privileges: root keeps its capabilities
+/// to read and write its files; any other user has them from `setcap`, for watching only.
 pub fn drop_unless_root() -> anyhow::Result<()> {
     if geteuid().is_root() {
         return Ok(());
@@ -23,8 +23,8 @@ pub fn drop_unless_root() -> anyhow::Result<()> {
     drop_capabilities()
 }
 
-/// For a process that takes compiled code or a component from its standard input, from whatever
-/// process has started it: it needs nothing but its open files.
+/// Drops all capabilities, of root too. For a process that reads compiled code or a component from its standard
+/// input: any process may have started it, and it needs only its open files.
 pub fn drop_all() -> anyhow::Result<()> {
     if (getuid(), getgid()) != (geteuid(), getegid()) {
         bail!("this program must not be setuid or setgid");
@@ -33,7 +33,7 @@ pub fn drop_all() -> anyhow::Result<()> {
 }
 
 fn drop_capabilities() -> anyhow::Result<()> {
-    // Otherwise they come back with the next program that has them, such as this one.
+    // Otherwise executing a program with file capabilities, such as this one, would restore them.
     set_no_new_privs(true).context("cannot set no_new_privs")?;
     let none = CapabilitySets {
         effective: CapabilitySet::empty(),

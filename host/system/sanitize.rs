@@ -1,35 +1,40 @@
-//! Words of others in messages of ours: in one line, and without what could steer a terminal.
+//! Sanitises untrusted text for logs and terminals: it keeps to one line, and cannot control the terminal.
 
 use std::borrow::Cow;
 use std::fmt::Display;
 
-/// The longest line, in characters; the rest is cut off.
+/// Maximum length of a line in characters; the rest is cut off.
 pub const MAX_LINE: usize = 4096;
 
-/// The longest word in a line that quotes others, in characters: names in a component have no end.
+/// Maximum length in characters of a word in a line that quotes untrusted text. The names in a component can have any
+/// length.
 const MAX_WORD: usize = 200;
 
-/// The longest of such lines, in characters.
+/// Maximum length in characters of a line that quotes untrusted text.
 const MAX_QUOTE: usize = 600;
 
-/// What steers a terminal, or the order in which it shows what follows, is shown as a question mark.
+/// Replaces control characters, newlines included, and characters that change the direction of text by `�`.
 pub fn clean(text: &str) -> String {
-    text.chars().map(shown).collect()
+    text.chars().map(printable_char).collect()
 }
 
-/// The same of lines that have their ends.
+/// Like [`clean`], but keeps newlines.
 pub fn clean_lines(text: &str) -> String {
-    let shown = |char| if char == '\n' { char } else { shown(char) };
-    text.chars().map(shown).collect()
+    let printable = |char| match char {
+        '\n' => char,
+        char => printable_char(char),
+    };
+    text.chars().map(printable).collect()
 }
 
-/// The same, and not longer than a line may be.
+/// Like [`clean`], and cuts the text to [`MAX_LINE`] characters.
 pub fn printable(text: &str) -> String {
-    text.chars().map(shown).take(MAX_LINE).collect()
+    text.chars().map(printable_char).take(MAX_LINE).collect()
 }
 
-/// A character as a terminal may be shown it.
-pub fn shown(char: char) -> char {
+/// The character, or what replaces it: a space for a tab, and `�` for any other control character and for characters
+/// that separate lines or change the direction of text.
+pub fn printable_char(char: char) -> char {
     match char {
         '\t' => ' ',
         '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
@@ -38,26 +43,27 @@ pub fn shown(char: char) -> char {
     }
 }
 
-/// A name that somebody else has given: where it is long, its beginning and `…`.
+/// Like [`clean`], for an untrusted name. If it is longer than 200 characters, it is cut and ends in `…`.
 pub fn quoted(name: &str) -> String {
     clean(&cut(name, MAX_WORD))
 }
 
-/// A text as one word of a line, such that no other text is the same word: what would end the word, or steer
-/// a terminal, is escaped as in `\u{20}`.
+/// Escapes a text to a single word, such as `\u{20}` for a space, and without control characters. Different texts have
+/// different words.
 pub fn word(text: &str) -> String {
     escape(text, "\\")
 }
 
-/// The same as the key of a `key=value` word. A long one is cut.
+/// Escapes a name to the key of a `key=value` word. A name that is longer than 200 characters is cut.
 pub fn key(name: &str) -> String {
     escape(&cut(name, MAX_WORD), "=\\")
 }
 
 fn escape(text: &str, special: &str) -> String {
     let escaped = |char: char| {
-        let plain = shown(char) == char && !char.is_whitespace() && !special.contains(char);
-        let (plain, escaped) = match plain {
+        let is_plain =
+            printable_char(char) == char && !char.is_whitespace() && !special.contains(char);
+        let (plain, escaped) = match is_plain {
             true => (Some(char), None),
             false => (None, Some(char.escape_unicode())),
         };
@@ -66,23 +72,23 @@ fn escape(text: &str, special: &str) -> String {
     text.chars().flat_map(escaped).collect()
 }
 
-/// The lines of a text in one. What is said about a component quotes names that are in it, and those
-/// can be anything: each is cut, so that what comes after it can still be read.
+/// Joins the lines of a text to one line of at most 600 characters. An error about a component quotes names from it,
+/// which can have any length. Each word is cut to 200 characters, so that the words after it remain readable.
 pub fn joined(text: &str) -> String {
     let words = text.split_whitespace().map(quoted);
-    // Each has a character.
+    // Each word has at least one character.
     let line: Vec<String> = words.take(MAX_QUOTE).collect();
     cut(&line.join(" "), MAX_QUOTE).into_owned()
 }
 
-fn cut(text: &str, most: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(most) {
+fn cut(text: &str, max_chars: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(max_chars) {
         Some((end, _)) => format!("{}…", &text[..end]).into(),
         None => text.into(),
     }
 }
 
-/// An error and its causes, where `{:#}` shows them.
+/// An error, with its causes if `{:#}` prints them, in one line.
 pub fn one_line(error: &impl Display) -> String {
     joined(&format!("{error:#}"))
 }

@@ -1,4 +1,4 @@
-//! Threads of the host: named, and with a stack that the environment does not size.
+//! Threads of the host: each has a name, and a stack size that does not depend on the environment.
 
 use std::thread::Builder;
 use std::time::Duration;
@@ -6,17 +6,17 @@ use std::time::Duration;
 use rustix::time::ClockId;
 use rustix::time::clock_gettime;
 
-/// What Rust gives a thread, unless the variable `RUST_MIN_STACK` says otherwise: too little of it is
-/// a crash, too much is a thread that cannot be started.
-const STACK: usize = 2 << 20;
+/// Stack size in bytes: Rust's default. It is set explicitly because the variable `RUST_MIN_STACK` would replace the
+/// default: with too small a stack the host crashes, and with too large a one the thread cannot be started.
+const STACK_SIZE: usize = 2 << 20;
 
-/// A thread that is still to be started; one that runs plugins needs
-/// [`THREAD_STACK`](crate::plugin::THREAD_STACK).
+/// A builder of a thread with this name. A thread that runs plugins needs a stack of
+/// [`THREAD_STACK`](crate::plugin::THREAD_STACK) instead.
 pub fn named(name: &str) -> Builder {
-    Builder::new().name(name.to_owned()).stack_size(STACK)
+    Builder::new().name(name.to_owned()).stack_size(STACK_SIZE)
 }
 
-/// CPU time that the calling thread has used. A system call: 250 to 550 ns.
+/// CPU time that the calling thread has used. This is a system call, which takes 250 to 550 ns.
 pub fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(

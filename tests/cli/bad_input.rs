@@ -121,8 +121,13 @@ fn a_component_of_another_world() {
 #[test]
 fn a_plugin_of_another_version_of_the_contract() {
     for version in ["0.2.0", "0.0.9", "1.0.0", "1.1.0"] {
-        let speaks = format!("this plugin speaks retrans:plugin {version}");
-        let words = ["plugin bad", &speaks, "this host speaks 0.1.0", "rebuild"];
+        let built_for = format!("this plugin was built for retrans:plugin {version}");
+        let words = [
+            "plugin bad",
+            &built_for,
+            "this host supports 0.1.0",
+            "rebuild",
+        ];
         refused_contract(("@0.1.0", &format!("@{version}")), &words);
     }
 }
@@ -229,10 +234,10 @@ fn a_setting_without_a_value() {
 
 #[test]
 fn two_instances_of_one_name() {
-    let words = ["two instances are called json-print", "other=json-print"];
+    let words = ["two instances have the name json-print", "other=json-print"];
     let twice = ["--plugin", "json-print", "--plugin", "json-print"];
     refused(&twice, USAGE, &words);
-    let words = ["two instances are called a", "another name"];
+    let words = ["two instances have the name a", "another name"];
     let twice = ["--plugin", "a=json-print", "--plugin", "a=threshold-alert"];
     refused(&twice, USAGE, &words);
 }

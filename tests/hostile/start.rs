@@ -28,7 +28,7 @@ use crate::survival::assert_memory;
 const MAX_MESSAGE_BYTES: usize = 1_000;
 
 /// The message about a plugin that takes too much of the host's memory.
-const TOO_LARGE: &str = "of the host's memory to hold it: limit footprint=";
+const TOO_LARGE: &str = "of memory to hold it: limit footprint=";
 
 /// The message about a plugin that does not return.
 const STOPPED: &str = "took more than 100ms of CPU time; it was stopped";
@@ -164,7 +164,7 @@ fn a_plugin_with_a_huge_data_segment_is_refused() {
     let data = "x".repeat(65 << 20);
     let memory = format!("(memory (export \"memory\") {})", 66 * 16);
     let text = format!("{memory} (data (i32.const 0) \"{data}\")");
-    let words = ["the file is too large: limit file=64MiB; --limit file=… sets another one"];
+    let words = ["the file is too large: limit file=64MiB; --limit file=… changes this limit"];
     let hostile = Hostile::importing(&text, &[], "");
     assert_no_start(&hostile, FAILURE, &words);
     let words = [
@@ -231,7 +231,7 @@ fn what_the_host_may_hold_of_a_plugin_is_what_its_operator_says() {
     let globals = "(global (mut v128) (v128.const i64x2 1 1))".repeat(100_000);
     let inner = format!("(component (core module $m {globals}) (core instance (instantiate $m)))");
     let hostile = Hostile::around(&inner).within("footprint=1MiB");
-    let words = [TOO_LARGE, "=1MiB; --limit footprint=… sets another one"];
+    let words = [TOO_LARGE, "=1MiB; --limit footprint=… changes this limit"];
     assert_no_start(&hostile, FAILURE, &words);
     let survived = run(&hostile.within("footprint=16MiB"));
     assert_keeps_all(&survived);
@@ -259,7 +259,7 @@ fn a_plugin_with_a_huge_version_is_quoted_in_a_few_words() {
     let files = Files::new();
     let hostile = Hostile::at(&files.write("hostile.wasm", component), None);
     let words = [
-        "this plugin speaks retrans:plugin 0.2.0-aaa",
+        "this plugin was built for retrans:plugin 0.2.0-aaa",
         "aaa…",
         "rebuild it",
     ];

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use retrans_event::Record;
 use retrans_event::synth::Synth;
-use retrans_host::plugin::Earlier;
+use retrans_host::plugin::CallContext;
 use retrans_host::stream::batch::MAX_EVENTS;
 use rustix::time::ClockId;
 use rustix::time::clock_gettime;
@@ -84,7 +84,7 @@ fn rounds_an_event() -> Result<u64> {
     for _ in 0..5 {
         let before = cpu_time();
         slow.instance
-            .process(&mut batch(&records), Earlier::default())?;
+            .process(&mut batch(&records), CallContext::default())?;
         took.push(cpu_time() - before);
     }
     // The slowest of five: noise only adds.

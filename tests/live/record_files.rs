@@ -141,7 +141,7 @@ fn root_what_is_no_regular_file_is_never_replaced() -> Result<()> {
         symlink(&pipe, &link)?;
         fs::create_dir(&folder)?;
         for special in [&pipe, &link, &folder] {
-            let words = [special.as_str(), "it is no regular file"];
+            let words = [special.as_str(), "it is not a regular file"];
             refused(root, &["--record", special], &words);
             refused(root, &["--record", special, "--force"], &words);
         }
@@ -281,7 +281,7 @@ fn root_a_service_that_was_killed_begins_again_and_loses_no_capture() -> Result<
         assert_is_private_capture(&file);
         // A file that is no capture is not moved.
         fs::write(&file, PRECIOUS)?;
-        refused(root, &arguments, &[&file, "no capture", "--force"]);
+        refused(root, &arguments, &[&file, "not a capture", "--force"]);
         assert_eq!(fs::read_to_string(&file)?, PRECIOUS);
         Ok(())
     })

@@ -128,7 +128,7 @@ fn alerts_that_a_new_instance_knows_nothing_of_are_resolved_by_the_host() {
     let mut items = cut(&events(30), &[10, 10, 10]);
     items.insert(1, Item::Mark(mark(1)));
     let ran = run_before_printer(&firing_at("[1,12,25]", "[20]"), items);
-    let forgotten = "resolved by the host: witness was started anew and knows nothing of it";
+    let forgotten = "resolved by the host: witness was started anew and does not know of it";
     let expected = [
         ("1".to_owned(), None),
         ("12".to_owned(), None),

@@ -129,7 +129,7 @@ fn two_hundred_reloads_while_a_million_events_go_through_lose_nothing_and_repeat
     for reload in 0..RELOADS {
         let version = ['2', '1'][reload as usize % 2];
         versions.put(version);
-        reloader.look(Trigger::Asked);
+        reloader.check(Trigger::Requested);
     }
     done.send(()).expect("the source looks at it");
     let sent = source.join().expect("no panic");

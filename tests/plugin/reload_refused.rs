@@ -86,7 +86,7 @@ fn a_file_that_was_named_by_its_digest_is_replaced_by_no_other() {
     versions.put('2');
     let log = running.reload();
     assert!(
-        log[0].contains("it is not the file that was meant"),
+        log[0].contains("the file is not the expected one"),
         "{log:#?}"
     );
     assert_eq!(running.end().0.lines, ["version 1: seen 0, gaps 0"]);
@@ -95,7 +95,7 @@ fn a_file_that_was_named_by_its_digest_is_replaced_by_no_other() {
     let error = Plugin::start(engine(), &spec).err().expect("another file");
     let (found, expected) = (versions.bytes('2'), versions.bytes('1'));
     let words = format!(
-        "plugin witness: sha256 is {}, expected {}: it is not the file that was meant",
+        "plugin witness: sha256 is {}, expected {}: the file is not the expected one",
         Digest::of(&found),
         Digest::of(&expected)
     );
@@ -122,9 +122,9 @@ fn a_file_that_cannot_be_read_is_complained_about_once() {
         nothing,
         "another may follow"
     );
-    complaint(&running.look(Trigger::Regular), "No such file");
-    assert_eq!(running.look(Trigger::Regular), nothing);
-    complaint(&running.look(Trigger::Asked), "No such file");
+    complaint(&running.look(Trigger::Periodic), "No such file");
+    assert_eq!(running.look(Trigger::Periodic), nothing);
+    complaint(&running.look(Trigger::Requested), "No such file");
     fs::create_dir(versions.path()).expect("nothing is there");
     complaint(&running.look(Trigger::Changed), "");
     assert_eq!(running.look(Trigger::Changed), nothing);
@@ -147,8 +147,8 @@ fn a_version_that_is_of_no_use_is_tried_once_and_again_when_somebody_asks() {
     stays(&running.look(Trigger::Changed));
     let nothing: [&str; 0] = [];
     assert_eq!(running.look(Trigger::Changed), nothing);
-    assert_eq!(running.look(Trigger::Regular), nothing);
-    stays(&running.look(Trigger::Asked));
+    assert_eq!(running.look(Trigger::Periodic), nothing);
+    stays(&running.look(Trigger::Requested));
     running.end();
 }
 
@@ -171,7 +171,7 @@ fn a_version_is_tried_again_where_the_running_one_could_not_hand_over() {
     let log = running.look(Trigger::Changed);
     let words = "running version stays: plugin witness failed in save";
     assert!(log.iter().any(|line| line.contains(words)), "{log:#?}");
-    let log = running.look(Trigger::Regular);
+    let log = running.look(Trigger::Periodic);
     assert!(log[0].contains("was reloaded"), "{log:#?}");
     running.events(10);
     let (said, report) = running.end();

@@ -39,7 +39,7 @@ fn first_line(error: &StartError) -> String {
 
 #[test]
 fn a_call_that_says_too_much_is_refused() {
-    let too_much = "more than 8388608 bytes said in one call";
+    let too_much = "more than 8388608 bytes of output in one call";
     assert_eq!(fault_in_process("writes_without_end"), too_much);
     assert_eq!(
         fault_in_process("count_a_million_times"),
@@ -176,7 +176,7 @@ fn a_wasi_function_with_a_type_of_its_own_is_a_fault() {
     let error = start_odd(&[wasi], interface, &import, "call $call");
     assert_eq!(
         first_line(&error),
-        "plugin odd failed in describe: an import of WASI with a type of its own"
+        "plugin odd failed in describe: it imports a function of WASI with a wrong type"
     );
 }
 

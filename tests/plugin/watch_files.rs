@@ -356,7 +356,7 @@ fn the_digest_is_printed_at_the_start_and_refuses_another_file() {
     assert_eq!(refused.status.code(), Some(1));
     let stderr = String::from_utf8_lossy(&refused.stderr);
     assert!(
-        stderr.contains("it is not the file that was meant"),
+        stderr.contains("the file is not the expected one"),
         "{stderr}"
     );
 }

@@ -55,9 +55,9 @@ fn files_that_are_not_there_or_cannot_be_read() {
     refused_in(&files, "/", &["directory"]);
     refused_in(&files, "/proc/self/mem", &["Input/output error"]);
     files.write("empty.rtc", "");
-    refused_in(&files, "empty.rtc", &["it is empty"]);
+    refused_in(&files, "empty.rtc", &["the file is empty"]);
     let mut command = host(files.path(), &["replay", "-"]);
-    let words = ["cannot replay -: it is empty"];
+    let words = ["cannot replay -: the file is empty"];
     assert_refused(command.stdin(Stdio::null()), FAILURE, &words);
 }
 
@@ -75,8 +75,8 @@ fn what_is_wrong_with_the_last_file_is_said_before_the_first_event() {
 #[test]
 fn files_of_another_kind() {
     let files = Files::new();
-    let no_capture = "it is no capture";
-    let lines = "it is no capture";
+    let no_capture = "not a capture: ";
+    let lines = "it is not a capture";
     for (name, bytes, line) in [
         (
             "elf",
@@ -98,7 +98,7 @@ fn files_of_another_kind() {
         (
             "utf16",
             b"\xff\xfe{\0",
-            "1: it is not text, and the file is no capture",
+            "1: it is not text, and the file is not a capture",
         ),
     ] {
         files.write(name, bytes);
@@ -120,7 +120,7 @@ fn files_of_another_kind() {
     }
     refused(
         b"\x89PNG\r\n\x1a\n0000",
-        &[no_capture, "does not begin as captures"],
+        &[no_capture, "does not begin with the magic bytes"],
     );
     refused(b"\x89RETRAN\x02", &[no_capture, "of this version"]);
     refused(
@@ -180,31 +180,28 @@ fn a_layout_that_makes_no_sense() {
         let found = fields.iter_mut().find(|field| field["name"] == name);
         found.expect("it has the field")
     }
-    let no_sense = "its layout makes no sense: ";
+    let invalid = "its layout is invalid: ";
     for size in [0, 87, 65_537, u32::MAX] {
-        let words = format!("its records are said to have {size} bytes");
-        refused_head(
-            |head| head["record_size"] = json!(size),
-            &[no_sense, &words],
-        );
+        let words = format!("a record size of {size} bytes");
+        refused_head(|head| head["record_size"] = json!(size), &[invalid, &words]);
     }
     refused_head(
         |head| head["layout"] = json!([]),
         &[
-            no_sense,
+            invalid,
             "it has no field wall_time_ns, which every record has",
         ],
     );
     refused_head(
         |head| field(head, "peer_port")["offset"] = json!(81),
         &[
-            no_sense,
+            invalid,
             "its fields \"local_port\" and \"peer_port\" overlap",
         ],
     );
     refused_head(
         |head| field(head, "peer_port")["offset"] = json!(u32::MAX),
-        &[no_sense, "its field \"peer_port\" ends beyond the record's"],
+        &[invalid, "its field \"peer_port\" ends beyond the record's"],
     );
     refused_head(
         |head| {
@@ -214,12 +211,12 @@ fn a_layout_that_makes_no_sense() {
             fields.push(twice);
             head["record_size"] = json!(2_000);
         },
-        &[no_sense, "it has two fields \"wall_time_ns\""],
+        &[invalid, "it has two fields \"wall_time_ns\""],
     );
     refused_head(
         |head| field(head, "seq")["kind"] = json!("\u{1b}[31m"),
         &[
-            no_sense,
+            invalid,
             "its field seq is \"\\u{1b}[31m\" of 4 bytes, expected u32 of 4",
         ],
     );

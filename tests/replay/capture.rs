@@ -171,8 +171,8 @@ fn of_a_file_that_was_cut_off_all_whole_frames_are_read() {
         if length < ends[0] {
             let error = read.err().map(|error| error.to_string());
             let expected = match length {
-                0 => "it is no capture: it is empty",
-                _ => "it is no capture: it was cut off before its first event",
+                0 => "not a capture: the file is empty",
+                _ => "not a capture: the file was cut off before its first event",
             };
             assert_eq!(error.as_deref(), Some(expected), "{length} bytes");
             continue;
@@ -244,7 +244,7 @@ fn bytes_that_are_missing_or_too_many_are_told() {
         assert_eq!(read, expected);
         let error = error.expect("there is more").to_string();
         let expected = format!(
-            "it is damaged at byte {}: there is more behind its end",
+            "it is damaged at byte {}: there is data after its end frame",
             file.len()
         );
         assert_eq!(error, expected);

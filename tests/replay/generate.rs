@@ -113,7 +113,7 @@ fn inspect_counts_what_is_there() {
     assert_eq!(next(), written);
     assert_eq!(
         next(),
-        "  host        not known: the events are made up, or were lines"
+        "  host        unknown: the events are synthetic, or were JSON lines"
     );
     let (size, fields) = (retrans_event::RECORD_SIZE, retrans_event::FIELDS.len());
     assert_eq!(
@@ -255,7 +255,7 @@ fn what_is_no_file_is_not_overwritten_by_force_either() {
     for name in ["directory", "null", "."] {
         for force in [&[][..], &["--force"]] {
             let mut command = host(files.path(), &["generate", name]);
-            let words = [&format!("cannot write {name}"), "it is no file"];
+            let words = [&format!("cannot write {name}"), "it is not a regular file"];
             assert_refused(command.args(force), FAILURE, &words);
         }
     }
@@ -315,7 +315,7 @@ fn a_signal_leaves_nothing_behind() {
     assert_eq!(output.status.code(), Some(FAILURE), "{stderr}");
     assert_eq!(
         stderr,
-        "retrans-host: error: cannot write a.rtc: a signal came\n"
+        "retrans-host: error: cannot write a.rtc: interrupted by a signal\n"
     );
     assert_eq!(names(files.path()), [""; 0]);
 }

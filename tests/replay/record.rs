@@ -139,7 +139,7 @@ fn a_limit_on_files_that_no_compiled_code_fits_in_is_named() {
     generated(files.path(), "a.rtc", &["--events", "1k"]);
     let words = [
         "plugin json-print",
-        "larger than a file may be",
+        "larger than the file size limit",
         "ulimit -f",
     ];
     assert_refusal(with_file_size_of(64, files.path()), FAILURE, &words);

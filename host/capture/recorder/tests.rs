@@ -1,4 +1,4 @@
-//! What becomes of a recording whose files are moved, deleted, replaced, or there already.
+//! Recordings whose files are moved, deleted or replaced, or exist already.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -17,8 +17,8 @@ use crate::capture::Reader;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Mark;
 
-/// What is there already and is no capture.
-const PRECIOUS: &str = "precious";
+/// Content of a file that is not a capture.
+const OTHER_CONTENT: &str = "not a capture";
 
 /// A directory with a file to record to.
 struct Folder {
@@ -26,7 +26,7 @@ struct Folder {
     config: config::RecordFile,
 }
 
-/// Ends a recording, and tells what was recorded.
+/// Ends a recording, and returns its counters.
 fn finished(mut recorder: Recorder) -> Summary {
     recorder.finish();
     recorder.summary()
@@ -44,18 +44,18 @@ impl Folder {
         Folder { directory, config }
     }
 
-    /// A new file after every item.
+    /// With a rotation after every item.
     fn rotating() -> Folder {
-        let mut place = Folder::new();
-        place.config.rotate.bytes = Some(1);
-        place
+        let mut folder = Folder::new();
+        folder.config.rotate.bytes = Some(1);
+        folder
     }
 
-    /// A new file never, but as where there is one now and then.
-    fn rotating_some_day() -> Folder {
-        let mut place = Folder::new();
-        place.config.rotate.bytes = Some(u64::MAX);
-        place
+    /// With rotation configured, at a size that no test reaches.
+    fn with_rotation() -> Folder {
+        let mut folder = Folder::new();
+        folder.config.rotate.bytes = Some(u64::MAX);
+        folder
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -71,16 +71,16 @@ impl Folder {
     }
 
     fn begun(&self) -> Recorder {
-        self.begin().expect("nothing is in the way")
+        self.begin().expect("no file protects the name")
     }
 
-    /// What an earlier run with `count` events has left, cut off where it was killed.
+    /// Leaves the capture of an earlier run with `count` events that was killed: it has no end frame.
     fn earlier_run(&self, name: &str, count: u64) {
-        let place = Folder::new();
-        let mut recording = place.begun();
-        recording.item(&events(count));
-        recording.item(&mark(1));
-        fs::copy(place.path("a.rtc"), self.path(name)).expect("a copy");
+        let folder = Folder::new();
+        let mut recorder = folder.begun();
+        recorder.item(&events(count));
+        recorder.item(&mark(1));
+        fs::copy(folder.path("a.rtc"), self.path(name)).expect("a copy");
     }
 
     fn names(&self) -> Vec<String> {
@@ -98,10 +98,10 @@ impl Folder {
         names
     }
 
-    /// Events in a capture, and those that it knows were lost.
+    /// Number of events in a capture, and number of events that it reports as lost.
     #[track_caller]
-    fn held(&self, name: &str) -> (u64, u64) {
-        held(&self.path(name))
+    fn contents(&self, name: &str) -> (u64, u64) {
+        contents(&self.path(name))
     }
 }
 
@@ -143,7 +143,7 @@ fn at(seconds: u64) -> Mark {
 }
 
 #[track_caller]
-fn held(file: &Path) -> (u64, u64) {
+fn contents(file: &Path) -> (u64, u64) {
     let file = fs::File::open(file).expect("a file");
     let mut reader = Reader::new(file).expect("a capture");
     let (mut events, mut lost) = (0, 0);
@@ -162,108 +162,108 @@ fn held(file: &Path) -> (u64, u64) {
 
 #[test]
 fn the_events_of_a_deleted_file_are_not_recorded_and_another_file_begins() {
-    let place = Folder::new();
-    let mut recording = place.begun();
-    recording.item(&events(3));
-    recording.item(&mark(1));
-    fs::remove_file(place.path("a.rtc")).expect("it was there");
-    recording.item(&events(2));
-    recording.item(&mark(2));
-    recording.item(&events(4));
-    recording.item(&mark(3));
-    recording.item(&end(4));
-    let summary = finished(recording);
+    let folder = Folder::new();
+    let mut recorder = folder.begun();
+    recorder.item(&events(3));
+    recorder.item(&mark(1));
+    fs::remove_file(folder.path("a.rtc")).expect("it was there");
+    recorder.item(&events(2));
+    recorder.item(&mark(2));
+    recorder.item(&events(4));
+    recorder.item(&mark(3));
+    recorder.item(&end(4));
+    let summary = finished(recorder);
     assert_eq!((summary.events, summary.not_recorded), (4, 5));
     assert_eq!(summary.files, 2);
-    assert_eq!(place.held("a.rtc"), (4, 5));
-    let bytes = fs::metadata(place.path("a.rtc")).expect("a file").len();
+    assert_eq!(folder.contents("a.rtc"), (4, 5));
+    let bytes = fs::metadata(folder.path("a.rtc")).expect("a file").len();
     assert_eq!(summary.bytes, bytes);
 }
 
 #[test]
 fn a_file_that_is_deleted_last_is_not_recorded_either() {
     for last in [mark(2), end(2)] {
-        let place = Folder::new();
-        let mut recording = place.begun();
-        recording.item(&events(3));
-        recording.item(&mark(1));
-        fs::remove_file(place.path("a.rtc")).expect("it was there");
+        let folder = Folder::new();
+        let mut recorder = folder.begun();
+        recorder.item(&events(3));
+        recorder.item(&mark(1));
+        fs::remove_file(folder.path("a.rtc")).expect("it was there");
         let ends = matches!(last, Item::End(_));
-        recording.item(&last);
-        let summary = finished(recording);
+        recorder.item(&last);
+        let summary = finished(recorder);
         assert_eq!((summary.events, summary.not_recorded), (0, 3));
-        // After the end there is nothing to begin another file for.
+        // No file is begun after the end of the stream.
         assert_eq!(summary.files, if ends { 1 } else { 2 });
     }
 }
 
 #[test]
 fn a_name_that_was_taken_meanwhile_is_not_taken_back() {
-    let mut place = Folder::new();
+    let mut folder = Folder::new();
     for force in [false, true] {
-        place.config.force = force;
-        let file = place.path("a.rtc");
-        let mut recording = place.begun();
-        recording.item(&events(3));
-        recording.item(&mark(1));
-        fs::write(place.path("other"), PRECIOUS).expect("a file");
-        fs::rename(place.path("other"), &file).expect("a file");
-        recording.item(&mark(2));
-        recording.item(&events(2));
-        recording.item(&mark(3));
-        let summary = finished(recording);
+        folder.config.force = force;
+        let file = folder.path("a.rtc");
+        let mut recorder = folder.begun();
+        recorder.item(&events(3));
+        recorder.item(&mark(1));
+        fs::write(folder.path("other"), OTHER_CONTENT).expect("a file");
+        fs::rename(folder.path("other"), &file).expect("a file");
+        recorder.item(&mark(2));
+        recorder.item(&events(2));
+        recorder.item(&mark(3));
+        let summary = finished(recorder);
         if force {
             assert_eq!((summary.events, summary.not_recorded), (2, 3));
-            assert_eq!(place.held("a.rtc"), (2, 3));
+            assert_eq!(folder.contents("a.rtc"), (2, 3));
         } else {
             assert_eq!((summary.events, summary.not_recorded), (0, 5));
-            assert_eq!(fs::read_to_string(&file).expect("text"), PRECIOUS);
+            assert_eq!(fs::read_to_string(&file).expect("text"), OTHER_CONTENT);
         }
     }
 }
 
 #[test]
 fn a_recording_goes_on_as_soon_as_its_name_is_free() {
-    let place = Folder::new();
-    let file = place.path("a.rtc");
-    let mut recording = place.begun();
-    recording.item(&events(3));
-    recording.item(&mark(1));
-    fs::write(place.path("other"), PRECIOUS).expect("a file");
-    fs::rename(place.path("other"), &file).expect("a file");
-    recording.item(&mark(2));
-    recording.item(&events(2));
+    let folder = Folder::new();
+    let file = folder.path("a.rtc");
+    let mut recorder = folder.begun();
+    recorder.item(&events(3));
+    recorder.item(&mark(1));
+    fs::write(folder.path("other"), OTHER_CONTENT).expect("a file");
+    fs::rename(folder.path("other"), &file).expect("a file");
+    recorder.item(&mark(2));
+    recorder.item(&events(2));
     fs::remove_file(&file).expect("it was there");
-    recording.item(&mark(3));
-    recording.item(&events(4));
-    recording.item(&end(4));
-    let summary = finished(recording);
+    recorder.item(&mark(3));
+    recorder.item(&events(4));
+    recorder.item(&end(4));
+    let summary = finished(recorder);
     assert_eq!((summary.events, summary.not_recorded), (4, 5));
-    assert_eq!(place.held("a.rtc"), (4, 5));
+    assert_eq!(folder.contents("a.rtc"), (4, 5));
 }
 
 #[test]
 fn a_file_that_is_moved_goes_on_under_its_new_name() {
-    let place = Folder::new();
-    let mut recording = place.begun();
-    recording.item(&events(3));
-    fs::rename(place.path("a.rtc"), place.path("moved")).expect("it was there");
-    recording.item(&mark(1));
-    recording.item(&events(2));
-    recording.item(&end(2));
-    let summary = finished(recording);
+    let folder = Folder::new();
+    let mut recorder = folder.begun();
+    recorder.item(&events(3));
+    fs::rename(folder.path("a.rtc"), folder.path("moved")).expect("it was there");
+    recorder.item(&mark(1));
+    recorder.item(&events(2));
+    recorder.item(&end(2));
+    let summary = finished(recorder);
     assert_eq!((summary.events, summary.not_recorded), (5, 0));
-    assert_eq!(place.names(), ["moved"]);
-    assert_eq!(place.held("moved"), (5, 0));
+    assert_eq!(folder.names(), ["moved"]);
+    assert_eq!(folder.contents("moved"), (5, 0));
 }
 
-/// Whenever the name is free for a moment, a link is there.
+/// A thread creates a link at the name whenever the name is free.
 #[test]
 fn no_link_that_is_put_in_the_way_ends_or_redirects_a_rotating_recording() {
-    let place = Folder::rotating();
-    let (file, target) = (place.path("a.rtc"), place.path("target"));
-    fs::write(&target, PRECIOUS).expect("a file");
-    let mut recording = place.begun();
+    let folder = Folder::rotating();
+    let (file, target) = (folder.path("a.rtc"), folder.path("target"));
+    fs::write(&target, OTHER_CONTENT).expect("a file");
+    let mut recorder = folder.begun();
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -272,123 +272,134 @@ fn no_link_that_is_put_in_the_way_ends_or_redirects_a_rotating_recording() {
             }
         });
         for second in 0..300 {
-            recording.item(&events(1));
-            recording.item(&mark(second));
+            recorder.item(&events(1));
+            recorder.item(&mark(second));
         }
         over.store(true, Ordering::Relaxed);
     });
-    let summary = finished(recording);
+    let summary = finished(recorder);
     assert_eq!((summary.events, summary.not_recorded), (300, 0));
-    assert_eq!(fs::read_to_string(&target).expect("text"), PRECIOUS);
+    assert_eq!(fs::read_to_string(&target).expect("text"), OTHER_CONTENT);
 }
 
 #[test]
 fn a_link_that_takes_the_place_of_a_file_is_replaced_at_the_next_rotation() {
-    let place = Folder::rotating();
-    let (file, target) = (place.path("a.rtc"), place.path("target"));
-    fs::write(&target, PRECIOUS).expect("a file");
-    let mut recording = place.begun();
-    fs::rename(&file, place.path("moved")).expect("it was there");
+    let folder = Folder::rotating();
+    let (file, target) = (folder.path("a.rtc"), folder.path("target"));
+    fs::write(&target, OTHER_CONTENT).expect("a file");
+    let mut recorder = folder.begun();
+    fs::rename(&file, folder.path("moved")).expect("it was there");
     symlink(&target, &file).expect("a link");
-    recording.item(&events(1));
-    recording.item(&mark(1));
-    let summary = finished(recording);
+    recorder.item(&events(1));
+    recorder.item(&mark(1));
+    let summary = finished(recorder);
     assert_eq!((summary.events, summary.not_recorded), (1, 0));
     assert!(!file.is_symlink());
     assert!(
-        place
+        folder
             .names()
             .iter()
-            .all(|name| !place.path(name).is_symlink())
+            .all(|name| !folder.path(name).is_symlink())
     );
-    assert_eq!(fs::read_to_string(&target).expect("text"), PRECIOUS);
+    assert_eq!(fs::read_to_string(&target).expect("text"), OTHER_CONTENT);
 }
 
 #[test]
 fn the_capture_of_an_earlier_run_is_moved_like_any_older_one() {
     for force in [false, true] {
-        let mut place = Folder::rotating_some_day();
-        place.config.force = force;
-        place.earlier_run("a.rtc", 7);
-        place.earlier_run("a.rtc.1", 8);
-        let mut recording = place.begun();
-        recording.item(&events(1));
-        recording.item(&end(1));
-        finished(recording);
-        assert_eq!(place.names(), ["a.rtc", "a.rtc.1", "a.rtc.2"]);
-        let held = ["a.rtc", "a.rtc.1", "a.rtc.2"].map(|name| place.held(name).0);
-        assert_eq!(held, [1, 7, 8]);
+        let mut folder = Folder::with_rotation();
+        folder.config.force = force;
+        folder.earlier_run("a.rtc", 7);
+        folder.earlier_run("a.rtc.1", 8);
+        let mut recorder = folder.begun();
+        recorder.item(&events(1));
+        recorder.item(&end(1));
+        finished(recorder);
+        assert_eq!(folder.names(), ["a.rtc", "a.rtc.1", "a.rtc.2"]);
+        let contents = ["a.rtc", "a.rtc.1", "a.rtc.2"].map(|name| folder.contents(name).0);
+        assert_eq!(contents, [1, 7, 8]);
     }
 }
 
 #[test]
 fn no_more_captures_of_earlier_runs_are_kept_than_there_may_be_older_ones() {
-    let mut place = Folder::rotating_some_day();
-    place.config.keep = 1;
-    place.earlier_run("a.rtc", 7);
-    place.earlier_run("a.rtc.1", 8);
-    finished(place.begun());
-    assert_eq!(place.names(), ["a.rtc", "a.rtc.1"]);
-    assert_eq!(place.held("a.rtc.1").0, 7);
-    place.config.keep = 0;
-    finished(place.begun());
-    assert_eq!((place.held("a.rtc").0, place.held("a.rtc.1").0), (0, 7));
+    let mut folder = Folder::with_rotation();
+    folder.config.keep = 1;
+    folder.earlier_run("a.rtc", 7);
+    folder.earlier_run("a.rtc.1", 8);
+    finished(folder.begun());
+    assert_eq!(folder.names(), ["a.rtc", "a.rtc.1"]);
+    assert_eq!(folder.contents("a.rtc.1").0, 7);
+    folder.config.keep = 0;
+    finished(folder.begun());
+    assert_eq!(
+        (folder.contents("a.rtc").0, folder.contents("a.rtc.1").0),
+        (0, 7)
+    );
 }
 
 #[test]
 fn older_files_of_an_earlier_run_alone_are_not_in_the_way() {
-    let place = Folder::rotating();
-    place.earlier_run("a.rtc.1", 7);
-    let mut recording = place.begun();
-    recording.item(&events(1));
-    finished(recording);
-    let held = ["a.rtc.1", "a.rtc.2"].map(|name| place.held(name).0);
-    assert_eq!(held, [1, 7]);
+    let folder = Folder::rotating();
+    folder.earlier_run("a.rtc.1", 7);
+    let mut recorder = folder.begun();
+    recorder.item(&events(1));
+    finished(recorder);
+    let contents = ["a.rtc.1", "a.rtc.2"].map(|name| folder.contents(name).0);
+    assert_eq!(contents, [1, 7]);
 }
 
 #[test]
 fn what_is_no_capture_is_neither_moved_nor_replaced_unless_asked_for() {
     for name in ["a.rtc", "a.rtc.2"] {
-        let mut place = Folder::rotating_some_day();
-        fs::write(place.path(name), PRECIOUS).expect("a file");
-        let refused = place.begin().err().expect("it is in the way").to_string();
+        let mut folder = Folder::with_rotation();
+        fs::write(folder.path(name), OTHER_CONTENT).expect("a file");
+        let refused = folder
+            .begin()
+            .err()
+            .expect("the file is protected")
+            .to_string();
         assert!(refused.contains(name), "{refused}");
-        assert_eq!(place.names(), [name]);
-        place.config.force = true;
-        finished(place.begun());
-        assert_eq!(place.held("a.rtc").0, 0);
+        assert_eq!(folder.names(), [name]);
+        folder.config.force = true;
+        finished(folder.begun());
+        assert_eq!(folder.contents("a.rtc").0, 0);
     }
-    // Beyond those that are kept it does not matter.
-    let place = Folder::rotating_some_day();
-    fs::write(place.path("a.rtc.4"), PRECIOUS).expect("a file");
-    finished(place.begun());
+    // Files with numbers beyond `keep` do not matter.
+    let folder = Folder::with_rotation();
+    fs::write(folder.path("a.rtc.4"), OTHER_CONTENT).expect("a file");
+    finished(folder.begun());
 }
 
 #[test]
 fn a_link_to_a_capture_is_no_capture() {
-    let place = Folder::rotating_some_day();
-    place.earlier_run("elsewhere", 7);
-    symlink(place.path("elsewhere"), place.path("a.rtc")).expect("a link");
-    assert!(matches!(place.begin(), Err(RecordError::NotACapture(_))));
+    let folder = Folder::with_rotation();
+    folder.earlier_run("elsewhere", 7);
+    symlink(folder.path("elsewhere"), folder.path("a.rtc")).expect("a link");
+    assert!(matches!(folder.begin(), Err(RecordError::NotACapture(_))));
 }
 
 #[test]
 fn without_rotation_a_capture_is_refused() {
-    let place = Folder::new();
-    place.earlier_run("a.rtc", 7);
-    let refused = place.begin().err().expect("it is in the way").to_string();
+    let folder = Folder::new();
+    folder.earlier_run("a.rtc", 7);
+    let refused = folder
+        .begin()
+        .err()
+        .expect("the file is protected")
+        .to_string();
     for words in ["a.rtc", "exists"] {
         assert!(refused.contains(words), "{refused}");
     }
-    assert_eq!(place.held("a.rtc").0, 7);
+    assert_eq!(folder.contents("a.rtc").0, 7);
 }
 
-/// Takes this number of bytes, then nothing.
-struct Narrow(usize, io::ErrorKind);
+/// Accepts this number of bytes, and then fails with this error.
+struct Limited(usize, io::ErrorKind);
 
-impl Write for Narrow {
+impl Write for Limited {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Narrow(left, error) = self;
+        let Limited(left, error) = self;
         if *left == 0 {
             return Err((*error).into());
         }
@@ -405,27 +416,18 @@ impl Write for Narrow {
 #[test]
 fn a_standard_output_that_fails_ends_the_recording_and_every_event_is_accounted_for() {
     for error in [io::ErrorKind::BrokenPipe, io::ErrorKind::StorageFull] {
-        let stdout = || -> io::Result<Box<dyn Write + Send>> { Ok(Box::new(Narrow(8_000, error))) };
-        let recording = Recorder::begin(&config::RecordConfig::Stdout, Some(host()), stdout);
-        let mut recording = recording.expect("there is room for the head");
+        let stdout =
+            || -> io::Result<Box<dyn Write + Send>> { Ok(Box::new(Limited(8_000, error))) };
+        let recorder = Recorder::begin(&config::RecordConfig::Stdout, Some(host()), stdout);
+        let mut recorder = recorder.expect("there is room for the head");
         for second in 0..1_000 {
-            recording.item(&events(7));
-            recording.item(&mark(second));
+            recorder.item(&events(7));
+            recorder.item(&mark(second));
         }
-        recording.item(&end(1_000));
-        let summary = finished(recording);
+        recorder.item(&end(1_000));
+        let summary = finished(recorder);
         assert!(summary.events > 0 && summary.not_recorded > 0, "{summary}");
         assert_eq!(summary.events + summary.not_recorded, 7_000);
         assert_eq!((summary.file.as_path(), summary.files), (Path::new("-"), 1));
     }
-}
-
-#[test]
-fn the_name_of_a_file_is_one_word_of_the_ledger() {
-    let summary = Summary {
-        file: PathBuf::from("day=1/a b\n.rtc"),
-        ..Summary::default()
-    };
-    let line = r"ledger: capture day=1/a\u{20}b\u{a}.rtc events=0 not_recorded=0 bytes=0 files=0";
-    assert_eq!(summary.to_string(), format!("{line}\n"));
 }

@@ -1,65 +1,64 @@
-//! What a plugin knows goes over to another instance: it is asked after each tick, and before another
-//! version takes over.
+//! Saves the state of a plugin after each tick, and passes it to a new version.
 
-use super::Done;
+use super::ChainResult;
 use super::Slot;
-use crate::chain::ChainError;
-use crate::chain::Sink;
-use crate::chain::Stays;
+use crate::chain::error::ChainError;
+use crate::chain::error::SwapError;
 use crate::chain::quarantine::Quarantine;
 use crate::plugin::Fault;
 use crate::plugin::Instance;
 use crate::plugin::Plugin;
 use crate::plugin::Snapshot;
 use crate::plugin::runtime::cpu;
+use crate::sink::Sink;
 
 impl Slot {
-    /// Asks it what it knows.
-    pub(super) fn take_snapshot<S: Sink>(&mut self, sink: &mut S) -> Done {
+    /// Saves the state of the running instance.
+    pub(super) fn take_snapshot<S: Sink>(&mut self, sink: &mut S) -> ChainResult {
         match self.save() {
             None => Ok(()),
             Some(Ok(snapshot)) => {
-                self.keep(snapshot);
+                self.store_snapshot(snapshot);
                 Ok(())
             }
-            Some(Err(fault)) => self.failed(fault, sink),
+            Some(Err(fault)) => self.handle_fault(fault, sink),
         }
     }
 
-    /// `None`: there is no instance, or none whose state can outlive it.
+    /// Calls `save`. Returns `None` if there is no instance, or if it does not export its state.
     fn save(&mut self) -> Option<Result<Snapshot, Fault>> {
         if !self.instance.as_ref().is_some_and(Instance::has_state) {
             return None;
         }
-        let earlier = self.earlier;
-        let saved = self.call(|instance| instance.save(earlier.clock).transpose());
-        // It has not heard of losses in there.
-        self.earlier.lost = earlier.lost;
+        let context = self.context;
+        let saved = self.call(|instance| instance.save(context.clock).transpose());
+        // `save` does not receive the number of lost events.
+        self.context.lost = context.lost;
         saved?.transpose()
     }
 
-    fn keep(&mut self, snapshot: Snapshot) {
+    fn store_snapshot(&mut self, snapshot: Snapshot) {
         self.snapshot = Some(snapshot);
-        self.active_alerts.saved();
+        self.active_alerts.mark_saved();
     }
 
-    /// Another version takes over, with what this one knows; or this one stays.
+    /// Replaces the running version by another one, which gets the state. If either fails, the running version stays.
     pub(in crate::chain) fn replace<S: Sink>(
         &mut self,
         next: Plugin,
         sink: &mut S,
-    ) -> Result<Result<(), Stays>, ChainError> {
+    ) -> Result<Result<(), SwapError>, ChainError> {
         let Plugin {
             prepared,
             mut instance,
         } = next;
         match self.save() {
             None => {}
-            Some(Ok(snapshot)) => self.keep(snapshot),
+            Some(Ok(snapshot)) => self.store_snapshot(snapshot),
             Some(Err(fault)) => {
-                let stays = Stays::OldFailed(fault.to_string());
-                self.failed(fault, sink)?;
-                return Ok(Err(stays));
+                let swap_error = SwapError::OldFailed(fault.to_string());
+                self.handle_fault(fault, sink)?;
+                return Ok(Err(swap_error));
             }
         }
         if !instance.has_state() {
@@ -67,22 +66,22 @@ impl Slot {
         }
         if let Some(snapshot) = &self.snapshot {
             let before = cpu::now();
-            let restored = instance.restore(snapshot, self.earlier.clock);
-            self.usage.other(cpu::now().saturating_sub(before));
+            let restored = instance.restore(snapshot, self.context.clock);
+            self.usage.add_other_time(cpu::now().saturating_sub(before));
             if let Err(fault) = restored {
-                return Ok(Err(Stays::NewFailed(fault.to_string())));
+                return Ok(Err(SwapError::NewFailed(fault.to_string())));
             }
         }
         self.usage.reloads += 1;
         self.install(instance);
-        self.freed = true;
+        self.memory_freed = true;
         self.prepared.log_suppressed();
         self.prepared = prepared;
         self.quarantine = Quarantine::new();
-        // With a snapshot it knows of all that fire.
+        // A version that has the state knows of all active alerts.
         if self.snapshot.is_none() {
-            let forgotten = self.active_alerts.take_all();
-            self.resolve(forgotten, "was reloaded and knows nothing of it", sink)?;
+            let unknown_alerts = self.active_alerts.take_all();
+            self.resolve(unknown_alerts, "was reloaded and does not know of it", sink)?;
         }
         Ok(Ok(()))
     }

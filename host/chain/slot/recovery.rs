@@ -1,16 +1,15 @@
-//! After a fault: the event is looked for that the plugin failed on, another instance takes the place
-//! of the one that failed, and who fails too often is left out for a while.
+//! Recovery from faults: finds the event on which the plugin failed, starts another instance, and puts a plugin that
+//! fails too often into quarantine.
 
 use std::time::Duration;
 
-use super::Done;
+use super::ChainResult;
 use super::Slot;
 use super::Tally;
-use crate::chain::ChainError;
-use crate::chain::Sink;
 use crate::chain::active_alerts::Identity;
+use crate::chain::error::ChainError;
 use crate::chain::report;
-use crate::chain::report::Blame;
+use crate::chain::report::FaultReport;
 use crate::chain::report::Restart;
 use crate::plugin::Fault;
 use crate::plugin::Instance;
@@ -19,26 +18,27 @@ use crate::plugin::Snapshot;
 use crate::plugin::StagedAlert;
 use crate::plugin::StartError;
 use crate::plugin::runtime::cpu;
+use crate::sink::Sink;
 use crate::stream::alert::Severity;
 use crate::stream::alert::State;
 use crate::stream::batch::Batch;
 
 impl Slot {
-    /// The plugin has failed on this batch. It is tried again by halves, and the parts are put
-    /// together again. `before`: the CPU time that it had used before this batch.
-    pub(super) fn search<S: Sink>(
+    /// Retries a batch on which the plugin has failed, in halves, and joins the parts again. `before` is the CPU time
+    /// that the plugin had used before this batch.
+    pub(super) fn search_batch<S: Sink>(
         &mut self,
         batch: &mut Batch,
         fault: Fault,
         before: Duration,
         tally: &mut Tally,
         sink: &mut S,
-    ) -> Done {
+    ) -> ChainResult {
         let mut parts = vec![std::mem::take(batch)];
         let mut failed = Some(fault);
-        // A fault of several events, as long as none of them is found to be the cause.
+        // The first fault of a part with several events, until a single event is found to be the cause.
         let mut unexplained = None;
-        // The chain waits meanwhile, and each try may take as long as a call may, and a start.
+        // The chain waits during the search, and each retry may take the time of a call and of a start.
         let allowed = 2 * self.prepared.spec().limits.time;
         let mut not_tried = 0;
         while let Some(mut part) = parts.pop() {
@@ -48,10 +48,10 @@ impl Slot {
                 None => self.call_process(&mut part),
             };
             match result {
-                // There is no time left, or it is in quarantine by now.
+                // The time for the search is used up, or the plugin is in quarantine.
                 None => {
                     not_tried += part.len();
-                    self.pass_by(&mut part, tally);
+                    self.apply_fault_action(&mut part, tally);
                 }
                 Some(Ok(outcome)) => {
                     self.commit(&mut part, outcome, tally, sink)?;
@@ -59,19 +59,19 @@ impl Slot {
                 }
                 Some(Err(fault)) => {
                     let restart = self.restart(&fault, sink)?;
-                    // What takes too long would take too long again, eight times.
+                    // A part that took too long would take too long again, up to eight times.
                     let split =
                         part.len() > 1 && !fault.is_deadline() && restart != Restart::Failed;
-                    let blame = Blame::new(fault, report::about(&part));
+                    let fault_report = FaultReport::new(fault, report::describe_events(&part));
                     if split {
-                        unexplained.get_or_insert(blame);
+                        unexplained.get_or_insert(fault_report);
                         parts.push(part.split_off(part.len() / 2));
                         parts.push(part);
                         continue;
                     }
                     unexplained = None;
-                    report::fault(&blame, self.on_fault(), restart);
-                    self.pass_by(&mut part, tally);
+                    report::fault(&fault_report, self.on_fault(), restart);
+                    self.apply_fault_action(&mut part, tally);
                     self.count_fault(sink)?;
                 }
             }
@@ -80,64 +80,70 @@ impl Slot {
         if not_tried > 0 && self.instance.is_some() {
             report::search_ended(self.name(), not_tried, self.on_fault());
         }
-        if let Some(blame) = unexplained {
-            report::not_found(&blame);
+        if let Some(fault_report) = unexplained {
+            report::fault_not_reproduced(&fault_report);
             self.count_fault(sink)?;
         }
         Ok(())
     }
 
-    /// It has failed in a call that was about no event.
-    pub(super) fn failed<S: Sink>(&mut self, fault: Fault, sink: &mut S) -> Done {
-        let blame = |fault| Blame::new(fault, String::new());
+    /// Handles a fault of a call without events.
+    pub(super) fn handle_fault<S: Sink>(&mut self, fault: Fault, sink: &mut S) -> ChainResult {
+        let fault_report = |fault| FaultReport::new(fault, String::new());
         if self.on_fault() == OnFault::Stop {
-            self.usage.fault(fault.cause.name());
-            return Err(blame(fault).into());
+            self.usage.count_fault(fault.cause.name());
+            return Err(fault_report(fault).into());
         }
         let restart = self.restart(&fault, sink)?;
-        report::fault(&blame(fault), self.on_fault(), restart);
+        report::fault(&fault_report(fault), self.on_fault(), restart);
         self.count_fault(sink)
     }
 
-    /// One that has no instance is in quarantine already.
-    fn count_fault<S: Sink>(&mut self, sink: &mut S) -> Done {
+    /// Counts a fault, and begins a quarantine if there were too many. A plugin without an instance is in quarantine
+    /// already.
+    fn count_fault<S: Sink>(&mut self, sink: &mut S) -> ChainResult {
         if self.instance.is_some()
             && let Some(back_off) = self.quarantine.fault(self.now.time)
         {
-            self.leave_out(sink)?;
+            self.enter_quarantine(sink)?;
             report::quarantined(self.name(), back_off);
         }
         Ok(())
     }
 
-    /// The instance has failed: another takes its place.
+    /// Replaces an instance that has failed.
     pub(super) fn restart<S: Sink>(
         &mut self,
         fault: &Fault,
         sink: &mut S,
     ) -> Result<Restart, ChainError> {
-        self.usage.fault(fault.cause.name());
+        self.usage.count_fault(fault.cause.name());
         self.usage.restarts += 1;
-        // Its memory goes before that of the next one comes.
+        // The memory of the old instance is freed before the new one allocates its own.
         self.instance = None;
-        self.freed = true;
-        let (started, restart) = self.start_anew();
+        self.memory_freed = true;
+        let (started, restart) = self.start_replacement();
         match started {
             Ok(instance) => self.install(instance),
             Err(error) => {
                 report::not_started(self.name(), &error);
                 self.quarantine.begin(self.now.time);
-                self.leave_out(sink)?;
+                self.enter_quarantine(sink)?;
                 return Ok(Restart::Failed);
             }
         }
-        let forgotten = match restart {
+        let unknown_alerts = match restart {
             Restart::Restored => self.active_alerts.take_unsaved(),
             _ => self.active_alerts.take_all(),
         };
-        self.resolve(forgotten, "was started anew and knows nothing of it", sink)?;
+        self.resolve(
+            unknown_alerts,
+            "was started anew and does not know of it",
+            sink,
+        )?;
         if restart == Restart::Refused {
-            // A fault of its own, or it could fail without end on what it saves itself.
+            // Counted as another fault. Otherwise a plugin that refuses its own state could fail and be started again
+            // without limit.
             self.count_fault(sink)?;
         }
         Ok(match self.instance {
@@ -146,8 +152,8 @@ impl Slot {
         })
     }
 
-    /// With what the other one knew, or else with nothing.
-    fn start_anew(&mut self) -> (Result<Instance, StartError>, Restart) {
+    /// Starts a new instance with the saved state, or without state if there is none or it is refused.
+    fn start_replacement(&mut self) -> (Result<Instance, StartError>, Restart) {
         let Some(snapshot) = self.snapshot.take() else {
             return (self.start_instance(None), Restart::Empty);
         };
@@ -163,39 +169,39 @@ impl Slot {
         }
     }
 
-    /// An instance to take the place of another one. It may fail before it is one: that counts, too.
+    /// Starts a new instance, and counts a fault of the start.
     fn start_instance(&mut self, snapshot: Option<&Snapshot>) -> Result<Instance, StartError> {
         let before = cpu::now();
-        let started = self.prepared.instance(snapshot, self.earlier.clock);
-        self.usage.other(cpu::now().saturating_sub(before));
+        let started = self.prepared.instance(snapshot, self.context.clock);
+        self.usage.add_other_time(cpu::now().saturating_sub(before));
         if let Err(StartError::Fault(fault)) = &started {
-            self.usage.fault(fault.cause.name());
+            self.usage.count_fault(fault.cause.name());
         }
         started
     }
 
     pub(super) fn install(&mut self, instance: Instance) {
-        self.usage.memory(instance.memory());
+        self.usage.record_memory(instance.memory());
         self.instance = Some(instance);
     }
 
-    /// Without an instance, and without what it knew: it will have missed too much.
-    pub(super) fn leave_out<S: Sink>(&mut self, sink: &mut S) -> Done {
+    /// Puts the plugin into quarantine: drops its instance, and its state, because it will have missed too much.
+    pub(super) fn enter_quarantine<S: Sink>(&mut self, sink: &mut S) -> ChainResult {
         self.instance = None;
         self.snapshot = None;
-        self.usage.memory((0, 0));
-        let forgotten = self.active_alerts.take_all();
-        self.resolve(forgotten, "is in quarantine", sink)
+        self.usage.record_memory((0, 0));
+        let unknown_alerts = self.active_alerts.take_all();
+        self.resolve(unknown_alerts, "is in quarantine", sink)
     }
 
     pub(super) fn end_quarantine(&mut self) {
-        if self.instance.is_some() || !self.quarantine.is_over(self.now.time) {
+        if self.instance.is_some() || !self.quarantine.end_if_over(self.now.time) {
             return;
         }
         self.usage.restarts += 1;
         match self.start_instance(None) {
             Ok(instance) => {
-                report::tried_again(self.name());
+                report::retried(self.name());
                 self.install(instance);
             }
             Err(error) => {
@@ -205,13 +211,13 @@ impl Slot {
         }
     }
 
-    /// Resolves alerts in the plugin's place.
+    /// Resolves alerts in place of the plugin.
     pub(super) fn resolve<S: Sink>(
         &mut self,
         alerts: Vec<(Identity, Severity)>,
         reason: &str,
         sink: &mut S,
-    ) -> Done {
+    ) -> ChainResult {
         let summary = format!("resolved by the host: {} {reason}", self.name());
         let alerts = alerts.into_iter().map(|(identity, severity)| StagedAlert {
             name: identity.name,
@@ -223,6 +229,6 @@ impl Slot {
         });
         let wall_time = self.now.wall_time;
         let alerts = alerts.map(|alert| (alert, None, wall_time));
-        Ok(self.take_effect(sink, |effects| effects.alerts(alerts))?)
+        Ok(self.apply_effects(sink, |effects| effects.alerts(alerts))?)
     }
 }

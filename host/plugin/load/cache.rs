@@ -1,11 +1,11 @@
-//! Where compiled plugins are kept between runs.
+//! The cache of compiled plugins, a directory that is kept between runs.
 //!
-//! What is in there is native code that this process will run, often as root: the directory is used
-//! only if nobody else could have written to it. A process that has capabilities but is not root's, as
-//! after `setcap`, uses none: whoever runs it could have written there, and has no capabilities.
+//! The files are native code that this process runs, often as root. So the directory is used only if no other user can
+//! have written to it. A process that has capabilities without being root, as after `setcap`, uses no cache: its user
+//! could have written to the directory, and does not have these capabilities.
 //!
-//! Damaged native code does anything at all. So a file begins with a SHA-256 of what follows, and is
-//! copied into sealed memory while that is computed: what is checked is what is run.
+//! Damaged native code has undefined behaviour. So each file begins with a SHA-256 of its content, and is copied into
+//! sealed memory while the SHA-256 is computed. The code that was checked is the code that runs.
 
 use std::env;
 use std::fs;
@@ -36,39 +36,39 @@ use super::sealed;
 use super::sealed::Sealed;
 use crate::plugin::spec::digest::Digest;
 
-/// How the names of files end that are kept, and of those that were begun.
+/// Suffix of the names of cache files, including those that are still being written.
 const SUFFIX: &str = ".compiled";
 
-/// Part of the names of files, and to be raised when what is in them changes.
+/// Version of the format of cache files, which is part of their names. Raise it when the format changes.
 const FORMAT: u32 = 2;
 
-/// Bytes of a SHA-256, which a file begins with.
-const CHECKSUM: usize = 32;
+/// Size in bytes of the SHA-256 at the start of a file.
+const CHECKSUM_BYTES: usize = 32;
 
-/// The most that is kept in bytes: what was not used for longest goes first.
+/// Maximum size of all files together in bytes. Beyond it, the least recently used file is removed first.
 const MAX_CACHE_BYTES: u64 = 512 << 20;
 
 /// Why compiled code is not cached.
 #[derive(Debug, thiserror::Error)]
-enum Unusable {
+enum CacheError {
     #[error("neither XDG_CACHE_HOME nor HOME is an absolute path")]
     NoHome,
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
-    #[error("{} may be written to by others", .0.display())]
+    #[error("{} is writable by other users", .0.display())]
     Untrusted(PathBuf),
-    #[error("this program has capabilities that its user has not")]
+    #[error("this program has capabilities that its user does not have")]
     Capabilities,
 }
 
-/// What compiled code is the code of, and who may use it.
+/// Identifies compiled code: the component, the engine, and the limit under which the footprint was checked.
 #[derive(Debug, Hash)]
 pub(crate) struct Key {
-    /// Of the component.
+    /// Digest of the component.
     digest: Digest,
-    /// Of the engine, which differs between versions and processors.
+    /// Hash of the engine's compatibility, which differs between versions, settings and processors.
     engine: u64,
-    /// The limit within which the host can hold it, as was tried.
+    /// The footprint limit in bytes under which the code was checked.
     footprint: u64,
 }
 
@@ -95,33 +95,33 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// The user's, or none where its directory is not to be trusted: the host then compiles each
-    /// time.
-    pub(crate) fn of_user() -> Option<Cache> {
-        let directory = match has_capabilities_alone() {
-            true => Err(Unusable::Capabilities),
+    /// Opens the user's cache directory. Returns `None` if it cannot be used or trusted; the host then compiles at each
+    /// start.
+    pub(crate) fn in_user_directory() -> Option<Cache> {
+        let directory = match has_extra_capabilities() {
+            true => Err(CacheError::Capabilities),
             false => directory(),
         };
-        or_none(directory.and_then(|directory| open_in(&directory)))
+        log_unusable(directory.and_then(|directory| open_in(&directory)))
     }
 
-    /// The same in this directory, instead of the user's.
+    /// Opens the cache in this directory instead of the user's.
     pub(crate) fn in_directory(directory: &Path) -> Option<Cache> {
-        or_none(open_in(directory))
+        log_unusable(open_in(directory))
     }
 
-    /// The code of this plugin, if it is there, undamaged, and only this user or root could have put it
-    /// there.
+    /// Returns the code of this plugin. Returns `None` if the file is missing or damaged, or if a user other than this
+    /// one and root could have written to it.
     pub(crate) fn find(&self, key: &Key) -> Option<Sealed> {
         let path = self.path(key);
         let file = regular::open(&path).ok()?;
         let metadata = file.metadata().ok()?;
-        if !is_ours(&metadata) || metadata.mode() & 0o022 != 0 {
+        if !is_owned_by_user_or_root(&metadata) || metadata.mode() & 0o022 != 0 {
             return None;
         }
-        match checked(&file, key) {
+        match read_checked(&file, key) {
             Ok(code) => {
-                // What is used stays longest. Where that cannot be noted, it may go sooner.
+                // The modification time marks the last use. If it cannot be set, the file is only evicted earlier.
                 let _ = file.set_modified(SystemTime::now());
                 Some(code)
             }
@@ -133,25 +133,25 @@ impl Cache {
         }
     }
 
-    /// Keeps what was compiled, and makes room. Where it cannot be kept, it is compiled again the next
-    /// time.
-    pub(crate) fn keep(&self, key: &Key, compiled: &File) {
+    /// Stores compiled code, and evicts files beyond the maximum size. If it cannot be stored, the plugin is compiled
+    /// again at the next start.
+    pub(crate) fn store(&self, key: &Key, compiled: &File) {
         let path = self.path(key);
         if let Err(error) = self.write(compiled, key) {
-            tracing::debug!("cannot keep compiled code in {}: {error}", path.display());
+            tracing::debug!("cannot cache compiled code in {}: {error}", path.display());
         }
-        // Another process may be at it too; what is gone already is gone.
-        let _ = self.make_room(MAX_CACHE_BYTES);
+        // An error may mean that another process evicts as well: a file that it has removed is not an error.
+        let _ = self.evict(MAX_CACHE_BYTES);
     }
 
     fn write(&self, mut compiled: &File, key: &Key) -> io::Result<()> {
         let mut file = NamedTempFile::with_suffix_in(SUFFIX, &self.directory)?;
         compiled.rewind()?;
-        file.write_all(&[0; CHECKSUM])?;
+        file.write_all(&[0; CHECKSUM_BYTES])?;
         let checksum = copy_checksum(&mut compiled, &mut file, key)?;
         file.rewind()?;
         file.write_all(&checksum)?;
-        // Before it has its name: after a crash it is whole, or not there.
+        // Synced before the rename: after a crash the file is complete or does not exist.
         file.as_file().sync_all()?;
         file.persist(self.path(key))?;
         Ok(())
@@ -161,7 +161,7 @@ impl Cache {
         self.directory.join(name(key))
     }
 
-    fn make_room(&self, most: u64) -> io::Result<()> {
+    fn evict(&self, max_bytes: u64) -> io::Result<()> {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.directory)? {
             let path = entry?.path();
@@ -171,10 +171,10 @@ impl Cache {
             }
         }
         files.sort();
-        let mut kept = 0;
+        let mut total = 0;
         for (_, bytes, path) in files.iter().rev() {
-            kept += bytes;
-            if kept > most {
+            total += bytes;
+            if total > max_bytes {
                 fs::remove_file(path)?;
             }
         }
@@ -182,15 +182,15 @@ impl Cache {
     }
 }
 
-/// The name of the file with this code.
+/// Returns the name of the file with this code.
 fn name(key: &Key) -> String {
     format!("{}-{:016x}{SUFFIX}", key.digest, hash(&(FORMAT, key)))
 }
 
-/// The code in a file, copied to where nothing can change it any more.
-fn checked(mut file: &File, key: &Key) -> io::Result<Sealed> {
-    let mut expected = [0; CHECKSUM];
-    let mut code = sealed::memory()?;
+/// Copies the code of a file into sealed memory, and checks it there.
+fn read_checked(mut file: &File, key: &Key) -> io::Result<Sealed> {
+    let mut expected = [0; CHECKSUM_BYTES];
+    let mut code = sealed::create()?;
     let whole = file.read_exact(&mut expected);
     let found = copy_checksum(&mut file.take(MAX_CACHE_BYTES), &mut code, key)?;
     if whole.is_err() || found != expected {
@@ -199,13 +199,13 @@ fn checked(mut file: &File, key: &Key) -> io::Result<Sealed> {
     Sealed::new(code)
 }
 
-/// Copies code; the checksum that a file with it has. The file's name is in it: the code of one
-/// plugin under another one's name is damage too.
+/// Copies code, and returns the checksum of a file with this code. The checksum includes the file's name, so that a
+/// file renamed to the name of another plugin counts as damaged.
 fn copy_checksum(
     from: &mut impl Read,
     to: &mut impl Write,
     key: &Key,
-) -> io::Result<[u8; CHECKSUM]> {
+) -> io::Result<[u8; CHECKSUM_BYTES]> {
     let mut checksum = Sha256::new_with_prefix(name(key));
     let mut buffer = vec![0; 64 << 10];
     loop {
@@ -219,11 +219,11 @@ fn copy_checksum(
     }
 }
 
-fn or_none(cache: Result<Cache, Unusable>) -> Option<Cache> {
+fn log_unusable(cache: Result<Cache, CacheError>) -> Option<Cache> {
     match cache {
         Ok(cache) => Some(cache),
-        // It is so every time, and means no harm.
-        Err(error @ Unusable::Capabilities) => {
+        // This is the case at every start of such a program, and no problem.
+        Err(error @ CacheError::Capabilities) => {
             tracing::debug!("compiled plugins are not cached: {error}");
             None
         }
@@ -234,8 +234,8 @@ fn or_none(cache: Result<Cache, Unusable>) -> Option<Cache> {
     }
 }
 
-/// `$XDG_CACHE_HOME/retrans-host`, or `~/.cache/retrans-host`.
-fn directory() -> Result<PathBuf, Unusable> {
+/// Returns `$XDG_CACHE_HOME/retrans-host`, or `~/.cache/retrans-host`.
+fn directory() -> Result<PathBuf, CacheError> {
     let absolute = |name: &str| {
         env::var_os(name)
             .map(PathBuf::from)
@@ -244,11 +244,11 @@ fn directory() -> Result<PathBuf, Unusable> {
     absolute("XDG_CACHE_HOME")
         .or_else(|| Some(absolute("HOME")?.join(".cache")))
         .map(|cache| cache.join("retrans-host"))
-        .ok_or(Unusable::NoHome)
+        .ok_or(CacheError::NoHome)
 }
 
-fn open_in(directory: &Path) -> Result<Cache, Unusable> {
-    let failed = |source| Unusable::Io {
+fn open_in(directory: &Path) -> Result<Cache, CacheError> {
+    let failed = |source| CacheError::Io {
         path: directory.to_owned(),
         source,
     };
@@ -262,34 +262,34 @@ fn open_in(directory: &Path) -> Result<Cache, Unusable> {
     Ok(Cache { directory })
 }
 
-/// The directory and all above it belong to this user or root, and nobody else may write there
-/// (but in a sticky directory, such as /tmp, others cannot replace what is ours).
-fn check_trusted(directory: &Path) -> Result<(), Unusable> {
+/// Checks that the directory and all its parents belong to this user or root, and that no other user can write to them.
+/// A parent may be writable if it is sticky, such as /tmp: other users cannot replace this user's files in it.
+fn check_trusted(directory: &Path) -> Result<(), CacheError> {
     for path in directory.ancestors() {
-        let metadata = fs::symlink_metadata(path).map_err(|source| Unusable::Io {
+        let metadata = fs::symlink_metadata(path).map_err(|source| CacheError::Io {
             path: path.to_owned(),
             source,
         })?;
-        let ours = is_ours(&metadata);
+        let trusted_owner = is_owned_by_user_or_root(&metadata);
         let others_write = metadata.mode() & 0o022 != 0;
         let sticky = metadata.mode() & 0o1000 != 0 && path != directory;
-        if !ours || others_write && !sticky {
-            return Err(Unusable::Untrusted(path.to_owned()));
+        if !trusted_owner || others_write && !sticky {
+            return Err(CacheError::Untrusted(path.to_owned()));
         }
     }
     Ok(())
 }
 
-/// Does it belong to this user, or to root?
-fn is_ours(metadata: &Metadata) -> bool {
+/// Returns whether the file belongs to this user or root.
+fn is_owned_by_user_or_root(metadata: &Metadata) -> bool {
     [0, geteuid().as_raw()].contains(&metadata.uid())
 }
 
-/// Has this process capabilities that another one of its user has not? Where nobody says, it may
-/// have.
-fn has_capabilities_alone() -> bool {
-    let none = capabilities(None).is_ok_and(|sets| sets.effective.is_empty());
-    !geteuid().is_root() && !none
+/// Returns whether this process has capabilities without being root. If the capabilities cannot be read, it may have
+/// some.
+fn has_extra_capabilities() -> bool {
+    let no_capabilities = capabilities(None).is_ok_and(|sets| sets.effective.is_empty());
+    !geteuid().is_root() && !no_capabilities
 }
 
 #[cfg(test)]

@@ -9,30 +9,30 @@ use super::regular::OpenError;
 use crate::plugin::spec::limits;
 use crate::plugin::spec::origin::Origin;
 
-/// Why there are none.
+/// Why a component cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// No such bundled plugin.
+    /// There is no bundled plugin of this name.
     #[error("not one of the bundled plugins")]
     NotBundled,
     /// The file cannot be read.
     #[error("cannot read {}: {error}", path.display())]
     Io {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         error: io::Error,
     },
-    /// Neither a file nor a link to one.
+    /// The path leads to something other than a regular file: a pipe, a socket or a device.
     #[error("cannot read {}: not a regular file", .0.display())]
     NotRegular(PathBuf),
-    /// More bytes than it may have.
-    #[error("the file is too large: {}", limits::shown("file", *.0))]
+    /// The file is larger than the limit, in bytes.
+    #[error("the file is too large: {}", limits::show_limit("file", *.0))]
     TooLarge(u64),
 }
 
-/// Reads all of it, but no more than `most` bytes.
-pub(crate) fn read(origin: &Origin, most: u64) -> Result<Vec<u8>, ReadError> {
+/// Reads the whole component. Returns an error if it has more than `max_bytes` bytes.
+pub(crate) fn read(origin: &Origin, max_bytes: u64) -> Result<Vec<u8>, ReadError> {
     let path = match origin {
         Origin::Bundled(name) => {
             let component = crate::plugin::bundled::component(name);
@@ -49,10 +49,10 @@ pub(crate) fn read(origin: &Origin, most: u64) -> Result<Vec<u8>, ReadError> {
         OpenError::Io(error) => failed(error),
     })?;
     let mut bytes = Vec::new();
-    let mut file = file.take(most.saturating_add(1));
+    let mut file = file.take(max_bytes.saturating_add(1));
     file.read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > most {
-        return Err(ReadError::TooLarge(most));
+    if bytes.len() as u64 > max_bytes {
+        return Err(ReadError::TooLarge(max_bytes));
     }
     Ok(bytes)
 }
@@ -72,7 +72,8 @@ mod tests {
 
     use super::*;
 
-    /// What a reader's `open` does to a pipe, as by releasing a writer that waits, it does to a device.
+    /// The test uses a pipe because its effect can be observed: opening it would release a waiting writer. Opening a
+    /// device can have effects as well.
     #[test]
     fn a_pipe_in_the_place_of_a_plugin_is_refused_without_ever_being_opened() {
         let files = tempfile::tempdir().expect("a temporary directory");
@@ -87,7 +88,7 @@ mod tests {
             "{refused:?}"
         );
         assert_eq!(rustix::io::read(&opened, &mut event), Err(Errno::AGAIN));
-        // The watch does tell.
+        // The watch does report an opening.
         let both_ends = File::options().read(true).write(true).open(path);
         assert!(both_ends.is_ok());
         assert!(rustix::io::read(&opened, &mut event).is_ok());
@@ -116,16 +117,16 @@ mod tests {
         symlink("plugin.wasm", files.path().join("link.wasm")).expect("a temporary file");
         let read = |name: &str| read(&Origin::File(files.path().join(name)), 4);
         assert_eq!(read("link.wasm").expect("it is there"), b"\0asm");
-        let said = |name| read(name).expect_err("no file").to_string();
+        let message = |name| read(name).expect_err("no file").to_string();
         assert!(
-            said("").ends_with("Is a directory (os error 21)"),
+            message("").ends_with("Is a directory (os error 21)"),
             "{}",
-            said("")
+            message("")
         );
         assert!(
-            said("none").ends_with("No such file or directory (os error 2)"),
+            message("none").ends_with("No such file or directory (os error 2)"),
             "{}",
-            said("none")
+            message("none")
         );
     }
 }

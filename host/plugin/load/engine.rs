@@ -1,4 +1,4 @@
-//! The engine that plugins share: its settings, its epochs, and where compiled code comes from.
+//! The engine that plugins share: its settings, its epochs, and the source of compiled code.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,21 +18,22 @@ use super::cache::Cache;
 use crate::plugin::spec::limits::Limits;
 use crate::system::threads;
 
-/// How often a running plugin is asked whether its time is up.
-const EPOCH: Duration = Duration::from_millis(5);
+/// Length of an epoch. At the end of each, the deadline of the running call is checked.
+const EPOCH_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Address space that wasmtime reserves for each linear memory, and the guard at each of its ends: its
-/// own defaults. Without them every access is checked, and a plugin is 25-50 % slower.
+/// Address space that wasmtime reserves for each linear memory, and the guard at each of its ends. These are wasmtime's
+/// defaults. Without them every access is checked, and a plugin is 25-50 % slower.
 pub(crate) const RESERVATION: u64 = 4 << 30;
 pub(crate) const GUARD: u64 = 32 << 20;
 
-/// The program that is running. Not what it links to: the file there may be another version by now.
+/// Path of the executable of this process. The link is used, not its target: the file there may be another version by
+/// now.
 pub(crate) const THIS_PROGRAM: &str = "/proc/self/exe";
 
-/// The engines of all plugins.
+/// The wasmtime engines of all plugins.
 ///
-/// The stack that a plugin may use is a setting of wasmtime's engine, so that there is one for each
-/// size: most often one.
+/// The stack size of plugins is a setting of the wasmtime engine, so that there is one engine for each size in use.
+/// Most often there is one.
 #[derive(Clone)]
 pub struct Engine {
     by_stack: Arc<Mutex<BTreeMap<usize, wasmtime::Engine>>>,
@@ -40,35 +41,36 @@ pub struct Engine {
     pub(crate) compiler: Compiler,
 }
 
-/// Where WebAssembly is compiled.
+/// The process in which WebAssembly is compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Compiler {
-    /// In a process of its own, which is this program: it can be given limits, and nothing that
-    /// happens in it harms this one. What is compiled is checked in another one ([`super::footprint`]).
+    /// A child process that runs this program. The kernel limits its resources, and a crash does not affect the host. A
+    /// second child process runs the [footprint check](crate::plugin::worker::footprint).
     Process(PathBuf),
-    /// Here, without limits, and without a footprint check: for fuzzing.
-    Here,
+    /// This process, without limits and without a footprint check: for fuzzing, and for the child process of the
+    /// footprint check.
+    ThisProcess,
 }
 
 impl Compiler {
-    /// A process of the program that is running.
+    /// Returns a compiler that starts the executable of this process as its child.
     pub fn this_program() -> Compiler {
         Compiler::Process(THIS_PROGRAM.into())
     }
 }
 
 impl Engine {
-    /// An engine that keeps compiled code in the user's cache directory.
+    /// Returns an engine that caches compiled code in the user's cache directory.
     pub fn new() -> wasmtime::Result<Engine> {
-        Engine::with(Compiler::this_program(), Cache::of_user())
+        Engine::with(Compiler::this_program(), Cache::in_user_directory())
     }
 
-    /// An engine that keeps it in this directory, as long as nobody else may write there.
+    /// Returns an engine that caches compiled code in this directory, unless other users can write to it.
     pub fn with_cache_in(directory: &Path, compiler: Compiler) -> wasmtime::Result<Engine> {
         Engine::with(compiler, Cache::in_directory(directory))
     }
 
-    /// An engine that compiles every time.
+    /// Returns an engine without a cache: plugins are compiled at every start.
     pub fn without_cache(compiler: Compiler) -> wasmtime::Result<Engine> {
         Engine::with(compiler, None)
     }
@@ -79,12 +81,13 @@ impl Engine {
             cache: Arc::new(cache),
             compiler,
         };
-        // If wasmtime does not run here at all, it is said before any plugin is blamed.
+        // If wasmtime cannot run here at all, this fails before any plugin is loaded, and no plugin is reported as the
+        // cause.
         engine.with_stack(Limits::default().stack)?;
         Ok(engine)
     }
 
-    /// Wasmtime's engine for plugins with so many bytes of stack.
+    /// Returns the wasmtime engine for plugins with `stack` bytes of native stack.
     pub(crate) fn with_stack(&self, stack: usize) -> wasmtime::Result<wasmtime::Engine> {
         let mut engines = self.by_stack.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(engine) = engines.get(&stack) {
@@ -92,37 +95,37 @@ impl Engine {
         }
         let mut config = config();
         config.max_wasm_stack(stack);
-        // Nothing here is async, but wasmtime checks it: more than its 2 MiB would be refused.
+        // Nothing is async here, but wasmtime checks this value, and refuses a stack larger than its default of 2 MiB.
         config.async_stack_size(stack);
         let engine = wasmtime::Engine::new(&config)?;
-        tick(engine.weak())?;
+        start_epoch_thread(engine.weak())?;
         engines.insert(stack, engine.clone());
         Ok(engine)
     }
 }
 
-/// The settings that compiled code depends on.
+/// Returns the settings on which compiled code depends.
 pub(crate) fn config() -> Config {
     let mut config = Config::new();
     config
         .memory_reservation(RESERVATION)
         .memory_guard_size(GUARD)
         .epoch_interruption(true)
-        // An empty call takes 279 ns without it, 849 ns with it.
+        // An empty call takes 279 ns without concurrency support, and 849 ns with it.
         .concurrency_support(false)
-        // By default the variable WASMTIME_BACKTRACE_DETAILS decides, and the processes that compile
-        // and try have another environment than the host.
+        // By default the variable WASMTIME_BACKTRACE_DETAILS decides. The processes that compile and run the footprint
+        // check have another environment than the host, and compiled code depends on this setting.
         .wasm_backtrace_details(WasmBacktraceDetails::Disable);
     config
 }
 
-/// Advances the epoch for as long as the engine lives.
-fn tick(engine: EngineWeak) -> io::Result<()> {
+/// Starts the thread that advances the epoch for as long as the engine exists.
+fn start_epoch_thread(engine: EngineWeak) -> io::Result<()> {
     let ticking = threads::named("epochs").spawn(move || {
         while let Some(engine) = engine.upgrade() {
             engine.increment_epoch();
             drop(engine);
-            thread::sleep(EPOCH);
+            thread::sleep(EPOCH_INTERVAL);
         }
     });
     ticking.map(drop)

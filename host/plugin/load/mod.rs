@@ -1,4 +1,5 @@
-//! From a file to a component that fits the contract, or a clear word why it does not.
+//! Loads components: reads, compiles and checks them, and links them to the host. Errors state why a component cannot
+//! be used.
 
 pub mod cache;
 pub mod component;
@@ -33,66 +34,66 @@ use super::worker::footprint::FootprintError;
 use crate::system::sanitize::one_line;
 use crate::system::sanitize::quoted;
 
-/// Why a component cannot be used. Says what to do about it.
+/// Why a component cannot be used. The message states what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// Its bytes cannot be read.
+    /// The component cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// Anything but WebAssembly.
+    /// The file is not WebAssembly.
     #[error(
         "not WebAssembly: it does not begin with \\0asm; give the .wasm file that \
          `cargo build --release --target wasm32-wasip2` makes"
     )]
     NotWasm,
-    /// A core module.
+    /// The file is a core module, not a component.
     #[error(
         "a core module, not a component: build it for wasm32-wasip2, or wrap it with \
          `wasm-tools component new`"
     )]
     CoreModule,
-    /// Another file than the one that was meant.
-    #[error("sha256 is {found}, expected {expected}: it is not the file that was meant")]
-    OtherDigest {
-        /// That of the file.
+    /// The file has another digest than the one that was given.
+    #[error("sha256 is {found}, expected {expected}: the file is not the expected one")]
+    DigestMismatch {
+        /// Digest of the file.
         found: Digest,
-        /// That on the command line.
+        /// Digest that the operator gave.
         expected: Digest,
     },
-    /// It does not compile.
+    /// Compilation failed.
     #[error(transparent)]
     Compile(#[from] CompileError),
-    /// The host cannot hold it, or that could not be checked.
+    /// The footprint check failed, or the footprint exceeds its limit.
     #[error(transparent)]
     Footprint(#[from] FootprintError),
-    /// Its compiled code cannot be read.
+    /// The compiled code cannot be loaded.
     #[error("cannot use its compiled code: {0}")]
-    Code(String),
-    /// A component of some other world.
+    CompiledCode(String),
+    /// The component implements another world.
     #[error(
         "a component, but not a retrans-host plugin: it does not export {PACKAGE}/processor; \
-         docs/writing-plugins.md says how to build one"
+         see docs/writing-plugins.md for how to build one"
     )]
-    OtherWorld,
-    /// Another version of the contract.
+    WrongWorld,
+    /// The component was built for another version of the contract.
     #[error(
-        "this plugin speaks {PACKAGE} {0}, this host speaks {VERSION}; rebuild it with the plugin \
+        "this plugin was built for {PACKAGE} {0}, this host supports {VERSION}; rebuild it with the plugin \
          SDK of this host"
     )]
-    OtherVersion(String),
-    /// An import that is not offered.
+    WrongVersion(String),
+    /// The component imports something that the host does not offer.
     #[error(
-        "it imports {0}, which is not offered to plugins: there is no network, and files and \
-         environment are there only where the operator grants them"
+        "it imports {0}, which is not offered to plugins: they have no network, and only those files and \
+         environment variables that the operator grants"
     )]
     Import(String),
-    /// Names that fit, with types that do not.
+    /// Names of imports or exports match the contract, but their types do not.
     #[error("it does not fit {PACKAGE} {VERSION}: {0}")]
     Mismatch(String),
 }
 
 impl LoadError {
-    /// The limit that was exceeded, if that is the cause.
+    /// Returns the name of the limit that was exceeded, if that is the cause.
     pub fn limit(&self) -> Option<&'static str> {
         match self {
             LoadError::Read(ReadError::TooLarge(_)) => Some("file"),
@@ -104,30 +105,30 @@ impl LoadError {
     }
 }
 
-/// A component that fits: compiled, checked, linked.
+/// A component that was compiled, checked against the contract, and linked.
 pub(crate) struct Loaded {
     pub(crate) digest: Digest,
     pub(crate) pre: InstancePre<HostState>,
     pub(crate) exports: ExportIndices,
-    /// The full name of the timer interface, where it is exported.
+    /// Full name of the timer interface, if the component exports it.
     pub(crate) timer: Option<String>,
-    /// The full name of the state interface, where it is exported.
+    /// Full name of the state interface, if the component exports it.
     pub(crate) state: Option<String>,
 }
 
-/// Reads, compiles, checks and links.
+/// Reads, compiles, checks and links the component of a plugin.
 pub(crate) fn load(engine: &Engine, spec: &Spec) -> Result<Loaded, LoadError> {
     let bytes = component::read(&spec.origin, spec.limits.file)?;
     let found = Digest::of(&bytes);
     if let Some(expected) = spec.digest.filter(|expected| *expected != found) {
-        return Err(LoadError::OtherDigest { found, expected });
+        return Err(LoadError::DigestMismatch { found, expected });
     }
     check_header(&bytes)?;
-    fit(compiled(engine, &bytes, found, spec)?, found)
+    check_and_link(find_or_compile(engine, &bytes, found, spec)?, found)
 }
 
-/// Checks and links.
-pub(crate) fn fit(component: Component, digest: Digest) -> Result<Loaded, LoadError> {
+/// Checks a compiled component against the contract, and links it to the host.
+pub(crate) fn check_and_link(component: Component, digest: Digest) -> Result<Loaded, LoadError> {
     let engine = component.engine();
     let exports = component.component_type();
     let exports = exports.exports(engine).map(|(name, _)| name.to_owned());
@@ -139,7 +140,7 @@ pub(crate) fn fit(component: Component, digest: Digest) -> Result<Loaded, LoadEr
             .find(|name| name.starts_with(&prefix))
             .cloned()
     };
-    check_version(&export("processor").ok_or(LoadError::OtherWorld)?)?;
+    check_version(&export("processor").ok_or(LoadError::WrongWorld)?)?;
     let mismatch = |error| LoadError::Mismatch(one_line(&error));
     let linker = link(engine, &component)?;
     let pre = linker.instantiate_pre(&component).map_err(mismatch)?;
@@ -152,18 +153,18 @@ pub(crate) fn fit(component: Component, digest: Digest) -> Result<Loaded, LoadEr
     })
 }
 
-/// The component's code: what was kept of it, or newly made.
-fn compiled(
+/// Returns the component's compiled code, from the cache or newly compiled.
+fn find_or_compile(
     engine: &Engine,
     bytes: &[u8],
     digest: Digest,
     spec: &Spec,
 ) -> Result<Component, LoadError> {
-    let code = |error: wasmtime::Error| LoadError::Code(one_line(&error));
-    let wasmtime = engine.with_stack(spec.limits.stack).map_err(code)?;
+    let code_error = |error: wasmtime::Error| LoadError::CompiledCode(one_line(&error));
+    let wasmtime = engine.with_stack(spec.limits.stack).map_err(code_error)?;
     let program = match &engine.compiler {
         Compiler::Process(program) => program,
-        Compiler::Here => {
+        Compiler::ThisProcess => {
             let component = Component::new(&wasmtime, bytes);
             return component.map_err(|error| CompileError::Invalid(one_line(&error)).into());
         }
@@ -171,30 +172,30 @@ fn compiled(
     let limits = &spec.limits;
     let key = Key::new(digest, &wasmtime, limits.footprint);
     let cache = engine.cache.as_ref().as_ref();
-    if let Some(kept) = cache.and_then(|cache| cache.find(&key))
-        && let Ok(component) = read_code(&wasmtime, &kept.path())
+    if let Some(cached) = cache.and_then(|cache| cache.find(&key))
+        && let Ok(component) = deserialize(&wasmtime, &cached.path())
     {
         return Ok(component);
     }
-    let made = compile::in_process(program, bytes, limits)?;
-    let checked = footprint::in_process(program, made.file(), spec)?;
-    if let Some(cache) = cache.filter(|_| checked == Checked::Whole) {
-        cache.keep(&key, made.file());
+    let compiled = compile::in_child_process(program, bytes, limits)?;
+    let checked = footprint::in_child_process(program, compiled.file(), spec)?;
+    if let Some(cache) = cache.filter(|_| checked == Checked::Instantiated) {
+        cache.store(&key, compiled.file());
     }
-    read_code(&wasmtime, &made.path()).map_err(code)
+    deserialize(&wasmtime, &compiled.path()).map_err(code_error)
 }
 
-/// Compiled code from a file, by its path: wasmtime takes nothing else.
-pub(crate) fn read_code(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Component> {
-    // SAFETY: the file is sealed memory (`Sealed`) with what `compile::in_process` has made: just now,
-    // or earlier and kept in a directory where no process with fewer privileges can write
-    // (`cache::open_in`), with a digest that still fits. `footprint::child::run` alone reads what any process may
-    // have given it, and has no privileges then. Code of another version, processor or setting is
-    // refused by wasmtime.
+/// Loads compiled code from a file. wasmtime maps a file only if it is given by its path.
+pub(crate) fn deserialize(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: the file is sealed memory (`Sealed`) with code that `compile::in_child_process` has produced: just now,
+    // or earlier and read from the cache, a directory to which no process with fewer privileges can write
+    // (`cache::open_in`), with a checksum that matches. Only `footprint::child::run` loads code that any process may
+    // have passed to it, and it has dropped all privileges before. wasmtime refuses code of another version, processor
+    // or setting.
     unsafe { Component::deserialize_file(engine, path) }
 }
 
-/// Magic number, version and layer, as in the specifications of modules and components.
+/// Checks magic number, version and layer, as the specifications of modules and components define them.
 fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
     match bytes {
         [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(LoadError::CoreModule),
@@ -203,7 +204,7 @@ fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
     }
 }
 
-/// Before 1.0 every minor version is another contract.
+/// Checks the version of an interface of the contract. Before 1.0, every minor version is an incompatible contract.
 fn check_version(interface: &str) -> Result<(), LoadError> {
     let minor = |version: &str| {
         let mut parts = version.split('.').map(str::to_owned);
@@ -215,7 +216,7 @@ fn check_version(interface: &str) -> Result<(), LoadError> {
     if minor(version) == minor(VERSION) {
         Ok(())
     } else {
-        Err(LoadError::OtherVersion(quoted(version)))
+        Err(LoadError::WrongVersion(quoted(version)))
     }
 }
 
@@ -231,11 +232,11 @@ fn link(engine: &wasmtime::Engine, component: &Component) -> Result<Linker<HostS
             continue;
         }
         match import.ty {
-            ComponentItem::ComponentInstance(interface) if wasi::offers(name) => {
+            ComponentItem::ComponentInstance(interface) if wasi::is_offered(name) => {
                 let mut instance = linker.instance(name).map_err(mismatch)?;
                 wasi::link(&mut instance, name, &interface, engine).map_err(mismatch)?;
             }
-            // A type that a world uses asks for nothing.
+            // An imported type needs no function of the host.
             ComponentItem::Type(_) => {}
             _ => return Err(LoadError::Import(quoted(name))),
         }

@@ -1,7 +1,7 @@
 //! Opens regular files and nothing else.
 //!
-//! To open a pipe releases its writer, and to open a device may start it. So the file's type is read
-//! from an `O_PATH` descriptor, which opens nothing, and that very file is then opened through /proc.
+//! Opening a pipe releases its writer, and opening a device may start it. So the type of the file is read from an
+//! `O_PATH` descriptor, which opens nothing. That very file is then opened through /proc.
 
 use std::fs::File;
 use std::io;
@@ -16,12 +16,12 @@ use rustix::fs::fstat;
 use rustix::fs::openat;
 use rustix::io::Errno;
 
-/// Why there is no open file.
+/// Why a file was not opened.
 #[derive(Debug)]
 pub(crate) enum OpenError {
-    /// A pipe, a socket, a device: it was not opened.
+    /// It is a pipe, a socket or a device. It was not opened.
     NotRegular,
-    /// The system refused.
+    /// Error of the system.
     Io(io::Error),
 }
 
@@ -31,7 +31,7 @@ impl From<Errno> for OpenError {
     }
 }
 
-/// Opens a regular file for reading, through links. A directory is `EISDIR`.
+/// Opens a regular file for reading, and follows links. For a directory the error is `EISDIR`.
 pub(crate) fn open(path: &Path) -> Result<File, OpenError> {
     let handle = openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
     match FileType::from_raw_mode(fstat(&handle)?.st_mode) {
@@ -39,14 +39,14 @@ pub(crate) fn open(path: &Path) -> Result<File, OpenError> {
         FileType::Directory => return Err(Errno::ISDIR.into()),
         _ => return Err(OpenError::NotRegular),
     }
-    let through = format!("/proc/self/fd/{}", handle.as_raw_fd());
-    // Without NONBLOCK, a lease on the file (fcntl F_SETLEASE) would hold this up for 45 s.
+    let path = format!("/proc/self/fd/{}", handle.as_raw_fd());
+    // Without NONBLOCK, a lease on the file (fcntl F_SETLEASE) would block this call for 45 s.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    match openat(CWD, &through, flags, Mode::empty()) {
+    match openat(CWD, &path, flags, Mode::empty()) {
         Ok(file) => Ok(File::from(file)),
-        // The file is open as `handle`: what does not exist is /proc.
+        // The file exists, because it is open as `handle`. So /proc is not mounted.
         Err(Errno::NOENT) => Err(OpenError::Io(io::Error::other(format!(
-            "it cannot be opened through {through}; mount -t proc proc /proc"
+            "it cannot be opened through {path}; mount -t proc proc /proc"
         )))),
         Err(error) => Err(error.into()),
     }

@@ -1,6 +1,6 @@
-//! Memory that looks like a file and, once sealed, cannot be changed by any process.
+//! Memory with a file descriptor (`memfd_create`) that no process can change once it is sealed.
 //!
-//! Code that is checked in there is the code that is run: no file of a user's is involved.
+//! The code that was checked in it is the code that runs, because no file of a user backs it.
 
 use std::fs::File;
 use std::io;
@@ -12,30 +12,30 @@ use rustix::fs::SealFlags;
 use rustix::fs::fcntl_add_seals;
 use rustix::fs::memfd_create;
 
-/// Memory that is still written to.
-pub(crate) fn memory() -> io::Result<File> {
+/// Creates memory that can be written to, and sealed later.
+pub(crate) fn create() -> io::Result<File> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     Ok(File::from(memfd_create("compiled", flags)?))
 }
 
-/// Memory that cannot be written to, cut off or lengthened any more.
+/// Memory that can no longer be written to, truncated or extended.
 #[derive(Debug)]
 pub(crate) struct Sealed(File);
 
 impl Sealed {
-    /// Seals what is in there. Fails while it is mapped writable anywhere.
+    /// Seals the memory. Returns an error while a writable mapping of it exists.
     pub(crate) fn new(memory: File) -> io::Result<Sealed> {
         let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
         fcntl_add_seals(&memory, seals)?;
         Ok(Sealed(memory))
     }
 
-    /// The memory as a file.
+    /// Returns the memory as a file.
     pub(crate) fn file(&self) -> &File {
         &self.0
     }
 
-    /// A path to it, for this process and as long as this exists.
+    /// Returns a path to the memory. It is valid in this process, for as long as this value exists.
     pub(crate) fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
     }

@@ -1,73 +1,73 @@
-//! What a plugin can get wrong in a call.
+//! Violations of the contract by a plugin.
 
 use crate::stream::labels::BadColumn;
 
-/// An answer, or something said during a call, that does not fit the contract.
+/// An answer, or an argument of a host function, that does not fit the contract.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadAnswer {
-    /// More than a call may say.
-    #[error("more than {0} bytes said in one call")]
-    TooMuch(usize),
-    /// Changes that are out of order, or name an event that the call does not have.
+    /// More output than one call may have, in bytes.
+    #[error("more than {0} bytes of output in one call")]
+    TooMuchOutput(usize),
+    /// Changes whose event numbers are not ascending, or not numbers of this call's events.
     #[error("change: event {0} is out of order, or not one of this call's {1} events")]
     ChangeEvent(u32, u32),
-    /// Changed records of another size.
+    /// Changed records of a wrong size in total.
     #[error("change: {events} events of {record_size} bytes each, but {bytes} bytes")]
     ChangeSize {
-        /// Number of events.
+        /// Number of changed events.
         events: usize,
-        /// Bytes of each record.
+        /// Size of each record in bytes.
         record_size: u32,
-        /// Bytes given.
+        /// Size of the passed records in bytes.
         bytes: usize,
     },
-    /// A change of an event that the plugin drops.
+    /// A change of an event that the plugin does not keep.
     #[error("change: event {0} is changed, but not kept")]
     ChangeDropped(u32),
-    /// A label column that does not fit.
+    /// A malformed label column.
     #[error("annotate: {0}")]
     Label(#[from] BadColumn),
-    /// More label columns than a call may add.
+    /// More label columns than one call may add.
     #[error("annotate: more than {0} times in one call")]
     Columns(usize),
-    /// A key that is too long.
+    /// A label key that is too long, with the maximum in bytes.
     #[error("annotate: a key has more than {0} bytes")]
     LabelKey(usize),
-    /// Longer labels than a plugin may put on the events of a batch.
+    /// More bytes of labels than a plugin may put on the events of a batch.
     #[error("annotate: more than {0} bytes of labels on a batch")]
     LabelBytes(usize),
-    /// More alerts than a call may raise or resolve.
+    /// More alerts than one call may raise or resolve.
     #[error("emit: more than {0} times in one call")]
     Alerts(usize),
     /// An alert without a name.
     #[error("emit: the alert has no name")]
     AlertName,
-    /// An alert about an event that the call does not have.
+    /// An alert about an event that is not one of this call's events.
     #[error("emit: event {0} is not one of this call's {1} events")]
     AlertEvent(u32, u32),
-    /// Output that stops within a line.
+    /// Printed output that ends within a line.
     #[error("write: the last line has no line feed")]
-    HalfLine,
-    /// Output that is not text.
+    IncompleteLine,
+    /// Printed output that is not UTF-8, with the offset of the first invalid byte.
     #[error("write: not UTF-8 at byte {0}")]
-    NotText(usize),
-    /// A counter without a name, or with one that is not readable.
+    NotUtf8(usize),
+    /// A counter without a name, or with an invalid one.
     #[error("count: {0}")]
     Metric(&'static str),
-    /// More counting than a call may do.
+    /// More increments of counters than one call may do.
     #[error("count: more than {0} times in one call")]
     Counts(usize),
-    /// Too few or too many bits in the answer.
+    /// An answer with too few or too many bits.
     #[error("keep: {bytes} bytes of bits for {count} events, expected {expected}")]
     KeepSize {
-        /// Bytes given.
+        /// Size of the bits in bytes.
         bytes: usize,
-        /// Events of the call.
+        /// Number of the call's events.
         count: u32,
-        /// Bytes expected.
+        /// Expected size in bytes.
         expected: usize,
     },
-    /// Bits that stand for no event.
+    /// Bits that are set beyond the last event.
     #[error("keep: bits are set beyond the last of {0} events")]
     KeepBeyond(u32),
 }

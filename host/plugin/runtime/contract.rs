@@ -1,4 +1,5 @@
-//! The host's side of the contract: what a plugin calls is checked, and staged until it returns.
+//! The host's side of the contract: checks the arguments of host functions, and stages their effects until the call
+//! returns.
 
 use wasmtime::Result;
 
@@ -31,29 +32,28 @@ mod generated {
     });
 }
 
-/// The package of the contract, without its version.
+/// Name of the contract's package, without the version.
 pub(crate) const PACKAGE: &str = "retrans:plugin";
 
-/// The version that this host speaks.
+/// The version of the contract that this host supports.
 pub(crate) const VERSION: &str = "0.1.0";
 
-/// What a field without a presence bit has instead.
-const ALWAYS: u32 = u32::MAX;
+/// The `presence-bit` of a field that has none, because every record has the field.
+const NO_PRESENCE_BIT: u32 = u32::MAX;
 
-/// The most bytes of labels, keys and values, that a plugin may put on the events of a batch, in all
-/// calls about parts of it together: half a KiB for each of a full one. The next plugin may do no more
-/// than write labels down, where a byte may take six: ten plugins together leave room for that within
-/// the limit of its output.
+/// Maximum number of bytes of labels, keys and values, that a plugin may put on the events of a batch. All calls about
+/// parts of the batch share it. It is half a KiB for each event of a full batch. The next plugin may write all labels
+/// to its output, as JSON in which a byte may take six: within its output limit there is room for the labels of ten
+/// plugins.
 const MAX_LABEL_BYTES: usize = 128 << 10;
 
-/// The longest key of a label in bytes.
+/// Maximum length of a label's key in bytes.
 const MAX_KEY: usize = 256;
 
-/// The longest name of a counter in bytes: it stands in the ledger's lines.
+/// Maximum length of a counter's name in bytes, because the name is part of a line of the ledger.
 const MAX_METRIC: usize = 64;
 
-/// All that takes any time asks first whether there is any left: there are no epochs in the host's own
-/// code.
+/// Every function that takes time checks the deadline first: epochs do not interrupt the host's own code.
 impl wit::Host for HostState {
     fn layout(&mut self) -> Result<Vec<wit::Field>> {
         self.deadline.check()?;
@@ -62,7 +62,7 @@ impl wit::Host for HostState {
             offset: field.offset as u32,
             size: field.size as u32,
             kind: field.format.name().to_owned(),
-            presence_bit: field.presence_bit.unwrap_or(ALWAYS),
+            presence_bit: field.presence_bit.unwrap_or(NO_PRESENCE_BIT),
         });
         Ok(fields.collect())
     }
@@ -113,15 +113,15 @@ impl wit::Host for HostState {
             text,
         } = column;
         self.charge(key.len() + text.len() + 8 * events.len())?;
-        // Each is looked for among the others, and that is the host's time, not the plugin's.
+        // The key of each column is looked up among the others, which takes the host's time and not the plugin's.
         if self.staged.columns.len() >= self.limits.labels {
             return Err(BadAnswer::Columns(self.limits.labels).into());
         }
-        // It stands in messages, too.
+        // The key also appears in messages.
         if key.len() > MAX_KEY {
             return Err(BadAnswer::LabelKey(MAX_KEY).into());
         }
-        // Who writes labels down writes the key for each event.
+        // A plugin that writes labels to its output writes the key for each event.
         let bytes = key.len().saturating_mul(events.len()) + text.len();
         self.staged.label_bytes = self.staged.label_bytes.saturating_add(bytes);
         if self
@@ -175,10 +175,10 @@ impl wit::Host for HostState {
         self.deadline.check()?;
         self.charge(lines.len())?;
         if lines.last().is_some_and(|last| *last != b'\n') {
-            return Err(BadAnswer::HalfLine.into());
+            return Err(BadAnswer::IncompleteLine.into());
         }
         if let Err(error) = std::str::from_utf8(&lines) {
-            return Err(BadAnswer::NotText(error.valid_up_to()).into());
+            return Err(BadAnswer::NotUtf8(error.valid_up_to()).into());
         }
         if self.staged.lines.is_empty() {
             self.staged.lines = lines;
@@ -219,7 +219,7 @@ impl wit::Host for HostState {
     }
 }
 
-/// Checks the answer to `process`: a bit an event, and none beyond the last.
+/// Checks the answer to `process`: one bit for each event, and no bit set beyond the last.
 pub(crate) fn check_keep(keep: &Keep, count: u32) -> Result<(), BadAnswer> {
     let Keep::Bits(bits) = keep else {
         return Ok(());
@@ -242,7 +242,7 @@ pub(crate) fn check_keep(keep: &Keep, count: u32) -> Result<(), BadAnswer> {
     }
 }
 
-/// Does the plugin keep this event?
+/// Returns whether the plugin keeps the event with this number.
 pub(crate) fn keeps(keep: &Keep, event: usize) -> bool {
     match keep {
         Keep::All => true,

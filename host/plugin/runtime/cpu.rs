@@ -1,4 +1,4 @@
-//! The CPU time of this thread, read rarely: a reading is a system call.
+//! CPU time of the current thread. The thread's clock is read rarely, because reading it is a system call.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -6,19 +6,20 @@ use std::time::Instant;
 
 use crate::system::threads::cpu_time;
 
-/// How often the clock is read at most. In between, the time that has passed is taken for CPU time.
+/// Minimum interval between two readings of the thread's clock. In between, elapsed time counts as CPU time.
 const READING_INTERVAL: Duration = Duration::from_micros(100);
 
 thread_local! {
-    /// The last reading of the thread's clock, and when that was.
+    /// The last reading of the thread's clock, and the time at which it was read.
     static READING: Cell<Option<(Duration, Instant)>> = const { Cell::new(None) };
 }
 
-/// CPU time of this thread. What is between two calls may be too long by 100 µs where the thread did not run.
+/// Returns the CPU time of the current thread. The difference between two calls may be up to 100 µs too long if the
+/// thread did not run all the time.
 ///
-/// The thread's own clock is a system call (250 to 550 ns here), the monotonic one is not (25 ns).
-/// A call with 256 events may take 6 µs: two system calls would be a tenth of it. So the thread's
-/// clock is read at most every 100 µs.
+/// Reading the thread's clock is a system call (250 to 550 ns here); reading the monotonic clock is not (25 ns). A call
+/// with 256 events may take 6 µs, of which two system calls would be a tenth. So the thread's clock is read at most
+/// every 100 µs.
 pub fn now() -> Duration {
     READING.with(|reading| {
         if let Some((cpu, at)) = reading.get() {

@@ -1,4 +1,4 @@
-//! What a plugin can get wrong while it runs.
+//! Faults: calls of a plugin that failed, and their causes.
 
 use std::fmt;
 
@@ -7,20 +7,20 @@ use wasmtime::WasmBacktrace;
 
 use super::bad_answer::BadAnswer;
 use super::meter::DeadlineMissed;
-use super::meter::Refused;
+use super::meter::GrowthRefused;
 use crate::plugin::worker::confinement;
 use crate::plugin::worker::confinement::is_out_of_memory;
 use crate::plugin::worker::confinement::lacks_address_space;
 use crate::system::sanitize::printable;
 use crate::system::sanitize::quoted;
 
-/// The most functions of a backtrace that are kept, the innermost first.
+/// Maximum number of functions of a backtrace, counted from the innermost.
 const MAX_FRAMES: usize = 16;
 
-/// An export of the contract.
+/// An export of the contract, or the instantiation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Export {
-    /// Making the instance.
+    /// Instantiation of the component.
     Instantiate,
     /// `processor.describe`
     Describe,
@@ -53,15 +53,15 @@ impl fmt::Display for Export {
     }
 }
 
-/// A call that failed; it has had no effects. It is told in a line, and one for each function that was
-/// running.
+/// A call that failed. It has had no effects. It is displayed as one line, followed by a line for each function that
+/// was running.
 #[derive(Debug)]
 pub struct Fault {
     /// Name of the instance.
     pub plugin: String,
-    /// What was called.
+    /// The export that was called.
     pub export: Export,
-    /// What went wrong.
+    /// Why the call failed.
     pub cause: Cause,
     /// The functions that were running, the innermost first.
     pub backtrace: Vec<String>,
@@ -70,36 +70,37 @@ pub struct Fault {
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Cause {
-    /// The plugin returned an error, in its own words.
+    /// The plugin returned an error, with this message.
     #[error("{0}")]
-    Refused(String),
-    /// It took too long.
+    PluginError(String),
+    /// The call took more CPU time than the limit allows.
     #[error("{0}; it was stopped")]
     Deadline(#[from] DeadlineMissed),
-    /// It asked for more memory than it may have, and did not cope with the answer.
+    /// The plugin requested more memory than the limit allows, and failed when it was refused.
     #[error("{0}")]
-    Memory(#[from] Refused),
-    /// It said something that does not fit the contract.
+    Memory(#[from] GrowthRefused),
+    /// The plugin violated the contract.
     #[error("{0}")]
     Answer(#[from] BadAnswer),
-    /// What crossed the boundary could not be read: too much of it, text that is none, and the like.
+    /// The call ended without a trap, most often because data between plugin and host could not be read: it was too
+    /// large, or not UTF-8.
     #[error("{0}")]
     Malformed(String),
-    /// WebAssembly stopped it, or it stopped itself. A panic's message is in the log.
+    /// The plugin trapped. If it panicked, the message is in the log.
     #[error("{0}")]
     Trap(String),
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.fmt_about(f, "")
+        self.fmt_with_events(f, "")
     }
 }
 
 impl std::error::Error for Fault {}
 
 impl Fault {
-    /// A fault that WebAssembly has no part in.
+    /// Returns a fault without a backtrace.
     pub(crate) fn new(plugin: &str, export: Export, cause: impl Into<Cause>) -> Fault {
         Fault {
             plugin: plugin.to_owned(),
@@ -109,22 +110,23 @@ impl Fault {
         }
     }
 
-    /// Finds out why wasmtime stopped a call. `refused`: memory that was asked for in vain.
-    pub(crate) fn of(
+    /// Determines why wasmtime ended a call. `refused` is the growth of memory or tables that was refused during the
+    /// call, if any.
+    pub(crate) fn from_wasmtime(
         plugin: &str,
         export: Export,
         error: &wasmtime::Error,
-        refused: Option<Refused>,
+        refused: Option<GrowthRefused>,
     ) -> Fault {
         let backtrace = error.downcast_ref::<WasmBacktrace>();
         Fault {
-            backtrace: backtrace.map(functions).unwrap_or_default(),
-            ..Fault::new(plugin, export, Cause::of(export, error, refused))
+            backtrace: backtrace.map(function_names).unwrap_or_default(),
+            ..Fault::new(plugin, export, Cause::from_wasmtime(export, error, refused))
         }
     }
 
-    /// Tells it with what the call was about, where there is anything to say of that.
-    pub fn fmt_about(&self, f: &mut fmt::Formatter<'_>, about: &str) -> fmt::Result {
+    /// Writes the fault. `events` describes the events of the call; it is empty for a call without events.
+    pub fn fmt_with_events(&self, f: &mut fmt::Formatter<'_>, events: &str) -> fmt::Result {
         let Fault {
             plugin,
             export,
@@ -132,34 +134,38 @@ impl Fault {
             backtrace,
         } = self;
         write!(f, "plugin {plugin} failed in {export}: {cause}")?;
-        if !about.is_empty() {
-            write!(f, " [{about}]")?;
+        if !events.is_empty() {
+            write!(f, " [{events}]")?;
         }
-        let mut functions = backtrace.iter();
-        functions.try_for_each(|function| write!(f, "\n    in {function}"))
+        let mut function_names = backtrace.iter();
+        function_names.try_for_each(|function| write!(f, "\n    in {function}"))
     }
 
-    /// The limit that was exceeded, if that is the cause.
+    /// Returns the name of the limit that was exceeded, if that is the cause.
     pub fn limit(&self) -> Option<&'static str> {
         match (&self.cause, self.export) {
             (Cause::Deadline(_), Export::Instantiate | Export::Describe | Export::Configure) => {
                 Some("start-time")
             }
             (Cause::Deadline(_), _) => Some("time"),
-            (Cause::Memory(Refused::Memory(_)), _) => Some("memory"),
-            (Cause::Memory(Refused::Table(_)), _) => Some("table"),
+            (Cause::Memory(GrowthRefused::Memory(_)), _) => Some("memory"),
+            (Cause::Memory(GrowthRefused::Table(_)), _) => Some("table"),
             _ => None,
         }
     }
 
-    /// Did it take too long?
+    /// Returns whether the call missed its deadline.
     pub fn is_deadline(&self) -> bool {
         matches!(self.cause, Cause::Deadline(_))
     }
 }
 
 impl Cause {
-    fn of(export: Export, error: &wasmtime::Error, refused: Option<Refused>) -> Cause {
+    fn from_wasmtime(
+        export: Export,
+        error: &wasmtime::Error,
+        refused: Option<GrowthRefused>,
+    ) -> Cause {
         if let Some(missed) = error.downcast_ref::<DeadlineMissed>() {
             return Cause::Deadline(*missed);
         }
@@ -167,26 +173,26 @@ impl Cause {
             return Cause::Answer(answer.clone());
         }
         let trap = error.downcast_ref::<Trap>();
-        // Who gets no memory gives up, or is not even made. Whatever else goes wrong after that, memory
-        // is not to blame.
+        // A guest that is refused memory usually traps with `unreachable`, or cannot be instantiated at all. Any other
+        // error after a refusal has another cause.
         let gave_up = trap == Some(&Trap::UnreachableCodeReached) || export == Export::Instantiate;
         if let Some(refused) = refused.filter(|_| gave_up) {
             return Cause::Memory(refused);
         }
         if is_out_of_memory(error) && lacks_address_space() {
-            return Cause::Malformed(confinement::address_space().to_string());
+            return Cause::Malformed(confinement::address_space_error().to_string());
         }
-        let words = printable(&error.root_cause().to_string());
+        let message = printable(&error.root_cause().to_string());
         match trap {
-            Some(_) => Cause::Trap(words),
-            None => Cause::Malformed(words),
+            Some(_) => Cause::Trap(message),
+            None => Cause::Malformed(message),
         }
     }
 
-    /// Without the details, to be counted by.
+    /// Returns the name of the cause in the ledger, without details.
     pub fn name(&self) -> &'static str {
         match self {
-            Cause::Refused(_) => "error",
+            Cause::PluginError(_) => "error",
             Cause::Deadline(_) => "deadline",
             Cause::Memory(_) => "memory",
             Cause::Answer(_) | Cause::Malformed(_) => "contract",
@@ -195,8 +201,8 @@ impl Cause {
     }
 }
 
-/// How the names of functions begin that a Rust program runs to end itself: where it did so is of
-/// more interest.
+/// Prefixes of the names of functions that a Rust program runs when it panics or aborts. They are left out at the start
+/// of a backtrace, because the place of the panic is more useful.
 const PANICKING: &[&str] = &[
     "abort",
     "std::",
@@ -206,8 +212,8 @@ const PANICKING: &[&str] = &[
     "core::result::",
 ];
 
-/// Names, as far as the component has them: `strip` takes them out.
-fn functions(backtrace: &WasmBacktrace) -> Vec<String> {
+/// Returns the names of the functions in a backtrace. Functions without a name, as after `strip`, are shown by number.
+fn function_names(backtrace: &WasmBacktrace) -> Vec<String> {
     let names = backtrace
         .frames()
         .iter()

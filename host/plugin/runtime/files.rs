@@ -1,9 +1,9 @@
-//! The files that a plugin reads while it is configured: those beneath the granted directories.
+//! The files below the granted directories, which a plugin can read while it is configured.
 //!
-//! The kernel resolves each path, and refuses whatever leads out of the directory (`openat2` with
-//! `RESOLVE_BENEATH`, since Linux 5.6): the host compares no strings, and no rename in the middle
-//! makes a difference. Only regular files and directories are opened. Once the plugin is configured
-//! nothing stays open, so that events never wait for a disk.
+//! The kernel resolves each path, and refuses every path that leads out of the directory (`openat2` with
+//! `RESOLVE_BENEATH`, since Linux 5.6). The host compares no strings, and a rename during the resolution has no effect
+//! on safety. Only regular files and directories are opened. All of them are closed once the plugin is configured, so
+//! that events never wait for a disk.
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -26,32 +26,32 @@ use rustix::io::retry_on_intr;
 
 use crate::plugin::spec::grants::GrantError;
 
-/// The most that is open at a time: many services may have no more than 1,024 files.
+/// Maximum number of open files, in addition to the granted directories. Many services are limited to 1,024.
 const MAX_OPEN: usize = 128;
 
-/// The most bytes read at once.
+/// Maximum number of bytes of one read.
 const MAX_READ: u64 = 64 << 10;
 
-/// How often a path is resolved anew because something was renamed meanwhile.
+/// Maximum number of times that a path is resolved, if a rename interferes.
 const MAX_TRIES: usize = 8;
 
-/// What is open for a plugin, by the number that its handle stands for. No number stands for two
-/// things: a handle that was kept for too long finds nothing.
+/// The open files of a plugin, by the number of their handle. Numbers are never used twice, so that a handle of a
+/// closed file is invalid.
 #[derive(Debug)]
 pub(crate) struct Files {
-    /// Paths of the granted directories. Each has its place here as its number, always.
+    /// Paths of the granted directories. The index of a path is the number of its handle.
     granted: Vec<String>,
-    open: HashMap<u32, Open>,
+    open: HashMap<u32, OpenFile>,
     next: u32,
 }
 
 #[derive(Debug)]
-enum Open {
+enum OpenFile {
     /// A file or a directory.
     File(Arc<OwnedFd>),
-    /// A file that is read from its front to its end.
+    /// A file that is read sequentially.
     Stream { file: Arc<OwnedFd>, offset: u64 },
-    /// The entries of a directory. A buffer of at most 32 KiB.
+    /// The entries of a directory that were not read yet. Has a buffer of at most 32 KiB.
     Listing(Dir),
 }
 
@@ -64,8 +64,8 @@ impl Files {
         }
     }
 
-    /// Opens the granted directories: files can be read from here on.
-    pub(crate) fn open(&mut self) -> Result<(), GrantError> {
+    /// Opens the granted directories. Files below them can be opened from then on.
+    pub(crate) fn open_granted(&mut self) -> Result<(), GrantError> {
         for (number, path) in (0..).zip(&self.granted) {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let opened = openat(CWD, path.as_str(), flags, Mode::empty());
@@ -73,30 +73,32 @@ impl Files {
                 path: path.clone(),
                 error: error.into(),
             })?;
-            self.open.insert(number, Open::File(Arc::new(directory)));
+            self.open
+                .insert(number, OpenFile::File(Arc::new(directory)));
         }
         Ok(())
     }
 
-    /// Closes all there is. The plugin may still have handles, which are good for nothing.
-    pub(crate) fn close(&mut self) {
+    /// Closes all files and directories. Handles that the plugin still has become invalid.
+    pub(crate) fn close_all(&mut self) {
         self.open = HashMap::new();
     }
 
-    /// Numbers and paths of the granted directories, whether they are open or not: a standard library
-    /// asks once, and it may do so early.
+    /// Returns numbers and paths of the granted directories, whether they are open or not. A standard library asks for
+    /// them once, possibly before `configure`.
     pub(crate) fn granted(&self) -> impl Iterator<Item = (u32, &str)> {
         (0..).zip(self.granted.iter().map(String::as_str))
     }
 
-    /// A handle is gone. Those of granted directories are given out as often as the plugin asks.
-    pub(crate) fn forget(&mut self, number: u32) {
+    /// Closes the file of a handle that the plugin has dropped. Granted directories stay open, because the plugin can
+    /// request handles of them again.
+    pub(crate) fn drop_handle(&mut self, number: u32) {
         if number as usize >= self.granted.len() {
             self.open.remove(&number);
         }
     }
 
-    /// Opens a file or a directory.
+    /// Opens a file or a directory below a directory. Returns the number of its handle.
     pub(crate) fn open_at(
         &mut self,
         directory: u32,
@@ -105,54 +107,55 @@ impl Files {
         flags: OFlags,
     ) -> Result<u32, Errno> {
         let directory = self.file(directory)?;
-        // Looked at before it is opened: that alone would wake who writes to a FIFO, and some devices.
-        check_kind(&fstat(look(directory, path, follow)?)?)?;
+        // The type is checked before the file is opened: opening alone would wake a process that waits to write to a
+        // FIFO, and some devices.
+        check_kind(&fstat(open_path(directory, path, follow)?)?)?;
         let flags = flags | follow.flags() | OFlags::NOCTTY | OFlags::NONBLOCK;
-        let file = beneath(directory, path, OFlags::RDONLY | flags)?;
-        // It may be another one by now.
+        let file = open_beneath(directory, path, OFlags::RDONLY | flags)?;
+        // The path may lead to another file by now.
         check_kind(&fstat(&file)?)?;
-        self.add(Open::File(Arc::new(file)))
+        self.add(OpenFile::File(Arc::new(file)))
     }
 
-    /// Metadata of what is open.
+    /// Returns the metadata of an open file or directory.
     pub(crate) fn stat(&self, file: u32) -> Result<Stat, Errno> {
         fstat(self.file(file)?)
     }
 
-    /// Metadata of anything, without opening it.
+    /// Returns the metadata of the file at a path, without opening it.
     pub(crate) fn stat_at(
         &self,
         directory: u32,
         path: &str,
         follow: Follow,
     ) -> Result<Stat, Errno> {
-        fstat(look(self.file(directory)?, path, follow)?)
+        fstat(open_path(self.file(directory)?, path, follow)?)
     }
 
-    /// Where a symbolic link leads, unless that is an absolute path.
+    /// Returns the target of a symbolic link. An absolute target is an error.
     pub(crate) fn read_link(&self, directory: u32, path: &str) -> Result<String, Errno> {
-        let link = look(self.file(directory)?, path, Follow::No)?;
-        // A plugin learns nothing of what is elsewhere.
+        let link = open_path(self.file(directory)?, path, Follow::No)?;
+        // An absolute path would reveal what is outside of the granted directory.
         match text(readlinkat(link, "", Vec::new())?.into_bytes())? {
             target if target.starts_with('/') => Err(Errno::PERM),
             target => Ok(target),
         }
     }
 
-    /// Reads from this offset. Fewer bytes than asked for are no sign of the end, none are.
+    /// Reads up to `length` bytes from `offset`. A short read does not mean the end of the file; an empty one does.
     pub(crate) fn read(&self, file: u32, length: u64, offset: u64) -> Result<Vec<u8>, Errno> {
         read(self.file(file)?, length, offset)
     }
 
-    /// Begins to read a file from this offset on.
+    /// Opens a stream that reads a file sequentially from `offset`. Returns the number of its handle.
     pub(crate) fn stream(&mut self, file: u32, offset: u64) -> Result<u32, Errno> {
         let file = Arc::clone(self.file(file)?);
-        self.add(Open::Stream { file, offset })
+        self.add(OpenFile::Stream { file, offset })
     }
 
-    /// Reads on.
-    pub(crate) fn read_on(&mut self, stream: u32, length: u64) -> Result<Vec<u8>, Errno> {
-        let Some(Open::Stream { file, offset }) = self.open.get_mut(&stream) else {
+    /// Reads up to `length` bytes from a stream, and advances it.
+    pub(crate) fn read_stream(&mut self, stream: u32, length: u64) -> Result<Vec<u8>, Errno> {
+        let Some(OpenFile::Stream { file, offset }) = self.open.get_mut(&stream) else {
             return Err(Errno::PERM);
         };
         let bytes = read(file, length, *offset)?;
@@ -160,16 +163,16 @@ impl Files {
         Ok(bytes)
     }
 
-    /// Begins to list a directory.
+    /// Opens a listing of a directory. Returns the number of its handle.
     pub(crate) fn list(&mut self, directory: u32) -> Result<u32, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-        let directory = beneath(self.file(directory)?, ".", flags)?;
-        self.add(Open::Listing(Dir::new(directory)?))
+        let directory = open_beneath(self.file(directory)?, ".", flags)?;
+        self.add(OpenFile::Listing(Dir::new(directory)?))
     }
 
-    /// The next entry of a directory.
+    /// Returns the next entry of a listing, or `None` at its end.
     pub(crate) fn next_entry(&mut self, list: u32) -> Result<Option<(FileType, String)>, Errno> {
-        let Some(Open::Listing(entries)) = self.open.get_mut(&list) else {
+        let Some(OpenFile::Listing(entries)) = self.open.get_mut(&list) else {
             return Err(Errno::PERM);
         };
         let real = |name: &[u8]| name != b"." && name != b"..";
@@ -185,15 +188,15 @@ impl Files {
         Ok(Some((entry.file_type(), name)))
     }
 
-    /// What a handle stands for, as long as files may be read.
+    /// Returns the open file or directory of a handle. After [`Files::close_all`] every handle is an error.
     fn file(&self, number: u32) -> Result<&Arc<OwnedFd>, Errno> {
         match self.open.get(&number) {
-            Some(Open::File(file)) => Ok(file),
+            Some(OpenFile::File(file)) => Ok(file),
             _ => Err(Errno::PERM),
         }
     }
 
-    fn add(&mut self, open: Open) -> Result<u32, Errno> {
+    fn add(&mut self, open: OpenFile) -> Result<u32, Errno> {
         let number = self.next;
         let next = number.checked_add(1).ok_or(Errno::DQUOT)?;
         if self.open.len() >= self.granted.len() + MAX_OPEN {
@@ -205,7 +208,7 @@ impl Files {
     }
 }
 
-/// What becomes of a symbolic link at the end of a path.
+/// Whether a symbolic link at the end of a path is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Follow {
     Yes,
@@ -221,28 +224,28 @@ impl Follow {
     }
 }
 
-/// A descriptor that says what is there, and can be used for nothing else.
-fn look(directory: &OwnedFd, path: &str, follow: Follow) -> Result<OwnedFd, Errno> {
-    beneath(directory, path, OFlags::PATH | follow.flags())
+/// Opens a descriptor with O_PATH: it gives the metadata of the file, and can be used for nothing else.
+fn open_path(directory: &OwnedFd, path: &str, follow: Follow) -> Result<OwnedFd, Errno> {
+    open_beneath(directory, path, OFlags::PATH | follow.flags())
 }
 
-fn beneath(directory: &OwnedFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+fn open_beneath(directory: &OwnedFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     let flags = flags | OFlags::CLOEXEC;
-    // Magic links are those in /proc, which lead anywhere.
+    // Magic links are those in /proc, which can lead anywhere.
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     let mut tries = MAX_TRIES;
     loop {
         match openat2(directory, path, flags, Mode::empty(), resolve) {
-            // Something was renamed while `..` was resolved.
+            // AGAIN: a rename interfered while `..` was resolved.
             Err(Errno::AGAIN | Errno::INTR) if tries > 1 => tries -= 1,
-            // It leads out of the directory.
+            // The path leads out of the directory.
             Err(Errno::XDEV) => return Err(Errno::PERM),
             result => return result,
         }
     }
 }
 
-/// Nothing but a file or a directory: a FIFO makes its reader wait, a device does whatever it does.
+/// Refuses everything except files and directories: opening a FIFO blocks, and opening a device can have any effect.
 fn check_kind(stat: &Stat) -> Result<(), Errno> {
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile | FileType::Directory => Ok(()),

@@ -1,4 +1,4 @@
-//! What a plugin logs, or prints as a program would, becomes lines of the host's log.
+//! Log lines of plugins: what a plugin logs, or prints to its standard streams, is written to the host's log.
 
 use tracing::Level;
 
@@ -6,7 +6,7 @@ use super::meter::LogBudget;
 use crate::system::sanitize::MAX_LINE;
 use crate::system::sanitize::printable;
 
-/// One plugin's way to the log.
+/// Writes the log lines of one instance.
 #[derive(Debug)]
 pub struct Logs {
     instance: String,
@@ -15,17 +15,17 @@ pub struct Logs {
     stderr: Vec<u8>,
 }
 
-/// Where a guest's standard library prints to.
+/// A standard stream of a guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stdio {
-    /// Logged as information.
+    /// Logged at level INFO.
     Stdout,
-    /// Logged as a warning: a panic's message comes this way.
+    /// Logged at level WARN. Messages of panics are written to this stream.
     Stderr,
 }
 
-/// Says how many lines were not logged.
-pub(crate) fn suppressed(plugin: &str, lines: u64) {
+/// Logs the number of lines that were suppressed.
+pub(crate) fn log_suppressed(plugin: &str, lines: u64) {
     tracing::warn!(target: "plugin", "{plugin}: {lines} log lines suppressed");
 }
 
@@ -39,14 +39,14 @@ impl Logs {
         }
     }
 
-    /// Logs one message, if there still is room for it in this second.
+    /// Logs one message, unless the budget of this second is used up.
     pub(crate) fn log(&mut self, level: Level, message: &str) {
         let Some(suppressed) = self.budget.take() else {
             return;
         };
         let plugin = self.instance.as_str();
         if suppressed > 0 {
-            self::suppressed(plugin, suppressed);
+            log_suppressed(plugin, suppressed);
         }
         let message = printable(message);
         match level {
@@ -58,7 +58,7 @@ impl Logs {
         }
     }
 
-    /// Takes what was printed, and logs the lines that are whole.
+    /// Takes printed bytes, and logs the lines that are complete.
     pub(crate) fn print(&mut self, stdio: Stdio, bytes: &[u8]) {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             let line = self.line(stdio);
@@ -70,7 +70,7 @@ impl Logs {
         }
     }
 
-    /// Logs a last line that has no end.
+    /// Logs incomplete lines.
     pub(crate) fn flush(&mut self) {
         for stdio in [Stdio::Stdout, Stdio::Stderr] {
             if !self.line(stdio).is_empty() {

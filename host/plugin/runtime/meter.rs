@@ -1,4 +1,4 @@
-//! What a running plugin has used of its limits.
+//! Measures what a running plugin uses of its limits: memory, CPU time, log lines.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -14,87 +14,90 @@ use super::cpu;
 use crate::plugin::spec::limits;
 use crate::plugin::spec::limits::Limits;
 
-/// Bytes of linear memory, or elements of tables: how many there are, were, and may be.
+/// Use of one resource, linear memory in bytes or tables in elements, and its limit.
 #[derive(Debug, Clone, Copy)]
-struct Used {
-    now: usize,
-    most: usize,
+struct ResourceUsage {
+    current: usize,
+    peak: usize,
     limit: usize,
-    /// What the last growth added, in case that the system refuses it.
-    added: usize,
+    /// Amount of the last growth, to be subtracted again if the system refuses it.
+    last_growth: usize,
 }
 
-impl Used {
-    fn new(limit: usize) -> Used {
-        Used {
-            now: 0,
-            most: 0,
+impl ResourceUsage {
+    fn new(limit: usize) -> ResourceUsage {
+        ResourceUsage {
+            current: 0,
+            peak: 0,
             limit,
-            added: 0,
+            last_growth: 0,
         }
     }
 
-    fn grow(&mut self, current: usize, desired: usize) -> bool {
-        let added = desired.saturating_sub(current);
-        let now = self.now.saturating_add(added);
-        if now > self.limit {
-            self.added = 0;
+    /// Counts the growth of one memory or table from `old` to `new`. Returns false, and counts nothing, if the sum
+    /// over all of them would exceed the limit.
+    fn grow(&mut self, old: usize, new: usize) -> bool {
+        let growth = new.saturating_sub(old);
+        let current = self.current.saturating_add(growth);
+        if current > self.limit {
+            self.last_growth = 0;
             return false;
         }
-        (self.now, self.added) = (now, added);
-        self.most = self.most.max(now);
+        (self.current, self.last_growth) = (current, growth);
+        self.peak = self.peak.max(current);
         true
     }
 
+    /// Subtracts the last growth: the system refused it.
     fn undo(&mut self) {
-        self.now -= std::mem::take(&mut self.added);
+        self.current -= std::mem::take(&mut self.last_growth);
     }
 }
 
-/// Says no to memory beyond the limit, and remembers that it did: what the guest makes of it is
-/// most often a bare `unreachable`.
+/// Refuses growth of memory and tables beyond the limits, and records the refusal: the guest usually reports it as a
+/// bare `unreachable`.
 #[derive(Debug)]
 pub struct MemoryLimiter {
-    memory: Used,
-    table: Used,
+    memory: ResourceUsage,
+    table: ResourceUsage,
     instances: usize,
-    refused: Option<Refused>,
+    refused: Option<GrowthRefused>,
 }
 
-/// More than a plugin may have.
+/// Growth of memory or tables that was refused, with the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// Of linear memory.
-    #[error("it ran out of memory: {}", limits::shown("memory", *.0 as u64))]
+pub enum GrowthRefused {
+    /// Linear memory; the limit is in bytes.
+    #[error("it ran out of memory: {}", limits::show_limit("memory", *.0 as u64))]
     Memory(usize),
-    /// Of tables.
-    #[error("it ran out of room in tables: {}", limits::shown("table", *.0 as u64))]
+    /// Tables; the limit is in elements.
+    #[error("it ran out of room in tables: {}", limits::show_limit("table", *.0 as u64))]
     Table(usize),
 }
 
 impl MemoryLimiter {
     pub(crate) fn new(limits: &Limits) -> MemoryLimiter {
         MemoryLimiter {
-            memory: Used::new(limits.memory),
-            table: Used::new(limits.table),
+            memory: ResourceUsage::new(limits.memory),
+            table: ResourceUsage::new(limits.table),
             instances: limits.instances,
             refused: None,
         }
     }
 
-    /// What was refused during an earlier call explains nothing about the next one.
-    pub(crate) fn begin(&mut self) {
+    /// Begins a call. A refusal of an earlier call does not explain a fault of this one.
+    pub(crate) fn begin_call(&mut self) {
         self.refused = None;
     }
 
-    /// What was refused first during this call, if anything.
-    pub(crate) fn refused(&self) -> Option<Refused> {
+    /// Returns the first refusal of this call, if there was one.
+    pub(crate) fn refused(&self) -> Option<GrowthRefused> {
         self.refused
     }
 
-    /// Bytes of linear memory, now and at most.
+    /// Returns the size of linear memory in bytes: current and maximum.
     pub(crate) fn memory(&self) -> (usize, usize) {
-        (self.memory.now, self.memory.most)
+        (self.memory.current, self.memory.peak)
     }
 }
 
@@ -107,7 +110,7 @@ impl ResourceLimiter for MemoryLimiter {
     ) -> wasmtime::Result<bool> {
         let granted = self.memory.grow(current, desired);
         if !granted {
-            let refused = Refused::Memory(self.memory.limit);
+            let refused = GrowthRefused::Memory(self.memory.limit);
             self.refused.get_or_insert(refused);
         }
         Ok(granted)
@@ -126,7 +129,8 @@ impl ResourceLimiter for MemoryLimiter {
     ) -> wasmtime::Result<bool> {
         let granted = self.table.grow(current, desired);
         if !granted {
-            self.refused.get_or_insert(Refused::Table(self.table.limit));
+            self.refused
+                .get_or_insert(GrowthRefused::Table(self.table.limit));
         }
         Ok(granted)
     }
@@ -149,8 +153,8 @@ impl ResourceLimiter for MemoryLimiter {
     }
 }
 
-/// A deadline of one call in CPU time of this thread: on a busy machine wall time would blame the
-/// innocent.
+/// Deadline of one call, in CPU time of this thread. By wall time, a busy machine would fault a plugin that is within
+/// its limit.
 #[derive(Debug)]
 pub struct CpuDeadline {
     allowed: Duration,
@@ -158,13 +162,13 @@ pub struct CpuDeadline {
     used: Duration,
 }
 
-/// A call took more CPU time than it was allowed.
+/// A call took more CPU time than this.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("took more than {0:?} of CPU time")]
 pub struct DeadlineMissed(pub Duration);
 
 impl CpuDeadline {
-    /// From now on.
+    /// Starts a deadline that allows this much CPU time from now on.
     pub(crate) fn new(allowed: Duration) -> CpuDeadline {
         CpuDeadline {
             allowed,
@@ -173,19 +177,19 @@ impl CpuDeadline {
         }
     }
 
-    /// Is there time left?
+    /// Returns an error if the deadline has passed.
     pub(crate) fn check(&self) -> Result<(), DeadlineMissed> {
         self.check_at(cpu::now())
     }
 
-    /// The call is over. Was it in time?
+    /// Ends the call. Returns an error if it took too long.
     pub(crate) fn end(&mut self) -> Result<(), DeadlineMissed> {
         let now = cpu::now();
         self.used = now.saturating_sub(self.started);
         self.check_at(now)
     }
 
-    /// How long the call took, once it is over.
+    /// Returns the CPU time of the call after [`CpuDeadline::end`].
     pub(crate) fn used(&self) -> Duration {
         self.used
     }
@@ -198,13 +202,13 @@ impl CpuDeadline {
     }
 }
 
-/// So many log lines a second, over all instances of a plugin: one that fails over and over may say
-/// no more than another.
+/// Limit on the log lines of a plugin in each second. All instances share it, so that a plugin that fails repeatedly
+/// cannot log more than another.
 #[derive(Debug, Clone)]
-pub struct LogBudget(Arc<Mutex<Lines>>);
+pub struct LogBudget(Arc<Mutex<LogLines>>);
 
 #[derive(Debug)]
-struct Lines {
+struct LogLines {
     allowed: u64,
     second: Duration,
     used: u64,
@@ -213,7 +217,7 @@ struct Lines {
 
 impl LogBudget {
     pub(crate) fn new(allowed: u64) -> LogBudget {
-        LogBudget(Arc::new(Mutex::new(Lines {
+        LogBudget(Arc::new(Mutex::new(LogLines {
             allowed,
             second: Duration::ZERO,
             used: 0,
@@ -221,22 +225,23 @@ impl LogBudget {
         })))
     }
 
-    /// May one more line be logged? With the number of those held back before it, once.
+    /// Requests one log line. Returns `None` if the budget of this second is used up. Otherwise returns the number of
+    /// lines that were suppressed since the last one that was logged.
     pub(crate) fn take(&self) -> Option<u64> {
         self.lines().take()
     }
 
-    /// How many were held back since the last one that was logged.
+    /// Returns the number of lines that were suppressed since the last one that was logged, and resets it.
     pub(crate) fn take_suppressed(&self) -> u64 {
         std::mem::take(&mut self.lines().suppressed)
     }
 
-    fn lines(&self) -> MutexGuard<'_, Lines> {
+    fn lines(&self) -> MutexGuard<'_, LogLines> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Lines {
+impl LogLines {
     fn take(&mut self) -> Option<u64> {
         let time = clock_gettime(ClockId::MonotonicCoarse);
         let second = Duration::from_secs(time.tv_sec.try_into().unwrap_or(0));
@@ -258,13 +263,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_beyond_the_budget_are_counted_and_told_with_the_next_one() {
+    fn lines_beyond_the_budget_are_counted_and_reported_with_the_next_one() {
         let budget = LogBudget::new(2);
-        // The clock may turn over once between these calls, not twice.
+        // The second may change once between these calls, not twice.
         let granted: Vec<_> = (0..10).filter_map(|_| budget.take()).collect();
         assert!((2..=4).contains(&granted.len()), "{granted:?}");
-        let told: u64 = granted.iter().sum();
-        assert_eq!(granted.len() as u64 + told + budget.lines().suppressed, 10);
+        let reported: u64 = granted.iter().sum();
+        assert_eq!(
+            granted.len() as u64 + reported + budget.lines().suppressed,
+            10
+        );
         budget.lines().second = Duration::ZERO;
         assert!(budget.take().is_some_and(|before| before > 0));
     }

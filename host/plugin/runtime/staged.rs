@@ -1,29 +1,29 @@
-//! What a plugin has said during a call, until that has returned.
+//! Effects of a call, staged until it returns.
 
 use crate::stream::alert::Severity;
 use crate::stream::alert::State;
 use crate::stream::labels::Column;
 
-/// What a plugin has said during a call: nothing of it counts until the call has returned well.
+/// The effects of a call. They are applied only if the call succeeds.
 #[derive(Debug, Default)]
 pub struct Staged {
-    /// Numbers of changed events, and their new records.
+    /// Numbers of changed events, ascending, and their new records back to back.
     pub changes: Vec<(Vec<u32>, Vec<u8>)>,
-    /// Labels.
+    /// Label columns.
     pub columns: Vec<Column>,
-    /// Alerts.
+    /// Alerts, raised or resolved.
     pub alerts: Vec<StagedAlert>,
-    /// Whole lines for standard output.
+    /// Complete lines for standard output.
     pub lines: Vec<u8>,
-    /// The plugin's own counters, and by how much they grow.
+    /// Names of the plugin's own counters, and by how much they grow.
     pub counts: Vec<(String, u64)>,
-    /// Bytes of labels, with their keys for each event.
+    /// Bytes of labels. A key counts once for each of its values.
     pub label_bytes: usize,
     pub(crate) bytes: usize,
 }
 
 impl Staged {
-    /// Was nothing said?
+    /// Returns whether the call has no effects.
     pub(crate) fn is_empty(&self) -> bool {
         let Staged {
             changes,
@@ -42,19 +42,19 @@ impl Staged {
     }
 }
 
-/// An alert that still names its event by number.
+/// An alert that refers to its event by number.
 #[derive(Debug)]
 pub struct StagedAlert {
     /// Name.
     pub name: String,
-    /// How bad it is.
+    /// Severity.
     pub severity: Severity,
-    /// Whether it goes on.
+    /// Whether the alert is raised or resolved.
     pub state: State,
-    /// One sentence.
+    /// Summary, one sentence.
     pub summary: String,
-    /// What tells it from others of its name.
+    /// Labels, which together with the name identify the alert.
     pub labels: Vec<(String, String)>,
-    /// Number of the event within the call.
+    /// Number of the event within the call, if the alert is about one.
     pub event: Option<u32>,
 }

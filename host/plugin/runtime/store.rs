@@ -1,4 +1,4 @@
-//! What the host keeps for one instance while it runs: its call, its limits, and what it has said.
+//! The host's data for one instance: the running call, its limits, and its staged effects.
 
 use super::bad_answer::BadAnswer;
 use super::files::Files;
@@ -7,13 +7,13 @@ use super::meter::CpuDeadline;
 use super::meter::LogBudget;
 use super::meter::MemoryLimiter;
 use super::staged::Staged;
-use crate::plugin::spec::grants::Granted;
+use crate::plugin::spec::grants::ResolvedGrants;
 use crate::plugin::spec::limits::Limits;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Moment;
 use crate::stream::labels::Labels;
 
-/// The data of a plugin's store.
+/// The data of an instance's wasmtime store.
 #[derive(Debug)]
 pub struct HostState {
     pub(crate) limits: Limits,
@@ -21,60 +21,62 @@ pub struct HostState {
     pub(crate) deadline: CpuDeadline,
     pub(crate) call: Call,
     pub(crate) staged: Staged,
-    /// Handles of WASI that the plugin holds.
+    /// Number of WASI handles that the plugin holds.
     pub(crate) handles: u32,
-    /// Environment variables that were granted, and their values.
+    /// Names and values of the granted environment variables.
     pub(crate) variables: Vec<(String, String)>,
-    /// What it reads while it is configured.
+    /// Granted files, which are open during `configure` only.
     pub(crate) files: Files,
     pub(crate) logs: Logs,
 }
 
-/// What the running call is about.
+/// The running call.
 #[derive(Debug, Default)]
 pub struct Call {
-    /// Number of its events.
+    /// Number of events of the call.
     pub count: u32,
-    /// Bytes of each record.
+    /// Size of each record in bytes.
     pub record_size: u32,
-    /// Labels of its events.
+    /// Labels of the call's events.
     pub labels: Labels,
-    /// Events lost since the last call that returned well.
+    /// Number of events that were lost since the last call that succeeded.
     pub lost: u64,
     /// Bytes of labels that the plugin has put on other events of this batch.
     pub label_bytes: usize,
-    /// What clocks show.
+    /// The time that the plugin's clocks show.
     pub clock: Moment,
 }
 
-/// What came before a call with events.
+/// What a call with events depends on, beside the events.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Earlier {
-    /// Events lost since the last call that returned well.
+pub struct CallContext {
+    /// Number of events that were lost since the last call that succeeded.
     pub lost: u64,
     /// Bytes of labels that the plugin has put on other events of this batch.
     pub label_bytes: usize,
-    /// What clocks show: the stream's last mark, or its start. Neither depends on where batches end.
+    /// The time that the plugin's clocks show: the stream's last mark, or its start before the first mark. Neither
+    /// depends on the bounds of batches.
     pub clock: Moment,
 }
 
 impl Call {
-    /// About no events.
-    pub(crate) fn at(clock: Moment) -> Call {
+    /// Returns a call without events.
+    pub(crate) fn without_events(clock: Moment) -> Call {
         Call {
             clock,
             ..Call::default()
         }
     }
 
-    /// With these events. Their labels are its own until they are put back.
-    pub(crate) fn about(batch: &mut Batch, earlier: Earlier) -> Call {
+    /// Returns a call with the events of a batch. Takes the labels out of the batch; the caller puts them back after
+    /// the call.
+    pub(crate) fn with_events(batch: &mut Batch, context: CallContext) -> Call {
         Call {
             count: batch.len() as u32,
             record_size: batch.record_size() as u32,
-            lost: earlier.lost,
-            label_bytes: earlier.label_bytes,
-            clock: earlier.clock,
+            lost: context.lost,
+            label_bytes: context.label_bytes,
+            clock: context.clock,
             labels: std::mem::take(&mut batch.labels),
         }
     }
@@ -84,7 +86,7 @@ impl HostState {
     pub(crate) fn new(
         instance: &str,
         limits: Limits,
-        granted: Granted,
+        granted: ResolvedGrants,
         log_lines: LogBudget,
     ) -> HostState {
         HostState {
@@ -100,12 +102,12 @@ impl HostState {
         }
     }
 
-    /// Makes room for so many bytes more in what the call stages.
+    /// Counts `bytes` more of staged output. Returns an error beyond the limit on output.
     pub(crate) fn charge(&mut self, bytes: usize) -> Result<(), BadAnswer> {
-        // A few bytes for each item: no list of empty ones may grow without end.
+        // 64 bytes more for each item, so that even empty items cannot grow without limit.
         self.staged.bytes = self.staged.bytes.saturating_add(bytes).saturating_add(64);
         if self.staged.bytes > self.limits.output {
-            return Err(BadAnswer::TooMuch(self.limits.output));
+            return Err(BadAnswer::TooMuchOutput(self.limits.output));
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The SHA-256 of a plugin's file: which one runs, and which one may.
+//! The SHA-256 of a plugin's file. It identifies the file that runs, and can restrict which file may run.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,18 +6,18 @@ use std::str::FromStr;
 use sha2::Digest as _;
 use sha2::Sha256;
 
-/// A SHA-256.
+/// A SHA-256 digest.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// That of these bytes.
+    /// Returns the digest of these bytes.
     pub fn of(bytes: &[u8]) -> Digest {
         Digest(Sha256::digest(bytes).into())
     }
 }
 
-/// 64 hexadecimal digits, as `sha256sum` prints them.
+/// Writes 64 hexadecimal digits, as `sha256sum` does.
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -30,20 +30,22 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// Anything but 64 hexadecimal digits.
+/// The text is not 64 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected the 64 hexadecimal digits that sha256sum prints")]
-pub struct NoDigest;
+pub struct ParseDigestError;
 
 impl FromStr for Digest {
-    type Err = NoDigest;
+    type Err = ParseDigestError;
 
-    fn from_str(text: &str) -> Result<Digest, NoDigest> {
+    fn from_str(text: &str) -> Result<Digest, ParseDigestError> {
         let digits: Option<Vec<u8>> = text
             .chars()
             .map(|char| char.to_digit(16).map(|digit| digit as u8))
             .collect();
-        let digits = digits.filter(|digits| digits.len() == 64).ok_or(NoDigest)?;
+        let digits = digits
+            .filter(|digits| digits.len() == 64)
+            .ok_or(ParseDigestError)?;
         let mut bytes = [0; 32];
         for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
             *byte = pair[0] << 4 | pair[1];
@@ -70,7 +72,7 @@ mod tests {
             &printed.replace('a', "g"),
             &format!("{printed}00"),
         ] {
-            assert_eq!(wrong.parse::<Digest>(), Err(NoDigest), "{wrong}");
+            assert_eq!(wrong.parse::<Digest>(), Err(ParseDigestError), "{wrong}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What a plugin may use: one table of limits, from which their type, defaults, parsing, help and documentation
-//! come. A new limit is a row here.
+//! The limits of a plugin. One table defines their type, defaults, parsing, help and documentation. A new limit is a
+//! new row of the table.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,35 +16,35 @@ const SECOND: u64 = 1_000 * MILLISECOND;
 const HOUR: u64 = 3_600 * SECOND;
 const MILLION: u64 = 1_000_000;
 
-/// The largest stack that a plugin may be given: threads that run plugins have room for it.
+/// Maximum native stack of a plugin in bytes. Threads that run plugins have room for it.
 pub const MAX_STACK: usize = 8 << 20;
 
-/// Stack of a thread that runs plugins: theirs, and room for the host.
+/// Stack in bytes of a thread that runs plugins: the maximum for plugins, and room for the host.
 pub const THREAD_STACK: usize = MAX_STACK + (2 << 20);
 
-/// How a limit is written, and in which unit the table has its values.
+/// Notation of a limit's values, and their unit in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitKind {
-    /// CPU time of the thread that runs the plugin, as in 250ms; in nanoseconds.
+    /// CPU time of the thread that runs the plugin, written as in 250ms. Unit: nanoseconds.
     Time,
-    /// A size, as in 16MiB; in bytes.
+    /// A size, written as in 16MiB. Unit: bytes.
     Size,
-    /// A number of something.
+    /// A number without a unit.
     Count,
 }
 
 /// A row of the table.
 #[derive(Debug)]
 pub struct Limit {
-    /// Its name.
+    /// Name of the limit.
     pub name: &'static str,
-    /// How it is written.
+    /// Notation and unit of its values.
     pub kind: LimitKind,
-    /// Where nothing else is said.
+    /// Default value.
     pub default: u64,
-    /// The smallest value.
+    /// Minimum value.
     pub min: u64,
-    /// The largest value.
+    /// Maximum value.
     pub max: u64,
     doc: &'static [&'static str],
     get: fn(&Limits) -> u64,
@@ -52,12 +52,12 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// The limit of this name.
+    /// Returns the limit of this name.
     pub fn named(name: &str) -> Option<&'static Limit> {
         LIMITS.iter().find(|limit| limit.name == name)
     }
 
-    /// What it limits: a phrase.
+    /// Returns a phrase that describes what is limited, from the doc comment of the row.
     pub fn meaning(&self) -> String {
         let lines = self.doc.iter().map(|line| line.trim());
         let text = lines.collect::<Vec<_>>().join(" ");
@@ -69,7 +69,8 @@ impl Limit {
         (self.get)(limits)
     }
 
-    /// Sets its value, if that is between [`min`](Limit::min) and [`max`](Limit::max). False: it is not.
+    /// Sets the value in `limits`. Returns false, and sets nothing, if it is not between [`min`](Limit::min) and
+    /// [`max`](Limit::max).
     #[must_use]
     pub fn set(&self, limits: &mut Limits, value: u64) -> bool {
         let fits = (self.min..=self.max).contains(&value);
@@ -79,7 +80,7 @@ impl Limit {
         fits
     }
 
-    /// A value as it is written.
+    /// Formats a value as it is written on the command line.
     pub fn show(&self, value: u64) -> String {
         let units: &[(u64, &str)] = match self.kind {
             LimitKind::Time => &[(HOUR, "h"), (SECOND, "s"), (MILLISECOND, "ms")],
@@ -96,14 +97,14 @@ impl Limit {
     }
 }
 
-/// As it is written, with its default: `time=250ms`.
+/// Writes the name and the default as on the command line: `time=250ms`.
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}={}", self.name, self.show(self.default))
     }
 }
 
-/// How a field of [`Limits`] keeps a value of the table.
+/// Conversion between a field of [`Limits`] and a value of the table.
 trait Field: Copy {
     fn value(self) -> u64;
     fn of(value: u64) -> Self;
@@ -208,15 +209,15 @@ limits! {
     "compile-memory" compile_memory: u64, Size 2 * GIB, 16 * MIB => TIB;
 }
 
-/// A limit that was exceeded, as messages name it: `limit memory=64MiB`.
-pub fn shown(name: &str, value: u64) -> String {
+/// Formats a limit that was exceeded, for error messages: `limit memory=64MiB`.
+pub fn show_limit(name: &str, value: u64) -> String {
     match Limit::named(name) {
         Some(limit) => format!("limit {name}={}", limit.show(value)),
         None => format!("limit {name}={value}"),
     }
 }
 
-/// The table of the documentation, in Markdown.
+/// Returns the table of limits in docs/operating.md, in Markdown.
 pub fn table() -> String {
     let mut table = String::from(
         "| limit | default | from | to | meaning |\n| --- | --- | --- | --- | --- |\n",
@@ -274,7 +275,7 @@ mod tests {
         }
     }
 
-    /// `UPDATE_DOCS=1 cargo test` writes it.
+    /// Fails if docs/operating.md has another table. `UPDATE_DOCS=1 cargo test` writes the table.
     #[test]
     fn the_document_has_this_table() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operating.md");

@@ -1,4 +1,4 @@
-//! What the operator says about one plugin.
+//! The specification of one plugin, as the operator gives it.
 
 pub mod digest;
 pub mod grants;
@@ -11,27 +11,27 @@ use self::grants::Grants;
 use self::limits::Limits;
 use self::origin::Origin;
 
-/// One plugin of the chain.
+/// The specification of one plugin of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spec {
-    /// Name of the instance: no two have the same.
+    /// Name of the instance, unique in the chain.
     pub name: String,
     /// Where its component comes from.
     pub origin: Origin,
-    /// The only file that may run, if one was named.
+    /// Digest of the only file that may run. `None`: any file may.
     pub digest: Option<Digest>,
-    /// Keys and values, as they were written.
+    /// Keys and values of the settings, as the operator wrote them.
     pub settings: Vec<(String, String)>,
-    /// What it may use.
+    /// Limits of the resources that the plugin may use.
     pub limits: Limits,
-    /// What it may do.
+    /// What the plugin is granted.
     pub grants: Grants,
-    /// What becomes of events that it fails on.
+    /// Action for events on which the plugin fails.
     pub on_fault: OnFault,
 }
 
 impl Spec {
-    /// A plugin with nothing said about it but where it is.
+    /// Returns a specification with this name and origin, and defaults for everything else.
     pub fn new(name: &str, origin: Origin) -> Spec {
         Spec {
             name: name.to_owned(),
@@ -45,13 +45,14 @@ impl Spec {
     }
 }
 
-/// What becomes of events that a plugin fails on, or that come while it is in quarantine.
+/// Action for events on which a plugin fails, and for events that arrive while it is in quarantine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnFault {
-    /// They go on to the next plugin, unseen by this one: an observer hides nothing.
+    /// The events go on to the next plugin, unseen by this one. This is the default, because a plugin that only
+    /// observes must not hide events when it fails.
     #[default]
     Pass,
-    /// They do not go on, and are counted as lost.
+    /// The events do not go on, and are counted as lost.
     Drop,
     /// The host ends.
     Stop,

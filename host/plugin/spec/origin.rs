@@ -1,4 +1,4 @@
-//! Where a plugin's component comes from.
+//! The origin of a plugin's component: the host itself, or a file.
 
 use std::fmt;
 use std::path::Path;
@@ -6,16 +6,16 @@ use std::path::PathBuf;
 
 use crate::plugin::bundled;
 
-/// Where a plugin's component comes from.
+/// The origin of a plugin's component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// Embedded in the host, under this name.
+    /// The bundled plugin of this name, embedded in the host.
     Bundled(&'static str),
-    /// A file.
+    /// The file at this path.
     File(PathBuf),
 }
 
-/// What it is called on the command line.
+/// Writes the origin as it is named on the command line.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -26,8 +26,8 @@ impl fmt::Display for Origin {
 }
 
 impl Origin {
-    /// The origin that an operator has named: a path has a `/` or ends in `.wasm`, anything else is the name
-    /// of a bundled plugin.
+    /// Parses an origin as an operator writes it. Text with a `/`, or that ends in `.wasm`, is a path. Any other text
+    /// is the name of a bundled plugin; the error lists the names that exist.
     pub fn named(text: &str) -> Result<Origin, String> {
         let is_path =
             text.contains('/') || Path::new(text).extension().is_some_and(|ext| ext == "wasm");

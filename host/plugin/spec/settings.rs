@@ -1,4 +1,4 @@
-//! Settings from the command line: text becomes what the plugin's schema asks for.
+//! Converts settings from the command line to the JSON types of the plugin's settings schema.
 
 use std::collections::BTreeMap;
 
@@ -7,30 +7,30 @@ use serde_json::Value;
 
 use crate::system::sanitize::one_line;
 
-/// How deep a schema is looked into.
+/// Maximum depth to which references, choices and lists of a schema are followed.
 const MAX_DEPTH: usize = 16;
 
-/// The most places of a schema in which the types of one setting are looked for.
+/// Maximum number of subschemas that are searched for the types of one setting.
 const MAX_PLACES: usize = 1_000;
 
-/// Why settings do not fit.
+/// Why settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// The schema that the plugin described is no JSON object.
+    /// The schema that the plugin returned is not a JSON object.
     #[error("its settings schema is not a JSON object: {0}")]
     Schema(String),
-    /// The plugin's own words.
+    /// The plugin refused the settings, with this message.
     #[error("{0}")]
     Refused(String),
 }
 
-/// The settings as a JSON object. What does not fit its type stays text, and a key that the schema
-/// does not have stays as it is: the plugin refuses both better than we could.
+/// Returns the settings as a JSON object. A value that does not match its type remains a string, and a key that the
+/// schema does not have is kept: the plugin refuses both, with a better message than the host could give.
 pub fn to_json(schema: &str, settings: &[(String, String)]) -> Result<String, SettingsError> {
     let schema: Map<String, Value> =
         serde_json::from_str(schema).map_err(|error| SettingsError::Schema(one_line(&error)))?;
     let schema = Value::Object(schema);
-    // The last of several values for one key counts, as with other options.
+    // Of several values for one key the last one applies, as with other options.
     let settings: BTreeMap<&str, &str> = settings
         .iter()
         .map(|(key, value)| (key.as_str(), value.as_str()))
@@ -42,11 +42,12 @@ pub fn to_json(schema: &str, settings: &[(String, String)]) -> Result<String, Se
     Ok(Value::Object(object.collect()).to_string())
 }
 
-/// `text` as the first of the types that the property may have and that it can be read as.
+/// Converts `text` to the first type of the property as which it can be parsed. Text that matches no type becomes a
+/// string.
 fn typed(text: &str, property: &Value, schema: &Value, depth: usize) -> Value {
     let (mut types, mut places_left) = (Vec::new(), MAX_PLACES);
     collect_types(property, schema, 0, &mut places_left, &mut types);
-    // Any text is a string: try that last. A list in brackets is clearer than one word alone.
+    // Any text is a valid string, so that strings are tried last: `[a]` is a list before it is a string.
     types.sort_by_key(|(name, _)| *name == "string");
     let read = types.iter().find_map(|(name, item)| match *name {
         "integer" => text.parse().ok().map(Value::Number),
@@ -54,14 +55,15 @@ fn typed(text: &str, property: &Value, schema: &Value, depth: usize) -> Value {
         "boolean" => text.parse().ok().map(Value::Bool),
         "null" => (text == "null").then_some(Value::Null),
         "object" => serde_json::from_str(text).ok().filter(Value::is_object),
-        // A list may be one of itself.
+        // The schema of a list's items may refer to the list itself.
         "array" if depth < MAX_DEPTH => list(text, item, schema, types.len() > 1, depth + 1),
         _ => None,
     });
     read.unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
-/// `[1,2]` as JSON, or `a,b`. Where a single value would do as well, one word is no list.
+/// Parses a list: `[1,2]` as JSON, or `a,b`. If the property may also be a single value (`or_single`), text without a
+/// comma is not a list.
 fn list(text: &str, item: &Value, schema: &Value, or_single: bool, depth: usize) -> Option<Value> {
     if let Ok(value @ Value::Array(_)) = serde_json::from_str(text) {
         return Some(value);
@@ -74,7 +76,8 @@ fn list(text: &str, item: &Value, schema: &Value, or_single: bool, depth: usize)
     Some(values.collect())
 }
 
-/// The types of a property, with the schema of an array's items; through references and choices.
+/// Collects the types of a property, each with the schema of its items if it is an array. Follows references and
+/// choices.
 fn collect_types<'a>(
     property: &'a Value,
     schema: &'a Value,
@@ -82,7 +85,7 @@ fn collect_types<'a>(
     places_left: &mut usize,
     types: &mut Vec<(&'a str, &'a Value)>,
 ) {
-    // A schema may refer to itself, even in many places at once.
+    // A schema may refer to itself, even from many places.
     if depth > MAX_DEPTH || *places_left == 0 {
         return;
     }

@@ -1,12 +1,12 @@
-//! Clocks that show the last mark of the stream, or before it the stream's start, and waiting that is over at
-//! once.
+//! `wasi:clocks` and `wasi:io/poll`. Clocks show the last mark of the stream, or its start before the first mark.
+//! Waiting returns at once.
 //!
-//! They do not show the time of an event: a call has as many as happened to arrive, and the same events must
-//! give the same answers. Before any item, as in `configure`, they show the least that is not 0: the runtime of
-//! Go takes a monotonic clock at 0 for broken, and ends the program.
+//! Clocks do not show the time of an event: the number of events in a call depends on how many have arrived, and the
+//! same events must give the same answers. Before any item, as in `configure`, clocks show the smallest time that is
+//! not 0: the runtime of Go takes a monotonic clock at 0 for broken, and ends the program.
 //!
-//! Sleeping advances nothing: an epoch deadline does not interrupt a host call, and a guest that was
-//! let to would sleep for 3 s under a deadline of 50 ms.
+//! Sleeping does not advance clocks, and returns at once because an epoch deadline does not interrupt a host call. With
+//! real sleeping a guest slept 3 s under a deadline of 50 ms.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use wasmtime::component::LinkerInstance;
 use wasmtime::component::Lower;
 use wasmtime::component::Resource;
 
-use super::Pollable;
-use super::Store;
-use super::link_refusal;
-use super::own;
-use super::timed;
+use super::linking::Pollable;
+use super::linking::Store;
+use super::linking::link_timed;
+use super::linking::link_unavailable;
+use super::linking::new_handle;
 use crate::plugin::runtime::store::HostState;
 
 #[derive(ComponentType, Lower)]
@@ -39,7 +39,7 @@ impl From<Duration> for Datetime {
     }
 }
 
-/// What clocks show before any item of the stream.
+/// The time that clocks show before any item of the stream.
 const MIN_TIME: Duration = Duration::from_nanos(1);
 
 fn wall_time(store: &Store) -> Datetime {
@@ -58,37 +58,39 @@ pub(super) fn link(
 ) -> Result<()> {
     let wall = interface == "wasi:clocks/wall-clock";
     match name {
-        "now" if wall => timed(linker, name, |store: Store, ()| Ok((wall_time(&store),))),
-        "resolution" if wall => timed(linker, name, |_: Store, ()| {
+        "now" if wall => link_timed(linker, name, |store: Store, ()| Ok((wall_time(&store),))),
+        "resolution" if wall => link_timed(linker, name, |_: Store, ()| {
             Ok((Datetime::from(Duration::from_nanos(1)),))
         }),
-        "now" => timed(linker, name, |store: Store, ()| Ok((time(&store),))),
-        "resolution" => timed(linker, name, |_: Store, ()| Ok((1u64,))),
+        "now" => link_timed(linker, name, |store: Store, ()| Ok((time(&store),))),
+        "resolution" => link_timed(linker, name, |_: Store, ()| Ok((1u64,))),
         "subscribe-instant" | "subscribe-duration" => {
-            timed(linker, name, |store: Store, (_,): (u64,)| {
-                Ok((own::<Pollable>(store, 0)?,))
+            link_timed(linker, name, |store: Store, (_,): (u64,)| {
+                Ok((new_handle::<Pollable>(store, 0)?,))
             })
         }
-        _ => link_refusal(linker, interface, name),
+        _ => link_unavailable(linker, interface, name),
     }
 }
 
-/// Whatever is waited for is there.
+/// Links `wasi:io/poll`: every pollable is always ready.
 pub(super) fn link_poll(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<()> {
     match name {
-        "[method]pollable.ready" => timed(linker, name, |_: Store, (_,): (Resource<Pollable>,)| {
-            Ok((true,))
-        }),
-        "[method]pollable.block" => {
-            timed(linker, name, |_: Store, (_,): (Resource<Pollable>,)| Ok(()))
+        "[method]pollable.ready" => {
+            link_timed(linker, name, |_: Store, (_,): (Resource<Pollable>,)| {
+                Ok((true,))
+            })
         }
-        "poll" => timed(
+        "[method]pollable.block" => {
+            link_timed(linker, name, |_: Store, (_,): (Resource<Pollable>,)| Ok(()))
+        }
+        "poll" => link_timed(
             linker,
             name,
             |_: Store, (all,): (Vec<Resource<Pollable>>,)| {
                 Ok(((0..all.len() as u32).collect::<Vec<u32>>(),))
             },
         ),
-        _ => link_refusal(linker, "wasi:io/poll", name),
+        _ => link_unavailable(linker, "wasi:io/poll", name),
     }
 }

@@ -1,4 +1,4 @@
-//! The types of `wasi:filesystem/types`, and what the system calls them.
+//! The types of `wasi:filesystem/types`, and conversions from the system's types.
 
 use std::hash::DefaultHasher;
 use std::hash::Hash;
@@ -16,7 +16,7 @@ use super::clocks::Datetime;
 #[derive(Clone, Copy, ComponentType, Lower)]
 #[component(enum)]
 #[repr(u8)]
-#[allow(dead_code, reason = "all of them are part of the type")]
+#[allow(dead_code, reason = "all variants are part of the type")]
 pub(super) enum ErrorCode {
     #[component(name = "access")]
     Access,
@@ -116,7 +116,7 @@ impl From<Errno> for ErrorCode {
             Errno::OVERFLOW => ErrorCode::Overflow,
             Errno::PERM => ErrorCode::NotPermitted,
             Errno::ROFS => ErrorCode::ReadOnly,
-            // Nothing else comes of reading, but from a file system in trouble.
+            // Reading returns other errors only if the file system itself fails.
             _ => ErrorCode::Io,
         }
     }
@@ -225,12 +225,15 @@ impl From<Stat> for DescriptorStat {
     }
 }
 
-#[allow(clippy::useless_conversion, reason = "32 bits on other architectures")]
+#[allow(
+    clippy::useless_conversion,
+    reason = "it has 32 bits on other architectures"
+)]
 fn links(stat: &Stat) -> u64 {
     stat.st_nlink.into()
 }
 
-/// Before 1970 there is no time.
+/// Returns `None` for a time before 1970, which WASI cannot represent.
 fn datetime(seconds: i64, nanoseconds: u64) -> Option<Datetime> {
     Some(Datetime {
         seconds: seconds.try_into().ok()?,
@@ -253,8 +256,8 @@ pub(super) struct MetadataHash {
     upper: u64,
 }
 
-/// Another one for another file, or for the same one when it was written to. It tells nothing about
-/// the numbers of devices and inodes.
+/// The hash differs between files, and changes when the file is written to. It does not reveal the numbers of devices
+/// and inodes.
 impl From<Stat> for MetadataHash {
     fn from(stat: Stat) -> MetadataHash {
         let mut hasher = DefaultHasher::new();

@@ -1,4 +1,4 @@
-//! `wasi:filesystem`, to read what was granted: whatever would change a file is refused.
+//! `wasi:filesystem` for the granted files. Every function that would change a file is refused.
 
 use rustix::fs::FileType;
 use rustix::fs::OFlags;
@@ -10,8 +10,6 @@ use wasmtime::component::Lower;
 use wasmtime::component::Resource;
 use wasmtime::component::Val;
 
-use super::InputStream;
-use super::Store;
 use super::file_types::DescriptorFlags;
 use super::file_types::DescriptorStat;
 use super::file_types::DescriptorType;
@@ -20,40 +18,42 @@ use super::file_types::ErrorCode;
 use super::file_types::MetadataHash;
 use super::file_types::OpenFlags;
 use super::file_types::PathFlags;
-use super::link_answer;
-use super::link_refusal;
-use super::own;
+use super::linking::InputStream;
+use super::linking::Store;
+use super::linking::link_constant;
+use super::linking::link_timed;
+use super::linking::link_unavailable;
+use super::linking::new_handle;
 use super::streams;
 use super::streams::IoError;
-use super::timed;
 use crate::plugin::runtime::files::Files;
 use crate::plugin::runtime::files::Follow;
 use crate::plugin::runtime::store::HostState;
 
-/// A file or a directory.
+/// Marks handles of files and directories.
 pub(super) struct Descriptor;
 
-/// The entries of a directory.
+/// Marks handles of listings of directories.
 pub(super) struct EntryStream;
 
 pub(super) fn link_preopens(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<()> {
     match name {
-        "get-directories" => timed(linker, name, |mut store: Store, ()| {
+        "get-directories" => link_timed(linker, name, |mut store: Store, ()| {
             let granted = store.data().files.granted();
             let granted: Vec<_> = granted.map(|(at, path)| (at, path.to_owned())).collect();
             let handles = granted.into_iter().map(|(number, path)| {
-                let handle = own::<Descriptor>(&mut store, number)?;
+                let handle = new_handle::<Descriptor>(&mut store, number)?;
                 Ok((handle, path))
             });
             Ok((handles.collect::<Result<Vec<_>>>()?,))
         }),
-        _ => link_refusal(linker, "wasi:filesystem/preopens", name),
+        _ => link_unavailable(linker, "wasi:filesystem/preopens", name),
     }
 }
 
 pub(super) fn link_types(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<()> {
     match name.strip_prefix("[method]descriptor.") {
-        Some("open-at") => timed(
+        Some("open-at") => link_timed(
             linker,
             name,
             |mut store: Store,
@@ -69,10 +69,10 @@ pub(super) fn link_types(linker: &mut LinkerInstance<'_, HostState>, name: &str)
                 let file = flags.and_then(|flags| {
                     files.open_at(directory.rep(), &path, follow(path_flags), flags)
                 });
-                answer_with::<Descriptor>(store, file)
+                answer_handle::<Descriptor>(store, file)
             },
         ),
-        Some("read") => timed(
+        Some("read") => link_timed(
             linker,
             name,
             |store: Store, (file, length, offset): (Resource<Descriptor>, u64, u64)| {
@@ -83,23 +83,23 @@ pub(super) fn link_types(linker: &mut LinkerInstance<'_, HostState>, name: &str)
                 }))
             },
         ),
-        Some("read-via-stream") => timed(
+        Some("read-via-stream") => link_timed(
             linker,
             name,
             |mut store: Store, (file, offset): (Resource<Descriptor>, u64)| {
                 let stream = store.data_mut().files.stream(file.rep(), offset);
-                answer_with::<InputStream>(store, stream)
+                answer_handle::<InputStream>(store, stream)
             },
         ),
-        Some("read-directory") => timed(
+        Some("read-directory") => link_timed(
             linker,
             name,
             |mut store: Store, (directory,): (Resource<Descriptor>,)| {
                 let list = store.data_mut().files.list(directory.rep());
-                answer_with::<EntryStream>(store, list)
+                answer_handle::<EntryStream>(store, list)
             },
         ),
-        Some("readlink-at") => timed(
+        Some("readlink-at") => link_timed(
             linker,
             name,
             |store: Store, (directory, path): (Resource<Descriptor>, String)| {
@@ -114,18 +114,18 @@ pub(super) fn link_types(linker: &mut LinkerInstance<'_, HostState>, name: &str)
         Some("metadata-hash") => link_stat(linker, name, MetadataHash::from),
         Some("stat-at") => link_stat_at(linker, name, DescriptorStat::from),
         Some("metadata-hash-at") => link_stat_at(linker, name, MetadataHash::from),
-        Some("is-same-object") => timed(
+        Some("is-same-object") => link_timed(
             linker,
             name,
             |store: Store, (one, other): (Resource<Descriptor>, Resource<Descriptor>)| {
-                Ok((same(&store.data().files, one.rep(), other.rep()),))
+                Ok((is_same_object(&store.data().files, one.rep(), other.rep()),))
             },
         ),
-        // Nothing is ever waiting to be written.
+        // There is never any unwritten data.
         Some("sync" | "sync-data") => link_stat(linker, name, |_| ()),
-        Some("advise") => link_answer(linker, name, || Val::Result(Ok(None))),
-        // With its type, so that a long text is read off as bytes.
-        Some("write") => timed(
+        Some("advise") => link_constant(linker, name, || Val::Result(Ok(None))),
+        // Linked with its type, so that a long buffer is passed as bytes and not as a list of values.
+        Some("write") => link_timed(
             linker,
             name,
             |_: Store, (_, _, _): (Resource<Descriptor>, Vec<u8>, u64)| {
@@ -144,18 +144,18 @@ pub(super) fn link_types(linker: &mut LinkerInstance<'_, HostState>, name: &str)
             | "rename-at"
             | "remove-directory-at"
             | "unlink-file-at",
-        ) => link_answer(linker, name, || {
+        ) => link_constant(linker, name, || {
             let read_only = Val::Enum("read-only".to_owned());
             Val::Result(Err(Some(Box::new(read_only))))
         }),
-        Some(_) => link_refusal(linker, "wasi:filesystem/types", name),
+        Some(_) => link_unavailable(linker, "wasi:filesystem/types", name),
         None => link_others(linker, name),
     }
 }
 
 fn link_others(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<()> {
     match name {
-        "[method]directory-entry-stream.read-directory-entry" => timed(
+        "[method]directory-entry-stream.read-directory-entry" => link_timed(
             linker,
             name,
             |mut store: Store, (list,): (Resource<EntryStream>,)| {
@@ -169,21 +169,21 @@ fn link_others(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Result
             },
         ),
         "filesystem-error-code" => {
-            timed(linker, name, |_: Store, (error,): (Resource<IoError>,)| {
+            link_timed(linker, name, |_: Store, (error,): (Resource<IoError>,)| {
                 Ok((Some(ErrorCode::from(streams::errno(&error))),))
             })
         }
-        _ => link_refusal(linker, "wasi:filesystem/types", name),
+        _ => link_unavailable(linker, "wasi:filesystem/types", name),
     }
 }
 
-/// What follows from the metadata of what is open.
+/// Links a function whose result is computed from the metadata of an open file.
 fn link_stat<T: Lower + 'static>(
     linker: &mut LinkerInstance<'_, HostState>,
     name: &str,
     result: impl Fn(Stat) -> T + Send + Sync + 'static,
 ) -> Result<()> {
-    timed(
+    link_timed(
         linker,
         name,
         move |store: Store, (file,): (Resource<Descriptor>,)| {
@@ -192,13 +192,13 @@ fn link_stat<T: Lower + 'static>(
     )
 }
 
-/// What follows from the metadata of what is at a path.
+/// Links a function whose result is computed from the metadata of the file at a path.
 fn link_stat_at<T: Lower + 'static>(
     linker: &mut LinkerInstance<'_, HostState>,
     name: &str,
     result: impl Fn(Stat) -> T + Send + Sync + 'static,
 ) -> Result<()> {
-    timed(
+    link_timed(
         linker,
         name,
         move |store: Store, (directory, flags, path): (Resource<Descriptor>, PathFlags, String)| {
@@ -215,10 +215,10 @@ fn answer<T>(result: Result<T, Errno>) -> Answer<T> {
     Ok((result.map_err(ErrorCode::from),))
 }
 
-/// An answer that is a handle for this number.
-fn answer_with<T: 'static>(store: Store, number: Result<u32, Errno>) -> Answer<Resource<T>> {
+/// Returns a new handle for this number as the function's answer.
+fn answer_handle<T: 'static>(store: Store, number: Result<u32, Errno>) -> Answer<Resource<T>> {
     match number {
-        Ok(number) => Ok((Ok(own::<T>(store, number)?),)),
+        Ok(number) => Ok((Ok(new_handle::<T>(store, number)?),)),
         Err(error) => answer(Err(error)),
     }
 }
@@ -230,7 +230,7 @@ fn follow(flags: PathFlags) -> Follow {
     }
 }
 
-/// How to open a file, as long as nobody wants to change it.
+/// Returns the flags to open a file with. Returns `EROFS` if the plugin requests to create or change it.
 fn read_only(open: OpenFlags, flags: DescriptorFlags) -> Result<OFlags, Errno> {
     let creates = OpenFlags::CREATE | OpenFlags::EXCLUSIVE | OpenFlags::TRUNCATE;
     let writes = DescriptorFlags::WRITE | DescriptorFlags::MUTATE_DIRECTORY;
@@ -243,7 +243,7 @@ fn read_only(open: OpenFlags, flags: DescriptorFlags) -> Result<OFlags, Errno> {
     }
 }
 
-fn same(files: &Files, one: u32, other: u32) -> bool {
+fn is_same_object(files: &Files, one: u32, other: u32) -> bool {
     match (files.stat(one), files.stat(other)) {
         (Ok(one), Ok(other)) => (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino),
         _ => false,

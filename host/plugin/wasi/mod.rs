@@ -1,40 +1,43 @@
-//! The WASI that a standard library imports by itself, linked inert but for what was granted.
+//! The part of WASI that a guest's standard library imports. It has no effects, except that granted files and variables
+//! can be read.
 //!
-//! No environment, arguments or files that were not granted; standard input is at its end, standard
-//! output and error are log lines; clocks show the stream's last mark and sleeping returns at once;
-//! random numbers are the same every time; sockets are refused. So a plugin has no powers of its own,
-//! and replaying a stream gives the same answers.
+//! Environment, arguments and files are empty unless they were granted. Standard input is at its end; standard output
+//! and error become log lines. Clocks show the stream's last mark, and sleeping returns at once. Random numbers are the
+//! same in every run. Sockets are refused. So a plugin can do nothing that was not granted, and a replay of a stream
+//! gives the same answers.
 //!
-//! This is not the `wasmtime-wasi` crate: that one sleeps for real (a guest slept 3 s under a
-//! deadline of 50 ms), and brings an async runtime along.
+//! The `wasmtime-wasi` crate is not used: in it a guest can really sleep (one slept 3 s under a deadline of 50 ms), and
+//! it needs an async runtime.
 
 mod cli;
 mod clocks;
 mod file_types;
 mod files;
+mod linking;
 mod random;
 mod streams;
 
-use wasmtime::AsContextMut;
 use wasmtime::Result;
-use wasmtime::StoreContextMut;
-use wasmtime::component::ComponentNamedList;
-use wasmtime::component::Lift;
 use wasmtime::component::LinkerInstance;
-use wasmtime::component::Lower;
-use wasmtime::component::Resource;
 use wasmtime::component::ResourceType;
 use wasmtime::component::Val;
 use wasmtime::component::types::ComponentInstance;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::error::format_err;
 
 use self::files::Descriptor;
 use self::files::EntryStream;
+use self::linking::InputStream;
+use self::linking::OutputStream;
+use self::linking::Pollable;
+use self::linking::Store;
+use self::linking::Unavailable;
+use self::linking::link_constant;
+use self::linking::link_timed;
+use self::linking::new_handle;
 use self::streams::IoError;
 use super::runtime::store::HostState;
 
-/// The interfaces that are offered, of any 0.2 version.
+/// The interfaces that are offered, in any 0.2 version.
 const OFFERED: &[&str] = &[
     "wasi:cli/environment",
     "wasi:cli/exit",
@@ -65,25 +68,15 @@ const OFFERED: &[&str] = &[
     "wasi:sockets/udp-create-socket",
 ];
 
-/// The most streams and the like that a plugin may hold at a time.
-const MAX_HANDLES: u32 = 10_000;
-
-struct OutputStream;
-struct InputStream;
-struct Pollable;
-/// A resource of which there never is one: sockets, terminals.
-struct Never;
-
-/// Is this interface one of those that are offered? `import` is as in
-/// `wasi:io/streams@0.2.6`.
-pub(crate) fn offers(import: &str) -> bool {
+/// Returns whether an interface is offered. `import` has the form `wasi:io/streams@0.2.6`.
+pub(crate) fn is_offered(import: &str) -> bool {
     match import.split_once('@') {
         Some((interface, version)) => version.starts_with("0.2.") && OFFERED.contains(&interface),
         None => false,
     }
 }
 
-/// Links what a component imports of one interface.
+/// Links the functions and resources that a component imports from one interface.
 pub(crate) fn link(
     linker: &mut LinkerInstance<'_, HostState>,
     import: &str,
@@ -101,7 +94,7 @@ pub(crate) fn link(
                     let state = store.data_mut();
                     state.handles = state.handles.saturating_sub(1);
                     if files {
-                        state.files.forget(number);
+                        state.files.drop_handle(number);
                     }
                     Ok(())
                 })?;
@@ -121,49 +114,16 @@ fn resource(name: &str) -> ResourceType {
         "error" => ResourceType::host::<IoError>(),
         "descriptor" => ResourceType::host::<Descriptor>(),
         "directory-entry-stream" => ResourceType::host::<EntryStream>(),
-        _ => ResourceType::host::<Never>(),
+        _ => ResourceType::host::<Unavailable>(),
     }
 }
 
-/// May it stand for something that is open?
+/// Returns whether handles of this resource may refer to an open file.
 fn is_file(resource: &str) -> bool {
     matches!(
         resource,
         "input-stream" | "descriptor" | "directory-entry-stream"
     )
-}
-
-type Store<'a> = StoreContextMut<'a, HostState>;
-
-/// Links a function that is not called any more once the time is up. There are no epochs in the host's
-/// own code, nor in a plugin's that does nothing but call it, one time after the other.
-fn timed<P, R>(
-    linker: &mut LinkerInstance<'_, HostState>,
-    name: &str,
-    function: impl Fn(Store, P) -> Result<R> + Send + Sync + 'static,
-) -> Result<()>
-where
-    P: ComponentNamedList + Lift + 'static,
-    R: ComponentNamedList + Lower + 'static,
-{
-    linker.func_wrap(name, move |store: Store, params: P| {
-        store.data().deadline.check()?;
-        function(store, params)
-    })
-}
-
-/// A handle for the plugin. The table of them is in the host's memory.
-fn own<T: 'static>(
-    mut store: impl AsContextMut<Data = HostState>,
-    number: u32,
-) -> Result<Resource<T>> {
-    let mut store = store.as_context_mut();
-    let handles = &mut store.data_mut().handles;
-    if *handles == MAX_HANDLES {
-        return Err(format_err!("it holds more than {MAX_HANDLES} handles"));
-    }
-    *handles += 1;
-    Ok(Resource::new_own(number))
 }
 
 fn link_function(
@@ -184,48 +144,17 @@ fn link_function(
             random::link(linker, interface, name)
         }
         ("wasi:sockets/tcp-create-socket" | "wasi:sockets/udp-create-socket", _)
-        | ("wasi:sockets/ip-name-lookup", "resolve-addresses") => link_answer(linker, name, || {
-            let denied = Val::Enum("access-denied".to_owned());
-            Val::Result(Err(Some(Box::new(denied))))
-        }),
+        | ("wasi:sockets/ip-name-lookup", "resolve-addresses") => {
+            link_constant(linker, name, || {
+                let denied = Val::Enum("access-denied".to_owned());
+                Val::Result(Err(Some(Box::new(denied))))
+            })
+        }
         ("wasi:sockets/instance-network", "instance-network") => {
-            timed(linker, name, |store: Store, ()| {
-                Ok((own::<Never>(store, 0)?,))
+            link_timed(linker, name, |store: Store, ()| {
+                Ok((new_handle::<Unavailable>(store, 0)?,))
             })
         }
         _ => cli::link(linker, interface, name),
     }
-}
-
-/// The same answer always. The function's type is what the component says that it is: there may be
-/// no result at all.
-fn link_answer(
-    linker: &mut LinkerInstance<'_, HostState>,
-    name: &str,
-    answer: fn() -> Val,
-) -> Result<()> {
-    linker.func_new(name, move |mut store, _, params, results| {
-        store.data().deadline.check()?;
-        for param in params {
-            // What was lent is given back.
-            if let Val::Resource(resource) = param {
-                resource.resource_drop(&mut store)?;
-            }
-        }
-        let result = results.first_mut();
-        *result.ok_or_else(|| format_err!("an import of WASI with a type of its own"))? = answer();
-        Ok(())
-    })
-}
-
-/// What cannot be called with anything but a socket, of which there are none, or is of no use here.
-fn link_refusal(
-    linker: &mut LinkerInstance<'_, HostState>,
-    interface: &str,
-    name: &str,
-) -> Result<()> {
-    let function = format!("{interface}.{name}");
-    linker.func_new(name, move |_, _, _, _| {
-        Err(format_err!("{function} is not available in a plugin"))
-    })
 }

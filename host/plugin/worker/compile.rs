@@ -1,8 +1,8 @@
-//! Compilation in a process of its own.
+//! Compilation in a child process.
 //!
-//! Cranelift can neither be interrupted nor be told how much memory it may take, and what it is fed
-//! is somebody else's code. A process can be given limits by the kernel, and whatever becomes of it,
-//! the host goes on, and so do the plugins that run meanwhile.
+//! Cranelift can neither be interrupted nor be given a limit on memory, and its input is untrusted code. The kernel
+//! limits the resources of a process. Whatever happens in it, the host goes on, and so do the plugins that run
+//! meanwhile.
 
 use std::io;
 use std::io::Read as _;
@@ -33,105 +33,109 @@ use crate::system::privileges;
 use crate::system::sanitize::joined;
 use crate::system::sanitize::one_line;
 
-/// The hidden subcommand that compiles: `compile SECONDS BYTES`.
+/// Name of the hidden subcommand that compiles: `compile SECONDS BYTES`.
 pub const SUBCOMMAND: &str = "compile";
 
-/// Threads of the compiler: each has a stack, which counts as memory.
-const THREADS: &str = "4";
+/// Number of threads of the compiler. The stack of each counts as memory.
+const COMPILER_THREADS: &str = "4";
 
-/// The longest complaint of the compiler that is passed on, in bytes.
-const MAX_COMPLAINT: u64 = 4096;
+/// Maximum length in bytes of an error message of the child process.
+const MAX_STDERR: u64 = 4096;
 
-/// Why there is no compiled code.
+/// Why a component was not compiled.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
-    /// Damaged, or with WebAssembly features that this host does not have.
+    /// The component is damaged, or uses WebAssembly features that this host does not support.
     #[error("not a valid component: {0}")]
     Invalid(String),
-    /// The compiler ended with an error, in its words: most often [`CompileError::Invalid`].
+    /// The compiler exited with an error. Its message is most often that of [`CompileError::Invalid`].
     #[error("{0}")]
     Failed(String),
-    /// It took too long.
-    #[error("its compilation takes too much CPU time: {}", limits::shown("compile-time", .0.as_nanos() as u64))]
+    /// Compilation took more CPU time than the limit allows.
+    #[error("its compilation takes too much CPU time: {}", limits::show_limit("compile-time", .0.as_nanos() as u64))]
     Time(Duration),
-    /// Its result is a file in memory, and the limit on the size of a file is too low for it.
+    /// The compiled code is larger than RLIMIT_FSIZE. The limit applies because the code is written to a file in
+    /// memory.
     #[error(
-        "the compiled code is larger than a file may be here; raise the limit (ulimit -f, LimitFSIZE=)"
+        "the compiled code is larger than the file size limit (RLIMIT_FSIZE); raise it (ulimit -f, LimitFSIZE=)"
     )]
     FileSize,
-    /// It crashed, most often for want of memory.
+    /// A signal ended the compiler, most often because it ran out of memory.
     #[error(
-        "the compiler ended by {signal}, most often for want of memory: {}{said}",
-        limits::shown("compile-memory", *.memory)
+        "the compiler was ended by {signal}, most often because it ran out of memory: {}{message}",
+        limits::show_limit("compile-memory", *.memory)
     )]
     Crashed {
-        /// The signal's name.
+        /// Name of the signal.
         signal: String,
-        /// Bytes.
+        /// The limit on memory in bytes.
         memory: u64,
-        /// What it said last, after a colon.
-        said: String,
+        /// The last message of the compiler, after a colon. Empty if there was none.
+        message: String,
     },
-    /// The process could not be started, or not be talked to.
+    /// The child process could not be started, or communication with it failed.
     #[error("cannot run the compiler: {0}")]
     Process(#[from] io::Error),
 }
 
-/// Has a process of this program compile a component, within limits.
-pub(crate) fn in_process(
+/// Compiles a component in a child process that runs `program`, within the limits of the plugin.
+pub(crate) fn in_child_process(
     program: &Path,
     component: &[u8],
     limits: &Limits,
 ) -> Result<Sealed, CompileError> {
-    let compiled = sealed::memory()?;
+    let compiled = sealed::create()?;
     let seconds = limits.compile_time.as_secs().max(1);
     let mut child = Command::new(program)
         .arg(SUBCOMMAND)
         .arg(seconds.to_string())
         .arg(limits.compile_memory.to_string())
-        // Nothing that this process was told is of use to that one.
+        // The environment of this process has no meaning for the compiler.
         .env_clear()
-        .env("RAYON_NUM_THREADS", THREADS)
+        .env("RAYON_NUM_THREADS", COMPILER_THREADS)
         .stdin(Stdio::piped())
         .stdout(Stdio::from(compiled.try_clone()?))
         .stderr(Stdio::piped())
-        // Ctrl-C is for the host, which ends this process when it ends.
+        // A process group of its own: Ctrl-C ends the host, and the host ends the child process.
         .process_group(0)
         .spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
-        // It reads all before it says anything. Where it ended instead, its status says why.
+        // The child process reads all of its input before it writes. If it ended early instead, its status is the error
+        // to report, not this one.
         let _ = stdin.write_all(component);
     }
-    let (status, said) = ended(&mut child)?;
-    outcome(status, said, limits)?;
+    let (status, message) = wait_with_stderr(&mut child)?;
+    check_status(status, message, limits)?;
     Ok(Sealed::new(compiled)?)
 }
 
-/// Waits until a process of this program ends; how it did, and what it said on standard error.
-pub(crate) fn ended(child: &mut Child) -> io::Result<(ExitStatus, String)> {
-    let mut said = Vec::new();
+/// Waits until a child process that runs this program ends. Returns its status and its error message.
+pub(crate) fn wait_with_stderr(child: &mut Child) -> io::Result<(ExitStatus, String)> {
+    let mut message = Vec::new();
     if let Some(stderr) = child.stderr.take() {
-        stderr.take(MAX_COMPLAINT).read_to_end(&mut said)?;
+        stderr.take(MAX_STDERR).read_to_end(&mut message)?;
     }
-    let said = String::from_utf8_lossy(&said);
-    let words = said.strip_prefix("retrans-host: error: ").unwrap_or(&said);
-    Ok((child.wait()?, joined(words)))
+    let message = String::from_utf8_lossy(&message);
+    let message = message
+        .strip_prefix("retrans-host: error: ")
+        .unwrap_or(&message);
+    Ok((child.wait()?, joined(message)))
 }
 
-fn outcome(status: ExitStatus, said: String, limits: &Limits) -> Result<(), CompileError> {
+fn check_status(status: ExitStatus, message: String, limits: &Limits) -> Result<(), CompileError> {
     if status.success() {
         return Ok(());
     }
     let Some(signal) = status.signal() else {
-        return Err(CompileError::Failed(match said.is_empty() {
-            true => format!("the compiler ended with {status} and did not say why"),
-            false => said,
+        return Err(CompileError::Failed(match message.is_empty() {
+            true => format!("the compiler ended with {status} without an error message"),
+            false => message,
         }));
     };
     if signal == Signal::XFSZ.as_raw() {
         return Err(CompileError::FileSize);
     }
-    // The soft limit sends SIGXCPU; a process that ignores it gets SIGKILL a second later.
+    // The soft limit sends SIGXCPU. A process that ignores it gets SIGKILL a second later.
     if signal == Signal::XCPU.as_raw() {
         let seconds = limits.compile_time.as_secs().max(1);
         return Err(CompileError::Time(Duration::from_secs(seconds)));
@@ -139,9 +143,9 @@ fn outcome(status: ExitStatus, said: String, limits: &Limits) -> Result<(), Comp
     Err(CompileError::Crashed {
         signal: signal_name(signal),
         memory: limits.compile_memory,
-        said: match said.is_empty() {
-            true => said,
-            false => format!(": {said}"),
+        message: match message.is_empty() {
+            true => message,
+            false => format!(": {message}"),
         },
     })
 }
@@ -151,7 +155,8 @@ pub(crate) fn signal_name(signal: i32) -> String {
     name.map_or_else(|| format!("signal {signal}"), str::to_owned)
 }
 
-/// The process that compiles: standard input to standard output.
+/// Runs the child process that compiles: reads the component from standard input, and writes the compiled code to
+/// standard output.
 pub fn run(seconds: u64, bytes: u64) -> anyhow::Result<()> {
     limit_this_process(seconds, bytes)?;
     privileges::drop_all()?;
@@ -160,7 +165,7 @@ pub fn run(seconds: u64, bytes: u64) -> anyhow::Result<()> {
         .lock()
         .read_to_end(&mut component)
         .context("cannot read the component")?;
-    let compiled = here(&component).map_err(CompileError::Invalid)?;
+    let compiled = precompile(&component).map_err(CompileError::Invalid)?;
     let mut stdout = io::stdout().lock();
     stdout
         .write_all(&compiled)
@@ -168,18 +173,18 @@ pub fn run(seconds: u64, bytes: u64) -> anyhow::Result<()> {
         .context("cannot write the compiled code")
 }
 
-/// Compiles without limits.
-pub(crate) fn here(component: &[u8]) -> Result<Vec<u8>, String> {
+/// Compiles a component in this process, without limits.
+pub(crate) fn precompile(component: &[u8]) -> Result<Vec<u8>, String> {
     wasmtime::Engine::new(&engine::config())
         .and_then(|engine| engine.precompile_component(component))
         .map_err(|error| one_line(&error))
 }
 
-/// Limits of a process that works for the host: CPU time in seconds, and memory in bytes.
+/// Limits the CPU time (in seconds) and the memory (in bytes) of this process, a child of the host.
 pub(crate) fn limit_this_process(seconds: u64, bytes: u64) -> anyhow::Result<()> {
-    // When the host has ended, its result is of no use.
+    // Without the host there is no use for the result.
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    // A crash leaves no core file either.
+    // No core file after a crash.
     limit(Resource::Core, "RLIMIT_CORE", 0, 0)?;
     limit(
         Resource::Cpu,
@@ -187,8 +192,8 @@ pub(crate) fn limit_this_process(seconds: u64, bytes: u64) -> anyhow::Result<()>
         seconds,
         seconds.saturating_add(1),
     )?;
-    // What is reserved but not used does not count, as it would for Resource::As: each thread's
-    // allocator reserves 64 MiB.
+    // RLIMIT_DATA does not count memory that is reserved but not used. RLIMIT_AS would: the allocator reserves 64 MiB
+    // for each thread.
     limit(Resource::Data, "RLIMIT_DATA", bytes, bytes)
 }
 
@@ -200,8 +205,8 @@ fn limit(resource: Resource, name: &str, soft: u64, hard: u64) -> anyhow::Result
     };
     setrlimit(resource, limit).with_context(|| match inherited {
         Some(inherited) if inherited < hard => format!(
-            "cannot set {name} to {hard}, as the limits of the plugin ask for: this process inherited a hard \
-             limit of {inherited}; raise that, or lower the limits compile-time, compile-memory or footprint"
+            "cannot set {name} to {hard}, which the limits of the plugin require: this process inherited a hard \
+             limit of {inherited}; raise it, or lower the limits compile-time, compile-memory or footprint"
         ),
         _ => format!("cannot set {name}"),
     })

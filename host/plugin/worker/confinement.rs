@@ -1,4 +1,5 @@
-//! What the system must let a process do that runs compiled plugins: said before any plugin is blamed.
+//! Checks that the system allows this process to run compiled plugins. The host checks this before it loads any plugin,
+//! so that no plugin is reported as the cause.
 
 use std::fs;
 use std::ptr;
@@ -19,38 +20,37 @@ use crate::plugin::load::engine::GUARD;
 use crate::plugin::load::engine::RESERVATION;
 use crate::plugin::load::engine::THIS_PROGRAM;
 
-/// Address space that a plugin with one linear memory reserves: there is a guard at both ends.
+/// Address space in bytes that a plugin with one linear memory reserves. There is a guard at both ends.
 const RESERVED: u64 = RESERVATION + 2 * GUARD;
 
-/// Why no plugin can run.
+/// Why this process cannot run plugins.
 #[derive(Debug, thiserror::Error)]
-pub enum Confined {
-    /// Compiled code could not be made executable.
+pub enum ConfinementError {
+    /// Memory cannot be made executable.
     #[error(
-        "plugins are compiled, and this process may not make memory executable that it has written \
-         ({0}); systemd's MemoryDenyWriteExecute=, prctl(PR_SET_MDWE) or SELinux (execmem) forbids it: \
+        "plugins are compiled to machine code, and this process may not make memory executable that it has \
+         written ({0}); systemd's MemoryDenyWriteExecute=, prctl(PR_SET_MDWE) or SELinux (execmem) forbids it: \
          allow it for this program"
     )]
     NoExecutableMemory(Errno),
-    /// The host starts itself again to compile, and finds itself there.
+    /// The host starts itself again to compile, and cannot find its own executable.
     #[error(
-        "plugins are compiled by a process of this program, which is found through {THIS_PROGRAM}: \
-         {0}; mount -t proc proc /proc"
+        "plugins are compiled by a child process, which runs {THIS_PROGRAM}: {0}; mount -t proc proc /proc"
     )]
     NoProc(std::io::Error),
-    /// Linear memories could not be reserved.
+    /// Address space for linear memories cannot be reserved.
     #[error("{0}")]
-    AddressSpace(AddressSpace),
+    AddressSpace(AddressSpaceError),
 }
 
-/// Too little address space for plugins.
+/// There is too little address space for the linear memories of plugins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AddressSpace {
-    /// The limit in bytes, where there is one.
+pub struct AddressSpaceError {
+    /// The limit in bytes (RLIMIT_AS), if there is one.
     limit: Option<u64>,
 }
 
-impl std::fmt::Display for AddressSpace {
+impl std::fmt::Display for AddressSpaceError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let each = ByteSize(RESERVED);
         write!(
@@ -60,7 +60,7 @@ impl std::fmt::Display for AddressSpace {
         match self.limit {
             Some(limit) => write!(
                 f,
-                "this process may have {} in all (RLIMIT_AS); raise that: `ulimit -v unlimited`, or \
+                "this process may have {} in all (RLIMIT_AS); raise this limit: `ulimit -v unlimited`, or \
                  LimitAS=infinity in a systemd unit",
                 ByteSize(limit)
             ),
@@ -69,29 +69,29 @@ impl std::fmt::Display for AddressSpace {
     }
 }
 
-/// Can this number of plugins run here?
-pub fn check(plugins: usize) -> Result<(), Confined> {
-    fs::metadata(THIS_PROGRAM).map_err(Confined::NoProc)?;
-    may_execute().map_err(Confined::NoExecutableMemory)?;
+/// Checks that this process can run `plugins` plugins.
+pub fn check(plugins: usize) -> Result<(), ConfinementError> {
+    fs::metadata(THIS_PROGRAM).map_err(ConfinementError::NoProc)?;
+    can_make_executable().map_err(ConfinementError::NoExecutableMemory)?;
     let bytes = RESERVED.saturating_mul(plugins as u64);
     match can_reserve(bytes) {
         true => Ok(()),
-        false => Err(Confined::AddressSpace(address_space())),
+        false => Err(ConfinementError::AddressSpace(address_space_error())),
     }
 }
 
-/// The limit that is in the way.
-pub(crate) fn address_space() -> AddressSpace {
+/// Returns the error for too little address space, with the current limit.
+pub(crate) fn address_space_error() -> AddressSpaceError {
     let limit = getrlimit(Resource::As).current;
-    AddressSpace { limit }
+    AddressSpaceError { limit }
 }
 
-/// Is there, now, no address space for another linear memory?
+/// Returns whether address space for another linear memory cannot be reserved now.
 pub(crate) fn lacks_address_space() -> bool {
     !can_reserve(RESERVED)
 }
 
-/// Is it memory, of either kind, that was missing?
+/// Returns whether the cause of an error is a lack of memory or of address space.
 pub(crate) fn is_out_of_memory(error: &wasmtime::Error) -> bool {
     let system = |cause: &(dyn std::error::Error + 'static)| {
         let io = cause.downcast_ref::<std::io::Error>();
@@ -103,13 +103,13 @@ pub(crate) fn is_out_of_memory(error: &wasmtime::Error) -> bool {
         .any(|cause| cause.is::<OutOfMemory>() || system(cause))
 }
 
-/// As wasmtime does it: written first, executable afterwards.
-fn may_execute() -> Result<(), Errno> {
+/// Makes a page executable after it was written to, as wasmtime does.
+fn can_make_executable() -> Result<(), Errno> {
     let length = rustix::param::page_size();
     let written = ProtFlags::READ | ProtFlags::WRITE;
     let executable = MprotectFlags::READ | MprotectFlags::EXEC;
-    // SAFETY: a new mapping at an address that the kernel chooses, which nothing refers to and which
-    // is gone at the end; one byte of it is written, and nothing in it is executed.
+    // SAFETY: this is a new mapping at an address that the kernel chooses. Nothing refers to it, and it is unmapped at
+    // the end. One byte of it is written, and nothing in it is executed.
     unsafe {
         let page = mmap_anonymous(ptr::null_mut(), length, written, MapFlags::PRIVATE)?;
         page.cast::<u8>().write_volatile(0);
@@ -125,8 +125,8 @@ fn can_reserve(bytes: u64) -> bool {
     };
     // Neither accessible nor counted as memory, as wasmtime reserves it.
     let (none, flags) = (ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE);
-    // SAFETY: a new mapping at an address that the kernel chooses, which nothing refers to and which
-    // is gone at once.
+    // SAFETY: this is a new mapping at an address that the kernel chooses. Nothing refers to it, and it is unmapped at
+    // once.
     unsafe {
         mmap_anonymous(ptr::null_mut(), length, none, flags)
             .and_then(|reserved| munmap(reserved, length))
@@ -142,24 +142,27 @@ mod tests {
     fn where_nothing_is_limited_plugins_can_run() {
         check(3).expect("this process is not confined");
         assert!(!lacks_address_space());
-        // More than a process has on any processor: 2^57.
-        assert!(matches!(check(1 << 25), Err(Confined::AddressSpace(_))));
+        // 2^57 bytes are more address space than a process has on any processor.
+        assert!(matches!(
+            check(1 << 25),
+            Err(ConfinementError::AddressSpace(_))
+        ));
     }
 
     #[test]
     fn the_limit_of_address_space_is_named_where_there_is_one() {
-        let said = |limit| AddressSpace { limit }.to_string();
-        let limited = said(Some(3 << 30));
+        let message = |limit| AddressSpaceError { limit }.to_string();
+        let limited = message(Some(3 << 30));
         assert!(
             limited.contains("reserves 4.1 GiB of address space"),
             "{limited}"
         );
         assert!(limited.contains("3.0 GiB in all (RLIMIT_AS)"), "{limited}");
-        assert!(!said(None).contains("RLIMIT_AS"));
+        assert!(!message(None).contains("RLIMIT_AS"));
     }
 
     #[test]
-    fn what_is_no_memory_is_told_from_other_errors_of_the_system() {
+    fn a_lack_of_memory_is_distinguished_from_other_system_errors() {
         let error = |errno: Errno| wasmtime::Error::from(std::io::Error::from(errno));
         assert!(is_out_of_memory(&error(Errno::NOMEM)));
         assert!(is_out_of_memory(

@@ -1,10 +1,9 @@
-//! The footprint check: whether the host can hold a plugin, found out in a process that may fail.
+//! The footprint check: measures in a child process how much memory the host needs to hold a plugin.
 //!
-//! What wasmtime makes of compiled code, and what it keeps of an instance beside its linear memory, no
-//! limiter is asked for: 16 MB of code can become more than a gigabyte, and a process that gets no memory
-//! is aborted. So another process ([`child`]) does first what the host is about to do, and says what that
-//! took. It is not the one that compiles: in there, memory that the compiler has freed would be taken
-//! anew and not be noticed.
+//! wasmtime asks no limiter for what it makes of compiled code, nor for what it keeps of an instance beside linear
+//! memory. 16 MB of code can become more than a gigabyte, and a process to which memory is refused is aborted. So a
+//! child process ([`child`]) first does what the host is about to do, and reports how much memory that took. It is not
+//! the process that compiles: in that one, memory that the compiler has freed would be used again and not be counted.
 
 pub mod child;
 
@@ -24,49 +23,50 @@ use rustix::process::Signal;
 
 use super::compile;
 use super::confinement;
-use super::confinement::AddressSpace;
+use super::confinement::AddressSpaceError;
 use crate::plugin::spec::Spec;
 use crate::plugin::spec::limits;
 
-/// The hidden subcommand of that process: `footprint LIMITS`.
+/// Name of the hidden subcommand of the child process: `footprint LIMITS`.
 pub const SUBCOMMAND: &str = "footprint";
 
-/// Bytes that it may take beside what it may turn out to need: a stack, and what is soon freed again.
+/// Bytes that the child process may allocate in addition to the footprint and to linear memory: a stack, and temporary
+/// allocations.
 const SLACK: u64 = 32 << 20;
 
-/// The longest answer, in bytes.
+/// Maximum length of the answer in bytes.
 const MAX_ANSWER: u64 = 64;
 
-/// Why the host cannot hold a plugin, or why that could not be checked.
+/// Why the host cannot hold a plugin, or why this could not be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum FootprintError {
-    /// The host would have to take too much memory for it.
+    /// The host would need more memory than the limit allows.
     #[error(
-        "it takes {} of the host's memory to hold it: {}",
+        "the host needs {} of memory to hold it: {}",
         amount(*.taken, *.limit),
-        limits::shown("footprint", *.limit)
+        limits::show_limit("footprint", *.limit)
     )]
     TooLarge {
-        /// Bytes; `None`: more than the limit.
+        /// The measured footprint in bytes. `None`: it is more than the limit.
         taken: Option<u64>,
-        /// Bytes.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// This process has too little address space for it.
+    /// There is too little address space for the plugin.
     #[error("{0}")]
-    AddressSpace(AddressSpace),
-    /// What was said when it was checked: most often why it does not fit.
+    AddressSpace(AddressSpaceError),
+    /// The check failed with this message, most often because the component does not match the contract.
     #[error("{0}")]
-    Said(String),
-    /// It crashed when it was checked.
-    #[error("the footprint check ended by {signal}: {said}")]
-    Ended {
-        /// The signal's name.
+    CheckFailed(String),
+    /// A signal ended the check.
+    #[error("the footprint check was ended by {signal}: {message}")]
+    Crashed {
+        /// Name of the signal.
         signal: String,
-        /// What it said last.
-        said: String,
+        /// The last message of the child process.
+        message: String,
     },
-    /// The process could not be started, or not be talked to.
+    /// The child process could not be started, or communication with it failed.
     #[error("cannot run the footprint check: {0}")]
     Process(io::Error),
 }
@@ -78,18 +78,19 @@ fn amount(bytes: Option<u64>, limit: u64) -> String {
     }
 }
 
-/// How far it came.
+/// How far a footprint check came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Checked {
-    /// An instance was made: all that it takes was seen.
-    Whole,
-    /// The instance failed, as it will in the host: no more than that is known.
-    Failed,
+    /// An instance was made, so that the whole footprint was measured.
+    Instantiated,
+    /// The instance could not be made, and cannot be made in the host either. The footprint was measured up to that
+    /// point.
+    InstantiationFailed,
 }
 
-/// Has a process of this program load compiled code and make an instance of it. More than it may take
-/// is an error.
-pub(crate) fn in_process(
+/// Loads compiled code and makes an instance of it in a child process that runs `program`. Returns an error if that
+/// takes more memory than the `footprint` limit.
+pub(crate) fn in_child_process(
     program: &Path,
     compiled: &File,
     spec: &Spec,
@@ -101,40 +102,43 @@ pub(crate) fn in_process(
         let mut child = Command::new(program)
             .arg(SUBCOMMAND)
             .arg(limits?)
-            // What it finds in its environment is what the plugin was granted.
+            // The environment of the child process is what the plugin was granted.
             .env_clear()
             .envs(variables)
             .stdin(compiled.try_clone()?)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // Ctrl-C is for the host, which ends this process when it ends.
+            // A process group of its own: Ctrl-C ends the host, and the host ends the child process.
             .process_group(0)
             .spawn()?;
-        // There is no end to what it may complain of. Its answer fits into the pipe until that is read.
-        let (status, said) = compile::ended(&mut child)?;
+        // Standard error is read first, because it can be of any length. The answer fits into the pipe until it is
+        // read.
+        let (status, message) = compile::wait_with_stderr(&mut child)?;
         let mut answer = String::new();
         if let Some(stdout) = child.stdout.take() {
             stdout.take(MAX_ANSWER).read_to_string(&mut answer)?;
         }
-        Ok((status, answer, said, compiled.metadata()?.len()))
+        Ok((status, answer, message, compiled.metadata()?.len()))
     };
-    let (status, answer, said, code) = run().map_err(FootprintError::Process)?;
+    let (status, answer, message, code) = run().map_err(FootprintError::Process)?;
     let limit = spec.limits.footprint;
     if let Some(signal) = status.signal() {
-        // What Rust says when it gets no memory, before it aborts. Other aborts have other causes.
-        if signal == Signal::ABORT.as_raw() && said.contains("memory allocation of ") {
+        // Rust prints this when an allocation fails, before it aborts. Aborts without it have other causes.
+        if signal == Signal::ABORT.as_raw() && message.contains("memory allocation of ") {
             return Err(FootprintError::TooLarge { taken: None, limit });
         }
         let signal = compile::signal_name(signal);
-        return Err(FootprintError::Ended { signal, said });
+        return Err(FootprintError::Crashed { signal, message });
     }
     let (bytes, checked) = match Answer::read(&answer).filter(|_| status.success()) {
-        None => return Err(FootprintError::Said(said)),
+        None => return Err(FootprintError::CheckFailed(message)),
         Some(Answer::NoMemory) => return Err(FootprintError::TooLarge { taken: None, limit }),
         Some(Answer::NoAddressSpace) => {
-            return Err(FootprintError::AddressSpace(confinement::address_space()));
+            return Err(FootprintError::AddressSpace(
+                confinement::address_space_error(),
+            ));
         }
-        Some(Answer::Held(bytes, checked)) => (bytes, checked),
+        Some(Answer::Measured(bytes, checked)) => (bytes, checked),
     };
     let taken = bytes.saturating_add(code);
     if taken > limit {
@@ -143,26 +147,26 @@ pub(crate) fn in_process(
     }
     let bytes = ByteSize(taken);
     tracing::debug!(
-        "plugin {}: it takes {bytes} of the host's memory to hold it",
+        "plugin {}: the host needs {bytes} of memory to hold it",
         spec.name
     );
     Ok(checked)
 }
 
-/// What the process has to say.
+/// The answer of the child process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Answer {
-    /// Bytes, and whether all is in them.
-    Held(u64, Checked),
-    /// There was less memory than was needed.
+    /// The measured footprint in bytes, and how far the check came.
+    Measured(u64, Checked),
+    /// The process ran out of memory.
     NoMemory,
-    /// There was less address space than is reserved.
+    /// The process ran out of address space.
     NoAddressSpace,
 }
 
 impl Answer {
-    /// Which of the two it was that an allocation has just failed for.
-    fn for_want_of_memory() -> Answer {
+    /// Returns the answer after an allocation has failed: lack of memory, or of address space.
+    fn for_failed_allocation() -> Answer {
         match confinement::lacks_address_space() {
             true => Answer::NoAddressSpace,
             false => Answer::NoMemory,
@@ -170,10 +174,10 @@ impl Answer {
     }
 
     fn read(line: &str) -> Option<Answer> {
-        let held = |bytes: &str, checked| Some(Answer::Held(bytes.parse().ok()?, checked));
+        let measured = |bytes: &str, checked| Some(Answer::Measured(bytes.parse().ok()?, checked));
         match line.trim_end().split_once(' ')? {
-            (bytes, "whole") => held(bytes, Checked::Whole),
-            (bytes, "failed") => held(bytes, Checked::Failed),
+            (bytes, "whole") => measured(bytes, Checked::Instantiated),
+            (bytes, "failed") => measured(bytes, Checked::InstantiationFailed),
             ("no", "memory") => Some(Answer::NoMemory),
             ("no", "address-space") => Some(Answer::NoAddressSpace),
             _ => None,
@@ -184,8 +188,8 @@ impl Answer {
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Answer::Held(bytes, Checked::Whole) => write!(f, "{bytes} whole"),
-            Answer::Held(bytes, Checked::Failed) => write!(f, "{bytes} failed"),
+            Answer::Measured(bytes, Checked::Instantiated) => write!(f, "{bytes} whole"),
+            Answer::Measured(bytes, Checked::InstantiationFailed) => write!(f, "{bytes} failed"),
             Answer::NoMemory => f.write_str("no memory"),
             Answer::NoAddressSpace => f.write_str("no address-space"),
         }
@@ -199,8 +203,8 @@ mod tests {
     #[test]
     fn an_answer_is_read_as_it_is_written_and_nothing_else_is_one() {
         for answer in [
-            Answer::Held(7, Checked::Whole),
-            Answer::Held(u64::MAX, Checked::Failed),
+            Answer::Measured(7, Checked::Instantiated),
+            Answer::Measured(u64::MAX, Checked::InstantiationFailed),
             Answer::NoMemory,
             Answer::NoAddressSpace,
         ] {

@@ -1,5 +1,5 @@
-//! What is done to a plugin in a process of its own, because it may use up memory or time: compilation, and the
-//! footprint check.
+//! Child processes that compile plugins and run the footprint check, because a plugin can make either use up memory or
+//! CPU time. Also checks that this system allows compiled plugins to run.
 
 pub mod compile;
 pub mod confinement;

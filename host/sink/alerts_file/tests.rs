@@ -1,4 +1,4 @@
-//! Lines in a file are whole, whatever happens to the file.
+//! The file of alerts contains whole lines only, whatever happens to it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -40,12 +40,12 @@ fn names(path: &Path) -> Vec<String> {
 fn alerts_are_appended_and_the_file_is_its_owners_alone() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("alerts.jsonl");
-    let mut file = AlertsFile::open(&path).expect("it is made");
+    let mut file = AlertsFile::open(&path).expect("it is created");
     assert_eq!(deliver(&mut file, &["a", "b"]), 2);
-    let mut again = AlertsFile::open(&path).expect("it is there");
+    let mut again = AlertsFile::open(&path).expect("it exists");
     assert_eq!(deliver(&mut again, &["c"]), 1);
     assert_eq!(names(&path), ["a", "b", "c"]);
-    let mode = path.metadata().expect("it is there").permissions().mode();
+    let mode = path.metadata().expect("it exists").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
 
@@ -53,7 +53,7 @@ fn alerts_are_appended_and_the_file_is_its_owners_alone() {
 fn a_file_that_was_moved_away_is_followed_until_it_is_opened_anew() {
     let directory = tempfile::tempdir().expect("a directory");
     let (path, old) = (directory.path().join("a"), directory.path().join("a.1"));
-    let mut file = AlertsFile::open(&path).expect("it is made");
+    let mut file = AlertsFile::open(&path).expect("it is created");
     deliver(&mut file, &["a"]);
     fs::rename(&path, &old).expect("moved");
     deliver(&mut file, &["b"]);
@@ -69,7 +69,7 @@ fn a_file_that_was_moved_away_is_followed_until_it_is_opened_anew() {
 fn a_file_that_was_deleted_is_made_anew() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("a");
-    let mut file = AlertsFile::open(&path).expect("it is made");
+    let mut file = AlertsFile::open(&path).expect("it is created");
     deliver(&mut file, &["a"]);
     fs::remove_file(&path).expect("deleted");
     assert_eq!(deliver(&mut file, &["b"]), 1);
@@ -80,7 +80,7 @@ fn a_file_that_was_deleted_is_made_anew() {
 fn where_the_file_cannot_be_opened_anew_the_old_one_goes_on() {
     let directory = tempfile::tempdir().expect("a directory");
     let (path, old) = (directory.path().join("a"), directory.path().join("a.1"));
-    let mut file = AlertsFile::open(&path).expect("it is made");
+    let mut file = AlertsFile::open(&path).expect("it is created");
     fs::rename(&path, &old).expect("moved");
     fs::create_dir(&path).expect("something else");
     file.reopen();
@@ -104,12 +104,12 @@ fn a_full_device_fails_each_alert_and_is_tried_again() {
 fn half_a_line_is_taken_back() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("a");
-    let mut file = AlertsFile::open(&path).expect("it is made");
+    let mut file = AlertsFile::open(&path).expect("it is created");
     deliver(&mut file, &["a"]);
     let open = file.file.as_mut().expect("it is open");
     let (written, result) = write_some(open, b"{\"half");
     assert!(result.is_ok());
-    take_back(open, written as u64).expect("a regular file");
+    truncate_by(open, written as u64).expect("a regular file");
     assert_eq!(deliver(&mut file, &["b"]), 1);
     assert_eq!(names(&path), ["a", "b"]);
 }
@@ -119,10 +119,10 @@ fn half_a_line_that_cannot_be_taken_back_has_a_line_of_its_own() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("a");
     fs::write(&path, "{\"half").expect("written");
-    let mut file = AlertsFile::open(&path).expect("it is there");
-    file.is_torn = true;
+    let mut file = AlertsFile::open(&path).expect("it exists");
+    file.has_partial_line = true;
     assert_eq!(deliver(&mut file, &["a", "b"]), 2);
-    assert!(!file.is_torn);
+    assert!(!file.has_partial_line);
     let text = fs::read_to_string(&path).expect("text");
     assert_eq!(text.lines().count(), 3);
     assert!(text.starts_with("{\"half\n{"));

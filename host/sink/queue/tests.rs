@@ -1,4 +1,4 @@
-//! A queue delivers all in order, drops what there is no room for, and accounts for everything.
+//! A queue delivers messages in order, drops those that it has no room for, and counts all of them.
 
 use std::sync::mpsc;
 use std::sync::mpsc::Receiver;
@@ -8,22 +8,22 @@ use super::*;
 use crate::sink::Sink;
 use crate::sink::fan_out::FanOut;
 
-/// A destination that waits for permission before each delivery, and reports what it was sent.
-struct Gate {
-    wants: Wants,
-    /// How many parts of the next message are delivered.
+/// A destination that waits for a permit before each delivery, and passes on what it receives.
+struct ControlledDestination {
+    subscription: Subscription,
+    /// Number of parts of the next message that are delivered.
     permits: Receiver<u64>,
     sent: Sender<Message>,
     reopened: Sender<()>,
 }
 
-impl Destination for Gate {
+impl Destination for ControlledDestination {
     fn name(&self) -> &str {
-        "gate"
+        "controlled"
     }
 
-    fn wants(&self) -> Wants {
-        self.wants
+    fn subscription(&self) -> Subscription {
+        self.subscription
     }
 
     fn deliver(&mut self, message: Message) -> u64 {
@@ -37,39 +37,39 @@ impl Destination for Gate {
     }
 }
 
-/// The test's side of a gate.
-struct Gatekeeper {
+/// The test's side of a controlled destination.
+struct Controller {
     permits: Sender<u64>,
     sent: Receiver<Message>,
     reopened: Receiver<()>,
 }
 
-const ALL: Wants = Wants {
+const ALL: Subscription = Subscription {
     events: true,
     lines: true,
     alerts: true,
     stats: true,
 };
 
-fn gate(wants: Wants) -> (Queue, Gatekeeper) {
+fn controlled(subscription: Subscription) -> (Queue, Controller) {
     let (permits, permitted) = mpsc::channel();
     let (sender, sent) = mpsc::channel();
     let (reopen, reopened) = mpsc::channel();
-    let gate = Gate {
-        wants,
+    let destination = ControlledDestination {
+        subscription,
         permits: permitted,
         sent: sender,
         reopened: reopen,
     };
-    let keeper = Gatekeeper {
+    let controller = Controller {
         permits,
         sent,
         reopened,
     };
-    (Queue::start(gate).expect("a thread"), keeper)
+    (Queue::start(destination).expect("a thread"), controller)
 }
 
-/// So many lines of a kibibyte each.
+/// A message of this number of lines, each of one KiB.
 fn lines(number: usize) -> Message {
     let line = format!("{}\n", "x".repeat(1023));
     Message::Lines(line.repeat(number).into_bytes())
@@ -77,7 +77,7 @@ fn lines(number: usize) -> Message {
 
 fn stats(received: u64, sent: u64, queued: u64, dropped: u64, failed: u64) -> SinkStats {
     SinkStats {
-        name: "gate".to_owned(),
+        name: "controlled".to_owned(),
         received,
         sent,
         queued,
@@ -88,25 +88,25 @@ fn stats(received: u64, sent: u64, queued: u64, dropped: u64, failed: u64) -> Si
 
 #[test]
 fn what_is_not_delivered_has_failed() {
-    let (queue, keeper) = gate(ALL);
+    let (queue, controller) = controlled(ALL);
     queue.send(lines(5));
     assert_eq!(queue.stats(), stats(5, 0, 5, 0, 0));
-    keeper.permits.send(3).expect("it waits");
+    controller.permits.send(3).expect("it waits");
     assert_eq!(queue.finish(), stats(5, 3, 0, 0, 2));
 }
 
 #[test]
 fn what_there_is_no_room_for_is_dropped_and_one_message_always_has_room() {
-    let (queue, keeper) = gate(ALL);
-    // It may be taken off the queue at once, and is counted as queued until it is delivered.
+    let (queue, controller) = controlled(ALL);
+    // The destination may receive it at once. It is counted as queued until it is delivered.
     queue.send(lines(1));
     for _ in 0..2 {
-        // More than all the room there is.
+        // Larger than the queue.
         queue.send(lines(20 << 10));
     }
     queue.send(lines(1));
     for _ in 0..4 {
-        let _ = keeper.permits.send(u64::MAX);
+        let _ = controller.permits.send(u64::MAX);
     }
     let finished = queue.finish();
     assert_eq!(finished.received, 2 + (40 << 10));
@@ -128,37 +128,37 @@ fn what_there_is_no_room_for_is_dropped_and_one_message_always_has_room() {
 
 #[test]
 fn a_destination_that_hangs_does_not_hold_up_the_end() {
-    let (queue, keeper) = gate(ALL);
+    let (queue, controller) = controlled(ALL);
     queue.send(lines(2));
     queue.send(lines(3));
     assert_eq!(queue.finish(), stats(5, 0, 5, 0, 0));
-    drop(keeper);
+    drop(controller);
 }
 
 #[test]
 fn messages_arrive_in_order_and_files_are_opened_anew_between_them() {
-    let (queue, keeper) = gate(ALL);
+    let (queue, controller) = controlled(ALL);
     let reopen = queue.reopen();
     queue.send(lines(1));
     reopen.request();
     queue.send(lines(2));
-    keeper.permits.send(1).expect("it waits");
-    keeper.permits.send(2).expect("it waits");
+    controller.permits.send(1).expect("it waits");
+    controller.permits.send(2).expect("it waits");
     assert_eq!(queue.finish(), stats(3, 3, 0, 0, 0));
-    let counts: Vec<u64> = keeper
+    let counts: Vec<u64> = controller
         .sent
         .try_iter()
         .map(|message| message.count())
         .collect();
     assert_eq!(counts, [1, 2]);
-    assert_eq!(keeper.reopened.try_iter().count(), 1);
+    assert_eq!(controller.reopened.try_iter().count(), 1);
 }
 
-/// The chain's own sink: counts what it is given.
+/// A direct sink that counts its calls.
 #[derive(Default)]
-struct First(usize);
+struct DirectSink(usize);
 
-impl Sink for First {
+impl Sink for DirectSink {
     fn lines(&mut self, _: &[u8]) -> io::Result<()> {
         self.0 += 1;
         Ok(())
@@ -177,13 +177,13 @@ impl Sink for First {
 
 #[test]
 fn each_queue_is_sent_what_it_wants() {
-    let only_events = Wants {
+    let only_events = Subscription {
         events: true,
-        ..Wants::default()
+        ..Subscription::default()
     };
-    let (all, all_keeper) = gate(ALL);
-    let (events, events_keeper) = gate(only_events);
-    let mut sinks = FanOut::new(First::default(), vec![all, events]);
+    let (all, all_controller) = controlled(ALL);
+    let (events, events_controller) = controlled(only_events);
+    let mut sinks = FanOut::new(DirectSink::default(), vec![all, events]);
     let mut batch = Batch::new();
     batch.push(retrans_event::Record::new().as_bytes());
     sinks.events(&batch).expect("taken");
@@ -193,12 +193,12 @@ fn each_queue_is_sent_what_it_wants() {
     sinks.stats(&Stats::default());
     sinks.flush().expect("taken");
     for _ in 0..4 {
-        let _ = all_keeper.permits.send(u64::MAX);
-        let _ = events_keeper.permits.send(u64::MAX);
+        let _ = all_controller.permits.send(u64::MAX);
+        let _ = events_controller.permits.send(u64::MAX);
     }
     assert_eq!(sinks.finish(), [stats(3, 3, 0, 0, 0), stats(1, 1, 0, 0, 0)]);
-    let kinds = |keeper: &Gatekeeper| {
-        let kinds = keeper.sent.try_iter().map(|message| match message {
+    let kinds = |controller: &Controller| {
+        let kinds = controller.sent.try_iter().map(|message| match message {
             Message::Events(batch) => format!("events {}", batch.len()),
             Message::Lines(lines) => format!("lines {}", lines.len()),
             Message::Alerts(alerts) => format!("alerts {}", alerts.len()),
@@ -207,8 +207,8 @@ fn each_queue_is_sent_what_it_wants() {
         kinds.collect::<Vec<_>>()
     };
     assert_eq!(
-        kinds(&all_keeper),
+        kinds(&all_controller),
         ["events 1", "lines 4", "alerts 0", "stats"]
     );
-    assert_eq!(kinds(&events_keeper), ["events 1"]);
+    assert_eq!(kinds(&events_controller), ["events 1"]);
 }

@@ -1,7 +1,7 @@
-//! What the kernel lets this process do, and which of it explains a refusal.
+//! Facts about this process and the kernel, and the causes of refusals that follow from them.
 //!
-//! Facts are read in one place and judged by functions of nothing else: so the kernels and
-//! confinements that no test machine has are tested too.
+//! All facts are read in one place. The causes are pure functions of them, so that kernels and
+//! confinements that no test machine has can be tested too.
 
 use std::fs;
 use std::io;
@@ -13,81 +13,87 @@ use rustix::process::getrlimit;
 use rustix::thread::CapabilitySet;
 use rustix::thread::capabilities;
 
-/// Inode of the machine's own user namespace: PROC_USER_INIT_INO, the same on every kernel since 3.8.
-const USER_NAMESPACE: u64 = 0xeffffffd;
+/// Inode of the initial user namespace: PROC_USER_INIT_INO, the same on every kernel since 3.8.
+const INITIAL_USER_NAMESPACE: u64 = 0xeffffffd;
 
-/// Inode of the machine's own PID namespace: PROC_PID_INIT_INO.
-const PID_NAMESPACE: u64 = 0xeffffffc;
+/// Inode of the initial PID namespace: PROC_PID_INIT_INO.
+const INITIAL_PID_NAMESPACE: u64 = 0xeffffffc;
 
 /// The first kernel that counts BPF maps as memory of the control group instead of locked memory.
-const MAPS_NOT_LOCKED: (u32, u32) = (5, 11);
+const FIRST_WITHOUT_LOCKED_MAPS: (u32, u32) = (5, 11);
 
-/// Debian's and Android's addition to the levels of perf_event_paranoid: perf_event_open for
-/// CAP_SYS_ADMIN only. The kernel's own levels end at 2.
+/// The level that Debian and Android have added to perf_event_paranoid: perf_event_open needs
+/// CAP_SYS_ADMIN. The kernel's own levels end at 2.
 const PERF_EVENTS_DENIED: i32 = 3;
 
-/// What BPF depends on. `None`: it is not told here, and is then not judged.
+/// The facts on which the use of BPF depends. A fact that is `None` because it could not be read explains no refusal.
 #[derive(Debug, Clone)]
 pub struct Facts {
-    /// Capabilities that are in force.
+    /// Effective capabilities.
     pub effective: CapabilitySet,
     /// Inode of the user namespace.
     pub user_namespace: Option<u64>,
     /// Inode of the PID namespace.
     pub pid_namespace: Option<u64>,
-    /// Does the kernel keep its memory secret, from root as well?
+    /// Whether the kernel is locked down (`confidentiality`), so that no BPF program can read
+    /// its memory, not even one of root.
     pub confidential: bool,
-    /// Version of the kernel, without what comes after the first two numbers.
+    /// The first two numbers of the kernel's version.
     pub kernel: Option<(u32, u32)>,
-    /// The limit of locked memory in bytes; `None`: there is none.
+    /// The limit of locked memory (RLIMIT_MEMLOCK) in bytes; `None` if there is no limit.
     pub locked_memory: Option<u64>,
     /// The sysctl kernel.perf_event_paranoid.
     pub perf_event_paranoid: Option<i32>,
 }
 
-/// Why the kernel refuses, and what to do about it.
+/// Why the kernel refuses the use of BPF. The message includes the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Capabilities of a user namespace are none for BPF.
+    /// The process is in a user namespace, whose capabilities do not count for BPF.
     #[error(
         "this process is in a user namespace, as in a rootless container, whose capabilities do not \
          count for BPF; run it in the machine's own user namespace, as root"
     )]
     UserNamespace,
-    /// The process may not load or attach BPF programs.
+    /// The process lacks capabilities to load or attach BPF programs.
     #[error(
         "{} missing; run as root, or grant it with `setcap cap_bpf,cap_perfmon+ep` on the binary",
         .0.join(" and ")
     )]
     Capabilities(Vec<&'static str>),
-    /// No BPF program may read the kernel's memory.
+    /// The kernel is locked down: no BPF program may read its memory.
     #[error(
-        "the kernel is locked down (`confidentiality` in /sys/kernel/security/lockdown), and lets no \
-         BPF program read its memory; boot it with lockdown=integrity, which is enough for Secure Boot"
+        "the kernel is locked down (`confidentiality` in /sys/kernel/security/lockdown), which forbids \
+         BPF programs to read its memory; boot it with lockdown=integrity, which is enough for Secure \
+         Boot"
     )]
     Lockdown,
-    /// Maps do not fit into the memory that may be locked.
+    /// The limit of locked memory is too small for the BPF maps.
     #[error(
         "Linux {}.{} counts BPF maps as locked memory, of which this process may have {} \
-         (RLIMIT_MEMLOCK); raise that (`ulimit -l unlimited`, or LimitMEMLOCK=infinity in a systemd \
-         unit), or grant CAP_SYS_RESOURCE as well", .kernel.0, .kernel.1, ByteSize(*.limit)
+         (RLIMIT_MEMLOCK); raise that limit (`ulimit -l unlimited`, or LimitMEMLOCK=infinity in a \
+         systemd unit), or grant CAP_SYS_RESOURCE as well", .kernel.0, .kernel.1, ByteSize(*.limit)
     )]
     LockedMemory {
         /// Version of the kernel.
         kernel: (u32, u32),
-        /// Bytes.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// The classic tracepoint is a perf event.
+    /// The classic tracepoint is attached as a perf event, which kernel.perf_event_paranoid forbids.
     #[error(
-        "kernel.perf_event_paranoid is {0}, with which only CAP_SYS_ADMIN may use the classic \
-         tracepoint; run as root, attach the BTF-typed tracepoint instead, or set it to 2"
+        "kernel.perf_event_paranoid is {0}, at which the classic tracepoint needs CAP_SYS_ADMIN; run \
+         as root, attach the BTF-typed tracepoint instead, or set the sysctl to 2"
     )]
     PerfEvents(i32),
 }
 
 impl Facts {
-    /// Reads them.
+    /// Reads the facts about this process.
+    ///
+    /// # Errors
+    ///
+    /// Only if the capabilities cannot be read. Other facts that cannot be read are left unknown.
     pub fn gather() -> io::Result<Facts> {
         let inode = |path: &str| fs::metadata(path).ok().map(|metadata| metadata.ino());
         let text = |path: &str| fs::read_to_string(path).ok();
@@ -104,11 +110,11 @@ impl Facts {
         })
     }
 
-    /// What is certain to be refused, before anything is tried.
-    pub fn forbid(&self) -> Option<Refusal> {
+    /// The refusal that is certain before the kernel is asked, if any.
+    pub fn certain_refusal(&self) -> Option<Refusal> {
         if self
             .user_namespace
-            .is_some_and(|inode| inode != USER_NAMESPACE)
+            .is_some_and(|inode| inode != INITIAL_USER_NAMESPACE)
         {
             return Some(Refusal::UserNamespace);
         }
@@ -116,21 +122,24 @@ impl Facts {
         (!missing.is_empty()).then_some(Refusal::Capabilities(missing))
     }
 
-    /// Why the kernel refused to load or attach a BPF program, by the kind of its error.
+    /// Why the kernel refused to load or attach a BPF program with this kind of error; `None`
+    /// if the facts do not show the cause.
     pub fn explain(&self, error: libbpf_rs::ErrorKind) -> Option<Refusal> {
         use libbpf_rs::ErrorKind::InvalidInput;
         use libbpf_rs::ErrorKind::PermissionDenied;
-        // The verifier then knows no helper that reads memory: EINVAL.
+        // Under lockdown the verifier does not know the helpers that read memory, and returns EINVAL.
         if self.confidential && matches!(error, InvalidInput | PermissionDenied) {
             return Some(Refusal::Lockdown);
         }
-        let kernel = self.kernel.filter(|kernel| *kernel < MAPS_NOT_LOCKED)?;
+        let kernel = self
+            .kernel
+            .filter(|kernel| *kernel < FIRST_WITHOUT_LOCKED_MAPS)?;
         let may_raise = self.effective.contains(CapabilitySet::SYS_RESOURCE);
         let limit = self.locked_memory.filter(|_| !may_raise)?;
         (error == PermissionDenied).then_some(Refusal::LockedMemory { kernel, limit })
     }
 
-    /// The same where it was a program that was to be attached to a classic tracepoint.
+    /// As [`explain`](Facts::explain), for a program that was to be attached to a classic tracepoint.
     pub fn explain_classic(&self, error: libbpf_rs::ErrorKind) -> Option<Refusal> {
         let level = self.perf_event_paranoid.filter(|level| {
             *level >= PERF_EVENTS_DENIED && !self.effective.contains(CapabilitySet::SYS_ADMIN)
@@ -143,14 +152,14 @@ impl Facts {
         }
     }
 
-    /// Does a scan of open files see those of every process of the machine?
+    /// Returns whether a scan of open files includes every process of the machine.
     pub fn sees_all_processes(&self) -> bool {
         self.pid_namespace
-            .is_none_or(|inode| inode == PID_NAMESPACE)
+            .is_none_or(|inode| inode == INITIAL_PID_NAMESPACE)
     }
 }
 
-/// CAP_SYS_ADMIN has been enough for all of it since before there was CAP_BPF (5.8).
+/// The capabilities for BPF that are missing. CAP_SYS_ADMIN includes all of them, as it did before CAP_BPF (5.8).
 fn missing_capabilities(effective: CapabilitySet) -> Vec<&'static str> {
     if effective.contains(CapabilitySet::SYS_ADMIN) {
         return Vec::new();
@@ -163,12 +172,13 @@ fn missing_capabilities(effective: CapabilitySet) -> Vec<&'static str> {
     missing.map(|(_, name)| *name).collect()
 }
 
-/// `none integrity [confidentiality]`: the level in force is in brackets.
+/// Returns whether the lockdown level is `confidentiality`. In `none integrity [confidentiality]` the
+/// level in force is in brackets.
 fn confidential(lockdown: &str) -> bool {
     lockdown.contains("[confidentiality]")
 }
 
-/// `6.1.0-28-amd64`: 6 and 1.
+/// The first two numbers of a kernel release: 6 and 1 of `6.1.0-28-amd64`.
 fn version(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|char: char| !char.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
@@ -197,7 +207,7 @@ mod tests {
 
     #[test]
     fn where_nothing_is_wrong_no_cause_is_named() {
-        assert_eq!(facts().forbid(), None);
+        assert_eq!(facts().certain_refusal(), None);
         for error in [PermissionDenied, InvalidInput, NotFound] {
             assert_eq!(facts().explain(error), None);
             assert_eq!(facts().explain_classic(error), None);
@@ -223,12 +233,12 @@ mod tests {
             effective: CapabilitySet::all(),
             ..facts()
         };
-        assert_eq!(facts.forbid(), Some(Refusal::UserNamespace));
+        assert_eq!(facts.certain_refusal(), Some(Refusal::UserNamespace));
         let unknown = Facts {
             user_namespace: None,
             ..facts
         };
-        assert_eq!(unknown.forbid(), None);
+        assert_eq!(unknown.certain_refusal(), None);
     }
 
     #[test]

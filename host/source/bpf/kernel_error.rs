@@ -1,11 +1,11 @@
-//! What the kernel refused, with the cause where this process can tell it.
+//! Errors of libbpf, with the cause of the kernel's refusal if it can be determined.
 
 use std::fmt;
 
 use super::facts::Facts;
 use super::facts::Refusal;
 
-/// What libbpf says about a refusal, and the cause, where what is known of this process shows it.
+/// An error of libbpf. It includes the cause if the [`Facts`] about this process show it.
 #[derive(Debug)]
 pub struct KernelError {
     error: libbpf_rs::Error,
@@ -13,18 +13,18 @@ pub struct KernelError {
 }
 
 impl KernelError {
-    /// Finds the cause of an error.
+    /// Determines the cause of an error with [`Facts::explain`].
     pub fn of(error: libbpf_rs::Error) -> KernelError {
-        KernelError::explained(error, Facts::explain)
+        KernelError::explained_by(error, Facts::explain)
     }
 
-    /// Its cause, where it is known.
+    /// The cause, if it is known.
     pub fn refusal(&self) -> Option<&Refusal> {
         self.cause.as_ref()
     }
 
-    /// Finds it by a judgement of its own.
-    pub fn explained(
+    /// Determines the cause of an error with the given function.
+    pub fn explained_by(
         error: libbpf_rs::Error,
         explain: impl Fn(&Facts, libbpf_rs::ErrorKind) -> Option<Refusal>,
     ) -> KernelError {
@@ -39,7 +39,7 @@ impl fmt::Display for KernelError {
         let KernelError { error, cause } = self;
         match cause {
             Some(cause) => write!(f, "{cause} ({error:#})"),
-            None => write!(f, "{error:#}; -vv shows what the kernel said"),
+            None => write!(f, "{error:#}; -vv shows libbpf's messages"),
         }
     }
 }

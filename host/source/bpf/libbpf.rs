@@ -1,24 +1,24 @@
-//! How libbpf is used: what it says goes to the log, and the environment does not steer it.
+//! Set-up of libbpf: its messages go to the log, and environment variables have no effect on it.
 
 use std::mem::size_of;
 
 use libbpf_rs::PrintLevel;
 use libbpf_rs::libbpf_sys::bpf_object_open_opts;
 
-/// Sends what libbpf says to the log; from then on `LIBBPF_LOG_LEVEL` has no effect.
+/// Sends the messages of libbpf to the log. After this call `LIBBPF_LOG_LEVEL` has no effect.
 pub fn log() {
     libbpf_rs::set_print(Some((PrintLevel::Debug, |_level, message| {
-        // The verifier's log is long: shown by -vv only.
+        // The verifier's log is long, so it is shown with -vv only.
         tracing::debug!(target: "libbpf", "{}", message.trim_end());
     })));
 }
 
-/// Options with which every BPF object is opened.
+/// The options with which every BPF object is opened.
 pub fn options() -> bpf_object_open_opts {
     bpf_object_open_opts {
         sz: size_of::<bpf_object_open_opts>() as u64,
-        // Empty: no BPF token (6.9). By default `LIBBPF_BPF_TOKEN_PATH` names one, and a wrong path
-        // there is an error.
+        // An empty path disables BPF tokens (6.9). By default libbpf reads the path from
+        // `LIBBPF_BPF_TOKEN_PATH`, where a wrong path is an error.
         bpf_token_path: c"".as_ptr(),
         ..Default::default()
     }

@@ -1,4 +1,4 @@
-//! The BPF objects and their types, as build.rs has them generated from `bpf/`.
+//! The BPF objects and their types, which build.rs generates from `bpf/`.
 
 pub mod facts;
 pub mod kernel_error;

@@ -1,4 +1,4 @@
-//! Clocks that something comes between, and namespaces that are made up.
+//! Interrupted readings of the clocks, and made-up time namespaces.
 
 use std::cell::Cell;
 use std::os::unix::fs::symlink;
@@ -10,7 +10,7 @@ use super::*;
 
 const OWN: &str = "time:[4026532177]";
 
-/// `/proc/self` of a process in the one time namespace, whose children will be in the other.
+/// A made-up `/proc/self` of a process in the time namespace `own`, whose children will be in `children`.
 fn process(own: &str, children: &str, offsets: &str) -> Result<TempDir> {
     let process = TempDir::new()?;
     let namespaces = process.path().join("ns");
@@ -21,7 +21,7 @@ fn process(own: &str, children: &str, offsets: &str) -> Result<TempDir> {
     Ok(process)
 }
 
-/// As Linux 6.18 shows it.
+/// The text of `timens_offsets` as Linux 6.18 shows it.
 fn offsets(boottime: &str) -> String {
     format!("monotonic           5         0\nboottime   {boottime}\n")
 }
@@ -46,13 +46,13 @@ fn a_time_of_day_that_is_set_or_a_suspend_moves_dates_and_no_time_since_boot() {
         wall: Duration::from_secs(wall),
     };
     let before = now(100, 1_800_000_000);
-    // An hour forward: the same event is dated by the clock as it is now.
+    // The time of day is set an hour forward: the same event is dated by the clock as it is now.
     let set = now(100, 1_800_003_600);
     assert_eq!(
         set.wall_at(event) - before.wall_at(event),
         Duration::from_secs(3_600)
     );
-    // After an hour of suspend both clocks are an hour further, and the date is the same.
+    // After an hour of suspend both clocks have advanced by an hour, and the date is the same.
     let woken = now(3_700, 1_800_003_600);
     assert_eq!(woken.wall_at(event), before.wall_at(event));
     assert_eq!(woken.mark(event, 0).time, event);
@@ -75,7 +75,7 @@ fn the_offset_of_a_time_namespace_is_taken_off_and_put_on_again() -> Result<()> 
         );
         let ahead = duration(clock_gettime(ClockId::Boottime)).as_nanos() as i128
             - clock.now().boot().as_nanos() as i128;
-        // As far as the clock cannot show a time before boot.
+        // A positive offset may be larger than the time since boot, which is never shown as less than 0.
         if offset <= 0 {
             assert!(
                 (ahead - i128::from(offset)).abs() < 1_000_000_000,
@@ -88,7 +88,7 @@ fn the_offset_of_a_time_namespace_is_taken_off_and_put_on_again() -> Result<()> 
 
 #[test]
 fn in_the_first_time_namespace_the_childrens_offsets_do_not_matter() -> Result<()> {
-    let process = process(FIRST_NAMESPACE, OWN, &offsets("100000 0"))?;
+    let process = process(INITIAL_NAMESPACE, OWN, &offsets("100000 0"))?;
     assert_eq!(Clock::of(process.path())?.offset, 0);
     Ok(())
 }
@@ -103,15 +103,15 @@ fn a_kernel_without_time_namespaces_has_no_offset() -> Result<()> {
 
 #[test]
 fn where_the_offset_cannot_be_known_the_reason_is_told() -> Result<()> {
-    let told = |process: &Path| match Clock::of(process) {
+    let outcome = |process: &Path| match Clock::of(process) {
         Ok(clock) => format!("{clock:?}"),
         Err(error) => error.to_string(),
     };
     let other = process(OWN, "time:[4026532178]", &offsets("100000 0"))?;
-    let why = told(other.path());
+    let error = outcome(other.path());
     assert!(
-        why.contains(OWN) && why.contains("unshare --time --fork"),
-        "{why}"
+        error.contains(OWN) && error.contains("unshare --time --fork"),
+        "{error}"
     );
     for text in [
         "",
@@ -120,15 +120,15 @@ fn where_the_offset_cannot_be_known_the_reason_is_told() -> Result<()> {
         "boottime 99999999999999 0\n",
         "monotonic 1 0\n",
     ] {
-        let strange = process(OWN, OWN, text)?;
-        let why = told(strange.path());
-        assert!(why.contains("no offset of boottime"), "{text:?}: {why}");
+        let invalid = process(OWN, OWN, text)?;
+        let error = outcome(invalid.path());
+        assert!(error.contains("no offset of boottime"), "{text:?}: {error}");
     }
     let nowhere = TempDir::new()?;
-    let why = told(&nowhere.path().join("self"));
+    let error = outcome(&nowhere.path().join("self"));
     assert!(
-        why.contains("self/ns") && why.contains("mount proc"),
-        "{why}"
+        error.contains("self/ns") && error.contains("mount proc"),
+        "{error}"
     );
     Ok(())
 }
@@ -148,7 +148,7 @@ fn clocks_that_something_comes_between_are_read_again() {
         }
         time
     };
-    let (boot, wall) = at_once(boot_then_interrupted, || read(&wall));
+    let (boot, wall) = read_together(boot_then_interrupted, || read(&wall));
     assert_eq!(wall - boot, Duration::from_millis(1_000_000));
 }
 
@@ -159,7 +159,7 @@ fn clocks_that_are_always_interrupted_are_read_all_the_same() {
         boot.set(boot.get() + 5);
         Duration::from_secs(boot.get())
     };
-    let (_, wall) = at_once(slow, || Duration::from_secs(7));
+    let (_, wall) = read_together(slow, || Duration::from_secs(7));
     assert_eq!(wall, Duration::from_secs(7));
 }
 

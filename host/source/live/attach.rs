@@ -1,18 +1,18 @@
-//! The two ways to attach the probe.
+//! The two kinds of tracepoints that the probe can be attached to.
 
 /// How the probe is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attach {
-    /// BTF-typed, or else the classic tracepoint.
+    /// To the BTF-typed tracepoint, or to the classic one if that fails.
     Auto,
-    /// The BTF-typed tracepoint: direct loads, no tracefs needed.
+    /// To the BTF-typed tracepoint, which reads kernel memory with direct loads and needs no tracefs.
     Btf,
-    /// The classic tracepoint: needs tracefs.
+    /// To the classic tracepoint, which needs tracefs.
     Tracepoint,
 }
 
 impl Attach {
-    /// Its name.
+    /// The name on the command line, in messages and in captures.
     pub fn name(self) -> &'static str {
         match self {
             Attach::Auto => "auto",

@@ -1,5 +1,5 @@
-//! What happens to a record when the ring hands it over: it is completed and counted, and goes into the stream or
-//! waits for its owner.
+//! Processes each record that is read from the ring buffer: completes and counts it, and puts it into the
+//! stream or into the queue of events that wait for their owner.
 
 use std::time::Duration;
 
@@ -21,42 +21,43 @@ use crate::stats::counters::SourceStats;
 use crate::stats::counters::StreamStats;
 use crate::stats::reconcile::Reconciliation;
 
-/// Sending that takes longer was held up by a chain that is behind.
-const HELD_UP_AFTER: Duration = Duration::from_millis(1);
+/// If sending takes longer than this, the chain is behind and its backlog blocks the source.
+const BLOCKED_AFTER: Duration = Duration::from_millis(1);
 
-/// What is done with events on their way from the ring to the stream.
+/// How events are processed between the ring buffer and the stream.
 pub struct Processing {
-    /// What stamps them, and what they are dated by.
+    /// Converts the kernel's time since boot to the time of day.
     pub clock: Clock,
-    /// Whose they are.
+    /// Finds the owners of events.
     pub owners: Owners,
-    /// Are attempts passed on whose first copy is still queued in this host?
+    /// Whether to pass on attempts whose first copy is still queued in this host (`EBUSY`).
     pub show_queued: bool,
-    /// Compares them with the kernel's own counters.
+    /// Compares the events with the kernel's own counters; `None` without `--reconcile`.
     pub reconciliation: Option<Reconciliation>,
-    /// What sees them before the chain does.
+    /// Observers that receive the stream before the chain does.
     pub observers: Vec<Box<dyn Observer>>,
-    /// After how many events the stream ends.
+    /// Number of events after which the stream ends; `None` if there is no such limit.
     pub count: Option<u64>,
-    /// Where statistics are left at marks.
+    /// Publishes the statistics at each mark.
     pub publisher: Publisher,
 }
 
-/// What happens to a record when the ring hands it over: it is completed and counted, and goes into the stream or
-/// waits for its owner.
+/// Processes each record that is read from the ring buffer.
 pub struct Intake<'a> {
     pub(super) processing: Processing,
     pub(super) stream: Stream<'a>,
-    /// The time at which the ring is read.
+    /// When the current read of the ring buffer began.
     pub(super) now: Now,
+    /// Records that were read.
     pub(super) recorded: u64,
+    /// Events that were not passed on because their first copy is still queued in this host.
     withheld: u64,
-    /// Time of the latest event.
+    /// The latest time since boot of any event.
     pub(super) newest: Duration,
 }
 
 impl<'a> Intake<'a> {
-    /// Nothing has arrived yet.
+    /// An intake that has received no records yet.
     pub fn new(mut processing: Processing, channel: &'a Channel, stop: &'a Stop) -> Intake<'a> {
         let observers = std::mem::take(&mut processing.observers);
         let out = Outflow::new(channel, stop, observers);
@@ -70,7 +71,7 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// Takes a record of [`RECORD_SIZE`] bytes.
+    /// Processes a record of [`RECORD_SIZE`](retrans_event::RECORD_SIZE) bytes.
     pub(super) fn take(&mut self, record: &[u8]) {
         let Intake {
             processing,
@@ -92,28 +93,30 @@ impl<'a> Intake<'a> {
             stream.discard();
             return;
         }
-        if let Some(found) = processing.owners.find(event) {
-            stream.accept(found);
+        if let Some(resolved) = processing.owners.find(event) {
+            stream.accept(resolved);
             return;
         }
         let event = event.to_record();
         stream.discard();
-        if let Some((first, found)) = processing.owners.wait(event, now.boot()) {
-            stream.push(&first, found);
+        if let Some((first, resolved)) = processing.owners.wait(event, now.boot()) {
+            stream.push(&first, resolved);
         }
     }
 
-    /// Before the ring is read: takes the time, and passes on the events that have their owner by now. They are
-    /// older than what is in the ring.
-    pub(super) fn begin(&mut self) {
+    /// To be called before the ring buffer is read. Reads the clock, and passes on the waiting events whose owner is
+    /// known by now: they are older than the records in the ring buffer.
+    pub(super) fn begin_read(&mut self) {
         self.now = self.processing.clock.now();
         let stream = &mut self.stream;
         let owners = &mut self.processing.owners;
-        owners.release(self.now.boot(), |event, found| stream.push(event, found));
+        owners.release(self.now.boot(), |event, resolved| {
+            stream.push(event, resolved)
+        });
     }
 
-    /// What became of the records that were read.
-    pub(super) fn counted(&self) -> SourceStats {
+    /// Counts of the records that were read.
+    pub(super) fn source_stats(&self) -> SourceStats {
         SourceStats {
             recorded: self.recorded,
             withheld: self.withheld,
@@ -122,27 +125,28 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// Whose the events were.
-    pub(super) fn owned(&self) -> OwnerStats {
+    /// Counts of the events by the status of their owner, and of the scans.
+    pub(super) fn owner_stats(&self) -> OwnerStats {
         let mut owners = self.stream.owners();
         owners.scans = self.processing.owners.scans();
         owners.scans_cut = self.processing.owners.scans_cut();
         owners
     }
 
-    /// Waiting for a chain that is behind is not waiting for an owner.
-    pub(super) fn note_sending(&mut self, begun: &Now) {
+    /// Extends the deadlines of the events that wait for their owner by the time for which sending was blocked: the
+    /// time-out is for scans, not for a chain that is behind. `begun` is when sending began.
+    pub(super) fn account_for_sending(&mut self, begun: &Now) {
         let now = self.processing.clock.now();
         let sending = now.boot().saturating_sub(begun.boot());
-        if sending > HELD_UP_AFTER && self.processing.owners.is_waiting() {
-            self.processing.owners.was_held_up(sending);
+        if sending > BLOCKED_AFTER && self.processing.owners.is_waiting() {
+            self.processing.owners.postpone_deadlines(sending);
         }
     }
 
-    /// Sends the end of the stream. The statistics of the source and the observers: `kernel` has counted the
-    /// calls, of whose losses the chain was told `told_lost`.
-    pub fn end(self, kernel: KernelStats, told_lost: u64) -> Stats {
-        let (source, owners) = (self.counted(), self.owned());
+    /// Sends the end of the stream, and returns the statistics of the source and the observers. `kernel` are the
+    /// probe's final counters. `reported_lost` is the number of losses that were reported to the chain before.
+    pub fn end(self, kernel: KernelStats, reported_lost: u64) -> Stats {
+        let (source, owners) = (self.source_stats(), self.owner_stats());
         let reconciliation = self.processing.reconciliation;
         let mut stats = Stats {
             stream: Some(StreamStats::Live {
@@ -154,13 +158,13 @@ impl<'a> Intake<'a> {
             ..Stats::default()
         };
         let end = self.processing.clock.now();
-        let lost = kernel.ring_full - told_lost;
+        let lost = kernel.ring_full - reported_lost;
         self.stream.end(end.mark(end.boot(), lost), &mut stats);
         stats
     }
 }
 
-/// Fills in what the host knows: time of day, cause, and what became of the attempt.
+/// Sets the fields that the host derives: the time of day, the cause, and whether the attempt was sent.
 fn complete(event: &mut Event, now: &Now) {
     event.set_wall_time(now.wall_at(event.time()));
     event.set_kind(event.classify());

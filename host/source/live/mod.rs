@@ -1,4 +1,4 @@
-//! The live source: the probe in the kernel, the ring that it fills, and the events that are made of its records.
+//! The live source: the probe in the kernel, the ring buffer that it fills, and the events in its records.
 
 pub mod attach;
 pub mod intake;

@@ -1,4 +1,4 @@
-//! What must be there before the probe can be loaded, and which part of it is missing.
+//! Checks the prerequisites of the probe before it is loaded, and determines which of them is missing.
 
 use std::io;
 use std::path::Path;
@@ -13,62 +13,63 @@ use crate::source::bpf::facts::Facts;
 use crate::source::bpf::facts::Refusal;
 use crate::source::bpf::kernel_error::KernelError;
 
-/// Where the kernel shows its own types.
+/// The file with the BTF type information of the kernel.
 const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 
-/// Where tracefs is mounted: on its own, or in debugfs, as until 4.1.
+/// Mount points of tracefs: its own, and the one in debugfs that was the only one until 4.1.
 const TRACEFS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
-/// Why the probe cannot run here, and what to do about it.
+/// Why the probe cannot run. The message includes the remedy if it is known.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
     /// The process may not load or attach BPF programs.
     #[error("no permission to load the probe: {0}")]
     Forbidden(Refusal),
-    /// The kernel was built without type information.
+    /// The kernel was built without BTF type information.
     #[error(
         "cannot load the probe: the kernel has no BTF at {VMLINUX}; it must be built with \
          CONFIG_DEBUG_INFO_BTF=y, as those of current distributions are"
     )]
     NoBtf,
-    /// The kernel has no such tracepoint.
+    /// The kernel lacks the named tracepoint.
     #[error(
-        "cannot attach the probe: this kernel has no tracepoint tcp:{0}; it came with Linux 4.15 and needs \
-         CONFIG_NET and CONFIG_TRACEPOINTS"
+        "cannot attach the probe: this kernel has no tracepoint tcp:{0}; it exists since Linux 4.15 and \
+         needs CONFIG_NET and CONFIG_TRACEPOINTS"
     )]
     NoTracepoint(&'static str),
-    /// The classic tracepoint was asked for, or is all there is, and cannot be found.
+    /// tracefs is not mounted, and the classic tracepoint was requested or is the only one.
     #[error(
         "cannot attach to the classic tracepoint: tracefs is not mounted at /sys/kernel/tracing; \
          mount -t tracefs tracefs /sys/kernel/tracing"
     )]
     NoTracefs,
-    /// The same, where it may be there.
+    /// tracefs cannot be read by this user. It may contain the classic tracepoint.
     #[error(
         "cannot attach to the classic tracepoint: this user may not read tracefs at {}; run as root, \
          or attach the BTF-typed tracepoint, which needs no tracefs", TRACEFS[0]
     )]
     TracefsDenied,
-    /// Anything else.
+    /// Another error of libbpf.
     #[error("cannot {doing} the probe: {cause}")]
     Libbpf {
-        /// What was being done: open, load, attach.
+        /// The step that failed: open, load, attach.
         doing: &'static str,
         /// Why it failed.
         cause: KernelError,
     },
-    /// The kernel refused something else that the probe needs.
+    /// An error of a system call that the probe needs.
     #[error("cannot {doing}: {error}")]
     System {
-        /// What was being done.
+        /// The step that failed.
         doing: &'static str,
-        /// What the system said.
+        /// The error of the system call.
         error: std::io::Error,
     },
 }
 
 impl ProbeError {
-    /// Is the way to attach at fault? The BTF-typed tracepoint needs neither tracefs nor perf events.
+    /// Returns whether attaching to the BTF-typed tracepoint would avoid the error: it needs neither tracefs
+    /// nor perf events.
     pub fn is_of_classic_tracepoint(&self) -> bool {
         match self {
             ProbeError::NoTracefs | ProbeError::TracefsDenied => true,
@@ -80,7 +81,7 @@ impl ProbeError {
     }
 }
 
-/// For `map_err`: what could not be done.
+/// For `map_err`: converts the error of a system call to a [`ProbeError`] that names the failed step.
 pub fn cannot<E: Into<io::Error>>(doing: &'static str) -> impl Fn(E) -> ProbeError {
     move |error| ProbeError::System {
         doing,
@@ -88,10 +89,14 @@ pub fn cannot<E: Into<io::Error>>(doing: &'static str) -> impl Fn(E) -> ProbeErr
     }
 }
 
-/// Names what is missing, before anything is loaded.
+/// Checks the prerequisites that can be checked before anything is loaded.
+///
+/// # Errors
+///
+/// A [`ProbeError`] that names the prerequisite that is missing.
 pub fn check(attach: Attach) -> Result<(), ProbeError> {
     let facts = Facts::gather().map_err(cannot("read the process's capabilities"))?;
-    if let Some(refusal) = facts.forbid() {
+    if let Some(refusal) = facts.certain_refusal() {
         return Err(ProbeError::Forbidden(refusal));
     }
     if !Path::new(VMLINUX).exists() {
@@ -103,7 +108,7 @@ pub fn check(attach: Attach) -> Result<(), ProbeError> {
     }
 }
 
-/// Looks closer at an error of libbpf's: most have one of a few causes.
+/// Determines the cause of an error of libbpf that occurred at the step `doing`.
 pub fn explain(doing: &'static str, error: libbpf_rs::Error) -> ProbeError {
     if let Some(tracepoint) = missing_tracepoint() {
         return ProbeError::NoTracepoint(tracepoint);
@@ -112,7 +117,7 @@ pub fn explain(doing: &'static str, error: libbpf_rs::Error) -> ProbeError {
     ProbeError::Libbpf { doing, cause }
 }
 
-/// The same of a program that could not be attached in this way.
+/// Determines the cause of an error that occurred when a program was attached in this way.
 pub fn explain_attach(attach: Attach, error: libbpf_rs::Error) -> ProbeError {
     if attach != Attach::Tracepoint {
         return explain("attach", error);
@@ -122,12 +127,12 @@ pub fn explain_attach(attach: Attach, error: libbpf_rs::Error) -> ProbeError {
     }
     let (doing, cause) = (
         "attach",
-        KernelError::explained(error, Facts::explain_classic),
+        KernelError::explained_by(error, Facts::explain_classic),
     );
     ProbeError::Libbpf { doing, cause }
 }
 
-/// A tracepoint that the kernel lacks, as its types show.
+/// A tracepoint that the kernel lacks, according to its BTF.
 fn missing_tracepoint() -> Option<&'static str> {
     let btf = Btf::from_vmlinux().ok()?;
     programs::tracepoints().find(|tracepoint| {
@@ -137,8 +142,13 @@ fn missing_tracepoint() -> Option<&'static str> {
     })
 }
 
-/// Does the tracepoint tell of attempts that failed? Since Linux 6.17 it has one argument more.
-pub fn tells_errors() -> Result<bool, ProbeError> {
+/// Returns whether the tracepoint also reports attempts that failed, as it does since Linux 6.17. It
+/// then has one argument more.
+///
+/// # Errors
+///
+/// [`ProbeError`] if the kernel's BTF cannot be read.
+pub fn reports_failed_attempts() -> Result<bool, ProbeError> {
     let failed = |error| explain("read the kernel's types for", error);
     let btf = Btf::from_vmlinux().map_err(failed)?;
     let event: Option<Struct<'_>> = btf.type_by_name("trace_event_raw_tcp_retransmit_skb");
@@ -146,32 +156,38 @@ pub fn tells_errors() -> Result<bool, ProbeError> {
     Ok(members.any(|member| member.name.is_some_and(|name| name == "err")))
 }
 
-/// What is seen of a path: `NotFound` and `PermissionDenied` are not the same.
-type Seen = Result<(), io::ErrorKind>;
+/// Whether a path exists. The error distinguishes `NotFound` from `PermissionDenied`.
+type Existence = Result<(), io::ErrorKind>;
 
-/// Are the classic tracepoints there? Reading their numbers from tracefs is how libbpf attaches to them.
+/// Checks that tracefs has the classic tracepoints. libbpf reads their numbers there to attach to them.
+///
+/// # Errors
+///
+/// [`ProbeError`] if tracefs is not mounted or not readable, or lacks a tracepoint.
 pub fn check_tracefs() -> Result<(), ProbeError> {
-    let see = |path: &str| {
+    let find = |path: &str| {
         TRACEFS.map(|root| {
-            let seen = Path::new(root).join(path).metadata();
-            seen.map(drop).map_err(|error| error.kind())
+            let found = Path::new(root).join(path).metadata();
+            found.map(drop).map_err(|error| error.kind())
         })
     };
     programs::tracepoints().try_for_each(|tracepoint| {
-        let id = see(&format!("events/tcp/{tracepoint}/id"));
-        judge_tracefs(tracepoint, id, see("events"))
+        let id = find(&format!("events/tcp/{tracepoint}/id"));
+        diagnose_tracefs(tracepoint, id, find("events"))
     })
 }
 
-fn judge_tracefs(
+/// Determines the cause of a missing tracepoint. `id` and `events` are the existence of the tracepoint's number
+/// and of the directory `events`, below each of [`TRACEFS`].
+fn diagnose_tracefs(
     tracepoint: &'static str,
-    id: [Seen; 2],
-    events: [Seen; 2],
+    id: [Existence; 2],
+    events: [Existence; 2],
 ) -> Result<(), ProbeError> {
     if id.iter().any(Result::is_ok) {
         return Ok(());
     }
-    // What is in debugfs only root may see, whether tracefs is there or not: that proves nothing.
+    // Only the first mount point counts: debugfs denies access to all users but root, with and without a tracefs in it.
     let denied = Err(io::ErrorKind::PermissionDenied);
     if id[0] == denied || events[0] == denied {
         return Err(ProbeError::TracefsDenied);
@@ -186,27 +202,27 @@ fn judge_tracefs(
 mod tests {
     use super::*;
 
-    const THERE: Seen = Ok(());
-    const ABSENT: Seen = Err(io::ErrorKind::NotFound);
-    const DENIED: Seen = Err(io::ErrorKind::PermissionDenied);
+    const PRESENT: Existence = Ok(());
+    const ABSENT: Existence = Err(io::ErrorKind::NotFound);
+    const DENIED: Existence = Err(io::ErrorKind::PermissionDenied);
 
     #[test]
     fn a_tracefs_that_may_not_be_read_is_told_from_one_that_is_not_mounted() {
         use ProbeError::NoTracefs;
         use ProbeError::NoTracepoint;
         use ProbeError::TracefsDenied;
-        let judge = |id, events| judge_tracefs("t", id, events);
-        assert!(judge([THERE, ABSENT], [THERE, ABSENT]).is_ok());
-        assert!(judge([ABSENT, THERE], [ABSENT, THERE]).is_ok());
-        let denied = judge([DENIED, DENIED], [DENIED, DENIED]);
+        let diagnose = |id, events| diagnose_tracefs("t", id, events);
+        assert!(diagnose([PRESENT, ABSENT], [PRESENT, ABSENT]).is_ok());
+        assert!(diagnose([ABSENT, PRESENT], [ABSENT, PRESENT]).is_ok());
+        let denied = diagnose([DENIED, DENIED], [DENIED, DENIED]);
         assert!(matches!(denied, Err(TracefsDenied)));
-        // Its root may be read, and events not.
-        let denied = judge([DENIED, ABSENT], [THERE, ABSENT]);
+        // The directory `events` is readable, and the tracepoint's number is not.
+        let denied = diagnose([DENIED, ABSENT], [PRESENT, ABSENT]);
         assert!(matches!(denied, Err(TracefsDenied)));
         for debugfs in [ABSENT, DENIED] {
-            let none = judge([ABSENT, debugfs], [ABSENT, debugfs]);
+            let none = diagnose([ABSENT, debugfs], [ABSENT, debugfs]);
             assert!(matches!(none, Err(NoTracefs)));
-            let other = judge([ABSENT, debugfs], [THERE, debugfs]);
+            let other = diagnose([ABSENT, debugfs], [PRESENT, debugfs]);
             assert!(matches!(other, Err(NoTracepoint("t"))));
         }
     }

@@ -1,4 +1,4 @@
-//! The live source: the probe in the kernel, and the ring buffer that it fills.
+//! Loads and attaches the probe, and runs the live source.
 
 use std::cell::RefCell;
 use std::fs;
@@ -22,7 +22,7 @@ use super::preflight::cannot;
 use super::programs;
 use super::ring::Counters;
 use super::ring::RingReader;
-use super::ring::ring;
+use super::ring::build_ring;
 use crate::pipeline::channel::Channel;
 use crate::pipeline::stop::Stop;
 use crate::pipeline::stop::Wake;
@@ -33,24 +33,29 @@ use crate::source::clock;
 use crate::stats::Stats;
 use crate::stats::counters::KernelStats;
 
-/// How far the marks are apart.
+/// The time between two marks.
 const MARK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The probe, loaded and attached.
 pub struct Probe<'obj> {
     skel: RetransSkel<'obj>,
-    /// One for each program that was loaded.
+    /// One link for each loaded program.
     links: Vec<Link>,
-    /// How it was attached in the end.
+    /// The kind of tracepoint that the probe is attached to: never [`Attach::Auto`].
     pub attached: Attach,
 }
 
 impl<'obj> Probe<'obj> {
-    /// Loads the probe into the kernel and attaches it; from then on events are recorded. That this
-    /// process may is to be seen before ([`preflight::check`]).
+    /// Loads the probe into the kernel and attaches it. From then on the probe records events. The caller
+    /// checks the permissions before, with [`preflight::check`].
     ///
-    /// `ring_size` is in bytes, a power of two and a multiple of the page size. The two storages
-    /// are for the two ways to attach.
+    /// `ring_size` is in bytes, a power of two and a multiple of the page size. [`Attach::Auto`] may need both
+    /// elements of `storage`, because it tries both kinds of tracepoints.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError`] if the kernel refuses the probe. With [`Attach::Auto`], it is the error
+    /// of the BTF-typed tracepoint.
     pub fn attach(
         storage: &'obj mut [MaybeUninit<OpenObject>; 2],
         attach: Attach,
@@ -62,7 +67,7 @@ impl<'obj> Probe<'obj> {
             Attach::Btf | Attach::Tracepoint => Probe::attach_as(first, attach, ring_size),
             Attach::Auto => Probe::attach_as(first, Attach::Btf, ring_size).or_else(|error| {
                 tracing::debug!("{error}; trying the classic tracepoint");
-                // Where that fails as well, the first error is the one to know.
+                // If the classic tracepoint fails as well, the first error is reported: it is the more useful one.
                 Probe::attach_as(second, Attach::Tracepoint, ring_size).map_err(|_| error)
             }),
         }
@@ -104,8 +109,8 @@ impl<'obj> Probe<'obj> {
         })
     }
 
-    /// Sends events and marks until told to stop, or until the chain has ended; then detaches, drains
-    /// what was recorded, and returns the statistics of the source and the observers.
+    /// Sends events and marks until the run is to end or the chain has ended. Then detaches the probe, sends the
+    /// records that are left in the ring buffer, and returns the statistics of the source and the observers.
     pub fn run(
         self,
         processing: Processing,
@@ -116,21 +121,21 @@ impl<'obj> Probe<'obj> {
         let clock = processing.clock;
         let counters = Counters::new(&skel.maps.counters);
         let intake = RefCell::new(Intake::new(processing, channel, stop));
-        let (kernel, told_lost) = {
-            let ring = ring(&skel.maps.events, &intake)?;
+        let (kernel, reported_lost) = {
+            let ring = build_ring(&skel.maps.events, &intake)?;
             let mut reader = RingReader::new(&ring, &intake, counters);
             let mut next_mark = clock.now().boot() + MARK_INTERVAL;
-            let mut open = true;
-            while open {
-                let woken = reader.wait(stop, next_mark);
-                if woken.map_err(cannot("wait for events"))? == Wake::Stop {
+            let mut continues = true;
+            while continues {
+                let wake = reader.wait(stop, next_mark);
+                if wake.map_err(cannot("wait for events"))? == Wake::Stop {
                     break;
                 }
-                open = reader.read()?;
+                continues = reader.read()?;
                 let now = clock.now();
                 if now.boot() >= next_mark {
-                    open = open && reader.mark(now)?;
-                    // After a long wait, as for a full channel, the missed marks are not made up for.
+                    continues = continues && reader.mark(now)?;
+                    // Marks that were missed while the source was blocked, as by a full channel, are not sent later.
                     next_mark = (next_mark + MARK_INTERVAL).max(now.boot());
                 }
             }
@@ -141,13 +146,13 @@ impl<'obj> Probe<'obj> {
                 recursion_misses: misses,
                 ..reader.drain()?
             };
-            (kernel, reader.told_lost())
+            (kernel, reader.reported_lost())
         };
-        Ok(intake.into_inner().end(kernel, told_lost))
+        Ok(intake.into_inner().end(kernel, reported_lost))
     }
 }
 
-/// Calls that the kernel skipped because the program was running on that CPU already; since 5.12.
+/// The number of calls that the kernel skipped because the program was already running on that CPU; `None` before 5.12.
 fn recursion_misses(skel: &RetransSkel<'_>) -> Option<u64> {
     let programs = skel.object().progs();
     programs

@@ -1,21 +1,21 @@
-//! The programs of the probe, as `bpf/retrans.bpf.c` has them. A new one is a row here.
+//! The table of the BPF programs in `bpf/retrans.bpf.c`. A new program needs a row in it.
 
 use std::ffi::OsStr;
 
 use super::attach::Attach;
 
-/// A BPF program, and what it is attached to.
+/// A BPF program and its tracepoint.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Program {
-    /// Its name in the object.
+    /// Name of the program in the BPF object.
     pub name: &'static str,
-    /// The tracepoint of the category `tcp`.
+    /// Name of the tracepoint in the category `tcp`.
     pub tracepoint: &'static str,
-    /// The way to attach that it is for.
+    /// The kind of tracepoint that the program attaches to: [`Attach::Btf`] or [`Attach::Tracepoint`].
     pub attach: Attach,
 }
 
-/// Each tracepoint has a program for each way to attach.
+/// The programs: for each tracepoint, one for each kind of tracepoint.
 pub const PROGRAMS: &[Program] = &[
     Program {
         name: "btf_retransmit_skb",
@@ -39,13 +39,13 @@ pub const PROGRAMS: &[Program] = &[
     },
 ];
 
-/// Is a program of the object to be loaded for this way to attach?
+/// Returns whether the program `name` of the object is to be loaded to attach in this way.
 pub fn is_wanted(name: &OsStr, attach: Attach) -> bool {
     let wanted = |program: &Program| program.attach == attach && name == program.name;
     PROGRAMS.iter().any(wanted)
 }
 
-/// The tracepoints, each once.
+/// The names of the tracepoints, each once.
 pub fn tracepoints() -> impl Iterator<Item = &'static str> {
     let typed = PROGRAMS
         .iter()
@@ -69,7 +69,7 @@ mod tests {
         let mut storage = MaybeUninit::uninit();
         let open = RetransSkelBuilder::default()
             .open(&mut storage)
-            .expect("it is opened");
+            .expect("the object can be opened");
         let programs = open.open_object().progs();
         let found: BTreeSet<_> = programs.map(|program| program.name().to_owned()).collect();
         let expected = PROGRAMS.iter().map(|program| program.name.into());

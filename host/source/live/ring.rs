@@ -1,4 +1,4 @@
-//! Reads the kernel's ring and the probe's counters.
+//! Reads the kernel's ring buffer and the probe's counters.
 
 use std::cell::RefCell;
 use std::io;
@@ -27,23 +27,22 @@ use crate::stats::counters::KernelStats;
 use crate::stats::counters::StreamStats;
 use crate::stream::batch::MAX_EVENTS;
 
-/// How long to wait, at the end and after the last record, for a probe that is still running on
-/// another CPU.
+/// How long to wait at the end, after the last record, for a probe that is still running on another CPU.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Between two looks, at the end, whether there is more, or the last owners are known.
+/// How often to check at the end whether there are more records, and whether the last owners are known.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(1);
 
-/// The probe's counters, one set a CPU.
+/// The probe's counters, one set per CPU.
 pub struct Counters<'a>(&'a dyn MapCore);
 
 impl<'a> Counters<'a> {
-    /// Counters in a per-CPU array with one entry.
+    /// The counters in `map`, a per-CPU array with one entry.
     pub fn new(map: &'a dyn MapCore) -> Counters<'a> {
         Counters(map)
     }
 
-    /// The sum over all CPUs.
+    /// The sums over all CPUs. `recursion_misses` is not among these counters.
     pub fn read(&self) -> Result<KernelStats, ProbeError> {
         let key = 0u32.to_ne_bytes();
         let values = self.0.lookup_percpu(&key, MapFlags::ANY);
@@ -62,8 +61,8 @@ impl<'a> Counters<'a> {
     }
 }
 
-/// The ring, which hands its records to `intake`.
-pub fn ring<'a>(
+/// Builds the reader of the ring buffer in `map`. It passes each record to `intake`.
+pub fn build_ring<'a>(
     map: &'a dyn MapCore,
     intake: &'a RefCell<Intake<'_>>,
 ) -> Result<RingBuffer<'a>, ProbeError> {
@@ -73,7 +72,7 @@ pub fn ring<'a>(
             intake.borrow_mut().take(record);
             0
         }
-        // build.rs compared the sizes: this is no ring of ours.
+        // Not possible with the probe's own ring buffer: build.rs has compared the sizes of the records.
         None => -1,
     });
     if let Err(error) = added {
@@ -84,19 +83,19 @@ pub fn ring<'a>(
         .map_err(|error| explain("read the ring of", error))
 }
 
-/// Reads the ring, and sends what was in it.
+/// Reads the ring buffer, and sends its events and the losses to the chain.
 pub struct RingReader<'a, 'b> {
     ring: &'a RingBuffer<'a>,
     intake: &'a RefCell<Intake<'b>>,
     counters: Counters<'a>,
-    /// Losses that the chain was told of.
-    told_lost: u64,
-    /// Had the ring more than a batch when it was last read?
+    /// Number of losses that were reported to the chain.
+    reported_lost: u64,
+    /// Whether the last read took a full batch, so that the ring buffer may contain more records.
     behind: bool,
 }
 
 impl<'a, 'b> RingReader<'a, 'b> {
-    /// A reader of a ring that hands its records to `intake`.
+    /// A reader of `ring`, which passes its records to `intake` ([`build_ring`]).
     pub fn new(
         ring: &'a RingBuffer<'a>,
         intake: &'a RefCell<Intake<'b>>,
@@ -106,12 +105,13 @@ impl<'a, 'b> RingReader<'a, 'b> {
             ring,
             intake,
             counters,
-            told_lost: 0,
+            reported_lost: 0,
             behind: false,
         }
     }
 
-    /// Waits until there is something to do, or the run is to end, but not longer than until `latest`.
+    /// Waits for records, for the result of a scan, for the deadline of a waiting event, or for the end of the run,
+    /// but not longer than until the time since boot `latest`.
     pub fn wait(&self, stop: &Stop, latest: Duration) -> io::Result<Wake> {
         let intake = self.intake.borrow();
         let Processing { owners, clock, .. } = &intake.processing;
@@ -122,10 +122,11 @@ impl<'a, 'b> RingReader<'a, 'b> {
         stop.wait(ring_ready, owners.ready(), timeout)
     }
 
-    /// Takes whatever has arrived, at most a batch, and sends what is ready. False: the stream has as
-    /// many events as it was to have, or the chain has ended.
+    /// Reads the records that have arrived, [`MAX_EVENTS`] at most, and sends the events that are
+    /// ready. Returns false if the source is to end: the stream has the requested number of
+    /// events, the chain has ended, or an observer ends the run.
     pub fn read(&mut self) -> Result<bool, ProbeError> {
-        self.intake.borrow_mut().begin();
+        self.intake.borrow_mut().begin_read();
         let consumed = self.ring.consume_raw_n(MAX_EVENTS);
         if consumed < 0 {
             let errno = rustix::io::Errno::from_raw_os_error(-consumed);
@@ -138,30 +139,32 @@ impl<'a, 'b> RingReader<'a, 'b> {
         if intake.stream.is_empty() {
             return Ok(!intake.stream.is_complete());
         }
-        // Read after the events: a loss is told with the events around it, not with later ones.
-        let lost = newly_lost(&self.counters, &mut self.told_lost)?;
-        let open = intake.stream.send(lost);
-        intake.note_sending(&now);
-        Ok(open && !intake.stream.is_complete())
+        // The counter is read after the events, so that a loss is reported with the events
+        // around it, not with later ones.
+        let lost = newly_lost(&self.counters, &mut self.reported_lost)?;
+        let continues = intake.stream.send(lost);
+        intake.account_for_sending(&now);
+        Ok(continues && !intake.stream.is_complete())
     }
 
-    /// Sends a mark. False: the chain has ended.
+    /// Sends a mark. Returns false if the source is to end.
     ///
-    /// A second of the *stream* has passed: while the ring has more, that is not yet now, and events
-    /// that follow would be older than the mark by as much as the source is behind.
+    /// A mark is a moment of the *stream*. While the ring buffer has more records, the mark has
+    /// the time of the latest event. With the present time, the events that follow would be
+    /// older than the mark by as much as the source is behind.
     pub fn mark(&mut self, now: Now) -> Result<bool, ProbeError> {
-        let lost = newly_lost(&self.counters, &mut self.told_lost)?;
+        let lost = newly_lost(&self.counters, &mut self.reported_lost)?;
         let mut intake = self.intake.borrow_mut();
         let moment = match self.behind {
             true => intake.newest,
             false => now.boot(),
         };
-        let open = intake.stream.mark(now.mark(moment, lost));
-        intake.note_sending(&now);
+        let continues = intake.stream.mark(now.mark(moment, lost));
+        intake.account_for_sending(&now);
         let live = StreamStats::Live {
             kernel: self.counters.read()?,
-            source: intake.counted(),
-            owners: intake.owned(),
+            source: intake.source_stats(),
+            owners: intake.owner_stats(),
         };
         let Intake {
             processing, stream, ..
@@ -170,18 +173,19 @@ impl<'a, 'b> RingReader<'a, 'b> {
             stats.stream = Some(live);
             stream.report(stats);
         });
-        Ok(open)
+        Ok(continues)
     }
 
-    /// Before the probe is detached: what comes later is not compared.
+    /// Reads the kernel's counters for the last time. To be called before the probe is
+    /// detached: later segments are not compared.
     pub fn freeze(&mut self) {
         if let Some(reconciliation) = &mut self.intake.borrow_mut().processing.reconciliation {
             reconciliation.freeze();
         }
     }
 
-    /// After the probe was detached: sends the rest of the ring, and the events that still wait for their owner.
-    /// What the kernel has counted.
+    /// Sends the records that are left in the ring buffer, and the events that still wait for their owner. To be
+    /// called after the probe was detached. Returns the final counters of the probe.
     pub fn drain(&mut self) -> Result<KernelStats, ProbeError> {
         let recorded = || self.intake.borrow().recorded;
         let mut deadline = Instant::now() + DRAIN_TIMEOUT;
@@ -189,14 +193,14 @@ impl<'a, 'b> RingReader<'a, 'b> {
             let before = recorded();
             self.read()?;
             if recorded() > before {
-                // However slow the chain is: what was recorded is delivered.
+                // While there are records, there is no time-out: all of them are delivered, however slow the chain is.
                 deadline = Instant::now() + DRAIN_TIMEOUT;
                 continue;
             }
             let kernel = self.counters.read()?;
             let settled = kernel.entered == kernel.recorded + kernel.ring_full
                 && kernel.recorded == recorded();
-            // What is not settled by the deadline is a probe that still runs on another CPU.
+            // If the counters still differ at the deadline, a probe is still running on another CPU.
             let over = settled || Instant::now() > deadline;
             if over && !self.intake.borrow().processing.owners.is_waiting() {
                 return Ok(kernel);
@@ -205,14 +209,14 @@ impl<'a, 'b> RingReader<'a, 'b> {
         }
     }
 
-    /// Losses that the chain was told of.
-    pub fn told_lost(&self) -> u64 {
-        self.told_lost
+    /// Number of losses that were reported to the chain.
+    pub fn reported_lost(&self) -> u64 {
+        self.reported_lost
     }
 }
 
-/// Losses since the chain was last told.
-fn newly_lost(counters: &Counters<'_>, told_lost: &mut u64) -> Result<u64, ProbeError> {
+/// The losses since the last report to the chain. Adds them to `reported_lost`.
+fn newly_lost(counters: &Counters<'_>, reported_lost: &mut u64) -> Result<u64, ProbeError> {
     let lost = counters.read()?.ring_full;
-    Ok(lost - std::mem::replace(told_lost, lost))
+    Ok(lost - std::mem::replace(reported_lost, lost))
 }

@@ -1,11 +1,11 @@
-//! What leaves the source: completed events in batches, and marks of time between them.
+//! The stream that leaves the live source: completed events in batches, and marks between them.
 
 use std::rc::Rc;
 
 use retrans_event::Event;
 
 use crate::source::outflow::Outflow;
-use crate::source::owner::Found;
+use crate::source::owner::ResolvedOwner;
 use crate::source::owner::container::Container;
 use crate::stats::Stats;
 use crate::stats::counters::OwnerStats;
@@ -15,30 +15,32 @@ use crate::stream::batch::MAX_EVENTS;
 use crate::stream::batch::Mark;
 use crate::stream::labels::Column;
 
-/// Label with the whole id of the container that an event's owner lives in (OpenTelemetry's name).
+/// Name of the label with the whole id of the container of an event's owner, as OpenTelemetry names it.
 const CONTAINER_LABEL: &str = "container.id";
 
-/// Label with the uid of its Kubernetes pod.
+/// Name of the label with the uid of the owner's Kubernetes pod, as OpenTelemetry names it.
 const POD_LABEL: &str = "k8s.pod.uid";
 
 /// Numbers events and puts them into batches.
 pub struct Stream<'a> {
     out: Outflow<'a>,
+    /// The batch that is being filled.
     batch: Batch,
-    /// Of the batch's events, by their numbers.
+    /// Containers of the owners of the batch's events, by index of the event.
     containers: Vec<(u32, Rc<Container>)>,
-    /// Batches that are full.
+    /// Full batches that are not sent yet.
     full: Vec<Batch>,
+    /// Events that were put into the stream.
     delivered: u64,
-    /// Events after which the stream ends, where that was asked for.
+    /// Number of events after which the stream ends; `None` if there is no such limit.
     count: Option<u64>,
-    /// Events that came after these.
+    /// Events that arrived after the stream had `count` events.
     beyond: u64,
     owners: OwnerStats,
 }
 
 impl<'a> Stream<'a> {
-    /// A stream without events. It ends after `count` of them, if it is not ended before.
+    /// An empty stream. It is complete after `count` events.
     pub fn new(out: Outflow<'a>, count: Option<u64>) -> Stream<'a> {
         Stream {
             out,
@@ -52,44 +54,45 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// Events that were put into the stream.
+    /// Number of events that were put into the stream.
     pub fn delivered(&self) -> u64 {
         self.delivered
     }
 
-    /// Events that came when the stream had as many as it was to have.
+    /// Number of events that arrived after the stream was complete, and are not in it.
     pub fn beyond(&self) -> u64 {
         self.beyond
     }
 
-    /// Has it as many events as it was to have?
+    /// Returns whether the stream has the requested number of events.
     pub fn is_complete(&self) -> bool {
         self.count.is_some_and(|count| self.delivered >= count)
     }
 
-    /// Puts the observers' statistics where they belong.
+    /// Writes the statistics of the observers into `stats`.
     pub fn report(&self, stats: &mut Stats) {
         self.out.report(stats);
     }
 
-    /// How many of them had which owner.
+    /// Counts of the delivered events by the status of their owner.
     pub fn owners(&self) -> OwnerStats {
         self.owners
     }
 
-    /// Adds a record of the ring, whose event is then to be [accepted](Stream::accept) or
-    /// [discarded](Stream::discard). This is the only copy that is made of it before the chain.
+    /// Appends a record of the ring buffer to the batch. The caller then
+    /// [accepts](Stream::accept) or [discards](Stream::discard) it. This is the only copy that is
+    /// made of a record before the chain. `None` if the record is too short.
     pub fn receive(&mut self, record: &[u8]) -> Option<&mut Event> {
         self.batch.push_mut(record)
     }
 
-    /// Takes back what was received last.
+    /// Removes the event that was received last.
     pub fn discard(&mut self) {
         self.batch.pop();
     }
 
-    /// Gives the event that was received last its place in the stream, and its owner.
-    pub fn accept(&mut self, found: Found) {
+    /// Accepts the event that was received last: sets its number and its owner. Discards it if the stream is complete.
+    pub fn accept(&mut self, resolved: ResolvedOwner) {
         if self.is_complete() {
             self.beyond += 1;
             self.discard();
@@ -98,11 +101,11 @@ impl<'a> Stream<'a> {
         let last = self.batch.len().saturating_sub(1);
         if let Ok(event) = Event::new_mut(self.batch.record_mut(last)) {
             event.set_sequence(self.delivered);
-            event.set_owner(&found.owner);
+            event.set_owner(&resolved.owner);
         }
         self.delivered += 1;
-        self.owners.count(&found.owner);
-        if let Some(container) = found.container {
+        self.owners.count(&resolved.owner);
+        if let Some(container) = resolved.container {
             self.containers.push((last as u32, container));
         }
         if self.batch.len() == MAX_EVENTS {
@@ -110,10 +113,10 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// Adds an event that has waited, and its owner.
-    pub fn push(&mut self, event: &Event, found: Found) {
+    /// Appends and accepts an event that has waited for its owner.
+    pub fn push(&mut self, event: &Event, resolved: ResolvedOwner) {
         self.batch.push(event.as_bytes());
-        self.accept(found);
+        self.accept(resolved);
     }
 
     fn close_batch(&mut self) {
@@ -134,31 +137,31 @@ impl<'a> Stream<'a> {
         self.full.push(batch);
     }
 
-    /// Is there nothing to send?
+    /// Returns whether there are no events to send.
     pub fn is_empty(&self) -> bool {
         self.batch.is_empty() && self.full.is_empty()
     }
 
-    /// Sends what is there, and says how many events were lost since the last time. False: the chain has
-    /// ended, or the recording that the run is for.
+    /// Sends the events, and reports `lost` events as lost since the last call. Returns false if the source is to end,
+    /// because the chain has ended or an observer ends the run.
     pub fn send(&mut self, mut lost: u64) -> bool {
         if !self.batch.is_empty() {
             self.close_batch();
         }
-        let mut open = true;
+        let mut continues = true;
         for mut batch in std::mem::take(&mut self.full) {
             batch.lost = std::mem::take(&mut lost);
-            open &= self.out.pass_on(Item::Events(batch));
+            continues &= self.out.send(Item::Events(batch));
         }
-        open
+        continues
     }
 
-    /// Sends a mark. False: the chain has ended.
+    /// Sends a mark. Returns false if the source is to end.
     pub fn mark(&mut self, mark: Mark) -> bool {
-        self.out.pass_on(Item::Mark(mark))
+        self.out.send(Item::Mark(mark))
     }
 
-    /// Sends the end of the stream, and completes the statistics.
+    /// Sends the end of the stream, and writes the statistics of the observers into `stats`.
     pub fn end(self, mark: Mark, stats: &mut Stats) {
         self.out.end(mark, stats);
     }

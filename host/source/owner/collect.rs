@@ -1,4 +1,4 @@
-//! Collects what a scan finds: each process and socket once, and no more than there is room for.
+//! Collects the holders that a scan finds: each pair of a process and a socket once, up to a limit.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -7,26 +7,27 @@ use super::holder_table::HOLDER_SIZE;
 use super::holder_table::Holder;
 use super::holder_table::HolderTable;
 
-/// Pairs of a process and a socket that a scan keeps; any user can open more. 14 MiB in a snapshot; up to
-/// 57 MiB were seen while one took the place of another.
+/// The most pairs of a process and a socket that a scan keeps; any user can open more. They take 14 MiB in a table. Up
+/// to 57 MiB were measured while one table replaced another.
 pub const MAX_HOLDERS: usize = 262_144;
 
-/// Sockets of which a holder is kept beyond that.
+/// The most sockets for which a holder is kept beyond [`MAX_HOLDERS`], because events ask for them.
 pub const MAX_WANTED: usize = 16_384;
 
-/// What a scan has found so far.
+/// The holders that a scan has found so far.
 pub struct Collector {
     /// Inodes that events ask for, without those for which a holder was kept beyond [`MAX_HOLDERS`].
     wanted: HashSet<u64>,
     /// Inode and process of each holder up to [`MAX_HOLDERS`].
     known: HashSet<(u64, u32)>,
     holders: Vec<Holder>,
+    /// Whether holders were dropped because of the limit.
     is_cut: bool,
 }
 
 impl Collector {
-    /// Nothing yet. Of each socket in `wanted`, at most [`MAX_WANTED`], a holder is kept however many
-    /// others there are.
+    /// An empty collector. For each of the inodes in `wanted`, [`MAX_WANTED`] at most, it keeps
+    /// one holder even beyond [`MAX_HOLDERS`].
     pub fn new(wanted: HashSet<u64>) -> Collector {
         Collector {
             wanted,
@@ -36,7 +37,7 @@ impl Collector {
         }
     }
 
-    /// Takes what the kernel wrote, one holder after the other.
+    /// Adds the holders in `bytes`: consecutive `struct retrans_holder`, as the kernel wrote them.
     pub fn take(&mut self, bytes: &[u8]) {
         let (holders, rest) = bytes.as_chunks::<HOLDER_SIZE>();
         debug_assert!(rest.is_empty());
@@ -59,14 +60,14 @@ impl Collector {
         }
     }
 
-    /// All that was kept, of a scan that began then.
+    /// The table of all holders that were kept. `begun` is the time since boot at which the scan began.
     pub fn finish(self, begun: Duration) -> HolderTable {
-        // Before the snapshot is sorted and shrunk, which needs room of its own.
+        // Freed first, because sorting and shrinking the table needs memory of its own.
         drop(self.known);
-        let mut snapshot = HolderTable::of(begun, self.holders);
-        snapshot.is_cut = self.is_cut;
-        snapshot.not_found = self.wanted;
-        snapshot
+        let mut table = HolderTable::of(begun, self.holders);
+        table.is_cut = self.is_cut;
+        table.not_found = self.wanted;
+        table
     }
 }
 
@@ -87,8 +88,8 @@ mod tests {
         }
     }
 
-    fn pids(snapshot: &HolderTable, inode: u64) -> Vec<u32> {
-        let holders = snapshot.holders(inode).iter();
+    fn pids(table: &HolderTable, inode: u64) -> Vec<u32> {
+        let holders = table.holders(inode).iter();
         holders.map(|holder| holder.pid).collect()
     }
 
@@ -100,9 +101,9 @@ mod tests {
         }
         collector.add(holder(7, 2));
         assert!(collector.holders.capacity() < 100);
-        let snapshot = collector.finish(Duration::ZERO);
-        assert_eq!(pids(&snapshot, 7), [2, 3]);
-        assert!(!snapshot.is_cut);
+        let table = collector.finish(Duration::ZERO);
+        assert_eq!(pids(&table, 7), [2, 3]);
+        assert!(!table.is_cut);
     }
 
     #[test]
@@ -111,7 +112,7 @@ mod tests {
         for pid in 0..MAX_HOLDERS as u32 {
             collector.add(holder(9, pid));
         }
-        // What is known is not cut off by being found again.
+        // A pair that is known does not count as dropped when it is found again.
         collector.add(holder(9, 0));
         assert!(!collector.is_cut);
         for inode in [1_000_000, 1_000_001, 1_000_002] {
@@ -120,11 +121,11 @@ mod tests {
             }
         }
         assert!(collector.holders.len() <= MAX_HOLDERS + 3);
-        let snapshot = collector.finish(Duration::ZERO);
-        assert!(snapshot.is_cut);
-        assert_eq!(pids(&snapshot, 1_000_000), [20]);
-        assert_eq!(pids(&snapshot, 1_000_001), [20]);
-        assert_eq!(pids(&snapshot, 1_000_002), [] as [u32; 0]);
-        assert_eq!(pids(&snapshot, 9).len(), MAX_HOLDERS);
+        let table = collector.finish(Duration::ZERO);
+        assert!(table.is_cut);
+        assert_eq!(pids(&table, 1_000_000), [20]);
+        assert_eq!(pids(&table, 1_000_001), [20]);
+        assert_eq!(pids(&table, 1_000_002), [] as [u32; 0]);
+        assert_eq!(pids(&table, 9).len(), MAX_HOLDERS);
     }
 }

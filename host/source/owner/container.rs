@@ -1,4 +1,4 @@
-//! Which container a process lives in, as its control group tells.
+//! Finds the container of a process by the path of its control group.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 use crate::source::clock::Clock;
 use crate::system::procfs;
 
-/// Bytes of a machine's name, as systemd has it: HOST_NAME_MAX. What else is called so is none: where a
-/// user may make control groups, their names have up to 255 bytes.
+/// The longest name of a machine in bytes: HOST_NAME_MAX, as in systemd. Longer names are not names of machines: a
+/// user who may create control groups can give them names of up to 255 bytes.
 const MAX_NAME: usize = 64;
 
 /// A container, and the pod that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Container {
-    /// 64 hexadecimal digits, or the name of a machine of systemd-nspawn's.
+    /// 64 hexadecimal digits, or the name of a machine of systemd-nspawn.
     pub id: String,
-    /// Kubernetes' uid of the pod: with dashes, but the 32 digits of a static pod as they are.
+    /// The uid of the pod in Kubernetes, with dashes. That of a static pod has 32 digits without dashes.
     pub pod: Option<String>,
 }
 
@@ -27,14 +27,16 @@ impl Container {
     }
 }
 
-/// The container of the process with this number, in the host's pid namespace, that began then, since
-/// boot.
+/// The container of a process. `pid` is its number in the host's pid namespace, and `begun` the
+/// time since boot at which it began.
 ///
-/// `None`: it lives in none, or in one of a kind that is not known here, or has ended.
+/// `None` if the process is not in a container or in one of an unknown kind, if it has ended, or if its
+/// number now belongs to a process that began at another time.
 pub fn of_process(pid: u32, begun: Duration, clock: Clock) -> Option<Container> {
     let directory = procfs::directory(Path::new("/proc"), pid).ok()?;
     let ticks = u128::from(rustix::param::clock_ticks_per_second());
-    // As the kernel rounds it. Up to 5.10 it shows its own times in every time namespace.
+    // The kernel shows the time rounded down to ticks. Up to 5.10 it shows its own time since
+    // boot in every time namespace.
     let shown = [clock.shown_in_proc(begun), begun];
     let mut shown = shown
         .map(|time| time.as_nanos() * ticks / 1_000_000_000)
@@ -46,32 +48,30 @@ pub fn of_process(pid: u32, begun: Duration, clock: Clock) -> Option<Container> 
     parse(&procfs::read_to_string(&directory, "cgroup").ok()?)
 }
 
-/// The container that `/proc/PID/cgroup` tells of.
+/// The container in the text of `/proc/PID/cgroup`.
 ///
-/// A line is `hierarchy:controllers:path`. In version 2 there is one line. In version 1 there is
-/// one for each hierarchy, and they need not agree: a runtime leaves out the controllers that it does
-/// not know, so that their lines stop at the container around it. The line that goes deepest knows
-/// most.
+/// A line is `hierarchy:controllers:path`. Version 2 has one line. Version 1 has one line for each hierarchy, and
+/// they may differ: a runtime leaves out controllers that it does not know, so that their paths end at the container
+/// around it. The path through the most containers is used.
 fn parse(cgroup_file: &str) -> Option<Container> {
     let paths = cgroup_file
         .lines()
         .filter_map(|line| line.splitn(3, ':').nth(2));
     let mut deepest = paths.map(containers).max_by_key(Vec::len)?;
-    // A container in a container (Docker in Docker, the nodes of kind) is within the outer one's
-    // group. The inner one is the answer: it is what was started to run this process, while
-    // the outer one is the machine that it was started on.
+    // The control group of a container in a container (Docker in Docker, the nodes of kind) is below that of the outer
+    // one. The result is the inner one: it was started to run this process, while the outer one acts as the machine.
     deepest.pop()
 }
 
-/// The containers that a path goes through, the outermost first.
+/// The containers along a path, the outermost first.
 fn containers(path: &str) -> Vec<Container> {
     let path = path.strip_suffix(" (deleted)").unwrap_or(path);
     let mut nested = Vec::new();
     let mut pod = None;
     let mut parent = "";
     let mut below_machine = false;
-    // Where containerd's driver is not the kubelet's, what should have been directories is one
-    // name with colons: `kubepods-pod<uid>.slice:cri-containerd:<id>`.
+    // If containerd uses another cgroup driver than the kubelet, one name with colons takes the place of several
+    // directories: `kubepods-pod<uid>.slice:cri-containerd:<id>`.
     for component in path.split(['/', ':']) {
         let machine = machine_name(parent, component);
         let is_machine = machine.is_some();
@@ -81,7 +81,7 @@ fn containers(path: &str) -> Vec<Container> {
         } else if let Some(uid) = pod_uid(component) {
             pod = Some(uid);
         } else if component == "supervisor" && below_machine {
-            // systemd-nspawn itself; what it contains is beside it, in `payload`.
+            // The group of systemd-nspawn itself. The contents of the container are beside it, in `payload`.
             nested.pop();
         }
         below_machine = is_machine;
@@ -90,20 +90,20 @@ fn containers(path: &str) -> Vec<Container> {
     nested
 }
 
-/// The id in `<id>` (driver cgroupfs), `docker-<id>.scope` (driver systemd), `crio-<id>`,
-/// `libpod-payload-<id>` and their like: whatever the runtime is called, the id is 64 digits.
+/// The id of a container in the name of a control group: `<id>` (driver cgroupfs), `docker-<id>.scope` (driver
+/// systemd), `crio-<id>`, `libpod-payload-<id>` and similar names. With every runtime, the id has 64 digits.
 ///
-/// Not in `<id>.service`, which is how Podman runs health checks, and these on the host.
+/// `<id>.service` is not a container: Podman runs health checks in it, on the host.
 fn runtime_id(component: &str) -> Option<&str> {
     let name = component.strip_suffix(".scope").unwrap_or(component);
     let (runtime, id) = name.rsplit_once('-').unwrap_or(("", name));
-    // The monitor of CRI-O's and Podman's containers runs outside of them.
+    // conmon, the monitor of containers of CRI-O and Podman, runs outside of them.
     let is_monitor = runtime.ends_with("conmon");
     (id.len() == 64 && is_hex(id) && !is_monitor).then_some(id)
 }
 
-/// The uid in `pod<uid>` and `kubepods-burstable-pod<uid>.slice`. The name of a slice has `_` for
-/// `-`, which stands for a level of the hierarchy there. A static pod has a hash for a uid.
+/// The uid of a pod in `pod<uid>` or `kubepods-burstable-pod<uid>.slice`. The name of a slice has `_` instead of `-`,
+/// because `-` separates the levels of the hierarchy there. The uid of a static pod is a hash.
 fn pod_uid(component: &str) -> Option<String> {
     let name = component.strip_suffix(".slice").unwrap_or(component);
     let (before, uid) = name.rsplit_once("pod")?;
@@ -119,8 +119,8 @@ fn is_hex(text: &str) -> bool {
         .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// The machine's name in `systemd-nspawn@<name>.service`, and in `machine.slice/machine-<name>.scope`,
-/// which is how systemd-machined names what was started from the command line.
+/// The name of a machine in `systemd-nspawn@<name>.service` or `machine.slice/machine-<name>.scope`. systemd-machined
+/// uses the second form for machines that were started from the command line.
 fn machine_name(parent: &str, component: &str) -> Option<String> {
     let name = service_of_machine(component).or_else(|| {
         let scope = component.strip_prefix("machine-")?.strip_suffix(".scope")?;
@@ -131,14 +131,15 @@ fn machine_name(parent: &str, component: &str) -> Option<String> {
     (is_name && !is_virtual_machine(&name)).then_some(name)
 }
 
-/// Also `container@<name>.service`, the unit of NixOS.
+/// The escaped name in `systemd-nspawn@<name>.service` or `container@<name>.service`, the unit of NixOS.
 fn service_of_machine(component: &str) -> Option<&str> {
     let (unit, instance) = component.split_once('@')?;
     let name = instance.strip_suffix(".service")?;
     matches!(unit, "systemd-nspawn" | "container").then_some(name)
 }
 
-/// Virtual machines are in machine.slice too: libvirt calls them `qemu-<number>-<name>`.
+/// Returns whether the name is that of a virtual machine. These are in machine.slice too; libvirt names
+/// them `qemu-<number>-<name>`.
 fn is_virtual_machine(name: &str) -> bool {
     let number = name
         .strip_prefix("qemu-")
@@ -146,7 +147,7 @@ fn is_virtual_machine(name: &str) -> bool {
     number.is_some_and(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Undoes systemd's `\x2d` for `-` in the names of units.
+/// Undoes the escapes in the names of systemd's units, such as `\x2d` for `-`.
 fn unescape(name: &str) -> String {
     let mut parts = name.split("\\x");
     let mut plain = parts.next().unwrap_or_default().as_bytes().to_vec();

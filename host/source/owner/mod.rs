@@ -1,7 +1,7 @@
-//! Whose a socket is: which process holds it, found by its inode among the open files.
+//! Finds the owner of a socket: the process that has its inode among its open files.
 //!
-//! The task that runs when a segment is retransmitted is whatever the timer interrupted, and who
-//! called connect() may have forked or passed the socket on since. Only who holds the inode is right.
+//! Other answers would be wrong. The task that runs during a retransmit is the one that the timer interrupted, and the
+//! process that called connect() may have forked or passed the socket on since.
 
 mod collect;
 pub mod container;
@@ -16,38 +16,42 @@ use std::time::Duration;
 use retrans_event::Event;
 use retrans_event::Record;
 
-use self::registry::Answer;
+use self::registry::Lookup;
 use self::registry::Registry;
 use self::scan::Scanner;
-use self::waiting::Waiting;
+use self::waiting::WaitQueue;
 use crate::source::clock::Clock;
 
-pub use self::registry::Found;
+pub use self::registry::ResolvedOwner;
 pub use self::scan::ScanError;
 
-/// Finds the owners of events. Events whose owner is not known yet wait here, at most
-/// [`waiting::MAX_WAIT`], while others pass them by.
+/// Finds the owners of events. Events whose owner is not known yet wait here for
+/// [`waiting::MAX_WAIT`] at most, while other events pass them.
 pub struct Owners {
-    /// `None`: nobody is looked up.
+    /// `None` if open files are not scanned.
     scanner: Option<Scanner>,
     registry: Registry,
-    waiting: Waiting,
-    /// Is a scan wanted, though nobody waits for it yet?
+    waiting: WaitQueue,
+    /// Whether a scan is wanted although no event waits for it.
     refresh: bool,
 }
 
 impl Owners {
-    /// Looks nobody up: owners are unknown, but for what the kernel says by itself.
+    /// Does not scan open files. Owners are unknown, except for the states that the probe itself records.
     pub fn unknown(clock: Clock) -> Owners {
         Owners {
             scanner: None,
             registry: Registry::new(clock),
-            waiting: Waiting::default(),
+            waiting: WaitQueue::default(),
             refresh: false,
         }
     }
 
-    /// Loads the scan into the kernel.
+    /// Scans open files. Loads the scan's program into the kernel.
+    ///
+    /// # Errors
+    ///
+    /// [`ScanError`] if the kernel refuses the program, or if the scan's thread cannot be started.
     pub fn scanning(clock: Clock) -> Result<Owners, ScanError> {
         let scanner = Some(Scanner::start(clock)?);
         Ok(Owners {
@@ -56,18 +60,19 @@ impl Owners {
         })
     }
 
-    /// Becomes readable when a scan is done.
+    /// A descriptor that becomes readable when a scan is done; `None` if open files are not scanned.
     pub fn ready(&self) -> Option<BorrowedFd<'_>> {
         self.scanner.as_ref().map(Scanner::ready)
     }
 
-    /// When there is something to do, if nothing else happens.
+    /// The time since boot at which to call [`Owners::release`] or [`Owners::scan`] at the
+    /// latest; `None` if no event waits and no scan is wanted.
     pub fn wake_at(&self) -> Option<Duration> {
         let scan = self
             .scanner
             .as_ref()
             .filter(|_| self.wants_scan())
-            .and_then(Scanner::may_begin_at);
+            .and_then(Scanner::earliest_start);
         self.waiting.deadline().into_iter().chain(scan).min()
     }
 
@@ -75,86 +80,86 @@ impl Owners {
         self.refresh || !self.waiting.is_empty()
     }
 
-    /// Are there events that wait?
+    /// Returns whether events wait for their owner.
     pub fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    /// Scans that were begun.
+    /// Number of scans that were begun.
     pub fn scans(&self) -> u64 {
         self.scanner.as_ref().map_or(0, Scanner::scans)
     }
 
-    /// Of these, scans that found more than is kept.
+    /// Number of scans that found more pairs of a process and a socket than are kept.
     pub fn scans_cut(&self) -> u64 {
         self.scanner.as_ref().map_or(0, Scanner::scans_cut)
     }
 
-    /// The owner of an event that the probe has just recorded. `None`: it is not known yet, or earlier events of
-    /// the connection wait; the event is then to [wait](Owners::wait) as well.
-    pub fn find(&mut self, event: &Event) -> Option<Found> {
+    /// Finds the owner of an event that the probe has just recorded. `None` if it is not known yet, or if earlier
+    /// events of the connection wait: the caller then passes the event to [`Owners::wait`].
+    pub fn find(&mut self, event: &Event) -> Option<ResolvedOwner> {
         if self.scanner.is_none() {
             return Some(self.registry.without_holder(event));
         }
-        if self.waiting.holds_back(event) {
+        if self.waiting.has_earlier(event) {
             return None;
         }
-        let Answer::Known(found) = self.registry.answer(event) else {
+        let Lookup::Resolved(resolved) = self.registry.look_up(event) else {
             return None;
         };
-        // Sockets that are busy all the time need not wait for their owner every second.
-        let by_scan = found.owner.process().is_some();
+        // A scan ahead of time saves the events of busy sockets from waiting each time that an answer expires.
+        let by_scan = resolved.owner.process().is_some();
         self.refresh |= by_scan && self.registry.is_aging(event.time());
-        Some(found)
+        Some(resolved)
     }
 
-    /// Keeps an event until its owner is known, for [`Owners::release`]. Returns the event that has waited longest
-    /// if there is no room for more.
-    pub fn wait(&mut self, event: Record, now: Duration) -> Option<(Record, Found)> {
+    /// Keeps an event until [`Owners::release`] passes it on. If the queue is full, returns the
+    /// event that has waited longest, without a holder.
+    pub fn wait(&mut self, event: Record, now: Duration) -> Option<(Record, ResolvedOwner)> {
         let first = self.waiting.push(event, now)?;
-        let found = self.registry.without_holder(&first);
-        Some((first, found))
+        let resolved = self.registry.without_holder(&first);
+        Some((first, resolved))
     }
 
-    /// Takes the result of a scan, and passes on the events that have their owner now, or have waited
-    /// long enough. To be called before new events are taken, which are younger.
-    pub fn release(&mut self, now: Duration, mut pass_on: impl FnMut(&mut Event, Found)) {
-        if let Some(snapshot) = self.scanner.as_mut().and_then(Scanner::result) {
-            self.registry.update(snapshot);
+    /// Takes the result of a scan, and passes on the waiting events whose owner is known now or whose deadline has
+    /// passed. To be called before new events are taken, because those are younger.
+    pub fn release(&mut self, now: Duration, mut pass_on: impl FnMut(&mut Event, ResolvedOwner)) {
+        if let Some(table) = self.scanner.as_mut().and_then(Scanner::result) {
+            self.registry.update(table);
             let registry = &mut self.registry;
-            self.waiting.release(|event| match registry.answer(event) {
-                Answer::Known(found) => {
-                    pass_on(event, found);
+            self.waiting.release(|event| match registry.look_up(event) {
+                Lookup::Resolved(resolved) => {
+                    pass_on(event, resolved);
                     true
                 }
-                Answer::Later => false,
+                Lookup::NeedsScan => false,
             });
         }
         while let Some(mut record) = self.waiting.expired(now) {
-            let found = match self.registry.answer(&record) {
-                Answer::Known(found) => found,
-                Answer::Later => {
-                    // The scan that it would have needed is made all the same: for its next event.
+            let resolved = match self.registry.look_up(&record) {
+                Lookup::Resolved(resolved) => resolved,
+                Lookup::NeedsScan => {
+                    // The scan is made nevertheless, for the next event of the socket.
                     self.refresh = true;
                     self.registry.without_holder(&record)
                 }
             };
-            pass_on(&mut record, found);
+            pass_on(&mut record, resolved);
         }
     }
 
-    /// Begins a scan if one is wanted. To be called after new events were taken.
+    /// Begins a scan if one is wanted and may begin. To be called after new events were taken.
     pub fn scan(&mut self, now: Duration) {
         if self.wants_scan()
             && let Some(scanner) = &mut self.scanner
-            && scanner.begin(now, || self.registry.take_asked())
+            && scanner.begin(now, || self.registry.take_requested())
         {
             self.refresh = false;
         }
     }
 
-    /// For so long nothing could be passed on: that was not for want of an owner.
-    pub fn was_held_up(&mut self, time: Duration) {
+    /// Extends the deadlines of the waiting events by `time`, during which the source could not send any events.
+    pub fn postpone_deadlines(&mut self, time: Duration) {
         self.waiting.postpone(time);
     }
 }

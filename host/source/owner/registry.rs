@@ -1,4 +1,4 @@
-//! What is known about the owners of sockets, from scans and from earlier events.
+//! Looks up the owners of sockets in the latest scan and in what earlier events and scans have shown.
 
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -20,95 +20,98 @@ use crate::source::owner::container;
 use crate::source::owner::container::Container;
 use crate::system::heap;
 
-/// Sockets that a scan has not found, 2 MiB of them. Events of more wait for each scan anew.
+/// The most sockets that are remembered as not found, 2 MiB. Events of further sockets wait for a scan each time.
 const MAX_ABSENT: usize = 65_536;
 
-/// Processes whose containers are remembered until the next scan; those of more are read anew.
+/// The most processes whose containers are remembered until the next scan. Those of further processes are read again.
 const MAX_CONTAINERS: usize = 8_192;
 
-/// Holders of a snapshot whose memory is given back when it goes, some 4 MiB.
+/// Number of holders, some 4 MiB, from which the memory of a replaced table is returned to the kernel.
 const LARGE_TABLE: usize = 65_536;
 
-/// Sockets whose last holder is remembered, for when they are orphaned.
+/// The most sockets whose last holder is remembered, for events after the socket was closed.
 const MAX_REMEMBERED: usize = 32_768;
 
-/// Whose a socket is, and the container in full.
+/// The owner of a socket, and the container of the owner.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
-    /// What the event says.
+pub struct ResolvedOwner {
+    /// The owner as the record has it.
     pub owner: Owner,
-    /// Where the process lives.
+    /// The container of the process that holds the socket or listens for it.
     pub container: Option<Rc<Container>>,
 }
 
-/// What can be said of an event's owner now.
+/// The result of looking up the owner of an event.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// This.
-    Known(Found),
-    /// The next scan will tell.
-    Later,
+pub enum Lookup {
+    /// The owner. It may be [`Owner::Unknown`], if a scan has found no holder.
+    Resolved(ResolvedOwner),
+    /// The next scan decides.
+    NeedsScan,
 }
 
-/// The latest scan, and what is remembered beyond it.
+/// The latest scan, and what is remembered from earlier events and scans.
 pub struct Registry {
-    snapshot: HolderTable,
-    /// Inodes that a scan has not found, and when it began.
+    /// The result of the latest scan.
+    table: HolderTable,
+    /// Inodes that a scan has not found, with the time since boot at which that scan began.
     absent: HashMap<u64, Duration>,
-    /// Of processes in the snapshot, by number.
+    /// Containers of processes in the table, by process number.
     containers: HashMap<u32, Option<Rc<Container>>>,
-    /// Inodes that were asked for since the last scan began.
-    asked: HashSet<u64>,
-    last: Recent<Process>,
+    /// Inodes that events have asked for since the last scan began.
+    requested: HashSet<u64>,
+    /// The last confirmed holders of sockets, by socket cookie.
+    last: RecentMap<Process>,
     clock: Clock,
 }
 
 impl Registry {
-    /// Knows nobody yet.
+    /// A registry before the first scan: no holder is known.
     pub fn new(clock: Clock) -> Registry {
         Registry {
-            snapshot: HolderTable::none(),
+            table: HolderTable::empty(),
             absent: HashMap::new(),
             containers: HashMap::new(),
-            asked: HashSet::new(),
-            last: Recent::new(MAX_REMEMBERED),
+            requested: HashSet::new(),
+            last: RecentMap::new(MAX_REMEMBERED),
             clock,
         }
     }
 
-    /// Takes the result of a scan.
-    pub fn update(&mut self, snapshot: HolderTable) {
+    /// Replaces the table by the result of a scan.
+    pub fn update(&mut self, table: HolderTable) {
         self.containers.clear();
-        let begun = snapshot.begun;
-        let before = std::mem::replace(&mut self.snapshot, snapshot);
-        let holds = self.snapshot.holds;
+        let begun = table.begun;
+        let before = std::mem::replace(&mut self.table, table);
+        let validity = self.table.validity;
         self.absent
-            .retain(|_, since| begun.saturating_sub(*since) <= holds);
-        // A crowd has gone.
-        if before.len() > LARGE_TABLE && before.len() > 2 * self.snapshot.len() {
+            .retain(|_, since| begun.saturating_sub(*since) <= validity);
+        // Many holders have disappeared: the allocator would keep their memory.
+        if before.len() > LARGE_TABLE && before.len() > 2 * self.table.len() {
             drop(before);
             heap::give_back();
         }
     }
 
-    /// The sockets that the next scan must find: those that were asked for since the last one began.
-    pub fn take_asked(&mut self) -> HashSet<u64> {
-        std::mem::take(&mut self.asked)
+    /// Takes the inodes that events have asked for since the last scan began. The next scan must find a holder of each.
+    pub fn take_requested(&mut self) -> HashSet<u64> {
+        std::mem::take(&mut self.requested)
     }
 
-    /// Will the answers soon be too old for events of this time?
+    /// Returns whether more than half of the validity of the latest scan has passed at `time`, the time of an event.
     pub fn is_aging(&self, time: Duration) -> bool {
-        time.saturating_sub(self.snapshot.begun) > self.snapshot.holds / 2
+        time.saturating_sub(self.table.begun) > self.table.validity / 2
     }
 
-    /// Does an answer of this time hold for an event of that time, also the answer that there is no holder?
-    /// Measured by the events' own times: the source may be behind, and what it then asks for is older.
-    fn is_fresh(&self, since: Duration, time: Duration) -> bool {
-        time.saturating_sub(since) <= self.snapshot.holds
+    /// Returns whether an answer of a scan that began at `since` is valid for an event at `time`. This
+    /// includes the answer that there is no holder. Age is measured with the times of events, because
+    /// the source may be behind and then looks up older events.
+    fn is_valid(&self, since: Duration, time: Duration) -> bool {
+        time.saturating_sub(since) <= self.table.validity
     }
 
-    /// Whose the event is, as far as is known now.
-    pub fn answer(&mut self, event: &Event) -> Answer {
+    /// Looks up the owner of an event.
+    pub fn look_up(&mut self, event: &Event) -> Lookup {
         let status = event.owner_status().unwrap_or(OwnerStatus::Unknown);
         let inode = match status {
             OwnerStatus::NotAccepted => event.listener_inode(),
@@ -116,37 +119,38 @@ impl Registry {
             _ => None,
         };
         let Some(inode) = inode else {
-            return Answer::Known(self.without_holder(event));
+            return Lookup::Resolved(self.without_holder(event));
         };
-        if self.asked.len() < MAX_WANTED {
-            self.asked.insert(inode);
+        if self.requested.len() < MAX_WANTED {
+            self.requested.insert(inode);
         }
-        if self.is_fresh(self.snapshot.begun, event.time())
-            && let holders = self.snapshot.holders(inode)
+        if self.is_valid(self.table.begun, event.time())
+            && let holders = self.table.holders(inode)
             && let before = event
                 .socket_cookie()
                 .and_then(|cookie| self.last.get(cookie))
             && let Some(holder) = representative(holders, before.map(|before| before.pid))
         {
             let (holder, holders) = (holder.clone(), holders.len() as u32);
-            return Answer::Known(self.held_by(event, &holder, holders));
+            return Lookup::Resolved(self.held_by(event, &holder, holders));
         }
-        // A scan that began before the event may have passed by before the socket was opened.
-        if self.snapshot.begun > event.time() && self.snapshot.is_sure_of(inode) {
+        // Only a scan that began after the event proves that there is no holder: with an earlier scan, the socket may
+        // have been opened after the scan had passed its process.
+        if self.table.begun > event.time() && self.table.is_complete_for(inode) {
             if self.absent.len() < MAX_ABSENT {
-                self.absent.insert(inode, self.snapshot.begun);
+                self.absent.insert(inode, self.table.begun);
             }
-            return Answer::Known(self.without_holder(event));
+            return Lookup::Resolved(self.without_holder(event));
         }
         let since = self.absent.get(&inode);
-        if since.is_some_and(|since| self.is_fresh(*since, event.time())) {
-            return Answer::Known(self.without_holder(event));
+        if since.is_some_and(|since| self.is_valid(*since, event.time())) {
+            return Lookup::Resolved(self.without_holder(event));
         }
-        Answer::Later
+        Lookup::NeedsScan
     }
 
-    /// What the kernel says by itself, where no process is to be found.
-    pub fn without_holder(&self, event: &Event) -> Found {
+    /// The owner of an event for which no process was found: the state that the probe has recorded.
+    pub fn without_holder(&self, event: &Event) -> ResolvedOwner {
         let last = event
             .socket_cookie()
             .and_then(|cookie| self.last.get(cookie));
@@ -156,20 +160,22 @@ impl Registry {
             Some(OwnerStatus::Kernel) => Owner::Kernel,
             _ => Owner::Unknown,
         };
-        Found {
+        ResolvedOwner {
             owner,
             container: None,
         }
     }
 
-    fn held_by(&mut self, event: &Event, holder: &Holder, holders: u32) -> Found {
+    /// The owner of an event whose socket or listener is held by `holder`, one of this number of `holders`. Remembers
+    /// the holder of a socket, but not of a listener, for events after the socket was closed.
+    fn held_by(&mut self, event: &Event, holder: &Holder, holders: u32) -> ResolvedOwner {
         let container = self.container(holder);
         let short = container.as_ref().map(|container| container.short());
         let process = Process {
             pid: holder.pid,
             comm: holder.comm,
             uid: Some(holder.uid),
-            container: short.map(cut_off),
+            container: short.map(truncated_name),
         };
         let owner = if event.owner_status() == Some(OwnerStatus::NotAccepted) {
             let listener = Some(process);
@@ -180,11 +186,11 @@ impl Registry {
             }
             Owner::Held { process, holders }
         };
-        Found { owner, container }
+        ResolvedOwner { owner, container }
     }
 
-    /// Read as soon as it is asked for, and not kept longer than the snapshot: a number may be given
-    /// to another process.
+    /// The container of a holder. It is read on request and kept no longer than the table,
+    /// because the kernel reuses process numbers.
     fn container(&mut self, holder: &Holder) -> Option<Rc<Container>> {
         if self.containers.len() >= MAX_CONTAINERS {
             self.containers.clear();
@@ -198,32 +204,32 @@ impl Registry {
     }
 }
 
-/// As much of it as there is room for.
-fn cut_off(text: &str) -> Name {
+/// As much of the text as a [`Name`] has room for.
+fn truncated_name(text: &str) -> Name {
     let mut bytes = [0; Name::MAX];
     let length = text.floor_char_boundary(Name::MAX);
     bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
     Name::from_bytes(bytes)
 }
 
-/// The most recent values, by key: at least half of `most` of them.
-struct Recent<V> {
+/// A map with eviction of old entries. It keeps at least the most recent `capacity / 2` values, and `capacity` at most.
+struct RecentMap<V> {
     new: HashMap<u64, V>,
     old: HashMap<u64, V>,
-    most: usize,
+    capacity: usize,
 }
 
-impl<V: Copy> Recent<V> {
-    fn new(most: usize) -> Recent<V> {
-        Recent {
+impl<V: Copy> RecentMap<V> {
+    fn new(capacity: usize) -> RecentMap<V> {
+        RecentMap {
             new: HashMap::new(),
             old: HashMap::new(),
-            most,
+            capacity,
         }
     }
 
     fn insert(&mut self, key: u64, value: V) {
-        if self.new.len() >= self.most / 2 {
+        if self.new.len() >= self.capacity / 2 {
             self.old = std::mem::take(&mut self.new);
         }
         self.new.insert(key, value);

@@ -1,4 +1,4 @@
-//! The scan of open files, on a thread of its own: nobody waits while it runs.
+//! The scan of open files. It runs on a thread of its own, so that the source does not wait for it.
 
 use std::collections::HashSet;
 use std::io;
@@ -24,22 +24,22 @@ use super::collect::Collector;
 use super::collect::MAX_HOLDERS;
 use super::holder_table::HOLDER_SIZE;
 use super::holder_table::HolderTable;
-use super::holder_table::MIN_HOLD;
+use super::holder_table::MIN_VALIDITY;
 use crate::source::bpf::holders::HoldersSkelBuilder;
 use crate::source::bpf::kernel_error::KernelError;
 use crate::source::bpf::libbpf;
 use crate::source::clock::Clock;
 use crate::system::threads;
 
-/// From the beginning of one scan to the beginning of the next, at least.
+/// The shortest time from the beginning of one scan to the beginning of the next.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A scan takes CPU time, 28 ms with 126,000 open files (measured on 6.18): of one CPU at most one part
-/// in so many.
+/// The shortest time between the beginnings of two scans, as a multiple of the CPU time of the first. Scans thus take
+/// a tenth of one CPU at most. A scan takes 28 ms of CPU time with 126,000 open files (measured on 6.18).
 const INTERVAL_FACTOR: u32 = 10;
 
-/// How long the answers of a scan hold at most, however far apart scans are.
-const MAX_HOLD: Duration = Duration::from_secs(60);
+/// The longest validity of the answers of a scan, counted from its beginning.
+const MAX_VALIDITY: Duration = Duration::from_secs(60);
 
 /// Why open files cannot be scanned.
 #[derive(Debug, thiserror::Error)]
@@ -47,48 +47,55 @@ pub enum ScanError {
     /// The kernel refused the program.
     #[error("cannot {doing} the scan of open files: {cause}")]
     Libbpf {
-        /// What was being done: open, load, attach.
+        /// The step that failed: open, load, attach.
         doing: &'static str,
         /// Why it failed.
         cause: KernelError,
     },
-    /// Something else is missing.
+    /// An error of a system call that the scan needs.
     #[error("cannot {doing}: {error}")]
     System {
-        /// What was being done.
+        /// The step that failed.
         doing: &'static str,
-        /// What the system said.
+        /// The error of the system call.
         error: io::Error,
     },
 }
 
-/// What a scan found, and the time that it took.
-struct Done {
-    snapshot: Result<HolderTable, io::Error>,
-    /// Of a CPU.
-    cost: Duration,
-    /// On the clock.
-    took: Duration,
+/// The result of a scan, and the time that it took.
+struct ScanResult {
+    table: Result<HolderTable, io::Error>,
+    /// CPU time.
+    cpu_time: Duration,
+    /// Elapsed time.
+    elapsed: Duration,
 }
 
-/// Begins scans, and takes their results.
+/// Begins scans, and takes their results. Times are times since boot.
 pub struct Scanner {
+    /// Each request has the inodes that events ask for.
     requests: Sender<HashSet<u64>>,
-    results: Receiver<Done>,
-    /// Readable when there is a result.
+    results: Receiver<ScanResult>,
+    /// An eventfd that is readable when there is a result.
     ready: Arc<OwnedFd>,
     running: bool,
     /// When the next scan may begin.
     next: Duration,
     last_begun: Duration,
+    /// Number of scans that were begun.
     scans: u64,
-    /// Scans that found more than is kept.
+    /// Number of scans that found more holders than are kept.
     scans_cut: u64,
+    /// Whether a failed scan was logged.
     failed: bool,
 }
 
 impl Scanner {
-    /// Loads the program and starts the thread, which ends when this is dropped.
+    /// Loads the program into the kernel and starts the thread, which ends when the scanner is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`ScanError`] if the kernel refuses the program, or if the eventfd or the thread cannot be created.
     pub fn start(clock: Clock) -> Result<Scanner, ScanError> {
         let failed = |doing| {
             move |error| ScanError::Libbpf {
@@ -101,21 +108,21 @@ impl Scanner {
             .open_opts(libbpf::options(), &mut storage)
             .map_err(failed("open"))?;
         let skel = open.load().map_err(failed("load"))?;
-        // The kernel keeps the program for as long as the link is there.
+        // The kernel keeps the program as long as the link exists.
         let link = skel.progs.socket_holders.attach();
         let link = link.map_err(failed("attach"))?;
 
         let ready = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
         let ready = Arc::new(ready.map_err(|error| ScanError::System {
-            doing: "make an eventfd",
+            doing: "create an eventfd",
             error: error.into(),
         })?);
         let (requests, requested) = bounded(1);
-        let (done, results) = bounded(1);
+        let (finished, results) = bounded(1);
         threads::named("owners")
             .spawn({
                 let ready = Arc::clone(&ready);
-                move || serve(&link, clock, &requested, &done, &ready)
+                move || run_scans(&link, clock, &requested, &finished, &ready)
             })
             .map_err(|error| ScanError::System {
                 doing: "start the thread that scans open files",
@@ -134,34 +141,34 @@ impl Scanner {
         })
     }
 
-    /// Becomes readable when a scan is done.
+    /// A descriptor that becomes readable when a scan is done.
     pub fn ready(&self) -> BorrowedFd<'_> {
         self.ready.as_fd()
     }
 
-    /// Scans that were begun.
+    /// Number of scans that were begun.
     pub fn scans(&self) -> u64 {
         self.scans
     }
 
-    /// Of these, scans that found more than is kept.
+    /// Number of scans that found more holders than are kept.
     pub fn scans_cut(&self) -> u64 {
         self.scans_cut
     }
 
-    /// When the next scan may begin; `None` while one is running.
-    pub fn may_begin_at(&self) -> Option<Duration> {
+    /// The time since boot at which the next scan may begin; `None` while one is running.
+    pub fn earliest_start(&self) -> Option<Duration> {
         (!self.running).then_some(self.next)
     }
 
-    /// Begins a scan, unless one is running or the last one was just now; did it? `wanted` are the
-    /// sockets that matter most.
+    /// Begins a scan, unless one is running or the last one began too recently. Returns whether a scan was
+    /// begun. `wanted` returns the inodes that events ask for.
     pub fn begin(&mut self, now: Duration, wanted: impl FnOnce() -> HashSet<u64>) -> bool {
         if self.running || now < self.next {
             return false;
         }
         if self.requests.try_send(wanted()).is_err() {
-            // The thread has panicked, which was printed: there will be no more scans.
+            // The thread has panicked, which was printed. There are no more scans.
             self.next = Duration::MAX;
             return false;
         }
@@ -176,33 +183,33 @@ impl Scanner {
         if self.scans_cut == 1 {
             tracing::warn!(
                 "processes have TCP sockets open more than {MAX_HOLDERS} times (each process and \
-                 socket counted once), of which no more are kept: `holders` may be too low, and the \
-                 first events of a socket may have no owner; count the entries of \
+                 socket counted once), which is the most that the host keeps: `holders` may be too \
+                 low, and the first events of a socket may have no owner; count the entries of \
                  /proc/PID/fd to find the process"
             );
         }
     }
 
-    /// What the scan found that was running, once it is done.
+    /// Takes the result of the scan that was running, if it is done and has succeeded.
     pub fn result(&mut self) -> Option<HolderTable> {
-        // Back to zero, whether or not there is a result: it was perhaps taken before this was
-        // written. An error says that it is zero already.
+        // Resets the eventfd, whether or not there is a result: the result may have been taken before the thread
+        // wrote to the eventfd. The read fails if the eventfd is 0 already.
         let _ = rustix::io::read(&self.ready, &mut [0; 8]);
-        let Done {
-            snapshot,
-            cost,
-            took,
+        let ScanResult {
+            table,
+            cpu_time,
+            elapsed,
         } = self.results.try_recv().ok()?;
         self.running = false;
-        let interval = MIN_INTERVAL.max(cost * INTERVAL_FACTOR);
+        let interval = MIN_INTERVAL.max(cpu_time * INTERVAL_FACTOR);
         self.next = self.last_begun + interval;
-        match snapshot {
-            Ok(mut snapshot) => {
-                snapshot.holds = holds(interval, took);
-                if snapshot.is_cut {
+        match table {
+            Ok(mut table) => {
+                table.validity = validity(interval, elapsed);
+                if table.is_cut {
                     self.note_cut();
                 }
-                Some(snapshot)
+                Some(table)
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.failed, true) {
@@ -216,42 +223,43 @@ impl Scanner {
     }
 }
 
-/// For events how much later than the beginning of a scan its answers hold: a second, or until the next
-/// scan is done, with some time to spare. Otherwise a user who makes scans slow, with many open files,
-/// would make all owners unknown between them.
-fn holds(interval: Duration, took: Duration) -> Duration {
-    (interval + interval / 2 + took).clamp(MIN_HOLD, MAX_HOLD)
+/// How long the answers of a scan are valid, counted from its beginning: until the next scan is done, with some
+/// reserve, but within [`MIN_VALIDITY`] and [`MAX_VALIDITY`]. A user with many open files makes scans slow. Without
+/// this rule, all owners would then be unknown between two scans.
+fn validity(interval: Duration, elapsed: Duration) -> Duration {
+    (interval + interval / 2 + elapsed).clamp(MIN_VALIDITY, MAX_VALIDITY)
 }
 
-/// Scans whenever it is asked to.
-fn serve(
+/// Makes a scan for each request, until the scanner is dropped.
+fn run_scans(
     link: &Link,
     clock: Clock,
     requests: &Receiver<HashSet<u64>>,
-    results: &Sender<Done>,
+    results: &Sender<ScanResult>,
     ready: &OwnedFd,
 ) {
     for wanted in requests {
         let begun = clock.now().boot();
         let before = threads::cpu_time();
         let mut found = Collector::new(wanted);
-        let snapshot = read(link, &mut found).map(|()| found.finish(begun));
-        let done = Done {
-            snapshot,
-            cost: threads::cpu_time().saturating_sub(before),
-            took: clock.now().boot().saturating_sub(begun),
+        let table = read(link, &mut found).map(|()| found.finish(begun));
+        let result = ScanResult {
+            table,
+            cpu_time: threads::cpu_time().saturating_sub(before),
+            elapsed: clock.now().boot().saturating_sub(begun),
         };
-        if results.send(done).is_err() {
+        if results.send(result).is_err() {
             return;
         }
-        // Full means that the source will wake up anyhow.
+        // The write fails if the eventfd is at its maximum. It is then readable, so the source wakes up in any case.
         let _ = rustix::io::write(ready, &1u64.to_ne_bytes());
     }
 }
 
-/// One pass over all open files.
+/// Reads all open files once, and adds the holders to `found`.
 fn read(link: &Link, found: &mut Collector) -> io::Result<()> {
-    /// The kernel fills at most 8 pages at a time. Whole holders: with larger pages it would cut one.
+    /// The kernel fills at most 8 pages with one read. The size is a multiple of [`HOLDER_SIZE`]: where pages are
+    /// larger than 4 KiB, a read would otherwise end within a holder.
     const CHUNK: usize = 32 * 1024 / HOLDER_SIZE * HOLDER_SIZE;
     let mut bytes = [0; CHUNK];
     let mut files = Iter::new(link).map_err(|error| io::Error::other(format!("{error:#}")))?;
@@ -259,7 +267,7 @@ fn read(link: &Link, found: &mut Collector) -> io::Result<()> {
         match files.read(&mut bytes) {
             Ok(0) => return Ok(()),
             Ok(length) => found.take(&bytes[..length]),
-            // The kernel pauses after a million files without a socket.
+            // The kernel interrupts the iteration after a million files without a socket.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -273,14 +281,14 @@ mod tests {
 
     #[test]
     fn answers_hold_until_the_next_scan_is_done_but_a_second_at_least_and_a_minute_at_most() {
-        let holds = |interval, took| {
-            let [interval, took] = [interval, took].map(Duration::from_millis);
-            holds(interval, took).as_millis()
+        let validity = |interval, elapsed| {
+            let [interval, elapsed] = [interval, elapsed].map(Duration::from_millis);
+            validity(interval, elapsed).as_millis()
         };
-        assert_eq!(holds(100, 3), 1_000);
-        assert_eq!(holds(500, 80), 1_000);
-        // 8 million open files.
-        assert_eq!(holds(14_500, 1_500), 23_250);
-        assert_eq!(holds(100_000, 10_000), 60_000);
+        assert_eq!(validity(100, 3), 1_000);
+        assert_eq!(validity(500, 80), 1_000);
+        // The times of a scan with 8 million open files.
+        assert_eq!(validity(14_500, 1_500), 23_250);
+        assert_eq!(validity(100_000, 10_000), 60_000);
     }
 }

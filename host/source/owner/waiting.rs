@@ -1,4 +1,4 @@
-//! Events that wait for their owner, in the order in which they came.
+//! The queue of events that wait for their owner, in order of arrival.
 
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -9,68 +9,69 @@ use std::time::Duration;
 use retrans_event::Event;
 use retrans_event::Record;
 
-/// How long an event waits at most, as long as the chain takes what is sent.
+/// The longest time that an event waits, not counting the time for which the chain blocks the source.
 pub const MAX_WAIT: Duration = Duration::from_millis(100);
 
-/// The most events that wait, 6 MB of them. When one more comes, the first has waited long enough.
+/// The most events that wait, 6 MB. One more event removes the first one from the queue.
 const MAX_WAITING: usize = 16_384;
 
-/// Which connection an event is about.
+/// A connection: network namespace, local address, and address of the peer.
 type Connection = (Option<u32>, SocketAddr, SocketAddr);
 
-/// By namespace and addresses, which every event has: a socket that is closed loses its inode, and one
-/// that nobody asked for has no cookie.
+/// The connection of an event. It is identified by namespace and addresses, which every event has: a closed socket has
+/// lost its inode, and a socket whose cookie was never requested has none.
 fn connection(event: &Event) -> Connection {
     (event.netns_inode(), event.local(), event.peer())
 }
 
 /// The queue.
 #[derive(Debug, Default)]
-pub struct Waiting {
-    queue: VecDeque<Waiter>,
-    /// How many wait for each connection: what comes later waits behind them.
+pub struct WaitQueue {
+    queue: VecDeque<QueuedEvent>,
+    /// Number of waiting events for each connection. Later events of the connection must wait behind them.
     connections: HashMap<Connection, usize>,
 }
 
 #[derive(Debug)]
-struct Waiter {
+struct QueuedEvent {
     record: Record,
-    until: Duration,
+    /// Time since boot.
+    deadline: Duration,
 }
 
-impl Waiting {
-    /// Does nobody wait?
+impl WaitQueue {
+    /// Returns whether no event waits.
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
 
-    /// When the first has waited long enough.
+    /// The deadline of the first event, as time since boot.
     pub fn deadline(&self) -> Option<Duration> {
-        self.queue.front().map(|waiter| waiter.until)
+        self.queue.front().map(|queued| queued.deadline)
     }
 
-    /// Do earlier events of the same socket wait?
-    pub fn holds_back(&self, event: &Event) -> bool {
+    /// Returns whether earlier events of the same connection wait.
+    pub fn has_earlier(&self, event: &Event) -> bool {
         !self.connections.is_empty() && self.connections.contains_key(&connection(event))
     }
 
-    /// Lines up at the end. Returns the first if there is no room for so many.
+    /// Appends an event. If the queue is full, removes and returns the first one.
     pub fn push(&mut self, record: Record, now: Duration) -> Option<Record> {
         let first = (self.queue.len() >= MAX_WAITING).then(|| self.pop());
         *self.connections.entry(connection(&record)).or_default() += 1;
-        let until = now + MAX_WAIT;
-        self.queue.push_back(Waiter { record, until });
+        let deadline = now + MAX_WAIT;
+        self.queue.push_back(QueuedEvent { record, deadline });
         first.flatten()
     }
 
-    /// Lets all wait longer.
+    /// Extends the deadlines of all events by `time`.
     pub fn postpone(&mut self, time: Duration) {
-        for waiter in &mut self.queue {
-            waiter.until += time;
+        for queued in &mut self.queue {
+            queued.deadline += time;
         }
     }
 
-    /// The first, if it has waited long enough.
+    /// Removes and returns the first event, if its deadline has passed.
     pub fn expired(&mut self, now: Duration) -> Option<Record> {
         if self.deadline()? <= now {
             self.pop()
@@ -79,20 +80,20 @@ impl Waiting {
         }
     }
 
-    /// Lets those go that `goes` says yes to, in order. Nobody goes before an earlier event of the
-    /// same socket.
-    pub fn release(&mut self, mut goes: impl FnMut(&mut Event) -> bool) {
-        let mut stay = HashSet::new();
+    /// Removes the events for which `release` returns true. It is called in order, and not for
+    /// events behind a waiting event of the same connection.
+    pub fn release(&mut self, mut release: impl FnMut(&mut Event) -> bool) {
+        let mut blocked = HashSet::new();
         let connections = &mut self.connections;
-        self.queue.retain_mut(|waiter| {
-            let connection = connection(&waiter.record);
-            let stays = stay.contains(&connection) || !goes(&mut waiter.record);
-            if stays {
-                stay.insert(connection);
+        self.queue.retain_mut(|queued| {
+            let connection = connection(&queued.record);
+            let keep = blocked.contains(&connection) || !release(&mut queued.record);
+            if keep {
+                blocked.insert(connection);
             } else {
                 count_down(connections, connection);
             }
-            stays
+            keep
         });
     }
 
@@ -125,8 +126,8 @@ mod tests {
         record
     }
 
-    fn waiting(ports: &[u16]) -> Waiting {
-        let mut waiting = Waiting::default();
+    fn waiting(ports: &[u16]) -> WaitQueue {
+        let mut waiting = WaitQueue::default();
         for (number, port) in (0..).zip(ports) {
             assert_eq!(waiting.push(record(*port, number), NOW), None);
         }
@@ -136,19 +137,19 @@ mod tests {
     #[test]
     fn later_events_of_a_waiting_socket_are_held_back_and_others_are_not() {
         let waiting = waiting(&[1, 2]);
-        assert!(waiting.holds_back(&record(1, 9)));
-        assert!(!waiting.holds_back(&record(3, 9)));
-        assert!(!waiting.holds_back(&Record::new()));
+        assert!(waiting.has_earlier(&record(1, 9)));
+        assert!(!waiting.has_earlier(&record(3, 9)));
+        assert!(!waiting.has_earlier(&Record::new()));
     }
 
     #[test]
-    fn nobody_waits_longer_than_the_limit() {
+    fn no_event_waits_longer_than_the_limit() {
         let mut waiting = waiting(&[1]);
         assert_eq!(waiting.deadline(), Some(NOW + MAX_WAIT));
         assert_eq!(waiting.expired(NOW + MAX_WAIT / 2), None);
         assert_eq!(waiting.expired(NOW + MAX_WAIT), Some(record(1, 0)));
         assert!(waiting.is_empty());
-        assert!(!waiting.holds_back(&record(1, 9)));
+        assert!(!waiting.has_earlier(&record(1, 9)));
     }
 
     #[test]
@@ -162,32 +163,32 @@ mod tests {
     #[test]
     fn events_of_one_socket_go_in_their_order() {
         let mut waiting = waiting(&[1, 2, 1, 3, 2]);
-        let mut asked = Vec::new();
-        // The first event of socket 2 has no answer; the second would have one.
+        let mut offered = Vec::new();
+        // The first event of socket 2 is not released; the second one would be.
         waiting.release(|event| {
-            asked.push(event.sequence());
+            offered.push(event.sequence());
             event.sequence() != 1
         });
-        assert_eq!(asked, [0, 1, 2, 3]);
-        assert!(!waiting.holds_back(&record(1, 9)));
-        assert!(waiting.holds_back(&record(2, 9)));
-        let mut left = Vec::new();
+        assert_eq!(offered, [0, 1, 2, 3]);
+        assert!(!waiting.has_earlier(&record(1, 9)));
+        assert!(waiting.has_earlier(&record(2, 9)));
+        let mut released = Vec::new();
         waiting.release(|event| {
-            left.push(event.sequence());
+            released.push(event.sequence());
             true
         });
-        assert_eq!(left, [1, 4]);
+        assert_eq!(released, [1, 4]);
         assert!(waiting.is_empty());
-        assert!(!waiting.holds_back(&record(2, 9)));
+        assert!(!waiting.has_earlier(&record(2, 9)));
     }
 
     #[test]
     fn where_too_many_wait_the_first_goes() {
-        let mut waiting = Waiting::default();
+        let mut waiting = WaitQueue::default();
         for number in 0..MAX_WAITING as u64 {
             assert_eq!(waiting.push(record(1, number), NOW), None);
         }
         assert_eq!(waiting.push(record(1, 7), NOW), Some(record(1, 0)));
-        assert!(waiting.holds_back(&record(1, 9)));
+        assert!(waiting.has_earlier(&record(1, 9)));
     }
 }

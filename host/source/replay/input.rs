@@ -1,4 +1,4 @@
-//! A file to be replayed: a capture, or lines of JSON.
+//! Opens and reads a file to be replayed: a capture or lines of JSON.
 
 use std::io;
 use std::io::BufRead as _;
@@ -8,9 +8,9 @@ use std::path::Path;
 
 use indicatif::ProgressBar;
 
-use super::lines::Arriving;
 use super::lines::LineError;
 use super::lines::Lines;
+use super::lines::Pollable;
 use super::readable::Readable;
 use super::readable::is_stop;
 use crate::capture::CaptureError;
@@ -21,22 +21,22 @@ use crate::pipeline::stop::Stop;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 
-/// Why a file cannot be replayed, or not to its end.
+/// Why a file cannot be replayed, or cannot be replayed to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
     /// The capture cannot be read.
     #[error(transparent)]
     Capture(#[from] CaptureError),
-    /// A line says no event.
+    /// A line is invalid.
     #[error(transparent)]
     Line(#[from] LineError),
-    /// It cannot be read.
+    /// An I/O error of the file.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
 impl InputError {
-    /// Is nothing wrong, but the run is to end?
+    /// Returns whether reading was only interrupted because the run is to end.
     pub fn is_stop(&self) -> bool {
         match self {
             InputError::Io(error)
@@ -47,7 +47,7 @@ impl InputError {
     }
 }
 
-/// Moves a bar on by what is read.
+/// Advances a progress bar by the bytes that are read.
 pub struct Progress<'a> {
     from: Readable<'a>,
     bar: ProgressBar,
@@ -61,12 +61,12 @@ impl Read for Progress<'_> {
     }
 }
 
-/// Buffered: captures are read frame by frame, lines in small pieces.
+/// The buffered bytes of a file. Captures are read frame by frame, lines in small pieces.
 type Bytes<'a> = BufReader<Progress<'a>>;
 
-impl Arriving for Bytes<'_> {
-    fn would_wait(&self) -> bool {
-        self.buffer().is_empty() && self.get_ref().from.would_wait()
+impl Pollable for Bytes<'_> {
+    fn would_block(&self) -> bool {
+        self.buffer().is_empty() && self.get_ref().from.would_block()
     }
 }
 
@@ -79,8 +79,12 @@ pub enum Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    /// Opens a file; `-` is standard input, which is read until `stop` says that the run is to end.
-    /// The bytes that are read move `progress` on.
+    /// Opens a file; `-` is standard input. Adds its size to the length of `progress`, which reading then advances.
+    /// A read that blocks returns when `stop` ends the run.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError`] if the file cannot be opened or is empty, or if the head of a capture is invalid.
     pub fn open(
         file: &Path,
         progress: &ProgressBar,
@@ -97,7 +101,7 @@ impl<'a> Input<'a> {
         Ok(Input::Lines(Box::new(Lines::new(bytes)?)))
     }
 
-    /// The next item; `None` at the end.
+    /// Reads the next item; `None` at the end of the file. `empty` provides an empty batch for events.
     pub fn item(&mut self, empty: impl FnOnce() -> Batch) -> Result<Option<Item>, InputError> {
         match self {
             Input::Capture(capture) => Ok(capture.item(empty)?),
@@ -105,7 +109,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// The machine that it was recorded on, if it says so.
+    /// The machine that the events come from, if the file is a capture and names it.
     pub fn host(&self) -> Option<&Host> {
         match self {
             Input::Capture(capture) => capture.head().host.as_ref(),

@@ -1,4 +1,4 @@
-//! One line of JSON: what it says, and whether that is enough for an event.
+//! Parses one line of JSON, and checks that it has all that an event needs.
 
 use std::collections::BTreeMap;
 
@@ -9,25 +9,25 @@ use serde_json::Value;
 
 use crate::stream::labels::MAX_COLUMNS;
 
-/// Labels of one event, by their keys.
+/// Labels of one event, by key.
 pub type Labels = BTreeMap<String, String>;
 
-/// What a line says.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
-pub enum Said {
+/// A parsed line.
+#[expect(clippy::large_enum_variant, reason = "it is destructured at once")]
+pub enum ParsedLine {
     /// An event.
     Event(Record, Labels),
-    /// So many events were lost.
+    /// This number of events was lost.
     Gap(u64),
-    /// Something else: an alert, and whatever there will be.
+    /// A line of another type, such as an alert. It is ignored.
     Other,
 }
 
-/// What an event must say to be one; everything else may be left out. Kinds of JSON values are
-/// checked where they are read in earnest.
+/// The fields that an event must have, and those that have defaults. The types of ignored
+/// values are checked when the record is parsed.
 #[derive(Deserialize)]
 #[serde(expecting = "an object")]
-struct Line {
+struct Fields {
     r#type: Option<Value>,
     timestamp: Option<IgnoredAny>,
     ipversion: Option<IgnoredAny>,
@@ -58,34 +58,34 @@ struct Retransmit {
     kind: Option<IgnoredAny>,
 }
 
-/// Reads a line; `sequence` is for an event that says none. The error names the field.
-pub fn read(text: &str, sequence: u64) -> Result<Said, String> {
-    let line: Line = match serde_json::from_str(text) {
-        Ok(line) => line,
-        Err(_) if is_another(text) => return Ok(Said::Other),
-        // Of values that are of another kind than expected, the record says whose they are.
+/// Parses a line. `sequence` is the sequence number of an event without one. The error names the field.
+pub fn parse(text: &str, sequence: u64) -> Result<ParsedLine, String> {
+    let fields: Fields = match serde_json::from_str(text) {
+        Ok(fields) => fields,
+        Err(_) if is_other_type(text) => return Ok(ParsedLine::Other),
+        // If a value has the wrong type, the error of the record names the field.
         Err(error) => {
             let record: Result<Record, _> = serde_json::from_str(text);
             return Err(explain(&record.err().unwrap_or(error)));
         }
     };
-    match &line.r#type {
+    match &fields.r#type {
         Some(Value::String(name)) if name == "retransmit" => {}
-        Some(Value::String(name)) if name == "gap" => return line.gap().map(Said::Gap),
-        Some(Value::String(_)) => return Ok(Said::Other),
+        Some(Value::String(name)) if name == "gap" => return fields.gap().map(ParsedLine::Gap),
+        Some(Value::String(_)) => return Ok(ParsedLine::Other),
         Some(_) => return Err("type: expected text such as \"retransmit\"".to_owned()),
         None => return Err("type is missing, expected \"retransmit\"".to_owned()),
     }
-    if let Some(missing) = line.missing() {
+    if let Some(missing) = fields.first_missing() {
         return Err(format!("{missing} is missing"));
     }
     let record = serde_json::from_str(text).map_err(|error| explain(&error))?;
-    let record = line.complete(record, sequence);
-    Ok(Said::Event(record, labels(line.labels)?))
+    let record = fields.complete(record, sequence);
+    Ok(ParsedLine::Event(record, labels(fields.labels)?))
 }
 
-/// Is it none of the lines that are read here? Their keys may mean something else.
-fn is_another(text: &str) -> bool {
+/// Returns whether the line has a type other than `retransmit` and `gap`. The keys of such lines may have another meaning.
+fn is_other_type(text: &str) -> bool {
     #[derive(Deserialize)]
     struct Typed {
         r#type: String,
@@ -94,12 +94,12 @@ fn is_another(text: &str) -> bool {
     typed.is_ok_and(|typed| !["retransmit", "gap"].contains(&typed.r#type.as_str()))
 }
 
-/// The parser's line is always the first.
+/// The message of the parser with the column, and without the line number, which is always 1.
 fn explain(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or(&text);
     match error.column() {
-        // Of what is no object at all.
+        // The parser gives no column if the value is not an object.
         0 => what.to_owned(),
         column => format!("column {column}: {what}"),
     }
@@ -125,22 +125,22 @@ fn labels(labels: Option<Value>) -> Result<Labels, String> {
     labels.collect()
 }
 
-impl Line {
+impl Fields {
     fn gap(&self) -> Result<u64, String> {
         let lost = self.lost.as_ref().ok_or("lost is missing")?;
         let lost = lost.as_u64();
         Ok(lost.ok_or("lost: expected a number from 0 to 18446744073709551615")?)
     }
 
-    /// The first field that is missing, by name.
-    fn missing(&self) -> Option<&'static str> {
+    /// The name of the first missing field.
+    fn first_missing(&self) -> Option<&'static str> {
         let end = |end: &Option<End>| {
             let end = end.as_ref();
             let ip = end.is_some_and(|end| end.ip.is_some());
             (ip, end.is_some_and(|end| end.port.is_some()))
         };
         let (source, destination) = (end(&self.source), end(&self.destination));
-        let there = [
+        let required = [
             ("timestamp", self.timestamp.is_some()),
             ("state", self.state.is_some() || self.state_number.is_some()),
             ("source.ip", source.0),
@@ -148,11 +148,11 @@ impl Line {
             ("destination.ip", destination.0),
             ("destination.port", destination.1),
         ];
-        let missing = there.iter().find(|(_, there)| !there);
+        let missing = required.iter().find(|(_, is_present)| !is_present);
         missing.map(|(name, _)| *name)
     }
 
-    /// What can be worked out need not be written.
+    /// Sets the fields that the line lacks and that follow from the others.
     fn complete(&self, mut record: Record, sequence: u64) -> Record {
         let stamp = self.record.as_ref();
         if stamp.is_none_or(|stamp| stamp.boot_time_ns.is_none()) {
@@ -162,8 +162,8 @@ impl Line {
         if self.sequence.is_none() {
             record.set_sequence(sequence);
         }
-        let told = self.retransmit.as_ref();
-        if told.is_none_or(|told| told.kind.is_none()) {
+        let retransmit = self.retransmit.as_ref();
+        if retransmit.is_none_or(|retransmit| retransmit.kind.is_none()) {
             let kind = record.classify();
             record.set_kind(kind);
         }
@@ -182,11 +182,11 @@ mod tests {
     use retrans_event::Record;
     use std::time::Duration;
 
-    const LEAST: &str = r#"{"type":"retransmit","timestamp":"2026-01-01T00:00:01Z","state":"ESTABLISHED","source":{"ip":"10.0.0.1","port":33000},"destination":{"ip":"10.0.0.2","port":443}}"#;
+    const MINIMAL: &str = r#"{"type":"retransmit","timestamp":"2026-01-01T00:00:01Z","state":"ESTABLISHED","source":{"ip":"10.0.0.1","port":33000},"destination":{"ip":"10.0.0.2","port":443}}"#;
 
     fn event(text: &str) -> (Record, Labels) {
-        match read(text, 7) {
-            Ok(Said::Event(record, labels)) => (record, labels),
+        match parse(text, 7) {
+            Ok(ParsedLine::Event(record, labels)) => (record, labels),
             Ok(_) => panic!("no event: {text}"),
             Err(error) => panic!("{error}: {text}"),
         }
@@ -194,17 +194,17 @@ mod tests {
 
     #[track_caller]
     fn wrong(from: &str, to: &str) -> String {
-        assert!(LEAST.contains(from), "{from}");
-        let text = LEAST.replacen(from, to, 1);
-        match read(&text, 0) {
-            Ok(_) => panic!("it is taken: {text}"),
+        assert!(MINIMAL.contains(from), "{from}");
+        let text = MINIMAL.replacen(from, to, 1);
+        match parse(&text, 0) {
+            Ok(_) => panic!("it is accepted: {text}"),
             Err(error) => error,
         }
     }
 
     #[test]
     fn six_values_are_an_event_and_the_rest_is_worked_out() {
-        let (record, labels) = event(LEAST);
+        let (record, labels) = event(MINIMAL);
         let wall_time = Duration::from_secs(1_767_225_601);
         assert_eq!((record.wall_time(), record.time()), (wall_time, wall_time));
         assert_eq!((record.sequence(), record.ip_version()), (7, 4));
@@ -212,18 +212,19 @@ mod tests {
         assert_eq!((record.sent_if_known(), record.segments()), (None, None));
         assert!(labels.is_empty());
 
-        let (record, _) = event(&LEAST.replace("ESTABLISHED", "SYN_SENT"));
+        let (record, _) = event(&MINIMAL.replace("ESTABLISHED", "SYN_SENT"));
         assert_eq!(record.kind(), Kind::Syn, "as the evidence has it");
-        let (record, _) = event(&LEAST.replace("10.0.0.", "2001:db8::"));
+        let (record, _) = event(&MINIMAL.replace("10.0.0.", "2001:db8::"));
         assert_eq!(record.ip_version(), 6);
-        let (record, _) = event(&LEAST.replace(r#""state":"ESTABLISHED""#, r#""state_number":12"#));
+        let (record, _) =
+            event(&MINIMAL.replace(r#""state":"ESTABLISHED""#, r#""state_number":12"#));
         assert_eq!(record.state().number(), 12);
     }
 
     #[test]
     fn what_is_written_stays() {
         let more = r#"{"sequence":3,"ipversion":6,"record":{"boot_time_ns":5},"retransmit":{"kind":"fast"},"labels":{"zone":"eu"},"#;
-        let (record, labels) = event(&LEAST.replacen('{', more, 1));
+        let (record, labels) = event(&MINIMAL.replacen('{', more, 1));
         assert_eq!((record.sequence(), record.ip_version()), (3, 6));
         assert_eq!(record.time(), Duration::from_nanos(5));
         assert_eq!(record.kind(), Kind::Fast);
@@ -305,24 +306,24 @@ mod tests {
                 "column 1: invalid type: integer `5`, expected an object",
             ),
             ("[]", "invalid type: sequence, expected an object"),
-            (&LEAST[..40], "column 40: EOF while parsing a string"),
+            (&MINIMAL[..40], "column 40: EOF while parsing a string"),
             ("{} {}", "column 4: trailing characters"),
         ] {
-            let error = read(text, 0).err();
+            let error = parse(text, 0).err();
             assert_eq!(error.as_deref(), Some(expected), "{text}");
         }
     }
 
     #[test]
     fn gaps_are_read_and_other_lines_passed_over() {
-        let lost = |text: &str| match read(text, 0) {
-            Ok(Said::Gap(lost)) => Ok(lost),
+        let lost = |text: &str| match parse(text, 0) {
+            Ok(ParsedLine::Gap(lost)) => Ok(lost),
             Ok(_) => panic!("no gap: {text}"),
             Err(error) => Err(error),
         };
         assert_eq!(lost(r#"{"type":"gap","lost":3}"#), Ok(3));
-        let most = r#"{"type":"gap","lost":18446744073709551615}"#;
-        assert_eq!(lost(most), Ok(u64::MAX));
+        let max = r#"{"type":"gap","lost":18446744073709551615}"#;
+        assert_eq!(lost(max), Ok(u64::MAX));
         let missing = lost(r#"{"type":"gap"}"#);
         assert_eq!(missing, Err("lost is missing".to_owned()));
         for value in ["-1", "1.5", "\"3\"", "{}", "18446744073709551616"] {
@@ -333,7 +334,7 @@ mod tests {
             r#"{"type":"alert","state":"firing","labels":{"peer":"10.0.0.2"}}"#,
             r#"{"type":"later","source":5,"record":"x","retransmit":[]}"#,
         ] {
-            assert!(matches!(read(other, 0), Ok(Said::Other)), "{other}");
+            assert!(matches!(parse(other, 0), Ok(ParsedLine::Other)), "{other}");
         }
     }
 }

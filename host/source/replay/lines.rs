@@ -1,4 +1,4 @@
-//! Lines of JSON, as json-print writes them, or as people write them by hand.
+//! Reads lines of JSON, as json-print writes them or as written by hand, as a stream of items.
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -11,7 +11,7 @@ use retrans_event::Record;
 
 use super::line;
 use super::line::Labels;
-use super::line::Said;
+use super::line::ParsedLine;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 use crate::stream::batch::MAX_EVENTS;
@@ -19,94 +19,97 @@ use crate::stream::batch::Mark;
 use crate::stream::labels::Column;
 use crate::stream::labels::MAX_COLUMNS;
 
-/// Between two marks.
-const SECOND: Duration = Duration::from_secs(1);
+/// The time between two marks.
+const MARK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// After a silence that is longer than so many marks there are none of its beginning: nobody counts
-/// longer than an hour. Nor are more losses in a row told one by one.
+/// The most marks that are inserted for a period without events: those of its last hour, because no window of a plugin
+/// is expected to be longer. Also the most losses in a row that are reported separately.
 const MAX_MARKS: u64 = 3_600;
 
-/// Events of one batch are no further apart, so that each comes in its time at `--speed 1x`.
-const MAX_BATCH: Duration = Duration::from_millis(10);
+/// The longest time from the first event of a batch to any other, so that with `--speed 1x`
+/// each event is sent at its time.
+const MAX_BATCH_SPAN: Duration = Duration::from_millis(10);
 
-/// The longest line that is believed: what has no line ends is not read into memory as a whole.
+/// The longest line in bytes. A file without line ends is thus never read into memory as a whole.
 const MAX_LINE: usize = 1 << 20;
 
-/// Bytes of labels after which a batch takes no further event: so much as one line may have.
+/// The most bytes of labels in a batch: as many as one line can have.
 const MAX_LABEL_BYTES: usize = MAX_LINE;
 
-/// A line that says no event.
+/// Why lines cannot be read as events.
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
-    /// The line is no JSON, or a value is not what it should be.
+    /// The line is not valid JSON, or a field is missing or invalid.
     #[error("line {line}: {what}")]
     Line {
-        /// Its number, from 1.
+        /// Number of the line, from 1.
         line: u64,
-        /// What is wrong.
+        /// What is wrong with it.
         what: String,
     },
-    /// Nothing at all.
-    #[error("it is empty")]
+    /// The file has no bytes.
+    #[error("the file is empty")]
     Empty,
-    /// It cannot be read.
+    /// An I/O error of the file.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// Bytes of which some may still be on their way.
-pub trait Arriving: BufRead {
-    /// Would a read have to wait for more?
-    fn would_wait(&self) -> bool;
+/// A buffered reader that can tell whether a read would block.
+pub trait Pollable: BufRead {
+    /// Returns whether a read would block, because no more data has arrived.
+    fn would_block(&self) -> bool;
 }
 
-/// Memory has all that there will be.
-impl Arriving for &[u8] {
-    fn would_wait(&self) -> bool {
+impl Pollable for &[u8] {
+    fn would_block(&self) -> bool {
         false
     }
 }
 
-/// Reads events from lines.
+/// Reads lines as a stream of items.
 pub struct Lines<R> {
     from: R,
     /// The number of the line that is being read, from 1.
     line: u64,
-    /// As much of it as has arrived.
+    /// The part of that line that has arrived.
     text: Vec<u8>,
-    /// An event that was read, but belongs into a later item.
+    /// An event that was read and belongs to a later item.
     next: Option<(Record, Labels)>,
-    /// Losses that were read and not told yet: each is told by itself, as it was written.
+    /// Losses that were read and not reported yet. Each is reported by itself, as in the file.
     lost: VecDeque<u64>,
-    /// Items that come before that event.
+    /// Items that precede `next`.
     ready: VecDeque<Item>,
-    /// When the next mark is due, in the stream's time.
+    /// The time of the stream at which the next mark is due.
     next_mark: Option<Duration>,
-    /// The moment of the last event.
+    /// The times of the last event.
     last: Mark,
-    /// What is wrong with the line after those that were read.
+    /// The error of the line after those that were read.
     failed: Option<LineError>,
+    /// The sequence number of the next event that has none.
     sequence: u64,
 }
 
-/// What came of looking for the next event.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
+/// The result of reading up to the next event.
+#[expect(clippy::large_enum_variant, reason = "it is destructured at once")]
 enum Next {
     Event(Record, Labels),
-    /// It is still on its way.
-    Later,
+    /// The next event has not arrived as a whole.
+    NotArrived,
     End,
 }
 
-/// The labels of the events of a batch, by their keys.
+/// The labels of the events of a batch.
 #[derive(Default)]
-struct Gathered {
+struct LabelColumns {
+    /// Index of the event and value, by key.
     columns: BTreeMap<String, Vec<(u32, String)>>,
+    /// Bytes of all keys and values.
     bytes: usize,
 }
 
-impl Gathered {
-    /// Is there room for those of one more event, beside those of others?
+impl LabelColumns {
+    /// Returns whether there is room for the labels of one more event.
     fn has_room_for(&self, labels: &Labels) -> bool {
         let new = labels.keys().filter(|key| !self.columns.contains_key(*key));
         self.columns.len() + new.count() <= MAX_COLUMNS
@@ -126,8 +129,8 @@ fn bytes_of(labels: &Labels) -> usize {
     pairs.map(|(key, value)| key.len() + value.len()).sum()
 }
 
-impl<R: Arriving> Lines<R> {
-    /// From the beginning.
+impl<R: Pollable> Lines<R> {
+    /// Reads lines from the beginning of a file. Fails if it is empty.
     pub fn new(mut from: R) -> Result<Lines<R>, LineError> {
         if from.fill_buf()?.is_empty() {
             return Err(LineError::Empty);
@@ -146,7 +149,10 @@ impl<R: Arriving> Lines<R> {
         })
     }
 
-    /// The next item; `None` at the end.
+    /// Reads the next item; `None` at the end of the file. `empty` provides an empty batch for events.
+    ///
+    /// Blocks for the first event of a batch only: events that have arrived are not delayed by those that have
+    /// not. An error is returned after the items before it.
     pub fn item(&mut self, empty: impl FnOnce() -> Batch) -> Result<Option<Item>, LineError> {
         if let Some(item) = self.ready.pop_front() {
             return Ok(Some(item));
@@ -156,13 +162,13 @@ impl<R: Arriving> Lines<R> {
         }
         let mut batch = empty();
         let mut begun = Duration::ZERO;
-        let mut labels = Gathered::default();
+        let mut labels = LabelColumns::default();
         while batch.len() < MAX_EVENTS {
             let next = match self.next.take() {
                 Some((record, own)) => Next::Event(record, own),
-                // What is there is not kept waiting by what is not.
-                None => match self.event(batch.is_empty()) {
-                    // What was before it comes first.
+                // Does not block if the batch has events.
+                None => match self.next_event(batch.is_empty()) {
+                    // The events before the error are returned first.
                     Err(error) if !batch.is_empty() => {
                         self.failed = Some(error);
                         break;
@@ -173,19 +179,20 @@ impl<R: Arriving> Lines<R> {
             let Next::Event(record, own) = next else {
                 break;
             };
-            // A loss is told before the events that follow it, a mark comes between events.
+            // The batch ends before a mark that is due and before a loss, which is reported
+            // with the events that follow it.
             let time = record.time();
             let due = self.is_mark_due(time);
             let ends = due
                 || !self.lost.is_empty()
-                || begun.abs_diff(time) > MAX_BATCH
+                || begun.abs_diff(time) > MAX_BATCH_SPAN
                 || !labels.has_room_for(&own);
             if !batch.is_empty() && ends {
                 self.next = Some((record, own));
                 break;
             }
             if due || self.lost.len() > 1 {
-                self.marks(&record);
+                self.insert_marks(&record);
                 self.next = Some((record, own));
                 return Ok(self.ready.pop_front());
             }
@@ -202,7 +209,7 @@ impl<R: Arriving> Lines<R> {
             batch.labels.annotate(Column::new(&key, values));
         }
         if batch.is_empty() {
-            // What was lost after the last event.
+            // Losses after the last event.
             let lost = self.lost.pop_front();
             return Ok(lost.map(|lost| Item::Mark(Mark { lost, ..self.last })));
         }
@@ -210,18 +217,19 @@ impl<R: Arriving> Lines<R> {
     }
 
     fn is_mark_due(&mut self, time: Duration) -> bool {
-        let next = self.next_mark.get_or_insert(time + SECOND);
-        // Events of two sockets may be out of order by 100 ms: what goes back by more is another
-        // stream, such as that of the next boot.
-        if time + 2 * SECOND < *next {
-            *next = time + SECOND;
+        let next = self.next_mark.get_or_insert(time + MARK_INTERVAL);
+        // Events of two sockets may be out of order by 100 ms. A larger step back begins
+        // another stream, such as that of the next boot.
+        if time + 2 * MARK_INTERVAL < *next {
+            *next = time + MARK_INTERVAL;
         }
         *next <= time
     }
 
-    /// The marks between the last event and this one, with all losses but the one just before it.
-    fn marks(&mut self, event: &Event) {
-        let mut time = self.next_mark.unwrap_or(event.time() + SECOND);
+    /// Inserts the marks that are due before `event`. They report all losses except the last
+    /// one, which is reported with the event.
+    fn insert_marks(&mut self, event: &Event) {
+        let mut time = self.next_mark.unwrap_or(event.time() + MARK_INTERVAL);
         let silence = event.time().saturating_sub(time).as_secs();
         if silence >= MAX_MARKS {
             time += Duration::from_secs(silence - MAX_MARKS + 1);
@@ -235,42 +243,42 @@ impl<R: Arriving> Lines<R> {
                 wall_time: event.wall_time().saturating_sub(before),
                 lost: lost.next().unwrap_or(0),
             }));
-            time += SECOND;
+            time += MARK_INTERVAL;
         }
         let more = lost.map(|lost| Item::Mark(Mark::at(event, lost)));
         self.ready.extend(more);
         self.next_mark = Some(time);
     }
 
-    /// The next event. Losses on the way are kept, other lines passed over. Where it is still on its
-    /// way, it is waited for if `wait` says so.
-    fn event(&mut self, wait: bool) -> Result<Next, LineError> {
+    /// Reads up to the next event. Keeps the losses before it, and ignores other lines. If the
+    /// event has not arrived, blocks if `wait` is true.
+    fn next_event(&mut self, wait: bool) -> Result<Next, LineError> {
         loop {
-            if !wait && self.from.would_wait() {
-                return Ok(Next::Later);
+            if !wait && self.from.would_block() {
+                return Ok(Next::NotArrived);
             }
-            if !self.read_on()? {
+            if !self.read_more()? {
                 continue;
             }
             if self.text.is_empty() {
                 return Ok(Next::End);
             }
-            let said = self.said();
+            let parsed = self.parse();
             self.line += 1;
             self.text.clear();
-            match said? {
-                Said::Event(record, labels) => {
+            match parsed? {
+                ParsedLine::Event(record, labels) => {
                     self.sequence += 1;
                     return Ok(Next::Event(record, labels));
                 }
-                Said::Gap(0) | Said::Other => {}
-                Said::Gap(lost) => self.lose(lost),
+                ParsedLine::Gap(0) | ParsedLine::Other => {}
+                ParsedLine::Gap(lost) => self.add_lost(lost),
             }
         }
     }
 
-    /// Reads on in the line. True: it is there as a whole, or there is none any more.
-    fn read_on(&mut self) -> Result<bool, LineError> {
+    /// Reads more of the line. Returns true if the line is complete, or at the end of the file.
+    fn read_more(&mut self) -> Result<bool, LineError> {
         let bytes = self.from.fill_buf()?;
         let end = bytes.iter().position(|byte| *byte == b'\n');
         let taken = end.map_or(bytes.len(), |end| end + 1);
@@ -278,28 +286,29 @@ impl<R: Arriving> Lines<R> {
         self.text.extend_from_slice(&bytes[..taken]);
         self.from.consume(taken);
         if self.text.len() > MAX_LINE {
-            return Err(self.wrong("it is longer than 1 MiB"));
+            return Err(self.error("it is longer than 1 MiB"));
         }
         Ok(is_whole)
     }
 
-    /// What the line says.
-    fn said(&self) -> Result<Said, LineError> {
+    /// Parses the line.
+    fn parse(&self) -> Result<ParsedLine, LineError> {
         let Ok(text) = str::from_utf8(&self.text) else {
-            return Err(self.wrong("it is not text, and the file is no capture"));
+            return Err(self.error("it is not text, and the file is not a capture"));
         };
-        // Editors of some systems begin a file with a byte order mark.
+        // Some editors write a byte order mark at the beginning of a file.
         let text = match self.line {
             1 => text.trim_start_matches('\u{feff}'),
             _ => text,
         };
         match text.trim_end() {
-            "" => Ok(Said::Other),
-            text => line::read(text, self.sequence).map_err(|what| self.wrong(what)),
+            "" => Ok(ParsedLine::Other),
+            text => line::parse(text, self.sequence).map_err(|what| self.error(what)),
         }
     }
 
-    fn lose(&mut self, lost: u64) {
+    /// Keeps a loss for a later item. Beyond [`MAX_MARKS`] losses in a row, it is added to the last one.
+    fn add_lost(&mut self, lost: u64) {
         let is_full = self.lost.len() as u64 >= MAX_MARKS;
         match self.lost.back_mut().filter(|_| is_full) {
             Some(last) => *last = last.saturating_add(lost),
@@ -307,7 +316,7 @@ impl<R: Arriving> Lines<R> {
         }
     }
 
-    fn wrong(&self, what: impl ToString) -> LineError {
+    fn error(&self, what: impl ToString) -> LineError {
         LineError::Line {
             line: self.line,
             what: what.to_string(),

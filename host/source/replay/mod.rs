@@ -1,4 +1,4 @@
-//! Events that were recorded, read from files and sent as if they happened now.
+//! The replay source: reads recorded events from files, and sends them as a live source does.
 
 mod input;
 mod line;
@@ -17,7 +17,7 @@ use self::pace::Pace;
 use super::outflow::Outflow;
 use crate::capture::CaptureError;
 use crate::config::Replay;
-use crate::config::Times;
+use crate::config::TimeRange;
 use crate::pipeline::channel::Channel;
 use crate::pipeline::stop::Stop;
 use crate::source::observer::Observer;
@@ -37,9 +37,9 @@ pub use self::lines::LineError;
 /// A file that cannot be replayed.
 #[derive(Debug)]
 pub struct ReplayError {
-    /// Its name, as it was written.
+    /// Path of the file, as given by the user.
     pub file: String,
-    /// Why not.
+    /// Why it cannot be replayed.
     pub error: InputError,
 }
 
@@ -57,8 +57,9 @@ impl fmt::Display for ReplayError {
 
 impl std::error::Error for ReplayError {}
 
-/// Opens the files, so that what is wrong with one is said before the first event of any goes out. `None`: the
-/// run is to end meanwhile. `progress` is told of their sizes, and of what is read.
+/// Opens the files. The errors of all files are thus reported before the first event of any
+/// file is sent. `None` if the run is to end before all are open. Adds the sizes of the files
+/// to the length of `progress`, which reading then advances.
 pub fn open<'a>(
     files: &[PathBuf],
     stop: &'a Stop,
@@ -75,7 +76,7 @@ pub fn open<'a>(
     Ok(Some(inputs))
 }
 
-/// Are the times since boot of all events those of one boot?
+/// Returns whether all events are of one boot, so that their times since boot can be compared.
 pub fn are_of_one_boot(inputs: &[Input<'_>]) -> bool {
     let boot = |input: &Input<'_>| input.host().map(|host| host.boot_id.clone());
     let mut boots = inputs.iter().map(boot);
@@ -85,8 +86,13 @@ pub fn are_of_one_boot(inputs: &[Input<'_>]) -> bool {
     }
 }
 
-/// Sends what is in the files until the run is to end, or the chain has ended. Its statistics, and those of the
-/// observers.
+/// Sends the contents of the files until all are read, the run is to end, or the chain has ended.
+/// Returns the statistics of the replay and of the observers.
+///
+/// # Errors
+///
+/// [`ReplayError`] if a file cannot be read to its end. The items before the error and an end of the
+/// stream were sent. A capture that was cut off is not an error.
 pub fn run(
     replay: &Replay,
     inputs: Vec<Input<'_>>,
@@ -105,16 +111,16 @@ pub fn run(
         read: ReplayStats::default(),
         items: 0,
         last: Mark::default(),
-        ended: None,
+        recorded_end: None,
     };
     let mut boot: Option<String> = None;
     for (mut input, file) in inputs.into_iter().zip(&replay.files) {
-        // Only files of one run of a machine have the time between them in common.
+        // The time between two files is known only if both are of the same boot.
         let next = input.host().map(|host| host.boot_id.clone());
         if (next.is_none() || next != boot)
             && let Some(pace) = &mut sender.pace
         {
-            pace.begin_anew();
+            pace.restart();
         }
         let same_boot = next.is_some() && next == boot;
         boot = next;
@@ -134,7 +140,7 @@ pub fn run(
                 }
                 Ok(None) => break,
                 Err(error) if error.is_stop() => return Ok(sender.end()),
-                // What was before the cut is as good as any other capture.
+                // The part before the cut is valid.
                 Err(InputError::Capture(error @ CaptureError::Cut { .. })) => {
                     tracing::warn!("{}: {error}", file.display());
                     break;
@@ -149,7 +155,7 @@ pub fn run(
     Ok(sender.end())
 }
 
-/// Does the item come more than a second before this time?
+/// Returns whether the item begins more than a second before this time.
 fn begins_before(item: &Item, time: Duration) -> bool {
     let begin = match item {
         Item::Events(batch) => batch.events().next().map_or(time, Event::time),
@@ -165,27 +171,29 @@ fn failed(file: &Path, error: InputError) -> ReplayError {
 
 struct Sender<'a> {
     out: Outflow<'a>,
-    /// Where statistics are left at marks.
+    /// Publishes the statistics at each mark.
     publisher: Publisher,
-    times: Times,
-    /// After how many events the stream ends.
+    /// The times of day of the events to send.
+    times: TimeRange,
+    /// Number of events after which the stream ends; `None` if there is no such limit.
     count: Option<u64>,
+    /// `None` if the replay is not paced.
     pace: Option<Pace>,
     stop: &'a Stop,
     read: ReplayStats,
-    /// Items that were read.
+    /// Number of items that were read: the end of the run is checked for at every 64th.
     items: u64,
-    /// The latest moment of the stream.
+    /// The latest time of the stream.
     last: Mark,
-    /// The end that was recorded, held back: there may be another file.
-    ended: Option<Mark>,
+    /// The recorded end of the last file. It is not sent yet, because another file may follow.
+    recorded_end: Option<Mark>,
 }
 
 impl Sender<'_> {
-    /// Sends an item, in time. False: it is over.
+    /// Sends an item when it is due. Returns false if the replay is to end.
     fn send(&mut self, item: Item) -> bool {
         let mut item_stats = ReplayStats::default();
-        let (item, moment) = match item {
+        let (item, selected_time) = match item {
             Item::Events(mut batch) => {
                 item_stats.read = batch.len() as u64;
                 self.select(&mut batch);
@@ -194,24 +202,27 @@ impl Sender<'_> {
                 let last = batch.events().next_back().map(|event| Mark::at(event, 0));
                 (Item::Events(batch), last)
             }
-            Item::Mark(mark) => (Item::Mark(mark), self.moment(&mark)),
+            Item::Mark(mark) => (Item::Mark(mark), self.selected_time(&mark)),
             Item::End(mark) => {
-                if self.moment(&mark).is_some() && self.tell_end() {
-                    self.ended = Some(mark);
+                if self.selected_time(&mark).is_some() && self.send_recorded_end() {
+                    self.recorded_end = Some(mark);
                 }
-                return !self.is_over();
+                return !self.is_run_ending();
             }
         };
-        if let Some(moment) = moment {
-            let wait = self.pace.as_mut().map(|pace| pace.until(moment.time));
-            // What was read, but is not sent, is not counted.
-            if wait.is_some_and(|wait| self.stop.comes_within(wait)) {
+        if let Some(selected_time) = selected_time {
+            let wait = self
+                .pace
+                .as_mut()
+                .map(|pace| pace.delay_until(selected_time.time));
+            // An item that was read and is not sent is not counted.
+            if wait.is_some_and(|wait| self.stop.is_ending_within(wait)) {
                 return false;
             }
-            if !self.tell_end() || !self.out.pass_on(item) {
+            if !self.send_recorded_end() || !self.out.send(item) {
                 return false;
             }
-            self.last = moment;
+            self.last = selected_time;
         }
         let is_mark = item_stats.read == 0;
         self.read.read += item_stats.read;
@@ -220,7 +231,7 @@ impl Sender<'_> {
         if is_mark {
             self.publish();
         }
-        !self.is_complete() && !self.is_over()
+        !self.is_complete() && !self.is_run_ending()
     }
 
     fn publish(&mut self) {
@@ -231,41 +242,42 @@ impl Sender<'_> {
         });
     }
 
-    /// Has the chain as many events as it was to have?
+    /// Returns whether the requested number of events was sent.
     fn is_complete(&self) -> bool {
         self.count.is_some_and(|count| self.read.delivered >= count)
     }
 
-    /// Was the run ended, by a signal or because the chain did?
-    fn is_over(&mut self) -> bool {
-        // The chain takes what is still sent; that need not be looked for each time.
+    /// Returns whether the run is to end, because of a signal or because the chain has ended.
+    fn is_run_ending(&mut self) -> bool {
+        // `is_ending_within` is a system call, so it is made for every 64th item only. Until
+        // then the chain takes the items that are sent.
         self.items = self.items.wrapping_add(1);
         self.stop.is_ending()
-            || self.items.is_multiple_of(64) && self.stop.comes_within(Duration::ZERO)
+            || self.items.is_multiple_of(64) && self.stop.is_ending_within(Duration::ZERO)
     }
 
-    /// The moment of a mark, if it is within the time that was asked for.
-    fn moment(&self, mark: &Mark) -> Option<Mark> {
-        let within = self.times.contain(mark.wall_time);
+    /// The time of a mark, if it is within the requested times.
+    fn selected_time(&self, mark: &Mark) -> Option<Mark> {
+        let within = self.times.contains(mark.wall_time);
         within.then_some(Mark { lost: 0, ..*mark })
     }
 
-    /// An end that was not that of all is no more than a mark, if it is one that tells of a loss.
-    /// False: the chain has ended.
-    fn tell_end(&mut self) -> bool {
-        let ended = self.ended.take().filter(|ended| ended.lost > 0);
-        ended.is_none_or(|ended| self.out.pass_on(Item::Mark(ended)))
+    /// Sends the recorded end of an earlier file as a mark, if it reports a loss. It is not the end of the stream,
+    /// because another file follows. Returns false if the chain has ended.
+    fn send_recorded_end(&mut self) -> bool {
+        let end = self.recorded_end.take().filter(|end| end.lost > 0);
+        end.is_none_or(|end| self.out.send(Item::Mark(end)))
     }
 
-    /// Leaves out the events outside of the time that was asked for, and beyond their number.
+    /// Removes the events that are outside the requested times, and those beyond the requested number.
     fn select(&self, batch: &mut Batch) {
         let times = self.times;
-        if times != Times::default() {
+        if times != TimeRange::default() {
             let within: Vec<bool> = batch
                 .events()
-                .map(|event| times.contain(event.wall_time()))
+                .map(|event| times.contains(event.wall_time()))
                 .collect();
-            // What was lost before an event that is left out is left out with it.
+            // A loss before an event that is removed is removed with it.
             if within.first() == Some(&false) {
                 batch.lost = 0;
             }
@@ -279,7 +291,8 @@ impl Sender<'_> {
 
     fn end(self) -> Stats {
         let mut stats = Stats::of_replay(self.read);
-        self.out.end(self.ended.unwrap_or(self.last), &mut stats);
+        let end = self.recorded_end.unwrap_or(self.last);
+        self.out.end(end, &mut stats);
         stats
     }
 }

@@ -1,23 +1,24 @@
-//! How long to wait for the next event, so that time passes as it was recorded.
+//! Paces a replay: computes how long to wait for the next event.
 
 use std::time::Duration;
 use std::time::Instant;
 
-/// The stream's time beside the clock on the wall.
+/// Compares the stream's time since boot with the time that has passed in the replay.
 #[derive(Debug)]
 pub struct Pace {
+    /// The stream's time per time of the replay.
     speed: f64,
-    /// The first moment of the stream, and when it was.
+    /// The first time of the stream, and when it was replayed.
     begun: Option<(Duration, Instant)>,
-    /// The latest moment of the stream.
+    /// The latest time of the stream.
     latest: Duration,
 }
 
-/// Events of two sockets may be out of order by so much; what goes back further is another stream.
-const DISORDER: Duration = Duration::from_secs(1);
+/// The most by which events of one stream may be out of order. A larger step back begins another stream.
+const MAX_DISORDER: Duration = Duration::from_secs(1);
 
 impl Pace {
-    /// So many times as fast as it was recorded.
+    /// A pace of `speed` times the recorded one.
     pub fn new(speed: f64) -> Pace {
         Pace {
             speed,
@@ -26,17 +27,17 @@ impl Pace {
         }
     }
 
-    /// Another stream begins, whose time has nothing to do with that of the one before.
-    pub fn begin_anew(&mut self) {
+    /// Begins another stream, whose time is not related to that of the stream before.
+    pub fn restart(&mut self) {
         self.begun = None;
         self.latest = Duration::ZERO;
     }
 
-    /// How long to wait until this moment of the stream has come. A stream that goes back in time
-    /// begins anew.
-    pub fn until(&mut self, time: Duration) -> Duration {
-        if time + DISORDER < self.latest {
-            self.begin_anew();
+    /// How long to wait until the stream's time `time` is due. A step back of more than
+    /// [`MAX_DISORDER`] begins another stream.
+    pub fn delay_until(&mut self, time: Duration) -> Duration {
+        if time + MAX_DISORDER < self.latest {
+            self.restart();
         }
         self.latest = self.latest.max(time);
         let (first, begun) = *self.begun.get_or_insert_with(|| (time, Instant::now()));
@@ -52,7 +53,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3_600);
 
-    /// The time that passes while a test runs is less.
+    /// Asserts that `wait` is less than `expected` only by the time that passes while a test runs.
     #[track_caller]
     fn assert_about(wait: Duration, expected: Duration) {
         assert!(wait <= expected, "{wait:?} > {expected:?}");
@@ -63,45 +64,49 @@ mod tests {
     fn time_passes_as_many_times_as_fast_as_asked_for() {
         for (speed, expected) in [(1.0, 2 * HOUR), (2.0, HOUR), (0.5, 4 * HOUR)] {
             let mut pace = Pace::new(speed);
-            assert_eq!(pace.until(5 * HOUR), Duration::ZERO, "the first begins");
-            assert_about(pace.until(7 * HOUR), expected);
+            assert_eq!(
+                pace.delay_until(5 * HOUR),
+                Duration::ZERO,
+                "the first begins"
+            );
+            assert_about(pace.delay_until(7 * HOUR), expected);
         }
     }
 
     #[test]
     fn a_little_back_is_no_other_stream() {
         let mut pace = Pace::new(1.0);
-        pace.until(5 * HOUR);
+        pace.delay_until(5 * HOUR);
         let late = 5 * HOUR - Duration::from_millis(100);
-        assert_eq!(pace.until(late), Duration::ZERO);
-        assert_about(pace.until(7 * HOUR), 2 * HOUR);
+        assert_eq!(pace.delay_until(late), Duration::ZERO);
+        assert_about(pace.delay_until(7 * HOUR), 2 * HOUR);
     }
 
     #[test]
     fn another_stream_begins_anew() {
         let mut pace = Pace::new(1.0);
-        pace.until(5 * HOUR);
-        assert_eq!(pace.until(HOUR), Duration::ZERO, "it went back");
-        assert_about(pace.until(2 * HOUR), HOUR);
-        pace.begin_anew();
-        assert_eq!(pace.until(900 * HOUR), Duration::ZERO);
-        assert_about(pace.until(901 * HOUR), HOUR);
+        pace.delay_until(5 * HOUR);
+        assert_eq!(pace.delay_until(HOUR), Duration::ZERO, "it went back");
+        assert_about(pace.delay_until(2 * HOUR), HOUR);
+        pace.restart();
+        assert_eq!(pace.delay_until(900 * HOUR), Duration::ZERO);
+        assert_about(pace.delay_until(901 * HOUR), HOUR);
     }
 
     #[test]
     fn a_stream_that_goes_back_behind_its_latest_moment_begins_anew() {
         let mut pace = Pace::new(1.0);
-        pace.until(5 * HOUR);
-        pace.until(7 * HOUR);
-        assert_eq!(pace.until(6 * HOUR), Duration::ZERO);
-        assert_about(pace.until(8 * HOUR), 2 * HOUR);
+        pace.delay_until(5 * HOUR);
+        pace.delay_until(7 * HOUR);
+        assert_eq!(pace.delay_until(6 * HOUR), Duration::ZERO);
+        assert_about(pace.delay_until(8 * HOUR), 2 * HOUR);
     }
 
     #[test]
     fn the_longest_wait_is_no_overflow() {
         let mut pace = Pace::new(0.001);
-        pace.until(Duration::ZERO);
-        let most = Duration::from_nanos(u64::MAX);
-        assert!(pace.until(most) > HOUR * 24 * 365 * 500_000);
+        pace.delay_until(Duration::ZERO);
+        let max = Duration::from_nanos(u64::MAX);
+        assert!(pace.delay_until(max) > HOUR * 24 * 365 * 500_000);
     }
 }

@@ -1,4 +1,4 @@
-//! A file to read from: where there is nothing yet, it is waited for, until the run is to end.
+//! A file whose reads block until there is data or the run is to end.
 
 use std::fs::File;
 use std::io;
@@ -19,30 +19,35 @@ use rustix::io::Errno;
 use crate::pipeline::stop::Stop;
 use crate::pipeline::stop::Wake;
 
-/// Between two looks whether the run is to end, where nothing else wakes the reader.
+/// The time-out of a single wait. The end of the run wakes the reader before it.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(3_600);
 
-/// The run is to end while more is waited for.
+/// The error of a read that was interrupted because the run is to end.
 #[derive(Debug, thiserror::Error)]
 #[error("the run was ended")]
 struct Stopped;
 
-/// Is this the error of a read that was given up because the run is to end?
+/// Returns whether a read was interrupted because the run is to end.
 pub fn is_stop(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|error| error.is::<Stopped>())
 }
 
-/// A regular file, a pipe, a terminal, a socket.
+/// A regular file, a pipe, a terminal or a socket.
 pub struct Readable<'a> {
     file: File,
-    /// May there be nothing to read, and more later?
-    waits: bool,
+    /// Whether data can arrive later: the file is not a regular one.
+    can_block: bool,
+    /// Interrupts reads that block; `None`: they are not interrupted.
     stop: Option<&'a Stop>,
 }
 
 impl<'a> Readable<'a> {
-    /// Opens a file; `-` is standard input. A FIFO that no process writes to is opened at once: its
-    /// writer is waited for when it is read. Without `stop` that is as long as it takes.
+    /// Opens a file; `-` is standard input. Opening a FIFO without a writer does not block;
+    /// reading it does. Without `stop`, reads may block forever.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened, or is a directory.
     pub fn open(path: &Path, stop: Option<&'a Stop>) -> io::Result<Readable<'a>> {
         let file = if path.as_os_str() == "-" {
             File::from(io::stdin().as_fd().try_clone_to_owned()?)
@@ -50,23 +55,27 @@ impl<'a> Readable<'a> {
             let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
             File::from(open(path, flags, Mode::empty())?)
         };
-        let about = file.metadata()?;
-        if about.is_dir() {
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        let waits = !about.is_file();
-        Ok(Readable { file, waits, stop })
+        let can_block = !metadata.is_file();
+        Ok(Readable {
+            file,
+            can_block,
+            stop,
+        })
     }
 
-    /// Bytes of a regular file, as far as they are known before it is read.
+    /// Size of a regular file in bytes; 0 if it is unknown.
     pub fn size(&self) -> u64 {
-        self.file.metadata().map_or(0, |about| about.len())
+        self.file.metadata().map_or(0, |metadata| metadata.len())
     }
 
-    /// Would a read have to wait?
-    pub fn would_wait(&self) -> bool {
+    /// Returns whether a read would block.
+    pub fn would_block(&self) -> bool {
         let mut fds = [PollFd::from_borrowed_fd(self.file.as_fd(), PollFlags::IN)];
-        self.waits && poll(&mut fds, Some(&Timespec::default())) == Ok(0)
+        self.can_block && poll(&mut fds, Some(&Timespec::default())) == Ok(0)
     }
 
     fn wait(&self) -> io::Result<()> {
@@ -89,17 +98,18 @@ impl<'a> Readable<'a> {
 
 impl Read for Readable<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // A file has no end of lines that are no events: it is looked here whether the run is to end.
+        // The caller checks for the end of the run at items only. Lines without events produce no items, so that the
+        // check is also needed here.
         if self.stop.is_some_and(Stop::is_ending) {
             return Err(io::Error::other(Stopped));
         }
-        // A FIFO that no process has opened for writing yet has no end of file either.
-        if self.waits {
+        // A FIFO that no process has opened for writing yet would report the end of the file.
+        if self.can_block {
             self.wait()?;
         }
         loop {
             match self.file.read(buffer) {
-                // Another reader was faster, or it is a file of tracefs: regular, and it waits all the same.
+                // Another reader took the data, or it is a file in tracefs: a regular file that blocks nevertheless.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait()?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result,

@@ -1,23 +1,23 @@
-//! The kernel's own counters of TCP retransmits, one set a network namespace.
+//! The kernel's own counters of TCP retransmits, of which each network namespace has a set.
 
 use std::iter::Sum;
 
-/// Counters of a network namespace at some time, or by how much they grew.
+/// Counters of a network namespace at some time, or their growth between two times.
 ///
-/// They count for both IP versions, and are only ever added to.
+/// They count both IP versions, and never decrease.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Segments that were sent again, SYN-ACKs among them, or whose sending failed.
+    /// Retransmitted segments, including SYN-ACKs and segments whose sending failed.
     pub retrans_segs: u64,
     /// Of these, the segments whose sending failed.
     pub retrans_fail: Option<u64>,
-    /// SYNs and SYN-ACKs that were sent again, failed SYNs among them.
+    /// Retransmitted SYNs and SYN-ACKs, including failed SYNs.
     pub syn_retrans: Option<u64>,
 }
 
 impl Counters {
-    /// Reads the texts of `/proc/PID/net/snmp` and `/proc/PID/net/netstat`. `None`: there is no
-    /// RetransSegs in them. What an old kernel does not count is absent.
+    /// Parses `/proc/PID/net/snmp` and `/proc/PID/net/netstat`. `None`: they have no RetransSegs. Other counters that
+    /// an old kernel lacks are `None`.
     pub fn parse(snmp: &str, netstat: &str) -> Option<Counters> {
         Some(Counters {
             retrans_segs: value(snmp, "Tcp:", "RetransSegs")?,
@@ -26,13 +26,13 @@ impl Counters {
         })
     }
 
-    /// Is nothing counted?
+    /// Returns whether all counters are 0 or unknown.
     pub fn is_zero(&self) -> bool {
-        let some = [self.retrans_fail, self.syn_retrans];
-        self.retrans_segs == 0 && some.iter().flatten().all(|count| *count == 0)
+        let optional = [self.retrans_fail, self.syn_retrans];
+        self.retrans_segs == 0 && optional.iter().flatten().all(|count| *count == 0)
     }
 
-    /// By how much they grew. `None`: one of them fell, so that it is not the same namespace.
+    /// The growth since an earlier reading. `None`: a counter decreased, so it is not the same namespace.
     pub fn since(&self, earlier: &Counters) -> Option<Counters> {
         let grown = |now: Option<u64>, then: Option<u64>| match (now, then) {
             (Some(now), Some(then)) => now.checked_sub(then).map(Some),
@@ -46,7 +46,7 @@ impl Counters {
     }
 }
 
-/// What one of them does not tell, the sum does not tell either.
+/// A counter that is unknown in one of the sets is unknown in the sum.
 impl Sum for Counters {
     fn sum<I: Iterator<Item = Counters>>(counters: I) -> Counters {
         let nothing = Counters {
@@ -63,9 +63,10 @@ impl Sum for Counters {
     }
 }
 
-/// One value of a file in which each group is a line of names and, under it, a line of values.
+/// Reads one value of a file in which each group is a line of names, followed by a line of values.
 ///
-/// Values are read by name: each kernel has some more of them, and a few are negative.
+/// It finds the value by its name, because each kernel version adds some. It parses no other value, because a few are
+/// negative.
 fn value(file: &str, group: &str, name: &str) -> Option<u64> {
     let mut lines = file.lines();
     while let Some(names) = lines.next() {
@@ -87,7 +88,7 @@ fn value(file: &str, group: &str, name: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// Linux 6.18. MaxConn is -1: no limit.
+    /// From Linux 6.18. MaxConn is -1: no limit.
     const SNMP: &str = "\
 Ip: Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams InUnknownProtos InDiscards InDelivers OutRequests OutDiscards OutNoRoutes ReasmTimeout ReasmReqds ReasmOKs ReasmFails FragOKs FragFails FragCreates OutTransmits
 Ip: 2 64 39057 0 0 0 0 0 39057 24243 0 0 0 0 0 0 0 0 0 24243
@@ -101,7 +102,7 @@ Udp: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumE
 Udp: 500 0 0 504 0 0 0 0 0
 ";
 
-    /// Linux 6.18, shortened; MPTcpExt has a counter of its own of a similar name.
+    /// From Linux 6.18, shortened. MPTcpExt has a counter of the same name.
     const NETSTAT: &str = "\
 TcpExt: SyncookiesSent TCPLostRetransmit TCPFastRetrans TCPSlowStartRetrans TCPTimeouts TCPLossProbes TCPSynRetrans TCPRetransFail TCPRcvCoalesce
 TcpExt: 0 1 2 3 4 5 6 7 8
@@ -111,7 +112,7 @@ MPTcpExt: MPCapableSYNRX TCPSynRetrans MPTCPRetrans
 MPTcpExt: 0 100 200
 ";
 
-    /// Linux 2.6.32: InCsumErrors and the others came later, lines end in a space.
+    /// From Linux 2.6.32, which has no InCsumErrors yet; its lines end in a space.
     const OLD_SNMP: &str = "\
 Ip: Forwarding DefaultTTL InReceives
 Ip: 1 64 5000

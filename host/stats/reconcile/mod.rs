@@ -1,20 +1,20 @@
-//! Compares what was recorded with the kernel's own counters, in each network namespace.
+//! Compares the recorded events with the kernel's own counters, in each network namespace.
 //!
-//! A probe that the kernel skipped cannot count itself; RetransSegs counts all the same. Its growth
-//! between two readings is compared with the events that are stamped between the same two.
+//! The probe cannot count a call that the kernel skips, but RetransSegs counts the segment nevertheless. The growth of
+//! RetransSegs between two readings is compared with the events whose time stamps lie between these readings.
 //!
-//! How exact that is: the kernel counts a segment, sends it, and then calls the tracepoint, where
-//! the event is stamped. An event is on the wrong side of a reading only if the reading, which takes
-//! some 25 µs, fell between the two; it is then stamped after the reading began and within [`EDGE_TOLERANCE`]
-//! of the reading's end. Segments of such events are told as `uncertain`: the comparison is exact to
-//! that many, and exact where there are none. Up to 6.16 attempts that failed are no events, and
-//! TCPRetransFail, which makes up for them, is read after RetransSegs: what RetransSegs grew by in
-//! between is uncertain too. What remains: a sender that was preempted for longer than [`EDGE_TOLERANCE`]
-//! between counting and stamping.
+//! Precision: the kernel counts a segment, sends it, and then calls the tracepoint, where the event gets its time
+//! stamp. An event is on the wrong side of a reading only if the reading, which takes some 25 µs, fell between the
+//! counting and the stamping. Its time stamp is then after the begin of the reading, and within [`EDGE_TOLERANCE`] of
+//! its end. Segments of such events are reported as `uncertain`: the comparison is exact to their number, and exact if
+//! there are none. Up to 6.16, failed attempts are no events. TCPRetransFail accounts for them, but is read after
+//! RetransSegs: the growth of RetransSegs between the two reads is uncertain too. One error is left: a sender that was
+//! preempted for longer than [`EDGE_TOLERANCE`] between counting and stamping.
 
 mod counters;
 mod namespaces;
 mod report;
+mod tally;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -27,77 +27,70 @@ use self::namespaces::MAX_NAMESPACES;
 use self::namespaces::Namespaces;
 use self::namespaces::Reading;
 use self::namespaces::Search;
-use self::report::Line;
+use self::report::NamespaceLine;
 use self::report::Outcome;
 pub use self::report::Report;
 use self::report::Unreconciled;
+use self::tally::SegmentTally;
 use crate::source::clock::Clock;
 use crate::stats::counters::KernelStats;
 
-/// From counting a segment to stamping its event: mostly some µs, with softirqs in between more.
+/// Tolerated time between the counting of a segment and the stamping of its event: mostly some µs, and more if
+/// softirqs run in between.
 const EDGE_TOLERANCE: Duration = Duration::from_millis(1);
 
-/// How long to wait before a process is looked for again in a namespace that had none: twice as long
-/// each time.
+/// Minimum interval at which the host looks for a process in a namespace that had none. It doubles each time.
 const MIN_RETRY_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Maximum of that interval.
 const MAX_RETRY_INTERVAL: Duration = Duration::from_secs(100);
 
-/// Events of each network namespace beside the counters that the kernel had at the beginning.
+/// A running comparison: the kernel's counters at the begin, and the recorded events, of each network namespace.
 pub struct Reconciliation {
     namespaces: Namespaces,
-    /// By inode.
+    /// By the inode of the namespace.
     accounts: HashMap<u32, Account>,
-    /// Events of namespaces that had gone when another one got their number.
-    replaced: Tally,
+    /// Events of namespaces that were gone when another namespace got their inode.
+    replaced: SegmentTally,
     /// Events of namespaces beyond [`MAX_NAMESPACES`].
-    crowded: Tally,
-    frozen: bool,
-    tells_errors: bool,
+    beyond_limit: SegmentTally,
+    /// The final counters have been read.
+    is_frozen: bool,
+    /// Failed attempts are events too (Linux 6.17).
+    reports_failed: bool,
 }
 
-/// What is known of one namespace.
+/// The state of one namespace.
 #[derive(Debug, Default)]
 struct Account {
-    /// What tells it from a later one with the same inode, once an event told it (Linux 5.12).
+    /// Distinguishes the namespace from a later one with the same inode. `None` until an event has it (Linux 5.12).
     cookie: Option<u64>,
-    /// Was there an event?
-    seen: bool,
-    /// Were all processes looked at since the first event, or is there a baseline?
-    searched: bool,
-    /// Was a process found by the look at the end, which is too late for a baseline?
+    /// Whether there was an event.
+    has_events: bool,
+    /// Whether all processes were searched since the first event, or a baseline exists.
+    is_searched: bool,
+    /// Whether the search at the end found a process, which is too late for a baseline.
     found_late: bool,
+    /// The first reading.
     baseline: Option<Reading>,
+    /// The last reading.
     end: Option<Reading>,
-    /// When to look for a process again, and how long that was put off.
-    next_try: Duration,
-    wait: Duration,
-    tally: Tally,
-}
-
-/// Events, in segments as RetransSegs counts them, but for what is said otherwise.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Tally {
-    /// Between the two readings.
-    segments: u64,
-    /// Of these, segments whose sending failed.
-    failed: u64,
-    /// SYNs and SYN-ACKs, as TCPSynRetrans counts them: one each.
-    syn: u64,
-    /// Before the first reading or after the last, or without a reading.
-    outside: u64,
-    /// So close to a reading that they may have been counted on its other side.
-    uncertain: u64,
+    /// Time since boot of the next search for a process.
+    next_search: Duration,
+    /// The interval before that search.
+    retry_interval: Duration,
+    tally: SegmentTally,
 }
 
 impl Reconciliation {
-    /// Reads the counters of every namespace that has a process. To be called as soon as the probe
-    /// is attached. `tells_errors`: attempts that failed are events too (Linux 6.17).
-    pub fn begin(clock: Clock, tells_errors: bool) -> Reconciliation {
+    /// Reads the counters of every namespace that has a process. Call it as soon as the probe is attached.
+    /// `reports_failed`: failed attempts are events too (Linux 6.17).
+    pub fn begin(clock: Clock, reports_failed: bool) -> Reconciliation {
         let now = Box::new(move || clock.now().boot());
-        Reconciliation::begin_in("/proc".into(), now, tells_errors)
+        Reconciliation::begin_in("/proc".into(), now, reports_failed)
     }
 
-    fn begin_in(proc: PathBuf, now: BootTime, tells_errors: bool) -> Reconciliation {
+    fn begin_in(proc: PathBuf, now: BootTime, reports_failed: bool) -> Reconciliation {
         let mut namespaces = Namespaces::new(proc, now);
         namespaces.scan();
         let inodes = namespaces.inodes().into_iter();
@@ -112,48 +105,49 @@ impl Reconciliation {
         Reconciliation {
             namespaces,
             accounts,
-            replaced: Tally::default(),
-            crowded: Tally::default(),
-            frozen: false,
-            tells_errors,
+            replaced: SegmentTally::default(),
+            beyond_limit: SegmentTally::default(),
+            is_frozen: false,
+            reports_failed,
         }
     }
 
-    /// Takes an event into account. To be called for each record of the ring, withheld ones too,
-    /// when it is complete: `segments` is 0 for an attempt that the kernel has not counted.
+    /// Counts an event. Call it for each completed record of the ring, withheld ones included. `segments` is 0 for an
+    /// attempt that the kernel has not counted.
     pub fn note(&mut self, event: &Event) {
-        // The probe knows it of every socket.
+        // The probe records the inode for every socket.
         let Some(inode) = event.netns_inode() else {
             return;
         };
         if self.accounts.len() >= MAX_NAMESPACES && !self.accounts.contains_key(&inode) {
-            self.crowded.outside += u64::from(event.segments().unwrap_or(0));
+            self.beyond_limit.outside += u64::from(event.segments().unwrap_or(0));
             return;
         }
         let account = self.accounts.entry(inode).or_default();
         let replaced = account.is_replaced_by(event.netns_cookie());
         if replaced {
-            // Only their sum is kept: inodes are few, but namespaces come and go for weeks.
+            // Only the sum of these events is kept: the number of inodes is small, but namespaces may come and go for
+            // weeks.
             self.replaced.add(&account.tally);
             *account = Account::default();
         }
         account.cookie = account.cookie.or(event.netns_cookie());
-        if !self.frozen {
-            account.see(inode, &mut self.namespaces);
+        if !self.is_frozen {
+            account.update_baseline(inode, &mut self.namespaces);
         }
         account.count(event);
     }
 
-    /// Reads the counters again, of silent namespaces too: their events may all be missing. To be
-    /// called before the probe is detached; events that were recorded by then may still be noted.
+    /// Reads the counters again, also those of namespaces without events: all of their events may be missing. Call it
+    /// before the probe is detached. Events that were recorded before may still be passed to [`note`](Self::note).
     pub fn freeze(&mut self) {
-        self.frozen = true;
+        self.is_frozen = true;
         let mut scanned = false;
         for (&inode, account) in &mut self.accounts {
             if let Some(baseline) = account.baseline {
                 account.end = self.namespaces.read_through(baseline.process, inode);
             }
-            if account.end.is_some() || account.baseline.is_none() && account.searched {
+            if account.end.is_some() || account.baseline.is_none() && account.is_searched {
                 continue;
             }
             if !scanned {
@@ -163,20 +157,20 @@ impl Reconciliation {
             if account.baseline.is_some() {
                 account.end = self.namespaces.read_known(inode);
             } else {
-                account.found_late = self.namespaces.has(inode);
+                account.found_late = self.namespaces.has_process(inode);
             }
         }
     }
 
-    /// Compares.
+    /// Compares the counters with the events.
     pub fn finish(self, kernel: &KernelStats) -> Report {
-        let hidden = self.namespaces.hidden;
+        let has_hidden = self.namespaces.has_hidden;
         let accounts = self.accounts.into_iter();
-        let mut lines: Vec<Line> = accounts
-            .map(|(inode, account)| Line {
+        let mut lines: Vec<NamespaceLine> = accounts
+            .map(|(inode, account)| NamespaceLine {
                 inode,
-                tally: account.final_tally(self.tells_errors),
-                outcome: account.outcome(hidden),
+                tally: account.final_tally(self.reports_failed),
+                outcome: account.outcome(has_hidden),
             })
             .filter(|line| !line.is_silent())
             .collect();
@@ -184,41 +178,43 @@ impl Reconciliation {
         Report::new(
             lines,
             self.replaced,
-            self.crowded,
+            self.beyond_limit,
             *kernel,
-            self.tells_errors,
+            self.reports_failed,
         )
     }
 }
 
 impl Account {
-    /// Inodes are used again, the lowest free one first: the next container may well get it.
+    /// Returns whether an event with this cookie belongs to a later namespace. Inodes are used again, the lowest free
+    /// one first, so the next container may well get this one.
     fn is_replaced_by(&self, cookie: Option<u64>) -> bool {
         matches!((self.cookie, cookie), (Some(ours), Some(theirs)) if ours != theirs)
     }
 
-    /// At the first event: is the baseline that of this namespace? Without a baseline: is there one
-    /// to be had?
-    fn see(&mut self, inode: u32, namespaces: &mut Namespaces) {
-        if !self.seen {
-            self.seen = true;
-            // The same process in the same inode: the namespace was there all the time. Otherwise
-            // this may be a later one, and events up to now are left out.
+    /// Called at each event. At the first one, drops a baseline that may belong to another namespace. Without a
+    /// baseline, tries to read one.
+    fn update_baseline(&mut self, inode: u32, namespaces: &mut Namespaces) {
+        if !self.has_events {
+            self.has_events = true;
+            // If the same process is still in a namespace with this inode, it is the same namespace. Otherwise it may
+            // be a later one, and events up to now are not compared.
             self.baseline
                 .take_if(|baseline| !namespaces.is_in(baseline.process, inode));
         }
-        if self.baseline.is_none() && namespaces.now() >= self.next_try {
+        if self.baseline.is_none() && namespaces.now() >= self.next_search {
             match namespaces.read(inode) {
                 Search::Found(reading) => {
                     self.baseline = Some(reading);
-                    self.searched = true;
+                    self.is_searched = true;
                 }
                 Search::NoProcess => {
-                    self.searched = true;
-                    self.wait = (2 * self.wait).clamp(MIN_RETRY_INTERVAL, MAX_RETRY_INTERVAL);
-                    self.next_try = namespaces.now() + self.wait;
+                    self.is_searched = true;
+                    let doubled = 2 * self.retry_interval;
+                    self.retry_interval = doubled.clamp(MIN_RETRY_INTERVAL, MAX_RETRY_INTERVAL);
+                    self.next_search = namespaces.now() + self.retry_interval;
                 }
-                Search::NotBefore(time) => self.next_try = time,
+                Search::NotBefore(time) => self.next_search = time,
             }
         }
     }
@@ -249,24 +245,25 @@ impl Account {
         }
     }
 
-    /// The tally, with what the readings leave uncertain where failures are no events.
-    fn final_tally(&self, tells_errors: bool) -> Tally {
+    /// The tally. If failed attempts are no events, it includes the segments that the readings leave uncertain.
+    fn final_tally(&self, reports_failed: bool) -> SegmentTally {
         let mut tally = self.tally;
-        if !tells_errors {
+        if !reports_failed {
             let readings = self.baseline.iter().chain(&self.end);
-            let meanwhile = readings.map(|reading| reading.grown_meanwhile);
-            tally.uncertain += meanwhile.sum::<u64>();
+            let growth = readings.map(|reading| reading.growth_during_read);
+            tally.uncertain += growth.sum::<u64>();
         }
         tally
     }
 
-    fn outcome(&self, hidden: bool) -> Outcome {
+    /// The growth of the counters. `has_hidden`: there are processes that this user may not inspect.
+    fn outcome(&self, has_hidden: bool) -> Outcome {
         let Some(baseline) = self.baseline else {
-            return Err(if !self.seen {
+            return Err(if !self.has_events {
                 Unreconciled::TooLate
             } else if self.found_late {
                 Unreconciled::FoundLate
-            } else if hidden {
+            } else if has_hidden {
                 Unreconciled::NoProcessVisible
             } else {
                 Unreconciled::NoProcess
@@ -275,8 +272,8 @@ impl Account {
         let end = self.end.ok_or(Unreconciled::NoProcessLeft)?;
         let grown = end.counters.since(&baseline.counters);
         let grown = grown.ok_or(Unreconciled::Replaced)?;
-        // Read through another process, it may be another namespace that got the number and
-        // had no events: then it has counted less than was recorded.
+        // A reading through another process may be of another namespace that got the inode and has had no events. Its
+        // counters have then grown by less than was recorded.
         let certain = self.tally.segments.saturating_sub(self.tally.uncertain);
         if end.process != baseline.process && grown.retrans_segs < certain {
             return Err(Unreconciled::Replaced);
@@ -285,29 +282,7 @@ impl Account {
     }
 }
 
-impl Tally {
-    /// All of it.
-    fn recorded(&self) -> u64 {
-        self.segments + self.outside
-    }
-
-    fn add(&mut self, other: &Tally) {
-        let Tally {
-            segments,
-            failed,
-            syn,
-            outside,
-            uncertain,
-        } = other;
-        self.segments += segments;
-        self.failed += failed;
-        self.syn += syn;
-        self.outside += outside;
-        self.uncertain += uncertain;
-    }
-}
-
-/// May this event have been counted on the other side of the reading?
+/// Returns whether the kernel may have counted an event of this time on the other side of the reading.
 fn is_near(reading: &Reading, time: Duration) -> bool {
     time > reading.from && time <= reading.to + EDGE_TOLERANCE
 }

@@ -1,7 +1,7 @@
-//! Finds a process in each network namespace, and reads the namespace's counters through it.
+//! Finds a process in each network namespace, and reads the namespace's counters through `/proc/PID/net`.
 //!
-//! Nothing is kept open: an open file of `/proc/PID/net` or `/proc/PID/ns` would keep the namespace
-//! alive, with its interfaces, after its container has ended.
+//! No file is kept open: an open file of `/proc/PID/net` or `/proc/PID/ns` would keep the namespace alive, with its
+//! interfaces, after its container has ended.
 
 use std::collections::HashMap;
 use std::fs;
@@ -20,51 +20,51 @@ use crate::system::procfs::directory;
 use crate::system::procfs::read_to_string;
 use crate::system::procfs::started;
 
-/// How far apart two looks at all processes are at least.
-const SCAN_INTERVAL: Duration = Duration::from_millis(100);
+/// Minimum time between two scans of all processes.
+const MIN_SCAN_INTERVAL: Duration = Duration::from_millis(100);
 
-/// And how much longer the time between them is than the look itself: 2,000 processes take 13 ms.
-const SCAN_SHARE: u32 = 50;
+/// Minimum time between two scans as a multiple of the duration of a scan: 2,000 processes take 13 ms.
+const MIN_SCAN_INTERVAL_FACTOR: u32 = 50;
 
-/// Network namespaces that are told apart: any user may make some, each with processes and events of
-/// its own. Some 8 MiB of accounts.
+/// Maximum number of network namespaces that are distinguished: any user may create some, each with processes and
+/// events of its own. Their accounts take some 8 MiB.
 pub const MAX_NAMESPACES: usize = 16_384;
 
 /// Time since boot.
 pub type BootTime = Box<dyn Fn() -> Duration + Send>;
 
-/// A process, and not a later one with the same number.
+/// Identifies a process, and no later one with the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Process {
     pid: u32,
-    /// In clock ticks since boot.
+    /// Start time in clock ticks since boot.
     started: u64,
 }
 
-/// The counters of a namespace: RetransSegs as it was at some time from `from` to `to`, the others as
-/// they were shortly after.
+/// A reading of the counters of a namespace: RetransSegs as of some time from `from` to `to`, and the others as of a
+/// time shortly after.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading {
-    /// What was read.
+    /// The counters.
     pub counters: Counters,
     /// Time since boot before RetransSegs was read.
     pub from: Duration,
     /// Time since boot after RetransSegs was read.
     pub to: Duration,
-    /// By how much RetransSegs grew until the others had been read, which are in another file.
-    pub grown_meanwhile: u64,
-    /// Through which process.
+    /// Growth of RetransSegs until the other counters were read, which are in another file.
+    pub growth_during_read: u64,
+    /// The process through which they were read.
     pub process: Process,
 }
 
-/// What a search for a process in a namespace came to.
+/// Result of a search for a process in a namespace.
 #[derive(Debug)]
 pub enum Search {
-    /// The counters, read through one.
+    /// A process was found. The counters were read through it.
     Found(Reading),
-    /// All processes were looked at: none of them is in it.
+    /// All processes were scanned, and none of them is in the namespace.
     NoProcess,
-    /// The last look at all processes did not find it, and the next one is not due before this time.
+    /// The last scan found no process in the namespace, and the next scan is not due before this time since boot.
     NotBefore(Duration),
 }
 
@@ -72,22 +72,23 @@ pub enum Search {
 pub struct Namespaces {
     proc: PathBuf,
     now: BootTime,
-    /// A process in each, by inode, as of the last scan.
+    /// A process of each namespace, by the namespace's inode, as of the last scan.
     pids: HashMap<u32, u32>,
+    /// Time since boot before which no scan begins.
     next_scan: Duration,
-    /// Were there processes that may not be looked at?
-    pub hidden: bool,
+    /// Whether a scan found processes that this user may not inspect.
+    pub has_hidden: bool,
 }
 
 impl Namespaces {
-    /// Namespaces of the processes in `proc`, which is `/proc` but in tests.
+    /// The namespaces of the processes in `proc`, which is `/proc` except in tests.
     pub fn new(proc: PathBuf, now: BootTime) -> Namespaces {
         Namespaces {
             proc,
             now,
             pids: HashMap::new(),
             next_scan: Duration::ZERO,
-            hidden: false,
+            has_hidden: false,
         }
     }
 
@@ -96,48 +97,49 @@ impl Namespaces {
         (self.now)()
     }
 
-    /// Looks at all processes.
+    /// Scans all processes.
     pub fn scan(&mut self) {
         self.scan_for(None);
     }
 
-    /// The same; this namespace is found even where there are too many.
+    /// Scans all processes. The wanted namespace is found even if there are more than [`MAX_NAMESPACES`].
     fn scan_for(&mut self, wanted: Option<u32>) {
         let begin = self.now();
         self.pids.clear();
         let entries = fs::read_dir(&self.proc).into_iter().flatten().flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        // This process first, which is there to the end. Of the others the one with the lowest
-        // number, as `/proc` lists them: mostly a container's first, which the others descend from.
+        // This process comes first: it exists until the end of the run. Of other processes in a namespace, the one with
+        // the lowest number is taken, as `/proc` lists them in that order: mostly the first of a container, from which
+        // its others descend.
         for pid in [process::id()].into_iter().chain(pids) {
             match namespace_of(CWD, self.proc.join(format!("{pid}/ns/net"))) {
                 Ok(inode) if self.pids.len() < MAX_NAMESPACES || wanted == Some(inode) => {
                     self.pids.entry(inode).or_insert(pid);
                 }
                 Ok(_) => {}
-                Err(Errno::ACCESS | Errno::PERM) => self.hidden = true,
-                // It ended meanwhile.
+                Err(Errno::ACCESS | Errno::PERM) => self.has_hidden = true,
+                // The process has ended.
                 Err(_) => {}
             }
         }
         let end = self.now();
         let took = end.saturating_sub(begin);
-        self.next_scan = end + SCAN_INTERVAL.max(SCAN_SHARE * took);
+        self.next_scan = end + MIN_SCAN_INTERVAL.max(MIN_SCAN_INTERVAL_FACTOR * took);
     }
 
-    /// The inodes that the last scan found.
+    /// The inodes of the namespaces that the last scan found.
     pub fn inodes(&self) -> Vec<u32> {
         self.pids.keys().copied().collect()
     }
 
-    /// The counters through this very process, if it is still in the namespace.
+    /// Reads the counters through this process. `None`: it has ended, or is no longer in the namespace.
     pub fn read_through(&self, process: Process, inode: u32) -> Option<Reading> {
         let reading = self.read_pid(process.pid, inode);
         reading.filter(|reading| reading.process == process)
     }
 
-    /// The counters through any process in the namespace. Looks at all processes if that is needed
-    /// and was not done just before.
+    /// Reads the counters through any process in the namespace. If none is known, it scans all processes, unless the
+    /// next scan is not due yet.
     pub fn read(&mut self, inode: u32) -> Search {
         if let Some(reading) = self.read_known(inode) {
             return Search::Found(reading);
@@ -150,47 +152,47 @@ impl Namespaces {
             .map_or(Search::NoProcess, Search::Found)
     }
 
-    /// Did the last look at all processes find one in the namespace?
-    pub fn has(&self, inode: u32) -> bool {
+    /// Returns whether the last scan found a process in the namespace.
+    pub fn has_process(&self, inode: u32) -> bool {
         self.pids.contains_key(&inode)
     }
 
-    /// The counters through the process that the last scan found.
+    /// Reads the counters through the process that the last scan found in the namespace.
     pub fn read_known(&self, inode: u32) -> Option<Reading> {
         self.read_pid(*self.pids.get(&inode)?, inode)
     }
 
-    /// Is this very process still in the namespace? Then the namespace is the same as before.
+    /// Returns whether this process is still in the namespace. If so, the namespace is the same as before.
     pub fn is_in(&self, process: Process, inode: u32) -> bool {
-        let still = || {
+        let is_in = || {
             let directory = self.directory(process.pid).ok()?;
-            let same = started(&directory)? == process.started;
-            Some(same && namespace_of(&directory, "ns/net") == Ok(inode))
+            let is_same = started(&directory)? == process.started;
+            Some(is_same && namespace_of(&directory, "ns/net") == Ok(inode))
         };
-        still().unwrap_or(false)
+        is_in().unwrap_or(false)
     }
 
     fn read_pid(&self, pid: u32, inode: u32) -> Option<Reading> {
         let directory = self.directory(pid).ok()?;
-        let is_there = || namespace_of(&directory, "ns/net") == Ok(inode);
-        if !is_there() {
+        let is_in = || namespace_of(&directory, "ns/net") == Ok(inode);
+        if !is_in() {
             return None;
         }
         let started = started(&directory)?;
         let from = self.now();
         let snmp = read_to_string(&directory, "net/snmp").ok()?;
-        // What is sent from here on is not in RetransSegs, however long the other file takes.
+        // Segments that are sent from here on are not in RetransSegs, however long reading the other file takes.
         let to = self.now();
         let netstat = read_to_string(&directory, "net/netstat").ok()?;
         let later = read_to_string(&directory, "net/snmp").ok()?;
         let counters = Counters::parse(&snmp, &netstat)?;
         let later = Counters::parse(&later, &netstat)?;
-        // It may have gone to another namespace meanwhile.
-        is_there().then_some(Reading {
+        // The process may have moved to another namespace during the reads.
+        is_in().then_some(Reading {
             counters,
             from,
             to,
-            grown_meanwhile: later.retrans_segs.saturating_sub(counters.retrans_segs),
+            growth_during_read: later.retrans_segs.saturating_sub(counters.retrans_segs),
             process: Process { pid, started },
         })
     }
@@ -200,7 +202,7 @@ impl Namespaces {
     }
 }
 
-/// The inode in a link such as `net:[4026531840]`.
+/// Reads the inode from a link such as `net:[4026531840]`.
 fn namespace_of(directory: impl AsFd, path: impl rustix::path::Arg) -> rustix::io::Result<u32> {
     let link = readlinkat(directory, path, Vec::new())?;
     let inode = link.to_str().ok().and_then(|link| {

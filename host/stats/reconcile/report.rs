@@ -1,34 +1,34 @@
-//! What came out of the comparison: a line a namespace, and one for all of them.
+//! The report of the comparison: one line for each namespace, and one for all of them.
 
 use std::fmt;
 
-use super::Tally;
 use super::counters::Counters;
 use super::namespaces::MAX_NAMESPACES;
+use super::tally::SegmentTally;
 use crate::stats::counters::KernelStats;
 
-/// By how much the kernel's counters grew, or why nobody knows.
+/// The growth of the kernel's counters in a namespace, or why it is unknown.
 pub type Outcome = Result<Counters, Unreconciled>;
 
-/// Why there is nothing to compare with.
+/// Why a namespace could not be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreconciled {
-    /// No process when it was first seen.
+    /// There was no process in it when it was first seen.
     #[error("no process was found in it")]
     NoProcess,
-    /// Perhaps there was one that may not be looked at.
+    /// The same, but there may be one that this user may not inspect.
     #[error("no process was found in it, of those that may be looked at (others: CAP_SYS_PTRACE)")]
     NoProcessVisible,
-    /// Nothing was looked for between its first event and the end.
+    /// No scan of all processes was due between its first event and the end.
     #[error(
         "a process was looked for in it only at the end; there was one, but no first reading to \
          compare with"
     )]
     FoundLate,
-    /// Its first event was read after the counters had been.
+    /// Its first event was read after the counters were read at the end.
     #[error("its first event came when the counters had been read")]
     TooLate,
-    /// No process at the end.
+    /// There was no process in it at the end.
     #[error("no process is left in it")]
     NoProcessLeft,
     /// The counters at the end are those of another namespace.
@@ -36,59 +36,59 @@ pub enum Unreconciled {
     Replaced,
 }
 
-/// One namespace.
+/// The comparison of one namespace.
 #[derive(Debug, Clone)]
-pub struct Line {
-    /// What `ls -l /proc/PID/ns/net` shows.
+pub struct NamespaceLine {
+    /// The inode of the namespace, as in `ls -l /proc/PID/ns/net`.
     pub inode: u32,
-    /// What was recorded.
-    pub tally: Tally,
-    /// What the kernel counted.
+    /// The recorded events.
+    pub tally: SegmentTally,
+    /// The growth of the kernel's counters.
     pub outcome: Outcome,
 }
 
-impl Line {
-    /// Was nothing retransmitted, as far as anybody knows?
+impl NamespaceLine {
+    /// Returns whether neither the recorded events nor the kernel's counters show a retransmit.
     pub fn is_silent(&self) -> bool {
         let counted = self.outcome.is_ok_and(|grown| !grown.is_zero());
-        self.tally == Tally::default() && !counted
+        self.tally == SegmentTally::default() && !counted
     }
 }
 
-/// What was recorded beside what the kernel counted.
+/// The comparison of all namespaces. [`Display`](fmt::Display) writes the `reconcile:` lines.
 #[derive(Debug, Clone)]
 pub struct Report {
-    lines: Vec<Line>,
-    replaced: Tally,
-    crowded: Tally,
+    lines: Vec<NamespaceLine>,
+    replaced: SegmentTally,
+    beyond_limit: SegmentTally,
     kernel: KernelStats,
-    tells_errors: bool,
+    reports_failed: bool,
 }
 
 impl Report {
-    /// `lines` are in the order in which they are shown; `replaced` was recorded in namespaces whose
-    /// numbers others got, `crowded` in those beyond [`MAX_NAMESPACES`]; `tells_errors`: failed
-    /// attempts are events too (Linux 6.17).
+    /// `lines` are printed in this order. `replaced` counts events of namespaces whose inode another namespace got,
+    /// `beyond_limit` those of namespaces beyond [`MAX_NAMESPACES`]. `reports_failed`: failed attempts are events too
+    /// (Linux 6.17).
     pub(super) fn new(
-        lines: Vec<Line>,
-        replaced: Tally,
-        crowded: Tally,
+        lines: Vec<NamespaceLine>,
+        replaced: SegmentTally,
+        beyond_limit: SegmentTally,
         kernel: KernelStats,
-        tells_errors: bool,
+        reports_failed: bool,
     ) -> Report {
         Report {
             lines,
             replaced,
-            crowded,
+            beyond_limit,
             kernel,
-            tells_errors,
+            reports_failed,
         }
     }
 
-    /// Segments that the kernel counted and that should be events, less those that are; negative
-    /// where there are more events.
-    fn missing(&self, tally: &Tally, grown: &Counters) -> i64 {
-        let not_traced = if self.tells_errors {
+    /// Segments that the kernel counted and that should be events, less the recorded ones. Negative if more were
+    /// recorded.
+    fn missing(&self, tally: &SegmentTally, grown: &Counters) -> i64 {
+        let not_traced = if self.reports_failed {
             0
         } else {
             grown.retrans_fail.unwrap_or(0)
@@ -99,7 +99,7 @@ impl Report {
     fn write_compared(
         &self,
         f: &mut fmt::Formatter<'_>,
-        tally: &Tally,
+        tally: &SegmentTally,
         grown: &Counters,
     ) -> fmt::Result {
         let counted = grown.retrans_segs;
@@ -111,7 +111,7 @@ impl Report {
             "RetransSegs={counted} segments={} coverage={coverage}",
             tally.segments
         )?;
-        if self.tells_errors {
+        if self.reports_failed {
             write!(f, " TCPRetransFail={fail} failed={}", tally.failed)?;
         } else {
             write!(f, " failed_not_traced={fail}")?;
@@ -124,11 +124,11 @@ impl Report {
     }
 }
 
-/// In the manner of the ledger, for people and for scripts.
+/// Writes lines in the form of the ledger, for people and for scripts.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut all = Tally::default();
-        let mut unreconciled = self.replaced.recorded() + self.crowded.recorded();
+        let mut all = SegmentTally::default();
+        let mut unreconciled = self.replaced.recorded() + self.beyond_limit.recorded();
         let (mut missing, mut excess, mut impossible) = (0, 0, false);
         for line in &self.lines {
             let tally = &line.tally;
@@ -150,15 +150,15 @@ impl fmt::Display for Report {
                 }
             }
         }
-        if self.replaced != Tally::default() {
+        if self.replaced != SegmentTally::default() {
             let recorded = self.replaced.recorded();
             writeln!(
                 f,
                 "reconcile: gone recorded={recorded} unreconciled: other namespaces got the numbers"
             )?;
         }
-        if self.crowded != Tally::default() {
-            let recorded = self.crowded.recorded();
+        if self.beyond_limit != SegmentTally::default() {
+            let recorded = self.beyond_limit.recorded();
             writeln!(
                 f,
                 "reconcile: beyond recorded={recorded} unreconciled: more than {MAX_NAMESPACES} \
@@ -170,7 +170,7 @@ impl fmt::Display for Report {
         let grown: Counters = grown.sum();
         write!(f, "reconcile: all ")?;
         self.write_compared(f, &all, &grown)?;
-        // Events that are known to be lost, each taken for one segment, of whatever namespace.
+        // Known losses count as one segment each, whatever their namespace.
         let ring_full = self.kernel.ring_full;
         let misses = self.kernel.recursion_misses;
         let unexplained = missing
@@ -193,7 +193,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// What the kernel may not tell.
+/// A number, or `unknown` if the kernel does not have the counter.
 struct OrUnknown(Option<u64>);
 
 impl fmt::Display for OrUnknown {
@@ -205,8 +205,8 @@ impl fmt::Display for OrUnknown {
     }
 }
 
-/// The first as a part of the second, or `-` where that is 0. Rounded away from 100 %, which is
-/// shown only where it is exact.
+/// The first number as a percentage of the second, or `-` if the second is 0. It is rounded away from 100 %, which is
+/// printed only if it is exact.
 struct Percent(u64, u64);
 
 impl fmt::Display for Percent {

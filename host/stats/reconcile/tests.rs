@@ -1,4 +1,4 @@
-//! Promises of the comparison, kept on a made-up `/proc` and with made-up events.
+//! The comparison, with an artificial `/proc` and artificial events.
 
 use std::fs;
 use std::io::Write as _;
@@ -24,7 +24,7 @@ mod identity;
 
 const INODE: u32 = 4_026_532_260;
 
-/// A machine with a clock, which stands still unless told otherwise, and with processes.
+/// An artificial machine: processes in a directory like `/proc`, and a clock that only tests advance.
 struct Machine {
     proc: TempDir,
     /// Time since boot in µs.
@@ -38,11 +38,11 @@ impl Machine {
             time: Arc::default(),
         };
         fs::write(machine.proc.path().join("uptime"), "1 1")?;
-        machine.at(1_000);
+        machine.set_time(1_000);
         Ok(machine)
     }
 
-    /// With a process numbered 100 in [`INODE`], where 10 segments were sent again.
+    /// A machine with the process 100 in [`INODE`], where 10 segments were retransmitted.
     fn with_process() -> Result<Machine> {
         let machine = Machine::new()?;
         machine.process(100, INODE)?;
@@ -50,11 +50,11 @@ impl Machine {
         Ok(machine)
     }
 
-    fn at(&self, milliseconds: u64) {
+    fn set_time(&self, milliseconds: u64) {
         self.time.store(milliseconds * 1_000, Ordering::Relaxed);
     }
 
-    /// Starts a process, which no later one with the same number is.
+    /// Starts a process. A later one with the same number has another start time.
     fn process(&self, pid: u32, inode: u32) -> Result<()> {
         let directory = self.proc.path().join(pid.to_string());
         let _ = fs::remove_dir_all(&directory);
@@ -67,7 +67,7 @@ impl Machine {
         self.counters(pid, [0, 0, 0])
     }
 
-    /// RetransSegs, TCPRetransFail and TCPSynRetrans as a process sees them.
+    /// Sets RetransSegs, TCPRetransFail and TCPSynRetrans as a process sees them.
     fn counters(&self, pid: u32, [segs, fail, syn]: [u64; 3]) -> Result<()> {
         let net = self.proc.path().join(pid.to_string()).join("net");
         let netstat = format!("TcpExt: TCPRetransFail TCPSynRetrans\nTcpExt: {fail} {syn}\n");
@@ -75,7 +75,7 @@ impl Machine {
         self.retrans_segs(pid, segs)
     }
 
-    /// RetransSegs alone.
+    /// Sets RetransSegs alone.
     fn retrans_segs(&self, pid: u32, segs: u64) -> Result<()> {
         let snmp = format!("Tcp: MaxConn RetransSegs\nTcp: -1 {segs}\n");
         let path = self.proc.path().join(format!("{pid}/net/snmp"));
@@ -90,7 +90,7 @@ impl Machine {
         self.begin_with_step(0)
     }
 
-    /// With a clock that steps on by so many µs whenever it is read.
+    /// Begins with a clock that advances by `step` µs whenever it is read.
     fn begin_with_step(&self, step: u64) -> Reconciliation {
         let time = self.time.clone();
         let now = move || Duration::from_micros(time.fetch_add(step, Ordering::Relaxed));
@@ -98,7 +98,7 @@ impl Machine {
     }
 }
 
-/// An event in [`INODE`] at this time in ms.
+/// An event in [`INODE`] at this time since boot in ms.
 fn event(milliseconds: u64, segments: u32) -> Record {
     let mut event = Record::new();
     event.set_time(Duration::from_millis(milliseconds));
@@ -113,7 +113,7 @@ fn with_cookie(milliseconds: u64, cookie: u64) -> Record {
     event
 }
 
-fn tally(reconciliation: &Reconciliation) -> Tally {
+fn tally(reconciliation: &Reconciliation) -> SegmentTally {
     let account = reconciliation.accounts.get(&INODE);
     account.map(|account| account.tally).unwrap_or_default()
 }
@@ -134,25 +134,25 @@ fn grown(retrans_segs: u64) -> Option<Outcome> {
 #[test]
 fn events_between_the_two_readings_are_compared_with_what_the_kernel_counted() -> Result<()> {
     let machine = Machine::with_process()?;
-    machine.at(1_000);
+    machine.set_time(1_000);
     let mut reconciliation = machine.begin();
     for (time, segments) in [(990, 1), (1_000, 2), (1_500, 3), (1_600, 4)] {
         reconciliation.note(&event(time, segments));
     }
     machine.counters(100, [17, 0, 0])?;
-    machine.at(2_000);
+    machine.set_time(2_000);
     reconciliation.freeze();
-    // The ring is drained: some events are older than the reading.
+    // Events that were still in the ring: some are older than the reading.
     for (time, segments) in [(1_999, 5), (2_100, 6)] {
         reconciliation.note(&event(time, segments));
     }
 
     assert_eq!(
         tally(&reconciliation),
-        Tally {
+        SegmentTally {
             segments: 3 + 4 + 5,
             outside: 1 + 2 + 6,
-            ..Tally::default()
+            ..SegmentTally::default()
         }
     );
     assert_eq!(outcome(&reconciliation), grown(7));
@@ -165,13 +165,13 @@ fn events_between_the_two_readings_are_compared_with_what_the_kernel_counted() -
 #[test]
 fn an_event_that_a_reading_may_have_cut_off_is_uncertain() -> Result<()> {
     let machine = Machine::with_process()?;
-    machine.at(1_000);
+    machine.set_time(1_000);
     // The scan reads the clock twice, then each reading does: from 1,020 to 1,030 ms.
     let mut reconciliation = machine.begin_with_step(10_000);
     for (time, segments) in [(1_020, 1), (1_021, 2), (1_030, 4), (1_031, 8), (1_032, 16)] {
         reconciliation.note(&event(time, segments));
     }
-    machine.at(2_000);
+    machine.set_time(2_000);
     reconciliation.freeze();
     // From 2,000 to 2,010 ms.
     for (time, segments) in [(2_000, 32), (2_001, 64), (2_011, 128), (2_012, 256)] {
@@ -180,18 +180,18 @@ fn an_event_that_a_reading_may_have_cut_off_is_uncertain() -> Result<()> {
 
     assert_eq!(
         tally(&reconciliation),
-        Tally {
+        SegmentTally {
             segments: 8 + 16 + 32 + 64,
             outside: 1 + 2 + 4 + 128 + 256,
             uncertain: 2 + 4 + 8 + 64 + 128,
-            ..Tally::default()
+            ..SegmentTally::default()
         }
     );
     Ok(())
 }
 
-/// Replaces `net/netstat` by a pipe: what is read from it comes when `meanwhile` is done, which runs
-/// after the reader has opened it.
+/// Replaces `net/netstat` by a pipe, and calls `read`. Once `read` has opened the pipe, `meanwhile` runs, and the
+/// content of the file follows.
 fn while_netstat_is_read(
     machine: &Machine,
     meanwhile: impl FnOnce() -> Result<()> + Send,
@@ -219,18 +219,18 @@ fn what_is_sent_while_the_second_file_is_read_is_neither_missing_nor_outside() -
     let machine = Machine::with_process()?;
     let mut begun = None;
     let retransmit = || {
-        machine.at(1_500);
+        machine.set_time(1_500);
         machine.retrans_segs(100, 18)
     };
     while_netstat_is_read(&machine, retransmit, || begun = Some(machine.begin()))?;
     let mut reconciliation = begun.context("it has begun")?;
     reconciliation.note(&event(1_400, 8));
-    machine.at(3_000);
+    machine.set_time(3_000);
     reconciliation.freeze();
 
-    let expected = Tally {
+    let expected = SegmentTally {
         segments: 8,
-        ..Tally::default()
+        ..SegmentTally::default()
     };
     assert_eq!(tally(&reconciliation), expected);
     assert_eq!(outcome(&reconciliation), grown(8));
@@ -241,10 +241,10 @@ fn what_is_sent_while_the_second_file_is_read_is_neither_missing_nor_outside() -
 fn up_to_6_16_failures_that_the_two_files_may_tell_apart_are_uncertain() -> Result<()> {
     let machine = Machine::with_process()?;
     let mut reconciliation = machine.begin();
-    reconciliation.tells_errors = false;
-    machine.at(2_000);
+    reconciliation.reports_failed = false;
+    machine.set_time(2_000);
     machine.retrans_segs(100, 11)?;
-    // Two more segments are sent in vain between the files: TCPRetransFail has them, RetransSegs not yet.
+    // Two more segments fail between the reads of the files: TCPRetransFail includes them, RetransSegs does not.
     let fail = || machine.retrans_segs(100, 13);
     while_netstat_is_read(&machine, fail, || reconciliation.freeze())?;
     let report = reconciliation.finish(&KernelStats::default());
@@ -263,7 +263,7 @@ fn namespaces_beyond_the_limit_are_told_as_one() -> Result<()> {
         reconciliation.note(&event);
     }
     assert_eq!(reconciliation.accounts.len(), MAX_NAMESPACES);
-    assert_eq!(reconciliation.crowded.recorded(), 6);
+    assert_eq!(reconciliation.beyond_limit.recorded(), 6);
     reconciliation.freeze();
     let report = reconciliation.finish(&KernelStats::default()).to_string();
     let line = format!(
@@ -299,11 +299,11 @@ fn failures_and_syns_are_tallied_as_the_kernel_counts_them() -> Result<()> {
 
     assert_eq!(
         tally(&reconciliation),
-        Tally {
+        SegmentTally {
             segments: 9,
             failed: 4,
             syn: 3,
-            ..Tally::default()
+            ..SegmentTally::default()
         }
     );
     Ok(())

@@ -1,15 +1,12 @@
-//! The three standard streams. Another process may share each of them, have made it non-blocking, or
-//! have stopped reading it: what is written here waits for it, and can be called off.
+//! The three standard streams. Another process may share each of them, may have made it non-blocking, or may have
+//! stopped reading from it. Writes here wait until the stream takes them, and can be cancelled.
 
-mod outlet;
-mod patient;
-mod shown;
 mod stderr;
 mod stdout;
+mod stdout_status;
+mod terminal_text;
+mod waiting_writer;
 
-pub use outlet::Outlet;
-pub use patient::call_off;
-pub use patient::is_called_off;
 pub use stderr::CLEAR_LINE;
 pub use stderr::draw;
 pub use stderr::has_colours;
@@ -20,3 +17,6 @@ pub use stderr::stderr;
 pub use stdout::Stdout;
 pub use stdout::count_lines;
 pub use stdout::print_help;
+pub use stdout_status::StdoutStatus;
+pub use waiting_writer::cancel_writes;
+pub use waiting_writer::is_cancelled;

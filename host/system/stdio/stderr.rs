@@ -1,4 +1,4 @@
-//! Standard error, for people: messages of whole lines, each written at once.
+//! Standard error: messages of whole lines, each written as a unit.
 
 use std::env;
 use std::io;
@@ -11,51 +11,51 @@ use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
-use super::patient::Patient;
-use super::patient::are_called_off;
-use super::shown::Colours;
-use super::shown::for_people;
+use super::terminal_text::Colours;
+use super::terminal_text::sanitize_text;
+use super::waiting_writer::WaitingWriter;
+use super::waiting_writer::are_writes_cancelled;
 use crate::system::sanitize::clean_lines;
 
-/// `None` where standard error cannot be used: there is no place left to say so.
-static STDERR: OnceLock<Option<Mutex<Patient>>> = OnceLock::new();
+/// `None`: standard error cannot be used. No other stream is left to report that.
+static STDERR: OnceLock<Option<Mutex<WaitingWriter>>> = OnceLock::new();
 
-/// Is there something on the last line that was drawn?
+/// Whether a progress bar is drawn on the current line of the terminal.
 static IS_DRAWN: AtomicBool = AtomicBool::new(false);
 
-/// Goes to the start of the line, and clears it.
+/// The sequence that moves the cursor to the start of the line, and clears the line.
 pub const CLEAR_LINE: &str = "\r\x1b[2K";
 
-/// May there be colours on a terminal? This is the only place that decides: the libraries would each ask
-/// other variables besides, such as CLICOLOR_FORCE and CI.
+/// Returns whether colours are used on terminals. All code of the host uses this function: clap, tracing-subscriber
+/// and others would each read further variables, such as CLICOLOR_FORCE and CI.
 pub(super) fn colours_are_wanted() -> bool {
     let variable = |name| env::var_os(name).unwrap_or_default();
     variable("NO_COLOR").is_empty() && variable("TERM") != "dumb"
 }
 
-/// Are there colours on standard error?
+/// Returns whether colours are used on standard error.
 pub fn has_colours() -> bool {
     static COLOURS: OnceLock<bool> = OnceLock::new();
     *COLOURS.get_or_init(|| colours_are_wanted() && is_terminal())
 }
 
-/// A message, written when it is dropped.
+/// Creates an empty message, which is written when it is dropped.
 pub fn stderr() -> Message {
     Message(Vec::new())
 }
 
-/// Prints a text with colours.
+/// Prints a text, in which the colours of this program are kept if they are wanted.
 pub fn print(text: &str) {
     // Into memory: it cannot fail.
     let _ = stderr().write_all(text.as_bytes());
 }
 
-/// Prints a line about this run, or several. Names of files and arguments may be in it: it has no colours.
+/// Prints a status message of one or more lines, without colours: it may contain the names of files and arguments.
 pub fn print_status(line: &str) {
     print(&format!("retrans-host: {}\n", clean_lines(line)));
 }
 
-/// What is to be said at once: no line of another thread comes in between.
+/// A message for standard error, which is written as a unit: no line of another thread comes in between.
 #[derive(Debug)]
 pub struct Message(Vec<u8>);
 
@@ -76,31 +76,32 @@ impl Drop for Message {
             false => Colours::Remove,
         };
         let text = String::from_utf8_lossy(&self.0);
-        let text = for_people(&text, colours);
-        // The message takes the line of a bar, which is drawn again below.
-        let place = match IS_DRAWN.swap(false, Ordering::Relaxed) {
+        let text = sanitize_text(&text, colours);
+        // The message replaces the progress bar, which is drawn again below it.
+        let prefix = match IS_DRAWN.swap(false, Ordering::Relaxed) {
             true => CLEAR_LINE,
             false => "",
         };
-        // Where standard error is closed, or writes are called off, there is no place left to say so.
-        let _ = write(format!("{place}{text}").as_bytes());
+        // If standard error is closed, or if writes are cancelled, no other stream is left to report that.
+        let _ = write(format!("{prefix}{text}").as_bytes());
     }
 }
 
-/// Draws on the terminal: sequences of this program that move the cursor, and no text of others.
+/// Writes a sequence to the terminal as it is, to draw a progress bar. It must not contain untrusted text.
 pub fn draw(sequence: &str) -> io::Result<()> {
     IS_DRAWN.store(true, Ordering::Relaxed);
     write(sequence.as_bytes())
 }
 
-/// Waits until no other thread writes, but not once writes are called off: that thread may be held up.
+/// Writes to standard error, one thread at a time. Once writes are cancelled, it does not wait for another thread,
+/// which may be blocked.
 fn write(bytes: &[u8]) -> io::Result<()> {
     let stderr = STDERR.get_or_init(|| {
-        let patient = Patient::new(io::stderr().as_fd());
-        patient.ok().map(Mutex::new)
+        let writer = WaitingWriter::new(io::stderr().as_fd());
+        writer.ok().map(Mutex::new)
     });
     let Some(stderr) = stderr else { return Ok(()) };
-    let mut stderr = match are_called_off() {
+    let mut stderr = match are_writes_cancelled() {
         false => stderr.lock().unwrap_or_else(PoisonError::into_inner),
         true => match stderr.try_lock() {
             Ok(stderr) => stderr,
@@ -110,7 +111,7 @@ fn write(bytes: &[u8]) -> io::Result<()> {
     stderr.write_all(bytes)
 }
 
-/// Is it a terminal?
+/// Returns whether standard error is a terminal.
 pub fn is_terminal() -> bool {
     io::stderr().is_terminal()
 }

@@ -81,12 +81,12 @@ impl Running {
 
     /// Looks for a new version; the lines that were logged.
     pub fn reload(&mut self) -> Vec<String> {
-        self.look(Trigger::Asked)
+        self.look(Trigger::Requested)
     }
 
     /// The same with another trigger.
     pub fn look(&mut self, trigger: Trigger) -> Vec<String> {
-        logged(|| self.reloader.look(trigger)).1
+        logged(|| self.reloader.check(trigger)).1
     }
 
     /// Ends the stream, and checks that all events are accounted for.

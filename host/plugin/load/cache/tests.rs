@@ -1,4 +1,4 @@
-//! A cache gives back what it was given, or nothing.
+//! The cache returns exactly the code that was stored, or nothing.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -17,26 +17,26 @@ fn a_directory_that_others_may_write_to_is_not_used() {
 
     let open = fs::Permissions::from_mode(0o777);
     fs::set_permissions(home.path().join("cache"), open).expect("permissions of our own");
-    let error = open_in(&directory).expect_err("others may write to its parent");
+    let error = open_in(&directory).expect_err("other users can write to its parent");
     assert!(
         error
             .to_string()
-            .ends_with("cache may be written to by others"),
+            .ends_with("cache is writable by other users"),
         "{error}"
     );
 }
 
-/// A cache with some made-up code, whose key it is, and the path of the file.
-fn kept(home: &Path, code: &[u8]) -> (Cache, Key, PathBuf) {
-    let cache = open_in(home).expect("it is ours");
+/// Returns a cache that contains `code`, its key, and the path of its file.
+fn cached(home: &Path, code: &[u8]) -> (Cache, Key, PathBuf) {
+    let cache = open_in(home).expect("it belongs to this user");
     let key = Key {
         digest: Digest::of(b"component"),
         engine: 1,
         footprint: 1,
     };
-    let mut memory = sealed::memory().expect("memory");
+    let mut memory = sealed::create().expect("memory");
     memory.write_all(code).expect("memory");
-    cache.keep(&key, &memory);
+    cache.store(&key, &memory);
     let path = cache.path(&key);
     (cache, key, path)
 }
@@ -44,9 +44,12 @@ fn kept(home: &Path, code: &[u8]) -> (Cache, Key, PathBuf) {
 #[test]
 fn what_is_found_is_what_was_kept_and_cannot_be_changed() {
     let home = tempfile::tempdir().expect("a temporary directory");
-    let (cache, key, _) = kept(home.path(), b"code");
-    let found = cache.find(&key).expect("it was kept");
-    assert_eq!(fs::read(found.path()).expect("it is ours"), b"code");
+    let (cache, key, _) = cached(home.path(), b"code");
+    let found = cache.find(&key).expect("it was stored");
+    assert_eq!(
+        fs::read(found.path()).expect("it belongs to this user"),
+        b"code"
+    );
     let mut writable = File::options().write(true).open(found.path());
     let written = writable.as_mut().map(|file| file.write_all(b"x"));
     assert!(!matches!(written, Ok(Ok(()))), "{written:?}");
@@ -56,10 +59,10 @@ fn what_is_found_is_what_was_kept_and_cannot_be_changed() {
 fn no_byte_of_a_file_can_change_unnoticed_and_none_can_be_missing_or_too_many() {
     let home = tempfile::tempdir().expect("a temporary directory");
     let code: Vec<u8> = (0..=255).cycle().take(300).collect();
-    let (cache, key, path) = kept(home.path(), &code);
-    let whole = fs::read(&path).expect("it is ours");
+    let (cache, key, path) = cached(home.path(), &code);
+    let whole = fs::read(&path).expect("it belongs to this user");
     let finds = |bytes: &[u8]| {
-        fs::write(&path, bytes).expect("it is ours");
+        fs::write(&path, bytes).expect("it belongs to this user");
         cache.find(&key).is_some()
     };
     for at in 0..whole.len() {
@@ -75,18 +78,18 @@ fn no_byte_of_a_file_can_change_unnoticed_and_none_can_be_missing_or_too_many() 
 #[test]
 fn the_code_of_one_plugin_under_the_name_of_another_is_damage() {
     let home = tempfile::tempdir().expect("a temporary directory");
-    let (cache, key, path) = kept(home.path(), b"code");
+    let (cache, key, path) = cached(home.path(), b"code");
     let digest = Digest::of(b"other");
     let other = Key { digest, ..key };
-    fs::copy(path, cache.path(&other)).expect("they are ours");
+    fs::copy(path, cache.path(&other)).expect("they belong to this user");
     assert!(cache.find(&other).is_none());
 }
 
 #[test]
 fn a_pipe_in_the_cache_holds_nothing_up() {
     let home = tempfile::tempdir().expect("a temporary directory");
-    let (cache, key, path) = kept(home.path(), b"code");
-    fs::remove_file(&path).expect("it is ours");
+    let (cache, key, path) = cached(home.path(), b"code");
+    fs::remove_file(&path).expect("it belongs to this user");
     mknodat(CWD, &path, FileType::Fifo, Mode::RWXU, 0).expect("a temporary file");
     assert!(cache.find(&key).is_none());
 }
@@ -94,7 +97,7 @@ fn a_pipe_in_the_cache_holds_nothing_up() {
 #[test]
 fn what_was_not_used_for_longest_makes_room() {
     let home = tempfile::tempdir().expect("a temporary directory");
-    let cache = open_in(home.path()).expect("it is ours");
+    let cache = open_in(home.path()).expect("it belongs to this user");
     let second = std::time::Duration::from_secs(1);
     for (age, name) in ["new", "old", "oldest"].into_iter().enumerate() {
         let path = home.path().join(format!("{name}{SUFFIX}"));
@@ -105,7 +108,7 @@ fn what_was_not_used_for_longest_makes_room() {
     }
     fs::write(home.path().join("other"), [0; 1_000]).expect("a file of our own");
 
-    cache.make_room(200).expect("the directory can be read");
+    cache.evict(200).expect("the directory can be read");
 
     let left = |name: &str| home.path().join(name).exists();
     assert!(left("new.compiled") && left("old.compiled") && left("other"));

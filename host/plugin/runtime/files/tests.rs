@@ -1,4 +1,4 @@
-//! The kernel refuses what leads out, and a handle is good for one thing.
+//! The kernel refuses paths that lead out of the directory, and a handle is valid for one file only.
 
 use std::fs;
 
@@ -6,13 +6,13 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A directory that is granted, with a file in it. Files are open.
+/// Returns a granted directory that contains a file, and files that are open.
 fn files() -> (TempDir, Files) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     fs::write(directory.path().join("file"), "text").expect("it can be written");
     let path = directory.path().to_str().expect("its path is text");
     let mut files = Files::new(vec![path.to_owned()]);
-    files.open().expect("it is there");
+    files.open_granted().expect("it is there");
     (directory, files)
 }
 
@@ -52,24 +52,24 @@ fn a_handle_that_was_kept_for_too_long_finds_nothing() {
     let stream = files.stream(first, 1).expect("it can be read");
     let list = files.list(0).expect("it can be listed");
     assert_eq!(files.read(first, 10, 0), Ok(b"text".to_vec()));
-    assert_eq!(files.read_on(stream, 2), Ok(b"ex".to_vec()));
-    assert_eq!(files.read_on(stream, u64::MAX), Ok(b"t".to_vec()));
+    assert_eq!(files.read_stream(stream, 2), Ok(b"ex".to_vec()));
+    assert_eq!(files.read_stream(stream, u64::MAX), Ok(b"t".to_vec()));
 
-    files.close();
-    files.open().expect("it is still there");
+    files.close_all();
+    files.open_granted().expect("it is still there");
     let second = open(&mut files, "file").expect("it is still there");
     assert_ne!(second, first);
     assert_eq!(files.read(first, 10, 0), Err(Errno::PERM));
-    assert_eq!(files.read_on(stream, 10), Err(Errno::PERM));
+    assert_eq!(files.read_stream(stream, 10), Err(Errno::PERM));
     assert_eq!(files.next_entry(list), Err(Errno::PERM));
-    files.forget(first);
+    files.drop_handle(first);
     assert_eq!(files.read(second, 10, 0), Ok(b"text".to_vec()));
 }
 
 #[test]
 fn a_handle_of_a_granted_directory_may_be_dropped_and_asked_for_again() {
     let (_directory, mut files) = files();
-    files.forget(0);
+    files.drop_handle(0);
     assert!(open(&mut files, "file").is_ok());
 }
 

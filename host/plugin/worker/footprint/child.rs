@@ -1,5 +1,5 @@
-//! The process that loads a plugin's code and makes an instance of it, within limits, and says how much memory
-//! that took.
+//! The child process of the footprint check: loads a plugin's code, makes an instance of it within limits, and reports
+//! how much memory that took.
 
 use std::env;
 use std::io;
@@ -31,16 +31,16 @@ use crate::system::privileges;
 use crate::system::procfs;
 use crate::system::sanitize::one_line;
 
-/// The process that checks: compiled code on standard input; on standard output, the bytes that were
-/// taken, but for linear memory and the code itself.
+/// Runs the footprint check: reads compiled code from standard input, and writes an [`Answer`] to standard output. The
+/// footprint in it excludes linear memory and the code itself.
 pub fn run(limits: Limits) -> anyhow::Result<()> {
     let time = limits.compile_time.saturating_add(limits.start_time * 2);
     let seconds = time.as_secs().saturating_add(1);
-    let most = limits.footprint.saturating_add(limits.memory as u64);
-    let most = data()?.saturating_add(most).saturating_add(SLACK);
-    compile::limit_this_process(seconds, most)?;
+    let max_growth = limits.footprint.saturating_add(limits.memory as u64);
+    let max_data = data()?.saturating_add(max_growth).saturating_add(SLACK);
+    compile::limit_this_process(seconds, max_data)?;
     privileges::drop_all()?;
-    // Its stack must have room for the plugin's.
+    // The stack of this thread must have room for the stack of the plugin.
     let check = thread::Builder::new().stack_size(THREAD_STACK);
     let check = check.spawn(move || measure(limits));
     let check = check.context("cannot start the thread of the footprint check")?;
@@ -53,17 +53,17 @@ pub fn run(limits: Limits) -> anyhow::Result<()> {
 }
 
 fn measure(limits: Limits) -> anyhow::Result<Answer> {
-    let engine =
-        Engine::without_cache(Compiler::Here).and_then(|engine| engine.with_stack(limits.stack));
+    let engine = Engine::without_cache(Compiler::ThisProcess)
+        .and_then(|engine| engine.with_stack(limits.stack));
     let engine = engine.map_err(|error| anyhow!("cannot start wasmtime: {}", one_line(&error)))?;
     let before = data()?;
-    let component = match load::read_code(&engine, Path::new("/proc/self/fd/0")) {
+    let component = match load::deserialize(&engine, Path::new("/proc/self/fd/0")) {
         Ok(component) => component,
-        Err(error) if is_out_of_memory(&error) => return Ok(Answer::for_want_of_memory()),
+        Err(error) if is_out_of_memory(&error) => return Ok(Answer::for_failed_allocation()),
         Err(error) => bail!("cannot load its compiled code: {}", one_line(&error)),
     };
-    let loaded = load::fit(component, Digest::of(&[]))?;
-    // What is in time in the host must be in time here, and must not fail here alone.
+    let loaded = load::check_and_link(component, Digest::of(&[]))?;
+    // Twice the time of a start: a plugin that starts in time in the host must not miss its deadline here.
     let limits = Limits {
         start_time: limits.start_time * 2,
         ..limits
@@ -75,16 +75,19 @@ fn measure(limits: Limits) -> anyhow::Result<Answer> {
     };
     let mut store = Instance::store(&spec, &engine, &LogBudget::new(0))?;
     let checked = match loaded.pre.instantiate(&mut store) {
-        Ok(_) => Checked::Whole,
-        Err(error) if is_out_of_memory(&error) => return Ok(Answer::for_want_of_memory()),
-        Err(_) => Checked::Failed,
+        Ok(_) => Checked::Instantiated,
+        Err(error) if is_out_of_memory(&error) => return Ok(Answer::for_failed_allocation()),
+        Err(_) => Checked::InstantiationFailed,
     };
     let (linear, _) = store.data().memory.memory();
     let taken = data()?.saturating_sub(before);
-    Ok(Answer::Held(taken.saturating_sub(linear as u64), checked))
+    Ok(Answer::Measured(
+        taken.saturating_sub(linear as u64),
+        checked,
+    ))
 }
 
-/// What the plugin was granted is all that there is.
+/// Returns grants for every variable of the environment, which contains only what the plugin was granted.
 fn granted() -> Grants {
     let names = env::vars_os().map(|(name, _)| name.into_string());
     Grants {
@@ -93,8 +96,8 @@ fn granted() -> Grants {
     }
 }
 
-/// Bytes of memory that are this process's own, whether they were ever written to or not: what
-/// RLIMIT_DATA counts.
+/// Returns the number of bytes of this process's private memory, written to or not (VmData). RLIMIT_DATA limits the
+/// same number.
 fn data() -> anyhow::Result<u64> {
     let data = procfs::own_status("VmData").context("/proc/self/status has no VmData")?;
     let kib: u64 = data.trim_end_matches(" kB").parse()?;

@@ -1,4 +1,4 @@
-//! The forms of control group paths, runtime by runtime.
+//! Control group paths of each container runtime.
 
 use super::*;
 
@@ -7,7 +7,7 @@ const NODE: &str = "9ec39b91f3d70e1beff50a308f77067065ea6be0d91a3378375056cd4422
 const UID: &str = "0125ec2f-b64a-4868-8f5b-94b56cbab864";
 const SLICE_UID: &str = "0125ec2f_b64a_4868_8f5b_94b56cbab864";
 
-/// `ID`, `NODE`, `UID` and `SLICE` in the text stand for themselves.
+/// Replaces `ID`, `NODE`, `UID` and `SLICE` in the text by the constants.
 fn lines(text: &str) -> String {
     text.replace("UID", UID)
         .replace("ID", ID)
@@ -20,7 +20,7 @@ fn id_and_pod(text: &str) -> Option<(String, Option<String>)> {
 }
 
 #[track_caller]
-fn is(text: &str, id: &str, pod: Option<&str>) {
+fn assert_container(text: &str, id: &str, pod: Option<&str>) {
     let expected = Some((id.to_owned(), pod.map(str::to_owned)));
     assert_eq!(id_and_pod(text), expected, "{}", lines(text));
 }
@@ -32,21 +32,21 @@ fn docker_is_known_with_both_drivers_and_both_versions() {
         "0::/system.slice/docker-ID.scope",
         "12:pids:/docker/ID\n11:memory:/docker/ID\n1:name=systemd:/docker/ID\n",
         "10:devices:/system.slice/docker-ID.scope\n1:name=systemd:/system.slice/docker-ID.scope",
-        // A parent of the user's own, Docker without root, Amazon ECS.
+        // A parent group that the user has configured, rootless Docker, Amazon ECS.
         "0::/web.slice/docker-ID.scope",
         "0::/user.slice/user-1000.slice/user@1000.service/user.slice/docker-ID.scope",
         "4:memory:/ecs/5a0d5ceddf6c44c1928d367a815d890f/ID",
         "0::/ecstasks.slice/ecstasks-5a0d5ceddf6c44c1928d367a815d890f.slice/docker-ID.scope",
     ] {
-        is(text, ID, None);
+        assert_container(text, ID, None);
     }
 }
 
 #[test]
 fn containerd_without_kubernetes_is_known() {
-    is("0::/default/ID", ID, None);
-    is("0::/system.slice/nerdctl-ID.scope", ID, None);
-    is(
+    assert_container("0::/default/ID", ID, None);
+    assert_container("0::/system.slice/nerdctl-ID.scope", ID, None);
+    assert_container(
         "0::/user.slice/user-1000.slice/user@1000.service/user.slice/nerdctl-ID.scope",
         ID,
         None,
@@ -62,7 +62,7 @@ fn a_pod_is_known_with_the_driver_cgroupfs() {
         "0::/kubepods/burstable/podUID/crio-ID",
         "11:devices:/kubepods/besteffort/podUID/ID\n1:name=systemd:/kubepods/besteffort/podUID/ID",
     ] {
-        is(text, ID, Some(UID));
+        assert_container(text, ID, Some(UID));
     }
 }
 
@@ -76,24 +76,24 @@ fn a_pod_is_known_with_the_driver_systemd() {
             "crio-ID.scope",
             "docker-ID.scope",
         ] {
-            is(&format!("{slice}/{scope}"), ID, Some(UID));
+            assert_container(&format!("{slice}/{scope}"), ID, Some(UID));
         }
     }
 }
 
 #[test]
 fn a_pod_is_known_where_containerd_has_another_driver_than_the_kubelet() {
-    is(
+    assert_container(
         "0::/kubepods-burstable-podSLICE.slice:cri-containerd:ID",
         ID,
         Some(UID),
     );
-    is(
+    assert_container(
         "0::/system.slice/containerd.service/kubepods-podSLICE.slice:cri-containerd:ID",
         ID,
         Some(UID),
     );
-    is(
+    assert_container(
         "0::/kubepods-besteffort-podSLICE.slice:crio:ID",
         ID,
         Some(UID),
@@ -103,13 +103,13 @@ fn a_pod_is_known_where_containerd_has_another_driver_than_the_kubelet() {
 #[test]
 fn a_static_pod_has_a_hash_for_a_uid() {
     let hash = "5e2c3e7a1d6f4b0f9c8a7b6c5d4e3f2a";
-    is(
+    assert_container(
         &format!("0::/kubepods/burstable/pod{hash}/ID"),
         ID,
         Some(hash),
     );
     let slice = format!("kubepods-burstable-pod{hash}.slice");
-    is(
+    assert_container(
         &format!("0::/kubepods.slice/kubepods-burstable.slice/{slice}/cri-containerd-ID.scope"),
         ID,
         Some(hash),
@@ -125,10 +125,10 @@ fn podman_is_known_but_not_its_monitor() {
         "0::/machine.slice/machine-libpod_pod_NODE.slice/libpod-ID.scope/container",
         "0::/libpod_parent/libpod-ID",
         "0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-ID.scope/container",
-        // --cgroups=split, as Quadlet does.
+        // --cgroups=split, which Quadlet uses.
         "0::/system.slice/web.service/libpod-payload-ID",
     ] {
-        is(text, ID, None);
+        assert_container(text, ID, None);
     }
     for text in [
         "0::/machine.slice/libpod-conmon-ID.scope",
@@ -146,26 +146,26 @@ fn podman_is_known_but_not_its_monitor() {
 
 #[test]
 fn the_innermost_container_is_the_answer() {
-    is("0::/docker/NODE/docker/ID", ID, None);
-    is("0::/system.slice/docker-NODE.scope/docker/ID", ID, None);
-    is(
+    assert_container("0::/docker/NODE/docker/ID", ID, None);
+    assert_container("0::/system.slice/docker-NODE.scope/docker/ID", ID, None);
+    assert_container(
         "0::/kubepods/burstable/podUID/NODE/docker/ID",
         ID,
         Some(UID),
     );
-    // kind: a node is a container of Docker's.
-    is(
+    // kind: a node is a container of Docker.
+    assert_container(
         "0::/docker/NODE/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/kubelet-kubepods-burstable-podSLICE.slice/cri-containerd-ID.scope",
         ID,
         Some(UID),
     );
-    is(
+    assert_container(
         "0::/docker/NODE/kubelet/kubepods/besteffort/podUID/ID",
         ID,
         Some(UID),
     );
     // The monitor of an inner container is a process of the outer one.
-    is(
+    assert_container(
         "0::/docker/ID/machine.slice/libpod-conmon-NODE.scope",
         ID,
         None,
@@ -174,8 +174,8 @@ fn the_innermost_container_is_the_answer() {
 
 #[test]
 fn groups_below_a_container_are_the_container_s() {
-    is("0::/docker/ID/init.scope", ID, None);
-    is(
+    assert_container("0::/docker/ID/init.scope", ID, None);
+    assert_container(
         "0::/system.slice/docker-ID.scope/system.slice/nginx.service",
         ID,
         None,
@@ -184,8 +184,8 @@ fn groups_below_a_container_are_the_container_s() {
 
 #[test]
 fn of_several_hierarchies_the_one_that_goes_deepest_counts() {
-    // kind with version 1: runc left the hierarchies alone that it did not know.
-    is(
+    // kind with version 1: runc left out the hierarchies that it did not know.
+    assert_container(
         "13:rdma:/docker/NODE\n\
          12:memory:/docker/NODE/kubelet/kubepods/podUID/ID\n\
          9:net_cls:/\n\
@@ -194,7 +194,7 @@ fn of_several_hierarchies_the_one_that_goes_deepest_counts() {
         Some(UID),
     );
     // Docker on a machine without systemd's hierarchy.
-    is(
+    assert_container(
         "13:pids:/\n7:devices:/docker/ID\n1:name=systemd:/",
         ID,
         None,
@@ -203,17 +203,17 @@ fn of_several_hierarchies_the_one_that_goes_deepest_counts() {
 
 #[test]
 fn a_reader_in_a_control_group_namespace_of_its_own_sees_the_id_too() {
-    is(
+    assert_container(
         "0::/../../kubepods-podSLICE.slice/cri-containerd-ID.scope",
         ID,
         Some(UID),
     );
-    is("0::/../ID", ID, None);
+    assert_container("0::/../ID", ID, None);
 }
 
 #[test]
 fn a_group_that_was_deleted_is_still_named() {
-    is("0::/system.slice/docker-ID.scope (deleted)", ID, None);
+    assert_container("0::/system.slice/docker-ID.scope (deleted)", ID, None);
 }
 
 #[test]
@@ -233,32 +233,32 @@ fn a_name_that_is_too_long_for_a_machine_is_none() {
 
 #[test]
 fn machines_of_systemd_nspawn_are_known_by_their_names() {
-    is(
+    assert_container(
         "0::/machine.slice/systemd-nspawn@web.service/payload/system.slice/nginx.service",
         "web",
         None,
     );
-    is(
+    assert_container(
         r"0::/machine.slice/systemd-nspawn@build\x2dhost.service/payload",
         "build-host",
         None,
     );
-    is(
+    assert_container(
         r"0::/machine.slice/machine-build\x2dhost.scope/payload/init.scope",
         "build-host",
         None,
     );
-    is(
+    assert_container(
         "1:name=systemd:/machine.slice/machine-web.scope/system.slice/cron.service",
         "web",
         None,
     );
-    is(
+    assert_container(
         "0::/machine.slice/container@mail.service/payload/init.scope",
         "mail",
         None,
     );
-    is(
+    assert_container(
         "0::/machine.slice/systemd-nspawn@web.service/payload/system.slice/docker-ID.scope",
         ID,
         None,

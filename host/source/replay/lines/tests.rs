@@ -1,4 +1,4 @@
-//! Items made of lines: marks, losses, and streams that begin anew.
+//! Items that are read from lines: marks, losses, and streams that restart.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use super::*;
 /// 2026-01-01T00:00:00Z.
 const YEAR: Duration = Duration::from_secs(1_767_225_600);
 
-/// An event so many milliseconds after boot, which was at the begin of the year.
+/// Appends an event at `millis` milliseconds after boot, which was at [`YEAR`].
 fn event(text: &mut String, millis: u64) {
     let timestamp = crate::system::timestamp::show(YEAR + Duration::from_millis(millis), 9);
     let nanos = 1_000_000 * millis;
@@ -21,14 +21,13 @@ fn gap(text: &mut String, lost: u64) {
     let _ = writeln!(text, r#"{{"type":"gap","lost":{lost}}}"#);
 }
 
-/// It never waits.
-impl Arriving for io::BufReader<io::Repeat> {
-    fn would_wait(&self) -> bool {
+impl Pollable for io::BufReader<io::Repeat> {
+    fn would_block(&self) -> bool {
         false
     }
 }
 
-/// The items in short: events by their times in ms, marks as `|`, losses as `-3`.
+/// The items in short form: events as their times in ms, marks as `|` and their time in ms, losses as `-3`.
 fn read(text: &str) -> Vec<String> {
     let mut lines = Lines::new(text.as_bytes()).expect("it is not empty");
     let mut items = Vec::new();
@@ -42,11 +41,7 @@ fn read(text: &str) -> Vec<String> {
             }
             Item::Mark(mark) | Item::End(mark) => {
                 let wall_time = mark.wall_time.checked_sub(YEAR);
-                assert_eq!(
-                    wall_time,
-                    Some(mark.time),
-                    "as boot was at the year's begin"
-                );
+                assert_eq!(wall_time, Some(mark.time), "boot was at YEAR");
                 (mark.lost, format!("|{}", mark.time.as_millis()))
             }
         };
@@ -118,7 +113,7 @@ fn of_a_long_silence_there_are_the_marks_of_its_last_hour() {
     assert_eq!(items[1], format!("|{}", day - 3_599_000));
     assert_eq!(items[3_600], format!("|{day}"));
     assert_eq!(items[3_601], (day + 500).to_string());
-    // An hour is told as a whole.
+    // A period of an hour has all its marks.
     assert_eq!(read(&times(&[0, 3_600_000])).len(), 2 + 3_600);
 }
 
@@ -157,7 +152,7 @@ fn a_loss_is_told_without_any_event() {
 }
 
 #[test]
-fn more_losses_than_anybody_tells_apart_are_added_up() {
+fn losses_in_a_row_beyond_the_limit_are_added_up() {
     let mut text = String::new();
     (0..5_000).for_each(|_| gap(&mut text, 1));
     gap(&mut text, u64::MAX);
@@ -179,7 +174,7 @@ fn empty_lines_are_passed_over_and_counted() {
         .item(Batch::new)
         .expect_err("the last line is no JSON");
     assert!(error.to_string().starts_with("line 4: "), "{error}");
-    // Without a line end the last line is as good as any.
+    // The last line may lack a line end.
     assert_eq!(read(times(&[7]).trim_end()), ["7"]);
 }
 
@@ -189,7 +184,7 @@ fn a_line_without_an_end_is_not_read_as_a_whole() {
     let mut lines = Lines::new(endless).expect("it is not empty");
     let error = lines.item(Batch::new).expect_err("there is no end");
     assert_eq!(error.to_string(), "line 1: it is longer than 1 MiB");
-    // A line of exactly so many bytes is read.
+    // A line of exactly 1 MiB is read.
     let mut text = times(&[3]);
     text.insert_str(1, &" ".repeat((1 << 20) - text.len()));
     assert_eq!(text.len(), 1 << 20);

@@ -1,16 +1,16 @@
-//! What the report says, difference by difference.
+//! The lines of the report for each kind of difference.
 
 use super::*;
 
-/// Every event was recorded: 100 segments, of which 2 failed.
-fn complete(inode: u32) -> Line {
-    Line {
+/// A namespace whose events were all recorded: 100 segments, of which 2 failed.
+fn complete(inode: u32) -> NamespaceLine {
+    NamespaceLine {
         inode,
-        tally: Tally {
+        tally: SegmentTally {
             segments: 100,
             failed: 2,
             syn: 3,
-            ..Tally::default()
+            ..SegmentTally::default()
         },
         outcome: Ok(Counters {
             retrans_segs: 100,
@@ -20,25 +20,32 @@ fn complete(inode: u32) -> Line {
     }
 }
 
-fn lacking(inode: u32, segments: u64) -> Line {
+fn lacking(inode: u32, segments: u64) -> NamespaceLine {
     let mut line = complete(inode);
     line.tally.segments -= segments;
     line
 }
 
-fn failed(inode: u32, why: Unreconciled) -> Line {
-    Line {
+fn failed(inode: u32, why: Unreconciled) -> NamespaceLine {
+    NamespaceLine {
         outcome: Err(why),
         ..complete(inode)
     }
 }
 
-fn report(lines: Vec<Line>, kernel: KernelStats) -> String {
-    Report::new(lines, Tally::default(), Tally::default(), kernel, true).to_string()
+fn report(lines: Vec<NamespaceLine>, kernel: KernelStats) -> String {
+    Report::new(
+        lines,
+        SegmentTally::default(),
+        SegmentTally::default(),
+        kernel,
+        true,
+    )
+    .to_string()
 }
 
-fn before_6_17(lines: Vec<Line>) -> Report {
-    let none = Tally::default();
+fn before_6_17(lines: Vec<NamespaceLine>) -> Report {
+    let none = SegmentTally::default();
     Report::new(lines, none, none, kernel(0, None), false)
 }
 
@@ -81,7 +88,7 @@ fn losses_that_are_known_explain_what_is_missing_and_the_rest_is_unexplained() {
         end(kernel(7, None)),
         "12 ring_full=7 recursion_misses=unknown unexplained=5"
     );
-    // They may have been lost in a namespace that could not be reconciled.
+    // Some may have been lost in a namespace that could not be reconciled.
     assert_eq!(
         end(kernel(30, Some(4))),
         "12 ring_full=30 recursion_misses=4 unexplained=0"
@@ -98,7 +105,7 @@ fn what_a_reading_may_have_cut_is_not_called_unexplained() {
         text.ends_with(" missing=8 ring_full=0 recursion_misses=0 unexplained=0\n"),
         "{text}"
     );
-    // What is known to be lost, and what is uncertain, explain together; the rest remains.
+    // Known losses and uncertain segments together explain missing segments; the rest is unexplained.
     line.tally.uncertain = 3;
     let text = report(vec![line.clone()], kernel(2, Some(1)));
     assert!(text.ends_with(" unexplained=2\n"), "{text}");
@@ -156,7 +163,14 @@ fn each_reason_is_told_and_what_is_unreconciled_is_not_compared() {
     ];
     let mut replaced = complete(0).tally;
     replaced.outside = 11;
-    let text = Report::new(lines, replaced, Tally::default(), kernel(0, Some(0)), true).to_string();
+    let text = Report::new(
+        lines,
+        replaced,
+        SegmentTally::default(),
+        kernel(0, Some(0)),
+        true,
+    )
+    .to_string();
     let starts = [
         "reconcile: netns=5 recorded=100 unreconciled: no process was found in it",
         "reconcile: netns=6 recorded=100 unreconciled: no process was found in it, of those that \
@@ -214,7 +228,7 @@ fn coverage_is_100_percent_only_where_it_is_exact() {
 
 #[test]
 fn a_namespace_in_which_nothing_happened_is_silent() {
-    let line = |tally, outcome| Line {
+    let line = |tally, outcome| NamespaceLine {
         inode: 7,
         tally,
         outcome,
@@ -227,9 +241,9 @@ fn a_namespace_in_which_nothing_happened_is_silent() {
         retrans_segs: 1,
         ..Counters::default()
     };
-    assert!(line(Tally::default(), Ok(nothing)).is_silent());
-    assert!(line(Tally::default(), Err(Unreconciled::NoProcessLeft)).is_silent());
-    assert!(!line(Tally::default(), Ok(counted)).is_silent());
+    assert!(line(SegmentTally::default(), Ok(nothing)).is_silent());
+    assert!(line(SegmentTally::default(), Err(Unreconciled::NoProcessLeft)).is_silent());
+    assert!(!line(SegmentTally::default(), Ok(counted)).is_silent());
     assert!(!complete(7).is_silent());
     assert!(!failed(7, Unreconciled::NoProcessLeft).is_silent());
 }

@@ -1,4 +1,4 @@
-//! Which namespace it is that the counters are of: inodes and the numbers of processes are used again.
+//! The identity of namespaces: the kernel uses inodes and process numbers again.
 
 use super::*;
 
@@ -6,20 +6,20 @@ use super::*;
 fn a_namespace_that_came_later_is_compared_from_its_first_event_on() -> Result<()> {
     let machine = Machine::new()?;
     let mut reconciliation = machine.begin();
-    machine.at(5_000);
+    machine.set_time(5_000);
     machine.process(100, INODE)?;
     machine.counters(100, [3, 0, 0])?;
-    machine.at(5_000);
+    machine.set_time(5_000);
     reconciliation.note(&event(4_990, 1));
     reconciliation.note(&event(5_500, 1));
     machine.counters(100, [4, 0, 0])?;
-    machine.at(6_000);
+    machine.set_time(6_000);
     reconciliation.freeze();
 
-    let expected = Tally {
+    let expected = SegmentTally {
         segments: 1,
         outside: 1,
-        ..Tally::default()
+        ..SegmentTally::default()
     };
     assert_eq!(tally(&reconciliation), expected);
     assert_eq!(outcome(&reconciliation), grown(1));
@@ -30,13 +30,13 @@ fn a_namespace_that_came_later_is_compared_from_its_first_event_on() -> Result<(
 fn a_process_is_looked_for_ever_more_rarely() -> Result<()> {
     let machine = Machine::new()?;
     let mut reconciliation = machine.begin();
-    // In ms after the first event; the others come too early.
+    // Times of searches in ms after the first event. At other times no search is due.
     let tries = [100, 300, 700, 1_500, 3_100];
     for time in [0, 99, 100, 299, 300, 699, 700, 1_499, 1_500, 3_099, 3_100] {
-        machine.at(2_000 + time);
-        // What is seen only if it is looked for at this time.
+        machine.set_time(2_000 + time);
+        // The process is found only by a search at this time.
         machine.process(100, INODE)?;
-        machine.at(2_000 + time);
+        machine.set_time(2_000 + time);
         if time == 0 || tries[..4].contains(&time) {
             machine.end_process(100)?;
         }
@@ -50,14 +50,14 @@ fn a_process_is_looked_for_ever_more_rarely() -> Result<()> {
 #[test]
 fn after_a_slow_look_at_all_processes_the_next_one_waits_longer() -> Result<()> {
     let machine = Machine::new()?;
-    machine.at(1_000);
-    // A look takes 20 ms: from 1,000 to 1,020.
+    machine.set_time(1_000);
+    // A scan takes 20 ms: from 1,000 to 1,020.
     let mut reconciliation = machine.begin_with_step(20_000);
     machine.process(100, INODE)?;
-    machine.at(1_900);
+    machine.set_time(1_900);
     reconciliation.note(&event(1_900, 1));
     assert!(reconciliation.accounts[&INODE].baseline.is_none());
-    machine.at(2_100);
+    machine.set_time(2_100);
     reconciliation.note(&event(2_100, 1));
     assert!(reconciliation.accounts[&INODE].baseline.is_some());
     Ok(())
@@ -66,13 +66,13 @@ fn after_a_slow_look_at_all_processes_the_next_one_waits_longer() -> Result<()> 
 #[test]
 fn a_namespace_that_was_not_looked_at_yet_is_not_said_to_have_no_process() -> Result<()> {
     let machine = Machine::new()?;
-    machine.at(1_000);
-    // A look takes 20 ms, and the next one comes a second later.
+    machine.set_time(1_000);
+    // A scan takes 20 ms, and the next one comes a second later.
     let mut reconciliation = machine.begin_with_step(20_000);
     machine.process(100, INODE)?;
-    machine.at(1_100);
+    machine.set_time(1_100);
     reconciliation.note(&event(1_100, 1));
-    machine.at(1_200);
+    machine.set_time(1_200);
     reconciliation.freeze();
     assert_eq!(outcome(&reconciliation), Some(Err(Unreconciled::FoundLate)));
     Ok(())
@@ -82,7 +82,7 @@ fn a_namespace_that_was_not_looked_at_yet_is_not_said_to_have_no_process() -> Re
 fn where_nothing_was_found_at_the_end_either_there_is_no_process() -> Result<()> {
     let machine = Machine::new()?;
     let mut reconciliation = machine.begin();
-    machine.at(1_010);
+    machine.set_time(1_010);
     reconciliation.note(&event(1_010, 1));
     reconciliation.freeze();
     assert_eq!(outcome(&reconciliation), Some(Err(Unreconciled::NoProcess)));
@@ -95,9 +95,9 @@ fn a_namespace_that_comes_between_two_looks_is_looked_at_as_soon_as_the_next_is_
     let machine = Machine::new()?;
     let mut reconciliation = machine.begin();
     machine.process(100, INODE)?;
-    // The look at the beginning was at 1,000 ms.
+    // The scan at the beginning was at 1,000 ms.
     for (time, found) in [(1_090, false), (1_099, false), (1_101, true)] {
-        machine.at(time);
+        machine.set_time(time);
         reconciliation.note(&event(time, 1));
         let account = &reconciliation.accounts[&INODE];
         assert_eq!(account.baseline.is_some(), found, "{time}");
@@ -109,11 +109,11 @@ fn a_namespace_that_comes_between_two_looks_is_looked_at_as_soon_as_the_next_is_
 fn a_baseline_counts_only_if_its_process_is_there_at_the_first_event() -> Result<()> {
     let machine = Machine::with_process()?;
     let mut reconciliation = machine.begin();
-    // The container ends; another one gets the inode, and its process even the number.
-    machine.at(2_000);
+    // The container ends. Another one gets the inode, and its process the same number.
+    machine.set_time(2_000);
     machine.process(100, INODE)?;
     machine.counters(100, [50, 0, 0])?;
-    machine.at(2_000);
+    machine.set_time(2_000);
     reconciliation.note(&with_cookie(1_990, 7));
     reconciliation.note(&with_cookie(2_500, 7));
     machine.counters(100, [51, 0, 0])?;
@@ -128,25 +128,25 @@ fn a_baseline_counts_only_if_its_process_is_there_at_the_first_event() -> Result
 #[test]
 fn another_cookie_is_another_namespace_with_the_same_inode() -> Result<()> {
     let machine = Machine::with_process()?;
-    machine.at(1_000);
+    machine.set_time(1_000);
     let mut reconciliation = machine.begin();
     reconciliation.note(&with_cookie(1_500, 7));
     reconciliation.note(&with_cookie(1_600, 7));
-    machine.at(3_000);
+    machine.set_time(3_000);
     machine.process(200, INODE)?;
     machine.end_process(100)?;
-    machine.at(3_000);
+    machine.set_time(3_000);
     reconciliation.note(&with_cookie(2_990, 8));
     reconciliation.note(&with_cookie(3_500, 8));
     machine.counters(200, [1, 0, 0])?;
-    machine.at(4_000);
+    machine.set_time(4_000);
     reconciliation.freeze();
 
     assert_eq!(reconciliation.replaced.segments, 2);
-    let expected = Tally {
+    let expected = SegmentTally {
         segments: 1,
         outside: 1,
-        ..Tally::default()
+        ..SegmentTally::default()
     };
     assert_eq!(tally(&reconciliation), expected);
     assert_eq!(outcome(&reconciliation), grown(1));
@@ -164,7 +164,7 @@ fn a_cookie_that_is_told_late_is_no_other_namespace() -> Result<()> {
     reconciliation.note(&with_cookie(1_600, 7));
     reconciliation.note(&event(1_700, 1));
     assert_eq!(tally(&reconciliation).segments, 3);
-    assert_eq!(reconciliation.replaced, Tally::default());
+    assert_eq!(reconciliation.replaced, SegmentTally::default());
     Ok(())
 }
 
@@ -197,7 +197,7 @@ fn the_end_may_be_read_through_another_process() -> Result<()> {
 
 #[test]
 fn a_silent_successor_at_the_end_is_not_taken_for_the_namespace() -> Result<()> {
-    // Its counters are lower, or have grown by less than was recorded.
+    // The counters of the successor are lower, or have grown by less than was recorded.
     for retrans_segs in [2, 11] {
         let machine = Machine::with_process()?;
         let mut reconciliation = machine.begin();

@@ -1,5 +1,4 @@
-//! Where a recording goes: to files, and which of those that are there may be moved or replaced, or to
-//! standard output.
+//! The configured destination of a recording, standard output or files, and the policy for files that exist already.
 
 use std::io;
 use std::io::Write;
@@ -14,111 +13,116 @@ use super::target::Target;
 use crate::config;
 use crate::config::Rotate;
 
-/// Why there is no recording.
+/// Why a recording cannot be begun.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// It is there already.
+    /// The file exists, and may not be replaced.
     #[error(
         "cannot record to {}: the file exists",
         .0.display()
     )]
     Exists(PathBuf),
-    /// Something is there that rotation would move or replace.
+    /// Rotation would move or replace an existing file that is not a capture.
     #[error(
         "cannot record: {} exists and is not a capture, and rotation would move or replace it",
         .0.display()
     )]
     NotACapture(PathBuf),
-    /// The file cannot be made.
+    /// The file cannot be created or written to.
     #[error("cannot record to {}: {error}", file.display())]
     Io {
-        /// The file.
+        /// Path of the file.
         file: PathBuf,
-        /// What the system said.
+        /// The error of the system call.
         error: io::Error,
     },
 }
 
 impl RecordError {
-    /// Has the reader of standard output gone?
+    /// Returns whether the cause is that the reader of standard output has closed it.
     pub fn is_broken_pipe(&self) -> bool {
         matches!(self, RecordError::Io { error, .. } if error.kind() == io::ErrorKind::BrokenPipe)
     }
 }
 
-/// Where a recording goes.
-pub enum Place {
-    /// To a file, and to others that take its name.
+/// The configured destination of a recording.
+pub enum Destination {
+    /// A file, and the files that replace it under the same name.
     File(config::RecordFile),
-    /// To standard output.
+    /// Standard output.
     Stdout,
 }
 
-impl Place {
-    /// Begins the first capture, where nothing is in its way.
+impl Destination {
+    /// Begins the first capture. `stdout` opens standard output, if that is the destination.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`] if the policy of `config` does not permit moving or replacing an
+    /// existing file, or on an I/O error.
     pub fn begin(
         config: &config::RecordConfig,
         head: &Head,
         stdout: impl FnOnce() -> io::Result<Box<dyn Write + Send>>,
-    ) -> Result<(Place, Writer<Target>), RecordError> {
-        let (place, begun) = match config {
+    ) -> Result<(Destination, Writer<Target>), RecordError> {
+        let (destination, opened) = match config {
             config::RecordConfig::Stdout => {
-                let begun = stdout().and_then(|to| Writer::new(Target::Stdout(to), head));
-                (Place::Stdout, begun)
+                let opened = stdout().and_then(|to| Writer::new(Target::Stdout(to), head));
+                (Destination::Stdout, opened)
             }
             config::RecordConfig::File(config) => {
                 check(config)?;
-                let begun = files::begin(&config.file, head, existing(config));
-                (Place::File(config.clone()), begun)
+                let opened = files::begin(&config.file, head, existing(config));
+                (Destination::File(config.clone()), opened)
             }
         };
-        match begun {
-            Ok(writer) => Ok((place, writer)),
-            Err(error) => Err(failed(place.path(), error)),
+        match opened {
+            Ok(writer) => Ok((destination, writer)),
+            Err(error) => Err(failed(destination.path(), error)),
         }
     }
 
-    /// Begins another file under the same name.
+    /// Begins another file under the same name. Not supported for standard output.
     pub fn begin_next(&self, head: &Head) -> io::Result<Writer<Target>> {
         match self {
-            Place::File(config) => files::begin(&config.file, head, existing(config)),
-            Place::Stdout => Err(io::Error::new(
+            Destination::File(config) => files::begin(&config.file, head, existing(config)),
+            Destination::Stdout => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
-                "there is one standard output only",
+                "standard output cannot be replaced by another file",
             )),
         }
     }
 
-    /// The file's path; `-` is standard output.
+    /// Path of the file; `-` for standard output.
     pub fn path(&self) -> &Path {
         match self {
-            Place::File(config) => &config.file,
-            Place::Stdout => Path::new("-"),
+            Destination::File(config) => &config.file,
+            Destination::Stdout => Path::new("-"),
         }
     }
 
-    /// When another file is to be begun.
+    /// When to begin another file.
     pub fn rotate(&self) -> Rotate {
         match self {
-            Place::File(config) => config.rotate,
-            Place::Stdout => Rotate::default(),
+            Destination::File(config) => config.rotate,
+            Destination::Stdout => Rotate::default(),
         }
     }
 }
 
-/// Is anything there that would be moved or replaced without leave?
+/// Checks that no file would be moved or replaced that the policy protects.
 fn check(config: &config::RecordFile) -> Result<(), RecordError> {
     let config::RecordFile {
         file, keep, force, ..
     } = config;
     if files::is_special(file) {
-        return Err(failed(file, io::Error::other("it is no regular file")));
+        return Err(failed(file, io::Error::other("it is not a regular file")));
     }
     if rotates(config)
         && !force
-        && let Some(stranger) = files::find_stranger(file, *keep)
+        && let Some(other) = files::find_non_capture(file, *keep)
     {
-        return Err(RecordError::NotACapture(stranger));
+        return Err(RecordError::NotACapture(other));
     }
     Ok(())
 }

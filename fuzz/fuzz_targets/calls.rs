@@ -1,30 +1,30 @@
-//! What a plugin may say in a call, made of arbitrary bytes: often what fits, sometimes what does
-//! not.
+//! Generates a plugin's calls to the host from arbitrary bytes. Most arguments are valid, some are not.
 
 use arbitrary::Arbitrary;
 use arbitrary::Unstructured;
 use retrans_event::RECORD_SIZE;
-use retrans_host::stream::labels::Column;
-use retrans_host::plugin::fuzzing::Heard;
+use retrans_host::plugin::fuzzing::HostResult;
 use retrans_host::plugin::fuzzing::Keep as Answer;
 use retrans_host::plugin::fuzzing::host;
+use retrans_host::stream::labels::Column;
 
-/// A batch, and what is said about it.
+/// A batch, and the calls of a plugin that processes it.
 #[derive(Debug, Arbitrary)]
 pub struct Case {
-    /// Of the made-up events.
+    /// Seed of the generated events.
     pub seed: u8,
-    /// One less than there are.
+    /// Number of events, less one.
     pub events: u8,
-    /// Where the batch is taken apart afterwards.
-    pub cut: u8,
-    labels: Vec<(Key, Steps, Words)>,
-    calls: Vec<Call>,
+    /// Where the batch is split afterwards.
+    pub split_at: u8,
+    labels: Vec<(Key, Steps, Texts)>,
+    calls: Vec<CallTemplate>,
     keep: Keep,
 }
 
+/// A call whose arguments depend on the number of events.
 #[derive(Debug, Arbitrary)]
-enum Call {
+enum CallTemplate {
     Change(Numbers, Records),
     Annotate(Key, Numbers, Values),
     Emit(Box<Alert>),
@@ -33,9 +33,9 @@ enum Call {
     Log(u8, String),
 }
 
-/// One of the calls, as it reaches the host.
+/// A call to the host.
 #[derive(Debug, Clone)]
-pub enum Said {
+pub enum HostCall {
     Change(Vec<u32>, Vec<u8>),
     Annotate(host::LabelColumn),
     Emit(host::Alert),
@@ -48,25 +48,25 @@ pub enum Said {
 enum Keep {
     All,
     None,
-    /// Repeated for as many events as there are.
+    /// Repeated up to the number of events: a valid answer.
     Bits(Vec<u8>),
     Any(Vec<u8>),
 }
 
-/// Keys that are the same now and then.
+/// A key of a label. Few distinct keys make repeats likely.
 #[derive(Debug, Arbitrary)]
 enum Key {
     Few(bool),
     Any(String),
 }
 
-/// Distances between events, less one.
+/// Ascending indices of events, as the distances between them less one.
 #[derive(Debug, Arbitrary)]
 struct Steps(Vec<u8>);
 
-/// Values of the events in turn.
+/// Values, which are assigned to the events cyclically.
 #[derive(Debug, Arbitrary)]
-struct Words(Vec<String>);
+struct Texts(Vec<String>);
 
 #[derive(Debug, Arbitrary)]
 enum Numbers {
@@ -76,16 +76,16 @@ enum Numbers {
 
 #[derive(Debug, Arbitrary)]
 enum Records {
-    /// As many as are due, all of this byte.
+    /// The right number of bytes, all with this value.
     Filled(u8),
-    /// As many as are due, of these bytes in turn.
+    /// The right number of bytes: these, repeated.
     Repeated(Vec<u8>),
     Any(Vec<u8>),
 }
 
 #[derive(Debug, Arbitrary)]
 enum Values {
-    Fitting(Words),
+    Fitting(Texts),
     Any(Vec<u32>, String),
 }
 
@@ -105,20 +105,22 @@ enum Metric {
 }
 
 impl Case {
-    /// Labels that the batch has already.
+    /// Labels that the batch has before the call.
     pub fn labels(&self, events: usize) -> impl Iterator<Item = Column> {
-        self.labels.iter().map(move |(key, steps, words)| {
+        self.labels.iter().map(move |(key, steps, texts)| {
             let numbers = steps.numbers(events);
             let values = numbers.iter().enumerate();
-            let values = values.map(|(index, number)| (*number, words.word(index)));
+            let values = values.map(|(index, number)| (*number, texts.text(index)));
             Column::new(&format!("earlier {}", key.text()), values)
         })
     }
 
-    pub fn calls(&self, events: usize) -> impl Iterator<Item = Said> {
-        self.calls.iter().map(move |call| call.said(events))
+    /// The calls for a batch of this number of events.
+    pub fn calls(&self, events: usize) -> impl Iterator<Item = HostCall> {
+        self.calls.iter().map(move |call| call.instantiate(events))
     }
 
+    /// The answer for a batch of this number of events.
     pub fn keep(&self, events: usize) -> Answer {
         match &self.keep {
             Keep::All => Answer::All,
@@ -137,59 +139,63 @@ impl Case {
     }
 }
 
-impl Call {
-    fn said(&self, events: usize) -> Said {
+impl CallTemplate {
+    fn instantiate(&self, events: usize) -> HostCall {
         match self {
-            Call::Change(numbers, records) => {
+            CallTemplate::Change(numbers, records) => {
                 let numbers = numbers.numbers(events);
-                let due = numbers.len() * RECORD_SIZE;
+                let size = numbers.len() * RECORD_SIZE;
                 let records = match records {
-                    Records::Filled(byte) => vec![*byte; due],
-                    Records::Repeated(bytes) if bytes.is_empty() => vec![0; due],
-                    Records::Repeated(bytes) => bytes.iter().copied().cycle().take(due).collect(),
+                    Records::Filled(byte) => vec![*byte; size],
+                    Records::Repeated(bytes) if bytes.is_empty() => vec![0; size],
+                    Records::Repeated(bytes) => bytes.iter().copied().cycle().take(size).collect(),
                     Records::Any(bytes) => bytes.clone(),
                 };
-                Said::Change(numbers, records)
+                HostCall::Change(numbers, records)
             }
-            Call::Annotate(key, numbers, values) => {
+            CallTemplate::Annotate(key, numbers, values) => {
                 let events = numbers.numbers(events);
                 let (mut ends, mut text) = (Vec::new(), String::new());
                 match values {
-                    Values::Fitting(words) => {
+                    Values::Fitting(texts) => {
                         for index in 0..events.len() {
-                            text.push_str(words.word(index));
+                            text.push_str(texts.text(index));
                             ends.push(text.len() as u32);
                         }
                     }
-                    Values::Any(any, words) => (ends, text) = (any.clone(), words.clone()),
+                    Values::Any(any_ends, any_text) => {
+                        (ends, text) = (any_ends.clone(), any_text.clone());
+                    }
                 }
-                Said::Annotate(host::LabelColumn {
+                HostCall::Annotate(host::LabelColumn {
                     key: key.text(),
                     events,
                     ends,
                     text,
                 })
             }
-            Call::Emit(alert) => Said::Emit(alert.0.clone()),
-            Call::Write(Lines::Whole(text)) => Said::Write(format!("{text}\n").into()),
-            Call::Write(Lines::Any(bytes)) => Said::Write(bytes.clone()),
-            Call::Count(Metric::Few(which), by) => Said::Count(format!("metric_{which}"), *by),
-            Call::Count(Metric::Any(metric), by) => Said::Count(metric.clone(), *by),
-            Call::Log(level, message) => Said::Log(*level, message.clone()),
+            CallTemplate::Emit(alert) => HostCall::Emit(alert.0.clone()),
+            CallTemplate::Write(Lines::Whole(text)) => HostCall::Write(format!("{text}\n").into()),
+            CallTemplate::Write(Lines::Any(bytes)) => HostCall::Write(bytes.clone()),
+            CallTemplate::Count(Metric::Few(which), by) => {
+                HostCall::Count(format!("metric_{which}"), *by)
+            }
+            CallTemplate::Count(Metric::Any(metric), by) => HostCall::Count(metric.clone(), *by),
+            CallTemplate::Log(level, message) => HostCall::Log(*level, message.clone()),
         }
     }
 }
 
-impl Said {
-    /// Says it to the host.
-    pub fn say(&self, to: &mut impl host::Host) -> Heard<()> {
+impl HostCall {
+    /// Makes the call.
+    pub fn perform(&self, to: &mut impl host::Host) -> HostResult<()> {
         match self.clone() {
-            Said::Change(events, records) => to.change(events, records),
-            Said::Annotate(column) => to.annotate(column),
-            Said::Emit(alert) => to.emit(alert),
-            Said::Write(lines) => to.write(lines),
-            Said::Count(metric, by) => to.count(metric, by),
-            Said::Log(level, message) => {
+            HostCall::Change(events, records) => to.change(events, records),
+            HostCall::Annotate(column) => to.annotate(column),
+            HostCall::Emit(alert) => to.emit(alert),
+            HostCall::Write(lines) => to.write(lines),
+            HostCall::Count(metric, by) => to.count(metric, by),
+            HostCall::Log(level, message) => {
                 let level = match level % 5 {
                     0 => host::Level::Error,
                     1 => host::Level::Warn,
@@ -226,11 +232,11 @@ impl Steps {
     }
 }
 
-impl Words {
-    fn word(&self, index: usize) -> &str {
+impl Texts {
+    fn text(&self, index: usize) -> &str {
         match self.0.len() {
             0 => "",
-            words => &self.0[index % words],
+            count => &self.0[index % count],
         }
     }
 }
@@ -259,7 +265,7 @@ impl<'a> Arbitrary<'a> for Alert {
             },
             summary: bytes.arbitrary()?,
             labels: bytes.arbitrary()?,
-            // Most often one that is there.
+            // Most often the number of an existing event.
             event: match bytes.int_in_range(0..=7)? {
                 0 => bytes.arbitrary()?,
                 _ => Some(bytes.arbitrary::<u8>()?.into()),

@@ -1,28 +1,27 @@
-//! What a terminal is shown: text, the colours of this program, and nothing else that could steer it.
+//! Text for a terminal: keeps the colours of this program, and replaces all other control characters.
 
 use std::borrow::Cow;
 
-use crate::system::sanitize::shown;
+use crate::system::sanitize::printable_char;
 
-/// May colours stay?
+/// What happens to escape sequences that set colours and styles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colours {
-    /// They stay.
+    /// They are kept.
     Keep,
-    /// They are taken out.
+    /// They are removed.
     Remove,
 }
 
-/// Lines for people. Line ends and, where they may stay, colours are as they were; any other control
-/// character is replaced.
-pub fn for_people(text: &str, colours: Colours) -> Cow<'_, str> {
-    if !text.contains(|char: char| char != '\n' && shown(char) != char) {
+/// Replaces control characters, except newlines, and except colours if these are kept.
+pub fn sanitize_text(text: &str, colours: Colours) -> Cow<'_, str> {
+    if !text.contains(|char: char| char != '\n' && printable_char(char) != char) {
         return Cow::Borrowed(text);
     }
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(char) = rest.chars().next() {
-        let length = match colour(rest) {
+        let length = match colour_length(rest) {
             Some(length) => {
                 if colours == Colours::Keep {
                     clean.push_str(&rest[..length]);
@@ -30,7 +29,11 @@ pub fn for_people(text: &str, colours: Colours) -> Cow<'_, str> {
                 length
             }
             None => {
-                clean.push(if char == '\n' { char } else { shown(char) });
+                clean.push(if char == '\n' {
+                    char
+                } else {
+                    printable_char(char)
+                });
                 char.len_utf8()
             }
         };
@@ -39,8 +42,8 @@ pub fn for_people(text: &str, colours: Colours) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
-/// The length of the sequence that the text begins with, if it sets colours and styles (SGR).
-fn colour(text: &str) -> Option<usize> {
+/// The length of the escape sequence at the begin of the text, if it sets colours and styles (SGR).
+fn colour_length(text: &str) -> Option<usize> {
     let parameters = text.strip_prefix("\x1b[")?;
     let end = parameters.find(|char: char| !char.is_ascii_digit() && char != ';')?;
     parameters[end..].starts_with('m').then_some(2 + end + 1)
@@ -54,11 +57,14 @@ mod tests {
     fn colours_stay_where_they_may_and_nothing_else_does() {
         let text = "\x1b[1;33mWARNING\x1b[0m a\x1b[2Jb\u{9b}31m\u{85}\u{7f}\u{202e}\tc\n";
         let kept = "\x1b[1;33mWARNING\x1b[0m a\u{fffd}[2Jb\u{fffd}31m\u{fffd}\u{fffd}\u{fffd} c\n";
-        assert_eq!(for_people(text, Colours::Keep), kept);
+        assert_eq!(sanitize_text(text, Colours::Keep), kept);
         let removed = "WARNING a\u{fffd}[2Jb\u{fffd}31m\u{fffd}\u{fffd}\u{fffd} c\n";
-        assert_eq!(for_people(text, Colours::Remove), removed);
+        assert_eq!(sanitize_text(text, Colours::Remove), removed);
         for cut in ["\x1b", "\x1b[", "\x1b[1;3", "\x1b[1;3\u{9b}m"] {
-            assert!(!for_people(cut, Colours::Keep).contains('\x1b'), "{cut:?}");
+            assert!(
+                !sanitize_text(cut, Colours::Keep).contains('\x1b'),
+                "{cut:?}"
+            );
         }
     }
 }
