@@ -36,7 +36,8 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Reads `ledger: STAGE KEY=NUMBER…` lines and ignores all others.
+    /// Reads `ledger: STAGE KEY=NUMBER…` lines and ignores all others. Where a stage has several lines, the
+    /// last one counts.
     pub fn parse<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<Ledger> {
         let mut ledger = Ledger::default();
         for line in lines {
@@ -54,7 +55,11 @@ impl Ledger {
                     let (name, counts) = counts.split_once(' ').with_context(|| line.to_owned())?;
                     let (name, counts) = (name.to_owned(), Stage::parse(counts)?);
                     match stage {
-                        "plugin" => ledger.plugins.push((name, counts)),
+                        "plugin" => {
+                            // Of a ledger that was printed while the host ran.
+                            ledger.plugins.retain(|(earlier, _)| *earlier != name);
+                            ledger.plugins.push((name, counts));
+                        }
                         "usage" => drop(ledger.usage.insert(name, counts)),
                         "sink" => drop(ledger.sinks.insert(name, counts)),
                         _ => drop(ledger.faults.insert(name, counts)),

@@ -122,6 +122,9 @@ fn root_a_plugin_that_loops_does_not_make_a_burst_overflow_the_ring() -> Result<
         // The limit of a call, five times, is 1.25 s: longer than the whole burst.
         let host = start(root, "loops", "time=250ms")?;
         syn_burst(&lab, BURST)?;
+        // On a busy machine 1.25 s of CPU time are longer than the host takes to end after a signal.
+        let left_out = "plugin hostile failed too often and is in quarantine";
+        host.wait_until_said(left_out)?;
         let run = host.stop()?;
 
         run.ledger.assert_complete();
@@ -131,8 +134,6 @@ fn root_a_plugin_that_loops_does_not_make_a_burst_overflow_the_ring() -> Result<
         assert_in_order(&run.of_type("retransmit")?);
         // The burst needs at least eight calls.
         assert_fails_on_all(&run, "deadline", 5);
-        let left_out = "plugin hostile failed too often and is in quarantine";
-        assert!(run.stderr.iter().any(|line| line.contains(left_out)));
         Ok(())
     })
 }

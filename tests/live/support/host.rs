@@ -204,6 +204,11 @@ impl Host {
         wait_until_in(&self.stdout, words)
     }
 
+    /// The lines of this type so far.
+    pub fn printed(&self, name: &str) -> Result<Vec<Value>> {
+        of_type(&self.stdout.so_far(), name)
+    }
+
     /// Sends a signal to the host.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         Ok(kill_process(Pid::from_child(&self.child), signal)?)
@@ -269,17 +274,21 @@ impl Run {
 
     /// The lines of this type. Fails unless every line is JSON and has a type.
     pub fn of_type(&self, name: &str) -> Result<Vec<Value>> {
-        let mut found = Vec::new();
-        for line in &self.lines {
-            let value: Value = serde_json::from_str(line)
-                .with_context(|| format!("standard output has a line that is not JSON: {line}"))?;
-            ensure!(value["type"].is_string(), "a line without a type: {line}");
-            if value["type"] == name {
-                found.push(value);
-            }
-        }
-        Ok(found)
+        of_type(&self.lines, name)
     }
+}
+
+fn of_type(lines: &[String], name: &str) -> Result<Vec<Value>> {
+    let mut found = Vec::new();
+    for line in lines {
+        let value: Value = serde_json::from_str(line)
+            .with_context(|| format!("standard output has a line that is not JSON: {line}"))?;
+        ensure!(value["type"].is_string(), "a line without a type: {line}");
+        if value["type"] == name {
+            found.push(value);
+        }
+    }
+    Ok(found)
 }
 
 /// Reads lines from a pipe as they come, so that the writer never blocks.
