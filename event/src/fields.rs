@@ -173,7 +173,7 @@ fields! {
         /// numbers too: a missing number is an event that was lost or withheld.
         cpu_sequence, cpu_sequence, set_cpu_sequence: U64, u64, U64
             @ 40, "record" "cpu_sequence", "probe", "5.8";
-        /// Time since boot, including time asleep. Events of different sockets may be out of order by up to
+        /// Time since boot, including suspended time. Events of different sockets may be out of order by up to
         /// 100 ms, because an event may wait for its owner, and by more while the host is behind.
         boot_time_ns, time, set_time: Nanos, Duration, BootTime
             @ 24, "record" "boot_time_ns", "bpf_ktime_get_boot_ns", "5.8";
@@ -185,7 +185,7 @@ fields! {
             @ 87, "retransmit" "tracepoint", "probe", "5.8";
     }
     optional {
-        /// Whether the segment was sent. False where the attempt failed, or the segment was dropped within
+        /// Whether the segment was sent. False if the attempt failed, or if the segment was dropped within
         /// this host.
         sent, sent_if_known, set_sent: Bool, bool, Bool
             @ 284 ? 45, "retransmit" "sent", "host: from the error", "5.8";
@@ -211,10 +211,10 @@ fields! {
         /// Whether this is the SYN-ACK of a TCP Fast Open connection, which may already carry data. Known for
         /// SYN-ACKs only.
         fast_open, fast_open, set_fast_open: Bool, bool, Bool
-            @ 285 ? 46, "retransmit" "fast_open", "probe: the tracepoint's socket is no listener", "5.8";
+            @ 285 ? 46, "retransmit" "fast_open", "probe: the tracepoint's socket is not a listener", "5.8";
         /// State of the segment at the sender, as TCPCB_* bits: 1 SACKed, 2 retransmitted, 4 lost, 128 ever
-        /// retransmitted. On 5.10, on 6.1 and from 6.17 on, 128 includes this retransmit: a first tail loss
-        /// probe has 128 there, and 0 on 6.12 to 6.16.
+        /// retransmitted. On 5.10, on 6.1 and from 6.17 on, 128 includes this retransmit: the value for a first
+        /// tail loss probe is 128. On 6.12 to 6.16 it is 0.
         sacked, sacked, set_sacked: U8, u8, U8
             @ 110 ? 6, "retransmit" "sacked", "tcp_skb_cb.sacked", "5.8";
         /// Pending timer.
@@ -313,8 +313,8 @@ fields! {
         socket_inode, socket_inode, set_socket_inode: U64, u64, U64
             @ 272 ? 43, "socket" "inode", "socket_alloc.vfs_inode.i_ino", "5.8";
         /// Cookie of the socket, as in `ss -e`: never used twice, and kept when the socket is closed.
-        /// Before 5.12, and through the classic tracepoint, only if another program has asked the kernel for
-        /// it.
+        /// Before 5.12, and through the classic tracepoint, known only if another program has asked the
+        /// kernel for it.
         socket_cookie, socket_cookie, set_socket_cookie: U64, u64, U64
             @ 264 ? 42, "socket" "cookie", "sock_common.skc_cookie", "5.8";
         /// Address family of the socket: 2 is AF_INET, 10 is AF_INET6.
@@ -326,7 +326,7 @@ fields! {
         /// Mark of the socket (SO_MARK).
         mark, mark, set_mark: U32, u32, U32
             @ 236 ? 37, "socket" "mark", "sock.sk_mark, inet_request_sock.ir_mark", "5.8";
-        /// Index of the interface that the socket is bound to; absent where it is not.
+        /// Index of the interface that the socket is bound to; absent if it is not bound.
         interface, interface, set_interface: U32, u32, U32
             @ 260 ? 41, "socket" "interface", "sock_common.skc_bound_dev_if", "5.8";
         /// Inode of the listening socket, for a connection that was not accepted yet. Known for SYN-ACKs only.
@@ -358,8 +358,8 @@ fields! {
         owner_container, owner_container, set_owner_container: Text, Name, Text
             @ 320 ? 51, "owner" "container", "host: /proc/PID/cgroup", "5.8";
         /// Last holder: the process that was last seen to hold a socket that is closed now, found by the
-        /// socket's cookie. Through the classic tracepoint, as before 5.12, only if another program has asked
-        /// the kernel for the cookie.
+        /// socket's cookie. Through the classic tracepoint, as before 5.12, known only if another program
+        /// has asked the kernel for the cookie.
         last_pid, last_pid, set_last_pid: U32, u32, U32
             @ 336 ? 53, "owner.last" "pid", "host: an earlier event of the same socket cookie", "5.12";
         /// Name of the last holder.

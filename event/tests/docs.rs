@@ -1,5 +1,5 @@
 //! `docs/events.md` agrees with the table of fields. `UPDATE_DOCS=1 cargo test -p retrans-event --test docs`
-//! writes the generated parts again.
+//! regenerates its generated parts.
 #![allow(clippy::unwrap_used)]
 #![cfg(not(miri))]
 
@@ -174,12 +174,12 @@ fn value(field: &Field) -> String {
 
 /// The table of JSON keys in their order, with the top level first.
 fn fields() -> String {
-    let mut text = String::from("| key | value | meaning | there | source | Linux |\n");
+    let mut text = String::from("| key | value | meaning | present | source | Linux |\n");
     text.push_str("| --- | --- | --- | --- | --- | --- |\n");
     let shown = FIELDS.iter().filter(|field| !field.json.1.is_empty());
     let (top, inner): (Vec<&Field>, Vec<&Field>) = shown.partition(|field| field.json.0.is_empty());
     for field in top.into_iter().chain(inner) {
-        let there = match field.presence_bit {
+        let present = match field.presence_bit {
             None => "always",
             Some(_) => "if known",
         };
@@ -189,7 +189,7 @@ fn fields() -> String {
         let (key, value) = (key(field), value(field));
         writeln!(
             text,
-            "| {key} | {value} | {doc} | {there} | {source} | {since} |"
+            "| {key} | {value} | {doc} | {present} | {source} | {since} |"
         )
         .unwrap();
     }
@@ -271,7 +271,7 @@ fn layout() -> String {
         } = field;
         let format = field.format.name();
         let bit = match field.presence_bit {
-            None => "always there".to_owned(),
+            None => "always present".to_owned(),
             Some(bit) => bit.to_string(),
         };
         let key = key(field);
