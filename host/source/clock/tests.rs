@@ -102,7 +102,7 @@ fn a_kernel_without_time_namespaces_has_no_offset() -> Result<()> {
 }
 
 #[test]
-fn where_the_offset_cannot_be_known_the_reason_is_told() -> Result<()> {
+fn where_the_offset_cannot_be_known_the_reason_is_reported() -> Result<()> {
     let outcome = |process: &Path| match Clock::of(process) {
         Ok(clock) => format!("{clock:?}"),
         Err(error) => error.to_string(),

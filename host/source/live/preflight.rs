@@ -207,7 +207,7 @@ mod tests {
     const DENIED: Existence = Err(io::ErrorKind::PermissionDenied);
 
     #[test]
-    fn a_tracefs_that_may_not_be_read_is_told_from_one_that_is_not_mounted() {
+    fn a_tracefs_that_may_not_be_read_is_distinguished_from_one_that_is_not_mounted() {
         use ProbeError::NoTracefs;
         use ProbeError::NoTracepoint;
         use ProbeError::TracefsDenied;

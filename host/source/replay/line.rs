@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_told_with_its_column() {
+    fn what_is_no_object_is_reported_with_its_column() {
         for (text, expected) in [
             ("hello", "column 1: expected value"),
             (

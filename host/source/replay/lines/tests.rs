@@ -118,7 +118,7 @@ fn of_a_long_silence_there_are_the_marks_of_its_last_hour() {
 }
 
 #[test]
-fn a_loss_is_told_before_the_events_that_follow_it() {
+fn a_loss_is_reported_before_the_events_that_follow_it() {
     let mut text = times(&[0, 1]);
     gap(&mut text, 3);
     text += &times(&[2, 3]);
@@ -144,7 +144,7 @@ fn losses_in_a_row_stay_apart() {
 }
 
 #[test]
-fn a_loss_is_told_without_any_event() {
+fn a_loss_is_reported_without_any_event() {
     let mut lines = Lines::new(&b"{\"type\":\"gap\",\"lost\":5}\n"[..]).expect("one line");
     let item = lines.item(Batch::new);
     assert!(matches!(item, Ok(Some(Item::Mark(mark))) if mark.lost == 5));
