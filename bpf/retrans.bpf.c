@@ -12,7 +12,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 #include "event.h"
-#include "fill.h"
+#include "fill_record.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

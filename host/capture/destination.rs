@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 use super::Head;
 use super::Writer;
-use super::files;
-use super::files::Existing;
-use super::target::Target;
+use super::output::CaptureOutput;
+use super::rotation;
+use super::rotation::Existing;
 use crate::config;
 use crate::config::Rotate;
 
@@ -64,15 +64,15 @@ impl Destination {
         config: &config::RecordConfig,
         head: &Head,
         stdout: impl FnOnce() -> io::Result<Box<dyn Write + Send>>,
-    ) -> Result<(Destination, Writer<Target>), RecordError> {
+    ) -> Result<(Destination, Writer<CaptureOutput>), RecordError> {
         let (destination, opened) = match config {
             config::RecordConfig::Stdout => {
-                let opened = stdout().and_then(|to| Writer::new(Target::Stdout(to), head));
+                let opened = stdout().and_then(|to| Writer::new(CaptureOutput::Stdout(to), head));
                 (Destination::Stdout, opened)
             }
             config::RecordConfig::File(config) => {
                 check(config)?;
-                let opened = files::begin(&config.file, head, existing(config));
+                let opened = rotation::begin(&config.file, head, existing(config));
                 (Destination::File(config.clone()), opened)
             }
         };
@@ -83,9 +83,9 @@ impl Destination {
     }
 
     /// Begins another file under the same name. Not supported for standard output.
-    pub fn begin_next(&self, head: &Head) -> io::Result<Writer<Target>> {
+    pub fn begin_next(&self, head: &Head) -> io::Result<Writer<CaptureOutput>> {
         match self {
-            Destination::File(config) => files::begin(&config.file, head, existing(config)),
+            Destination::File(config) => rotation::begin(&config.file, head, existing(config)),
             Destination::Stdout => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "standard output cannot be replaced by another file",
@@ -115,12 +115,12 @@ fn check(config: &config::RecordFile) -> Result<(), RecordError> {
     let config::RecordFile {
         file, keep, force, ..
     } = config;
-    if files::is_special(file) {
+    if rotation::is_special(file) {
         return Err(failed(file, io::Error::other("it is not a regular file")));
     }
     if rotates(config)
         && !force
-        && let Some(other) = files::find_non_capture(file, *keep)
+        && let Some(other) = rotation::find_non_capture(file, *keep)
     {
         return Err(RecordError::NotACapture(other));
     }

@@ -6,15 +6,15 @@
 //! valid up to the cut. `docs/captures.md` specifies the format.
 
 mod destination;
-pub(crate) mod files;
 mod frame;
 mod head;
 mod items;
 mod layout;
+mod output;
 mod read;
 mod recorder;
+pub(crate) mod rotation;
 mod summary;
-mod target;
 mod translate;
 mod write;
 
@@ -22,12 +22,12 @@ pub use destination::RecordError;
 pub use head::Head;
 pub use head::Host;
 pub use layout::LayoutError;
+pub use output::CaptureOutput;
 pub use read::CaptureError;
 pub use read::Reader;
 pub use recorder::Recorder;
 pub use summary::OutputFailure;
 pub use summary::Summary;
-pub use target::Target;
 pub use write::Writer;
 
 /// The first bytes of every capture: a byte that does not occur in UTF-8 text, a name, and the version of the format.

@@ -10,8 +10,8 @@ use super::destination::Destination;
 use super::destination::RecordError;
 use super::head::Head;
 use super::head::Host;
+use super::output::CaptureOutput;
 use super::summary::Summary;
-use super::target::Target;
 use crate::config;
 use crate::source::observer::Observer;
 use crate::stats::Stats;
@@ -28,7 +28,7 @@ pub struct Recorder {
     /// The machine that the events come from; `None` if it is unknown.
     host: Option<Host>,
     /// The file that is being written; `None` if the last file has ended and the next one could not be begun.
-    writer: Option<Writer<Target>>,
+    writer: Option<Writer<CaptureOutput>>,
     /// When the current file was begun.
     begun: Instant,
     /// Counts of the items that were written to the current file.

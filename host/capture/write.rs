@@ -8,7 +8,7 @@ use super::frame::FrameKind;
 use super::frame::FrameWriter;
 use super::head::Head;
 use super::items;
-use super::target::Target;
+use super::output::CaptureOutput;
 use crate::stream::batch::Item;
 
 /// Bytes of items that are collected and compressed together as one frame. Larger frames compress no better.
@@ -81,7 +81,7 @@ impl<W: Write> Writer<W> {
     }
 }
 
-impl Writer<Target> {
+impl Writer<CaptureOutput> {
     /// Removes the part of a frame that a failed write has left in the file. Items in memory are kept.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::report::FaultReport;
+use super::fault_log::FaultReport;
 
 /// Why the chain ended before the end of the stream.
 #[derive(Debug, thiserror::Error)]

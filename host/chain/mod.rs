@@ -3,10 +3,10 @@
 mod active_alerts;
 mod commit;
 mod error;
+mod fault_log;
 mod quarantine;
-mod report;
+mod resource_usage;
 mod slot;
-mod usage;
 
 #[cfg(fuzzing)]
 use std::io;
@@ -19,7 +19,7 @@ use crossbeam_channel::select;
 
 pub use self::error::ChainError;
 pub use self::error::SwapError;
-pub use self::report::FaultReport;
+pub use self::fault_log::FaultReport;
 use self::slot::Slot;
 #[cfg(fuzzing)]
 use crate::plugin::Outcome;

@@ -13,10 +13,10 @@ use super::active_alerts::ActiveAlerts;
 use super::commit::Counters;
 use super::commit::Effects;
 use super::error::ChainError;
+use super::fault_log;
+use super::fault_log::FaultReport;
 use super::quarantine::Quarantine;
-use super::report;
-use super::report::FaultReport;
-use super::usage::Usage;
+use super::resource_usage::Usage;
 use crate::plugin::CallContext;
 use crate::plugin::Fault;
 use crate::plugin::Instance;
@@ -26,7 +26,7 @@ use crate::plugin::Plugin;
 use crate::plugin::Prepared;
 use crate::plugin::Snapshot;
 use crate::plugin::Staged;
-use crate::plugin::runtime::cpu;
+use crate::plugin::runtime::cpu_clock;
 use crate::sink::Sink;
 use crate::stats::counters::PluginStats;
 use crate::stats::counters::PluginUsage;
@@ -155,7 +155,7 @@ impl Slot {
             Some(Ok(outcome)) => self.commit(batch, outcome, tally, sink),
             Some(Err(fault)) if self.on_fault() == OnFault::Stop => {
                 self.usage.count_fault(fault.cause.name());
-                Err(FaultReport::new(fault, report::describe_events(batch)).into())
+                Err(FaultReport::new(fault, fault_log::describe_events(batch)).into())
             }
             Some(Err(fault)) => self.search_batch(batch, fault, before, tally, sink),
         }
@@ -213,14 +213,15 @@ impl Slot {
         sink: &mut S,
         effect: impl FnOnce(&mut Effects<S>) -> io::Result<R>,
     ) -> io::Result<R> {
-        let before = cpu::now();
+        let before = cpu_clock::now();
         let result = effect(&mut Effects {
             plugin: &self.stats.name,
             active_alerts: &mut self.active_alerts,
             counters: &mut self.counters,
             sink,
         });
-        self.usage.add_other_time(cpu::now().saturating_sub(before));
+        self.usage
+            .add_other_time(cpu_clock::now().saturating_sub(before));
         result
     }
 

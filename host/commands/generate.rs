@@ -15,7 +15,7 @@ use tempfile::Builder;
 use super::capture_output::capture_output;
 use crate::capture::Head;
 use crate::capture::Writer;
-use crate::capture::files;
+use crate::capture::rotation;
 use crate::config::Generate;
 use crate::config::Verbosity;
 use crate::pipeline::stop::Stop;
@@ -72,13 +72,13 @@ pub fn generate(config: &Generate) -> Result<()> {
 fn to_file(config: &Generate, stop: &Stop) -> Result<u64> {
     let file = &config.file;
     let failed = || format!("cannot write {}", file.display());
-    if files::is_special(file) {
+    if rotation::is_special(file) {
         bail!("{}: it is not a regular file", failed());
     }
     if file.exists() && !config.force {
         bail!("{}: the file exists; --force overwrites it", failed());
     }
-    let directory = files::directory(file);
+    let directory = rotation::directory(file);
     let temporary = Builder::new().prefix(".retrans-").tempfile_in(directory);
     let mut temporary = temporary.with_context(failed)?;
     let bytes = write(config, temporary.as_file_mut(), stop).with_context(failed)?;

@@ -13,7 +13,7 @@ use crate::config::Verbosity;
 use crate::config::Watch;
 use crate::pipeline;
 use crate::pipeline::stop::Stop;
-use crate::source::bpf::facts::Facts;
+use crate::source::bpf::permissions::Facts;
 use crate::source::clock::Clock;
 use crate::source::live::intake::Processing;
 use crate::source::live::preflight;

@@ -5,7 +5,7 @@ pub use wasmtime::Result as HostResult;
 use super::runtime::bad_answer::BadAnswer;
 pub use super::runtime::contract::Keep;
 pub use super::runtime::contract::wit as host;
-use super::runtime::meter::LogBudget;
+use super::runtime::limiters::LogBudget;
 use super::runtime::outcome::Outcome;
 use super::runtime::store::Call;
 use super::runtime::store::CallContext;

@@ -21,7 +21,7 @@ use super::queue::Destination;
 use super::queue::Message;
 use super::queue::Subscription;
 use crate::stream::alert::Alert;
-use crate::system::files;
+use crate::system::private_files;
 
 /// A file that alerts are appended to.
 #[derive(Debug)]
@@ -159,13 +159,13 @@ impl Destination for AlertsFile {
 
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.append(true).mode(files::MODE);
+    options.append(true).mode(private_files::MODE);
     // Without O_NONBLOCK, opening a pipe without a reader would block until there is one.
     options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32);
     let file = match options.open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let file = options.create(true).open(path)?;
-            files::own(&file);
+            private_files::own(&file);
             file
         }
         opened => opened?,

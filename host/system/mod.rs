@@ -1,8 +1,8 @@
 //! The process and the operating system: `/proc`, standard streams, threads, privileges, the heap, timestamps, and
 //! the sanitising of text.
 
-pub mod files;
 pub mod heap;
+pub mod private_files;
 pub mod privileges;
 pub mod procfs;
 pub mod sanitize;

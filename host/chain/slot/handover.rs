@@ -9,7 +9,7 @@ use crate::plugin::Fault;
 use crate::plugin::Instance;
 use crate::plugin::Plugin;
 use crate::plugin::Snapshot;
-use crate::plugin::runtime::cpu;
+use crate::plugin::runtime::cpu_clock;
 use crate::sink::Sink;
 
 impl Slot {
@@ -65,9 +65,10 @@ impl Slot {
             self.snapshot = None;
         }
         if let Some(snapshot) = &self.snapshot {
-            let before = cpu::now();
+            let before = cpu_clock::now();
             let restored = instance.restore(snapshot, self.context.clock);
-            self.usage.add_other_time(cpu::now().saturating_sub(before));
+            self.usage
+                .add_other_time(cpu_clock::now().saturating_sub(before));
             if let Err(fault) = restored {
                 return Ok(Err(SwapError::NewFailed(fault.to_string())));
             }

@@ -8,16 +8,16 @@ use super::Slot;
 use super::Tally;
 use crate::chain::active_alerts::Identity;
 use crate::chain::error::ChainError;
-use crate::chain::report;
-use crate::chain::report::FaultReport;
-use crate::chain::report::Restart;
+use crate::chain::fault_log;
+use crate::chain::fault_log::FaultReport;
+use crate::chain::fault_log::Restart;
 use crate::plugin::Fault;
 use crate::plugin::Instance;
 use crate::plugin::OnFault;
 use crate::plugin::Snapshot;
 use crate::plugin::StagedAlert;
 use crate::plugin::StartError;
-use crate::plugin::runtime::cpu;
+use crate::plugin::runtime::cpu_clock;
 use crate::sink::Sink;
 use crate::stream::alert::Severity;
 use crate::stream::alert::State;
@@ -62,7 +62,7 @@ impl Slot {
                     // A part that took too long would take too long again, up to eight times.
                     let split =
                         part.len() > 1 && !fault.is_deadline() && restart != Restart::Failed;
-                    let fault_report = FaultReport::new(fault, report::describe_events(&part));
+                    let fault_report = FaultReport::new(fault, fault_log::describe_events(&part));
                     if split {
                         unexplained.get_or_insert(fault_report);
                         parts.push(part.split_off(part.len() / 2));
@@ -70,7 +70,7 @@ impl Slot {
                         continue;
                     }
                     unexplained = None;
-                    report::fault(&fault_report, self.on_fault(), restart);
+                    fault_log::fault(&fault_report, self.on_fault(), restart);
                     self.apply_fault_action(&mut part, tally);
                     self.count_fault(sink)?;
                 }
@@ -78,10 +78,10 @@ impl Slot {
             batch.append(&part);
         }
         if not_tried > 0 && self.instance.is_some() {
-            report::search_ended(self.name(), not_tried, self.on_fault());
+            fault_log::search_ended(self.name(), not_tried, self.on_fault());
         }
         if let Some(fault_report) = unexplained {
-            report::fault_not_reproduced(&fault_report);
+            fault_log::fault_not_reproduced(&fault_report);
             self.count_fault(sink)?;
         }
         Ok(())
@@ -95,7 +95,7 @@ impl Slot {
             return Err(fault_report(fault).into());
         }
         let restart = self.restart(&fault, sink)?;
-        report::fault(&fault_report(fault), self.on_fault(), restart);
+        fault_log::fault(&fault_report(fault), self.on_fault(), restart);
         self.count_fault(sink)
     }
 
@@ -106,7 +106,7 @@ impl Slot {
             && let Some(back_off) = self.quarantine.fault(self.now.time)
         {
             self.enter_quarantine(sink)?;
-            report::quarantined(self.name(), back_off);
+            fault_log::quarantined(self.name(), back_off);
         }
         Ok(())
     }
@@ -126,7 +126,7 @@ impl Slot {
         match started {
             Ok(instance) => self.install(instance),
             Err(error) => {
-                report::not_started(self.name(), &error);
+                fault_log::not_started(self.name(), &error);
                 self.quarantine.begin(self.now.time);
                 self.enter_quarantine(sink)?;
                 return Ok(Restart::Failed);
@@ -163,7 +163,7 @@ impl Slot {
                 (Ok(instance), Restart::Restored)
             }
             Err(error) => {
-                report::not_restored(self.name(), &error);
+                fault_log::not_restored(self.name(), &error);
                 (self.start_instance(None), Restart::Refused)
             }
         }
@@ -171,9 +171,10 @@ impl Slot {
 
     /// Starts a new instance, and counts a fault of the start.
     fn start_instance(&mut self, snapshot: Option<&Snapshot>) -> Result<Instance, StartError> {
-        let before = cpu::now();
+        let before = cpu_clock::now();
         let started = self.prepared.instance(snapshot, self.context.clock);
-        self.usage.add_other_time(cpu::now().saturating_sub(before));
+        self.usage
+            .add_other_time(cpu_clock::now().saturating_sub(before));
         if let Err(StartError::Fault(fault)) = &started {
             self.usage.count_fault(fault.cause.name());
         }
@@ -201,11 +202,11 @@ impl Slot {
         self.usage.restarts += 1;
         match self.start_instance(None) {
             Ok(instance) => {
-                report::retried(self.name());
+                fault_log::retried(self.name());
                 self.install(instance);
             }
             Err(error) => {
-                report::not_started(self.name(), &error);
+                fault_log::not_started(self.name(), &error);
                 self.quarantine.begin(self.now.time);
             }
         }

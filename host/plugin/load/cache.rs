@@ -31,9 +31,9 @@ use sha2::Digest as _;
 use sha2::Sha256;
 use tempfile::NamedTempFile;
 
-use super::regular;
-use super::sealed;
-use super::sealed::Sealed;
+use super::regular_file;
+use super::sealed_memory;
+use super::sealed_memory::Sealed;
 use crate::plugin::spec::digest::Digest;
 
 /// Suffix of the names of cache files, including those that are still being written.
@@ -114,7 +114,7 @@ impl Cache {
     /// one and root could have written to it.
     pub(crate) fn find(&self, key: &Key) -> Option<Sealed> {
         let path = self.path(key);
-        let file = regular::open(&path).ok()?;
+        let file = regular_file::open(&path).ok()?;
         let metadata = file.metadata().ok()?;
         if !is_owned_by_user_or_root(&metadata) || metadata.mode() & 0o022 != 0 {
             return None;
@@ -190,7 +190,7 @@ fn name(key: &Key) -> String {
 /// Copies the code of a file into sealed memory, and checks it there.
 fn read_checked(mut file: &File, key: &Key) -> io::Result<Sealed> {
     let mut expected = [0; CHECKSUM_BYTES];
-    let mut code = sealed::create()?;
+    let mut code = sealed_memory::create()?;
     let whole = file.read_exact(&mut expected);
     let found = copy_checksum(&mut file.take(MAX_CACHE_BYTES), &mut code, key)?;
     if whole.is_err() || found != expected {

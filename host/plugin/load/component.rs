@@ -4,8 +4,8 @@ use std::io;
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use super::regular;
-use super::regular::OpenError;
+use super::regular_file;
+use super::regular_file::OpenError;
 use crate::plugin::spec::limits;
 use crate::plugin::spec::origin::Origin;
 
@@ -44,7 +44,7 @@ pub(crate) fn read(origin: &Origin, max_bytes: u64) -> Result<Vec<u8>, ReadError
         path: path.clone(),
         error,
     };
-    let file = regular::open(path).map_err(|error| match error {
+    let file = regular_file::open(path).map_err(|error| match error {
         OpenError::NotRegular => ReadError::NotRegular(path.clone()),
         OpenError::Io(error) => failed(error),
     })?;

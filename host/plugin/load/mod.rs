@@ -4,8 +4,8 @@
 pub mod cache;
 pub mod component;
 pub mod engine;
-pub mod regular;
-pub mod sealed;
+pub mod regular_file;
+pub mod sealed_memory;
 
 use std::path::Path;
 

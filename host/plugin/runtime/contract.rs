@@ -4,7 +4,7 @@
 use wasmtime::Result;
 
 use super::bad_answer::BadAnswer;
-use super::staged::StagedAlert;
+use super::staged_effects::StagedAlert;
 use super::store::HostState;
 use crate::stream::alert::Severity;
 use crate::stream::alert::State as AlertState;

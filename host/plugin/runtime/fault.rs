@@ -6,8 +6,8 @@ use wasmtime::Trap;
 use wasmtime::WasmBacktrace;
 
 use super::bad_answer::BadAnswer;
-use super::meter::DeadlineMissed;
-use super::meter::GrowthRefused;
+use super::limiters::DeadlineMissed;
+use super::limiters::GrowthRefused;
 use crate::plugin::worker::confinement;
 use crate::plugin::worker::confinement::is_out_of_memory;
 use crate::plugin::worker::confinement::lacks_address_space;

@@ -2,7 +2,7 @@
 
 use tracing::Level;
 
-use super::meter::LogBudget;
+use super::limiters::LogBudget;
 use crate::system::sanitize::MAX_LINE;
 use crate::system::sanitize::printable;
 

@@ -2,13 +2,13 @@
 
 pub mod bad_answer;
 pub mod contract;
-pub mod cpu;
+pub mod cpu_clock;
 pub mod exports;
 pub mod fault;
-pub mod files;
+pub mod granted_files;
 pub mod instance;
+pub mod limiters;
 pub mod logs;
-pub mod meter;
 pub mod outcome;
-pub mod staged;
+pub mod staged_effects;
 pub mod store;

@@ -3,7 +3,7 @@
 use super::bad_answer::BadAnswer;
 use super::contract;
 use super::contract::Keep;
-use super::staged::Staged;
+use super::staged_effects::Staged;
 
 /// The checked outcome of a call with events.
 #[derive(Debug)]

@@ -1,12 +1,12 @@
 //! The host's data for one instance: the running call, its limits, and its staged effects.
 
 use super::bad_answer::BadAnswer;
-use super::files::Files;
+use super::granted_files::Files;
+use super::limiters::CpuDeadline;
+use super::limiters::LogBudget;
+use super::limiters::MemoryLimiter;
 use super::logs::Logs;
-use super::meter::CpuDeadline;
-use super::meter::LogBudget;
-use super::meter::MemoryLimiter;
-use super::staged::Staged;
+use super::staged_effects::Staged;
 use crate::plugin::spec::grants::ResolvedGrants;
 use crate::plugin::spec::limits::Limits;
 use crate::stream::batch::Batch;

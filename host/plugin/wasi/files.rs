@@ -26,8 +26,8 @@ use super::linking::link_unavailable;
 use super::linking::new_handle;
 use super::streams;
 use super::streams::IoError;
-use crate::plugin::runtime::files::Files;
-use crate::plugin::runtime::files::Follow;
+use crate::plugin::runtime::granted_files::Files;
+use crate::plugin::runtime::granted_files::Follow;
 use crate::plugin::runtime::store::HostState;
 
 /// Marks handles of files and directories.

@@ -25,8 +25,8 @@ use rustix::process::set_parent_process_death_signal;
 use rustix::process::setrlimit;
 
 use crate::plugin::load::engine;
-use crate::plugin::load::sealed;
-use crate::plugin::load::sealed::Sealed;
+use crate::plugin::load::sealed_memory;
+use crate::plugin::load::sealed_memory::Sealed;
 use crate::plugin::spec::limits;
 use crate::plugin::spec::limits::Limits;
 use crate::system::privileges;
@@ -84,7 +84,7 @@ pub(crate) fn in_child_process(
     component: &[u8],
     limits: &Limits,
 ) -> Result<Sealed, CompileError> {
-    let compiled = sealed::create()?;
+    let compiled = sealed_memory::create()?;
     let seconds = limits.compile_time.as_secs().max(1);
     let mut child = Command::new(program)
         .arg(SUBCOMMAND)

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::facts::Facts;
-use super::facts::Refusal;
+use super::permissions::Facts;
+use super::permissions::Refusal;
 
 /// An error of libbpf. It includes the cause if the [`Facts`] about this process show it.
 #[derive(Debug)]

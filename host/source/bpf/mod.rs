@@ -1,8 +1,8 @@
 //! The BPF objects and their types, which build.rs generates from `bpf/`.
 
-pub mod facts;
 pub mod kernel_error;
 pub mod libbpf;
+pub mod permissions;
 
 #[allow(
     missing_docs,

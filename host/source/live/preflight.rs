@@ -9,9 +9,9 @@ use libbpf_rs::btf::types::Typedef;
 
 use super::attach::Attach;
 use super::programs;
-use crate::source::bpf::facts::Facts;
-use crate::source::bpf::facts::Refusal;
 use crate::source::bpf::kernel_error::KernelError;
+use crate::source::bpf::permissions::Facts;
+use crate::source::bpf::permissions::Refusal;
 
 /// The file with the BTF type information of the kernel.
 const VMLINUX: &str = "/sys/kernel/btf/vmlinux";

@@ -6,7 +6,7 @@
 mod collect;
 pub mod container;
 mod holder_table;
-mod registry;
+mod lookup;
 mod scan;
 mod waiting;
 
@@ -16,13 +16,13 @@ use std::time::Duration;
 use retrans_event::Event;
 use retrans_event::Record;
 
-use self::registry::Lookup;
-use self::registry::Registry;
+use self::lookup::Lookup;
+use self::lookup::Registry;
 use self::scan::Scanner;
 use self::waiting::WaitQueue;
 use crate::source::clock::Clock;
 
-pub use self::registry::ResolvedOwner;
+pub use self::lookup::ResolvedOwner;
 pub use self::scan::ScanError;
 
 /// Finds the owners of events. Events whose owner is not known yet wait here for

@@ -11,7 +11,7 @@
 //! RetransSegs: the growth of RetransSegs between the two reads is uncertain too. One error is left: a sender that was
 //! preempted for longer than [`EDGE_TOLERANCE`] between counting and stamping.
 
-mod counters;
+mod kernel_counters;
 mod namespaces;
 mod report;
 mod tally;

@@ -15,7 +15,7 @@ use rustix::fs::CWD;
 use rustix::fs::readlinkat;
 use rustix::io::Errno;
 
-use super::counters::Counters;
+use super::kernel_counters::Counters;
 use crate::system::procfs::directory;
 use crate::system::procfs::read_to_string;
 use crate::system::procfs::started;

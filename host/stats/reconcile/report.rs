@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::counters::Counters;
+use super::kernel_counters::Counters;
 use super::namespaces::MAX_NAMESPACES;
 use super::tally::SegmentTally;
 use crate::stats::counters::KernelStats;

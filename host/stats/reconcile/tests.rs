@@ -17,7 +17,7 @@ use rustix::fs::Mode;
 use rustix::fs::mkfifoat;
 use tempfile::TempDir;
 
-use super::counters::Counters;
+use super::kernel_counters::Counters;
 use super::*;
 
 mod identity;

@@ -34,7 +34,7 @@ fn cached(home: &Path, code: &[u8]) -> (Cache, Key, PathBuf) {
         engine: 1,
         footprint: 1,
     };
-    let mut memory = sealed::create().expect("memory");
+    let mut memory = sealed_memory::create().expect("memory");
     memory.write_all(code).expect("memory");
     cache.store(&key, &memory);
     let path = cache.path(&key);

@@ -17,8 +17,8 @@ use tempfile::Builder;
 use super::Head;
 use super::MAGIC;
 use super::Writer;
-use super::target::Target;
-use crate::system::files;
+use super::output::CaptureOutput;
+use crate::system::private_files;
 
 /// What to do with a file that already has the name of the new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +35,9 @@ pub enum Existing {
 /// Creates a file and writes the head. Existing files are renamed or replaced only once the head was written,
 /// so that no older capture is lost to a full disk. The new file is renamed into place: a symbolic link of
 /// that name is replaced and never followed.
-pub fn begin(file: &Path, head: &Head, existing: Existing) -> io::Result<Writer<Target>> {
+pub fn begin(file: &Path, head: &Head, existing: Existing) -> io::Result<Writer<CaptureOutput>> {
     if existing == Existing::Refuse {
-        let writer = Writer::new(Target::File(create(file)?), head);
+        let writer = Writer::new(CaptureOutput::File(create(file)?), head);
         return writer.inspect_err(|_| {
             // The file was created just now. Without a head it cannot be read.
             let _ = fs::remove_file(file);
@@ -47,7 +47,7 @@ pub fn begin(file: &Path, head: &Head, existing: Existing) -> io::Result<Writer<
         .prefix(".retrans-")
         .make_in(directory(file), create)?;
     let (beside, path) = beside.into_parts();
-    let writer = Writer::new(Target::File(beside), head)?;
+    let writer = Writer::new(CaptureOutput::File(beside), head)?;
     if let Existing::Keep(keep) = existing {
         make_room(file, keep)?;
     }
@@ -60,9 +60,9 @@ fn create(path: &Path) -> io::Result<File> {
     let file = options
         .write(true)
         .create_new(true)
-        .mode(files::MODE)
+        .mode(private_files::MODE)
         .open(path)?;
-    files::own(&file);
+    private_files::own(&file);
     Ok(file)
 }
 

@@ -10,7 +10,7 @@ use rustix::time::ClockId;
 use rustix::time::clock_gettime;
 use wasmtime::ResourceLimiter;
 
-use super::cpu;
+use super::cpu_clock;
 use crate::plugin::spec::limits;
 use crate::plugin::spec::limits::Limits;
 
@@ -172,19 +172,19 @@ impl CpuDeadline {
     pub(crate) fn new(allowed: Duration) -> CpuDeadline {
         CpuDeadline {
             allowed,
-            started: cpu::now(),
+            started: cpu_clock::now(),
             used: Duration::ZERO,
         }
     }
 
     /// Returns an error if the deadline has passed.
     pub(crate) fn check(&self) -> Result<(), DeadlineMissed> {
-        self.check_at(cpu::now())
+        self.check_at(cpu_clock::now())
     }
 
     /// Ends the call. Returns an error if it took too long.
     pub(crate) fn end(&mut self) -> Result<(), DeadlineMissed> {
-        let now = cpu::now();
+        let now = cpu_clock::now();
         self.used = now.saturating_sub(self.started);
         self.check_at(now)
     }

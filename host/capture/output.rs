@@ -8,14 +8,14 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt as _;
 
 /// The open output of a recording. A file can be cut back to an earlier length; standard output cannot.
-pub enum Target {
+pub enum CaptureOutput {
     /// A regular file that this process has created.
     File(File),
     /// Standard output.
     Stdout(Box<dyn Write + Send>),
 }
 
-impl Target {
+impl CaptureOutput {
     /// Cuts the file back to its first `length` bytes, and continues to write there.
     ///
     /// # Errors
@@ -23,11 +23,11 @@ impl Target {
     /// `Unsupported` for standard output.
     pub fn cut_back(&mut self, length: u64) -> io::Result<()> {
         match self {
-            Target::File(file) => {
+            CaptureOutput::File(file) => {
                 file.set_len(length)?;
                 file.seek(SeekFrom::Start(length)).map(drop)
             }
-            Target::Stdout(_) => Err(io::Error::new(
+            CaptureOutput::Stdout(_) => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "data that was written to standard output cannot be taken back",
             )),
@@ -37,24 +37,24 @@ impl Target {
     /// Returns whether the file has no name any more (link count 0). Its contents are then lost when this process ends.
     pub fn is_deleted(&self) -> bool {
         match self {
-            Target::File(file) => file.metadata().is_ok_and(|about| about.nlink() == 0),
-            Target::Stdout(_) => false,
+            CaptureOutput::File(file) => file.metadata().is_ok_and(|about| about.nlink() == 0),
+            CaptureOutput::Stdout(_) => false,
         }
     }
 }
 
-impl Write for Target {
+impl Write for CaptureOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Target::File(file) => file.write(bytes),
-            Target::Stdout(stdout) => stdout.write(bytes),
+            CaptureOutput::File(file) => file.write(bytes),
+            CaptureOutput::Stdout(stdout) => stdout.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Target::File(file) => file.flush(),
-            Target::Stdout(stdout) => stdout.flush(),
+            CaptureOutput::File(file) => file.flush(),
+            CaptureOutput::Stdout(stdout) => stdout.flush(),
         }
     }
 }
