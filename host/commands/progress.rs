@@ -24,8 +24,18 @@ pub fn on_terminal(wanted: bool) -> ProgressBar {
         false => ProgressDrawTarget::hidden(),
     };
     let bar = ProgressBar::with_draw_target(Some(0), target);
-    let style = ProgressStyle::with_template("{bar:40} {percent}% {bytes} of {total_bytes}, {eta}");
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    bar.with_style(style("{bytes} read in {elapsed}"))
+}
+
+/// Shows a percentage from now on, if an input has a size. A pipe has none.
+pub fn show_percentage(bar: &ProgressBar) {
+    if bar.length().is_some_and(|length| length > 0) {
+        bar.set_style(style("{bar:40} {percent}% {bytes} of {total_bytes}, {eta}"));
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// Draws through the host's writer of standard error, whose writes can be cancelled: a stopped terminal does not delay

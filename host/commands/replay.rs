@@ -39,6 +39,7 @@ pub fn replay(config: &Replay) -> Result<()> {
             // The run ends before anything was read. The ledger counts no event, and no capture is begun.
             None => return Ok(Stats::of_replay(ReplayStats::default())),
         };
+        progress::show_percentage(&progress);
         if config.record.is_some() && !replay::are_of_one_boot(&inputs) {
             tracing::warn!(
                 "the new capture has events of several boots, or of unknown ones: a replay of it with --speed \

@@ -1,8 +1,6 @@
 //! `--alerts-file`: alerts are in a file, line by line, whatever happens to it, and the run goes on.
 
 use std::fs;
-use std::io::BufRead as _;
-use std::io::BufReader;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
@@ -20,6 +18,7 @@ use crate::common::components::Files;
 use crate::common::ledger::Ledger;
 use crate::common::pipes::WAIT_TIMEOUT;
 use crate::common::pipes::ends_within;
+use crate::common::pipes::lines_of;
 use crate::common::pipes::signal;
 use crate::common::pipes::spawn;
 use crate::common::refusal::BINARY;
@@ -125,11 +124,13 @@ fn at_sighup_a_file_that_was_moved_away_is_begun_anew() {
     command.args(ALERTS).args(["--alerts-file", "a.jsonl"]);
     let mut child = spawn(command.stdin(Stdio::piped()).stdout(Stdio::null()));
     let mut stdin = child.stdin.take().expect("it is piped");
-    let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
-    let mut stderr = stderr.lines().map_while(Result::ok);
-    let mut wait_for = |what: &str| {
-        let line = stderr.find(|line| line.contains(what));
-        assert!(line.is_some(), "{what:?} was not printed");
+    let stderr = lines_of(child.stderr.take().expect("it is piped"));
+    let wait_for = |what: &str| {
+        while !stderr
+            .recv_timeout(WAIT_TIMEOUT)
+            .unwrap_or_else(|_| panic!("{what:?} was not printed"))
+            .contains(what)
+        {}
     };
 
     let mut alert = |peer: &str, millis: u64| {
@@ -143,7 +144,7 @@ fn at_sighup_a_file_that_was_moved_away_is_begun_anew() {
     // The file that is open is still written.
     alert("192.0.2.2", 10);
     signal(&child, Signal::HUP);
-    wait_for("alerts file a.jsonl was opened anew");
+    wait_for("alerts file a.jsonl was reopened");
     let line = least(20, "192.0.2.3");
     stdin.write_all(line.as_bytes()).expect("it reads");
     drop(stdin);

@@ -7,7 +7,6 @@ use std::process::Child;
 use std::process::ChildStdin;
 use std::process::ChildStdout;
 use std::process::Stdio;
-use std::sync::mpsc;
 use std::sync::mpsc::Receiver;
 use std::thread;
 
@@ -19,6 +18,7 @@ use crate::common::components::Files;
 use crate::common::components::large;
 use crate::common::pipes::WAIT_TIMEOUT;
 use crate::common::pipes::ends_within;
+use crate::common::pipes::lines_of;
 use crate::common::pipes::signal;
 use crate::common::pipes::spawn;
 use crate::common::refusal::USAGE;
@@ -37,16 +37,10 @@ impl Running {
         let mut command = host(files.path(), &["replay", "-"]);
         let command = command.args(arguments).stdin(Stdio::piped());
         let mut child = spawn(command.stdout(Stdio::piped()));
-        let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
-        let (said, lines) = mpsc::channel();
-        thread::spawn(move || {
-            let mut lines = stderr.lines().map_while(Result::ok);
-            lines.try_for_each(|line| said.send(line))
-        });
         Running {
             stdin: child.stdin.take().expect("it is piped"),
             stdout: BufReader::new(child.stdout.take().expect("it is piped")),
-            stderr: lines,
+            stderr: lines_of(child.stderr.take().expect("it is piped")),
             child,
         }
     }

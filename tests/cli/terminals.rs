@@ -2,7 +2,10 @@
 
 use std::io::BufRead as _;
 use std::io::BufReader;
+use std::io::Write as _;
 use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 use crate::ALERTS;
 use crate::common::captures::host;
@@ -136,4 +139,32 @@ fn what_a_controller_of_a_terminal_is_given_is_shown_by_that_terminal() {
     assert!(line.contains("192.0.2.1"), "{line}");
     drop(command);
     assert_eq!(ended(child).0, Some(0));
+}
+
+#[test]
+fn a_replay_whose_input_has_no_size_shows_what_was_read() {
+    let files = Files::new();
+    let (controller, terminal) = terminal();
+    let mut command = host(files.path(), &["replay", "-"]);
+    let command = command.env("TERM", "xterm").stderr(terminal);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the host runs");
+    command.stderr(Stdio::null());
+    let shown = shown_on(controller);
+    let mut stdin = child.stdin.take().expect("it is piped");
+    // The bar is drawn ten times a second at most.
+    for millis in 0..5 {
+        stdin
+            .write_all(least(millis, "192.0.2.1").as_bytes())
+            .expect("it reads");
+        thread::sleep(Duration::from_millis(200));
+    }
+    drop(stdin);
+    assert_eq!(ends_within(&mut child, WAIT_TIMEOUT).code(), Some(0));
+    let shown = shown.join().expect("it is read");
+    assert!(shown.contains(" read in "), "{shown:?}");
+    assert!(!shown.contains('%'), "{shown:?}");
 }

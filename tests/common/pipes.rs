@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io;
+use std::io::BufRead as _;
+use std::io::BufReader;
 use std::io::Read;
 use std::io::Write as _;
 use std::os::fd::AsFd;
@@ -10,6 +12,8 @@ use std::os::unix::net::UnixStream;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
+use std::sync::mpsc;
+use std::sync::mpsc::Receiver;
 use std::thread;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -77,6 +81,16 @@ pub fn read_later(mut from: File, delay: Duration) -> JoinHandle<String> {
         from.read_to_end(&mut bytes).expect("it can be read");
         String::from_utf8(bytes).expect("text")
     })
+}
+
+/// The lines of a stream, as they arrive. A thread reads them.
+pub fn lines_of(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        let mut read = BufReader::new(stream).lines().map_while(Result::ok);
+        read.try_for_each(|line| sender.send(line))
+    });
+    lines
 }
 
 /// A pair of connected stream sockets: one stays here, the other goes to a child.
