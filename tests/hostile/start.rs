@@ -201,7 +201,7 @@ fn a_plugin_that_takes_a_gigabyte_of_the_host_to_be_loaded_is_refused() {
     assert_no_start(
         &hostile,
         FAILURE,
-        &[TOO_LARGE, "it takes more than 256.0 MiB of"],
+        &[TOO_LARGE, "the host needs more than 256.0 MiB of"],
     );
 }
 
@@ -220,9 +220,13 @@ fn globals(start: &str) -> Hostile {
 
 #[test]
 fn a_plugin_whose_globals_are_many_in_many_instances_is_refused() {
-    assert_no_start(&globals(""), FAILURE, &[TOO_LARGE, "it takes "]);
+    assert_no_start(&globals(""), FAILURE, &[TOO_LARGE, "the host needs "]);
     // A plugin that fails afterwards has taken the memory all the same.
-    assert_no_start(&globals("unreachable"), FAILURE, &[TOO_LARGE, "it takes "]);
+    assert_no_start(
+        &globals("unreachable"),
+        FAILURE,
+        &[TOO_LARGE, "the host needs "],
+    );
 }
 
 #[test]
