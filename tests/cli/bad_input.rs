@@ -169,7 +169,7 @@ fn a_plugin_that_imports_what_is_not_offered() {
             &[
                 "plugin bad",
                 &imports,
-                "files and environment are there only where the operator grants them",
+                "only those files and environment variables that the operator grants",
             ],
         );
     }

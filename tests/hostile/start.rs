@@ -194,7 +194,7 @@ fn a_plugin_that_takes_a_gigabyte_of_the_host_to_be_loaded_is_refused() {
     assert_no_start(
         &hostile,
         FAILURE,
-        &[TOO_LARGE, "it takes more than 256.0 MiB of"],
+        &[TOO_LARGE, "the host needs more than 256.0 MiB of"],
     );
 }
 
@@ -213,9 +213,13 @@ fn globals(start: &str) -> Hostile {
 
 #[test]
 fn a_plugin_whose_globals_are_many_in_many_instances_is_refused() {
-    assert_no_start(&globals(""), FAILURE, &[TOO_LARGE, "it takes "]);
+    assert_no_start(&globals(""), FAILURE, &[TOO_LARGE, "the host needs "]);
     // Who fails in the end has taken it all the same.
-    assert_no_start(&globals("unreachable"), FAILURE, &[TOO_LARGE, "it takes "]);
+    assert_no_start(
+        &globals("unreachable"),
+        FAILURE,
+        &[TOO_LARGE, "the host needs "],
+    );
 }
 
 #[test]
@@ -224,7 +228,7 @@ fn what_the_host_may_hold_of_a_plugin_is_what_its_operator_says() {
     let globals = "(global (mut v128) (v128.const i64x2 1 1))".repeat(100_000);
     let inner = format!("(component (core module $m {globals}) (core instance (instantiate $m)))");
     let hostile = Hostile::around(&inner).within("footprint=1MiB");
-    assert_no_start(&hostile, FAILURE, &[TOO_LARGE, "it takes "]);
+    assert_no_start(&hostile, FAILURE, &[TOO_LARGE, "the host needs "]);
     let survived = run(&hostile.within("footprint=16MiB"));
     assert_keeps_all(&survived);
     assert_memory(&survived, 16 << 10);

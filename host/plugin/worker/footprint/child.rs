@@ -31,8 +31,8 @@ use crate::system::privileges;
 use crate::system::procfs;
 use crate::system::sanitize::one_line;
 
-/// Runs the footprint check: reads compiled code from standard input, and writes an [`Answer`] to standard output. The
-/// footprint in it excludes linear memory and the code itself.
+/// Runs the footprint check: reads compiled code from standard input, and writes its answer to standard output. The
+/// footprint in the answer excludes linear memory and the code itself.
 pub fn run(limits: Limits) -> anyhow::Result<()> {
     let time = limits.compile_time.saturating_add(limits.start_time * 2);
     let seconds = time.as_secs().saturating_add(1);
