@@ -21,7 +21,7 @@ pub(super) enum Restart {
     Failed,
 }
 
-/// Describes the events of a call, for the message "failed in process: … [events]".
+/// Describes the events of a call, for the end of the message `failed in process: CAUSE [EVENTS]`.
 pub(super) fn describe_events(batch: &Batch) -> String {
     let mut events = batch.events();
     let (Some(first), last) = (events.next(), events.next_back()) else {

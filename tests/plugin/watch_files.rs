@@ -229,7 +229,7 @@ fn with_watch_a_pipe_or_what_the_host_cannot_hold_is_not_taken_up_and_holds_noth
     fs::write(&beside, large.expect("a component")).expect("a temporary file");
     fs::rename(&beside, versions.path()).expect("in the same directory");
     host.wait_for(&format!(
-        "{stays}it takes more than 16.0 MiB of the host's memory"
+        "{stays}the host needs more than 16.0 MiB of memory"
     ));
     host.events(100);
 
