@@ -48,7 +48,7 @@ pub struct VerbosityArgs {
 pub enum Command {
     /// Passes recorded events to plugins as if they happened now. Needs no root, runs on any machine
     #[command(max_term_width = 100, after_help = REPLAY_EXAMPLES)]
-    Replay(ReplayArgs),
+    Replay(Box<ReplayArgs>),
     /// Writes a capture of synthetic events. The same seed produces the same events
     #[command(max_term_width = 100, after_help = GENERATE_EXAMPLES)]
     Generate(GenerateArgs),

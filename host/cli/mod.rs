@@ -71,7 +71,7 @@ fn from_matches(matches: &ArgMatches) -> Result<Config, UsageError> {
     let verbosity = verbosity(&cli.verbosity);
     match cli.command {
         None => watch(cli.watch, verbosity, matches).map(Config::Watch),
-        Some(Command::Replay(args)) => replay(args, verbosity, matches).map(Config::Replay),
+        Some(Command::Replay(args)) => replay(*args, verbosity, matches).map(Config::Replay),
         Some(Command::Generate(args)) => generate(args, verbosity).map(Config::Generate),
         Some(Command::Inspect(args)) => Ok(Config::Inspect(at_most_one_stdin(args.files)?)),
         Some(Command::Compile(CompileArgs { seconds, bytes })) => {
