@@ -42,13 +42,13 @@ use crate::oracle::PATIENCE;
 use crate::oracle::wait_until;
 
 #[allow(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/live/support/lab.rs"]
+#[path = "../../tests/live/support/lab.rs"]
 mod lab;
 #[allow(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/live/support/netns.rs"]
+#[path = "../../tests/live/support/netns.rs"]
 mod netns;
 #[allow(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/live/support/oracle.rs"]
+#[path = "../../tests/live/support/oracle.rs"]
 mod oracle;
 
 /// The plugins.
@@ -208,9 +208,9 @@ impl fmt::Display for Seen {
 
 fn binary() -> Result<PathBuf> {
     let demo = env::current_exe()?;
-    let target = demo.ancestors().nth(2);
-    let target = target.context("the demo runs from cargo's target directory")?;
-    Ok(target.join("retrans-host"))
+    let directory = demo.parent();
+    let directory = directory.context("the demo runs from cargo's target directory")?;
+    Ok(directory.join("retrans-host"))
 }
 
 /// The host, whose lines are shown as they come.
