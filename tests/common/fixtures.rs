@@ -56,7 +56,7 @@ fn build() -> PathBuf {
 
 /// The directory in which build.rs has already compiled what they depend on.
 fn target() -> PathBuf {
-    Path::new(env!("OUT_DIR")).join("plugins")
+    PathBuf::from(env!("PLUGINS_TARGET"))
 }
 
 fn cargo(target: &Path, what: &[&str]) {
