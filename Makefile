@@ -1,6 +1,6 @@
 # Saves typing, nothing more: cargo build, cargo test and cargo run mean what they mean everywhere.
 
-.PHONY: demo test bench lint soak fuzz miri setup
+.PHONY: demo test bench lint deny soak fuzz miri setup
 
 # Retransmits on a lossy link between two private network namespaces, live.
 demo:
@@ -19,6 +19,10 @@ soak: setup
 
 lint: setup
 	cargo fmt --all --check && cargo clippy --workspace --all-targets -- -D warnings
+
+# Licences, bans and sources of all dependencies.
+deny:
+	scripts/deny.sh
 
 # Plugins, their answers, records and captures that are made up, looking for one that does harm:
 # SECONDS=60 of each.

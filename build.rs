@@ -4,6 +4,9 @@
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
+use std::hash::DefaultHasher;
+use std::hash::Hash as _;
+use std::hash::Hasher as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -48,10 +51,13 @@ fn build() -> Result<()> {
     let c_layout = CLayout::read(&object)?;
     c_layout.compare()?;
     c_layout.write(&out.join("c_layout.rs"))?;
+    let target = plugins_target(&out)?;
+    // The tests build their own plugins there (tests/common/fixtures.rs).
+    println!("cargo:rustc-env=PLUGINS_TARGET={}", target.display());
     if env::var_os("CARGO_FEATURE_BUNDLED").is_none() {
         return fs::write(out.join("bundled.rs"), "&[]").context("cannot write bundled.rs");
     }
-    build_plugins(&out)
+    build_plugins(&out, &target)
 }
 
 /// Compiles a BPF program in bpf/ and generates its skeleton. Returns the path of the object.
@@ -196,17 +202,16 @@ impl CLayout {
 
 /// Builds the bundled plugins with a nested cargo. It has a target directory of its own: in the outer one it would wait
 /// forever for the lock that the outer cargo holds.
-fn build_plugins(out: &Path) -> Result<()> {
+fn build_plugins(out: &Path, target: &Path) -> Result<()> {
     for path in ["plugins", "plugin-sdk", "event", "Cargo.lock"] {
         println!("cargo:rerun-if-changed={path}");
     }
-    let target = out.join("plugins");
     let mut cargo =
         Command::new(env::var_os("CARGO").context("CARGO is not set: not run by cargo")?);
     cargo
         .args(["build", "--profile", "plugin", "--locked", "--quiet"])
         .args(["--target", "wasm32-wasip2", "--target-dir"])
-        .arg(&target);
+        .arg(target);
     for name in BUNDLED {
         cargo.args(["--package", name]);
     }
@@ -230,10 +235,31 @@ fn build_plugins(out: &Path) -> Result<()> {
     let mut code = String::from("&[\n");
     for name in BUNDLED {
         let file = format!("{}.wasm", name.replace('-', "_"));
-        let path = target.join("wasm32-wasip2/plugin").join(file);
-        ensure!(path.is_file(), "cargo did not build {}", path.display());
+        let built = target.join("wasm32-wasip2/plugin").join(&file);
+        // A copy: a later build of another profile may write to the shared directory while rustc reads.
+        let path = out.join(file);
+        fs::copy(&built, &path)
+            .with_context(|| format!("cargo did not build {}", built.display()))?;
         writeln!(code, "    ({name:?}, include_bytes!({path:?})),")?;
     }
     code.push_str("]\n");
     fs::write(out.join("bundled.rs"), code).context("cannot write bundled.rs")
+}
+
+/// Where plugins are built, once for all profiles of the host: `plugins-HASH` in cargo's target directory, which is
+/// four levels above `OUT_DIR` (`target/PROFILE/build/PACKAGE-HASH/out`). Cargo locks it. `HASH` names the checkout:
+/// several may share a target directory (`CARGO_TARGET_DIR`), but the files that cargo makes have no hash in their names.
+fn plugins_target(out: &Path) -> Result<PathBuf> {
+    let root = env::var_os("CARGO_MANIFEST_DIR").context("not run by cargo")?;
+    let mut hash = DefaultHasher::new();
+    root.hash(&mut hash);
+    let name = format!("plugins-{:016x}", hash.finish());
+    let [build, target] = [2, 4].map(|level| out.ancestors().nth(level));
+    match target {
+        Some(target) if build.and_then(Path::file_name) == Some("build".as_ref()) => {
+            Ok(target.join(name))
+        }
+        // Another layout, of another cargo.
+        _ => Ok(out.join("plugins")),
+    }
 }

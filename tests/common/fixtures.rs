@@ -56,7 +56,7 @@ fn build() -> PathBuf {
 
 /// The target directory of build.rs, which has compiled the dependencies there.
 fn target() -> PathBuf {
-    Path::new(env!("OUT_DIR")).join("plugins")
+    PathBuf::from(env!("PLUGINS_TARGET"))
 }
 
 fn cargo(target: &Path, what: &[&str]) {

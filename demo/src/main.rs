@@ -42,13 +42,13 @@ use crate::oracle::WAIT_TIMEOUT;
 use crate::oracle::wait_until;
 
 #[allow(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/live/support/lab.rs"]
+#[path = "../../tests/live/support/lab.rs"]
 mod lab;
 #[allow(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/live/support/netns.rs"]
+#[path = "../../tests/live/support/netns.rs"]
 mod netns;
 #[allow(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/live/support/oracle.rs"]
+#[path = "../../tests/live/support/oracle.rs"]
 mod oracle;
 
 /// The plugins.
@@ -92,7 +92,7 @@ fn demo() -> Result<Seen> {
     let directory = tempfile::tempdir()?;
     let arguments = [CHAIN, &["--record", CAPTURE]].concat();
     eprintln!("$ retrans-host {}", arguments.join(" "));
-    // First, because nobody says better why a probe may not be loaded.
+    // First: its error says why a probe cannot be loaded here.
     let host = Host::start(&arguments, directory.path())?;
     let lab = Lab::new()?;
     eprintln!("Two private network namespaces, one link, every eighth segment lost:");
@@ -208,9 +208,9 @@ impl fmt::Display for Seen {
 
 fn binary() -> Result<PathBuf> {
     let demo = env::current_exe()?;
-    let target = demo.ancestors().nth(2);
-    let target = target.context("the demo runs from cargo's target directory")?;
-    Ok(target.join("retrans-host"))
+    let directory = demo.parent();
+    let directory = directory.context("the demo runs from cargo's target directory")?;
+    Ok(directory.join("retrans-host"))
 }
 
 /// The host, whose lines are shown as they come.
@@ -294,8 +294,8 @@ fn show_and_collect(
         let lines = BufReader::new(pipe).lines().map_while(io::Result::ok);
         lines
             .inspect(|line| {
-                // In one piece, since both streams share a terminal. Where nobody looks any more, the
-                // demo goes on all the same.
+                // In one write, since both streams share a terminal. If the terminal has gone, the
+                // demo goes on.
                 let _ = to.write_all(format!("{line}\n").as_bytes());
                 then(line);
             })
