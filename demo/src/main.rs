@@ -263,10 +263,11 @@ impl Host {
         }
     }
 
-    /// Ends the host as Ctrl-C does; the lines of its standard output.
+    /// Ends the host; the lines of its standard output. By SIGTERM: a shell starts what it runs in the background with
+    /// SIGINT ignored, and the host heeds that.
     fn stop(mut self) -> Result<Vec<String>> {
         let KilledOnDrop(child) = &mut self.child;
-        kill_process(Pid::from_child(child), Signal::INT)?;
+        kill_process(Pid::from_child(child), Signal::TERM)?;
         wait_until("retrans-host to end", || Ok(child.try_wait()?.is_some()))?;
         // Both, so that the demo has the last word.
         let [lines, _] = [self.stdout, self.stderr].map(|reader| reader.join().unwrap_or_default());
