@@ -6,8 +6,11 @@ case ${1##*/} in
 live-*)
     if [ "$(id -u)" -ne 0 ] && sudo --non-interactive true 2>/dev/null; then
         # Root's own cache directories: nothing in this user's home may come to belong to root.
-        exec sudo --non-interactive --set-home --preserve-env=CI,RUST_BACKTRACE -- "$@"
+        exec sudo --non-interactive --set-home --preserve-env=CI,RUST_BACKTRACE -- \
+            env --default-signal=INT "$@"
     fi
     ;;
 esac
-exec "$@"
+# A shell starts what it runs in the background with SIGINT ignored, which programs inherit and the host heeds:
+# tests end it by that signal.
+exec env --default-signal=INT "$@"
