@@ -7,10 +7,11 @@ live-*)
     if [ "$(id -u)" -ne 0 ] && sudo --non-interactive true 2>/dev/null; then
         # Root's own cache directories: nothing in this user's home may come to belong to root.
         exec sudo --non-interactive --set-home --preserve-env=CI,RUST_BACKTRACE -- \
-            env --default-signal=INT "$@"
+            env --default-signal=HUP,INT,TERM "$@"
     fi
     ;;
 esac
-# A shell starts what it runs in the background with SIGINT ignored, which programs inherit and the host heeds:
-# tests end it by that signal.
-exec env --default-signal=INT "$@"
+# A shell starts what it runs in the background with SIGINT ignored, and nohup with SIGHUP. Programs inherit that, and
+# the host heeds it:
+# tests send it these signals.
+exec env --default-signal=HUP,INT,TERM "$@"
