@@ -10,6 +10,7 @@ mod values;
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::path::absolute;
 use std::process;
 
 use clap::Arg;
@@ -194,6 +195,12 @@ fn recorded_chain(
 ) -> Result<(ChainConfig, Option<RecordConfig>), UsageError> {
     let mut chain = chain(args, verbosity, matches)?;
     let record = record(record_args, args.alerts)?;
+    if let Some(RecordConfig::File(RecordFile { file, .. })) = &record
+        && let Some(alerts) = &args.alerts_file
+        && absolute(file).ok() == absolute(alerts).ok()
+    {
+        return Err(UsageError::SameFile(alerts.display().to_string()));
+    }
     if record == Some(RecordConfig::Stdout) {
         // Standard output is used by the capture.
         chain.lines = match args.plugins.is_empty() {

@@ -79,4 +79,7 @@ pub enum UsageError {
     /// `-`, standard input, as more than one of the files.
     #[error("-: standard input can be read once only")]
     StdinTwice,
+    /// Two options name one file.
+    #[error("--alerts-file {0}: it is the file of --record, too; choose another name")]
+    SameFile(String),
 }

@@ -4,7 +4,6 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::path::PathBuf;
 
 use anyhow::Result;
 use anyhow::bail;
@@ -17,6 +16,8 @@ use crate::capture::Recorder;
 use crate::capture::Summary;
 use crate::config::RecordConfig;
 use crate::config::RecordFile;
+use crate::config::Replay;
+use crate::config::SinkConfig;
 use crate::source::observer::Observer;
 use crate::system::stdio::StdoutStatus;
 
@@ -66,23 +67,29 @@ pub fn result_of_replay(recorded: Option<Summary>, stdout_status: &StdoutStatus)
     }
 }
 
-/// Refuses to record to a file that is replayed: events that were not written again would be lost.
-pub fn refuse_inputs(config: Option<&RecordConfig>, inputs: &[PathBuf]) -> Result<()> {
-    let Some(RecordConfig::File(RecordFile { file, .. })) = config else {
-        return Ok(());
-    };
+/// Refuses a replay that would write to a file that it reads: to record over it would lose what is not written again,
+/// and alerts at its end would make it unreadable.
+pub fn refuse_inputs(config: &Replay) -> Result<()> {
     let identity = |path: &Path| {
         let metadata = fs::metadata(path).ok()?;
         Some((metadata.dev(), metadata.ino()))
     };
-    let Some(target) = identity(file) else {
-        return Ok(());
+    let refuse = |doing: &str, target: &Path| {
+        let target_identity = identity(target);
+        let mut inputs = config.files.iter();
+        match target_identity.is_some() && inputs.any(|input| identity(input) == target_identity) {
+            true => bail!(
+                "cannot {doing} to {}: it is the file that is replayed; choose another name",
+                target.display()
+            ),
+            false => Ok(()),
+        }
     };
-    match inputs.iter().any(|input| identity(input) == Some(target)) {
-        true => bail!(
-            "cannot record to {}: it is the file that is replayed; choose another name",
-            file.display()
-        ),
-        false => Ok(()),
+    if let Some(RecordConfig::File(RecordFile { file, .. })) = &config.record {
+        refuse("record", file)?;
     }
+    let mut sinks = config.chain.sinks.iter();
+    sinks.try_for_each(|sink| match sink {
+        SinkConfig::AlertsFile(file) => refuse("write alerts", file),
+    })
 }

@@ -20,7 +20,7 @@ use crate::system::stdio::print_status;
 
 /// Replays the files, until their end, `--count`, `--duration` or a signal.
 pub fn replay(config: &Replay) -> Result<()> {
-    recording::refuse_inputs(config.record.as_ref(), &config.files)?;
+    recording::refuse_inputs(config)?;
     let stop = Stop::at_signals().context("cannot listen for signals")?;
     let shared = SharedStats::default();
     let Some(chain) = pipeline::prepare(&config.chain, &stop, &shared)? else {

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::Sink;
+use super::queue;
 use super::queue::Message;
 use super::queue::Queue;
 use super::queue::Reopen;
@@ -86,6 +87,6 @@ impl<S: Sink> Sink for FanOut<S> {
 
     fn finish(&mut self) -> Vec<SinkStats> {
         self.direct.finish();
-        self.queues.iter().map(Queue::finish).collect()
+        queue::finish(&self.queues)
     }
 }

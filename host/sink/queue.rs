@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
+use std::time::Instant;
 
 use crate::stats::Stats;
 use crate::stats::counters::SinkStats;
@@ -178,16 +179,20 @@ impl Queue {
         self.shared.state().stats.clone()
     }
 
-    /// Closes the queue at the end of the stream, and waits for at most [`FINISH_TIMEOUT`] until all messages are
-    /// delivered. What is not delivered by then stays counted as queued.
-    pub fn finish(&self) -> SinkStats {
-        let mut state = self.shared.state();
-        state.is_closed = true;
+    fn close(&self) {
+        self.shared.state().is_closed = true;
         self.shared.work.notify_one();
+    }
+
+    fn wait_until(&self, deadline: Instant) -> SinkStats {
+        let (state, timeout) = (
+            self.shared.state(),
+            deadline.saturating_duration_since(Instant::now()),
+        );
         let waited = self
             .shared
             .ended
-            .wait_timeout_while(state, FINISH_TIMEOUT, |state| !state.is_done);
+            .wait_timeout_while(state, timeout, |state| !state.is_done);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if state.stats.queued > 0 {
             let SinkStats { name, queued, .. } = &state.stats;
@@ -197,6 +202,18 @@ impl Queue {
         }
         state.stats.clone()
     }
+}
+
+/// Ends queues at the end of the stream: waits until all messages are delivered, but not longer than
+/// [`FINISH_TIMEOUT`] for all queues together. Returns their statistics; messages that are not delivered by then remain
+/// counted as queued.
+pub fn finish(queues: &[Queue]) -> Vec<SinkStats> {
+    queues.iter().for_each(Queue::close);
+    let deadline = Instant::now() + FINISH_TIMEOUT;
+    queues
+        .iter()
+        .map(|queue| queue.wait_until(deadline))
+        .collect()
 }
 
 impl Reopen {

@@ -23,6 +23,7 @@ use crate::common::pipes::signal;
 use crate::common::pipes::spawn;
 use crate::common::refusal::BINARY;
 use crate::common::refusal::FAILURE;
+use crate::common::refusal::USAGE;
 use crate::common::refusal::assert_refused;
 
 /// A replay of a.rtc whose alerts go to a file as well.
@@ -195,4 +196,28 @@ fn a_file_that_cannot_be_written_is_named_before_anything_is_replayed() {
         let message = format!("cannot write alerts to {file}: {cause}");
         assert_refused(&mut replay(&files, file), FAILURE, &[&message]);
     }
+}
+
+#[test]
+fn the_file_that_is_replayed_gets_no_alerts() {
+    let files = Files::new();
+    let capture = generated(files.path(), "a.rtc", &["--events", "10"]);
+    std::os::unix::fs::symlink("a.rtc", files.path().join("link")).expect("a link");
+    let before = fs::read(&capture).expect("a capture");
+    for file in ["a.rtc", "./a.rtc", "link"] {
+        let cause = format!("cannot write alerts to {file}: it is the file that is replayed");
+        assert_refused(&mut replay(&files, file), FAILURE, &[&cause]);
+    }
+    assert_eq!(fs::read(&capture).expect("a capture"), before);
+}
+
+#[test]
+fn a_recording_and_alerts_do_not_share_a_file() {
+    let files = Files::new();
+    generated(files.path(), "a.rtc", &["--events", "10"]);
+    let mut command = replay(&files, "./b.rtc");
+    let command = command.args(["--record", "b.rtc", "--force"]);
+    let message = "--alerts-file ./b.rtc: it is the file of --record, too";
+    assert_refused(command, USAGE, &[message]);
+    assert!(!files.path().join("b.rtc").exists());
 }

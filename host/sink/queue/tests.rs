@@ -86,13 +86,20 @@ fn stats(received: u64, sent: u64, queued: u64, dropped: u64, failed: u64) -> Si
     }
 }
 
+fn finish_one(queue: &Queue) -> SinkStats {
+    let [stats] = finish(std::slice::from_ref(queue))
+        .try_into()
+        .expect("one queue");
+    stats
+}
+
 #[test]
 fn what_is_not_delivered_has_failed() {
     let (queue, controller) = controlled(ALL);
     queue.send(lines(5));
     assert_eq!(queue.stats(), stats(5, 0, 5, 0, 0));
     controller.permits.send(3).expect("it waits");
-    assert_eq!(queue.finish(), stats(5, 3, 0, 0, 2));
+    assert_eq!(finish_one(&queue), stats(5, 3, 0, 0, 2));
 }
 
 #[test]
@@ -108,7 +115,7 @@ fn what_there_is_no_room_for_is_dropped_and_one_message_always_has_room() {
     for _ in 0..4 {
         let _ = controller.permits.send(u64::MAX);
     }
-    let finished = queue.finish();
+    let finished = finish_one(&queue);
     assert_eq!(finished.received, 2 + (40 << 10));
     assert!(
         finished.dropped == 20 << 10 || finished.dropped == (20 << 10) + 1,
@@ -131,7 +138,7 @@ fn a_destination_that_hangs_does_not_hold_up_the_end() {
     let (queue, controller) = controlled(ALL);
     queue.send(lines(2));
     queue.send(lines(3));
-    assert_eq!(queue.finish(), stats(5, 0, 5, 0, 0));
+    assert_eq!(finish_one(&queue), stats(5, 0, 5, 0, 0));
     drop(controller);
 }
 
@@ -144,7 +151,7 @@ fn messages_arrive_in_order_and_files_are_opened_anew_between_them() {
     queue.send(lines(2));
     controller.permits.send(1).expect("it waits");
     controller.permits.send(2).expect("it waits");
-    assert_eq!(queue.finish(), stats(3, 3, 0, 0, 0));
+    assert_eq!(finish_one(&queue), stats(3, 3, 0, 0, 0));
     let counts: Vec<u64> = controller
         .sent
         .try_iter()
@@ -211,4 +218,19 @@ fn each_queue_is_sent_what_it_wants() {
         ["events 1", "lines 4", "alerts 0", "stats"]
     );
     assert_eq!(kinds(&events_controller), ["events 1"]);
+}
+
+#[test]
+fn destinations_that_hang_share_the_time_at_the_end() {
+    let (gates, keepers): (Vec<_>, Vec<_>) = (0..4).map(|_| gate(ALL)).unzip();
+    gates.iter().for_each(|queue| queue.send(lines(1)));
+    let begun = Instant::now();
+    assert_eq!(finish(&gates), vec![stats(1, 0, 1, 0, 0); 4]);
+    // A signal leaves 4.5 s for the whole end of a run.
+    assert!(
+        begun.elapsed() < 2 * FINISH_TIMEOUT,
+        "{:?}",
+        begun.elapsed()
+    );
+    drop(keepers);
 }
