@@ -222,15 +222,15 @@ fn each_queue_is_sent_what_it_wants() {
 
 #[test]
 fn destinations_that_hang_share_the_time_at_the_end() {
-    let (gates, keepers): (Vec<_>, Vec<_>) = (0..4).map(|_| gate(ALL)).unzip();
-    gates.iter().for_each(|queue| queue.send(lines(1)));
+    let (queues, controllers): (Vec<_>, Vec<_>) = (0..4).map(|_| controlled(ALL)).unzip();
+    queues.iter().for_each(|queue| queue.send(lines(1)));
     let begun = Instant::now();
-    assert_eq!(finish(&gates), vec![stats(1, 0, 1, 0, 0); 4]);
+    assert_eq!(finish(&queues), vec![stats(1, 0, 1, 0, 0); 4]);
     // A signal leaves 4.5 s for the whole end of a run.
     assert!(
         begun.elapsed() < 2 * FINISH_TIMEOUT,
         "{:?}",
         begun.elapsed()
     );
-    drop(keepers);
+    drop(controllers);
 }
