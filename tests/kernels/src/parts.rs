@@ -1,0 +1,148 @@
+//! The parts of a run: which tests of which program.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+use anyhow::bail;
+
+use crate::programs::Programs;
+
+/// Some tests of one test program.
+pub struct Part {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it covers, for the help.
+    pub about: &'static str,
+    program: Program,
+    /// Parts of test names: those that run. All if there are none.
+    only: &'static [&'static str],
+    /// Parts of test names: those that do not run.
+    skip: &'static [&'static str],
+    threads: u32,
+}
+
+/// A test program of tests/.
+#[derive(Clone, Copy)]
+enum Program {
+    Live,
+    Machine,
+}
+
+/// What every kernel must pass at every change: what is recorded, and whose it is.
+const MAIN: &[&str] = &[
+    "attempts::",
+    "causes::",
+    "chain::",
+    "fields::",
+    "overload::root_a_ring",
+    "owner::",
+    "owner_status::",
+    "reconcile::",
+    "record::root_what_was_printed_live",
+    "retransmits::",
+    "tracepoint::",
+];
+
+/// Tests that do not run in guests: a guest has no cargo, with which these build plugins that misbehave, and too little
+/// speed for a promise about owners on busy processors.
+const NOT_IN_GUESTS: &[&str] = &[
+    "hostile::",
+    "overload::root_what_a_slow_plugin",
+    "owner_crowd::",
+    "owner_hoard::",
+];
+
+/// All parts, in the order in which they run.
+pub const PARTS: &[Part] = &[
+    Part {
+        name: "main",
+        about: "what is recorded, by both kinds of tracepoint, and whose it is",
+        program: Program::Live,
+        only: MAIN,
+        skip: &[],
+        threads: 8,
+    },
+    Part {
+        name: "rest",
+        about: "the other live tests: recordings, streams, what is said where the probe cannot run",
+        program: Program::Live,
+        only: &[],
+        skip: MAIN,
+        threads: 8,
+    },
+    Part {
+        name: "machine",
+        about: "settings of the machine: sysctls, mounts, capabilities, namespaces, lockdown",
+        program: Program::Machine,
+        only: &[],
+        skip: &[],
+        threads: 1,
+    },
+];
+
+impl Part {
+    /// The parts of these names, in the order in which they run; all if there are no names.
+    pub fn named(names: &[String]) -> Result<Vec<&'static Part>> {
+        if let Some(unknown) = names
+            .iter()
+            .find(|name| !PARTS.iter().any(|part| part.name == **name))
+        {
+            let known: Vec<&str> = PARTS.iter().map(|part| part.name).collect();
+            bail!(
+                "there is no part {unknown:?}; the parts are {}",
+                known.join(", ")
+            );
+        }
+        let is_chosen =
+            |part: &&Part| names.is_empty() || names.iter().any(|name| name == part.name);
+        Ok(PARTS.iter().filter(is_chosen).collect())
+    }
+
+    /// The part's line in the guest's list: name, program, arguments.
+    pub fn line(&self, programs: &Programs) -> String {
+        let program = match self.program {
+            Program::Live => &programs.live,
+            Program::Machine => &programs.machine,
+        };
+        let mut line = format!(
+            "{} {} --test-threads={}",
+            self.name,
+            program.display(),
+            self.threads
+        );
+        for filter in self.only {
+            let _ = write!(line, " {filter}");
+        }
+        for filter in self.skip.iter().chain(NOT_IN_GUESTS) {
+            let _ = write!(line, " --skip {filter}");
+        }
+        line.push('\n');
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_run_in_their_own_order_and_unknown_ones_are_refused() {
+        let names = |names: &[&str]| -> Result<Vec<&str>> {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            Ok(Part::named(&names)?
+                .into_iter()
+                .map(|part| part.name)
+                .collect())
+        };
+        assert_eq!(
+            names(&["rest", "main"]).expect("both exist"),
+            ["main", "rest"]
+        );
+        assert_eq!(names(&[]).expect("all exist").len(), PARTS.len());
+        let error = names(&["most"]).expect_err("there is none").to_string();
+        assert_eq!(
+            error,
+            "there is no part \"most\"; the parts are main, rest, machine"
+        );
+    }
+}
