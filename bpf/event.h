@@ -83,6 +83,7 @@ enum retrans_has {
 	HAS_LAST_COMM,
 	HAS_LAST_UID,
 	HAS_LAST_CONTAINER,
+	HAS_TIMER_EXPIRED,
 };
 
 /* Status of the socket's owner. The probe sets what the kernel knows, the host determines the rest. */
@@ -165,7 +166,7 @@ struct retrans_event {
 	__u8 sent;	 /* host, from the error */
 	__u8 fast_open;
 	__u8 owner_status;
-	__u8 reserved; /* zero; for the next 8-bit field */
+	__u8 timer_expired;
 	__u64 listener_inode;
 	/* The owning process, set by the host. */
 	__u32 owner_uid;

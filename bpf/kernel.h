@@ -142,6 +142,7 @@ struct tcp_congestion_ops {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	unsigned long icsk_timeout; /* jiffies; gone from later kernels */
 	__u32 icsk_rto; /* jiffies */
 	const struct tcp_congestion_ops *icsk_ca_ops;
 	__u8 icsk_ca_state : 5;

@@ -41,6 +41,8 @@ use crate::oracle::Nstat;
 use crate::oracle::WAIT_TIMEOUT;
 use crate::oracle::wait_until;
 
+#[path = "../../tests/live/support/kernel.rs"]
+mod kernel;
 #[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../../tests/live/support/lab.rs"]
 mod lab;

@@ -33,19 +33,26 @@ impl Event {
                 Some(_) => Kind::LossRecovery,
                 None => Kind::Unknown,
             },
-            Some(CaState::Open | CaState::Disorder | CaState::Cwr) if self.is_tail_probe() => {
-                Kind::TailLossProbe
-            }
+            Some(CaState::Open | CaState::Disorder | CaState::Cwr) => self.classify_undisturbed(),
             _ => Kind::Unknown,
         }
     }
 
-    /// The kernel sends a tail loss probe before it sets `tlp_high_seq`, and always sends the last
-    /// segment.
-    fn is_tail_probe(&self) -> bool {
-        self.timer() == Some(Timer::LossProbe)
-            && self.tlp_high_seq() == Some(0)
-            && self.end_seq().is_some()
-            && self.end_seq() == self.snd_nxt()
+    /// Determines the cause of a retransmit while the connection is not in recovery.
+    fn classify_undisturbed(&self) -> Kind {
+        if self.timer() != Some(Timer::LossProbe) {
+            return Kind::Unknown;
+        }
+        // Before 5.12, the kernel sends data that a server did not take with the SYN again without entering the state
+        // of loss. The timer for a probe has been set moments before.
+        if self.timer_expired() == Some(false) {
+            return Kind::LossRecovery;
+        }
+        // The kernel sends a tail loss probe before it sets `tlp_high_seq`, and always sends the last segment.
+        let is_last = self.end_seq().is_some() && self.end_seq() == self.snd_nxt();
+        match self.tlp_high_seq() {
+            Some(0) if is_last => Kind::TailLossProbe,
+            _ => Kind::Unknown,
+        }
     }
 }

@@ -104,6 +104,16 @@ fn a_path_mtu_change_is_no_tail_loss_probe() {
     assert_eq!(record.classify(), Kind::LossRecovery);
 }
 
+/// Before 5.12 the state of congestion control is the same as for a probe.
+#[test]
+fn what_is_sent_again_before_the_probe_timer_expires_is_no_tail_loss_probe() {
+    let mut record = evidence(CaState::Open, Timer::LossProbe);
+    record.set_timer_expired(Some(false));
+    assert_eq!(record.classify(), Kind::LossRecovery);
+    record.set_timer_expired(Some(true));
+    assert_eq!(record.classify(), Kind::TailLossProbe);
+}
+
 #[test]
 fn a_probe_timer_in_recovery_is_a_fast_retransmit() {
     let record = evidence(CaState::Recovery, Timer::LossProbe);

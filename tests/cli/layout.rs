@@ -10,8 +10,8 @@ use retrans_event::RECORD_SIZE;
 /// Name, offset and size of each member of `struct retrans_event`, from the BTF of the probe.
 const C_LAYOUT: &[(&str, usize, usize)] = include!(concat!(env!("OUT_DIR"), "/c_layout.rs"));
 
-/// Members without a field: the presence bits, and room for more fields.
-const NO_FIELDS: [&str; 3] = ["present", "present_high", "reserved"];
+/// Members without a field: the presence bits.
+const NO_FIELDS: [&str; 2] = ["present", "present_high"];
 
 fn member(name: &str) -> Option<(usize, usize)> {
     let member = C_LAYOUT.iter().find(|(member, ..)| *member == name);

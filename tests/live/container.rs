@@ -21,12 +21,15 @@ use crate::support::root_test;
 
 const POD: &str = "1f3c5b7a-0d2e-4c6b-8a9f-123456789abc";
 
-/// Starts a program in a new time namespace, whose boot time is `seconds` ahead of the kernel's. The
-/// program itself must join it: on kernels where only its children do, the host would see the kernel's
-/// own time.
-fn ahead_by(seconds: &str) -> [&str; 5] {
-    ["unshare", "--time", "--boottime", seconds, "--"]
-}
+/// Becomes a program in a new time namespace, whose boot time is `$0` seconds ahead of the kernel's. The program itself
+/// must join it, and keep its process number: another process makes the namespace, and ends with the program. Before
+/// 6.3, a process that has unshared its time cannot start threads.
+const AHEAD_BY: &str = r#"
+setpriv --pdeathsig KILL unshare --time --boottime "$0" --fork --kill-child sleep 600 >/dev/null 2>&1 &
+maker=$!
+until child=$(cat /proc/$maker/task/$maker/children) && [ -n "$child" ]; do sleep 0.01; done
+exec nsenter --time=/proc/${child% }/ns/time "$@"
+"#;
 
 #[test]
 fn root_in_a_time_namespace_dates_owners_windows_and_counters_are_those_of_the_machine()
@@ -56,7 +59,7 @@ fn assert_time_namespace_does_not_matter(root: &Root, seconds: &str) -> Result<(
         r#"--set=key=["netns"]"#,
         "--alerts=json",
     ];
-    let host = Host::start_by(root, &ahead_by(seconds), &arguments)?;
+    let host = Host::start_by(root, &["sh", "-c", AHEAD_BY, seconds], &arguments)?;
     client.connect(AT_RECEIVER)?;
     let mut server = accept(&listener)?;
     for _ in 0..3 {

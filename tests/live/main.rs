@@ -13,6 +13,7 @@ mod causes;
 mod chain;
 mod container;
 mod end;
+mod fields;
 mod hostile;
 mod overload;
 mod owner;

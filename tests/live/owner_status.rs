@@ -76,8 +76,7 @@ fn root_a_socket_that_is_closed_is_orphaned_and_its_last_owner_is_told() -> Resu
         let events = events_in(&run, &lab.sender)?;
         let client = Identity::of(&client)?;
         client.assert_holds(&events_between(&events, Duration::ZERO, held), 1);
-        client.assert_held_last(&events_between(&events, closed, Duration::MAX));
-        Ok(())
+        client.assert_held_last(&events_between(&events, closed, Duration::MAX))
     })
 }
 

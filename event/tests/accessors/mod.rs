@@ -124,6 +124,7 @@ accessors! {
         owner_pid: owner_pid, set_owner_pid, 0x7b22_3344;
         sent: sent_if_known, set_sent, true;
         fast_open: fast_open, set_fast_open, true;
+        timer_expired: timer_expired, set_timer_expired, true;
         owner_status: owner_status, set_owner_status, OwnerStatus::Other(0x7c);
         owner_comm: owner_comm, set_owner_comm, name("sixteen-bytes-7d");
         owner_uid: owner_uid, set_owner_uid, 0x7e22_3344;

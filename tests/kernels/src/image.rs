@@ -7,7 +7,6 @@ use std::fs;
 use std::fs::File;
 use std::io;
 use std::io::Write;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -85,12 +84,6 @@ pub fn shared(apt: &Apt, tools: &Tools, programs: &Programs, directory: &Path) -
     for path in NOT_NEEDED {
         let _ = fs::remove_dir_all(root.join(path));
     }
-    // Debian has had only these links since 2023; packages bring the directories below usr/.
-    for name in ["bin", "sbin", "lib", "lib64"] {
-        if !root.join(name).exists() && root.join("usr").join(name).exists() {
-            symlink(Path::new("usr").join(name), root.join(name))?;
-        }
-    }
     for name in ["proc", "sys", "dev", "tmp", "run", "root/.cache", "var/tmp"] {
         fs::create_dir_all(root.join(name))?;
     }
@@ -163,11 +156,6 @@ pub fn for_kernel(
 
 /// The kernel's modules in an order in which they can be loaded.
 fn modules(tools: &Tools, image: &Image) -> Result<Vec<PathBuf>> {
-    // Since 7.2, packages have /usr/lib/modules instead of /lib/modules, where kmod looks.
-    let lib = image.root.join("lib");
-    if !lib.exists() {
-        symlink("usr/lib", &lib)?;
-    }
     let release = release(image)?;
     output(
         tools

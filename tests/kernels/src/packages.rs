@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -258,6 +259,12 @@ fn unpack_once(
                 .arg(root),
         )
         .with_context(|| format!("cannot unpack {}", archive.display()))?;
+    }
+    // Where /bin, /sbin, /lib and /lib64 are on Debian since 2023. Packages do not bring the links.
+    for name in ["bin", "sbin", "lib", "lib64"] {
+        if !root.join(name).exists() && root.join("usr").join(name).exists() {
+            symlink(Path::new("usr").join(name), root.join(name))?;
+        }
     }
     Ok(fs::write(&stamp, list)?)
 }

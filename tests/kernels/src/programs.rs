@@ -41,7 +41,7 @@ pub fn build(apt: &Apt, architecture: Architecture) -> Result<Programs> {
             "--locked",
             "--quiet",
             "--no-run",
-            "--message-format=json",
+            "--message-format=json-render-diagnostics",
         ])
         .args([
             "--package",

@@ -29,8 +29,7 @@ const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
 /// Connects sockets to an address that does not answer, and waits until the SYN of each was
 /// retransmitted once: a second later, all within some 0.3 s.
 pub fn syn_burst(lab: &Lab, connections: u64) -> Result<()> {
-    lab.sender.sysctl("net.ipv4.tcp_syn_retries", "1")?;
-    lab.sender.sysctl("net.ipv4.tcp_syn_linear_timeouts", "0")?;
+    lab.one_syn_retransmit()?;
     lab.lose(&format!("tcp dport {PORT}"))?;
     // The limit is inherited by hosts that tests start later; no host depends on it.
     let limit = getrlimit(Resource::Nofile);

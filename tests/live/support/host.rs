@@ -28,6 +28,7 @@ use rustix::process::set_parent_process_death_signal;
 use serde_json::Value;
 
 use super::Root;
+use super::kernel::is_since;
 use super::netns::Namespace;
 use super::netns::command;
 use super::oracle::wait_until;
@@ -107,7 +108,14 @@ impl Host {
 
     /// The same as a user other than root, with only these two capabilities.
     pub fn start_as_nobody(_: &Root, arguments: &[&str]) -> Result<Host> {
-        let mut command = command("setpriv");
+        let mut command = if is_since(5, 11)? {
+            command("setpriv")
+        } else {
+            // There, maps count as locked memory.
+            let mut prlimit = command("prlimit");
+            prlimit.args(["--memlock=unlimited", "setpriv"]);
+            prlimit
+        };
         let only = "-all,+bpf,+perfmon";
         command
             .args(["--reuid=65534", "--regid=65534", "--clear-groups"])

@@ -4,8 +4,6 @@
 //! The receiver drops packets as they come in: to the sender, a packet dropped on the way out would be
 //! an error, not a loss.
 
-use std::io;
-use std::io::ErrorKind;
 use std::io::Read;
 use std::io::Write;
 use std::net::IpAddr;
@@ -24,6 +22,7 @@ use anyhow::Result;
 use anyhow::ensure;
 use socket2::SockRef;
 
+use super::kernel::is_since;
 use super::netns::Namespace;
 use super::oracle::WAIT_TIMEOUT;
 use super::oracle::wait_until;
@@ -212,17 +211,21 @@ impl Lab {
         Ok(flow)
     }
 
+    /// Unanswered SYNs are retransmitted once, after a second.
+    pub fn one_syn_retransmit(&self) -> Result<()> {
+        self.sender.sysctl("net.ipv4.tcp_syn_retries", "1")?;
+        if is_since(6, 5)? {
+            // Else the first four timeouts do not back off.
+            self.sender
+                .sysctl("net.ipv4.tcp_syn_linear_timeouts", "0")?;
+        }
+        Ok(())
+    }
+
     /// Connects to addresses that do not answer, all at once, from [`LOCAL_PORTS`]; each SYN is
     /// retransmitted exactly once. Takes three seconds.
     pub fn unanswered_connects(&self, peers: &[IpAddr]) -> Result<()> {
-        self.sender.sysctl("net.ipv4.tcp_syn_retries", "1")?;
-        // Since 6.5 the first four timeouts do not back off.
-        self.sender
-            .sysctl("net.ipv4.tcp_syn_linear_timeouts", "0")
-            .or_else(|error| match error.downcast_ref::<io::Error>() {
-                Some(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-                _ => Err(error),
-            })?;
+        self.one_syn_retransmit()?;
         self.sender.sysctl(
             "net.ipv4.ip_local_port_range",
             &format!("{} {}", LOCAL_PORTS.start(), LOCAL_PORTS.end()),

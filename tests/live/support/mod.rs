@@ -9,6 +9,7 @@ pub mod container;
 pub mod expect;
 pub mod handshake;
 pub mod host;
+pub mod kernel;
 pub mod lab;
 pub mod mib;
 pub mod netns;
@@ -18,6 +19,7 @@ pub mod pmtu;
 pub mod processes;
 pub mod reconcile;
 pub mod root;
+pub mod sockopt;
 pub mod timers;
 pub mod tracefs;
 

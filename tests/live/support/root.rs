@@ -92,6 +92,11 @@ pub fn skipped(reason: &str) {
     say(format_args!("skipped: {}: {reason}", test_name()));
 }
 
+/// Reports on standard error what the calling test leaves out, because this kernel lacks it.
+pub fn lacks(reason: &str) {
+    say(format_args!("lacks: {}: {reason}", test_name()));
+}
+
 /// Not `eprintln!`: the test harness captures that, and drops it when the test passes.
 fn say(words: fmt::Arguments) {
     let _ = writeln!(io::stderr(), "{words}");
