@@ -16,6 +16,7 @@ use crate::support::expect::assert_between;
 use crate::support::expect::assert_on_flow;
 use crate::support::expect::kinds;
 use crate::support::host::Host;
+use crate::support::kernel::is_since;
 use crate::support::lab::CONGESTION_CONTROL;
 use crate::support::lab::LOCAL_PORTS;
 use crate::support::lab::Lab;
@@ -28,6 +29,7 @@ use crate::support::lab::SENDER_V6;
 use crate::support::lab::sender_towards;
 use crate::support::mib::Causes;
 use crate::support::netns::Namespace;
+use crate::support::oracle::Nstat;
 use crate::support::pmtu;
 use crate::support::pmtu::FAR_V4;
 use crate::support::pmtu::FAR_V6;
@@ -232,8 +234,22 @@ fn root_data_that_a_server_does_not_take_with_the_syn_is_loss_recovery() -> Resu
     root_test(|root| {
         for peer in [RECEIVER_V4.into(), RECEIVER_V6.into()] {
             let lab = Lab::new()?;
-            let (flow, events) = watch(root, &lab.sender, || lab.refused_fast_open_data(peer))?;
+            let host = Host::start(root, &[])?;
+            let flow = lab.refused_fast_open_data(peer)?;
+            let run = host.stop()?;
+            run.ledger.assert_complete();
+            let events = run.retransmits_in(&lab.sender)?;
             assert_eq!(kinds(&events), ["loss_recovery"]);
+            // Before 5.12 the kernel counts it as nothing but a retransmit.
+            let kernel = Nstat::of(&lab.sender)?;
+            let slow_start = u64::from(is_since(5, 12)?);
+            for (counter, expected) in [
+                ("TcpRetransSegs", 1),
+                ("TcpExtTCPSlowStartRetrans", slow_start),
+                ("TcpExtTCPLossProbes", 0),
+            ] {
+                assert_eq!(kernel.get(counter)?, expected, "{counter}");
+            }
             assert_on_flow(&events[0], &flow);
             assert_eq!(events[0]["retransmit"]["length"], SEGMENT);
             assert_eq!(events[0]["retransmit"]["undo_marker"], 0);

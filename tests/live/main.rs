@@ -8,6 +8,7 @@ mod common;
 mod support;
 
 mod attempts;
+mod bulk;
 mod captures;
 mod causes;
 mod chain;

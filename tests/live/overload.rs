@@ -82,6 +82,36 @@ fn root_what_a_slow_plugin_makes_the_ring_lose_is_counted_and_every_plugin_is_to
     })
 }
 
+/// A ring of one page has room for ten records: the host cannot empty it as fast as the burst fills it.
+#[test]
+fn root_a_ring_of_one_page_loses_most_of_a_burst_and_every_loss_is_counted() -> Result<()> {
+    /// SYNs, each retransmitted once.
+    const CONNECTIONS: u64 = 400;
+    root_test_alone(|root| {
+        let lab = Lab::new()?;
+        let _bystander = Bystander::of(&lab.sender)?;
+        let trace = Trace::start()?;
+        let arguments = ["--ring-size", "4KiB", "--no-owners", "--reconcile"];
+        let host = Host::start(root, &arguments)?;
+        syn_burst(&lab, CONNECTIONS)?;
+        let hidden = hidden_of_burst(&lab, &trace, CONNECTIONS)?;
+        let run = host.stop()?;
+
+        run.ledger.assert_balances();
+        let kernel = &run.ledger.kernel;
+        let lost = kernel.get("ring_full");
+        assert!(lost > 0, "none of {CONNECTIONS} was lost");
+        let printed = run.retransmits_in(&lab.sender)?.len() as u64;
+        assert_eq!(printed + lost, CONNECTIONS - hidden, "{:#?}", run.stderr);
+        assert_eq!(kernel.get("entered"), kernel.get("recorded") + lost);
+        let compared = compared(&run, &lab.sender)?;
+        assert_eq!(compared.get("RetransSegs"), CONNECTIONS);
+        assert_eq!(compared.get("missing"), lost + hidden);
+        assert_eq!(lost_in_gaps(&run.of_type("gap")?), lost);
+        Ok(())
+    })
+}
+
 fn lost_in_gaps(gaps: &[Value]) -> u64 {
     let lost = gaps.iter().map(|gap| gap["lost"].as_u64().unwrap_or(0));
     lost.sum()

@@ -139,6 +139,16 @@ impl Lab {
         connect(&self.sender, &self.receiver, peer.into())
     }
 
+    /// Lets the kernel hand packets of many segments to the devices, as it does by default.
+    pub fn with_offload(&self) -> Result<()> {
+        for (namespace, device) in [(&self.sender, "to-receiver"), (&self.receiver, "to-sender")] {
+            namespace.run(&format!(
+                "ip link set dev {device} gso_max_segs 65535 gso_max_size 65536"
+            ))?;
+        }
+        Ok(())
+    }
+
     /// Disables timers: connections made after this are repaired by fast retransmits alone, however
     /// slow the machine is.
     pub fn fast_retransmits_only(&self) -> Result<()> {

@@ -44,6 +44,21 @@ impl Causes {
         Ok(causes)
     }
 
+    /// Checks the counters of segments: those that hold whatever else a transfer did, as tail loss probes with new data.
+    pub fn assert_segments_counted(&self, namespace: &Namespace) -> Result<()> {
+        let kernel = Nstat::of(namespace)?;
+        for (counter, expected) in [
+            ("TcpRetransSegs", self.segments),
+            ("TcpExtTCPTimeouts", self.timeout),
+            ("TcpExtTCPSlowStartRetrans", self.loss_recovery),
+            ("TcpExtTCPFastRetrans", self.fast),
+            ("TcpExtTCPRetransFail", 0),
+        ] {
+            assert_eq!(kernel.get(counter)?, expected, "{counter}: {self:?}");
+        }
+        Ok(())
+    }
+
     /// Checks that the kernel counted exactly these in the namespace, where no tail loss probe carried
     /// new data. `other_timeouts`: one for each connection that was given up, minus one for each
     /// timeout at a window of zero, which the kernel does not count.
