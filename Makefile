@@ -1,6 +1,6 @@
 # Saves typing, nothing more: cargo build, cargo test and cargo run mean what they mean everywhere.
 
-.PHONY: demo test bench lint deny soak fuzz miri setup
+.PHONY: demo test kernels bench lint deny soak fuzz miri setup
 
 # Retransmits on a lossy link between two private network namespaces, live.
 demo:
@@ -10,6 +10,10 @@ demo:
 test:
 	scripts/test.sh
 
+# The live tests on other kernels, in virtual machines: all, or KERNELS="5.10 7.3" PARTS=main.
+kernels:
+	scripts/kernels.sh run $(if $(KERNELS),--kernels "$(KERNELS)") $(if $(PARTS),--parts "$(PARTS)")
+
 bench: setup
 	cargo bench
 
@@ -18,7 +22,7 @@ soak: setup
 	cargo bench --bench soak -- --seconds $(or $(SECONDS),600)
 
 lint: setup
-	cargo fmt --all --check && cargo clippy --workspace --all-targets -- -D warnings
+	cargo fmt --all --check && cargo clippy --workspace --all-targets --test machine -- -D warnings
 
 # Licences, bans and sources of all dependencies.
 deny:

@@ -28,9 +28,6 @@ use retrans_event::RECORD_SIZE;
 /// Members of `struct retrans_event` with the presence bits, in the order of [`PRESENCE_WORDS`].
 const PRESENCE_MEMBERS: [&str; PRESENCE_WORDS.len()] = ["present", "present_high"];
 
-/// Members that are not fields: the presence bits, and an unused byte.
-const NON_FIELDS: [&str; 3] = ["present", "present_high", "reserved"];
-
 /// Packages in plugins/ whose components are embedded in the host.
 const BUNDLED: &[&str] = &["json-print", "threshold-alert"];
 
@@ -156,7 +153,7 @@ impl CLayout {
         }
         for (member, _) in &self.members {
             ensure!(
-                NON_FIELDS.contains(&member.as_str())
+                PRESENCE_MEMBERS.contains(&member.as_str())
                     || FIELDS.iter().any(|field| field.name == member),
                 "the field {member} of bpf/event.h is missing in event/src/fields.rs"
             );

@@ -28,6 +28,10 @@ fn main() -> ExitCode {
         missing.extend(headers.map(|(_, package)| package));
     }
     let mut code = ExitCode::SUCCESS;
+    if let Some(reason) = unfit_target() {
+        eprintln!("error: {reason}");
+        code = ExitCode::FAILURE;
+    }
     if !missing.is_empty() {
         let packages = missing.join(" ");
         eprintln!(
@@ -42,6 +46,24 @@ fn main() -> ExitCode {
         code = ExitCode::FAILURE;
     }
     code
+}
+
+/// Why the host does not run on the target of this build; `None` if it does.
+fn unfit_target() -> Option<String> {
+    let of_target = |key: &str| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
+    let reason = if of_target("OS") != "linux" {
+        "the probe runs in Linux"
+    } else if of_target("ENDIAN") != "little" {
+        "records, captures and plugins have little-endian numbers, and the probe writes those of its machine"
+    } else if of_target("POINTER_WIDTH") != "64" {
+        "the probe adds to counters of 64 bits atomically"
+    } else {
+        return None;
+    };
+    let target = env::var("TARGET").unwrap_or_default();
+    Some(format!(
+        "retrans-host cannot be built for {target}: {reason}"
+    ))
 }
 
 fn runs(command: &str) -> bool {

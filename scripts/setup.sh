@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the build, the tests and the demo need and this machine lacks. Says nothing where
-# nothing is missing.
+# nothing is missing. "setup.sh kernels": also what make kernels needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # Where Debian has ip and nft, which is not on every user's path.
@@ -28,6 +28,11 @@ needs_command nftables nft
 needs_header libc6-dev stdio.h
 needs_header libelf-dev libelf.h
 needs_header zlib1g-dev zlib.h
+if [ "${1-}" = kernels ]; then
+    needs_command dpkg dpkg-deb
+    needs_command util-linux setpriv
+    [ -f /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
+fi
 
 if [ ${#missing[@]} -gt 0 ]; then
     mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)

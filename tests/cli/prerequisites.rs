@@ -9,6 +9,11 @@ use std::process::Command;
 
 /// Builds the crate `prerequisites` with these commands on the path; standard error if that fails.
 fn build_with(commands: &Path) -> Option<String> {
+    build_for(&[], commands)
+}
+
+/// The same with more arguments of cargo.
+fn build_for(arguments: &[&str], commands: &Path) -> Option<String> {
     let target = tempfile::tempdir().expect("a temporary directory");
     let mut cargo = Command::new(env!("CARGO"));
     cargo
@@ -21,6 +26,7 @@ fn build_with(commands: &Path) -> Option<String> {
             "--target-dir",
         ])
         .arg(target.path())
+        .args(arguments)
         .env("PATH", commands);
     let own = commands.join("rustc");
     let installed = Path::new(env!("CARGO")).with_file_name("rustc");
@@ -88,4 +94,20 @@ fn a_missing_target_is_named() {
     replace(commands.path(), "rustc", &script);
     let said = build_with(commands.path()).expect("the build fails");
     assert!(said.contains("rustup target add wasm32-wasip2\n"), "{said}");
+}
+
+#[test]
+fn a_target_on_which_the_probe_cannot_run_is_refused_with_the_reason() {
+    for (target, reason) in [
+        ("s390x-unknown-linux-gnu", "little-endian numbers"),
+        ("i686-unknown-linux-gnu", "counters of 64 bits"),
+        ("aarch64-apple-darwin", "the probe runs in Linux"),
+    ] {
+        let said = build_for(&["--target", target], commands("").path());
+        let said = said.expect("it is refused");
+        let words = format!("error: retrans-host cannot be built for {target}");
+        let line = said.lines().find(|line| line.contains(&words));
+        let line = line.unwrap_or_else(|| panic!("no line with {words:?}: {said}"));
+        assert!(line.contains(reason), "{line}");
+    }
 }

@@ -56,7 +56,7 @@ fn root_without_sys_it_is_said_that_there_is_no_btf() -> Result<()> {
 #[test]
 fn root_without_proc_it_is_said() -> Result<()> {
     guest_test(|_| {
-        assert_says_why_not(&after("umount -l /proc"), &[], &["/proc is not mounted"]);
+        assert_says_why_not(&after("umount -l /proc"), &[], &["mount proc at /proc"]);
         Ok(())
     })
 }

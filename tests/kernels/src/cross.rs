@@ -26,6 +26,7 @@ const PACKAGES: &[&str] = &[
 pub fn configure(cargo: &mut Command, apt: &Apt, architecture: Architecture) -> Result<()> {
     let target = architecture.target();
     let triple = architecture.triple();
+    add_target(target)?;
     let root = apt.unpack(architecture, PACKAGES, "sysroot")?.root;
     let linker = linker()?;
     let flags = format!("--target={triple} --sysroot={}", root.display());
@@ -69,4 +70,17 @@ fn linker() -> Result<PathBuf> {
         linker.display()
     );
     Ok(linker)
+}
+
+/// Adds Rust's target with rustup, unless it is installed.
+fn add_target(target: &str) -> Result<()> {
+    let mut rustc = Command::new("rustc");
+    let libraries = output(rustc.args(["--print", "target-libdir", "--target", target]))?;
+    if Path::new(libraries.trim()).is_dir() {
+        return Ok(());
+    }
+    eprintln!("kernels: adding Rust's target {target}");
+    output(Command::new("rustup").args(["target", "add", target]))
+        .with_context(|| format!("cannot add Rust's target {target}"))?;
+    Ok(())
 }

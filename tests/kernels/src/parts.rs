@@ -64,7 +64,7 @@ pub const PARTS: &[Part] = &[
         program: Program::Live,
         only: MAIN,
         skip: &[],
-        threads: 8,
+        threads: 4,
     },
     Part {
         name: "rest",

@@ -12,6 +12,7 @@ use socket2::Domain;
 use socket2::Socket;
 use socket2::Type;
 
+use super::kernel::is_since;
 use super::lab::Lab;
 use super::lab::PORT;
 use super::lab::RECEIVER_V4;
@@ -54,6 +55,16 @@ pub fn hidden_of_burst(lab: &Lab, trace: &Trace, connections: u64) -> Result<u64
     assert_eq!(traced.len() as u64, connections);
     let hidden = traced.iter().filter(|line| interrupted_init(line));
     Ok(hidden.count() as u64)
+}
+
+/// The SYNs of a burst whose retransmits were sent: before Linux 6.17, the tracepoint does not fire for others.
+pub fn traced_of_burst(lab: &Lab, connections: u64) -> Result<u64> {
+    let failed = Nstat::of(&lab.sender)?.get("TcpExtTCPRetransFail")?;
+    Ok(if is_since(6, 17)? {
+        connections
+    } else {
+        connections - failed
+    })
 }
 
 fn connect_all(count: u64) -> Result<Vec<Socket>> {

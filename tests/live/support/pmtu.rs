@@ -40,7 +40,10 @@ impl Path {
 
     /// The same with packets of many segments, as on most machines.
     pub fn with_gso() -> Result<Path> {
-        Path::build("")
+        let path = Path::build("")?;
+        // Else packets have as few as two segments where the machine, and so the round trip, is slow.
+        path.sender.sysctl("net.ipv4.tcp_min_tso_segs", "8")?;
+        Ok(path)
     }
 
     fn build(link: &str) -> Result<Path> {
