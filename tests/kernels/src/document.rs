@@ -11,13 +11,12 @@ use jiff::Timestamp;
 use crate::command::output;
 use crate::image::REPOSITORY;
 use crate::report::Report;
-use crate::tools::Tools;
 
 const BEGIN: &str = "<!-- begin of the last run -->\n";
 const END: &str = "<!-- end of the last run -->\n";
 
-/// Replaces the last run.
-pub fn write(report: &Report, tools: &Tools) -> Result<()> {
+/// Replaces the last run. `qemu` is QEMU's version.
+pub fn write(report: &Report, qemu: &str) -> Result<()> {
     let path = Path::new(REPOSITORY).join("docs/kernels.md");
     let text =
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -36,7 +35,7 @@ pub fn write(report: &Report, tools: &Tools) -> Result<()> {
         "{BEGIN}\nRun on {} with commit `{}`, {}.\n\n{}\n## What kernels lack\n\n{}\n## Versions\n\n{}\n{END}",
         Timestamp::now().strftime("%Y-%m-%d"),
         commit.trim(),
-        tools.qemu_version()?,
+        qemu,
         report.table(),
         report.lacks(),
         report.versions()

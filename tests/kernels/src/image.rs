@@ -19,6 +19,7 @@ use crate::command::output;
 use crate::packages::Apt;
 use crate::packages::Image;
 use crate::parts::Part;
+use crate::parts::Program;
 use crate::programs::Programs;
 use crate::tools::Tools;
 
@@ -93,10 +94,17 @@ pub fn shared(apt: &Apt, tools: &Tools, programs: &Programs, directory: &Path) -
     )?;
     fs::write(root.join("etc/group"), "root:x:0:\nnogroup:x:65534:\n")?;
     let inside = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
-    for file in &programs.files {
-        let to = inside(file);
+    let copy = |file: &Path, to: PathBuf| -> Result<()> {
         fs::create_dir_all(to.parent().context("a file is in a directory")?)?;
         fs::copy(file, &to).with_context(|| format!("cannot copy {}", file.display()))?;
+        Ok(())
+    };
+    // The test programs contain these paths.
+    for file in [&programs.host, &programs.probe] {
+        copy(file, inside(file))?;
+    }
+    for program in Program::ALL {
+        copy(program.of(programs), inside(Path::new(program.in_guest())))?;
     }
     let temporary = &programs.temporary;
     fs::create_dir_all(inside(temporary).parent().context("it is below target/")?)?;
@@ -121,7 +129,6 @@ pub fn for_kernel(
     tools: &Tools,
     shared: &Path,
     image: &Image,
-    programs: &Programs,
     parts: &[&Part],
     directory: &Path,
 ) -> Result<PathBuf> {
@@ -137,7 +144,7 @@ pub fn for_kernel(
         order.push('\n');
     }
     fs::write(root.join("modules/order"), order)?;
-    let parts: String = parts.iter().map(|part| part.line(programs)).collect();
+    let parts: String = parts.iter().map(|part| part.line()).collect();
     fs::write(root.join("parts"), parts)?;
     let own = directory.join("own.cpio");
     tools.archive(&root, &own)?;
@@ -217,4 +224,15 @@ pub fn kernel(image: &Image) -> Result<PathBuf> {
     .into_iter()
     .find(|path| path.is_file())
     .with_context(|| format!("{} has no vmlinuz", image.root.display()))
+}
+
+/// The kernel's HZ, timer interrupts a second; `None` if its packages do not tell, as since 7.2.
+pub fn hz(image: &Image) -> Option<u32> {
+    let release = release(image).ok()?;
+    let config =
+        fs::read_to_string(image.root.join("boot").join(format!("config-{release}"))).ok()?;
+    let value = config
+        .lines()
+        .find_map(|line| line.strip_prefix("CONFIG_HZ="))?;
+    value.parse().ok()
 }

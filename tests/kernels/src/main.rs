@@ -5,6 +5,7 @@
 //! programs   the release host and the test programs, built for the kernel's architecture (cross)
 //! image      root file system of a guest: programs, modules, guest/init
 //! machine    one QEMU; its console is read as the guest writes it (console)
+//! run        all of it, for some kernels at the same time
 //! report     the table: kernel × group of tests
 //! ```
 //!
@@ -16,49 +17,27 @@ mod cross;
 mod document;
 mod image;
 mod kernel;
+mod list;
 mod machine;
 mod packages;
 mod parts;
 mod programs;
 mod report;
+mod run;
 mod tools;
 
-use std::collections::BTreeMap;
-use std::collections::VecDeque;
-use std::fs;
-use std::path::Path;
-use std::path::PathBuf;
+use std::io;
+use std::io::ErrorKind;
+use std::io::Write;
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::thread;
-use std::time::Duration;
-use std::time::Instant;
 
-use anyhow::Context;
 use anyhow::Result;
-use anyhow::bail;
-use anyhow::ensure;
 use clap::Parser;
 use clap::Subcommand;
 
-use crate::console::Console;
-use crate::console::Verdict;
-use crate::image::REPOSITORY;
-use crate::kernel::Architecture;
 use crate::kernel::Kernel;
-use crate::machine::Boot;
-use crate::packages::Apt;
-use crate::packages::Image;
 use crate::parts::PARTS;
-use crate::parts::Part;
-use crate::programs::Programs;
-use crate::report::Outcome;
-use crate::report::Report;
-use crate::tools::Tools;
-
-/// The list of kernels.
-const LIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/kernels.txt");
+use crate::run::RunArguments;
 
 /// Runs the live tests on Debian's kernels, in QEMU without KVM.
 #[derive(Debug, Parser)]
@@ -84,36 +63,8 @@ enum Command {
     List,
 }
 
-#[derive(Debug, clap::Args)]
-struct RunArguments {
-    /// The kernels [default: all of tests/kernels/kernels.txt].
-    #[arg(long, value_delimiter = ' ', value_name = "KERNEL")]
-    kernels: Vec<Kernel>,
-    /// The parts [default: all].
-    #[arg(long, value_delimiter = ' ', value_name = "PART")]
-    parts: Vec<String>,
-    /// Guests at the same time.
-    #[arg(long, default_value_t = default_jobs(), value_name = "N")]
-    jobs: usize,
-    /// A guest that takes longer is ended.
-    #[arg(long, default_value_t = 1_200, value_name = "SECONDS")]
-    limit: u64,
-    /// Writes the table to docs/kernels.md. For a run of all kernels and parts.
-    #[arg(long)]
-    write: bool,
-}
-
-fn default_jobs() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
-}
-
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
-        Command::Run(arguments) => run(&arguments),
-        Command::Add { kernel } => add(&kernel).map(|()| true),
-        Command::List => list().map(|()| true),
-    };
-    match result {
+    match command(Arguments::parse().command) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -123,213 +74,39 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &RunArguments) -> Result<bool> {
-    let kernels = match arguments.kernels.as_slice() {
-        [] => listed()?,
-        kernels => kernels.to_vec(),
-    };
-    let parts = Part::named(&arguments.parts)?;
-    ensure!(arguments.jobs > 0, "--jobs: at least one guest must run");
-    if arguments.write {
-        ensure!(
-            kernels == listed()? && parts.len() == PARTS.len(),
-            "--write is for a run of all kernels and parts"
-        );
-    }
-    let begin = Instant::now();
-    let apt = Apt::open(directory().join("debian"))?;
-    let tools = Tools::fetch(&apt)?;
-    eprintln!("kernels: {}", tools.qemu_version()?);
-    let mut built = BTreeMap::new();
-    for kernel in &kernels {
-        let architecture = kernel.architecture;
-        built.entry(architecture).or_insert_with(|| {
-            prepare(&apt, &tools, architecture).map_err(|error| format!("{error:#}"))
-        });
-    }
-    let queue = Mutex::new(kernels.iter().enumerate().collect::<VecDeque<_>>());
-    let outcomes = Mutex::new(BTreeMap::new());
-    thread::scope(|scope| {
-        for _ in 0..arguments.jobs.min(kernels.len()) {
-            scope.spawn(|| {
-                while let Some((number, kernel)) = {
-                    queue
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .pop_front()
-                } {
-                    let outcome = outcome(
-                        &apt,
-                        &tools,
-                        &built[&kernel.architecture],
-                        kernel,
-                        &parts,
-                        arguments,
-                    );
-                    say(&outcome);
-                    outcomes
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .insert(number, outcome);
-                }
-            });
+/// Runs a command. Returns whether all is as it should be.
+fn command(command: Command) -> Result<bool> {
+    match command {
+        Command::Run(arguments) => {
+            let report = run::run(&arguments)?;
+            print(&report.to_string())?;
+            Ok(report.is_good())
         }
-    });
-    let outcomes = outcomes
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
-    let report = Report::new(outcomes.into_values().collect());
-    print!(
-        "{}\n{}\n{}",
-        report.table(),
-        report.versions(),
-        report.lacks()
-    );
-    eprint!("{}", report.failures());
-    println!("{} in {} s", report.sums(), begin.elapsed().as_secs());
-    if arguments.write {
-        document::write(&report, &tools)?;
-    }
-    Ok(report.is_good())
-}
-
-/// What all kernels of an architecture share.
-struct Prepared {
-    programs: Programs,
-    archive: PathBuf,
-}
-
-fn prepare(apt: &Apt, tools: &Tools, architecture: Architecture) -> Result<Prepared> {
-    eprintln!("kernels: building the host and its tests for {architecture}");
-    let programs = programs::build(apt, architecture)?;
-    let archive = image::shared(apt, tools, &programs, &directory())?;
-    Ok(Prepared { programs, archive })
-}
-
-fn outcome(
-    apt: &Apt,
-    tools: &Tools,
-    prepared: &Result<Prepared, String>,
-    kernel: &Kernel,
-    parts: &[&Part],
-    arguments: &RunArguments,
-) -> Outcome {
-    let begin = Instant::now();
-    let mut version = String::new();
-    let guest = (|| {
-        let prepared = prepared
-            .as_ref()
-            .map_err(|error| anyhow::anyhow!("{error}"))?;
-        let image = apt.kernel(kernel)?;
-        version.clone_from(&image.version);
-        boot(
-            tools,
-            prepared,
-            kernel,
-            &image,
-            parts,
-            Duration::from_secs(arguments.limit),
-        )
-    })();
-    Outcome {
-        kernel: kernel.clone(),
-        version,
-        guest: guest.map_err(|error| format!("{error:#}")),
-        time: begin.elapsed(),
+        Command::Add { kernel } => {
+            let (package, version) = list::add(&kernel, &run::apt()?)?;
+            print(&format!(
+                "{kernel}: {package} {version}; run it with: make kernels KERNELS={kernel}\n"
+            ))?;
+            Ok(true)
+        }
+        Command::List => {
+            let apt = run::apt()?;
+            for kernel in list::kernels()? {
+                let (package, version) = apt.newest(&kernel)?;
+                print(&format!("{kernel}: {package} {version}\n"))?;
+            }
+            for part in PARTS {
+                print(&format!("part {}: {}\n", part.name, part.about))?;
+            }
+            Ok(true)
+        }
     }
 }
 
-fn boot(
-    tools: &Tools,
-    prepared: &Prepared,
-    kernel: &Kernel,
-    image: &Image,
-    parts: &[&Part],
-    limit: Duration,
-) -> Result<Console> {
-    let directory = directory().join("guests").join(kernel.to_string());
-    fs::create_dir_all(&directory)?;
-    let initramfs = image::for_kernel(
-        tools,
-        &prepared.archive,
-        image,
-        &prepared.programs,
-        parts,
-        &directory,
-    )?;
-    let vmlinuz = image::kernel(image)?;
-    eprintln!("kernels: {kernel}: booting {}", image.version);
-    let boot = Boot {
-        tools,
-        kernel,
-        vmlinuz: &vmlinuz,
-        initramfs: &initramfs,
-        log: &directory.join("console"),
-        limit,
-    };
-    let console = boot.run();
-    fs::remove_file(&initramfs)?;
-    console
-}
-
-/// One line as soon as a kernel is done.
-fn say(outcome: &Outcome) {
-    let Outcome {
-        kernel,
-        guest,
-        time,
-        ..
-    } = outcome;
-    match guest {
-        Ok(guest) => eprintln!(
-            "kernels: {kernel}: {} passed, {} failed, {} not applicable, {} problems in {} s",
-            guest.count(Verdict::Passed),
-            guest.count(Verdict::Failed),
-            guest.count(Verdict::NotApplicable),
-            guest.problems.len(),
-            time.as_secs()
-        ),
-        Err(reason) => eprintln!("kernels: {kernel}: not run: {reason}"),
+/// Writes to standard output. That its reader has closed it is no error.
+fn print(text: &str) -> Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
-}
-
-fn add(kernel: &Kernel) -> Result<()> {
-    if listed()?.contains(kernel) {
-        bail!("{kernel} is in the list");
-    }
-    let apt = Apt::open(directory().join("debian"))?;
-    let (package, version) = apt.newest(kernel)?;
-    let list = fs::read_to_string(LIST).with_context(|| format!("cannot read {LIST}"))?;
-    fs::write(LIST, format!("{list}{kernel}\n")).with_context(|| format!("cannot write {LIST}"))?;
-    println!("{kernel}: {package} {version}; run it with: make kernels KERNELS={kernel}");
-    Ok(())
-}
-
-fn list() -> Result<()> {
-    let apt = Apt::open(directory().join("debian"))?;
-    for kernel in listed()? {
-        let (package, version) = apt.newest(&kernel)?;
-        println!("{kernel}: {package} {version}");
-    }
-    for part in PARTS {
-        println!("part {}: {}", part.name, part.about);
-    }
-    Ok(())
-}
-
-/// The kernels of the list.
-fn listed() -> Result<Vec<Kernel>> {
-    let list = fs::read_to_string(LIST).with_context(|| format!("cannot read {LIST}"))?;
-    let lines = list.lines().map(str::trim);
-    lines
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .map(str::parse)
-        .collect()
-}
-
-/// Where packages are kept, and guests are made.
-fn directory() -> PathBuf {
-    let target = Path::new(REPOSITORY).join("target");
-    // Without "..": the paths of modules and programs are compared and shown.
-    target.canonicalize().unwrap_or(target).join("kernels")
 }

@@ -11,6 +11,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -41,6 +43,8 @@ const LISTS_AGE: Duration = Duration::from_secs(12 * 3_600);
 /// An apt with its own directories.
 pub struct Apt {
     directory: PathBuf,
+    /// Held while apt runs on behalf of one of several threads.
+    running: Mutex<()>,
 }
 
 /// The files of some packages, unpacked into one directory.
@@ -72,7 +76,10 @@ impl Apt {
         ] {
             fs::create_dir_all(directory.join(path))?;
         }
-        let apt = Apt { directory };
+        let apt = Apt {
+            directory,
+            running: Mutex::new(()),
+        };
         let text = sources(&mirror()?);
         let sources = apt.directory.join("etc/sources.list");
         let unchanged = fs::read_to_string(&sources).is_ok_and(|old| old == text);
@@ -166,6 +173,7 @@ impl Apt {
 
     /// Downloads and unpacks the newest version of a kernel.
     pub fn kernel(&self, kernel: &Kernel) -> Result<Image> {
+        let _running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let (package, version) = self.newest(kernel)?;
         let mut names = vec![package.clone()];
         if let Some(rest) = package.strip_prefix("linux-binary-") {

@@ -1,6 +1,7 @@
 //! The parts of a run: which tests of which program.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use anyhow::Result;
 use anyhow::bail;
@@ -23,9 +24,32 @@ pub struct Part {
 
 /// A test program of tests/.
 #[derive(Clone, Copy)]
-enum Program {
+pub enum Program {
+    /// tests/live.
     Live,
+    /// tests/machine.
     Machine,
+}
+
+impl Program {
+    /// All of them.
+    pub const ALL: [Program; 2] = [Program::Live, Program::Machine];
+
+    /// Where it was built.
+    pub fn of(self, programs: &Programs) -> &Path {
+        match self {
+            Program::Live => &programs.live,
+            Program::Machine => &programs.machine,
+        }
+    }
+
+    /// Its path in a guest.
+    pub fn in_guest(self) -> &'static str {
+        match self {
+            Program::Live => "/tests/live",
+            Program::Machine => "/tests/machine",
+        }
+    }
 }
 
 /// What every kernel must pass at every change: what is recorded, and whose it is.
@@ -111,15 +135,11 @@ impl Part {
     }
 
     /// The part's line in the guest's list: name, program, arguments.
-    pub fn line(&self, programs: &Programs) -> String {
-        let program = match self.program {
-            Program::Live => &programs.live,
-            Program::Machine => &programs.machine,
-        };
+    pub fn line(&self) -> String {
         let mut line = format!(
             "{} {} --test-threads={}",
             self.name,
-            program.display(),
+            self.program.in_guest(),
             self.threads
         );
         for filter in self.only {

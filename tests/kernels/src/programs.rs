@@ -14,7 +14,7 @@ use crate::image::REPOSITORY;
 use crate::kernel::Architecture;
 use crate::packages::Apt;
 
-/// Built programs. Guests have them at the same paths, which the test programs contain.
+/// Built programs.
 pub struct Programs {
     /// Their architecture.
     pub architecture: Architecture,
@@ -26,8 +26,8 @@ pub struct Programs {
     pub machine: PathBuf,
     /// The directory that the tests write to.
     pub temporary: PathBuf,
-    /// All files that a guest needs: these programs, and the probe that a test reads.
-    pub files: Vec<PathBuf>,
+    /// The object of the probe, which a test reads.
+    pub probe: PathBuf,
 }
 
 /// Builds the programs with cargo, in the release profile: emulation is slow enough.
@@ -77,10 +77,10 @@ pub fn build(apt: &Apt, architecture: Architecture) -> Result<Programs> {
     Ok(Programs {
         architecture,
         temporary: target.join("tmp"),
-        files: vec![host.clone(), live.clone(), machine.clone(), probe],
         host,
         live,
         machine,
+        probe,
     })
 }
 

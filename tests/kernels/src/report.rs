@@ -16,6 +16,8 @@ pub struct Outcome {
     pub kernel: Kernel,
     /// Debian's version.
     pub version: String,
+    /// Timer interrupts a second, if known.
+    pub hz: Option<u32>,
     /// The guest, or why there was none.
     pub guest: Result<Console, String>,
     /// From the start of QEMU to its end.
@@ -23,7 +25,10 @@ pub struct Outcome {
 }
 
 /// The outcomes of all kernels.
-pub struct Report(Vec<Outcome>);
+pub struct Report {
+    outcomes: Vec<Outcome>,
+    time: Duration,
+}
 
 /// A module of the test program on one kernel.
 #[derive(Debug, Default, Clone, Copy)]
@@ -67,14 +72,14 @@ impl fmt::Display for Cell {
 }
 
 impl Report {
-    /// Collects outcomes, in the order in which they are to be shown.
-    pub fn new(outcomes: Vec<Outcome>) -> Report {
-        Report(outcomes)
+    /// Collects outcomes, in the order in which they are to be shown, and the time of the whole run.
+    pub fn new(outcomes: Vec<Outcome>, time: Duration) -> Report {
+        Report { outcomes, time }
     }
 
     /// Returns whether every kernel ran, and passed.
     pub fn is_good(&self) -> bool {
-        self.0
+        self.outcomes
             .iter()
             .all(|outcome| outcome.guest.as_ref().is_ok_and(Console::is_good))
     }
@@ -86,15 +91,23 @@ impl Report {
             .flat_map(|(_, guest)| guest.tests.keys().map(|name| group(name)))
             .collect();
         let mut header = vec!["tests".to_owned()];
-        header.extend(self.0.iter().map(|outcome| outcome.kernel.to_string()));
+        header.extend(
+            self.outcomes
+                .iter()
+                .map(|outcome| outcome.kernel.to_string()),
+        );
         let mut rows = vec![header];
         for name in groups {
             let mut row = vec![name.to_owned()];
-            row.extend(self.0.iter().map(|outcome| cell(outcome, name).to_string()));
+            row.extend(
+                self.outcomes
+                    .iter()
+                    .map(|outcome| cell(outcome, name).to_string()),
+            );
             rows.push(row);
         }
         let mut sum = vec!["all".to_owned()];
-        sum.extend(self.0.iter().map(|outcome| match &outcome.guest {
+        sum.extend(self.outcomes.iter().map(|outcome| match &outcome.guest {
             Ok(guest) if guest.is_good() => guest.count(Verdict::Passed).to_string(),
             Ok(_) => "FAILED".to_owned(),
             Err(_) => "not run".to_owned(),
@@ -106,11 +119,18 @@ impl Report {
     /// Versions, processors and times, as a Markdown table.
     pub fn versions(&self) -> String {
         let mut rows = vec![
-            ["kernel", "Debian's version", "uname -r", "CPUs", "seconds"]
-                .map(str::to_owned)
-                .to_vec(),
+            [
+                "kernel",
+                "Debian's version",
+                "uname -r",
+                "CPUs",
+                "HZ",
+                "seconds",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
         ];
-        for outcome in &self.0 {
+        for outcome in &self.outcomes {
             let release = outcome
                 .guest
                 .as_ref()
@@ -120,6 +140,7 @@ impl Report {
                 outcome.version.clone(),
                 release.to_owned(),
                 outcome.kernel.cpus().to_string(),
+                outcome.hz.map_or("–".to_owned(), |hz| hz.to_string()),
                 outcome.time.as_secs().to_string(),
             ]);
         }
@@ -138,7 +159,7 @@ impl Report {
         }
         // In the order of the columns, not of the alphabet.
         let order: Vec<String> = self
-            .0
+            .outcomes
             .iter()
             .map(|outcome| outcome.kernel.to_string())
             .collect();
@@ -161,9 +182,9 @@ impl Report {
     }
 
     /// Failures and problems, of each kernel that has any.
-    pub fn failures(&self) -> String {
+    fn failures(&self) -> String {
         let mut text = String::new();
-        for outcome in &self.0 {
+        for outcome in &self.outcomes {
             let name = &outcome.kernel;
             match &outcome.guest {
                 Err(reason) => {
@@ -183,20 +204,21 @@ impl Report {
     }
 
     /// One line with the sums.
-    pub fn sums(&self) -> String {
+    fn sums(&self) -> String {
         let sum = |verdict| {
             self.guests()
                 .map(|(_, guest)| guest.count(verdict))
                 .sum::<usize>()
         };
         let bad = self
-            .0
+            .outcomes
             .iter()
             .filter(|outcome| !outcome.guest.as_ref().is_ok_and(Console::is_good))
             .count();
         format!(
-            "kernels: {} ran, {bad} not as they should; tests: {} passed, {} failed, {} not applicable",
-            self.0.len(),
+            "kernels: {} in {} s, {bad} failed; tests: {} passed, {} failed, {} not applicable",
+            self.outcomes.len(),
+            self.time.as_secs(),
             sum(Verdict::Passed),
             sum(Verdict::Failed),
             sum(Verdict::NotApplicable)
@@ -204,9 +226,17 @@ impl Report {
     }
 
     fn guests(&self) -> impl Iterator<Item = (&Kernel, &Console)> {
-        self.0
+        self.outcomes
             .iter()
             .filter_map(|outcome| Some((&outcome.kernel, outcome.guest.as_ref().ok()?)))
+    }
+}
+
+/// For the terminal: the tables, what kernels lack, failures, and the sums.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}\n{}\n{}", self.table(), self.versions(), self.lacks())?;
+        writeln!(f, "{}{}", self.failures(), self.sums())
     }
 }
 
@@ -266,6 +296,7 @@ mod tests {
         Outcome {
             kernel: kernel.parse().expect("a name"),
             version: "1-1".to_owned(),
+            hz: Some(250),
             guest: Ok(guest),
             time: Duration::from_secs(61),
         }
@@ -273,21 +304,24 @@ mod tests {
 
     #[test]
     fn the_table_names_what_failed_what_did_not_apply_and_what_did_not_run() {
-        let report = Report::new(vec![
-            outcome(
-                "5.10",
-                "@part main\nrunning 2 tests\ntest causes::a ... ok\ntest causes::b ... ok\n@exit 0\n\
+        let report = Report::new(
+            vec![
+                outcome(
+                    "5.10",
+                    "@part main\nrunning 2 tests\ntest causes::a ... ok\ntest causes::b ... ok\n@exit 0\n\
                  @stderr skipped: causes::b: this kernel lacks it\n@end",
-            ),
-            outcome(
-                "7.3",
-                "@part main\nrunning 2 tests\ntest causes::a ... ok\ntest causes::b ... FAILED\n@exit 101\n@end",
-            ),
-            Outcome {
-                guest: Err("QEMU is missing".to_owned()),
-                ..outcome("6.1", "")
-            },
-        ]);
+                ),
+                outcome(
+                    "7.3",
+                    "@part main\nrunning 2 tests\ntest causes::a ... ok\ntest causes::b ... FAILED\n@exit 101\n@end",
+                ),
+                Outcome {
+                    guest: Err("QEMU is missing".to_owned()),
+                    ..outcome("6.1", "")
+                },
+            ],
+            Duration::from_secs(200),
+        );
         assert_eq!(
             report.table(),
             "| tests  | 5.10   | 7.3           | 6.1     |\n\
@@ -305,8 +339,7 @@ mod tests {
             report.failures()
         );
         assert!(!report.is_good());
-        let sums =
-            "kernels: 3 ran, 2 not as they should; tests: 2 passed, 1 failed, 1 not applicable";
+        let sums = "kernels: 3 in 200 s, 2 failed; tests: 2 passed, 1 failed, 1 not applicable";
         assert_eq!(report.sums(), sums);
     }
 }
