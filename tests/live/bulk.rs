@@ -35,7 +35,8 @@ fn segments_of_a_lossy_bulk_transfer_are_what_the_kernel_counts(peer: IpAddr) ->
         lab.with_offload()?;
         let host = Host::start(root, &["--failed"])?;
         let mut flow = lab.connect(peer)?;
-        // Packets of several segments are lost as a whole.
+        // Packets of several segments are lost as a whole: the first, and one in twenty at random.
+        lab.lose_first(1, &format!("tcp dport {PORT} meta length > 600"))?;
         lab.lose(&format!(
             "tcp dport {PORT} meta length > 600 numgen random mod 100 < 5"
         ))?;

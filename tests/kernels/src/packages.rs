@@ -3,7 +3,6 @@
 //! apt downloads and checks them, as root or not: it has its own configuration, lists and cache here, and an empty
 //! database of installed packages.
 
-use std::cmp::Ordering;
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
@@ -176,9 +175,7 @@ impl Apt {
         let _running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let (package, version) = self.newest(kernel)?;
         let mut names = vec![package.clone()];
-        if let Some(rest) = package.strip_prefix("linux-binary-") {
-            names.push(format!("linux-modules-{rest}"));
-        }
+        names.extend(modules_of(&package));
         let packages: Vec<String> = names
             .iter()
             .map(|name| format!("{name}:{}={version}", kernel.architecture))
@@ -201,47 +198,69 @@ impl Apt {
         Ok(Image { root, version })
     }
 
-    /// Package and version of the newest version.
+    /// Package and version of the newest version that Debian still has: of superseded ones, the modules are removed
+    /// before the signed binary.
     pub fn newest(&self, kernel: &Kernel) -> Result<(String, String)> {
-        let found = output(self.command("apt-cache").args([
-            "search",
-            "--names-only",
-            "^linux-(image|binary)-",
-        ]))?;
+        let mut search = self.command("apt-cache");
+        search.args(["search", "--names-only", "^linux-(image|binary)-"]);
+        let found = output(&mut search)?;
         let names = found.lines().filter_map(|line| line.split(' ').next());
-        let packages: Vec<String> = names
-            .filter(|name| kernel.is_image(name))
-            .map(|name| format!("{name}:{}", kernel.architecture))
-            .collect();
+        let images: Vec<&str> = names.filter(|name| kernel.is_image(name)).collect();
+        let releases = RELEASES.join(", ");
         ensure!(
-            !packages.is_empty(),
-            "Debian has no kernel {kernel}: no package of {} is named linux-image-{}.…",
-            RELEASES.join(", "),
+            !images.is_empty(),
+            "Debian has no kernel {kernel}: no package of {releases} is named linux-image-{}.…",
             kernel.series()
         );
+        let all = images.iter().copied().map(str::to_owned);
+        let packages: Vec<String> = all
+            .chain(images.iter().filter_map(|image| modules_of(image)))
+            .map(|name| format!("{name}:{}", kernel.architecture))
+            .collect();
         let versions = output(self.command("apt-cache").arg("madison").args(&packages))?;
-        let mut newest: Option<(String, String)> = None;
-        for line in versions.lines() {
-            // PACKAGE | VERSION | SOURCE. An image that only depends on a binary has the same version.
-            let mut columns = line.split('|').map(str::trim);
-            let (Some(package), Some(version)) = (columns.next(), columns.next()) else {
-                continue;
+        // PACKAGE | VERSION | SOURCE
+        let versions: Vec<(&str, &str)> = versions
+            .lines()
+            .filter_map(|line| {
+                let mut columns = line.split('|').map(str::trim);
+                let package = columns.next()?.split(':').next()?;
+                Some((package, columns.next()?))
+            })
+            .collect();
+        let mut newest: Option<(&str, &str)> = None;
+        for (package, version) in versions
+            .iter()
+            .copied()
+            .filter(|(name, _)| images.contains(name))
+        {
+            let is_whole = match modules_of(package) {
+                Some(modules) => versions.contains(&(modules.as_str(), version)),
+                // An image has its modules, or only depends on a binary.
+                None => !versions
+                    .iter()
+                    .any(|(name, _)| Some(*name) == binary_of(package).as_deref()),
             };
-            let package = package.split(':').next().unwrap_or(package);
-            let is_newer = match &newest {
-                None => true,
-                Some((best, best_version)) => match compare(version, best_version)? {
-                    Ordering::Greater => true,
-                    Ordering::Equal => package.starts_with("linux-binary-") && best != package,
-                    Ordering::Less => false,
-                },
-            };
-            if is_newer {
-                newest = Some((package.to_owned(), version.to_owned()));
+            if is_whole && newest.is_none_or(|(_, best)| is_newer(version, best)) {
+                newest = Some((package, version));
             }
         }
-        newest.with_context(|| format!("apt knows no version of {}", packages.join(", ")))
+        let (package, version) = newest.with_context(|| {
+            format!("Debian has no whole kernel {kernel} any more: those of {releases} lack their modules")
+        })?;
+        Ok((package.to_owned(), version.to_owned()))
     }
+}
+
+/// The package with the modules of a binary.
+fn modules_of(package: &str) -> Option<String> {
+    let rest = package.strip_prefix("linux-binary-")?;
+    Some(format!("linux-modules-{rest}"))
+}
+
+/// The binary that an image depends on, since 7.0.
+fn binary_of(package: &str) -> Option<String> {
+    let rest = package.strip_prefix("linux-image-")?;
+    Some(format!("linux-binary-{rest}"))
 }
 
 /// Unpacks archives unless the directory has these already.
@@ -283,20 +302,11 @@ fn files_below(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
         .collect()
 }
 
-/// Compares versions as dpkg does.
-fn compare(left: &str, right: &str) -> Result<Ordering> {
-    let holds = |relation| -> Result<bool> {
-        let status = Command::new("dpkg")
-            .args(["--compare-versions", left, relation, right])
-            .status()
-            .context("cannot start dpkg")?;
-        Ok(status.success())
-    };
-    Ok(match (holds("gt")?, holds("eq")?) {
-        (true, _) => Ordering::Greater,
-        (_, true) => Ordering::Equal,
-        _ => Ordering::Less,
-    })
+/// Returns whether a version is newer than another, as dpkg compares them.
+fn is_newer(version: &str, than: &str) -> bool {
+    let mut compare = Command::new("dpkg");
+    compare.args(["--compare-versions", version, "gt", than]);
+    compare.status().is_ok_and(|status| status.success())
 }
 
 /// The mirror of Debian that this machine's apt uses, or that [`MIRROR`] names.

@@ -4,6 +4,7 @@
 //! The receiver drops packets as they come in: to the sender, a packet dropped on the way out would be
 //! an error, not a loss.
 
+use std::io::ErrorKind;
 use std::io::Read;
 use std::io::Write;
 use std::net::IpAddr;
@@ -324,9 +325,7 @@ pub fn connect(from: &Namespace, to: &Namespace, peer: IpAddr) -> Result<Flow> {
     let peer = SocketAddr::new(peer, PORT);
     // An IPv6 socket reaches IPv4 through a mapped address; the listener is an IPv4 socket.
     let local = SocketAddr::new(peer.ip().to_canonical(), PORT);
-    let listener = to
-        .enter(|| TcpListener::bind(local))?
-        .with_context(|| format!("cannot listen at {peer}"))?;
+    let listener = listen(to, local)?;
     let client = from
         .enter(|| TcpStream::connect_timeout(&peer, WAIT_TIMEOUT))?
         .with_context(|| format!("cannot connect to {peer}"))?;
@@ -334,6 +333,22 @@ pub fn connect(from: &Namespace, to: &Namespace, peer: IpAddr) -> Result<Flow> {
     client.set_nodelay(true)?;
     server.set_read_timeout(Some(WAIT_TIMEOUT))?;
     Ok(Flow { client, server })
+}
+
+/// Listens in a namespace. A process that another test starts has copies of all sockets until it executes its program:
+/// an earlier listener at the same address may be closed later than the test closed it.
+pub fn listen(namespace: &Namespace, local: SocketAddr) -> Result<TcpListener> {
+    let mut listener = None;
+    wait_until(format_args!("{local} to be free"), || {
+        match namespace.enter(|| TcpListener::bind(local))? {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => Ok(false),
+            bound => {
+                listener = Some(bound.with_context(|| format!("cannot listen at {local}"))?);
+                Ok(true)
+            }
+        }
+    })?;
+    listener.context("it was bound")
 }
 
 /// Routes to the other side. Congestion control of a namespace cannot be set by a sysctl.
