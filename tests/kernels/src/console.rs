@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 pub struct Console {
     /// As `uname -r` prints it; empty if the guest did not come so far.
     pub release: String,
+    /// What the runner noted of this run.
+    pub notes: Notes,
     /// Of each test, by its name.
     pub tests: BTreeMap<String, Verdict>,
     /// What tests could not check on this kernel: name of the test, and the reason.
@@ -21,6 +23,51 @@ pub struct Console {
     /// Between "failures:" and the list of names.
     in_failures: bool,
     ended: bool,
+}
+
+/// What the runner notes of a run, in lines of the same form as the guest's.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Notes {
+    /// Debian's version of the kernel.
+    pub debian: String,
+    /// Timer interrupts a second, or "–".
+    pub hz: String,
+    /// The day.
+    pub date: String,
+    /// The commit that was tested.
+    pub commit: String,
+    /// QEMU's version.
+    pub qemu: String,
+    /// From the start of QEMU to its end.
+    pub seconds: String,
+}
+
+impl Notes {
+    fn field(&mut self, word: &str) -> Option<&mut String> {
+        Some(match word {
+            "debian" => &mut self.debian,
+            "hz" => &mut self.hz,
+            "date" => &mut self.date,
+            "commit" => &mut self.commit,
+            "qemu" => &mut self.qemu,
+            "seconds" => &mut self.seconds,
+            _ => return None,
+        })
+    }
+
+    /// The lines that a console begins with.
+    pub fn lines(&self) -> Vec<String> {
+        let notes = [
+            ("debian", &self.debian),
+            ("hz", &self.hz),
+            ("date", &self.date),
+            ("commit", &self.commit),
+            ("qemu", &self.qemu),
+        ];
+        notes
+            .map(|(word, value)| format!("@{word} {value}"))
+            .to_vec()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +91,13 @@ pub enum Verdict {
 }
 
 impl Console {
+    /// Reads all lines of a console.
+    pub fn of(text: &str) -> Console {
+        let mut console = Console::default();
+        text.lines().for_each(|line| console.read(line));
+        console
+    }
+
     /// Reads a line.
     pub fn read(&mut self, line: &str) {
         self.lines.push(line.to_owned());
@@ -83,7 +137,12 @@ impl Console {
             "kernel" => self.fail(format!("the kernel logged: {rest}")),
             "missing" => self.fail(format!("{rest} is missing in the guest")),
             "end" => self.ended = true,
-            _ => {}
+            "problem" => self.fail(rest.to_owned()),
+            _ => {
+                if let Some(note) = self.notes.field(word) {
+                    rest.clone_into(note);
+                }
+            }
         }
     }
 
@@ -183,12 +242,6 @@ impl Console {
 mod tests {
     use super::*;
 
-    fn console(text: &str) -> Console {
-        let mut console = Console::default();
-        text.lines().for_each(|line| console.read(line));
-        console
-    }
-
     const GOOD: &str = "\
 @release 6.1.0
 @part main
@@ -204,7 +257,7 @@ test result: ok. 2 passed; 0 failed
 
     #[test]
     fn a_test_that_does_not_apply_is_told_from_one_that_passed() {
-        let console = console(GOOD);
+        let console = Console::of(GOOD);
         assert!(console.is_good(), "{console:?}");
         assert_eq!(console.release, "6.1.0");
         assert_eq!(console.count(Verdict::Passed), 1);
@@ -226,7 +279,7 @@ test result: ok. 2 passed; 0 failed
                 .filter(|other| *other != line)
                 .map(|line| format!("{line}\n"))
                 .collect();
-            let console = console(&shorter);
+            let console = Console::of(&shorter);
             if !problem.is_empty() {
                 let problems = console.problems.join("; ");
                 assert!(problems.contains(problem), "{line}: {problems}");
@@ -237,7 +290,7 @@ test result: ok. 2 passed; 0 failed
 
     #[test]
     fn a_crash_of_the_test_program_is_a_problem() {
-        let console = console(&GOOD.replace("@exit 0", "@exit 139"));
+        let console = Console::of(&GOOD.replace("@exit 0", "@exit 139"));
         assert_eq!(
             console.problems,
             ["part main: the test program exited with 139, not with 0"]
@@ -245,8 +298,21 @@ test result: ok. 2 passed; 0 failed
     }
 
     #[test]
+    fn notes_are_read_as_they_are_written() {
+        let notes = Notes {
+            debian: "6.1.192-2".to_owned(),
+            hz: "250".to_owned(),
+            date: "2026-11-26".to_owned(),
+            commit: "0123abc".to_owned(),
+            qemu: "QEMU emulator version 10.0.13".to_owned(),
+            seconds: String::new(),
+        };
+        assert_eq!(Console::of(&notes.lines().join("\n")).notes, notes);
+    }
+
+    #[test]
     fn reasons_of_failures_are_kept() {
-        let console = console(
+        let console = Console::of(
             "@part main\nrunning 1 test\ntest a ... FAILED\n\nfailures:\n\n---- a stdout ----\nleft: 1\n\n\
              failures:\n    a\n\ntest result: FAILED\n@exit 101\n@end",
         );

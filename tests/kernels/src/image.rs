@@ -18,7 +18,6 @@ use anyhow::ensure;
 use crate::command::output;
 use crate::packages::Apt;
 use crate::packages::Image;
-use crate::parts::Part;
 use crate::parts::Program;
 use crate::programs::Programs;
 use crate::tools::Tools;
@@ -129,7 +128,7 @@ pub fn for_kernel(
     tools: &Tools,
     shared: &Path,
     image: &Image,
-    parts: &[&Part],
+    parts: &str,
     directory: &Path,
 ) -> Result<PathBuf> {
     let root = directory.join("root");
@@ -144,7 +143,6 @@ pub fn for_kernel(
         order.push('\n');
     }
     fs::write(root.join("modules/order"), order)?;
-    let parts: String = parts.iter().map(|part| part.line()).collect();
     fs::write(root.join("parts"), parts)?;
     let own = directory.join("own.cpio");
     tools.archive(&root, &own)?;

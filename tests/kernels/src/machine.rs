@@ -18,6 +18,7 @@ use anyhow::Context;
 use anyhow::Result;
 
 use crate::console::Console;
+use crate::console::Notes;
 use crate::kernel::Architecture;
 use crate::kernel::Kernel;
 use crate::tools::Tools;
@@ -38,6 +39,8 @@ pub struct Boot<'a> {
     pub vmlinuz: &'a Path,
     /// Its root file system.
     pub initramfs: &'a Path,
+    /// What the console begins with.
+    pub notes: &'a Notes,
     /// Where the console is written to.
     pub log: &'a Path,
     /// The guest is ended after this time.
@@ -72,23 +75,29 @@ impl Boot<'_> {
                 }
             }
         });
-        let mut log = File::create(self.log)
+        let log = File::create(self.log)
             .with_context(|| format!("cannot write {}", self.log.display()))?;
-        let mut console = Console::default();
-        let end = Instant::now() + self.limit;
+        let mut console = Logged {
+            console: Console::default(),
+            log,
+        };
+        for note in self.notes.lines() {
+            console.read(&note)?;
+        }
+        let begin = Instant::now();
         loop {
-            match lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(line) => {
-                    writeln!(log, "{line}")?;
-                    console.read(&line);
-                }
+            match lines.recv_timeout(self.limit.saturating_sub(begin.elapsed())) {
+                Ok(line) => console.read(&line)?,
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
-                    console.fail(format!("it did not end within {} s", self.limit.as_secs()));
+                    let limit = self.limit.as_secs();
+                    console.read(&format!("@problem it did not end within {limit} s"))?;
                     break;
                 }
             }
         }
+        console.read(&format!("@seconds {}", begin.elapsed().as_secs()))?;
+        let mut console = console.console;
         let _ = child.kill();
         let status = child.wait()?;
         let errors = errors.join().unwrap_or_default();
@@ -147,5 +156,19 @@ impl Boot<'_> {
             &format!("console={console} panic=-1 quiet loglevel=1"),
         ]);
         qemu
+    }
+}
+
+/// A console whose lines are also written to a file.
+struct Logged {
+    console: Console,
+    log: File,
+}
+
+impl Logged {
+    fn read(&mut self, line: &str) -> Result<()> {
+        writeln!(self.log, "{line}").context("cannot write the console")?;
+        self.console.read(line);
+        Ok(())
     }
 }

@@ -54,6 +54,12 @@ struct Arguments {
 enum Command {
     /// Runs tests on kernels and prints the table. Exits with 1 if anything failed or did not run.
     Run(RunArguments),
+    /// Prints the table again, from the last run of each kernel of the list.
+    Report {
+        /// Writes it to docs/kernels.md.
+        #[arg(long)]
+        write: bool,
+    },
     /// Adds a kernel to the list, if Debian has it.
     Add {
         /// A series such as 7.4, 6.18-rt or 7.4-arm64.
@@ -79,6 +85,14 @@ fn command(command: Command) -> Result<bool> {
     match command {
         Command::Run(arguments) => {
             let report = run::run(&arguments)?;
+            print(&report.to_string())?;
+            Ok(report.is_good())
+        }
+        Command::Report { write } => {
+            let report = run::last()?;
+            if write {
+                document::write(&report)?;
+            }
             print(&report.to_string())?;
             Ok(report.is_good())
         }

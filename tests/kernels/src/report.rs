@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use crate::console::Console;
 use crate::console::Verdict;
@@ -14,20 +13,14 @@ use crate::kernel::Kernel;
 pub struct Outcome {
     /// The kernel.
     pub kernel: Kernel,
-    /// Debian's version.
-    pub version: String,
-    /// Timer interrupts a second, if known.
-    pub hz: Option<u32>,
     /// The guest, or why there was none.
     pub guest: Result<Console, String>,
-    /// From the start of QEMU to its end.
-    pub time: Duration,
 }
 
-/// The outcomes of all kernels.
+/// The outcomes of all kernels, in the order in which they are shown.
 pub struct Report {
-    outcomes: Vec<Outcome>,
-    time: Duration,
+    /// One for each kernel.
+    pub outcomes: Vec<Outcome>,
 }
 
 /// A module of the test program on one kernel.
@@ -72,11 +65,6 @@ impl fmt::Display for Cell {
 }
 
 impl Report {
-    /// Collects outcomes, in the order in which they are to be shown, and the time of the whole run.
-    pub fn new(outcomes: Vec<Outcome>, time: Duration) -> Report {
-        Report { outcomes, time }
-    }
-
     /// Returns whether every kernel ran, and passed.
     pub fn is_good(&self) -> bool {
         self.outcomes
@@ -118,30 +106,34 @@ impl Report {
 
     /// Versions, processors and times, as a Markdown table.
     pub fn versions(&self) -> String {
-        let mut rows = vec![
-            [
-                "kernel",
-                "Debian's version",
-                "uname -r",
-                "CPUs",
-                "HZ",
-                "seconds",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
+        let header = [
+            "kernel",
+            "Debian's version",
+            "uname -r",
+            "CPUs",
+            "HZ",
+            "QEMU",
+            "seconds",
+            "date",
+            "commit",
         ];
-        for outcome in &self.outcomes {
-            let release = outcome
-                .guest
-                .as_ref()
-                .map_or("", |guest| guest.release.as_str());
+        let mut rows = vec![header.map(str::to_owned).to_vec()];
+        for (kernel, guest) in self.guests() {
+            let notes = &guest.notes;
+            let version = notes
+                .qemu
+                .split(' ')
+                .find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
             rows.push(vec![
-                outcome.kernel.to_string(),
-                outcome.version.clone(),
-                release.to_owned(),
-                outcome.kernel.cpus().to_string(),
-                outcome.hz.map_or("–".to_owned(), |hz| hz.to_string()),
-                outcome.time.as_secs().to_string(),
+                kernel.to_string(),
+                notes.debian.clone(),
+                guest.release.clone(),
+                kernel.cpus().to_string(),
+                notes.hz.clone(),
+                version.unwrap_or_default().to_owned(),
+                notes.seconds.clone(),
+                notes.date.clone(),
+                format!("`{}`", notes.commit),
             ]);
         }
         aligned(&rows)
@@ -216,9 +208,8 @@ impl Report {
             .filter(|outcome| !outcome.guest.as_ref().is_ok_and(Console::is_good))
             .count();
         format!(
-            "kernels: {} in {} s, {bad} failed; tests: {} passed, {} failed, {} not applicable",
+            "kernels: {}, {bad} failed; tests: {} passed, {} failed, {} not applicable",
             self.outcomes.len(),
-            self.time.as_secs(),
             sum(Verdict::Passed),
             sum(Verdict::Failed),
             sum(Verdict::NotApplicable)
@@ -291,21 +282,16 @@ mod tests {
     use super::*;
 
     fn outcome(kernel: &str, lines: &str) -> Outcome {
-        let mut guest = Console::default();
-        lines.lines().for_each(|line| guest.read(line));
         Outcome {
             kernel: kernel.parse().expect("a name"),
-            version: "1-1".to_owned(),
-            hz: Some(250),
-            guest: Ok(guest),
-            time: Duration::from_secs(61),
+            guest: Ok(Console::of(lines)),
         }
     }
 
     #[test]
     fn the_table_names_what_failed_what_did_not_apply_and_what_did_not_run() {
-        let report = Report::new(
-            vec![
+        let report = Report {
+            outcomes: vec![
                 outcome(
                     "5.10",
                     "@part main\nrunning 2 tests\ntest causes::a ... ok\ntest causes::b ... ok\n@exit 0\n\
@@ -320,8 +306,7 @@ mod tests {
                     ..outcome("6.1", "")
                 },
             ],
-            Duration::from_secs(200),
-        );
+        };
         assert_eq!(
             report.table(),
             "| tests  | 5.10   | 7.3           | 6.1     |\n\
@@ -339,7 +324,7 @@ mod tests {
             report.failures()
         );
         assert!(!report.is_good());
-        let sums = "kernels: 3 in 200 s, 2 failed; tests: 2 passed, 1 failed, 1 not applicable";
+        let sums = "kernels: 3, 2 failed; tests: 2 passed, 1 failed, 1 not applicable";
         assert_eq!(report.sums(), sums);
     }
 }

@@ -4,20 +4,22 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
-use std::time::Instant;
 
 use anyhow::Result;
 use anyhow::anyhow;
 use anyhow::ensure;
+use jiff::Timestamp;
 
+use crate::command::output;
 use crate::console::Console;
+use crate::console::Notes;
 use crate::console::Verdict;
-use crate::document;
 use crate::image;
 use crate::image::REPOSITORY;
 use crate::kernel::Architecture;
@@ -25,13 +27,14 @@ use crate::kernel::Kernel;
 use crate::list;
 use crate::machine::Boot;
 use crate::packages::Apt;
-use crate::packages::Image;
-use crate::parts::PARTS;
 use crate::parts::Part;
 use crate::programs;
 use crate::report::Outcome;
 use crate::report::Report;
 use crate::tools::Tools;
+
+/// Name of the file with a guest's console.
+const CONSOLE: &str = "console";
 
 /// Which kernels and parts run, and how.
 #[derive(Debug, clap::Args)]
@@ -42,15 +45,15 @@ pub struct RunArguments {
     /// The parts [default: all].
     #[arg(long, value_delimiter = ' ', value_name = "PART")]
     parts: Vec<String>,
+    /// Only tests with this in their names. For one part: --parts rest --test streams::
+    #[arg(long = "test", value_name = "NAME", requires = "parts")]
+    tests: Vec<String>,
     /// Guests at the same time.
     #[arg(long, default_value_t = default_jobs(), value_name = "N")]
     jobs: usize,
     /// A guest that takes longer is ended.
     #[arg(long, default_value_t = 1_200, value_name = "SECONDS")]
     limit: u64,
-    /// Writes the table to docs/kernels.md. For a run of all kernels and parts.
-    #[arg(long)]
-    write: bool,
 }
 
 fn default_jobs() -> usize {
@@ -65,17 +68,15 @@ pub fn run(arguments: &RunArguments) -> Result<Report> {
     };
     let parts = Part::named(&arguments.parts)?;
     ensure!(arguments.jobs > 0, "--jobs: at least one guest must run");
-    if arguments.write {
-        ensure!(
-            arguments.kernels.is_empty() && parts.len() == PARTS.len(),
-            "--write is for a run of all kernels and parts"
-        );
-    }
-    let begin = Instant::now();
     let apt = apt()?;
     let tools = Tools::fetch(&apt)?;
-    let qemu = tools.qemu_version()?;
-    eprintln!("kernels: {qemu}");
+    let notes = Notes {
+        date: Timestamp::now().strftime("%Y-%m-%d").to_string(),
+        commit: commit()?,
+        qemu: tools.qemu_version()?,
+        ..Notes::default()
+    };
+    eprintln!("kernels: {}, commit {}", notes.qemu, notes.commit);
     let mut shared = BTreeMap::new();
     for kernel in &kernels {
         let architecture = kernel.architecture;
@@ -85,14 +86,23 @@ pub fn run(arguments: &RunArguments) -> Result<Report> {
     }
     let next = AtomicUsize::new(0);
     let outcomes: Vec<OnceLock<Outcome>> = kernels.iter().map(|_| OnceLock::new()).collect();
-    let limit = Duration::from_secs(arguments.limit);
+    let setting = Setting {
+        apt: &apt,
+        tools: &tools,
+        parts: parts
+            .iter()
+            .map(|part| part.line(&arguments.tests))
+            .collect(),
+        limit: Duration::from_secs(arguments.limit),
+        notes: &notes,
+    };
     let run_all = || {
         while let Some(number) =
             Some(next.fetch_add(1, Ordering::Relaxed)).filter(|n| *n < kernels.len())
         {
             let kernel = &kernels[number];
             let shared = &shared[&kernel.architecture];
-            let outcome = outcome(&apt, &tools, shared, kernel, &parts, limit);
+            let outcome = outcome(&setting, kernel, shared);
             say(&outcome);
             let _ = outcomes[number].set(outcome);
         }
@@ -102,12 +112,36 @@ pub fn run(arguments: &RunArguments) -> Result<Report> {
             scope.spawn(run_all);
         }
     });
-    let outcomes = outcomes.into_iter().filter_map(OnceLock::into_inner);
-    let report = Report::new(outcomes.collect(), begin.elapsed());
-    if arguments.write {
-        document::write(&report, &qemu)?;
-    }
-    Ok(report)
+    let outcomes = outcomes
+        .into_iter()
+        .filter_map(OnceLock::into_inner)
+        .collect();
+    Ok(Report { outcomes })
+}
+
+/// The last run of each kernel of the list, from its console.
+pub fn last() -> Result<Report> {
+    let outcomes = list::kernels()?.into_iter().map(|kernel| {
+        let console = fs::read_to_string(guest_directory(&kernel).join(CONSOLE));
+        let guest = console.map(|text| Console::of(&text));
+        Outcome {
+            kernel,
+            guest: guest.map_err(|_| "there is no console of it in target/kernels".to_owned()),
+        }
+    });
+    Ok(Report {
+        outcomes: outcomes.collect(),
+    })
+}
+
+/// What all guests of a run have in common.
+struct Setting<'a> {
+    apt: &'a Apt,
+    tools: &'a Tools,
+    /// What runs, one part a line.
+    parts: String,
+    limit: Duration,
+    notes: &'a Notes,
 }
 
 /// Builds the programs of an architecture; the archive with them that all its kernels share.
@@ -117,53 +151,45 @@ fn prepare(apt: &Apt, tools: &Tools, architecture: Architecture) -> Result<PathB
     image::shared(apt, tools, &programs, &directory())
 }
 
-fn outcome(
-    apt: &Apt,
-    tools: &Tools,
-    shared: &Result<PathBuf, String>,
-    kernel: &Kernel,
-    parts: &[&Part],
-    limit: Duration,
-) -> Outcome {
-    let begin = Instant::now();
-    let mut version = String::new();
-    let mut hz = None;
-    let guest = (|| {
-        let shared = shared.as_ref().map_err(|error| anyhow!("{error}"))?;
-        let image = apt.kernel(kernel)?;
-        version.clone_from(&image.version);
-        hz = image::hz(&image);
-        boot(tools, shared, kernel, &image, parts, limit)
-    })();
+fn outcome(setting: &Setting<'_>, kernel: &Kernel, shared: &Result<PathBuf, String>) -> Outcome {
+    let guest = shared.as_ref().map_err(|error| anyhow!("{error}"));
+    let guest = guest.and_then(|shared| boot(setting, kernel, shared));
     Outcome {
         kernel: kernel.clone(),
-        version,
-        hz,
         guest: guest.map_err(|error| format!("{error:#}")),
-        time: begin.elapsed(),
     }
 }
 
-fn boot(
-    tools: &Tools,
-    shared: &Path,
-    kernel: &Kernel,
-    image: &Image,
-    parts: &[&Part],
-    limit: Duration,
-) -> Result<Console> {
-    let directory = directory().join("guests").join(kernel.to_string());
+fn boot(setting: &Setting<'_>, kernel: &Kernel, shared: &Path) -> Result<Console> {
+    let Setting {
+        apt,
+        tools,
+        parts,
+        limit,
+        notes,
+    } = setting;
+    let directory = guest_directory(kernel);
     fs::create_dir_all(&directory)?;
-    let initramfs = image::for_kernel(tools, shared, image, parts, &directory)?;
-    let vmlinuz = image::kernel(image)?;
+    let log = directory.join(CONSOLE);
+    // Of an earlier run: it must not be taken for the result of this one.
+    let _ = fs::remove_file(&log);
+    let image = apt.kernel(kernel)?;
+    let initramfs = image::for_kernel(tools, shared, &image, parts, &directory)?;
+    let vmlinuz = image::kernel(&image)?;
     eprintln!("kernels: {kernel}: booting {}", image.version);
+    let notes = Notes {
+        hz: image::hz(&image).map_or("–".to_owned(), |hz| hz.to_string()),
+        debian: image.version,
+        ..(*notes).clone()
+    };
     let boot = Boot {
         tools,
         kernel,
         vmlinuz: &vmlinuz,
         initramfs: &initramfs,
-        log: &directory.join("console"),
-        limit,
+        notes: &notes,
+        log: &log,
+        limit: *limit,
     };
     let console = boot.run();
     fs::remove_file(&initramfs)?;
@@ -172,12 +198,7 @@ fn boot(
 
 /// One line as soon as a kernel is done.
 fn say(outcome: &Outcome) {
-    let Outcome {
-        kernel,
-        guest,
-        time,
-        ..
-    } = outcome;
+    let Outcome { kernel, guest } = outcome;
     match guest {
         Ok(guest) => eprintln!(
             "kernels: {kernel}: {} passed, {} failed, {} not applicable, {} problems in {} s",
@@ -185,7 +206,7 @@ fn say(outcome: &Outcome) {
             guest.count(Verdict::Failed),
             guest.count(Verdict::NotApplicable),
             guest.problems.len(),
-            time.as_secs()
+            guest.notes.seconds
         ),
         Err(reason) => eprintln!("kernels: {kernel}: not run: {reason}"),
     }
@@ -194,6 +215,19 @@ fn say(outcome: &Outcome) {
 /// Debian's packages, in [`directory`].
 pub fn apt() -> Result<Apt> {
     Apt::open(directory().join("debian"))
+}
+
+/// The commit that is tested.
+fn commit() -> Result<String> {
+    let mut git = Command::new("git");
+    git.args(["describe", "--always", "--dirty"])
+        .current_dir(REPOSITORY);
+    Ok(output(&mut git)?.trim().to_owned())
+}
+
+/// Where a guest is made.
+fn guest_directory(kernel: &Kernel) -> PathBuf {
+    directory().join("guests").join(kernel.to_string())
 }
 
 /// Where packages are kept, and guests are made.

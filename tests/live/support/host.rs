@@ -46,6 +46,9 @@ pub struct Host {
     child: Child,
     stdout: Lines,
     stderr: Lines,
+    /// How it must be attached: by default a host falls back to classic tracepoints, which would hide that BTF-typed
+    /// ones do not work.
+    attached_as: &'static str,
 }
 
 /// A host that has ended.
@@ -133,6 +136,7 @@ impl Host {
     }
 
     fn spawn_into(mut command: Command, stdout: Stdio, read_lines: usize) -> Result<Host> {
+        let is_classic = command.get_args().any(|word| word == "tracepoint");
         command
             .stdin(Stdio::null())
             .stdout(stdout)
@@ -154,6 +158,11 @@ impl Host {
             child,
             stdout,
             stderr: Lines::of(stderr, usize::MAX),
+            attached_as: if is_classic {
+                "(tracepoint, "
+            } else {
+                "(btf, "
+            },
         })
     }
 
@@ -168,7 +177,14 @@ impl Host {
                 .iter()
                 .any(|line| line.contains(ATTACHED)))
         });
-        waited.with_context(|| format!("retrans-host said: {:#?}", self.stderr.so_far()))?;
+        let said = self.stderr.so_far();
+        waited.with_context(|| format!("retrans-host said: {said:#?}"))?;
+        ensure!(
+            said.iter()
+                .any(|line| line.contains(ATTACHED) && line.contains(self.attached_as)),
+            "retrans-host is not attached as {:?}: {said:#?}",
+            self.attached_as
+        );
         Ok(self)
     }
 
