@@ -5,6 +5,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -139,11 +142,22 @@ fn at_sighup_a_file_that_was_moved_away_is_begun_anew() {
         stdin.write_all(line.as_bytes()).expect("it reads");
         wait_for(&format!("retransmitted to {peer} "));
     };
-    alert("192.0.2.1", 0);
+    // An alert is printed before it is appended, and SIGHUP overtakes alerts that wait for that.
+    let wait_for_lines = |file: &Path, count: usize| {
+        let begin = Instant::now();
+        let lines = || fs::read_to_string(file).map_or(0, |text| text.matches("\n").count());
+        while lines() < count {
+            assert!(begin.elapsed() < WAIT_TIMEOUT, "{count} lines in {file:?}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    };
     let (file, old) = (files.path().join("a.jsonl"), files.path().join("a.jsonl.1"));
+    alert("192.0.2.1", 0);
+    wait_for_lines(&file, 1);
     fs::rename(&file, &old).expect("it was made at the start");
     // The file that is open is still written.
     alert("192.0.2.2", 10);
+    wait_for_lines(&old, 2);
     signal(&child, Signal::HUP);
     wait_for("alerts file a.jsonl was reopened");
     let line = least(20, "192.0.2.3");

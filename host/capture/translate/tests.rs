@@ -82,6 +82,7 @@ fn of_an_older_record_the_new_fields_are_absent() {
         let mut expected = cut.to_record();
         expected.set_sent(None);
         expected.set_fast_open(None);
+        expected.set_timer_expired(None);
         expected.set_owner_status(None);
         assert_eq!(read, &expected);
         assert_eq!(read.size(), RECORD_SIZE as u32);

@@ -95,9 +95,6 @@ struct Found {
 
 impl Found {
     fn read(&mut self, message: &Value) {
-        let is_hosts = message["package_id"]
-            .as_str()
-            .is_some_and(|id| id.contains("retrans-host"));
         if let Some(executable) = message["executable"].as_str() {
             let found = match message["target"]["name"].as_str() {
                 Some("retrans-host") => &mut self.host,
@@ -106,8 +103,12 @@ impl Found {
                 _ => return,
             };
             *found = Some(PathBuf::from(executable));
-        } else if let (true, Some(directory)) = (is_hosts, message["out_dir"].as_str()) {
-            self.probe = Some(Path::new(directory).join("retrans.bpf.o"));
+        } else if let Some(directory) = message["out_dir"].as_str() {
+            // Of a build script; that of the host makes the probe.
+            let probe = Path::new(directory).join("retrans.bpf.o");
+            if probe.is_file() {
+                self.probe = Some(probe);
+            }
         }
     }
 }
