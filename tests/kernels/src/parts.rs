@@ -92,7 +92,7 @@ pub const PARTS: &[Part] = &[
         program: Program::Live,
         only: MAIN,
         skip: &[],
-        threads: 4,
+        threads: 2,
     },
     Part {
         name: "rest",

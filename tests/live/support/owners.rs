@@ -88,6 +88,8 @@ pub fn lose_a_segment(lab: &Lab, process: &mut Process, peer: &mut TcpStream) ->
 
 /// The same, but the segment stays lost.
 pub fn begin_to_lose_a_segment(lab: &Lab, process: &mut Process) -> Result<()> {
+    // The host scans for events of other tests, too, at any moment: also between two steps of this one.
+    let_answers_expire();
     lab.lose(&format!("meta l4proto tcp {HAS_PAYLOAD}"))?;
     let before = Nstat::of(&lab.sender)?.retransmitted_segments()?;
     process.send_segments(1)?;
