@@ -114,7 +114,7 @@ static __always_inline __u64 fill_connection(struct retrans_event *event, struct
 	event->ca_state = probed ? BPF_CORE_READ_BITFIELD_PROBED(icsk, icsk_ca_state)
 				 : BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state);
 	event->timer = LOAD(icsk, icsk_pending);
-	if (event->timer && bpf_core_field_exists(icsk->icsk_timeout)) {
+	if (event->timer == ICSK_TIME_LOSS_PROBE && bpf_core_field_exists(icsk->icsk_timeout)) {
 		/* Of the difference, 32 bits are enough: timers end within 24 days. */
 		event->timer_expired =
 			(__s32)(bpf_jiffies64() - LOAD(icsk, icsk_timeout)) >= 0;

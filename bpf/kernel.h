@@ -140,9 +140,12 @@ struct tcp_congestion_ops {
 	char name[16];
 };
 
+/* The timer of a tail loss probe, in icsk_pending. */
+#define ICSK_TIME_LOSS_PROBE 5
+
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
-	unsigned long icsk_timeout; /* jiffies; gone from later kernels */
+	unsigned long icsk_timeout; /* jiffies; not in every kernel */
 	__u32 icsk_rto; /* jiffies */
 	const struct tcp_congestion_ops *icsk_ca_ops;
 	__u8 icsk_ca_state : 5;

@@ -220,8 +220,8 @@ fields! {
         /// Pending timer.
         timer, timer, set_timer: TimerCodec, Timer, Timer
             @ 112 ? 8, "retransmit" "timer", "inet_connection_sock.icsk_pending", "5.8";
-        /// Evidence: whether the pending timer has expired, as it has when its handler retransmits. Known where a timer
-        /// is pending, on kernels that have the time in this member.
+        /// Evidence: whether the pending timer of a loss probe has expired, as it has when its handler sends the probe.
+        /// Known where that timer is pending, on kernels that have the time in this member.
         timer_expired, timer_expired, set_timer_expired: Bool, bool, Bool
             @ 287 ? 57, "retransmit" "timer_expired", "inet_connection_sock.icsk_timeout", "5.8";
         /// Consecutive timeouts without an answer, including this one.

@@ -255,7 +255,7 @@ fn set_evidence(record: &mut Record, burst: &Burst) {
     record.set_tcp_flags(Some(flags));
     record.set_ca_state(Some(ca_state));
     record.set_timer(Some(timer));
-    record.set_timer_expired((timer != Timer::None).then_some(timer == Timer::LossProbe));
+    record.set_timer_expired((timer == Timer::LossProbe).then_some(true));
     record.set_tlp_high_seq(Some(0));
     record.set_undo_marker(Some(match ca_state {
         CaState::Open => 0,

@@ -8,13 +8,12 @@ use crate::watching::TWO;
 use crate::watching::assert_says_why_not;
 use crate::watching::assert_watches;
 use crate::watching::guest_test;
-use crate::watching::nobody;
+use crate::watching::unprivileged;
 
 #[test]
 fn root_locked_memory_is_limited() -> Result<()> {
     guest_test(|root| {
-        let mut launcher = vec!["prlimit".to_owned(), "--memlock=65536".to_owned()];
-        launcher.extend(nobody(TWO));
+        let launcher = unprivileged(TWO, "65536");
         if is_since(5, 11)? {
             return assert_watches(root, &launcher, &[]);
         }

@@ -9,8 +9,8 @@ use crate::watching::TWO_AND_TRACEFS;
 use crate::watching::assert_says_why_not;
 use crate::watching::assert_watches;
 use crate::watching::guest_test;
-use crate::watching::nobody;
 use crate::watching::set;
+use crate::watching::unprivileged;
 
 #[test]
 fn root_a_hardened_jit_changes_nothing() -> Result<()> {
@@ -34,18 +34,18 @@ fn root_perf_event_paranoid_forbids_the_classic_tracepoint_alone() -> Result<()>
                 lacks(&format!("perf_event_paranoid has no level {level}"));
                 continue;
             }
-            assert_watches(root, &nobody_without_limit(TWO), &["--attach", "btf"])?;
+            assert_watches(root, &unprivileged(TWO, "unlimited"), &["--attach", "btf"])?;
             assert_watches(root, &[], &["--attach", "tracepoint"])?;
-            let nobody = nobody_without_limit(TWO_AND_TRACEFS);
+            let launcher = unprivileged(TWO_AND_TRACEFS, "unlimited");
             let classic = ["--attach", "tracepoint"];
             if level == "2" {
-                assert_watches(root, &nobody, &classic)?;
+                assert_watches(root, &launcher, &classic)?;
             } else {
                 let words = [
                     &format!("kernel.perf_event_paranoid is {level}"),
                     "CAP_SYS_ADMIN",
                 ];
-                assert_says_why_not(&nobody, &classic, &words);
+                assert_says_why_not(&launcher, &classic, &words);
             }
         }
         ensure!(set("kernel/perf_event_paranoid", "2")?, "it stays");
@@ -63,18 +63,12 @@ fn root_unprivileged_bpf_may_be_allowed_or_disabled() -> Result<()> {
                 continue;
             }
             assert_watches(root, &[], &[])?;
-            assert_watches(root, &nobody_without_limit(TWO), &["--attach", "btf"])?;
-            let words = ["CAP_PERFMON missing"];
-            assert_says_why_not(&nobody("+bpf"), &[], &words);
-            assert_says_why_not(&nobody("+perfmon"), &[], &["CAP_BPF missing"]);
+            assert_watches(root, &unprivileged(TWO, "unlimited"), &["--attach", "btf"])?;
+            for (capability, missing) in [("+bpf", "CAP_PERFMON"), ("+perfmon", "CAP_BPF")] {
+                let launcher = unprivileged(capability, "unlimited");
+                assert_says_why_not(&launcher, &[], &[&format!("{missing} missing")]);
+            }
         }
         Ok(())
     })
-}
-
-/// As in `limits.rs`: on 5.10 the probe needs locked memory.
-fn nobody_without_limit(capabilities: &str) -> Vec<String> {
-    let mut launcher = vec!["prlimit".to_owned(), "--memlock=unlimited".to_owned()];
-    launcher.extend(nobody(capabilities));
-    launcher
 }

@@ -29,10 +29,13 @@ pub fn guest_test(test: impl Fn(&Root) -> Result<()>) -> Result<()> {
     root_test(test)
 }
 
-/// Starts a program as a user other than root, with only these capabilities.
-pub fn nobody(capabilities: &str) -> Vec<String> {
+/// A launcher that becomes a program of user 65534, with these capabilities alone and this limit of locked memory, in
+/// bytes or `unlimited`. Before Linux 5.11, BPF maps count as locked memory.
+pub fn unprivileged(capabilities: &str, locked_memory: &str) -> Vec<String> {
     let only = format!("-all,{capabilities}");
     [
+        "prlimit".to_owned(),
+        format!("--memlock={locked_memory}"),
         "setpriv".to_owned(),
         "--reuid=65534".to_owned(),
         "--regid=65534".to_owned(),
