@@ -14,7 +14,12 @@ use crate::support::lab::PORT;
 use crate::support::lab::RECEIVER_V4;
 use crate::support::lab::RECEIVER_V6;
 use crate::support::mib::Causes;
+use crate::support::oracle::wait_until;
 use crate::support::root_test;
+use crate::support::sockopt::TcpInfo;
+
+/// Offset of `tcpi_unacked` in `struct tcp_info`.
+const UNACKED: usize = 24;
 
 /// Bytes of the transfer.
 const BYTES: usize = 2_000_000;
@@ -50,6 +55,10 @@ fn segments_of_a_lossy_bulk_transfer_are_what_the_kernel_counts(peer: IpAddr) ->
                 .join()
                 .expect("reading does not panic")
                 .context("the data did not arrive")
+        })?;
+        // The receiver has all of it before the sender knows, which may still send segments again.
+        wait_until("every segment to be acknowledged", || {
+            Ok(TcpInfo::of(&flow.client)?.u32(UNACKED) == 0)
         })?;
         let run = host.stop()?;
 

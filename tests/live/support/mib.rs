@@ -54,7 +54,12 @@ impl Causes {
             ("TcpExtTCPFastRetrans", self.fast),
             ("TcpExtTCPRetransFail", 0),
         ] {
-            assert_eq!(kernel.get(counter)?, expected, "{counter}: {self:?}");
+            let failed = kernel.get("TcpExtTCPRetransFail")?;
+            assert_eq!(
+                kernel.get(counter)?,
+                expected,
+                "{counter}, {failed} failed: {self:?}"
+            );
         }
         Ok(())
     }
