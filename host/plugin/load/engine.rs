@@ -1,25 +1,18 @@
 //! The engine that plugins share: its settings, its epochs, and the source of compiled code.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::thread;
-use std::time::Duration;
 
 use wasmtime::Config;
-use wasmtime::EngineWeak;
 use wasmtime::WasmBacktraceDetails;
 
 use super::cache::Cache;
+use super::epochs;
 use crate::plugin::spec::limits::Limits;
-use crate::system::threads;
-
-/// Length of an epoch. At the end of each, the deadline of the running call is checked.
-const EPOCH_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Address space that wasmtime reserves for each linear memory, and the guard at each of its ends. These are wasmtime's
 /// defaults. Without them every access is checked, and a plugin is 25-50 % slower.
@@ -98,7 +91,7 @@ impl Engine {
         // Nothing is async here, but wasmtime checks this value, and refuses a stack larger than its default of 2 MiB.
         config.async_stack_size(stack);
         let engine = wasmtime::Engine::new(&config)?;
-        start_epoch_thread(engine.weak())?;
+        epochs::advance(engine.weak())?;
         engines.insert(stack, engine.clone());
         Ok(engine)
     }
@@ -117,16 +110,4 @@ pub(crate) fn config() -> Config {
         // check have another environment than the host, and compiled code depends on this setting.
         .wasm_backtrace_details(WasmBacktraceDetails::Disable);
     config
-}
-
-/// Starts the thread that advances the epoch for as long as the engine exists.
-fn start_epoch_thread(engine: EngineWeak) -> io::Result<()> {
-    let ticking = threads::named("epochs").spawn(move || {
-        while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            thread::sleep(EPOCH_INTERVAL);
-        }
-    });
-    ticking.map(drop)
 }

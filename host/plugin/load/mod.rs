@@ -4,6 +4,7 @@
 pub mod cache;
 pub mod component;
 pub mod engine;
+pub mod epochs;
 pub mod regular_file;
 pub mod sealed_memory;
 

@@ -25,6 +25,7 @@ use super::store::CallContext;
 use super::store::HostState;
 use crate::plugin::load::LoadError;
 use crate::plugin::load::Loaded;
+use crate::plugin::load::epochs::RunningCall;
 use crate::plugin::spec::Spec;
 use crate::plugin::spec::grants::GrantError;
 use crate::stream::batch::Batch;
@@ -272,6 +273,7 @@ impl Instance {
 /// Begins a call: starts its deadline, and clears what an earlier call staged.
 fn begin_call(store: &mut Store<HostState>, allowed: Duration, call: Call) {
     let state = store.data_mut();
+    state.running = Some(RunningCall::begin());
     state.deadline = CpuDeadline::new(allowed);
     state.memory.begin_call();
     state.call = call;
@@ -287,6 +289,7 @@ fn end_call<T>(
     answer: wasmtime::Result<T>,
 ) -> Result<T, Fault> {
     let state = store.data_mut();
+    state.running = None;
     state.logs.flush();
     let in_time = state.deadline.end();
     let refused = state.memory.refused();

@@ -7,6 +7,7 @@ use super::limiters::LogBudget;
 use super::limiters::MemoryLimiter;
 use super::logs::Logs;
 use super::staged_effects::Staged;
+use crate::plugin::load::epochs::RunningCall;
 use crate::plugin::spec::grants::ResolvedGrants;
 use crate::plugin::spec::limits::Limits;
 use crate::stream::batch::Batch;
@@ -19,6 +20,8 @@ pub struct HostState {
     pub(crate) limits: Limits,
     pub(crate) memory: MemoryLimiter,
     pub(crate) deadline: CpuDeadline,
+    /// `None` between two calls.
+    pub(crate) running: Option<RunningCall>,
     pub(crate) call: Call,
     pub(crate) staged: Staged,
     /// Number of WASI handles that the plugin holds.
@@ -92,6 +95,7 @@ impl HostState {
         HostState {
             memory: MemoryLimiter::new(&limits),
             deadline: CpuDeadline::new(limits.start_time),
+            running: None,
             call: Call::default(),
             staged: Staged::default(),
             handles: 0,
