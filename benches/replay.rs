@@ -195,6 +195,7 @@ fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duratio
         },
         files: vec![capture.to_owned()],
         speed: None,
+        filters: Default::default(),
         times: config::TimeRange::default(),
         record: None,
     };

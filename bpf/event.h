@@ -21,6 +21,17 @@ enum retrans_origin {
 	ORIGIN_TCP_RETRANSMIT_SYNACK = 1,
 };
 
+/* The cause of a retransmit. Records get it from the host; filters of the probe need it too. */
+enum retrans_kind {
+	KIND_UNKNOWN = 0,
+	KIND_SYN = 1,
+	KIND_SYN_ACK = 2,
+	KIND_TAIL_LOSS_PROBE = 3,
+	KIND_TIMEOUT = 4,
+	KIND_LOSS_RECOVERY = 5,
+	KIND_FAST = 6,
+};
+
 /*
  * Numbers of the presence bits: 0 to 63 are in retrans_event.present, 64 to 127
  * in retrans_event.present_high. Every record has the fields without a bit.
@@ -181,11 +192,24 @@ struct retrans_event {
 	__u64 present_high; /* presence bits 64 to 127; no field uses one yet */
 };
 
-/* One for each CPU. Updated by atomic additions only, because softirqs nest. */
+/*
+ * One for each CPU. Updated by atomic additions only, because softirqs nest.
+ * entered = recorded + ring_full + filtered + sampled_out + rate_limited
+ */
 struct retrans_counters {
 	__u64 entered;
 	__u64 recorded;
 	__u64 ring_full;
+	__u64 filtered;
+	__u64 sampled_out;
+	__u64 rate_limited;
+};
+
+/* What the filters have left out, for --reconcile, as the kernel counts it: one for each network namespace. */
+struct retrans_left_out {
+	__u64 segments;
+	__u64 failed;
+	__u64 syn;
 };
 
 #endif

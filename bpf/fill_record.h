@@ -56,35 +56,50 @@ const volatile __u32 jiffy_us = 0;
 		}                                                             \
 	} while (0)
 
-static __always_inline void set_ipv4(__u8 *to, __be32 address)
+static __always_inline void set_ipv4(__be32 *to, __be32 address)
 {
-	to[10] = 0xff;
-	to[11] = 0xff;
-	__builtin_memcpy(to + 12, &address, sizeof(address));
+	to[2] = bpf_htonl(0xffff);
+	to[3] = address;
 }
 
-/* Addresses of a socket or of a connection request: both begin with a sock_common. */
+/*
+ * Reads the addresses of a socket or of a connection request, which both begin with
+ * a sock_common, into arrays of zeros of 16 aligned bytes. Returns the version of IP.
+ */
+static __always_inline __u8 read_addresses(__u8 *local_address, __u8 *peer_address,
+					   struct sock_common *sk, const bool probed)
+{
+	struct in6_addr *local = (struct in6_addr *)local_address;
+	struct in6_addr *peer = (struct in6_addr *)peer_address;
+	const __be32 *words = (const __be32 *)peer_address;
+
+	if (LOAD(sk, skc_family) != AF_INET6) {
+		set_ipv4((__be32 *)local_address, LOAD(sk, skc_rcv_saddr));
+		set_ipv4((__be32 *)peer_address, LOAD(sk, skc_daddr));
+		return 4;
+	}
+	*local = LOAD(sk, skc_v6_rcv_saddr);
+	*peer = LOAD(sk, skc_v6_daddr);
+	/* An IPv4 connection of a dual-stack socket has addresses in ::ffff:0:0/96. */
+	return words[0] || words[1] || words[2] != bpf_htonl(0xffff) ? 6 : 4;
+}
+
 static __always_inline void fill_addresses(struct retrans_event *event, struct sock_common *sk,
 					   const bool probed)
 {
 	event->local_port = LOAD(sk, skc_num);
 	event->peer_port = bpf_ntohs(LOAD(sk, skc_dport));
 	event->family = LOAD(sk, skc_family);
-	event->ip_version = 4;
-	if (event->family == AF_INET6) {
-		struct in6_addr local = LOAD(sk, skc_v6_rcv_saddr);
-		struct in6_addr peer = LOAD(sk, skc_v6_daddr);
-		__u64 *half = (__u64 *)&peer;
+	event->ip_version = read_addresses(event->local_address, event->peer_address, sk, probed);
+}
 
-		__builtin_memcpy(event->local_address, &local, sizeof(local));
-		__builtin_memcpy(event->peer_address, &peer, sizeof(peer));
-		/* An IPv4 connection of a dual-stack socket has addresses in ::ffff:0:0/96. */
-		if (half[0] != 0 || (__u32)half[1] != bpf_htonl(0xffff))
-			event->ip_version = 6;
-	} else {
-		set_ipv4(event->local_address, LOAD(sk, skc_rcv_saddr));
-		set_ipv4(event->peer_address, LOAD(sk, skc_daddr));
-	}
+/* The flags in the TCP header of a segment. */
+static __always_inline __u16 read_tcp_flags(struct tcp_skb_cb *cb, const bool probed)
+{
+	const __u16 flags = LOAD(cb, tcp_flags);
+
+	/* libbpf narrows a direct load; a probed one reads both bytes. */
+	return probed && bpf_core_field_size(cb->tcp_flags) == 1 ? flags & 0xff : flags;
 }
 
 static __always_inline void fill_segment(struct retrans_event *event, struct sk_buff *skb,
@@ -97,10 +112,25 @@ static __always_inline void fill_segment(struct retrans_event *event, struct sk_
 	event->end_seq = LOAD(cb, end_seq);
 	event->segments = LOAD(cb, tcp_gso_segs);
 	event->sacked = LOAD(cb, sacked);
-	event->tcp_flags = LOAD(cb, tcp_flags);
-	/* libbpf narrows a direct load; a probed one reads both bytes. */
-	if (probed && bpf_core_field_size(cb->tcp_flags) == 1)
-		event->tcp_flags &= 0xff;
+	event->tcp_flags = read_tcp_flags(cb, probed);
+}
+
+static __always_inline __u8 read_ca_state(struct inet_connection_sock *icsk, const bool probed)
+{
+	return probed ? BPF_CORE_READ_BITFIELD_PROBED(icsk, icsk_ca_state)
+		      : BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state);
+}
+
+/* Whether the pending timer has expired. Of the difference, 32 bits are enough: timers end within 24 days. */
+static __always_inline bool is_expired(struct inet_connection_sock *icsk, const bool probed)
+{
+	return (__s32)(bpf_jiffies64() - LOAD(icsk, icsk_timeout)) >= 0;
+}
+
+/* Whether the expiry of the pending timer is known and of use: that of a loss probe, where the kernel has it. */
+static __always_inline bool knows_expiry(struct inet_connection_sock *icsk, __u8 timer)
+{
+	return timer == ICSK_TIME_LOSS_PROBE && bpf_core_field_exists(icsk->icsk_timeout);
 }
 
 static __always_inline __u64 fill_connection(struct retrans_event *event, struct tcp_sock *tp,
@@ -111,13 +141,10 @@ static __always_inline __u64 fill_connection(struct retrans_event *event, struct
 	__u64 present = 0;
 	__u32 srtt;
 
-	event->ca_state = probed ? BPF_CORE_READ_BITFIELD_PROBED(icsk, icsk_ca_state)
-				 : BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state);
+	event->ca_state = read_ca_state(icsk, probed);
 	event->timer = LOAD(icsk, icsk_pending);
-	if (event->timer == ICSK_TIME_LOSS_PROBE && bpf_core_field_exists(icsk->icsk_timeout)) {
-		/* Of the difference, 32 bits are enough: timers end within 24 days. */
-		event->timer_expired =
-			(__s32)(bpf_jiffies64() - LOAD(icsk, icsk_timeout)) >= 0;
+	if (knows_expiry(icsk, event->timer)) {
+		event->timer_expired = is_expired(icsk, probed);
 		SET_PRESENT(event, HAS_TIMER_EXPIRED);
 	}
 	event->retransmits = LOAD(icsk, icsk_retransmits);

@@ -24,9 +24,12 @@ typedef _Bool bool;
 
 /* uapi/linux/bpf.h */
 enum bpf_map_type {
+	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
+
+#define BPF_NOEXIST 1
 
 #define AF_INET 2
 #define AF_INET6 10
@@ -47,7 +50,7 @@ enum bpf_map_type {
 
 struct in6_addr {
 	union {
-		__u8 u6_addr8[16];
+		__be32 u6_addr32[4];
 	} in6_u;
 };
 
@@ -77,7 +80,14 @@ struct kernfs_node {
 };
 
 struct cgroup {
+	int level; /* below the root */
 	struct kernfs_node *kn;
+	struct cgroup *ancestors[]; /* 6.1+ */
+};
+
+struct cgroup___up_to_6_0 {
+	int level;
+	__u64 ancestor_ids[];
 };
 
 struct sock_cgroup_data {

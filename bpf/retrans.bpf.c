@@ -13,12 +13,16 @@
 #include <bpf/bpf_endian.h>
 #include "event.h"
 #include "fill_record.h"
+#include "select.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Puts the types of the record into the object's BTF, where build.rs checks them. */
 const struct retrans_event *unused_event __attribute__((unused));
 const enum retrans_has *unused_has __attribute__((unused));
+/* Types that the host uses. */
+const enum retrans_filter *unused_filter __attribute__((unused));
+const struct retrans_subject *unused_subject __attribute__((unused));
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -54,12 +58,24 @@ struct {
 	 BIT(HAS_NETNS_INODE) | BIT(HAS_MARK) | BIT(HAS_UID) |                 \
 	 BIT(HAS_FAST_OPEN) | BIT(HAS_OWNER_STATUS))
 
+/*
+ * The number of the event on this CPU: it counts the events that are wanted, and so
+ * also those that the rate or the ring refused. An atomic add that returns the value
+ * needs 5.12. Read separately, two nested softirqs may see the same number, and the
+ * sum of the steps is still right.
+ */
+static __always_inline __u64 sequence(const struct retrans_counters *counter)
+{
+	const volatile struct retrans_counters *now = counter;
+
+	return filters.in_use ? now->entered - now->filtered - now->sampled_out : now->entered;
+}
+
 /* Reserves a record in the ring and sets the fields that every record has; NULL if the ring is full. */
 static __always_inline struct retrans_event *begin(struct retrans_counters *counter)
 {
 	struct retrans_event *event;
 
-	__sync_fetch_and_add(&counter->entered, 1);
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event) {
 		__sync_fetch_and_add(&counter->ring_full, 1);
@@ -69,13 +85,7 @@ static __always_inline struct retrans_event *begin(struct retrans_counters *coun
 	event->size = sizeof(*event);
 	event->cpu = bpf_get_smp_processor_id();
 	event->boot_time_ns = bpf_ktime_get_boot_ns();
-	/*
-	 * `entered` is the sequence on this CPU: it also counts events that the
-	 * ring refused. An atomic add that returns the value needs 5.12. Read
-	 * separately, two nested softirqs may see the same number, and the sum of
-	 * the steps is still right.
-	 */
-	event->cpu_sequence = *(volatile __u64 *)&counter->entered;
+	event->cpu_sequence = sequence(counter);
 	return event;
 }
 
@@ -104,6 +114,9 @@ static __always_inline int record(struct sock *sk, struct sk_buff *skb, struct t
 
 	if (!counter || !tp) /* for the verifier: neither is NULL here */
 		return 0;
+	__sync_fetch_and_add(&counter->entered, 1);
+	if (!is_segment_wanted(counter, sk, tp, skb, has_error ? error : 0, probed))
+		return 0;
 	event = begin(counter);
 	if (!event)
 		return 0;
@@ -130,6 +143,9 @@ static __always_inline int record_synack(struct sock *sk, struct request_sock *r
 	struct sock *listener = sk;
 
 	if (!counter)
+		return 0;
+	__sync_fetch_and_add(&counter->entered, 1);
+	if (!is_synack_wanted(counter, sk, tp, tp ? &sk->__sk_common : &req->__req_common, probed))
 		return 0;
 	event = begin(counter);
 	if (!event)

@@ -15,8 +15,8 @@
 //! - [`pipeline`]: threads, the bounded channel, the end of a run, and new versions of plugins.
 //! - [`chain`]: each batch goes through the [`plugin`]s in order; what one keeps, the next one sees.
 //! - [`sink`]: where lines, alerts and events leave the host.
-//! - [`stats`]: what every stage counts. An event can be lost in one place only, the kernel's ring, and is counted
-//!   there; the ledger shows that every stage accounts for every event.
+//! - [`stats`]: what every stage counts. An event can be lost in one place only, the kernel's ring, unless
+//!   `--max-rate` asks for it, and is counted there; the ledger shows that every stage accounts for every event.
 //! - [`capture`]: the file format of recorded streams.
 //! - [`cli`], [`config`], [`commands`]: the command line, what it means, and what is done.
 //!

@@ -169,8 +169,8 @@ fields! {
         /// CPU on which the tracepoint ran.
         cpu, cpu, set_cpu: U32, u32, U32
             @ 4, "record" "cpu", "bpf_get_smp_processor_id", "5.8";
-        /// Number of the retransmit on its CPU, from 1. Retransmits for which the ring had no room have
-        /// numbers too: a missing number is an event that was lost or withheld.
+        /// Number of the retransmit on its CPU, from 1, of those that the filters admit. Retransmits for which the
+        /// ring had no room have numbers too: a missing number is an event that was lost or withheld.
         cpu_sequence, cpu_sequence, set_cpu_sequence: U64, u64, U64
             @ 40, "record" "cpu_sequence", "probe", "5.8";
         /// Time since boot, including suspended time. Events of different sockets may be out of order by up to

@@ -21,13 +21,13 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// Options of watching.
-    #[command(flatten)]
-    pub watch: WatchArgs,
-
     /// Verbosity, for every command.
     #[command(flatten)]
     pub verbosity: VerbosityArgs,
+
+    /// Options of watching. The last ones: their filters have a heading of their own.
+    #[command(flatten)]
+    pub watch: WatchArgs,
 }
 
 /// Verbosity of standard error, for every command.
@@ -55,6 +55,9 @@ pub enum Command {
     /// Prints a summary of captures: machine, time, events by kind, losses, peers
     #[command(max_term_width = 100)]
     Inspect(InspectArgs),
+    /// Tells whether the host can run here: what it needs and what it can use, yes or no, and what to do
+    #[command(max_term_width = 100, after_help = CHECK_EXAMPLES)]
+    Check(CheckArgs),
     /// Compiles a component from standard input to standard output. The host runs it to compile plugins
     #[command(name = crate::plugin::worker::compile::SUBCOMMAND, hide = true)]
     Compile(CompileArgs),
@@ -167,6 +170,96 @@ pub struct WatchArgs {
     /// The recording.
     #[command(flatten)]
     pub record: RecordArgs,
+
+    /// The filters that a replay has as well.
+    #[command(flatten)]
+    pub filters: FilterArgs,
+
+    /// The filters that only the probe can apply.
+    #[command(flatten)]
+    pub live_filters: LiveFilterArgs,
+}
+
+/// The retransmits that the run is about. Those of a live run are selected in the kernel, except by their owner.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Filters")]
+pub struct FilterArgs {
+    /// Only IPv4, which includes IPv4 connections of dual-stack sockets
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    pub ipv4: bool,
+
+    /// Only IPv6
+    #[arg(short = '6', long)]
+    pub ipv6: bool,
+
+    /// Only connections with one of these ports on either side: 443, 80,443 or 8000-8999. Repeatable
+    #[arg(long, value_name = "PORTS", value_delimiter = ',')]
+    pub port: Vec<String>,
+
+    /// Only connections with one of these local ports
+    #[arg(long, value_name = "PORTS", value_delimiter = ',')]
+    pub local_port: Vec<String>,
+
+    /// Only connections to one of these ports of the peer
+    #[arg(long, value_name = "PORTS", value_delimiter = ',')]
+    pub peer_port: Vec<String>,
+
+    /// Only connections with a local address in one of these networks
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    pub local: Vec<String>,
+
+    /// Only connections with a peer in one of these networks: 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32.
+    /// Repeatable
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    pub peer: Vec<String>,
+
+    /// Only these kinds: syn, syn_ack, tail_loss_probe, timeout, loss_recovery, fast, unknown
+    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
+    pub kind: Vec<String>,
+
+    /// Only connections in one of these TCP states, such as established,close_wait
+    #[arg(long, value_name = "STATES", value_delimiter = ',')]
+    pub state: Vec<String>,
+
+    /// Only these network namespaces: a name of `ip netns`, a file such as /proc/PID/ns/net, the number of a
+    /// process, or an inode. Repeatable. A replay takes inodes
+    #[arg(long, value_name = "NETNS", value_delimiter = ',')]
+    pub netns: Vec<String>,
+
+    /// Only sockets of the process with this number. Repeatable
+    ///
+    /// The owner of a connection that was not accepted yet is the one of its listening socket, and the owner
+    /// of a closed socket its last holder. Filters of owners are applied in the host, once the owner is known.
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
+    pub pid: Vec<u32>,
+
+    /// Only sockets of processes with this name, as in /proc/PID/comm. Repeatable
+    #[arg(long, value_name = "NAME")]
+    pub comm: Vec<String>,
+
+    /// Only sockets of this container: its name with systemd-nspawn, else its id or the beginning of it.
+    /// Repeatable
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub container: Vec<String>,
+
+    /// Only one connection of N, with all of its retransmits, as in --sample 1/10
+    #[arg(long, value_name = "1/N")]
+    pub sample: Option<String>,
+}
+
+/// Filters that only the probe can apply.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Filters")]
+pub struct LiveFilterArgs {
+    /// Only sockets of this control group (version 2), or of one below it: a directory, as in system.slice or
+    /// /sys/fs/cgroup/system.slice. Repeatable
+    #[arg(long, value_name = "PATH")]
+    pub cgroup: Vec<String>,
+
+    /// At most this number of events a second, such as 1000/s: the probe counts further ones, and they are
+    /// reported as lost
+    #[arg(long, value_name = "NUMBER/s")]
+    pub max_rate: Option<String>,
 }
 
 /// The recording of the events that are passed to the chain.
@@ -231,6 +324,10 @@ pub struct ReplayArgs {
     /// The recording.
     #[command(flatten)]
     pub record: RecordArgs,
+
+    /// The filters.
+    #[command(flatten)]
+    pub filters: FilterArgs,
 }
 
 /// The synthetic capture.
@@ -268,6 +365,21 @@ pub struct InspectArgs {
     /// Captures. - is standard input
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+}
+
+/// What is checked.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Also forces a retransmit, and tells whether the probe has seen it and how long that took. Takes a second
+    ///
+    /// The retransmit is a SYN to a listener whose queue is full, in a network namespace of its own. Without the right
+    /// to make one (CAP_SYS_ADMIN), it is on the loopback interface.
+    #[arg(long)]
+    pub live: bool,
+
+    /// Prints JSON: an object with "runs" and an array of the checks
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Limits of a compilation.
@@ -345,6 +457,8 @@ Examples:
   sudo retrans-host --plugin threshold-alert --set threshold=50 --set window=30s
   sudo retrans-host --reconcile > events.jsonl     at the end, compare with the kernel's counters
   sudo pkill -USR1 retrans-host                    have a running host print the ledger so far
+  sudo retrans-host --peer 10.0.0.0/8 --port 443,8000-8999 --kind timeout
+  sudo retrans-host --cgroup system.slice/nginx.service --sample 1/10
   sudo retrans-host --record lossy.rtc             record all events, to replay them elsewhere
   sudo retrans-host --record - --duration 30s | ssh desk retrans-host replay -
   retrans-host replay lossy.rtc --plugin ./filter.wasm --plugin json-print
@@ -360,10 +474,19 @@ const REPLAY_EXAMPLES: &str = "\
 Examples:
   retrans-host replay lossy.rtc                    print one JSON line for each event
   retrans-host replay lossy.rtc.1 lossy.rtc --plugin ./mine.wasm
+  retrans-host replay lossy.rtc --peer 10.0.0.0/8 --comm nginx --kind timeout,fast
   retrans-host replay events.jsonl --plugin threshold-alert --set threshold=5
   zcat events.jsonl.gz | retrans-host replay -     replay JSON lines, of json-print or your own
   retrans-host replay lossy.rtc --from 2026-01-01T12:00:00Z --count 10k --record part.rtc
   retrans-host replay lossy.rtc --speed 1x --from 2026-01-01T12:00:00Z --to 2026-01-01T12:05:00Z";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  sudo retrans-host check
+  sudo retrans-host check --live                   before a service is started, or in the build of an image
+  sudo retrans-host check --json | jq -r '.checks[] | select(.met | not) | .why'
+
+Exit codes: 0 if the host can run and, with --live, the probe has seen the retransmit; 1 if not.";
 
 const GENERATE_EXAMPLES: &str = "\
 Examples:

@@ -1,6 +1,7 @@
 //! Parses and checks the command line, and converts it to a [`Config`]. No other module uses clap.
 
 mod args;
+mod filters;
 mod hint;
 mod limits;
 mod plugins;
@@ -21,6 +22,7 @@ use clap::parser::ValueSource;
 
 use self::args::AlertFormat;
 use self::args::ChainArgs;
+use self::args::CheckArgs;
 use self::args::Cli;
 use self::args::Command;
 use self::args::CompileArgs;
@@ -32,6 +34,7 @@ use self::args::VerbosityArgs;
 use self::args::WatchArgs;
 pub use self::usage_error::UsageError;
 use crate::config::ChainConfig;
+use crate::config::Check;
 use crate::config::Config;
 use crate::config::Generate;
 use crate::config::LinesTo;
@@ -75,6 +78,11 @@ fn from_matches(matches: &ArgMatches) -> Result<Config, UsageError> {
         Some(Command::Replay(args)) => replay(*args, verbosity, matches).map(Config::Replay),
         Some(Command::Generate(args)) => generate(args, verbosity).map(Config::Generate),
         Some(Command::Inspect(args)) => Ok(Config::Inspect(at_most_one_stdin(args.files)?)),
+        Some(Command::Check(CheckArgs { live, json })) => Ok(Config::Check(Check {
+            live,
+            json,
+            verbosity,
+        })),
         Some(Command::Compile(CompileArgs { seconds, bytes })) => {
             Ok(Config::Compile { seconds, bytes })
         }
@@ -179,6 +187,7 @@ fn watch(args: WatchArgs, verbosity: Verbosity, matches: &ArgMatches) -> Result<
         chain,
         ring_size: ring_size(args.ring_size)?,
         attach: args.attach.into(),
+        filters: filters::live(&args.filters, &args.live_filters, !args.no_owners)?,
         show_queued: args.failed,
         owners: !args.no_owners,
         reconcile: args.reconcile,
@@ -262,6 +271,7 @@ fn replay(
         chain,
         record,
         files: at_most_one_stdin(args.files)?,
+        filters: filters::replay(&args.filters)?,
         speed: args.speed.as_deref().map(values::speed).transpose()?,
         times,
     })

@@ -1,6 +1,7 @@
 //! Errors of the command line.
 
 use crate::plugin::ParseDigestError;
+use crate::source::filter::Contradiction;
 
 /// A command line that clap accepts and the host refuses.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,6 +69,27 @@ pub enum UsageError {
         /// A description of valid values, with an example.
         expected: &'static str,
     },
+    /// An invalid value of a filter.
+    #[error("{option} {value}: {reason}")]
+    Filter {
+        /// The option.
+        option: &'static str,
+        /// The value.
+        value: String,
+        /// Why it is invalid.
+        reason: String,
+    },
+    /// Invalid values of a filter: the option, and why they are invalid.
+    #[error("{0}: {1}")]
+    Filters(&'static str, String),
+    /// Filters that no event can pass.
+    #[error("{0}")]
+    NothingMatches(Contradiction),
+    /// A filter of owners in a run that does not look for them.
+    #[error(
+        "--no-owners: all owners are unknown, so that --pid, --comm and --container match nothing"
+    )]
+    OwnersUnknown,
     /// A time range that ends before it begins.
     #[error("--to: {to} is not after --from {from}")]
     EmptyTimeRange {

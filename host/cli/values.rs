@@ -1,5 +1,6 @@
 //! Parses option values: numbers with a unit, durations, times of day, factors, and rotation policies.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -46,6 +47,33 @@ pub fn speed(text: &str) -> Result<f64, UsageError> {
     factor
         .filter(|factor| factor.is_finite() && *factor >= 0.001)
         .ok_or_else(|| invalid("--speed", text, "a factor from 0.001x, such as 1x or 10x"))
+}
+
+/// Parses a rate such as 1000/s or 20k/s.
+pub fn rate(text: &str) -> Result<u64, UsageError> {
+    let number = text.strip_suffix("/s").unwrap_or(text);
+    let rate = count("--max-rate", number).ok();
+    rate.ok_or_else(|| {
+        invalid(
+            "--max-rate",
+            text,
+            "a number of events a second from 1, such as 1000/s or 20k/s",
+        )
+    })
+}
+
+/// Parses a sample such as 1/10: one connection of ten.
+pub fn sample(text: &str) -> Result<NonZeroU32, UsageError> {
+    let number = text
+        .strip_prefix("1/")
+        .and_then(|number| number.parse().ok());
+    number.ok_or_else(|| {
+        invalid(
+            "--sample",
+            text,
+            "a sample such as 1/10: one connection of ten",
+        )
+    })
 }
 
 /// Parses a rotation policy: a size, an age, or both, such as 100MiB,1h.
@@ -119,6 +147,26 @@ mod tests {
             error,
             "--speed: \"0x\", expected a factor from 0.001x, such as 1x or 10x"
         );
+    }
+
+    #[test]
+    fn a_rate_is_a_number_of_events_a_second() {
+        let rate = |text| rate(text).ok();
+        assert_eq!(rate("1000/s"), Some(1_000));
+        assert_eq!(rate("20k"), Some(20_000));
+        for wrong in ["", "0/s", "-1/s", "1/m", "/s", "1.5/s"] {
+            assert_eq!(rate(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_sample_is_one_of_a_number() {
+        let sample = |text| sample(text).ok().map(NonZeroU32::get);
+        assert_eq!(sample("1/10"), Some(10));
+        assert_eq!(sample("1/1"), Some(1));
+        for wrong in ["", "10", "1/0", "2/10", "1/", "0.1", "10%", "1/-3"] {
+            assert_eq!(sample(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

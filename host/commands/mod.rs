@@ -1,6 +1,7 @@
 //! The commands, each in a file of its own.
 
 mod capture_output;
+mod check;
 mod generate;
 mod inspect;
 mod progress;
@@ -26,7 +27,7 @@ pub use crate::system::stdio::print_status;
 pub fn run(config: &Config) -> Result<()> {
     log_to_stderr(config.verbosity());
     match config {
-        Config::Watch(_) => {}
+        Config::Watch(_) | Config::Check(_) => {}
         Config::Replay(_) | Config::Generate(_) | Config::Inspect(_) => {
             privileges::drop_unless_root()?;
         }
@@ -38,6 +39,7 @@ pub fn run(config: &Config) -> Result<()> {
         Config::Replay(replay) => replay::replay(replay),
         Config::Generate(generate) => generate::generate(generate),
         Config::Inspect(files) => inspect::inspect(files),
+        Config::Check(check) => check::check(*check),
         Config::Compile { seconds, bytes } => compile::run(*seconds, *bytes),
         Config::Footprint(limits) => footprint::child::run(*limits),
     }

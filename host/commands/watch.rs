@@ -16,11 +16,14 @@ use crate::pipeline::stop::Stop;
 use crate::source::bpf::permissions::Facts;
 use crate::source::clock::Clock;
 use crate::source::live::intake::Processing;
+use crate::source::live::kernel_filters;
 use crate::source::live::preflight;
 use crate::source::live::probe::Probe;
+use crate::source::live::probe::ProbeOptions;
 use crate::source::owner::Owners;
 use crate::stats::Publisher;
 use crate::stats::SharedStats;
+use crate::stats::reconcile::LeftOutSums;
 use crate::stats::reconcile::Reconciliation;
 use crate::system::stdio;
 use crate::system::stdio::print_status;
@@ -32,16 +35,27 @@ pub fn watch(config: &Watch) -> Result<()> {
     let shared = SharedStats::default();
     // Compiling plugins may take long, so missing requirements of the probe are reported first.
     preflight::check(config.attach)?;
+    kernel_filters::check(&config.filters)?;
     let clock = Clock::of_this_process()?;
     let Some(chain) = pipeline::prepare(&config.chain, &stop, &shared)? else {
         return Ok(());
     };
     let reports_failed = config
         .reconcile
-        .then(preflight::reports_failed_attempts)
-        .transpose()?;
+        .then(preflight::kernel_features)
+        .transpose()?
+        .map(|features| features.failed_attempts);
     let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
-    let probe = Probe::attach(&mut storage, config.attach, config.ring_size)?;
+    let options = ProbeOptions {
+        ring_size: config.ring_size,
+        filters: &config.filters,
+        sums_left_out: config.reconcile && config.filters.are_in_kernel(),
+    };
+    let probe = Probe::attach(&mut storage, config.attach, &options)?;
+    let left_out: Box<dyn LeftOutSums> = match options.sums_left_out {
+        true => Box::new(probe.left_out()?),
+        false => Box::new(()),
+    };
     let attached = probe.attached.name();
     let host = Some(this_host(attached, clock));
     let observers = match recording::begin(config.record.as_ref(), host, stop.stdout_status()) {
@@ -55,8 +69,9 @@ pub fn watch(config: &Watch) -> Result<()> {
         show_queued: config.show_queued,
         // Reads the counters after the probe was attached, and before the message about that: segments that are
         // retransmitted after the message are compared.
-        reconciliation: reports_failed.map(|failed| Reconciliation::begin(clock, failed)),
+        reconciliation: reports_failed.map(|failed| Reconciliation::begin(clock, failed, left_out)),
         observers,
+        owner_filter: config.filters.common.owner.clone(),
         count: config.chain.count,
         publisher: Publisher::new(shared),
     };
@@ -89,7 +104,8 @@ fn attached_line(config: &Watch, attached: &str) -> String {
     let plugins = config.chain.plugins.iter();
     let names: Vec<_> = plugins.map(|plugin| plugin.name.as_str()).collect();
     format!(
-        "watching TCP retransmits ({attached}, ring {ring}) with {}; Ctrl-C ends",
+        "watching TCP retransmits ({attached}, ring {ring}{}) with {}; Ctrl-C ends",
+        config.filters,
         names.join(", "),
     )
 }

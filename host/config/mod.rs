@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::plugin::Limits;
 use crate::plugin::Spec;
+use crate::source::filter::Filters;
+use crate::source::filter::LiveFilters;
 use crate::source::live::attach::Attach;
 
 /// The command to run, with its configuration.
@@ -18,6 +20,8 @@ pub enum Config {
     Generate(Generate),
     /// Print a summary of each of these captures.
     Inspect(Vec<PathBuf>),
+    /// Tell whether the host can run here.
+    Check(Check),
     /// Compile a component.
     Compile {
         /// CPU time in seconds.
@@ -79,6 +83,8 @@ pub struct Watch {
     pub ring_size: u32,
     /// How the probe is attached.
     pub attach: Attach,
+    /// The wanted events.
+    pub filters: LiveFilters,
     /// Whether attempts that failed with EBUSY, whose first copy is still queued in this host, are passed on.
     pub show_queued: bool,
     /// Whether the host looks for the processes that hold the sockets.
@@ -131,6 +137,8 @@ pub struct Replay {
     pub speed: Option<f64>,
     /// The times of day of the events to replay.
     pub times: TimeRange,
+    /// The wanted events.
+    pub filters: Filters,
     /// The recording; `None`: nothing is recorded.
     pub record: Option<RecordConfig>,
 }
@@ -170,6 +178,17 @@ pub struct Generate {
     pub verbosity: Verbosity,
 }
 
+/// What is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Check {
+    /// Whether a retransmit is forced, which the probe must see.
+    pub live: bool,
+    /// Whether the result is JSON.
+    pub json: bool,
+    /// Verbosity of standard error.
+    pub verbosity: Verbosity,
+}
+
 /// Verbosity of standard error. Each level includes the one before it. What was requested explicitly, such as the
 /// report of `--reconcile`, is printed at every level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -192,6 +211,7 @@ impl Config {
             Config::Replay(replay) => replay.chain.verbosity,
             Config::Generate(generate) => generate.verbosity,
             Config::Inspect(_) => Verbosity::Normal,
+            Config::Check(check) => check.verbosity,
             Config::Compile { .. } | Config::Footprint(_) => Verbosity::Normal,
         }
     }

@@ -15,6 +15,7 @@ mod wasi;
 pub mod worker;
 
 pub use self::load::LoadError;
+pub use self::load::cache;
 pub use self::load::engine::Compiler;
 pub use self::load::engine::Engine;
 pub use self::prepared::Plugin;

@@ -2,6 +2,7 @@
 
 pub mod bpf;
 pub mod clock;
+pub mod filter;
 pub mod live;
 pub mod observer;
 pub mod outflow;

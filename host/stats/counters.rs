@@ -15,9 +15,27 @@ pub struct KernelStats {
     pub recorded: u64,
     /// Records that were lost because the ring had no room.
     pub ring_full: u64,
+    /// Calls that a filter left out.
+    pub filtered: u64,
+    /// Calls for a connection that is not in the sample (`--sample`).
+    pub sampled_out: u64,
+    /// Events that were lost because there were more than `--max-rate` admits.
+    pub rate_limited: u64,
     /// Calls that the kernel skipped because the probe was already running on that CPU. The probe cannot count them
     /// itself. `None` before Linux 5.12.
     pub recursion_misses: Option<u64>,
+}
+
+impl KernelStats {
+    /// Number of wanted events that were lost.
+    pub fn lost(&self) -> u64 {
+        self.ring_full + self.rate_limited
+    }
+
+    /// Returns whether the probe accounts for every call.
+    pub fn balances(&self) -> bool {
+        self.entered == self.recorded + self.lost() + self.filtered + self.sampled_out
+    }
 }
 
 /// Counters of the live source.
@@ -27,6 +45,8 @@ pub struct SourceStats {
     pub recorded: u64,
     /// Attempts that were not passed to the chain on purpose (EBUSY).
     pub withheld: u64,
+    /// Events whose owner a filter left out (`--pid`, `--comm`, `--container`).
+    pub filtered: u64,
     /// Events read after the last one that `--count` allows.
     pub beyond: u64,
     /// Events passed to the chain.
@@ -157,7 +177,7 @@ impl SinkStats {
 pub struct ReplayStats {
     /// Events read from the files.
     pub read: u64,
-    /// Events outside of `--from` and `--to`, or beyond `--count`.
+    /// Events that a filter left out, those outside of `--from` and `--to`, and those beyond `--count`.
     pub left_out: u64,
     /// Events passed to the chain.
     pub delivered: u64,
@@ -211,9 +231,10 @@ impl StreamStats {
                 source,
                 owners,
             } => {
-                kernel.entered == kernel.recorded + kernel.ring_full
+                kernel.balances()
                     && kernel.recorded == source.recorded
-                    && source.recorded == source.withheld + source.beyond + source.delivered
+                    && source.recorded
+                        == source.withheld + source.filtered + source.beyond + source.delivered
                     && source.delivered == owners.total()
             }
             StreamStats::Replay(replay) => replay.read == replay.left_out + replay.delivered,

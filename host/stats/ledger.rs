@@ -93,6 +93,16 @@ impl fmt::Display for StreamStats {
             "ledger: kernel entered={} recorded={} ring_full={}",
             kernel.entered, kernel.recorded, kernel.ring_full
         )?;
+        // Only a run with filters can have any.
+        for (name, count) in [
+            ("filtered", kernel.filtered),
+            ("sampled_out", kernel.sampled_out),
+            ("rate_limited", kernel.rate_limited),
+        ] {
+            if count > 0 {
+                write!(f, " {name}={count}")?;
+            }
+        }
         if let Some(misses) = kernel.recursion_misses {
             write!(f, " recursion_misses={misses}")?;
         }
@@ -102,6 +112,9 @@ impl fmt::Display for StreamStats {
             "ledger: host recorded={} withheld={}",
             source.recorded, source.withheld
         )?;
+        if source.filtered > 0 {
+            write!(f, " filtered={}", source.filtered)?;
+        }
         // Only a run with --count can have any.
         if source.beyond > 0 {
             write!(f, " beyond={}", source.beyond)?;
@@ -207,11 +220,15 @@ mod tests {
         entered: 12,
         recorded: 10,
         ring_full: 2,
+        filtered: 0,
+        sampled_out: 0,
+        rate_limited: 0,
         recursion_misses: Some(1),
     };
     const SOURCE: SourceStats = SourceStats {
         recorded: 10,
         withheld: 1,
+        filtered: 0,
         beyond: 0,
         delivered: 9,
     };

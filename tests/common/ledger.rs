@@ -93,9 +93,14 @@ impl Ledger {
             capture,
             ..
         } = self;
+        let filtered = ["filtered", "sampled_out", "rate_limited"];
+        let left_out: u64 = filtered
+            .map(|why| kernel.find(why).unwrap_or(0))
+            .iter()
+            .sum();
         assert_eq!(
             kernel.get("entered"),
-            kernel.get("recorded") + kernel.get("ring_full"),
+            kernel.get("recorded") + kernel.get("ring_full") + left_out,
             "kernel: {kernel:?}"
         );
         assert_eq!(
@@ -105,7 +110,10 @@ impl Ledger {
         );
         assert_eq!(
             host.get("recorded"),
-            host.get("withheld") + host.find("beyond").unwrap_or(0) + host.get("delivered"),
+            host.get("withheld")
+                + host.find("filtered").unwrap_or(0)
+                + host.find("beyond").unwrap_or(0)
+                + host.get("delivered"),
             "host: {host:?}"
         );
         let statuses = ["held", "orphaned", "not_accepted", "kernel", "unknown"];

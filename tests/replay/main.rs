@@ -10,5 +10,6 @@ mod capture;
 mod causes;
 mod end;
 mod files;
+mod filters;
 mod generate;
 mod record;

@@ -50,15 +50,40 @@ const MAX_CACHE_BYTES: u64 = 512 << 20;
 
 /// Why compiled code is not cached.
 #[derive(Debug, thiserror::Error)]
-enum CacheError {
+pub enum CacheError {
+    /// There is no directory to put it into.
     #[error("neither XDG_CACHE_HOME nor HOME is an absolute path")]
     NoHome,
+    /// The directory cannot be made or read.
     #[error("{}: {source}", path.display())]
-    Io { path: PathBuf, source: io::Error },
+    Io {
+        /// The directory.
+        path: PathBuf,
+        /// The error of the system call.
+        source: io::Error,
+    },
+    /// Another user could have written to this directory.
     #[error("{} is writable by other users", .0.display())]
     Untrusted(PathBuf),
+    /// The process has capabilities, as after `setcap`, and its user is not root.
     #[error("this program has capabilities that its user does not have")]
     Capabilities,
+}
+
+/// The directory in which compiled plugins are kept.
+///
+/// # Errors
+///
+/// [`CacheError`] if it cannot be used or trusted.
+pub fn user_directory() -> Result<PathBuf, CacheError> {
+    open_for_user().map(|cache| cache.directory)
+}
+
+fn open_for_user() -> Result<Cache, CacheError> {
+    match has_extra_capabilities() {
+        true => Err(CacheError::Capabilities),
+        false => open_in(&directory()?),
+    }
 }
 
 /// Identifies compiled code: the component, the engine, and the limit under which the footprint was checked.
@@ -98,11 +123,7 @@ impl Cache {
     /// Opens the user's cache directory. Returns `None` if it cannot be used or trusted; the host then compiles at each
     /// start.
     pub(crate) fn in_user_directory() -> Option<Cache> {
-        let directory = match has_extra_capabilities() {
-            true => Err(CacheError::Capabilities),
-            false => directory(),
-        };
-        log_unusable(directory.and_then(|directory| open_in(&directory)))
+        log_unusable(open_for_user())
     }
 
     /// Opens the cache in this directory instead of the user's.

@@ -6,8 +6,10 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
+use std::ptr;
 
 use bytesize::ByteSize;
+use rustix::io::Errno;
 use rustix::process::Resource;
 use rustix::process::getrlimit;
 use rustix::thread::CapabilitySet;
@@ -44,6 +46,8 @@ pub struct Facts {
     pub locked_memory: Option<u64>,
     /// The sysctl kernel.perf_event_paranoid.
     pub perf_event_paranoid: Option<i32>,
+    /// The error with which bpf(2) is refused whatever it is to do; `None` if it is not.
+    pub bpf_refused: Option<Errno>,
 }
 
 /// Why the kernel refuses the use of BPF. The message includes the remedy.
@@ -61,6 +65,12 @@ pub enum Refusal {
         .0.join(" and ")
     )]
     Capabilities(Vec<&'static str>),
+    /// The system call is refused, although the capabilities are there.
+    #[error(
+        "bpf(2) is refused ({0}), as by a seccomp filter or a security module; allow it: \
+         --security-opt seccomp=unconfined or a profile with bpf in Docker, SystemCallFilter=bpf in a systemd unit"
+    )]
+    SystemCall(Errno),
     /// The kernel is locked down: no BPF program may read its memory.
     #[error(
         "the kernel is locked down (`confidentiality` in /sys/kernel/security/lockdown), which forbids \
@@ -107,19 +117,40 @@ impl Facts {
             locked_memory: getrlimit(Resource::Memlock).current,
             perf_event_paranoid: text("/proc/sys/kernel/perf_event_paranoid")
                 .and_then(|text| text.trim().parse().ok()),
+            bpf_refused: refusal_of_bpf(),
         })
     }
 
-    /// The refusal that is certain before the kernel is asked, if any.
-    pub fn certain_refusal(&self) -> Option<Refusal> {
-        if self
-            .user_namespace
-            .is_some_and(|inode| inode != INITIAL_USER_NAMESPACE)
-        {
-            return Some(Refusal::UserNamespace);
+    /// Refuses a process that is not in the initial user namespace.
+    pub fn check_user_namespace(&self) -> Result<(), Refusal> {
+        let is_initial = |inode| inode == INITIAL_USER_NAMESPACE;
+        match self.user_namespace.is_none_or(is_initial) {
+            true => Ok(()),
+            false => Err(Refusal::UserNamespace),
         }
+    }
+
+    /// Refuses a process that lacks capabilities.
+    pub fn check_capabilities(&self) -> Result<(), Refusal> {
         let missing = missing_capabilities(self.effective);
-        (!missing.is_empty()).then_some(Refusal::Capabilities(missing))
+        match missing.is_empty() {
+            true => Ok(()),
+            false => Err(Refusal::Capabilities(missing)),
+        }
+    }
+
+    /// Refuses a process that may not call bpf(2). To be called once its capabilities were checked.
+    pub fn check_system_call(&self) -> Result<(), Refusal> {
+        self.bpf_refused
+            .map_or(Ok(()), |errno| Err(Refusal::SystemCall(errno)))
+    }
+
+    /// Refuses a kernel that lets no BPF program read its memory.
+    pub fn check_lockdown(&self) -> Result<(), Refusal> {
+        match self.confidential {
+            true => Err(Refusal::Lockdown),
+            false => Ok(()),
+        }
     }
 
     /// Why the kernel refused to load or attach a BPF program with this kind of error; `None`
@@ -157,6 +188,34 @@ impl Facts {
         self.pid_namespace
             .is_none_or(|inode| inode == INITIAL_PID_NAMESPACE)
     }
+}
+
+/// Calls bpf(2) with a command that changes nothing. `None` if the kernel has tried to do it.
+fn refusal_of_bpf() -> Option<Errno> {
+    /// BPF_MAP_LOOKUP_ELEM (uapi/linux/bpf.h).
+    const LOOK_UP: libc::c_long = 1;
+    /// Of the attributes: the descriptor of the map, a key, a value, and flags.
+    #[repr(C)]
+    struct Attributes {
+        map: i32,
+        rest: [u32; 7],
+    }
+    let attributes = Attributes {
+        map: -1,
+        rest: [0; 7],
+    };
+    // SAFETY: the kernel reads as many bytes as the attributes have, and fails at the descriptor.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            LOOK_UP,
+            ptr::from_ref(&attributes),
+            size_of::<Attributes>(),
+        )
+    };
+    let error = io::Error::last_os_error();
+    let errno = Errno::from_io_error(&error).filter(|_| result < 0)?;
+    matches!(errno, Errno::PERM | Errno::ACCESS | Errno::NOSYS).then_some(errno)
 }
 
 /// The capabilities for BPF that are missing. CAP_SYS_ADMIN includes all of them, as it did before CAP_BPF (5.8).
@@ -202,12 +261,16 @@ mod tests {
             kernel: Some((6, 18)),
             locked_memory: Some(64 << 10),
             perf_event_paranoid: Some(2),
+            bpf_refused: None,
         }
     }
 
     #[test]
     fn where_nothing_is_wrong_no_cause_is_named() {
-        assert_eq!(facts().certain_refusal(), None);
+        assert_eq!(facts().check_user_namespace(), Ok(()));
+        assert_eq!(facts().check_capabilities(), Ok(()));
+        assert_eq!(facts().check_system_call(), Ok(()));
+        assert_eq!(facts().check_lockdown(), Ok(()));
         for error in [PermissionDenied, InvalidInput, NotFound] {
             assert_eq!(facts().explain(error), None);
             assert_eq!(facts().explain_classic(error), None);
@@ -233,12 +296,12 @@ mod tests {
             effective: CapabilitySet::all(),
             ..facts()
         };
-        assert_eq!(facts.certain_refusal(), Some(Refusal::UserNamespace));
+        assert_eq!(facts.check_user_namespace(), Err(Refusal::UserNamespace));
         let unknown = Facts {
             user_namespace: None,
             ..facts
         };
-        assert_eq!(unknown.certain_refusal(), None);
+        assert_eq!(unknown.check_user_namespace(), Ok(()));
     }
 
     #[test]
@@ -247,6 +310,7 @@ mod tests {
             confidential: confidential("none integrity [confidentiality]\n"),
             ..facts()
         };
+        assert_eq!(facts.check_lockdown(), Err(Refusal::Lockdown));
         assert_eq!(facts.explain(InvalidInput), Some(Refusal::Lockdown));
         assert_eq!(facts.explain_classic(InvalidInput), Some(Refusal::Lockdown));
         assert_eq!(facts.explain(NotFound), None);

@@ -10,6 +10,7 @@ use crate::pipeline::channel::Channel;
 use crate::pipeline::stop::Stop;
 use crate::source::clock::Clock;
 use crate::source::clock::Now;
+use crate::source::filter::OwnerFilter;
 use crate::source::observer::Observer;
 use crate::source::outflow::Outflow;
 use crate::source::owner::Owners;
@@ -36,6 +37,8 @@ pub struct Processing {
     pub reconciliation: Option<Reconciliation>,
     /// Observers that receive the stream before the chain does.
     pub observers: Vec<Box<dyn Observer>>,
+    /// The owners whose events are passed on. The probe applies all other filters.
+    pub owner_filter: OwnerFilter,
     /// Number of events after which the stream ends; `None` if there is no such limit.
     pub count: Option<u64>,
     /// Publishes the statistics at each mark.
@@ -60,9 +63,10 @@ impl<'a> Intake<'a> {
     /// An intake that has received no records yet.
     pub fn new(mut processing: Processing, channel: &'a Channel, stop: &'a Stop) -> Intake<'a> {
         let observers = std::mem::take(&mut processing.observers);
+        let owner_filter = std::mem::take(&mut processing.owner_filter);
         let out = Outflow::new(channel, stop, observers);
         Intake {
-            stream: Stream::new(out, processing.count),
+            stream: Stream::new(out, processing.count, owner_filter),
             now: processing.clock.now(),
             processing,
             recorded: 0,
@@ -120,6 +124,7 @@ impl<'a> Intake<'a> {
         SourceStats {
             recorded: self.recorded,
             withheld: self.withheld,
+            filtered: self.stream.filtered(),
             beyond: self.stream.beyond(),
             delivered: self.stream.delivered(),
         }
@@ -158,7 +163,7 @@ impl<'a> Intake<'a> {
             ..Stats::default()
         };
         let end = self.processing.clock.now();
-        let lost = kernel.ring_full - reported_lost;
+        let lost = kernel.lost() - reported_lost;
         self.stream.end(end.mark(end.boot(), lost), &mut stats);
         stats
     }

@@ -2,6 +2,8 @@
 
 pub mod attach;
 pub mod intake;
+pub mod kernel_filters;
+pub mod left_out;
 pub mod preflight;
 pub mod probe;
 mod programs;

@@ -4,6 +4,8 @@ use std::io;
 use std::path::Path;
 
 use libbpf_rs::btf::Btf;
+use libbpf_rs::btf::BtfKind;
+use libbpf_rs::btf::BtfType;
 use libbpf_rs::btf::types::Struct;
 use libbpf_rs::btf::types::Typedef;
 
@@ -37,6 +39,12 @@ pub enum ProbeError {
          needs CONFIG_NET and CONFIG_TRACEPOINTS"
     )]
     NoTracepoint(&'static str),
+    /// Sockets have no control group, by which the user filters.
+    #[error(
+        "--cgroup: sockets of this kernel have no control group; it needs Linux 5.15 and \
+         CONFIG_SOCK_CGROUP_DATA, as kernels of current distributions have"
+    )]
+    NoSocketCgroup,
     /// tracefs is not mounted, and the classic tracepoint was requested or is the only one.
     #[error(
         "cannot attach to the classic tracepoint: tracefs is not mounted at /sys/kernel/tracing; \
@@ -89,19 +97,82 @@ pub fn cannot<E: Into<io::Error>>(doing: &'static str) -> impl Fn(E) -> ProbeErr
     }
 }
 
-/// Checks the prerequisites that can be checked before anything is loaded.
+/// A requirement of the probe that can be checked before anything is loaded.
+pub struct Requirement {
+    /// Its name, of one or two words.
+    pub name: &'static str,
+    /// What is there if it is met.
+    pub met: &'static str,
+    check: fn(&Facts) -> Result<(), ProbeError>,
+}
+
+impl Requirement {
+    /// Checks the requirement.
+    ///
+    /// # Errors
+    ///
+    /// A [`ProbeError`] that says what is missing, and what to do.
+    pub fn check(&self, facts: &Facts) -> Result<(), ProbeError> {
+        (self.check)(facts)
+    }
+}
+
+/// What the probe requires. Each is checked once those before it are met.
+pub const REQUIREMENTS: [Requirement; 6] = [
+    Requirement {
+        name: "user namespace",
+        met: "the machine's own",
+        check: |facts| facts.check_user_namespace().map_err(ProbeError::Forbidden),
+    },
+    Requirement {
+        name: "capabilities",
+        met: "CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN",
+        check: |facts| facts.check_capabilities().map_err(ProbeError::Forbidden),
+    },
+    Requirement {
+        name: "bpf(2)",
+        met: "allowed",
+        check: |facts| facts.check_system_call().map_err(ProbeError::Forbidden),
+    },
+    Requirement {
+        name: "lockdown",
+        met: "BPF programs may read kernel memory",
+        check: |facts| facts.check_lockdown().map_err(ProbeError::Forbidden),
+    },
+    Requirement {
+        name: "BTF",
+        met: VMLINUX,
+        check: |_| match Path::new(VMLINUX).exists() {
+            true => Ok(()),
+            false => Err(ProbeError::NoBtf),
+        },
+    },
+    Requirement {
+        name: "tracepoints",
+        met: "tcp:tcp_retransmit_skb and tcp:tcp_retransmit_synack",
+        check: |_| missing_tracepoint().map_or(Ok(()), |name| Err(ProbeError::NoTracepoint(name))),
+    },
+];
+
+/// The facts about this process, as requirements need them.
 ///
 /// # Errors
 ///
-/// A [`ProbeError`] that names the prerequisite that is missing.
+/// [`ProbeError`] if the capabilities cannot be read.
+pub fn facts() -> Result<Facts, ProbeError> {
+    Facts::gather().map_err(cannot("read the process's capabilities"))
+}
+
+/// Checks the requirements before anything is loaded.
+///
+/// # Errors
+///
+/// A [`ProbeError`] that names the requirement that is not met.
 pub fn check(attach: Attach) -> Result<(), ProbeError> {
-    let facts = Facts::gather().map_err(cannot("read the process's capabilities"))?;
-    if let Some(refusal) = facts.certain_refusal() {
-        return Err(ProbeError::Forbidden(refusal));
-    }
-    if !Path::new(VMLINUX).exists() {
-        return Err(ProbeError::NoBtf);
-    }
+    let facts = facts()?;
+    REQUIREMENTS
+        .iter()
+        .try_for_each(|requirement| requirement.check(&facts))?;
     match attach {
         Attach::Tracepoint => check_tracefs(),
         Attach::Auto | Attach::Btf => Ok(()),
@@ -142,18 +213,40 @@ fn missing_tracepoint() -> Option<&'static str> {
     })
 }
 
-/// Returns whether the tracepoint also reports attempts that failed, as it does since Linux 6.17. It
-/// then has one argument more.
+/// What only some kernels tell the probe, according to their types.
+#[derive(Debug, Clone, Copy)]
+pub struct KernelFeatures {
+    /// The tracepoint also reports attempts that failed (Linux 6.17). It then has one argument more.
+    pub failed_attempts: bool,
+    /// The probe can give a socket a cookie (Linux 5.12).
+    pub socket_cookies: bool,
+    /// A socket has a control group (Linux 5.15, and earlier in some distributions).
+    pub socket_cgroups: bool,
+}
+
+/// Reads what this kernel tells.
 ///
 /// # Errors
 ///
 /// [`ProbeError`] if the kernel's BTF cannot be read.
-pub fn reports_failed_attempts() -> Result<bool, ProbeError> {
+pub fn kernel_features() -> Result<KernelFeatures, ProbeError> {
     let failed = |error| explain("read the kernel's types for", error);
     let btf = Btf::from_vmlinux().map_err(failed)?;
-    let event: Option<Struct<'_>> = btf.type_by_name("trace_event_raw_tcp_retransmit_skb");
-    let mut members = event.iter().flat_map(|event| event.iter());
-    Ok(members.any(|member| member.name.is_some_and(|name| name == "err")))
+    let member = |of: &str, wanted: &str| -> Option<BtfType<'_>> {
+        let of: Struct<'_> = btf.type_by_name(of)?;
+        let found = of
+            .iter()
+            .find(|member| member.name.is_some_and(|name| name == wanted));
+        btf.type_by_id(found?.ty)
+    };
+    // As the guard in the probe: before 5.12 it is an atomic64_t.
+    let cookie = member("net", "net_cookie");
+    let is_number = |kind: BtfType<'_>| kind.skip_mods_and_typedefs().kind() == BtfKind::Int;
+    Ok(KernelFeatures {
+        failed_attempts: member("trace_event_raw_tcp_retransmit_skb", "err").is_some(),
+        socket_cookies: cookie.is_some_and(is_number),
+        socket_cgroups: member("sock_cgroup_data", "cgroup").is_some(),
+    })
 }
 
 /// Whether a path exists. The error distinguishes `NotFound` from `PermissionDenied`.

@@ -8,6 +8,7 @@ use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
 use libbpf_rs::Link;
+use libbpf_rs::MapHandle;
 use libbpf_rs::OpenObject;
 use libbpf_rs::skel::OpenSkel as _;
 use libbpf_rs::skel::Skel as _;
@@ -16,6 +17,8 @@ use libbpf_rs::skel::SkelBuilder as _;
 use super::attach::Attach;
 use super::intake::Intake;
 use super::intake::Processing;
+use super::kernel_filters;
+use super::left_out::LeftOutMap;
 use super::preflight;
 use super::preflight::ProbeError;
 use super::preflight::cannot;
@@ -30,11 +33,23 @@ use crate::source::bpf::libbpf;
 use crate::source::bpf::retrans::RetransSkel;
 use crate::source::bpf::retrans::RetransSkelBuilder;
 use crate::source::clock;
+use crate::source::filter::LiveFilters;
 use crate::stats::Stats;
 use crate::stats::counters::KernelStats;
+use crate::stats::reconcile::MAX_NAMESPACES;
 
 /// The time between two marks.
 const MARK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the probe is loaded with.
+pub struct ProbeOptions<'a> {
+    /// Size of the ring in bytes: a power of two and a multiple of the page size.
+    pub ring_size: u32,
+    /// The events that the probe records.
+    pub filters: &'a LiveFilters,
+    /// Whether the probe sums up the segments that the filters leave out, for `--reconcile`.
+    pub sums_left_out: bool,
+}
 
 /// The probe, loaded and attached.
 pub struct Probe<'obj> {
@@ -49,8 +64,7 @@ impl<'obj> Probe<'obj> {
     /// Loads the probe into the kernel and attaches it. From then on the probe records events. The caller
     /// checks the permissions before, with [`preflight::check`].
     ///
-    /// `ring_size` is in bytes, a power of two and a multiple of the page size. [`Attach::Auto`] may need both
-    /// elements of `storage`, because it tries both kinds of tracepoints.
+    /// [`Attach::Auto`] may need both elements of `storage`, because it tries both kinds of tracepoints.
     ///
     /// # Errors
     ///
@@ -59,16 +73,16 @@ impl<'obj> Probe<'obj> {
     pub fn attach(
         storage: &'obj mut [MaybeUninit<OpenObject>; 2],
         attach: Attach,
-        ring_size: u32,
+        options: &ProbeOptions<'_>,
     ) -> Result<Probe<'obj>, ProbeError> {
         libbpf::log();
         let [first, second] = storage;
         match attach {
-            Attach::Btf | Attach::Tracepoint => Probe::attach_as(first, attach, ring_size),
-            Attach::Auto => Probe::attach_as(first, Attach::Btf, ring_size).or_else(|error| {
+            Attach::Btf | Attach::Tracepoint => Probe::attach_as(first, attach, options),
+            Attach::Auto => Probe::attach_as(first, Attach::Btf, options).or_else(|error| {
                 tracing::debug!("{error}; trying the classic tracepoint");
                 // If the classic tracepoint fails as well, the first error is reported: it is the more useful one.
-                Probe::attach_as(second, Attach::Tracepoint, ring_size).map_err(|_| error)
+                Probe::attach_as(second, Attach::Tracepoint, options).map_err(|_| error)
             }),
         }
     }
@@ -76,7 +90,7 @@ impl<'obj> Probe<'obj> {
     fn attach_as(
         storage: &'obj mut MaybeUninit<OpenObject>,
         attached: Attach,
-        ring_size: u32,
+        options: &ProbeOptions<'_>,
     ) -> Result<Probe<'obj>, ProbeError> {
         if attached == Attach::Tracepoint {
             preflight::check_tracefs()?;
@@ -87,9 +101,15 @@ impl<'obj> Probe<'obj> {
             .map_err(|error| failed("open", error))?;
         if let Some(rodata) = open.maps.rodata_data.as_deref_mut() {
             rodata.jiffy_us = clock::jiffy().as_micros().try_into().unwrap_or(0);
+            kernel_filters::write(options.filters, &mut rodata.filters);
+            rodata.filters.sums_left_out = options.sums_left_out.into();
         }
-        let resized = open.maps.events.set_max_entries(ring_size);
+        let resized = open.maps.events.set_max_entries(options.ring_size);
         resized.map_err(|error| failed("size the ring of", error))?;
+        if options.sums_left_out {
+            let resized = open.maps.left_out.set_max_entries(MAX_NAMESPACES as u32);
+            resized.map_err(|error| failed("size the sums of", error))?;
+        }
         for mut program in open.open_object_mut().progs_mut() {
             let is_wanted = programs::is_wanted(program.name(), attached);
             program.set_autoload(is_wanted);
@@ -107,6 +127,17 @@ impl<'obj> Probe<'obj> {
             links,
             attached,
         })
+    }
+
+    /// The sums of what the filters leave out.
+    ///
+    /// # Errors
+    ///
+    /// [`ProbeError`] if the descriptor of the map cannot be duplicated.
+    pub fn left_out(&self) -> Result<LeftOutMap, ProbeError> {
+        let map = MapHandle::try_from(&self.skel.maps.left_out);
+        map.map(LeftOutMap::new)
+            .map_err(|error| preflight::explain("read the sums of", error))
     }
 
     /// Sends events and marks until the run is to end or the chain has ended. Then detaches the probe, sends the

@@ -56,6 +56,9 @@ impl<'a> Counters<'a> {
             sum.entered += counter(offset_of!(retrans_counters, entered));
             sum.recorded += counter(offset_of!(retrans_counters, recorded));
             sum.ring_full += counter(offset_of!(retrans_counters, ring_full));
+            sum.filtered += counter(offset_of!(retrans_counters, filtered));
+            sum.sampled_out += counter(offset_of!(retrans_counters, sampled_out));
+            sum.rate_limited += counter(offset_of!(retrans_counters, rate_limited));
         }
         Ok(sum)
     }
@@ -198,8 +201,7 @@ impl<'a, 'b> RingReader<'a, 'b> {
                 continue;
             }
             let kernel = self.counters.read()?;
-            let settled = kernel.entered == kernel.recorded + kernel.ring_full
-                && kernel.recorded == recorded();
+            let settled = kernel.balances() && kernel.recorded == recorded();
             // If the counters still differ at the deadline, a probe is still running on another CPU.
             let over = settled || Instant::now() > deadline;
             if over && !self.intake.borrow().processing.owners.is_waiting() {
@@ -217,6 +219,6 @@ impl<'a, 'b> RingReader<'a, 'b> {
 
 /// The losses since the last report to the chain. Adds them to `reported_lost`.
 fn newly_lost(counters: &Counters<'_>, reported_lost: &mut u64) -> Result<u64, ProbeError> {
-    let lost = counters.read()?.ring_full;
+    let lost = counters.read()?.lost();
     Ok(lost - std::mem::replace(reported_lost, lost))
 }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use retrans_event::Event;
 
+use crate::source::filter::OwnerFilter;
 use crate::source::outflow::Outflow;
 use crate::source::owner::ResolvedOwner;
 use crate::source::owner::container::Container;
@@ -34,14 +35,18 @@ pub struct Stream<'a> {
     delivered: u64,
     /// Number of events after which the stream ends; `None` if there is no such limit.
     count: Option<u64>,
+    /// The owners whose events are in the stream.
+    owner_filter: OwnerFilter,
+    /// Events that are not in the stream because of their owner.
+    filtered: u64,
     /// Events that arrived after the stream had `count` events.
     beyond: u64,
     owners: OwnerStats,
 }
 
 impl<'a> Stream<'a> {
-    /// An empty stream. It is complete after `count` events.
-    pub fn new(out: Outflow<'a>, count: Option<u64>) -> Stream<'a> {
+    /// An empty stream of the events of these owners. It is complete after `count` events.
+    pub fn new(out: Outflow<'a>, count: Option<u64>, owner_filter: OwnerFilter) -> Stream<'a> {
         Stream {
             out,
             batch: Batch::new(),
@@ -49,6 +54,8 @@ impl<'a> Stream<'a> {
             full: Vec::new(),
             delivered: 0,
             count,
+            owner_filter,
+            filtered: 0,
             beyond: 0,
             owners: OwnerStats::default(),
         }
@@ -57,6 +64,11 @@ impl<'a> Stream<'a> {
     /// Number of events that were put into the stream.
     pub fn delivered(&self) -> u64 {
         self.delivered
+    }
+
+    /// Number of events that are not in the stream because of their owner.
+    pub fn filtered(&self) -> u64 {
+        self.filtered
     }
 
     /// Number of events that arrived after the stream was complete, and are not in it.
@@ -91,8 +103,16 @@ impl<'a> Stream<'a> {
         self.batch.pop();
     }
 
-    /// Accepts the event that was received last: sets its number and its owner. Discards it if the stream is complete.
+    /// Accepts the event that was received last: sets its number and its owner. Discards it if its owner is not wanted,
+    /// or if the stream is complete.
     pub fn accept(&mut self, resolved: ResolvedOwner) {
+        let container = resolved.container.as_ref();
+        let container = container.map(|container| container.id.as_str());
+        if !self.owner_filter.admits(&resolved.owner, container) {
+            self.filtered += 1;
+            self.discard();
+            return;
+        }
         if self.is_complete() {
             self.beyond += 1;
             self.discard();

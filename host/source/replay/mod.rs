@@ -20,6 +20,7 @@ use crate::config::Replay;
 use crate::config::TimeRange;
 use crate::pipeline::channel::Channel;
 use crate::pipeline::stop::Stop;
+use crate::source::filter::Filters;
 use crate::source::observer::Observer;
 use crate::stats::Publisher;
 use crate::stats::SharedStats;
@@ -105,11 +106,14 @@ pub fn run(
         out: Outflow::new(channel, stop, observers),
         publisher: Publisher::new(shared.clone()),
         times: replay.times,
+        filters: replay.filters.clone(),
+        is_filtered: replay.filters != Filters::default(),
         count: replay.chain.count,
         pace: replay.speed.map(Pace::new),
         stop,
         read: ReplayStats::default(),
         items: 0,
+        lost_before: 0,
         last: Mark::default(),
         recorded_end: None,
     };
@@ -175,6 +179,10 @@ struct Sender<'a> {
     publisher: Publisher,
     /// The times of day of the events to send.
     times: TimeRange,
+    /// The wanted events.
+    filters: Filters,
+    /// Whether there are any filters.
+    is_filtered: bool,
     /// Number of events after which the stream ends; `None` if there is no such limit.
     count: Option<u64>,
     /// `None` if the replay is not paced.
@@ -183,6 +191,8 @@ struct Sender<'a> {
     read: ReplayStats,
     /// Number of items that were read: the end of the run is checked for at every 64th.
     items: u64,
+    /// Losses that were read, but not sent yet, because the filters left out all events since.
+    lost_before: u64,
     /// The latest time of the stream.
     last: Mark,
     /// The recorded end of the last file. It is not sent yet, because another file may follow.
@@ -199,12 +209,24 @@ impl Sender<'_> {
                 self.select(&mut batch);
                 item_stats.delivered = batch.len() as u64;
                 item_stats.left_out = item_stats.read - item_stats.delivered;
+                // A loss among events that are left out by a filter remains a loss of this time.
+                self.lost_before += std::mem::take(&mut batch.lost);
+                if !batch.is_empty() {
+                    batch.lost = std::mem::take(&mut self.lost_before);
+                }
                 let last = batch.events().next_back().map(|event| Mark::at(event, 0));
                 (Item::Events(batch), last)
             }
-            Item::Mark(mark) => (Item::Mark(mark), self.selected_time(&mark)),
-            Item::End(mark) => {
+            Item::Mark(mut mark) => {
+                let time = self.selected_time(&mark);
+                if time.is_some() {
+                    mark.lost += std::mem::take(&mut self.lost_before);
+                }
+                (Item::Mark(mark), time)
+            }
+            Item::End(mut mark) => {
                 if self.selected_time(&mark).is_some() && self.send_recorded_end() {
+                    mark.lost += std::mem::take(&mut self.lost_before);
                     self.recorded_end = Some(mark);
                 }
                 return !self.is_run_ending();
@@ -269,7 +291,8 @@ impl Sender<'_> {
         end.is_none_or(|end| self.out.send(Item::Mark(end)))
     }
 
-    /// Removes the events that are outside the requested times, and those beyond the requested number.
+    /// Removes the events that are outside the requested times, those that a filter leaves out, and those beyond the
+    /// requested number.
     fn select(&self, batch: &mut Batch) {
         let times = self.times;
         if times != TimeRange::default() {
@@ -283,6 +306,13 @@ impl Sender<'_> {
             }
             batch.retain(|event| within[event]);
         }
+        if self.is_filtered {
+            let wanted: Vec<bool> = batch
+                .events()
+                .map(|event| self.filters.want(event))
+                .collect();
+            batch.retain(|event| wanted[event]);
+        }
         let left = self.count.map(|count| count - self.read.delivered);
         if let Some(left) = left.filter(|left| (batch.len() as u64) > *left) {
             batch.retain(|event| (event as u64) < left);
@@ -291,7 +321,8 @@ impl Sender<'_> {
 
     fn end(self) -> Stats {
         let mut stats = Stats::of_replay(self.read);
-        let end = self.recorded_end.unwrap_or(self.last);
+        let mut end = self.recorded_end.unwrap_or(self.last);
+        end.lost += self.lost_before;
         self.out.end(end, &mut stats);
         stats
     }

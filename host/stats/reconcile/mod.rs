@@ -10,8 +10,12 @@
 //! there are none. Up to 6.16, failed attempts are no events. TCPRetransFail accounts for them, but is read after
 //! RetransSegs: the growth of RetransSegs between the two reads is uncertain too. One error is left: a sender that was
 //! preempted for longer than [`EDGE_TOLERANCE`] between counting and stamping.
+//!
+//! What the probe's filters leave out is no event: the probe sums it up, and the sums are read before and after the
+//! counters. What they grow by in between is uncertain as well.
 
 mod kernel_counters;
+mod left_out;
 mod namespaces;
 mod report;
 mod tally;
@@ -22,8 +26,10 @@ use std::time::Duration;
 
 use retrans_event::Event;
 
+pub use self::left_out::LeftOut;
+pub use self::left_out::LeftOutSums;
 use self::namespaces::BootTime;
-use self::namespaces::MAX_NAMESPACES;
+pub use self::namespaces::MAX_NAMESPACES;
 use self::namespaces::Namespaces;
 use self::namespaces::Reading;
 use self::namespaces::Search;
@@ -75,6 +81,8 @@ struct Account {
     baseline: Option<Reading>,
     /// The last reading.
     end: Option<Reading>,
+    /// What was left out until the end.
+    left_out: LeftOut,
     /// Time since boot of the next search for a process.
     next_search: Duration,
     /// The interval before that search.
@@ -84,14 +92,24 @@ struct Account {
 
 impl Reconciliation {
     /// Reads the counters of every namespace that has a process. Call it as soon as the probe is attached.
-    /// `reports_failed`: failed attempts are events too (Linux 6.17).
-    pub fn begin(clock: Clock, reports_failed: bool) -> Reconciliation {
+    /// `reports_failed`: failed attempts are events too (Linux 6.17). `left_out`: what the filters leave out, `()`
+    /// without filters.
+    pub fn begin(
+        clock: Clock,
+        reports_failed: bool,
+        left_out: Box<dyn LeftOutSums>,
+    ) -> Reconciliation {
         let now = Box::new(move || clock.now().boot());
-        Reconciliation::begin_in("/proc".into(), now, reports_failed)
+        Reconciliation::begin_in("/proc".into(), now, reports_failed, left_out)
     }
 
-    fn begin_in(proc: PathBuf, now: BootTime, reports_failed: bool) -> Reconciliation {
-        let mut namespaces = Namespaces::new(proc, now);
+    fn begin_in(
+        proc: PathBuf,
+        now: BootTime,
+        reports_failed: bool,
+        left_out: Box<dyn LeftOutSums>,
+    ) -> Reconciliation {
+        let mut namespaces = Namespaces::new(proc, now, left_out);
         namespaces.scan();
         let inodes = namespaces.inodes().into_iter();
         let accounts = inodes.map(|inode| {
@@ -142,8 +160,15 @@ impl Reconciliation {
     /// before the probe is detached. Events that were recorded before may still be passed to [`note`](Self::note).
     pub fn freeze(&mut self) {
         self.is_frozen = true;
+        for inode in self.namespaces.left_out.namespaces() {
+            // Of a namespace that began after this comparison, all events may have been left out.
+            if self.accounts.len() < MAX_NAMESPACES {
+                self.accounts.entry(inode).or_default().has_events = true;
+            }
+        }
         let mut scanned = false;
         for (&inode, account) in &mut self.accounts {
+            account.left_out = self.namespaces.left_out.of(inode);
             if let Some(baseline) = account.baseline {
                 account.end = self.namespaces.read_through(baseline.process, inode);
             }
@@ -245,14 +270,21 @@ impl Account {
         }
     }
 
-    /// The tally. If failed attempts are no events, it includes the segments that the readings leave uncertain.
+    /// The tally, with what was left out, and with the segments that the readings leave uncertain.
     fn final_tally(&self, reports_failed: bool) -> SegmentTally {
         let mut tally = self.tally;
-        if !reports_failed {
-            let readings = self.baseline.iter().chain(&self.end);
-            let growth = readings.map(|reading| reading.growth_during_read);
-            tally.uncertain += growth.sum::<u64>();
+        for reading in self.baseline.iter().chain(&self.end) {
+            tally.uncertain += reading.left_out_during_read;
+            // Otherwise failed attempts are events too.
+            if !reports_failed {
+                tally.uncertain += reading.growth_during_read;
+            }
         }
+        let begin = self
+            .baseline
+            .map_or(LeftOut::default(), |baseline| baseline.left_out);
+        let end = self.end.map_or(self.left_out, |end| end.left_out);
+        tally.leave_out(end - begin);
         tally
     }
 
@@ -274,7 +306,8 @@ impl Account {
         let grown = grown.ok_or(Unreconciled::Replaced)?;
         // A reading through another process may be of another namespace that got the inode and has had no events. Its
         // counters have then grown by less than was recorded.
-        let certain = self.tally.segments.saturating_sub(self.tally.uncertain);
+        let tally = self.final_tally(true);
+        let certain = tally.accounted().saturating_sub(tally.uncertain);
         if end.process != baseline.process && grown.retrans_segs < certain {
             return Err(Unreconciled::Replaced);
         }

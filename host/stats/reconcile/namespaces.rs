@@ -16,6 +16,8 @@ use rustix::fs::readlinkat;
 use rustix::io::Errno;
 
 use super::kernel_counters::Counters;
+use super::left_out::LeftOut;
+use super::left_out::LeftOutSums;
 use crate::system::procfs::directory;
 use crate::system::procfs::read_to_string;
 use crate::system::procfs::started;
@@ -53,6 +55,10 @@ pub struct Reading {
     pub to: Duration,
     /// Growth of RetransSegs until the other counters were read, which are in another file.
     pub growth_during_read: u64,
+    /// What the filters had left out before the counters were read.
+    pub left_out: LeftOut,
+    /// Segments that they left out until all counters had been read.
+    pub left_out_during_read: u64,
     /// The process through which they were read.
     pub process: Process,
 }
@@ -78,17 +84,20 @@ pub struct Namespaces {
     next_scan: Duration,
     /// Whether a scan found processes that this user may not inspect.
     pub has_hidden: bool,
+    /// What the filters leave out.
+    pub left_out: Box<dyn LeftOutSums>,
 }
 
 impl Namespaces {
     /// The namespaces of the processes in `proc`, which is `/proc` except in tests.
-    pub fn new(proc: PathBuf, now: BootTime) -> Namespaces {
+    pub fn new(proc: PathBuf, now: BootTime, left_out: Box<dyn LeftOutSums>) -> Namespaces {
         Namespaces {
             proc,
             now,
             pids: HashMap::new(),
             next_scan: Duration::ZERO,
             has_hidden: false,
+            left_out,
         }
     }
 
@@ -179,12 +188,14 @@ impl Namespaces {
             return None;
         }
         let started = started(&directory)?;
+        let left_out = self.left_out.of(inode);
         let from = self.now();
         let snmp = read_to_string(&directory, "net/snmp").ok()?;
         // Segments that are sent from here on are not in RetransSegs, however long reading the other file takes.
         let to = self.now();
         let netstat = read_to_string(&directory, "net/netstat").ok()?;
         let later = read_to_string(&directory, "net/snmp").ok()?;
+        let left_out_later = self.left_out.of(inode);
         let counters = Counters::parse(&snmp, &netstat)?;
         let later = Counters::parse(&later, &netstat)?;
         // The process may have moved to another namespace during the reads.
@@ -193,6 +204,8 @@ impl Namespaces {
             from,
             to,
             growth_during_read: later.retrans_segs.saturating_sub(counters.retrans_segs),
+            left_out,
+            left_out_during_read: (left_out_later - left_out).segments,
             process: Process { pid, started },
         })
     }

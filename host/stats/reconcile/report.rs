@@ -85,15 +85,15 @@ impl Report {
         }
     }
 
-    /// Segments that the kernel counted and that should be events, less the recorded ones. Negative if more were
-    /// recorded.
+    /// Segments that the kernel counted and that should be events, less those that were recorded or left out. Negative
+    /// if these are more.
     fn missing(&self, tally: &SegmentTally, grown: &Counters) -> i64 {
         let not_traced = if self.reports_failed {
             0
         } else {
             grown.retrans_fail.unwrap_or(0)
         };
-        grown.retrans_segs as i64 - not_traced as i64 - tally.segments as i64
+        grown.retrans_segs as i64 - not_traced as i64 - tally.accounted() as i64
     }
 
     fn write_compared(
@@ -103,13 +103,14 @@ impl Report {
         grown: &Counters,
     ) -> fmt::Result {
         let counted = grown.retrans_segs;
-        let coverage = Percent(tally.segments, counted);
+        let coverage = Percent(tally.accounted(), counted);
         let fail = OrUnknown(grown.retrans_fail);
         let syn = OrUnknown(grown.syn_retrans);
         write!(
             f,
-            "RetransSegs={counted} segments={} coverage={coverage}",
-            tally.segments
+            "RetransSegs={counted} segments={}{} coverage={coverage}",
+            tally.segments,
+            LeftOutSegments(tally)
         )?;
         if self.reports_failed {
             write!(f, " TCPRetransFail={fail} failed={}", tally.failed)?;
@@ -141,12 +142,14 @@ impl fmt::Display for Report {
                     all.add(tally);
                     missing += residual.max(0).unsigned_abs();
                     excess += residual.min(0).unsigned_abs();
-                    let more = tally.segments.saturating_sub(grown.retrans_segs);
+                    let more = tally.accounted().saturating_sub(grown.retrans_segs);
                     impossible |= more > tally.uncertain;
                 }
                 Err(why) => {
-                    writeln!(f, "recorded={} unreconciled: {why}", tally.recorded())?;
-                    unreconciled += tally.recorded();
+                    let left_out = LeftOutSegments(tally);
+                    let recorded = tally.recorded();
+                    writeln!(f, "recorded={recorded}{left_out} unreconciled: {why}")?;
+                    unreconciled += recorded + tally.left_out;
                 }
             }
         }
@@ -190,6 +193,18 @@ impl fmt::Display for Report {
             )?;
         }
         Ok(())
+    }
+}
+
+/// The segments that filters left out; nothing if there are none, as without filters.
+struct LeftOutSegments<'a>(&'a SegmentTally);
+
+impl fmt::Display for LeftOutSegments<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.left_out {
+            0 => Ok(()),
+            segments => write!(f, " left_out={segments}"),
+        }
     }
 }
 

@@ -94,7 +94,12 @@ impl Machine {
     fn begin_with_step(&self, step: u64) -> Reconciliation {
         let time = self.time.clone();
         let now = move || Duration::from_micros(time.fetch_add(step, Ordering::Relaxed));
-        Reconciliation::begin_in(self.proc.path().to_owned(), Box::new(now), true)
+        Reconciliation::begin_in(
+            self.proc.path().to_owned(),
+            Box::new(now),
+            true,
+            Box::new(()),
+        )
     }
 }
 

@@ -30,6 +30,11 @@ const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
 /// Connects sockets to an address that does not answer, and waits until the SYN of each was
 /// retransmitted once: a second later, all within some 0.3 s.
 pub fn syn_burst(lab: &Lab, connections: u64) -> Result<()> {
+    begin_syn_burst(lab, connections).map(drop)
+}
+
+/// The same, with the sockets still open.
+pub fn begin_syn_burst(lab: &Lab, connections: u64) -> Result<Vec<Socket>> {
     lab.one_syn_retransmit()?;
     lab.lose(&format!("tcp dport {PORT}"))?;
     // The limit is inherited by hosts that tests start later; no host depends on it.
@@ -39,8 +44,9 @@ pub fn syn_burst(lab: &Lab, connections: u64) -> Result<()> {
         ..limit
     };
     setrlimit(Resource::Nofile, most).context("cannot raise the limit on open files")?;
-    let _sockets = lab.sender.enter(|| connect_all(connections))??;
-    wait_for_counter(&lab.sender, "TcpExtTCPSynRetrans", connections)
+    let sockets = lab.sender.enter(|| connect_all(connections))??;
+    wait_for_counter(&lab.sender, "TcpExtTCPSynRetrans", connections)?;
+    Ok(sockets)
 }
 
 /// Checks RetransSegs and the kernel's trace, which must both have every retransmitted SYN; returns the

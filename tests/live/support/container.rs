@@ -32,6 +32,7 @@ cat >/dev/null
 /// A container with one process. Dropping it waits for the process to end, and removes it.
 pub struct Container {
     id: String,
+    group: String,
     holder: Child,
 }
 
@@ -61,9 +62,10 @@ impl Container {
         name: impl FnOnce(&str) -> String,
     ) -> Result<Container> {
         let id = format!("{:032x}{:032x}", process.pid(), process::id());
+        let name = name(&id);
         let mut holder = command("unshare")
             .args(["--mount", "sh", "-c", HOLDER])
-            .arg(name(&id))
+            .arg(&name)
             .arg(process.pid().to_string())
             .arg(directory)
             .stdin(Stdio::piped())
@@ -71,11 +73,19 @@ impl Container {
             .spawn()
             .context("cannot start unshare")?;
         let stdout = holder.stdout.take().context("standard output is a pipe")?;
-        let container = Container { id, holder };
+        // The holder's mounts are private.
+        let root = format!("/proc/{}/root", holder.id());
+        let group = format!("{root}{}/{name}", directory.display());
+        let container = Container { id, group, holder };
         let mut answer = String::new();
         BufReader::new(stdout).read_line(&mut answer)?;
         ensure!(answer == "ready\n", "cannot make a control group");
         Ok(container)
+    }
+
+    /// The directory of its control group.
+    pub fn group(&self) -> &str {
+        &self.group
     }
 
     /// Its name.

@@ -41,6 +41,23 @@ const ATTACHED: &str = "watching TCP retransmits";
 pub const WITH_TRACEFS: &str = "test -d /sys/kernel/tracing/events \
     || mount -t tracefs tracefs /sys/kernel/tracing || exit; exec \"$0\" \"$@\"";
 
+/// The words of a command that becomes another program, as a user other than root with only the two capabilities.
+pub fn as_nobody() -> Result<Vec<&'static str>> {
+    let setpriv = [
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "--inh-caps=-all,+bpf,+perfmon",
+        "--ambient-caps=-all,+bpf,+perfmon",
+    ];
+    Ok(match is_since(5, 11)? {
+        true => setpriv.to_vec(),
+        // There, maps count as locked memory.
+        false => [&["prlimit", "--memlock=unlimited"], &setpriv[..]].concat(),
+    })
+}
+
 /// A running host. Killed when dropped.
 pub struct Host {
     child: Child,
@@ -110,25 +127,8 @@ impl Host {
     }
 
     /// The same as a user other than root, with only these two capabilities.
-    pub fn start_as_nobody(_: &Root, arguments: &[&str]) -> Result<Host> {
-        let mut command = if is_since(5, 11)? {
-            command("setpriv")
-        } else {
-            // There, maps count as locked memory.
-            let mut prlimit = command("prlimit");
-            prlimit.args(["--memlock=unlimited", "setpriv"]);
-            prlimit
-        };
-        let only = "-all,+bpf,+perfmon";
-        command
-            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-            .args([
-                format!("--inh-caps={only}"),
-                format!("--ambient-caps={only}"),
-            ])
-            .arg(BINARY)
-            .args(arguments);
-        Host::spawn(command, usize::MAX)?.attached()
+    pub fn start_as_nobody(root: &Root, arguments: &[&str]) -> Result<Host> {
+        Host::start_by(root, &as_nobody()?, arguments)
     }
 
     fn spawn(command: Command, read_lines: usize) -> Result<Host> {

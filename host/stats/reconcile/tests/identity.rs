@@ -249,7 +249,7 @@ fn the_namespace_of_this_very_process_can_always_be_read() -> Result<()> {
     let inode = link
         .trim_matches(|byte: char| !byte.is_ascii_digit())
         .parse()?;
-    let mut reconciliation = Reconciliation::begin(Clock::default(), true);
+    let mut reconciliation = Reconciliation::begin(Clock::default(), true, Box::new(()));
     reconciliation.freeze();
     let account = reconciliation.accounts.get(&inode);
     let outcome = account.map(|account| account.outcome(false));
