@@ -19,6 +19,7 @@ mod fields;
 mod filters;
 mod filters_owner;
 mod hostile;
+mod idle;
 mod overload;
 mod owner;
 mod owner_crowd;
