@@ -3,8 +3,12 @@
 //! An unknown field has no key. A number of the kernel is written twice: its name under the field's
 //! key, and the number under that key with `_number` appended. Readers prefer the number.
 
+mod line;
 mod read;
 mod write;
+
+pub use line::LineWriter;
+pub use line::UnknownPath;
 
 use crate::format::Format;
 

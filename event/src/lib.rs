@@ -41,6 +41,10 @@ pub use field::Field;
 pub use fields::FIELDS;
 pub use fields::RECORD_SIZE;
 pub use format::Format;
+#[cfg(feature = "serde")]
+pub use json::LineWriter;
+#[cfg(feature = "serde")]
+pub use json::UnknownPath;
 pub use name::Name;
 pub use numbers::CaState;
 pub use numbers::Kind;

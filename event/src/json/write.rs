@@ -150,24 +150,38 @@ impl<T: fmt::Display> Serialize for Named<T> {
 }
 
 /// One object of the JSON form.
-struct Object {
-    key: &'static str,
+pub struct Object {
+    pub(super) key: &'static str,
     fields: &'static [Field],
-    objects: &'static [Object],
+    pub(super) objects: &'static [Object],
+    /// Its fields, as bits: bit `n` is field `n` of [`FIELDS`].
+    pub(super) own: u128,
+    /// The same with those of inner objects.
+    pub(super) all: u128,
 }
 
 impl Object {
     const fn new(key: &'static str, object: u8, objects: &'static [Object]) -> Object {
+        let (begin, fields) = fields_of(object);
+        let own = ((1 << fields.len()) - 1) << begin;
+        let mut all = own;
+        let mut index = 0;
+        while index < objects.len() {
+            all |= objects[index].all;
+            index += 1;
+        }
         Object {
             key,
-            fields: fields_of(object),
+            fields,
             objects,
+            own,
+            all,
         }
     }
 }
 
 /// The top level, with all objects in their order.
-static ROOT: Object = Object::new(
+pub static ROOT: Object = Object::new(
     "",
     object!(""),
     &[
@@ -186,9 +200,9 @@ static ROOT: Object = Object::new(
     ],
 );
 
-/// The fields of an object, which are next to each other in the table: the build fails where they are
+/// The number of an object's first field, and its fields, which are next to each other in the table: the build fails where they are
 /// not.
-const fn fields_of(object: u8) -> &'static [Field] {
+const fn fields_of(object: u8) -> (usize, &'static [Field]) {
     let mut begin = FIELDS.len();
     let mut end = 0;
     let mut count = 0;
@@ -204,7 +218,7 @@ const fn fields_of(object: u8) -> &'static [Field] {
         index += 1;
     }
     assert!(count > 0 && end - begin == count);
-    FIELDS.split_at(end).0.split_at(begin).1
+    (begin, FIELDS.split_at(end).0.split_at(begin).1)
 }
 
 /// An object of this event.

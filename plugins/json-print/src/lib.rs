@@ -3,7 +3,18 @@
 use retrans_plugin_sdk::prelude::*;
 
 /// The plugin.
-pub struct JsonPrint;
+pub struct JsonPrint {
+    writer: Box<LineWriter>,
+}
+
+settings! {
+    /// Settings of the plugin.
+    pub struct Settings {
+        /// Fields to print, as paths in the line: source.ip, retransmit.kind; whole objects, such as tcp; labels. One
+        /// word with commas, or a list. Without any, all are printed.
+        pub fields: OneOrMany<String> = OneOrMany(Vec::new()),
+    }
+}
 
 /// The line for lost events. It has no time: the kernel counts losses without recording when each happened,
 /// and the events that follow may be older.
@@ -14,14 +25,26 @@ struct Gap {
 }
 
 impl Plugin for JsonPrint {
-    type Settings = NoSettings;
+    type Settings = Settings;
 
-    fn new(_: NoSettings) -> Result<Self> {
-        Ok(JsonPrint)
+    fn new(settings: Settings) -> Result<Self> {
+        let paths = settings.fields.iter();
+        let paths: Vec<&str> = paths
+            .flat_map(|paths| paths.split(','))
+            .map(str::trim)
+            .collect();
+        let writer = match paths.is_empty() {
+            true => LineWriter::default(),
+            false => LineWriter::only(paths.iter().copied())
+                .map_err(|(number, error)| anyhow!("fields: {:?}: {error}", paths[number]))?,
+        };
+        Ok(JsonPrint {
+            writer: Box::new(writer),
+        })
     }
 
     fn on_event(&mut self, event: &mut Event, out: &mut Output) -> Result<Verdict> {
-        out.json(event)?;
+        out.json_event(event, &mut self.writer)?;
         Ok(Verdict::Keep)
     }
 
@@ -62,6 +85,38 @@ mod tests {
             assert!(line.starts_with(r#"{"type":"retransmit","timestamp":"2026-"#));
             assert_eq!(serde_json::from_str::<Record>(line)?, *record);
         }
+        Ok(())
+    }
+
+    #[test]
+    fn some_fields_are_printed_where_they_are_named() -> Result<()> {
+        let mut record = Synth::new(3).next().context("the stream has no end")?;
+        record.set_owner(&held_by(42)?);
+        let printed = |fields: serde_json::Value| -> Result<String> {
+            let scenario = Scenario::new().setting("fields", fields);
+            let scenario = scenario.labelled_event(record.clone(), [("zone", "eu")]);
+            Ok(scenario.run::<JsonPrint>()?.lines.concat())
+        };
+        let start = r#"{"type":"retransmit","timestamp":""#;
+        for fields in [
+            serde_json::json!("timestamp,owner.pid, labels"),
+            serde_json::json!(["timestamp", "owner.pid", "labels"]),
+        ] {
+            let line = printed(fields)?;
+            assert!(line.starts_with(start), "{line}");
+            assert!(
+                line.ends_with(r#"Z","owner":{"pid":42},"labels":{"zone":"eu"}}"#),
+                "{line}"
+            );
+        }
+        assert_eq!(printed("type".into())?, r#"{"type":"retransmit"}"#);
+        let error = printed("owner.pid,owner.name".into())
+            .expect_err("no such field")
+            .to_string();
+        assert!(
+            error.starts_with("fields: \"owner.name\": no field"),
+            "{error}"
+        );
         Ok(())
     }
 
