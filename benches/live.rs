@@ -1,5 +1,6 @@
 //! Measures the live host: the time from exec to the attached probe, losses and memory during a burst of SYN
-//! retransmits, and the size of a capture of a real transfer. Without root it prints that it was skipped.
+//! retransmits, the age of events when the first plugin gets them, the CPU time without events, and the size of a capture
+//! of a real transfer. Without root it prints that it was skipped.
 
 use std::fs;
 use std::io::Read;
@@ -26,14 +27,23 @@ use live::Root;
 use live::burst;
 use live::host::Host;
 use live::lab::Flow;
+use live::lab::HAS_PAYLOAD;
 use live::lab::Lab;
+use live::lab::PORT;
 use live::lab::RECEIVER_V4;
+use live::lab::SEGMENT;
 use live::oracle::Nstat;
 
 /// Number of measured starts. An earlier one fills the cache of compiled plugins.
 const STARTS: usize = 21;
 /// Number of connections that are not answered. Each retransmits one SYN.
 const CONNECTIONS: u64 = 9_000;
+/// Connections that send a segment every [`SEND_INTERVAL`], of which every fifth is lost: 1,000 retransmits a second.
+const SENDERS: usize = 90;
+const SEND_INTERVAL: Duration = Duration::from_millis(10);
+const SEND_TIME: Duration = Duration::from_secs(10);
+/// How long a host without events is watched.
+const IDLE_TIME: Duration = Duration::from_secs(20);
 /// Duration of the lossy transfer.
 const TRANSFER_TIME: Duration = Duration::from_secs(3);
 
@@ -51,6 +61,10 @@ fn main() -> Result<()> {
     };
     start_up(&root)?;
     syn_burst(&root)?;
+    for owners in [&[][..], &["--no-owners"]] {
+        latency(&root, owners)?;
+    }
+    idle(&root)?;
     capture_size(&root)
 }
 
@@ -95,6 +109,62 @@ fn syn_burst(root: &Root) -> Result<()> {
         events.len(),
         run.ledger.kernel.get("ring_full"),
     );
+    Ok(())
+}
+
+/// Measures how old events are when the first plugin gets them, at some 1,000 events a second.
+fn latency(root: &Root, arguments: &[&str]) -> Result<()> {
+    let lab = Lab::new()?;
+    let flows: Vec<Flow> = (0..SENDERS)
+        .map(|_| lab.connect(RECEIVER_V4))
+        .collect::<Result<_>>()?;
+    for flow in &flows {
+        flow.client.set_nonblocking(true)?;
+        flow.server.set_nonblocking(true)?;
+    }
+    let netns = lab.sender.inode().to_string();
+    let host = Host::start(root, &[&["--netns", &netns], arguments].concat())?;
+    lab.lose(&format!(
+        "tcp dport {PORT} {HAS_PAYLOAD} numgen random mod 100 < 20"
+    ))?;
+    let begin = Instant::now();
+    while begin.elapsed() < SEND_TIME {
+        let next = Instant::now() + SEND_INTERVAL;
+        for flow in &flows {
+            // A full buffer takes nothing: the connection is in recovery.
+            let _ = (&flow.client).write(&[0x5a; SEGMENT]);
+            let _ = (&flow.server).read(&mut [0; 65_536]);
+        }
+        thread::sleep(next.saturating_duration_since(Instant::now()));
+    }
+    let run = host.stop()?;
+    let [at_once, waited] = run.ledger.latency.each_ref().map(|stage| stage.show());
+    println!("kernel to plugin {arguments:?}: {at_once}; after waiting for the owner: {waited}");
+    Ok(())
+}
+
+/// Measures the CPU time of a host without events.
+fn idle(root: &Root) -> Result<()> {
+    let lab = Lab::new()?;
+    let host = Host::start(root, &["--netns", &lab.sender.inode().to_string()])?;
+    thread::sleep(Duration::from_secs(2));
+    let cpu = || -> Result<u64> {
+        let mut sum = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", host.pid()))? {
+            let times = fs::read_to_string(task?.path().join("schedstat"))?;
+            let first = times.split(' ').next().context("schedstat has a time")?;
+            sum += first.parse::<u64>()?;
+        }
+        Ok(sum)
+    };
+    let before = cpu()?;
+    thread::sleep(IDLE_TIME);
+    let used = Duration::from_nanos(cpu()? - before);
+    println!(
+        "idle: {used:.1?} of CPU time in {IDLE_TIME:?}, {:.3} % of a core",
+        100.0 * used.as_secs_f64() / IDLE_TIME.as_secs_f64()
+    );
+    host.stop()?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@ mod active_alerts;
 mod commit;
 mod error;
 mod fault_log;
+mod latency;
 mod quarantine;
 mod resource_usage;
 mod slot;
@@ -20,11 +21,13 @@ use crossbeam_channel::select;
 pub use self::error::ChainError;
 pub use self::error::SwapError;
 pub use self::fault_log::FaultReport;
+use self::latency::Latency;
 use self::slot::Slot;
 #[cfg(fuzzing)]
 use crate::plugin::Outcome;
 use crate::plugin::Plugin;
 use crate::sink::Sink;
+use crate::source::clock::Clock;
 use crate::stats::Publisher;
 use crate::stats::SharedStats;
 use crate::stats::counters::ChainStats;
@@ -62,6 +65,8 @@ pub struct Chain<S> {
     reloads: Receiver<Reload>,
     /// Updates the chain's statistics at marks.
     publisher: Option<Publisher>,
+    /// The ages of events; `None` in a replay.
+    latency: Option<Latency>,
     /// The last mark of the stream, or the time of its first item before the first mark. `None` before the first item.
     clock: Option<Moment>,
 }
@@ -74,6 +79,7 @@ impl<S: Sink> Chain<S> {
             sink,
             reloads: never(),
             publisher: None,
+            latency: None,
             clock: None,
         }
     }
@@ -81,6 +87,12 @@ impl<S: Sink> Chain<S> {
     /// Takes new versions of plugins from this channel. They replace the running ones between two batches.
     pub fn reload_from(mut self, reloads: Receiver<Reload>) -> Chain<S> {
         self.reloads = reloads;
+        self
+    }
+
+    /// Measures how old events are when the first plugin gets them. `clock` tells the kernel's time since boot.
+    pub fn measure_latency(mut self, clock: Clock) -> Chain<S> {
+        self.latency = Some(Latency::new(clock));
         self
     }
 
@@ -111,6 +123,7 @@ impl<S: Sink> Chain<S> {
             slot.log_suppressed();
         }
         let mut stats = chain_stats(&self.slots);
+        stats.latency = self.latency.as_ref().map(Latency::stats);
         stats.sinks = self.sink.finish();
         (stats, result)
     }
@@ -151,6 +164,9 @@ impl<S: Sink> Chain<S> {
     fn process_item(&mut self, item: Item, recycled: &Sender<Batch>) -> Result<(), ChainError> {
         match item {
             Item::Events(mut batch) => {
+                if let Some(latency) = &mut self.latency {
+                    latency.record(&batch);
+                }
                 self.process(&mut batch)?;
                 batch.clear();
                 // On an error the channel is full or closed, and the batch need not be reused.
@@ -213,9 +229,11 @@ impl<S: Sink> Chain<S> {
 
     fn publish(&mut self) {
         let (slots, sink) = (&self.slots, &mut self.sink);
+        let latency = self.latency.as_ref().map(Latency::stats);
         if let Some(publisher) = &mut self.publisher {
             publisher.publish(|stats| {
                 stats.chain = chain_stats(slots);
+                stats.chain.latency = latency;
                 stats.chain.sinks = sink.counted();
                 sink.stats(stats);
             });

@@ -40,6 +40,7 @@ pub fn watch(config: &Watch) -> Result<()> {
     let Some(chain) = pipeline::prepare(&config.chain, &stop, &shared)? else {
         return Ok(());
     };
+    let chain = chain.measure_latency(clock);
     let reports_failed = config
         .reconcile
         .then(preflight::kernel_features)

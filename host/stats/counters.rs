@@ -145,8 +145,32 @@ pub struct ChainStats {
     pub usage: Vec<PluginUsage>,
     /// Counters that plugins count themselves, by instance and name.
     pub counters: BTreeMap<(String, String), u64>,
+    /// How old events were when the first plugin got them; `None` in a replay.
+    pub latency: Option<LatencyStats>,
     /// Counters of each sink behind a queue. Standard output has none.
     pub sinks: Vec<SinkStats>,
+}
+
+/// How old events were when the first plugin got them: the time since the kernel's stamp.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LatencyStats {
+    /// Of events that were passed on at once.
+    pub at_once: Quantiles,
+    /// Of events that have waited for their owner.
+    pub waited: Quantiles,
+}
+
+/// Quantiles of durations.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Quantiles {
+    /// Number of events.
+    pub events: u64,
+    /// Half of them took no longer.
+    pub p50: Duration,
+    /// 99 of 100 took no longer.
+    pub p99: Duration,
+    /// None took longer.
+    pub max: Duration,
 }
 
 /// Counters of one sink, in its own unit: alerts for a file of alerts.

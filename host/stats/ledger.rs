@@ -1,12 +1,15 @@
 //! The ledger: the statistics as text, one line for each stage, for people and for scripts.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::Stats;
 use super::counters::ChainStats;
+use super::counters::LatencyStats;
 use super::counters::OwnerStats;
 use super::counters::PluginStats;
 use super::counters::PluginUsage;
+use super::counters::Quantiles;
 use super::counters::ReplayStats;
 use super::counters::SinkStats;
 use super::counters::StreamStats;
@@ -48,8 +51,13 @@ impl fmt::Display for ChainStats {
             plugins,
             usage,
             counters,
+            latency,
             sinks,
         } = self;
+        if let Some(LatencyStats { at_once, waited }) = latency {
+            write_quantiles(f, "latency", at_once)?;
+            write_quantiles(f, "latency_after_waiting", waited)?;
+        }
         for plugin in plugins {
             write!(f, "{plugin}")?;
         }
@@ -65,6 +73,24 @@ impl fmt::Display for ChainStats {
         }
         Ok(())
     }
+}
+
+/// Writes one line, unless there were no events.
+fn write_quantiles(f: &mut fmt::Formatter<'_>, name: &str, quantiles: &Quantiles) -> fmt::Result {
+    let Quantiles {
+        events,
+        p50,
+        p99,
+        max,
+    } = quantiles;
+    if *events == 0 {
+        return Ok(());
+    }
+    let [p50, p99, max] = [p50, p99, max].map(Duration::as_micros);
+    writeln!(
+        f,
+        "ledger: {name} events={events} p50_us={p50} p99_us={p99} max_us={max}"
+    )
 }
 
 /// Writes one line for each stage before the chain.

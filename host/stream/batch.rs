@@ -69,6 +69,9 @@ pub struct Batch {
     pub labels: Labels,
     /// Number of events that were lost since the previous item.
     pub lost: u64,
+    /// Numbers of the events that have waited for their owner, in ascending order, as the source read them. They do not
+    /// change when events are removed.
+    pub waited: Vec<u32>,
 }
 
 impl Batch {
@@ -79,6 +82,7 @@ impl Batch {
             record_size: RECORD_SIZE,
             labels: Labels::default(),
             lost: 0,
+            waited: Vec::new(),
         }
     }
 
@@ -87,6 +91,7 @@ impl Batch {
         self.records.clear();
         self.labels.clear();
         self.lost = 0;
+        self.waited.clear();
     }
 
     /// Number of events.
@@ -173,6 +178,7 @@ impl Batch {
             record_size: self.record_size,
             labels: self.labels.split_off(at as u32),
             lost: 0,
+            waited: Vec::new(),
         }
     }
 

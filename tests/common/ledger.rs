@@ -21,6 +21,8 @@ pub struct Ledger {
     pub host: Stage,
     /// Owners of the events.
     pub owners: Stage,
+    /// Ages of the events that were passed on at once, and of those that have waited for their owner.
+    pub latency: [Stage; 2],
     /// The plugins, by name.
     pub plugins: Vec<(String, Stage)>,
     /// CPU time and memory of each plugin.
@@ -50,6 +52,8 @@ impl Ledger {
                 "kernel" => ledger.kernel = Stage::parse(counts)?,
                 "host" => ledger.host = Stage::parse(counts)?,
                 "owners" => ledger.owners = Stage::parse(counts)?,
+                "latency" => ledger.latency[0] = Stage::parse(counts)?,
+                "latency_after_waiting" => ledger.latency[1] = Stage::parse(counts)?,
                 "stdout" => ledger.stdout = Some(Stage::parse(counts)?),
                 "plugin" | "usage" | "faults" | "sink" => {
                     let (name, counts) = counts.split_once(' ').with_context(|| line.to_owned())?;
@@ -90,9 +94,13 @@ impl Ledger {
             kernel,
             host,
             owners,
+            latency,
             capture,
             ..
         } = self;
+        let measured = latency.iter().filter_map(|stage| stage.find("events"));
+        let measured: u64 = measured.sum();
+        assert!(measured <= host.get("delivered"), "{latency:?} {host:?}");
         let filtered = ["filtered", "sampled_out", "rate_limited"];
         let left_out: u64 = filtered
             .map(|why| kernel.find(why).unwrap_or(0))

@@ -106,6 +106,11 @@ impl<'a> Stream<'a> {
     /// Accepts the event that was received last: sets its number and its owner. Discards it if its owner is not wanted,
     /// or if the stream is complete.
     pub fn accept(&mut self, resolved: ResolvedOwner) {
+        self.accept_after(resolved, false);
+    }
+
+    /// As [`accept`](Stream::accept); `has_waited`: for its owner.
+    fn accept_after(&mut self, resolved: ResolvedOwner, has_waited: bool) {
         let container = resolved.container.as_ref();
         let container = container.map(|container| container.id.as_str());
         if !self.owner_filter.admits(&resolved.owner, container) {
@@ -128,6 +133,9 @@ impl<'a> Stream<'a> {
         if let Some(container) = resolved.container {
             self.containers.push((last as u32, container));
         }
+        if has_waited {
+            self.batch.waited.push(last as u32);
+        }
         if self.batch.len() == MAX_EVENTS {
             self.close_batch();
         }
@@ -136,7 +144,7 @@ impl<'a> Stream<'a> {
     /// Appends and accepts an event that has waited for its owner.
     pub fn push(&mut self, event: &Event, resolved: ResolvedOwner) {
         self.batch.push(event.as_bytes());
-        self.accept(resolved);
+        self.accept_after(resolved, true);
     }
 
     fn close_batch(&mut self) {
