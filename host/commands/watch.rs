@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::Result;
+use rustix::thread::CapabilitySet;
 
 use super::recording;
 use crate::capture;
@@ -13,6 +14,7 @@ use crate::config::Verbosity;
 use crate::config::Watch;
 use crate::pipeline;
 use crate::pipeline::stop::Stop;
+use crate::source::bpf::permissions;
 use crate::source::bpf::permissions::Facts;
 use crate::source::clock::Clock;
 use crate::source::live::intake::Processing;
@@ -25,12 +27,15 @@ use crate::stats::Publisher;
 use crate::stats::SharedStats;
 use crate::stats::reconcile::LeftOutSums;
 use crate::stats::reconcile::Reconciliation;
+use crate::system::privileges;
 use crate::system::stdio;
 use crate::system::stdio::print_status;
 use crate::system::timestamp;
 
 /// Watches until a signal arrives, `--count` or `--duration` is reached, or the reader closes standard output.
 pub fn watch(config: &Watch) -> Result<()> {
+    // Before other threads are started, which inherit it.
+    privileges::forbid_new()?;
     let stop = Stop::at_signals().context("cannot listen for signals")?;
     let shared = SharedStats::default();
     // Compiling plugins may take long, so missing requirements of the probe are reported first.
@@ -76,6 +81,7 @@ pub fn watch(config: &Watch) -> Result<()> {
         count: config.chain.count,
         publisher: Publisher::new(shared),
     };
+    drop_capabilities(config.reconcile)?;
     let is_verbose = config.chain.verbosity >= Verbosity::Normal;
     if is_verbose {
         print_status(&attached_line(config, attached));
@@ -109,6 +115,16 @@ fn attached_line(config: &Watch, attached: &str) -> String {
         config.filters,
         names.join(", "),
     )
+}
+
+/// Drops what only the start needs. `reconcile` reads counters of namespaces of other users at the end, too, if it may.
+fn drop_capabilities(reconcile: bool) -> Result<()> {
+    let of_bpf = permissions::needed_after_attach();
+    let inspecting = match reconcile {
+        true => CapabilitySet::SYS_PTRACE,
+        false => CapabilitySet::empty(),
+    };
+    privileges::keep_only(of_bpf | inspecting)
 }
 
 /// Starts the search for owners. If that fails, owners are unknown and all else works: they are not essential.

@@ -6,7 +6,6 @@ pub mod reload;
 pub mod stop;
 
 use std::sync::Arc;
-use std::thread;
 
 use anyhow::Context as _;
 use anyhow::Result;
@@ -41,6 +40,7 @@ use crate::stats::Stats;
 use crate::system::stdio;
 use crate::system::stdio::StdoutStatus;
 use crate::system::stdio::print_status;
+use crate::system::threads;
 
 /// The sinks of a run.
 pub type Sinks = FanOut<StdSink>;
@@ -111,8 +111,7 @@ fn start_plugins(engine: &Engine, specs: &[Spec], stop: &Stop) -> Result<Option<
         // It fails if a signal arrived, which dropped the receiver.
         let _ = done.send(plugins);
     };
-    thread::Builder::new()
-        .name("start".to_owned())
+    threads::named("start")
         .stack_size(THREAD_STACK)
         .spawn(start)
         .context("cannot run the thread that starts plugins")?;
@@ -138,8 +137,7 @@ pub fn run(
     let end = stop
         .stop_on_drop()
         .context("cannot listen for the chain's end")?;
-    let chain = thread::Builder::new()
-        .name("chain".to_owned())
+    let chain = threads::named("chain")
         .stack_size(THREAD_STACK)
         .spawn(move || chain.run(&received, &used, end))
         .context("cannot start the chain's thread")?;

@@ -241,7 +241,11 @@ impl Reloader {
         let (trigger, triggers) = bounded(16);
         let watcher = match watch_files {
             true => {
-                let watcher = watch(&self.directories(), trigger.clone())?;
+                // The watcher starts a thread, which has the capabilities of the thread that makes the watcher.
+                let (directories, changes) = (self.directories(), trigger.clone());
+                let watching = threads::named("watch").spawn(move || watch(&directories, changes));
+                let watcher = watching.map_err(ReloadError::Thread)?.join();
+                let watcher = watcher.map_err(|_| ReloadError::Panicked)??;
                 // The watcher has not seen changes between the start of the plugins and now.
                 let _ = trigger.try_send(Trigger::Changed);
                 Some(watcher)
@@ -260,6 +264,9 @@ impl Reloader {
 /// Why the host cannot notice new versions.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
+    /// The thread that makes the watcher has panicked.
+    #[error("cannot watch for new versions of plugins: a thread panicked")]
+    Panicked,
     /// A directory cannot be watched.
     #[error("cannot watch {} for new versions of plugins: {error}", directory.display())]
     Watch {

@@ -1,7 +1,8 @@
-//! Drops the capabilities of this process: only watching needs them.
+//! Drops the capabilities of this process: only the start of watching needs them.
 //!
-//! Call these functions before other threads are started: capabilities belong to a thread, and a new thread inherits
-//! them.
+//! Capabilities belong to a thread, and a new thread inherits them. Every thread of the host drops them itself
+//! ([`threads`](super::threads)); the main thread does once the probe is attached. Root keeps its capabilities: with them
+//! it reads and writes files of other users, as a capture in the directory of the user who called `sudo`.
 
 use anyhow::Context as _;
 use anyhow::bail;
@@ -11,11 +12,12 @@ use rustix::process::getgid;
 use rustix::process::getuid;
 use rustix::thread::CapabilitySet;
 use rustix::thread::CapabilitySets;
+use rustix::thread::capabilities;
 use rustix::thread::set_capabilities;
 use rustix::thread::set_no_new_privs;
 
-/// Drops all capabilities, unless the user is root. For commands that need no privileges: root keeps its capabilities
-/// to read and write its files; any other user has them from `setcap`, for watching only.
+/// Drops all capabilities, unless the user is root. For commands that need no privileges. To be called before other
+/// threads are started.
 pub fn drop_unless_root() -> anyhow::Result<()> {
     if geteuid().is_root() {
         return Ok(());
@@ -32,9 +34,29 @@ pub fn drop_all() -> anyhow::Result<()> {
     drop_capabilities()
 }
 
+/// Forbids this thread, and all that it starts, to gain privileges by executing a program: one with file capabilities,
+/// such as this one, would otherwise get them.
+pub fn forbid_new() -> anyhow::Result<()> {
+    set_no_new_privs(true).context("cannot set no_new_privs")
+}
+
+/// Drops the capabilities of this thread except `kept`, unless the user is root. Does nothing if it has no others.
+pub fn keep_only(kept: CapabilitySet) -> anyhow::Result<()> {
+    let now = capabilities(None).context("cannot read the capabilities of a thread")?;
+    let kept = now.permitted & kept;
+    let sets = CapabilitySets {
+        effective: kept,
+        permitted: kept,
+        inheritable: CapabilitySet::empty(),
+    };
+    if geteuid().is_root() || now == sets {
+        return Ok(());
+    }
+    set_capabilities(None, sets).context("cannot drop capabilities")
+}
+
 fn drop_capabilities() -> anyhow::Result<()> {
-    // Otherwise executing a program with file capabilities, such as this one, would restore them.
-    set_no_new_privs(true).context("cannot set no_new_privs")?;
+    forbid_new()?;
     let none = CapabilitySets {
         effective: CapabilitySet::empty(),
         permitted: CapabilitySet::empty(),

@@ -26,6 +26,7 @@ mod owner_crowd;
 mod owner_hoard;
 mod owner_status;
 mod preflight;
+mod privileges;
 mod reconcile;
 mod record;
 mod record_disk;

@@ -24,6 +24,9 @@ const INITIAL_PID_NAMESPACE: u64 = 0xeffffffc;
 /// The first kernel that counts BPF maps as memory of the control group instead of locked memory.
 const FIRST_WITHOUT_LOCKED_MAPS: (u32, u32) = (5, 11);
 
+/// The first kernel in which kernel.unprivileged_bpf_disabled concerns the creation of maps and programs only.
+const FIRST_WITH_FREE_MAPS: (u32, u32) = (5, 19);
+
 /// The level that Debian and Android have added to perf_event_paranoid: perf_event_open needs
 /// CAP_SYS_ADMIN. The kernel's own levels end at 2.
 const PERF_EVENTS_DENIED: i32 = 3;
@@ -187,6 +190,24 @@ impl Facts {
     pub fn sees_all_processes(&self) -> bool {
         self.pid_namespace
             .is_none_or(|inode| inode == INITIAL_PID_NAMESPACE)
+    }
+}
+
+/// The capabilities that bpf(2) needs for reading maps of a loaded program, and its iterators: none, except before 5.19
+/// with kernel.unprivileged_bpf_disabled, where every call needs CAP_BPF.
+pub fn needed_after_attach() -> CapabilitySet {
+    let text = |path: &str| fs::read_to_string(path).ok();
+    let kernel = text("/proc/sys/kernel/osrelease").and_then(|text| version(&text));
+    let disabled = text("/proc/sys/kernel/unprivileged_bpf_disabled");
+    needed_by(kernel, disabled.as_deref())
+}
+
+fn needed_by(kernel: Option<(u32, u32)>, unprivileged_bpf_disabled: Option<&str>) -> CapabilitySet {
+    let is_old = kernel.is_none_or(|kernel| kernel < FIRST_WITH_FREE_MAPS);
+    let is_disabled = unprivileged_bpf_disabled.is_none_or(|level| level.trim() != "0");
+    match is_old && is_disabled {
+        true => CapabilitySet::BPF,
+        false => CapabilitySet::empty(),
     }
 }
 
@@ -366,6 +387,26 @@ mod tests {
             ..debian
         };
         assert_eq!(root.explain_classic(PermissionDenied), None);
+    }
+
+    #[test]
+    fn before_5_19_reading_a_map_needs_a_capability_where_users_may_not_use_bpf() {
+        let none = CapabilitySet::empty();
+        for (kernel, disabled, needed) in [
+            ((5, 18), "2\n", CapabilitySet::BPF),
+            ((5, 10), "1\n", CapabilitySet::BPF),
+            ((5, 10), "0\n", none),
+            ((5, 19), "2\n", none),
+            ((6, 1), "1\n", none),
+        ] {
+            assert_eq!(
+                needed_by(Some(kernel), Some(disabled)),
+                needed,
+                "{kernel:?} {disabled}"
+            );
+        }
+        // What is not known may be needed.
+        assert_eq!(needed_by(None, None), CapabilitySet::BPF);
     }
 
     #[test]

@@ -28,6 +28,7 @@ use super::holder_table::MIN_VALIDITY;
 use crate::source::bpf::holders::HoldersSkelBuilder;
 use crate::source::bpf::kernel_error::KernelError;
 use crate::source::bpf::libbpf;
+use crate::source::bpf::permissions;
 use crate::source::clock::Clock;
 use crate::system::threads;
 
@@ -120,6 +121,7 @@ impl Scanner {
         let (requests, requested) = bounded(1);
         let (finished, results) = bounded(1);
         threads::named("owners")
+            .keeping(permissions::needed_after_attach())
             .spawn({
                 let ready = Arc::clone(&ready);
                 move || run_scans(&link, clock, &requested, &finished, &ready)
