@@ -1,6 +1,6 @@
 # Saves typing, nothing more: cargo build, cargo test and cargo run mean what they mean everywhere.
 
-.PHONY: demo test kernels bench lint deny soak fuzz miri setup
+.PHONY: demo test kernels bench bench-probe lint deny soak fuzz miri setup
 
 # Retransmits on a lossy link between two private network namespaces, live.
 demo:
@@ -16,6 +16,10 @@ kernels:
 
 bench: setup
 	cargo bench
+
+# What a run of the probe costs, by the kernel's statistics: needs root.
+bench-probe: setup
+	cargo bench --bench probe
 
 # Full speed, a fault a second, reloads: SECONDS=600 of it.
 soak: setup

@@ -45,6 +45,8 @@ fn build() -> Result<()> {
     println!("cargo:rerun-if-changed=bpf");
     let object = compile("retrans", &out)?;
     compile("holders", &out)?;
+    // For benches/probe.rs.
+    compile("baseline", &out)?;
     let c_layout = CLayout::read(&object)?;
     c_layout.compare()?;
     c_layout.write(&out.join("c_layout.rs"))?;

@@ -1,0 +1,260 @@
+//! Measures what a run of the probe costs, from the kernel's statistics of BPF programs: as a multiple of an empty
+//! program, beside a program with the few fields of bcc's tcpretrans, with and without filters.
+//!
+//! Each host is measured beside the two others, which see the same events. In every second round it is attached after
+//! them: the first program of a tracepoint pays for the memory that is not in the cache. Without root it prints that it
+//! was skipped.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd as _;
+use std::os::fd::AsRawFd as _;
+use std::os::fd::FromRawFd as _;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use anyhow::Result;
+use anyhow::ensure;
+use libbpf_rs::Link;
+use libbpf_rs::libbpf_sys;
+use libbpf_rs::skel::OpenSkel as _;
+use libbpf_rs::skel::SkelBuilder as _;
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+#[path = "../tests/live/support/mod.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "shared with the tests, which use the rest"
+)]
+mod live;
+
+/// `bpf/baseline.bpf.c`.
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::undocumented_unsafe_blocks,
+    clippy::unwrap_used
+)]
+mod baseline {
+    include!(concat!(env!("OUT_DIR"), "/baseline.skel.rs"));
+}
+
+use baseline::BaselineSkelBuilder;
+use live::Root;
+use live::burst;
+use live::host::Host;
+use live::lab::Flow;
+use live::lab::HAS_PAYLOAD;
+use live::lab::Lab;
+use live::lab::PORT;
+use live::lab::RECEIVER_V4;
+
+/// Rounds of each kind of traffic.
+const ROUNDS: usize = 6;
+/// Hot: connections with timeouts after 5 ms, 10 ms and so on.
+const SOCKETS: usize = 60;
+const TIMEOUTS_FOR: Duration = Duration::from_millis(1_500);
+/// Cold: connections whose SYN is sent again, all within some tenths of a second.
+const CONNECTIONS: u64 = 9_000;
+
+/// Hosts with these arguments are measured.
+const HOSTS: &[(&str, &[&str])] = &[
+    ("probe", &[]),
+    ("probe, classic tracepoint", &["--attach", "tracepoint"]),
+    ("probe, --port admits", &["--port", "5201"]),
+    ("probe, --peer admits", &["--peer", "10.0.0.0/8"]),
+    ("probe, -6 leaves out", &["-6"]),
+    ("probe, --kind leaves out", &["--kind", "unknown"]),
+];
+
+/// The statistics of one or several programs: time in ns and number of their runs.
+#[derive(Debug, Clone, Copy, Default)]
+struct Runs {
+    time_ns: u64,
+    count: u64,
+}
+
+/// Programs that are attached, with the files of their statistics.
+struct Attached {
+    name: &'static str,
+    statistics: Vec<PathBuf>,
+    /// Keeps them attached.
+    _owner: Owner,
+}
+
+#[allow(dead_code, reason = "held until it is dropped")]
+enum Owner {
+    Links(Vec<Link>),
+    Host(Box<Host>),
+}
+
+fn main() -> Result<()> {
+    // `cargo test` also starts benchmarks, without arguments: they return at once.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return Ok(());
+    }
+    let root = match Root::of_this_process() {
+        Ok(root) => root,
+        Err(reason) => {
+            eprintln!("skipped: {reason}");
+            return Ok(());
+        }
+    };
+    let _statistics = enable_statistics()?;
+    measure(
+        &root,
+        "hot: repeated timeouts of 60 sockets",
+        repeated_timeouts,
+    )?;
+    measure(&root, "cold: a burst of 9,000 SYNs", |lab| {
+        burst::syn_burst(lab, CONNECTIONS)
+    })
+}
+
+/// Has the kernel measure the runs of all BPF programs as long as the descriptor is open.
+fn enable_statistics() -> Result<OwnedFd> {
+    // SAFETY: the call has no pointers, and the descriptor that it returns belongs to the caller.
+    let fd = unsafe { libbpf_sys::bpf_enable_stats(libbpf_sys::BPF_STATS_RUN_TIME) };
+    ensure!(
+        fd >= 0,
+        "cannot enable the statistics of BPF programs: error {fd}"
+    );
+    // SAFETY: as above.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn measure(root: &Root, traffic: &str, make: impl Fn(&Lab) -> Result<()>) -> Result<()> {
+    let mut rounds: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for round in 0..ROUNDS {
+        for (name, arguments) in HOSTS {
+            let lab = Lab::new()?;
+            let programs = attach(root, (name, arguments), round)?;
+            let before: Vec<Runs> = programs.iter().map(Runs::of).collect::<Result<_>>()?;
+            make(&lab)?;
+            for (attached, before) in programs.iter().zip(before) {
+                let after = Runs::of(attached)?;
+                let runs = after.count - before.count;
+                ensure!(runs > 0, "{} did not run", attached.name);
+                let each = (after.time_ns - before.time_ns) as f64 / runs as f64;
+                rounds.entry(attached.name).or_default().push(each);
+            }
+        }
+    }
+    println!("{traffic}, {ROUNDS} rounds       median ns    spread ns   × empty");
+    let median = |times: &[f64]| times[times.len() / 2];
+    for times in rounds.values_mut() {
+        times.sort_by(f64::total_cmp);
+    }
+    let empty = rounds.get("empty").map_or(1.0, |times| median(times));
+    let names = ["empty", "few fields"].into_iter();
+    for name in names.chain(HOSTS.iter().map(|(name, _)| *name)) {
+        let times = rounds.get(name).context("it was measured")?;
+        println!(
+            "  {name:<28} {:>10.0} {:>7.0}-{:<7.0} {:>6.2}",
+            median(times),
+            times[0],
+            times[times.len() - 1],
+            median(times) / empty
+        );
+    }
+    Ok(())
+}
+
+/// Attaches a host beside the baseline: before it, and in the next round after it.
+fn attach(root: &Root, host: (&'static str, &[&str]), round: usize) -> Result<Vec<Attached>> {
+    let (name, arguments) = host;
+    let mut all = Vec::new();
+    if round.is_multiple_of(2) {
+        all.push(attach_host(root, name, arguments)?);
+        all.extend(attach_baseline()?);
+    } else {
+        all.extend(attach_baseline()?);
+        all.push(attach_host(root, name, arguments)?);
+    }
+    Ok(all)
+}
+
+fn attach_host(root: &Root, name: &'static str, arguments: &[&str]) -> Result<Attached> {
+    let arguments = [&["--no-owners"], arguments].concat();
+    let host = if arguments.contains(&"tracepoint") {
+        Host::start_with_tracefs(root, &arguments)?
+    } else {
+        Host::start(root, &arguments)?
+    };
+    let statistics = programs_of(&Path::new("/proc").join(host.pid().to_string()))?;
+    Ok(Attached {
+        name,
+        statistics,
+        _owner: Owner::Host(Box::new(host)),
+    })
+}
+
+fn attach_baseline() -> Result<[Attached; 2]> {
+    let storage = Box::leak(Box::new(MaybeUninit::uninit()));
+    let skel = BaselineSkelBuilder::default().open(storage)?.load()?;
+    let attached = |name, program: &libbpf_rs::ProgramMut<'_>| -> Result<Attached> {
+        let fd = program.as_fd().as_raw_fd();
+        Ok(Attached {
+            name,
+            statistics: vec![format!("/proc/self/fdinfo/{fd}").into()],
+            _owner: Owner::Links(vec![program.attach()?]),
+        })
+    };
+    let empty = attached("empty", &skel.progs.empty)?;
+    let few_fields = attached("few fields", &skel.progs.few_fields)?;
+    // The descriptors of the programs stay open until the process ends.
+    std::mem::forget(skel);
+    Ok([empty, few_fields])
+}
+
+/// The files with the statistics of a process's BPF programs.
+fn programs_of(process: &Path) -> Result<Vec<PathBuf>> {
+    let mut programs = Vec::new();
+    for entry in fs::read_dir(process.join("fdinfo"))? {
+        let path = entry?.path();
+        let info = fs::read_to_string(&path).unwrap_or_default();
+        if info.contains("prog_type:") {
+            programs.push(path);
+        }
+    }
+    Ok(programs)
+}
+
+impl Runs {
+    fn of(attached: &Attached) -> Result<Runs> {
+        let mut sum = Runs::default();
+        for path in &attached.statistics {
+            let info = fs::read_to_string(path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
+            let value = |name: &str| {
+                let found = info.lines().find_map(|line| line.strip_prefix(name));
+                found.and_then(|value| value.trim().parse::<u64>().ok())
+            };
+            sum.time_ns += value("run_time_ns:").context("a program has this")?;
+            sum.count += value("run_cnt:").context("a program has this")?;
+        }
+        Ok(sum)
+    }
+}
+
+/// Connections that are cut off after one segment: their timers expire again and again.
+fn repeated_timeouts(lab: &Lab) -> Result<()> {
+    lab.sender
+        .run("ip route replace 10.7.0.0/24 dev to-receiver rto_min 5ms")?;
+    let mut flows: Vec<Flow> = (0..SOCKETS)
+        .map(|_| lab.connect(RECEIVER_V4))
+        .collect::<Result<_>>()?;
+    lab.lose(&format!("tcp dport {PORT} {HAS_PAYLOAD}"))?;
+    for flow in &mut flows {
+        flow.send_segment()?;
+    }
+    thread::sleep(TIMEOUTS_FOR);
+    lab.lose_nothing()
+}
