@@ -1,16 +1,15 @@
-//! Parses and checks the options that select retransmits.
+//! The options that select retransmits, and their checks.
 
 use std::fmt::Display;
 use std::path::Path;
 use std::str::FromStr;
 
+use clap::Args;
 use retrans_event::Kind;
 use retrans_event::Name;
 use retrans_event::TcpState;
 
 use super::UsageError;
-use super::args::FilterArgs;
-use super::args::LiveFilterArgs;
 use super::values;
 use crate::source::filter::Filters;
 use crate::source::filter::IpVersion;
@@ -29,6 +28,88 @@ const MAX_NETNS: usize = 64;
 
 /// Longest name of a process in bytes (TASK_COMM_LEN without the NUL).
 const MAX_COMM: usize = 15;
+
+/// The retransmits that the run is about. Those of a live run are selected in the kernel, except by their owner.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Filters")]
+pub struct FilterArgs {
+    /// Only IPv4, which includes IPv4 connections of dual-stack sockets
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    pub ipv4: bool,
+
+    /// Only IPv6
+    #[arg(short = '6', long)]
+    pub ipv6: bool,
+
+    /// Only connections with one of these ports on either side: 443, 80,443 or 8000-8999. Repeatable
+    #[arg(long, value_name = "PORTS", value_delimiter = ',')]
+    pub port: Vec<String>,
+
+    /// Only connections with one of these local ports
+    #[arg(long, value_name = "PORTS", value_delimiter = ',')]
+    pub local_port: Vec<String>,
+
+    /// Only connections to one of these ports of the peer
+    #[arg(long, value_name = "PORTS", value_delimiter = ',')]
+    pub peer_port: Vec<String>,
+
+    /// Only connections with a local address in one of these networks
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    pub local: Vec<String>,
+
+    /// Only connections with a peer in one of these networks: 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32.
+    /// Repeatable
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    pub peer: Vec<String>,
+
+    /// Only these kinds: syn, syn_ack, tail_loss_probe, timeout, loss_recovery, fast, unknown
+    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
+    pub kind: Vec<String>,
+
+    /// Only connections in one of these TCP states, such as established,close_wait
+    #[arg(long, value_name = "STATES", value_delimiter = ',')]
+    pub state: Vec<String>,
+
+    /// Only these network namespaces: a name of `ip netns`, a file such as /proc/PID/ns/net, the number of a
+    /// process, or an inode. Repeatable. A replay takes inodes
+    #[arg(long, value_name = "NETNS", value_delimiter = ',')]
+    pub netns: Vec<String>,
+
+    /// Only sockets of the process with this number. Repeatable
+    ///
+    /// The owner of a connection that was not accepted yet is the one of its listening socket, and the owner
+    /// of a closed socket its last holder. Filters of owners are applied in the host, once the owner is known.
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
+    pub pid: Vec<u32>,
+
+    /// Only sockets of processes with this name, as in /proc/PID/comm. Repeatable
+    #[arg(long, value_name = "NAME")]
+    pub comm: Vec<String>,
+
+    /// Only sockets of this container: its name with systemd-nspawn, else its id or the beginning of it.
+    /// Repeatable
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub container: Vec<String>,
+
+    /// Only one connection of N, with all of its retransmits, as in --sample 1/10
+    #[arg(long, value_name = "1/N")]
+    pub sample: Option<String>,
+}
+
+/// Filters that only the probe can apply.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Filters")]
+pub struct LiveFilterArgs {
+    /// Only sockets of this control group (version 2), or of one below it: a directory, as in system.slice or
+    /// /sys/fs/cgroup/system.slice. Repeatable
+    #[arg(long, value_name = "PATH")]
+    pub cgroup: Vec<String>,
+
+    /// At most this number of events a second, such as 1000/s: the probe counts further ones, and they are
+    /// reported as lost
+    #[arg(long, value_name = "NUMBER/s")]
+    pub max_rate: Option<String>,
+}
 
 /// The filters of a live run. `has_owners`: the run looks for owners.
 pub fn live(

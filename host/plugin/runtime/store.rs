@@ -20,7 +20,7 @@ pub struct HostState {
     pub(crate) limits: Limits,
     pub(crate) memory: MemoryLimiter,
     pub(crate) deadline: CpuDeadline,
-    /// `None` between two calls.
+    /// `None` between two calls. A new instance is in one: its start function may loop.
     pub(crate) running: Option<RunningCall>,
     pub(crate) call: Call,
     pub(crate) staged: Staged,
@@ -95,7 +95,7 @@ impl HostState {
         HostState {
             memory: MemoryLimiter::new(&limits),
             deadline: CpuDeadline::new(limits.start_time),
-            running: None,
+            running: Some(RunningCall::begin()),
             call: Call::default(),
             staged: Staged::default(),
             handles: 0,

@@ -12,6 +12,7 @@ use libbpf_rs::btf::types::Typedef;
 use super::attach::Attach;
 use super::programs;
 use crate::source::bpf::kernel_error::KernelError;
+use crate::source::bpf::libbpf;
 use crate::source::bpf::permissions::Facts;
 use crate::source::bpf::permissions::Refusal;
 
@@ -160,6 +161,8 @@ pub const REQUIREMENTS: [Requirement; 6] = [
 ///
 /// [`ProbeError`] if the capabilities cannot be read.
 pub fn facts() -> Result<Facts, ProbeError> {
+    // Requirements read the kernel's types: libbpf must not read its variables of the environment before.
+    libbpf::log();
     Facts::gather().map_err(cannot("read the process's capabilities"))
 }
 
