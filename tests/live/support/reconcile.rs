@@ -21,6 +21,11 @@ impl Compared {
         self.counts.get(key)
     }
 
+    /// Segments that the kernel counted and that failed without an event: up to 6.16, and mostly none.
+    pub fn failed_not_traced(&self) -> u64 {
+        self.counts.find("failed_not_traced").unwrap_or(0)
+    }
+
     fn parse(line: &str) -> Result<Compared> {
         let is_coverage = |word: &&str| word.starts_with("coverage=");
         let coverage = line.split_whitespace().find(is_coverage);
