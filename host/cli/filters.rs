@@ -18,13 +18,11 @@ use crate::source::filter::OwnerFilter;
 use crate::source::filter::cgroup;
 use crate::source::filter::cgroup::MAX_CGROUPS;
 use crate::source::filter::netns;
+use crate::source::filter::netns::MAX_NETNS;
 use crate::source::filter::netns::NetnsError;
 use crate::source::filter::networks;
 use crate::source::filter::networks::Networks;
 use crate::source::filter::ports::Ports;
-
-/// The most network namespaces that the probe compares with, as in `bpf/filter.h`.
-const MAX_NETNS: usize = 64;
 
 /// Longest name of a process in bytes (TASK_COMM_LEN without the NUL).
 const MAX_COMM: usize = 15;

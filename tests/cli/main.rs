@@ -4,6 +4,7 @@
 mod common;
 
 mod alerts_file;
+mod bad_filters;
 mod bad_input;
 mod layout;
 mod prerequisites;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::common::refusal::BINARY;
 use crate::common::refusal::FAILURE;
 use crate::common::refusal::assert_refused;
-use crate::support::host::as_nobody;
+use crate::support::host::other_user_launcher;
 use crate::support::netns::Namespace;
 use crate::support::netns::command;
 use crate::support::oracle::Nstat;
@@ -114,10 +114,10 @@ fn root_with_the_two_capabilities_the_forced_retransmit_is_on_the_loopback_inter
 {
     root_test(|_| {
         let namespace = Namespace::new()?;
-        let mut nobody = command("nsenter");
-        nobody.arg(format!("--net={}", namespace.path()));
-        nobody.args(as_nobody()?).arg(BINARY);
-        let checked = Checked::by(&mut nobody, &["--live"])?;
+        let mut launcher = command("nsenter");
+        launcher.arg(format!("--net={}", namespace.path()));
+        launcher.args(other_user_launcher()?).arg(BINARY);
+        let checked = Checked::by(&mut launcher, &["--live"])?;
         checked.assert_runs();
         checked.assert_met("live", "in the network namespace of this process was seen ")?;
         checked.assert_missing("namespaces", false, &["CAP_SYS_PTRACE missing"])?;

@@ -315,7 +315,7 @@ fn root_a_process_that_gave_up_root_has_the_user_that_it_became() -> Result<()> 
 fn root_two_capabilities_are_enough_for_events_and_their_owners() -> Result<()> {
     root_test(|root| {
         let lab = Lab::new()?;
-        let host = Host::start_as_nobody(root, &[])?;
+        let host = Host::start_as_other_user(root, &[])?;
         let listener = listen(&lab)?;
         let mut client = Process::start(root, &lab.sender)?;
         client.connect(AT_RECEIVER)?;

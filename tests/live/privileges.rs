@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::Context;
 use anyhow::Result;
 use rustix::process::Signal;
+use rustix::thread::capabilities;
 
 use crate::support::host::Host;
 use crate::support::kernel::is_since;
@@ -38,22 +39,36 @@ const THREADS: [&str; 9] = [
 /// CAP_BPF, which older kernels need for reading maps.
 const BPF: u64 = 1 << 39;
 
+/// Name and status of each thread of a process.
+fn threads(pid: u32) -> Result<Vec<(String, String)>> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"))?;
+    let status = |task: std::io::Result<fs::DirEntry>| {
+        let status = fs::read_to_string(task?.path().join("status"))?;
+        Ok((value(&status, "Name:")?.to_owned(), status))
+    };
+    tasks.map(status).collect()
+}
+
+/// The value of a line of a status.
+fn value<'a>(status: &'a str, name: &str) -> Result<&'a str> {
+    let mut lines = status.lines();
+    let found = lines.find_map(|line| line.strip_prefix(name));
+    found.map(str::trim).with_context(|| format!("no {name}"))
+}
+
+/// A set of capabilities in a status.
+fn set(status: &str, name: &str) -> Result<u64> {
+    Ok(u64::from_str_radix(value(status, name)?, 16)?)
+}
+
 /// Names of the threads of a process, which must have no capabilities but `kept`.
 fn confined_threads(pid: u32, kept: u64) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
-    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-        let task = task?.path();
-        let status = fs::read_to_string(task.join("status"))?;
-        let value = |name: &str| {
-            let found = status.lines().find_map(|line| line.strip_prefix(name));
-            found.map(str::trim).with_context(|| format!("no {name}"))
-        };
-        let name = value("Name:")?.to_owned();
-        for set in SETS {
-            let capabilities = u64::from_str_radix(value(set)?, 16)?;
-            assert_eq!(capabilities & !kept, 0, "{name}: {set}");
+    for (name, status) in threads(pid)? {
+        for sets in SETS {
+            assert_eq!(set(&status, sets)? & !kept, 0, "{name}: {sets}");
         }
-        assert_eq!(value("NoNewPrivs:")?, "1", "{name}");
+        assert_eq!(value(&status, "NoNewPrivs:")?, "1", "{name}");
         names.insert(name);
     }
     Ok(names)
@@ -65,7 +80,7 @@ fn root_after_it_has_attached_no_thread_of_a_user_has_a_capability() -> Result<(
         let lab = Lab::new()?;
         let directory = tempfile::tempdir()?;
         let file = |name: &str| directory.path().join(name).display().to_string();
-        // The user nobody makes files there.
+        // The host, which runs as another user, creates files in it.
         fs::set_permissions(
             directory.path(),
             std::os::unix::fs::PermissionsExt::from_mode(0o777),
@@ -74,7 +89,7 @@ fn root_after_it_has_attached_no_thread_of_a_user_has_a_capability() -> Result<(
         fs::write(&plugin, PLUGIN)?;
         fs::set_permissions(&plugin, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
         let (capture, alerts) = (file("a.rtc"), file("alerts.jsonl"));
-        let host = Host::start_as_nobody(
+        let host = Host::start_as_other_user(
             root,
             &[
                 "--watch",
@@ -116,8 +131,12 @@ fn root_after_it_has_attached_no_thread_of_a_user_has_a_capability() -> Result<(
 fn root_keeps_its_capabilities_and_gains_none_by_a_program() -> Result<()> {
     root_test(|root| {
         let host = Host::start(root, &[])?;
-        let all = u64::MAX;
-        confined_threads(host.pid(), all)?;
+        let own = capabilities(None)?.effective.bits();
+        assert_ne!(own, 0);
+        for (name, status) in threads(host.pid())? {
+            assert_eq!(set(&status, "CapEff:")?, own, "{name}");
+            assert_eq!(value(&status, "NoNewPrivs:")?, "1", "{name}");
+        }
         host.stop()?.ledger.assert_complete();
         Ok(())
     })

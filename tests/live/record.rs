@@ -16,7 +16,7 @@ use crate::support::captures::Directory;
 use crate::support::captures::Held;
 use crate::support::captures::assert_same;
 use crate::support::captures::replay;
-use crate::support::captures::replay_as_nobody;
+use crate::support::captures::replay_other_user_launcher;
 use crate::support::container::Container;
 use crate::support::host::Host;
 use crate::support::lab::Lab;
@@ -80,7 +80,7 @@ fn root_what_was_printed_live_is_printed_again_by_nobody_without_any_right() -> 
         assert_eq!(captured.get("bytes"), fs::metadata(&capture)?.len());
         assert_same(
             &run.stdout(),
-            &replay_as_nobody(root, &capture, CHAIN)?.stdout,
+            &replay_other_user_launcher(root, &capture, CHAIN)?.stdout,
         );
         // A second replay prints the same.
         assert_same(&run.stdout(), &replay(&[capture], CHAIN)?.stdout);

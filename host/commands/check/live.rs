@@ -11,6 +11,7 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::thread;
 use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::Result;
@@ -102,6 +103,7 @@ pub fn see_a_retransmit() -> Result<String> {
         Ok(()) => bail!("a listener whose queue is full has accepted a connection"),
         Err(error) => return Err(error).context("cannot begin to connect to a listener"),
     }
+    let begun = Instant::now();
     stop.end_after(TIMEOUT).context("cannot measure the time")?;
     let (items, received) = bounded(16);
     // No batch is used again.
@@ -126,13 +128,14 @@ pub fn see_a_retransmit() -> Result<String> {
             "a SYN that was sent again in {place} was seen {:.3} ms later ({attached})",
             latency.as_secs_f64() * 1e3
         )),
+        (None, _) if begun.elapsed() < TIMEOUT => bail!("interrupted by a signal"),
         (None, Some(StreamStats::Live { kernel, .. })) => bail!(
             "no event within {} s of a SYN without an answer in {place}: the probe ({attached}) was called {} times; \
              compare with `nstat TcpRetransSegs`, and please report this as a bug if that counts",
             TIMEOUT.as_secs(),
             kernel.entered
         ),
-        (None, _) => bail!("the run was interrupted"),
+        (None, _) => bail!("no event within {} s", TIMEOUT.as_secs()),
     }
 }
 

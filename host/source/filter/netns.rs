@@ -12,6 +12,9 @@ use rustix::fs::fstatfs;
 /// initial namespaces, such as 0xeffffff9.
 const MAX_PID: u32 = 4 << 20;
 
+/// The most network namespaces that the probe compares with, as in `bpf/filter.h`.
+pub const MAX_NETNS: usize = 64;
+
 /// Where `ip netns` keeps namespaces with a name.
 const NAMED: &str = "/run/netns";
 

@@ -1,5 +1,7 @@
 //! Hands the filters of a live run to the probe, as constants that it is loaded with.
 
+use std::mem::offset_of;
+
 use super::preflight::ProbeError;
 use super::preflight::kernel_features;
 use crate::source::bpf::retrans::types::retrans_address;
@@ -9,7 +11,22 @@ use crate::source::bpf::retrans::types::retrans_filters;
 use crate::source::bpf::retrans::types::retrans_networks;
 use crate::source::bpf::retrans::types::retrans_range;
 use crate::source::filter::LiveFilters;
+use crate::source::filter::cgroup::MAX_CGROUPS;
+use crate::source::filter::netns::MAX_NETNS;
+use crate::source::filter::networks::MAX_RANGES;
 use crate::source::filter::networks::Networks;
+
+// What the command line admits fits into the arrays of the probe.
+const _: () = {
+    assert!(
+        offset_of!(retrans_filters, cgroups) - offset_of!(retrans_filters, netns) == 4 * MAX_NETNS
+    );
+    assert!(
+        offset_of!(retrans_filters, port) - offset_of!(retrans_filters, cgroups)
+            == MAX_CGROUPS * size_of::<retrans_cgroup>()
+    );
+    assert!(size_of::<retrans_networks>() == 8 + MAX_RANGES * size_of::<retrans_range>());
+};
 
 /// Writes the filters into the probe's constants, which are zeros.
 pub fn write(filters: &LiveFilters, to: &mut retrans_filters) {

@@ -150,7 +150,7 @@ pub fn replay(files: &[String], arguments: &[&str]) -> Result<Replayed> {
 
 /// The same as a user without privileges, where BPF cannot be used, with copies of the file and of the
 /// host.
-pub fn replay_as_nobody(_: &Root, capture: &str, arguments: &[&str]) -> Result<Replayed> {
+pub fn replay_other_user_launcher(_: &Root, capture: &str, arguments: &[&str]) -> Result<Replayed> {
     let directory = Directory::new()?;
     fs::set_permissions(directory.path(), Permissions::from_mode(0o755))?;
     chown(directory.path(), Some(NOBODY), Some(NOBODY))?;

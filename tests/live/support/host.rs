@@ -42,7 +42,7 @@ pub const WITH_TRACEFS: &str = "test -d /sys/kernel/tracing/events \
     || mount -t tracefs tracefs /sys/kernel/tracing || exit; exec \"$0\" \"$@\"";
 
 /// The words of a command that becomes another program, as a user other than root with only the two capabilities.
-pub fn as_nobody() -> Result<Vec<&'static str>> {
+pub fn other_user_launcher() -> Result<Vec<&'static str>> {
     let setpriv = [
         "setpriv",
         "--reuid=65534",
@@ -127,8 +127,8 @@ impl Host {
     }
 
     /// The same as a user other than root, with only these two capabilities.
-    pub fn start_as_nobody(root: &Root, arguments: &[&str]) -> Result<Host> {
-        Host::start_by(root, &as_nobody()?, arguments)
+    pub fn start_as_other_user(root: &Root, arguments: &[&str]) -> Result<Host> {
+        Host::start_by(root, &other_user_launcher()?, arguments)
     }
 
     fn spawn(command: Command, read_lines: usize) -> Result<Host> {
