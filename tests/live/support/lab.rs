@@ -21,10 +21,13 @@ use std::time::Duration;
 use anyhow::Context;
 use anyhow::Result;
 use anyhow::ensure;
+use rustix::net::SendFlags;
+use rustix::net::send;
 use socket2::SockRef;
 
 use super::kernel::is_since;
 use super::netns::Namespace;
+use super::oracle::Nstat;
 use super::oracle::WAIT_TIMEOUT;
 use super::oracle::wait_until;
 
@@ -172,9 +175,11 @@ impl Lab {
     /// Twenty segments to the receiver, of which it loses five: five fast retransmits.
     ///
     /// Exactly five in any order of packets: each loss costs one retransmit, which the filter counts as
-    /// well, and of 25 packets it drops five.
+    /// well, and of 25 packets it drops five. The kernel's own counters must agree: an error says that
+    /// the recipe failed, and not the host.
     pub fn five_fast_retransmits(&self, peer: impl Into<IpAddr>) -> Result<Flow> {
         self.fast_retransmits_only()?;
+        let before = Nstat::of(&self.sender)?;
         let mut flow = self.connect(peer)?;
         self.lose(&format!(
             "tcp dport {PORT} {HAS_PAYLOAD} numgen inc mod 5 == 2"
@@ -185,6 +190,11 @@ impl Lab {
         }
         flow.receive_segments(20)?;
         self.lose_nothing()?;
+        let after = Nstat::of(&self.sender)?;
+        for counter in ["TcpRetransSegs", "TcpExtTCPFastRetrans"] {
+            let counted = after.get(counter)? - before.get(counter)?;
+            ensure!(counted == 5, "5 fast retransmits: {counter} is {counted}");
+        }
         Ok(flow)
     }
 
@@ -263,9 +273,14 @@ impl Lab {
 }
 
 impl Flow {
-    /// Writes one segment's worth of data.
+    /// Sends one segment.
+    ///
+    /// MSG_EOR: where acknowledgements are late, as in a busy virtual machine, the kernel would append
+    /// the data to a segment that still waits, and fewer and longer segments would be sent.
     pub fn send_segment(&mut self) -> Result<()> {
-        self.send(SEGMENT)
+        let sent = send(&self.client, &[0x5a; SEGMENT], SendFlags::EOR)?;
+        ensure!(sent == SEGMENT, "the socket took {sent} bytes of a segment");
+        Ok(())
     }
 
     /// Writes `bytes` bytes in one call.

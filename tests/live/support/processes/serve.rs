@@ -24,6 +24,8 @@ use anyhow::Result;
 use anyhow::anyhow;
 use anyhow::bail;
 use anyhow::ensure;
+use rustix::net;
+use rustix::net::SendFlags;
 use rustix::process::Resource;
 use rustix::process::Rlimit;
 use rustix::process::getrlimit;
@@ -295,7 +297,8 @@ fn accept(listener: &TcpListener) -> Result<(TcpStream, SocketAddr)> {
 
 fn send(stream: &mut TcpStream, segments: usize) -> Result<()> {
     for _ in 0..segments {
-        stream.write_all(&[0x5a; SEGMENT])?;
+        let sent = net::send(&*stream, &[0x5a; SEGMENT], SendFlags::EOR)?;
+        ensure!(sent == SEGMENT, "the socket took {sent} bytes of a segment");
     }
     Ok(())
 }
