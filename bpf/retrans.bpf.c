@@ -98,10 +98,19 @@ static __always_inline int submit(struct retrans_counters *counter, struct retra
 	return 0;
 }
 
+/*
+ * Set by the host once it has given up its privileges and its plugins have started:
+ * what happens before belongs to no run, and is not counted.
+ */
+volatile __u32 is_recording;
+
+/* The counters of this CPU; NULL while the host does not record. */
 static __always_inline struct retrans_counters *this_cpu(void)
 {
 	__u32 zero = 0;
 
+	if (!is_recording)
+		return 0;
 	return bpf_map_lookup_elem(&counters, &zero);
 }
 
@@ -112,7 +121,7 @@ static __always_inline int record(struct sock *sk, struct sk_buff *skb, struct t
 	struct retrans_event *event;
 	__u64 present = KNOWN_OF_SOCKET;
 
-	if (!counter || !tp) /* for the verifier: neither is NULL here */
+	if (!counter || !tp) /* `tp` for the verifier: it is not NULL here */
 		return 0;
 	__sync_fetch_and_add(&counter->entered, 1);
 	if (!is_segment_wanted(counter, sk, tp, skb, has_error ? error : 0, probed))

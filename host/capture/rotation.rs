@@ -19,6 +19,7 @@ use super::MAGIC;
 use super::Writer;
 use super::output::CaptureOutput;
 use crate::system::private_files;
+use crate::system::sandbox;
 
 /// What to do with a file that already has the name of the new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +62,8 @@ fn create(path: &Path) -> io::Result<File> {
         .write(true)
         .create_new(true)
         .mode(private_files::MODE)
-        .open(path)?;
+        .open(path)
+        .map_err(sandbox::explained)?;
     private_files::own(&file);
     Ok(file)
 }

@@ -96,6 +96,11 @@ impl<S: Sink> Chain<S> {
         self
     }
 
+    /// Returns whether a plugin was granted files, which each of its instances opens.
+    pub fn reads_files(&self) -> bool {
+        self.slots.iter().any(Slot::reads_files)
+    }
+
     /// Updates the chain's part of these statistics at each mark, and passes all of them to the sinks.
     pub fn publish_to(mut self, shared: SharedStats) -> Chain<S> {
         self.publisher = Some(Publisher::new(shared));

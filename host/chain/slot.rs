@@ -237,6 +237,11 @@ impl Slot {
         }
     }
 
+    /// Returns whether the plugin was granted files.
+    pub fn reads_files(&self) -> bool {
+        !self.prepared.spec().grants.read.is_empty()
+    }
+
     fn on_fault(&self) -> OnFault {
         self.prepared.spec().on_fault
     }

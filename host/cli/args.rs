@@ -67,6 +67,9 @@ pub enum Command {
     /// check whether it can hold a plugin
     #[command(name = crate::plugin::worker::footprint::SUBCOMMAND, hide = true)]
     Footprint(FootprintArgs),
+    /// Starts these processes for a host that may start none
+    #[command(name = crate::plugin::worker::helper::SUBCOMMAND, hide = true)]
+    Helper,
 }
 
 /// The plugins of the chain, the outputs of the run, and when it ends.
@@ -168,6 +171,17 @@ pub struct WatchArgs {
     /// each network namespace
     #[arg(long)]
     pub reconcile: bool,
+
+    /// Goes on as this user (name or number) once the probe is attached, with no rights of root left
+    ///
+    /// Captures and alerts are then files of this user, who must be allowed to write to their directories, and to
+    /// read plugins.
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+
+    /// Leaves out the sandbox that restricts files and system calls once the probe is attached
+    #[arg(long)]
+    pub no_sandbox: bool,
 
     /// The recording.
     #[command(flatten)]

@@ -47,6 +47,7 @@ use crate::config::Verbosity;
 use crate::config::Watch;
 use crate::plugin::StartError;
 use crate::plugin::spec::settings::SettingsError;
+use crate::system::privileges::User;
 use crate::system::sanitize::clean_lines;
 use crate::system::stdio;
 
@@ -87,6 +88,7 @@ fn from_matches(matches: &ArgMatches) -> Result<Config, UsageError> {
             Ok(Config::Compile { seconds, bytes })
         }
         Some(Command::Footprint(FootprintArgs { limits })) => Ok(Config::Footprint(limits)),
+        Some(Command::Helper) => Ok(Config::Helper),
     }
 }
 
@@ -192,6 +194,8 @@ fn watch(args: WatchArgs, verbosity: Verbosity, matches: &ArgMatches) -> Result<
         owners: !args.no_owners,
         reconcile: args.reconcile,
         record,
+        user: args.user.as_deref().map(User::find).transpose()?,
+        sandbox: !args.no_sandbox,
     })
 }
 

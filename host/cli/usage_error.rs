@@ -2,6 +2,7 @@
 
 use crate::plugin::ParseDigestError;
 use crate::source::filter::Contradiction;
+use crate::system::privileges::UserError;
 
 /// A command line that clap accepts and the host refuses.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +70,9 @@ pub enum UsageError {
         /// A description of valid values, with an example.
         expected: &'static str,
     },
+    /// A user as whom the run cannot go on.
+    #[error("--user: {0}")]
+    User(#[from] UserError),
     /// An invalid value of a filter.
     #[error("{option} {value}: {reason}")]
     Filter {

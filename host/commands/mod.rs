@@ -2,6 +2,7 @@
 
 mod capture_output;
 mod check;
+mod confine;
 mod generate;
 mod inspect;
 mod progress;
@@ -19,6 +20,7 @@ use crate::config::Config;
 use crate::config::Verbosity;
 use crate::plugin::worker::compile;
 use crate::plugin::worker::footprint;
+use crate::plugin::worker::helper;
 use crate::system::privileges;
 use crate::system::stdio;
 pub use crate::system::stdio::print_status;
@@ -31,8 +33,8 @@ pub fn run(config: &Config) -> Result<()> {
         Config::Replay(_) | Config::Generate(_) | Config::Inspect(_) => {
             privileges::drop_unless_root()?;
         }
-        // They drop all capabilities themselves, after they have set their limits.
-        Config::Compile { .. } | Config::Footprint(_) => {}
+        // They confine themselves, after they have set their limits.
+        Config::Compile { .. } | Config::Footprint(_) | Config::Helper => {}
     }
     match config {
         Config::Watch(watch) => watch::watch(watch),
@@ -42,6 +44,7 @@ pub fn run(config: &Config) -> Result<()> {
         Config::Check(check) => check::check(*check),
         Config::Compile { seconds, bytes } => compile::run(*seconds, *bytes),
         Config::Footprint(limits) => footprint::child::run(*limits),
+        Config::Helper => helper::serve(),
     }
 }
 

@@ -10,7 +10,9 @@ use super::recording;
 use crate::config::Replay;
 use crate::config::Verbosity;
 use crate::pipeline;
+use crate::pipeline::reload::Hangups;
 use crate::pipeline::stop::Stop;
+use crate::plugin::Compiler;
 use crate::source::replay;
 use crate::source::replay::Input;
 use crate::stats::SharedStats;
@@ -22,8 +24,11 @@ use crate::system::stdio::print_status;
 pub fn replay(config: &Replay) -> Result<()> {
     recording::refuse_inputs(config)?;
     let stop = Stop::at_signals().context("cannot listen for signals")?;
+    let hangups = Hangups::listen().context("cannot listen for SIGHUP")?;
     let shared = SharedStats::default();
-    let Some(chain) = pipeline::prepare(&config.chain, &stop, &shared)? else {
+    let compiler = Compiler::this_program();
+    let prepared = pipeline::prepare(&config.chain, compiler, hangups, &stop, &shared)?;
+    let Some(chain) = prepared else {
         return Ok(());
     };
     if let Some(duration) = config.chain.duration {

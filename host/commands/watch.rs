@@ -2,19 +2,22 @@
 
 use std::fs;
 use std::mem::MaybeUninit;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::Result;
-use rustix::thread::CapabilitySet;
 
+use super::confine::confine;
 use super::recording;
 use crate::capture;
 use crate::config::Verbosity;
 use crate::config::Watch;
 use crate::pipeline;
-use crate::pipeline::stop::Stop;
-use crate::source::bpf::permissions;
+use crate::pipeline::reload::Hangups;
+use crate::pipeline::stop::Signals;
+use crate::plugin::Compiler;
+use crate::plugin::worker::helper::Helper;
 use crate::source::bpf::permissions::Facts;
 use crate::source::clock::Clock;
 use crate::source::live::intake::Processing;
@@ -23,6 +26,8 @@ use crate::source::live::preflight;
 use crate::source::live::probe::Probe;
 use crate::source::live::probe::ProbeOptions;
 use crate::source::owner::Owners;
+use crate::source::owner::ScanError;
+use crate::source::owner::ScanProgram;
 use crate::stats::Publisher;
 use crate::stats::SharedStats;
 use crate::stats::reconcile::LeftOutSums;
@@ -34,18 +39,15 @@ use crate::system::timestamp;
 
 /// Watches until a signal arrives, `--count` or `--duration` is reached, or the reader closes standard output.
 pub fn watch(config: &Watch) -> Result<()> {
-    // Before other threads are started, which inherit it.
+    // Until the process is confined it has one thread: those that it starts later are confined as well.
     privileges::forbid_new()?;
-    let stop = Stop::at_signals().context("cannot listen for signals")?;
-    let shared = SharedStats::default();
-    // Compiling plugins may take long, so missing requirements of the probe are reported first.
+    let signals = Signals::listen().context("cannot listen for signals")?;
+    let hangups = Hangups::listen().context("cannot listen for SIGHUP")?;
     preflight::check(config.attach)?;
     kernel_filters::check(&config.filters)?;
     let clock = Clock::of_this_process()?;
-    let Some(chain) = pipeline::prepare(&config.chain, &stop, &shared)? else {
-        return Ok(());
-    };
-    let chain = chain.measure_latency(clock);
+    let helper = Helper::start(config.user.as_ref());
+    let helper = helper.context("cannot start the process that starts compilers")?;
     let reports_failed = config
         .reconcile
         .then(preflight::kernel_features)
@@ -57,23 +59,36 @@ pub fn watch(config: &Watch) -> Result<()> {
         filters: &config.filters,
         sums_left_out: config.reconcile && config.filters.are_in_kernel(),
     };
-    let probe = Probe::attach(&mut storage, config.attach, &options)?;
+    let mut probe = Probe::attach(&mut storage, config.attach, &options)?;
     let left_out: Box<dyn LeftOutSums> = match options.sums_left_out {
         true => Box::new(probe.left_out()?),
         false => Box::new(()),
     };
     let attached = probe.attached.name();
+    let scan = config.owners.then(ScanProgram::load);
+    confine(config)?;
+
+    let stop = signals.start().context("cannot listen for signals")?;
+    let shared = SharedStats::default();
+    let compiler = Compiler::Helper(Arc::new(helper));
+    let prepared = pipeline::prepare(&config.chain, compiler, hangups, &stop, &shared)?;
+    let Some(chain) = prepared else {
+        return Ok(());
+    };
+    let chain = chain.measure_latency(clock);
     let host = Some(this_host(attached, clock));
     let observers = match recording::begin(config.record.as_ref(), host, stop.stdout_status()) {
         // The reader closed the pipe before the first byte, as in `--record - | true`.
         Err(error) if error.is_broken_pipe() && stop.stdout_status().is_pipe() => return Ok(()),
         begun => begun?,
     };
+    let owners = owners(scan, clock);
+    probe.begin_to_record();
     let processing = Processing {
         clock,
-        owners: owners(config.owners, clock),
+        owners,
         show_queued: config.show_queued,
-        // Reads the counters after the probe was attached, and before the message about that: segments that are
+        // Reads the counters after the probe began to record, and before the message about that: segments that are
         // retransmitted after the message are compared.
         reconciliation: reports_failed.map(|failed| Reconciliation::begin(clock, failed, left_out)),
         observers,
@@ -81,7 +96,6 @@ pub fn watch(config: &Watch) -> Result<()> {
         count: config.chain.count,
         publisher: Publisher::new(shared),
     };
-    drop_capabilities(config.reconcile)?;
     let is_verbose = config.chain.verbosity >= Verbosity::Normal;
     if is_verbose {
         print_status(&attached_line(config, attached));
@@ -117,21 +131,12 @@ fn attached_line(config: &Watch, attached: &str) -> String {
     )
 }
 
-/// Drops what only the start needs. `reconcile` reads counters of namespaces of other users at the end, too, if it may.
-fn drop_capabilities(reconcile: bool) -> Result<()> {
-    let of_bpf = permissions::needed_after_attach();
-    let inspecting = match reconcile {
-        true => CapabilitySet::SYS_PTRACE,
-        false => CapabilitySet::empty(),
-    };
-    privileges::keep_only(of_bpf | inspecting)
-}
-
-/// Starts the search for owners. If that fails, owners are unknown and all else works: they are not essential.
-fn owners(wanted: bool, clock: Clock) -> Owners {
-    if !wanted {
+/// Starts the search for owners, if it is wanted. If that fails, owners are unknown and all else works: they are not
+/// essential.
+fn owners(scan: Option<Result<ScanProgram, ScanError>>, clock: Clock) -> Owners {
+    let Some(scan) = scan else {
         return Owners::unknown(clock);
-    }
+    };
     if Facts::gather().is_ok_and(|facts| !facts.sees_all_processes()) {
         tracing::warn!(
             "this process is in a PID namespace, as in a container: sockets of processes outside of it \
@@ -139,7 +144,8 @@ fn owners(wanted: bool, clock: Clock) -> Owners {
              --pid=host), or with --no-owners"
         );
     }
-    Owners::scanning(clock).unwrap_or_else(|error| {
+    let scanning = scan.and_then(|program| Owners::scanning(program, clock));
+    scanning.unwrap_or_else(|error| {
         tracing::warn!("{error}; all owners are unknown (--no-owners turns the search off)");
         Owners::unknown(clock)
     })

@@ -8,6 +8,7 @@ use crate::plugin::Spec;
 use crate::source::filter::Filters;
 use crate::source::filter::LiveFilters;
 use crate::source::live::attach::Attach;
+use crate::system::privileges::User;
 
 /// The command to run, with its configuration.
 #[derive(Debug, PartialEq)]
@@ -31,6 +32,8 @@ pub enum Config {
     },
     /// Check whether the host can hold a plugin with these limits (the footprint check).
     Footprint(Limits),
+    /// Start the processes of the two above, for a host in its sandbox.
+    Helper,
 }
 
 /// The chain, the outputs of the run, and when it ends.
@@ -93,6 +96,10 @@ pub struct Watch {
     pub reconcile: bool,
     /// The recording; `None`: nothing is recorded.
     pub record: Option<RecordConfig>,
+    /// The user as whom the run goes on once the probe is attached.
+    pub user: Option<User>,
+    /// Whether system calls and files are restricted once the probe is attached.
+    pub sandbox: bool,
 }
 
 /// Destination of a recording.
@@ -212,7 +219,7 @@ impl Config {
             Config::Generate(generate) => generate.verbosity,
             Config::Inspect(_) => Verbosity::Normal,
             Config::Check(check) => check.verbosity,
-            Config::Compile { .. } | Config::Footprint(_) => Verbosity::Normal,
+            Config::Compile { .. } | Config::Footprint(_) | Config::Helper => Verbosity::Normal,
         }
     }
 }

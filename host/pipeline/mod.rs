@@ -13,6 +13,7 @@ use anyhow::anyhow;
 use anyhow::bail;
 use crossbeam_channel::RecvTimeoutError;
 use crossbeam_channel::bounded;
+use rustix::thread::CapabilitySet;
 
 use crate::chain::Chain;
 use crate::chain::ChainError;
@@ -25,6 +26,7 @@ use crate::pipeline::reload::Reloader;
 use crate::pipeline::stop::POLL_INTERVAL;
 use crate::pipeline::stop::Stop;
 use crate::plugin;
+use crate::plugin::Compiler;
 use crate::plugin::Engine;
 use crate::plugin::Plugin;
 use crate::plugin::Spec;
@@ -37,6 +39,7 @@ use crate::sink::queue::Queue;
 use crate::sink::stdout::StdSink;
 use crate::stats::SharedStats;
 use crate::stats::Stats;
+use crate::system::privileges;
 use crate::system::stdio;
 use crate::system::stdio::StdoutStatus;
 use crate::system::stdio::print_status;
@@ -48,20 +51,22 @@ pub type Sinks = FanOut<StdSink>;
 /// Capacity of the channel in batches: 4,096 events. Beyond that, events are buffered in the kernel's ring.
 const CHANNEL_BATCHES: usize = 16;
 
-/// Starts sinks and plugins. `None`: a signal arrived before all plugins were ready.
+/// Starts sinks and plugins, which `compiler` compiles. `hangups` are listened for since before: compiling may take
+/// seconds, in which SIGHUP would end the process. `None`: a signal arrived before all plugins were ready.
 pub fn prepare(
     config: &ChainConfig,
+    compiler: Compiler,
+    hangups: Hangups,
     stop: &Stop,
     shared: &SharedStats,
 ) -> Result<Option<Chain<Sinks>>> {
     shared
         .print_on_request(stop.stdout_status().clone(), config.stats_every)
         .context("cannot listen for SIGUSR1")?;
-    // Before plugins are compiled, which may take seconds: without a handler, SIGHUP would end the process.
-    let hangups = Hangups::listen().context("cannot listen for SIGHUP")?;
     let sinks = start_sinks(config, stop.stdout_status())?;
     confinement::check(config.plugins.len())?;
-    let engine = Engine::new().map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
+    let engine =
+        Engine::new(compiler).map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
     let Some(plugins) = start_plugins(&engine, &config.plugins, stop)? else {
         return Ok(None);
     };
@@ -113,6 +118,7 @@ fn start_plugins(engine: &Engine, specs: &[Spec], stop: &Stop) -> Result<Option<
     };
     threads::named("start")
         .stack_size(THREAD_STACK)
+        .keeping(privileges::of_files())
         .spawn(start)
         .context("cannot run the thread that starts plugins")?;
     loop {
@@ -139,6 +145,10 @@ pub fn run(
         .context("cannot listen for the chain's end")?;
     let chain = threads::named("chain")
         .stack_size(THREAD_STACK)
+        .keeping(match chain.reads_files() {
+            true => privileges::of_files(),
+            false => CapabilitySet::empty(),
+        })
         .spawn(move || chain.run(&received, &used, end))
         .context("cannot start the chain's thread")?;
     // Sending blocks: a slow plugin makes the ring fill, where losses are counted.

@@ -42,7 +42,9 @@ use crate::plugin::Spec;
 use crate::plugin::THREAD_STACK;
 use crate::plugin::digest_now;
 use crate::sink::queue::Reopen;
+use crate::system::privileges;
 use crate::system::procfs;
+use crate::system::sandbox::files;
 use crate::system::threads;
 
 /// Files are checked once their directories have not changed for this time: most editors and compilers are done then.
@@ -110,16 +112,9 @@ impl Reloader {
     fn directories(&self) -> BTreeSet<PathBuf> {
         let mut directories = BTreeSet::new();
         for plugin in &self.plugins {
-            let Origin::File(path) = &plugin.spec.origin else {
-                continue;
-            };
             // If the file is a symbolic link, either the link or its target may be replaced.
-            for path in [Some(path.clone()), path.canonicalize().ok()] {
-                let parent = path.as_deref().and_then(Path::parent);
-                directories.extend(parent.map(|parent| match parent.as_os_str().is_empty() {
-                    true => PathBuf::from("."),
-                    false => parent.to_owned(),
-                }));
+            if let Origin::File(path) = &plugin.spec.origin {
+                directories.extend(files::directories(path));
             }
         }
         directories
@@ -243,7 +238,9 @@ impl Reloader {
             true => {
                 // The watcher starts a thread, which has the capabilities of the thread that makes the watcher.
                 let (directories, changes) = (self.directories(), trigger.clone());
-                let watching = threads::named("watch").spawn(move || watch(&directories, changes));
+                let watching = threads::named("watch")
+                    .keeping(privileges::of_files())
+                    .spawn(move || watch(&directories, changes));
                 let watcher = watching.map_err(ReloadError::Thread)?.join();
                 let watcher = watcher.map_err(|_| ReloadError::Panicked)??;
                 // The watcher has not seen changes between the start of the plugins and now.
@@ -256,6 +253,7 @@ impl Reloader {
         forwarding.map_err(ReloadError::Thread)?;
         let spawned = threads::named("reload")
             .stack_size(THREAD_STACK)
+            .keeping(privileges::of_files())
             .spawn(move || self.run(&triggers, watcher));
         spawned.map(drop).map_err(ReloadError::Thread)
     }

@@ -51,6 +51,53 @@ const END_TIMEOUT: Duration = Duration::from_millis(4_500);
 /// Maximum wait: an [`Instant`] must not overflow.
 const MAX_WAIT: Duration = Duration::from_secs(365 * 24 * 3_600);
 
+/// Handlers of signals, before the thread that acts on them was started. A signal that arrives meanwhile is not lost.
+#[derive(Debug)]
+pub struct Signals {
+    stop: Stop,
+    watcher: SignalWatcher,
+}
+
+impl Signals {
+    /// Registers handlers: the first SIGINT or SIGTERM ends the run, and one that arrives a second later or more ends
+    /// the process.
+    pub fn listen() -> io::Result<Signals> {
+        let (wake, trigger) = UnixStream::pair()?;
+        wake.set_nonblocking(true)?;
+        let (signals, signal) = UnixStream::pair()?;
+        for number in [SIGINT, SIGTERM] {
+            // A shell ignores SIGINT in background jobs, which Ctrl-C must not end: it stays ignored.
+            if !procfs::ignores(number) {
+                signal_hook::low_level::pipe::register(number, signal.try_clone()?)?;
+            }
+        }
+        // Beyond a limit on the file size, a write then fails with an error. Without a handler, SIGXFSZ would end the
+        // process.
+        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
+        let ending = Arc::new(AtomicBool::new(false));
+        let watcher = SignalWatcher {
+            signals,
+            trigger: trigger.try_clone()?,
+            ending: Arc::clone(&ending),
+        };
+        let stop = Stop {
+            wake,
+            trigger,
+            signal,
+            ending,
+            stdout_status: Arc::new(StdoutStatus::new()?),
+        };
+        Ok(Signals { stop, watcher })
+    }
+
+    /// Starts the thread that acts on signals.
+    pub fn start(self) -> io::Result<Stop> {
+        let Signals { stop, watcher } = self;
+        threads::named("signals").spawn(move || watcher.run())?;
+        Ok(stop)
+    }
+}
+
 /// Notifies the source, and all code that waits, of the end of the run.
 #[derive(Debug)]
 pub struct Stop {
@@ -76,35 +123,9 @@ pub enum Wake {
 }
 
 impl Stop {
-    /// Registers handlers: the first SIGINT or SIGTERM ends the run, and one that arrives a second later or more ends
-    /// the process.
+    /// As [`Signals::listen`] and [`Signals::start`].
     pub fn at_signals() -> io::Result<Stop> {
-        let (wake, trigger) = UnixStream::pair()?;
-        wake.set_nonblocking(true)?;
-        let (signals, signal) = UnixStream::pair()?;
-        for number in [SIGINT, SIGTERM] {
-            // A shell ignores SIGINT in background jobs, which Ctrl-C must not end: it stays ignored.
-            if !procfs::ignores(number) {
-                signal_hook::low_level::pipe::register(number, signal.try_clone()?)?;
-            }
-        }
-        // Beyond a limit on the file size, a write then fails with an error. Without a handler, SIGXFSZ would end the
-        // process.
-        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
-        let ending = Arc::new(AtomicBool::new(false));
-        let watcher = SignalWatcher {
-            signals,
-            trigger: trigger.try_clone()?,
-            ending: Arc::clone(&ending),
-        };
-        threads::named("signals").spawn(move || watcher.run())?;
-        Ok(Stop {
-            wake,
-            trigger,
-            signal,
-            ending,
-            stdout_status: Arc::new(StdoutStatus::new()?),
-        })
+        Signals::listen()?.start()
     }
 
     /// Ends the run after this time, as a signal does.
@@ -225,6 +246,7 @@ impl EndHandle {
 }
 
 /// The thread that waits for signals. The handler of a signal writes a byte to `signals`.
+#[derive(Debug)]
 struct SignalWatcher {
     signals: UnixStream,
     trigger: UnixStream,

@@ -22,6 +22,7 @@ use super::queue::Message;
 use super::queue::Subscription;
 use crate::stream::alert::Alert;
 use crate::system::private_files;
+use crate::system::sandbox;
 
 /// A file that alerts are appended to.
 #[derive(Debug)]
@@ -164,11 +165,12 @@ fn open(path: &Path) -> io::Result<File> {
     options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32);
     let file = match options.open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let file = options.create(true).open(path)?;
+            let file = options.create(true).open(path);
+            let file = file.map_err(sandbox::explained)?;
             private_files::own(&file);
             file
         }
-        opened => opened?,
+        opened => opened.map_err(sandbox::explained)?,
     };
     let kind = file.metadata()?.file_type();
     if !kind.is_file() && !kind.is_char_device() {

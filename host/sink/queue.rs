@@ -14,6 +14,7 @@ use crate::stats::Stats;
 use crate::stats::counters::SinkStats;
 use crate::stream::alert::Alert;
 use crate::stream::batch::Batch;
+use crate::system::privileges;
 use crate::system::threads;
 
 /// Maximum size of the messages in a queue, in bytes. One call of a plugin may produce 8 MiB by default.
@@ -145,7 +146,9 @@ impl Queue {
             shared: Arc::clone(&shared),
         };
         let name = format!("sink {}", destination.name());
-        threads::named(&name).spawn(move || run(&mut destination, &shared))?;
+        threads::named(&name)
+            .keeping(privileges::of_files())
+            .spawn(move || run(&mut destination, &shared))?;
         Ok(queue)
     }
 

@@ -5,6 +5,7 @@ pub mod heap;
 pub mod private_files;
 pub mod privileges;
 pub mod procfs;
+pub mod sandbox;
 pub mod sanitize;
 pub mod stdio;
 pub mod threads;

@@ -1,20 +1,28 @@
-//! Once the probe is attached, no thread of the host has a capability, unless the user is root, and the host does all
-//! that it did with them.
+//! Once the probe is attached, every thread of the host is in the sandbox and has no capability but those that the run
+//! needs, and the host does all that it did without.
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::fs::Permissions;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::chown;
+use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::Context;
 use anyhow::Result;
+use anyhow::bail;
 use rustix::process::Signal;
-use rustix::thread::capabilities;
 
+use crate::common::refusal::BINARY;
 use crate::support::host::Host;
 use crate::support::kernel::is_since;
 use crate::support::lab::Lab;
 use crate::support::lab::RECEIVER_V4;
 use crate::support::oracle::wait_until;
+use crate::support::root::lacks;
 use crate::support::root_test;
 
 /// A plugin that the host bundles, as a file.
@@ -39,6 +47,12 @@ const THREADS: [&str; 9] = [
 /// CAP_BPF, which older kernels need for reading maps.
 const BPF: u64 = 1 << 39;
 
+/// CAP_CHOWN and CAP_DAC_OVERRIDE.
+const FILES: u64 = 1 | 1 << 1;
+
+/// User and group of `nobody` in Debian.
+const NOBODY: u32 = 65_534;
+
 /// Name and status of each thread of a process.
 fn threads(pid: u32) -> Result<Vec<(String, String)>> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task"))?;
@@ -61,7 +75,7 @@ fn set(status: &str, name: &str) -> Result<u64> {
     Ok(u64::from_str_radix(value(status, name)?, 16)?)
 }
 
-/// Names of the threads of a process, which must have no capabilities but `kept`.
+/// Names of the threads of a process, which must have no capabilities but `kept`, and seccomp filters.
 fn confined_threads(pid: u32, kept: u64) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     for (name, status) in threads(pid)? {
@@ -69,9 +83,23 @@ fn confined_threads(pid: u32, kept: u64) -> Result<BTreeSet<String>> {
             assert_eq!(set(&status, sets)? & !kept, 0, "{name}: {sets}");
         }
         assert_eq!(value(&status, "NoNewPrivs:")?, "1", "{name}");
+        assert_eq!(value(&status, "Seccomp:")?, "2", "{name}");
         names.insert(name);
     }
     Ok(names)
+}
+
+/// The helper of a host: its only child process while no plugin is compiled.
+fn helper(host: u32) -> Result<u32> {
+    let children = fs::read_to_string(format!("/proc/{host}/task/{host}/children"))?;
+    let children: Vec<u32> = children
+        .split_whitespace()
+        .map(str::parse)
+        .collect::<Result<_, _>>()?;
+    match children[..] {
+        [helper] => Ok(helper),
+        _ => bail!("the host has the child processes {children:?}"),
+    }
 }
 
 #[test]
@@ -81,13 +109,10 @@ fn root_after_it_has_attached_no_thread_of_a_user_has_a_capability() -> Result<(
         let directory = tempfile::tempdir()?;
         let file = |name: &str| directory.path().join(name).display().to_string();
         // The host, which runs as another user, creates files in it.
-        fs::set_permissions(
-            directory.path(),
-            std::os::unix::fs::PermissionsExt::from_mode(0o777),
-        )?;
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o777))?;
         let plugin = file("printer.wasm");
         fs::write(&plugin, PLUGIN)?;
-        fs::set_permissions(&plugin, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+        fs::set_permissions(&plugin, Permissions::from_mode(0o644))?;
         let (capture, alerts) = (file("a.rtc"), file("alerts.jsonl"));
         let host = Host::start_as_other_user(
             root,
@@ -128,16 +153,168 @@ fn root_after_it_has_attached_no_thread_of_a_user_has_a_capability() -> Result<(
 }
 
 #[test]
-fn root_keeps_its_capabilities_and_gains_none_by_a_program() -> Result<()> {
+fn root_that_needs_no_files_has_no_capability_either() -> Result<()> {
     root_test(|root| {
-        let host = Host::start(root, &[])?;
-        let own = capabilities(None)?.effective.bits();
-        assert_ne!(own, 0);
+        let lab = Lab::new()?;
+        let host = Host::start(root, &["--reconcile"])?;
+        let kept = if is_since(5, 19)? { 0 } else { BPF };
+        confined_threads(host.pid(), kept)?;
+        let helper = helper(host.pid())?;
+        assert_eq!(
+            confined_threads(helper, 0)?.len(),
+            1,
+            "the helper has one thread"
+        );
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        let run = host.stop()?;
+        assert_eq!(run.retransmits_in(&lab.sender)?.len(), 5);
+        run.ledger.assert_complete();
+        wait_until("the helper to end", || {
+            Ok(!Path::new(&format!("/proc/{helper}/root")).exists())
+        })
+    })
+}
+
+#[test]
+fn root_keeps_what_files_of_other_users_need_and_plugins_do_not_have_it() -> Result<()> {
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let home = tempfile::tempdir()?;
+        // As the home directory of a user who called sudo: root reads and writes in it with CAP_DAC_OVERRIDE alone.
+        fs::set_permissions(home.path(), Permissions::from_mode(0o700))?;
+        chown(home.path(), Some(NOBODY), Some(NOBODY))?;
+        let file = |name: &str| home.path().join(name).display().to_string();
+        let (capture, alerts) = (file("a.rtc"), file("alerts.jsonl"));
+        let record = format!("--record={capture}");
+        let arguments = [
+            record.as_str(),
+            "--record-rotate=1s",
+            &format!("--alerts-file={alerts}"),
+        ];
+        let host = Host::start(root, &arguments)?;
+        let old = if is_since(5, 19)? { 0 } else { BPF };
         for (name, status) in threads(host.pid())? {
-            assert_eq!(set(&status, "CapEff:")?, own, "{name}");
-            assert_eq!(value(&status, "NoNewPrivs:")?, "1", "{name}");
+            let kept = match name.as_str() {
+                "retrans-host" | "reload" | "sink alerts-fil" => FILES,
+                _ => 0,
+            };
+            assert_eq!(set(&status, "CapEff:")? & !old, kept, "{name}");
         }
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        wait_until("a second capture", || {
+            Ok(Path::new(&format!("{capture}.1")).exists())
+        })?;
+        host.signal(Signal::HUP)?;
+        host.wait_until_said("was reopened")?;
         host.stop()?.ledger.assert_complete();
+        Ok(())
+    })
+}
+
+#[test]
+fn root_goes_on_as_another_user() -> Result<()> {
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let directory = tempfile::tempdir()?;
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o700))?;
+        chown(directory.path(), Some(NOBODY), Some(NOBODY))?;
+        let plugin = directory.path().join("printer.wasm");
+        fs::write(&plugin, PLUGIN)?;
+        fs::set_permissions(&plugin, Permissions::from_mode(0o644))?;
+        let capture = directory.path().join("a.rtc");
+        let arguments = [
+            "--user=nobody",
+            "--reconcile",
+            &format!("--plugin={}", plugin.display()),
+            &format!("--record={}", capture.display()),
+        ];
+        let host = Host::start(root, &arguments)?;
+        let kept = if is_since(5, 19)? { 0 } else { BPF };
+        let users = format!("{NOBODY}\t{NOBODY}\t{NOBODY}\t{NOBODY}");
+        let helper = helper(host.pid())?;
+        for (process, kept) in [(host.pid(), kept), (helper, 0)] {
+            confined_threads(process, kept)?;
+            for (name, status) in threads(process)? {
+                assert_eq!(value(&status, "Uid:")?, users, "{name}");
+                assert_eq!(value(&status, "Gid:")?, users, "{name}");
+            }
+        }
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        fs::write(&plugin, [PLUGIN, &[0, 1, 0]].concat())?;
+        host.signal(Signal::HUP)?;
+        host.wait_until_said("plugin printer was reloaded")?;
+        let run = host.stop()?;
+        let events = run.retransmits_in(&lab.sender)?;
+        assert_eq!(events.len(), 5);
+        for event in &events {
+            assert_eq!(event["owner"]["status"], "held", "{event}");
+        }
+        run.ledger.assert_complete();
+        let status = fs::metadata(&capture)?;
+        assert_eq!((status.uid(), status.gid()), (NOBODY, NOBODY));
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_link_that_leads_out_of_the_sandbox_is_refused_with_the_reason() -> Result<()> {
+    root_test(|root| {
+        if !is_since(5, 13)? {
+            lacks("before Linux 5.13 there is no Landlock");
+            return Ok(());
+        }
+        let (inside, outside) = (tempfile::tempdir()?, tempfile::tempdir()?);
+        let plugin = inside.path().join("printer.wasm");
+        fs::write(&plugin, PLUGIN)?;
+        let other = outside.path().join("other.wasm");
+        fs::write(&other, [PLUGIN, &[0, 1, 0]].concat())?;
+        let chosen = format!("--plugin={}", plugin.display());
+        let replace = |host: &Host| {
+            fs::remove_file(&plugin)?;
+            symlink(&other, &plugin)?;
+            host.signal(Signal::HUP)
+        };
+        let host = Host::start(root, &[&chosen])?;
+        replace(&host)?;
+        host.wait_until_said(
+            "the sandbox allows only the directories that the files had at the start",
+        )?;
+        host.stop()?.ledger.assert_complete();
+
+        fs::remove_file(&plugin)?;
+        fs::write(&plugin, PLUGIN)?;
+        let host = Host::start(root, &[&chosen, "--no-sandbox"])?;
+        assert!(
+            host.said()
+                .iter()
+                .any(|line| line.contains("without the sandbox"))
+        );
+        for (name, status) in threads(host.pid())? {
+            assert_eq!(value(&status, "Seccomp:")?, "0", "{name}");
+        }
+        replace(&host)?;
+        host.wait_until_said("plugin printer was reloaded")?;
+        host.stop()?.ledger.assert_complete();
+        Ok(())
+    })
+}
+
+#[test]
+fn root_the_check_tries_the_sandbox_out() -> Result<()> {
+    root_test(|_| {
+        let output = Command::new(BINARY).arg("check").output()?;
+        let text = String::from_utf8(output.stdout)?;
+        let mut lines = text.lines();
+        let line = lines.find(|line| line.contains(" sandbox "));
+        let line = line.context("no line about the sandbox")?;
+        // Linux 6.12 has the version of Landlock that is asked for.
+        let expected = match (is_since(5, 13)?, is_since(6, 12)?) {
+            (_, true) => "files (Landlock) and system calls (seccomp) are restricted",
+            (true, false) => "older than Linux 6.12",
+            (false, false) => "has no Landlock",
+        };
+        assert!(line.contains(expected), "{line}");
+        assert_eq!(line.starts_with("yes"), is_since(6, 12)?, "{line}");
         Ok(())
     })
 }

@@ -21,6 +21,7 @@ use crossbeam_channel::Receiver;
 use crossbeam_channel::bounded;
 use retrans_event::Kind;
 use rustix::io::Errno;
+use rustix::thread::CapabilitySet;
 use rustix::thread::UnshareFlags;
 use rustix::thread::unshare_unsafe;
 use socket2::Domain;
@@ -86,7 +87,8 @@ pub fn see_a_retransmit() -> Result<String> {
         sums_left_out: false,
     };
     let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
-    let probe = Probe::attach(&mut storage, Attach::Auto, &options)?;
+    let mut probe = Probe::attach(&mut storage, Attach::Auto, &options)?;
+    probe.begin_to_record();
     let attached = probe.attached.name();
     let processing = Processing {
         clock,
@@ -167,7 +169,8 @@ impl Pair {
     /// namespace alive.
     fn new() -> Result<Pair> {
         // Namespaces belong to a thread.
-        let private = threads::named("namespace").spawn(|| {
+        let needed = CapabilitySet::SYS_ADMIN | CapabilitySet::NET_ADMIN;
+        let private = threads::named("namespace").keeping(needed).spawn(|| {
             // SAFETY: CLONE_NEWNET changes the network of this thread alone, which ends with this closure.
             unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.ok()?;
             Some(Pair::here(true))

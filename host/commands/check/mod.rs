@@ -29,6 +29,8 @@ use crate::source::live::preflight::REQUIREMENTS;
 use crate::source::live::probe::Probe;
 use crate::source::live::probe::ProbeOptions;
 use crate::source::owner::Owners;
+use crate::source::owner::ScanProgram;
+use crate::system::sandbox;
 use crate::system::stdio::Stdout;
 use crate::system::stdio::StdoutStatus;
 
@@ -176,7 +178,10 @@ fn of_the_kernel() -> Vec<Finding> {
 fn owners() -> Finding {
     let outcome = Clock::of_this_process()
         .map_err(|error| error.to_string())
-        .and_then(|clock| Owners::scanning(clock).map_err(|error| error.to_string()));
+        .and_then(|clock| {
+            let scanning = ScanProgram::load().and_then(|program| Owners::scanning(program, clock));
+            scanning.map_err(|error| error.to_string())
+        });
     Finding::new(
         "owners",
         outcome.map(|_| "open files of all processes can be scanned".to_owned()),
@@ -223,7 +228,7 @@ fn of_the_version(features: KernelFeatures) -> [Finding; 3] {
 }
 
 /// What this process may do, beside BPF.
-fn of_the_process(facts: &Facts) -> [Finding; 4] {
+fn of_the_process(facts: &Facts) -> [Finding; 5] {
     let all_processes = match facts.sees_all_processes() {
         true => Ok("the machine's own PID namespace".to_owned()),
         false => Err(
@@ -251,6 +256,11 @@ fn of_the_process(facts: &Facts) -> [Finding; 4] {
             "--reconcile compares only network namespaces in which this user has a process",
         ),
         Finding::needed("plugins", plugins.map_err(|error| error.to_string())),
+        Finding::new(
+            "sandbox",
+            sandbox::try_out(),
+            "a fault in the host can do more, once the probe is attached",
+        ),
         Finding::new(
             "cache",
             cache.map_err(|error| format!("compiled plugins are not cached: {error}")),

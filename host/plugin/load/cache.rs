@@ -1,8 +1,8 @@
 //! The cache of compiled plugins, a directory that is kept between runs.
 //!
 //! The files are native code that this process runs, often as root. So the directory is used only if no other user can
-//! have written to it. A process that has capabilities without being root, as after `setcap`, uses no cache: its user
-//! could have written to the directory, and does not have these capabilities.
+//! have written to it. A process that has capabilities without being root uses no cache: its user could have written to
+//! the directory, and does not have these capabilities. A host that `setcap` gave some has dropped them by then.
 //!
 //! Damaged native code has undefined behaviour. So each file begins with a SHA-256 of its content, and is copied into
 //! sealed memory while the SHA-256 is computed. The code that was checked is the code that runs.
@@ -70,13 +70,14 @@ pub enum CacheError {
     Capabilities,
 }
 
-/// The directory in which compiled plugins are kept.
+/// The directory in which compiled plugins are kept, once this process has dropped its capabilities. It is created
+/// unless it exists.
 ///
 /// # Errors
 ///
 /// [`CacheError`] if it cannot be used or trusted.
 pub fn user_directory() -> Result<PathBuf, CacheError> {
-    open_for_user().map(|cache| cache.directory)
+    open_in(&directory()?).map(|cache| cache.directory)
 }
 
 fn open_for_user() -> Result<Cache, CacheError> {

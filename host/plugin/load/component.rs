@@ -8,6 +8,7 @@ use super::regular_file;
 use super::regular_file::OpenError;
 use crate::plugin::spec::limits;
 use crate::plugin::spec::origin::Origin;
+use crate::system::sandbox;
 
 /// Why a component cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +43,7 @@ pub(crate) fn read(origin: &Origin, max_bytes: u64) -> Result<Vec<u8>, ReadError
     };
     let failed = |error| ReadError::Io {
         path: path.clone(),
-        error,
+        error: sandbox::explained(error),
     };
     let file = regular_file::open(path).map_err(|error| match error {
         OpenError::NotRegular => ReadError::NotRegular(path.clone()),

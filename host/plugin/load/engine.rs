@@ -1,6 +1,7 @@
 //! The engine that plugins share: its settings, its epochs, and the source of compiled code.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +14,9 @@ use wasmtime::WasmBacktraceDetails;
 use super::cache::Cache;
 use super::epochs;
 use crate::plugin::spec::limits::Limits;
+use crate::plugin::worker::helper::Helper;
+use crate::plugin::worker::job::Ended;
+use crate::plugin::worker::job::Job;
 
 /// Address space that wasmtime reserves for each linear memory, and the guard at each of its ends. These are wasmtime's
 /// defaults. Without them every access is checked, and a plugin is 25-50 % slower.
@@ -35,11 +39,13 @@ pub struct Engine {
 }
 
 /// The process in which WebAssembly is compiled.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Compiler {
     /// A child process that runs this program. The kernel limits its resources, and a crash does not affect the host. A
     /// second child process runs the [footprint check](crate::plugin::worker::footprint).
     Process(PathBuf),
+    /// The same, started by the [helper](crate::plugin::worker::helper).
+    Helper(Arc<Helper>),
     /// This process, without limits and without a footprint check: for fuzzing, and for the child process of the
     /// footprint check.
     ThisProcess,
@@ -50,12 +56,21 @@ impl Compiler {
     pub fn this_program() -> Compiler {
         Compiler::Process(THIS_PROGRAM.into())
     }
+
+    /// Runs a job in a child process, and waits for its end.
+    pub(crate) fn run(&self, job: Job) -> io::Result<Ended> {
+        match self {
+            Compiler::Process(program) => job.run(program),
+            Compiler::Helper(helper) => helper.run(&job),
+            Compiler::ThisProcess => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
 }
 
 impl Engine {
     /// Returns an engine that caches compiled code in the user's cache directory.
-    pub fn new() -> wasmtime::Result<Engine> {
-        Engine::with(Compiler::this_program(), Cache::in_user_directory())
+    pub fn new(compiler: Compiler) -> wasmtime::Result<Engine> {
+        Engine::with(compiler, Cache::in_user_directory())
     }
 
     /// Returns an engine that caches compiled code in this directory, unless other users can write to it.

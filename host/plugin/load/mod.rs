@@ -163,13 +163,11 @@ fn find_or_compile(
 ) -> Result<Component, LoadError> {
     let code_error = |error: wasmtime::Error| LoadError::CompiledCode(one_line(&error));
     let wasmtime = engine.with_stack(spec.limits.stack).map_err(code_error)?;
-    let program = match &engine.compiler {
-        Compiler::Process(program) => program,
-        Compiler::ThisProcess => {
-            let component = Component::new(&wasmtime, bytes);
-            return component.map_err(|error| CompileError::Invalid(one_line(&error)).into());
-        }
-    };
+    let compiler = &engine.compiler;
+    if let Compiler::ThisProcess = compiler {
+        let component = Component::new(&wasmtime, bytes);
+        return component.map_err(|error| CompileError::Invalid(one_line(&error)).into());
+    }
     let limits = &spec.limits;
     let key = Key::new(digest, &wasmtime, limits.footprint);
     let cache = engine.cache.as_ref().as_ref();
@@ -178,8 +176,8 @@ fn find_or_compile(
     {
         return Ok(component);
     }
-    let compiled = compile::in_child_process(program, bytes, limits)?;
-    let checked = footprint::in_child_process(program, compiled.file(), spec)?;
+    let compiled = compile::in_child_process(compiler, bytes, limits)?;
+    let checked = footprint::in_child_process(compiler, compiled.file(), spec)?;
     if let Some(cache) = cache.filter(|_| checked == Checked::Instantiated) {
         cache.store(&key, compiled.file());
     }

@@ -25,6 +25,7 @@ use rustix::io::pread;
 use rustix::io::retry_on_intr;
 
 use crate::plugin::spec::grants::GrantError;
+use crate::system::sandbox;
 
 /// Maximum number of open files, in addition to the granted directories. Many services are limited to 1,024.
 const MAX_OPEN: usize = 128;
@@ -71,7 +72,7 @@ impl Files {
             let opened = openat(CWD, path.as_str(), flags, Mode::empty());
             let directory = opened.map_err(|error| GrantError::Directory {
                 path: path.clone(),
-                error: error.into(),
+                error: sandbox::explained(error.into()),
             })?;
             self.open
                 .insert(number, OpenFile::File(Arc::new(directory)));

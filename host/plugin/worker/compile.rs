@@ -6,14 +6,10 @@
 
 use std::io;
 use std::io::Read as _;
+use std::io::Seek as _;
 use std::io::Write as _;
-use std::os::unix::process::CommandExt as _;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
-use std::process::Child;
-use std::process::Command;
 use std::process::ExitStatus;
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -24,13 +20,18 @@ use rustix::process::getrlimit;
 use rustix::process::set_parent_process_death_signal;
 use rustix::process::setrlimit;
 
+use super::job::Job;
+use super::job::Order;
 use crate::plugin::load::engine;
+use crate::plugin::load::engine::Compiler;
 use crate::plugin::load::sealed_memory;
 use crate::plugin::load::sealed_memory::Sealed;
 use crate::plugin::spec::limits;
 use crate::plugin::spec::limits::Limits;
 use crate::system::privileges;
-use crate::system::sanitize::joined;
+use crate::system::sandbox;
+use crate::system::sandbox::files::Files;
+use crate::system::sandbox::system_calls::Calls;
 use crate::system::sanitize::one_line;
 
 /// Name of the hidden subcommand that compiles: `compile SECONDS BYTES`.
@@ -38,9 +39,6 @@ pub const SUBCOMMAND: &str = "compile";
 
 /// Number of threads of the compiler. The stack of each counts as memory.
 const COMPILER_THREADS: &str = "4";
-
-/// Maximum length in bytes of an error message of the child process.
-const MAX_STDERR: u64 = 4096;
 
 /// Why a component was not compiled.
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +52,8 @@ pub enum CompileError {
     /// Compilation took more CPU time than the limit allows.
     #[error("its compilation takes too much CPU time: {}", limits::show_limit("compile-time", .0.as_nanos() as u64))]
     Time(Duration),
-    /// The compiled code is larger than RLIMIT_FSIZE. The limit applies because the code is written to a file in
-    /// memory.
+    /// The component or its compiled code is larger than RLIMIT_FSIZE. The limit applies because both are written to
+    /// files in memory.
     #[error(
         "the compiled code is larger than the file size limit (RLIMIT_FSIZE); raise it (ulimit -f, LimitFSIZE=)"
     )]
@@ -78,48 +76,36 @@ pub enum CompileError {
     Process(#[from] io::Error),
 }
 
-/// Compiles a component in a child process that runs `program`, within the limits of the plugin.
+/// Compiles a component in a child process, within the limits of the plugin.
 pub(crate) fn in_child_process(
-    program: &Path,
+    compiler: &Compiler,
     component: &[u8],
     limits: &Limits,
 ) -> Result<Sealed, CompileError> {
+    let mut input = sealed_memory::create()?;
+    let written = input.write_all(component);
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::FileTooLarge => CompileError::FileSize,
+        _ => error.into(),
+    })?;
+    input.rewind()?;
     let compiled = sealed_memory::create()?;
     let seconds = limits.compile_time.as_secs().max(1);
-    let mut child = Command::new(program)
-        .arg(SUBCOMMAND)
-        .arg(seconds.to_string())
-        .arg(limits.compile_memory.to_string())
-        // The environment of this process has no meaning for the compiler.
-        .env_clear()
-        .env("RAYON_NUM_THREADS", COMPILER_THREADS)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::from(compiled.try_clone()?))
-        .stderr(Stdio::piped())
-        // A process group of its own: Ctrl-C ends the host, and the host ends the child process.
-        .process_group(0)
-        .spawn()?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // The child process reads all of its input before it writes. If it ended early instead, its status is the error
-        // to report, not this one.
-        let _ = stdin.write_all(component);
-    }
-    let (status, message) = wait_with_stderr(&mut child)?;
-    check_status(status, message, limits)?;
+    let order = Order {
+        arguments: vec![
+            SUBCOMMAND.to_owned(),
+            seconds.to_string(),
+            limits.compile_memory.to_string(),
+        ],
+        environment: vec![("RAYON_NUM_THREADS".to_owned(), COMPILER_THREADS.to_owned())],
+    };
+    let ended = compiler.run(Job {
+        order,
+        input,
+        output: compiled.try_clone()?,
+    })?;
+    check_status(ended.status(), ended.message, limits)?;
     Ok(Sealed::new(compiled)?)
-}
-
-/// Waits until a child process that runs this program ends. Returns its status and its error message.
-pub(crate) fn wait_with_stderr(child: &mut Child) -> io::Result<(ExitStatus, String)> {
-    let mut message = Vec::new();
-    if let Some(stderr) = child.stderr.take() {
-        stderr.take(MAX_STDERR).read_to_end(&mut message)?;
-    }
-    let message = String::from_utf8_lossy(&message);
-    let message = message
-        .strip_prefix("retrans-host: error: ")
-        .unwrap_or(&message);
-    Ok((child.wait()?, joined(message)))
 }
 
 fn check_status(status: ExitStatus, message: String, limits: &Limits) -> Result<(), CompileError> {
@@ -159,7 +145,7 @@ pub(crate) fn signal_name(signal: i32) -> String {
 /// standard output.
 pub fn run(seconds: u64, bytes: u64) -> anyhow::Result<()> {
     limit_this_process(seconds, bytes)?;
-    privileges::drop_all()?;
+    confine()?;
     let mut component = Vec::new();
     io::stdin()
         .lock()
@@ -178,6 +164,13 @@ pub(crate) fn precompile(component: &[u8]) -> Result<Vec<u8>, String> {
     wasmtime::Engine::new(&engine::config())
         .and_then(|engine| engine.precompile_component(component))
         .map_err(|error| one_line(&error))
+}
+
+/// Gives up all rights of this process, which handles the code of a plugin: capabilities, files, and most system calls.
+pub(crate) fn confine() -> anyhow::Result<()> {
+    privileges::drop_all()?;
+    sandbox::confine(&Files::default(), Calls::Threads)?;
+    Ok(())
 }
 
 /// Limits the CPU time (in seconds) and the memory (in bytes) of this process, a child of the host.

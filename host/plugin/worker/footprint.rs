@@ -12,11 +12,8 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::io::Read as _;
-use std::os::unix::process::CommandExt as _;
+use std::io::Seek as _;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
-use std::process::Command;
-use std::process::Stdio;
 
 use bytesize::ByteSize;
 use rustix::process::Signal;
@@ -24,6 +21,10 @@ use rustix::process::Signal;
 use super::compile;
 use super::confinement;
 use super::confinement::AddressSpaceError;
+use super::job::Job;
+use super::job::Order;
+use crate::plugin::load::engine::Compiler;
+use crate::plugin::load::sealed_memory;
 use crate::plugin::spec::Spec;
 use crate::plugin::spec::limits;
 
@@ -88,39 +89,34 @@ pub(crate) enum Checked {
     InstantiationFailed,
 }
 
-/// Loads compiled code and makes an instance of it in a child process that runs `program`. Returns an error if that
-/// takes more memory than the `footprint` limit.
+/// Loads compiled code and makes an instance of it in a child process. Returns an error if that takes more memory than
+/// the `footprint` limit.
 pub(crate) fn in_child_process(
-    program: &Path,
+    compiler: &Compiler,
     compiled: &File,
     spec: &Spec,
 ) -> Result<Checked, FootprintError> {
-    let limits = serde_json::to_string(&spec.limits).map_err(io::Error::from);
-    let variables = spec.grants.env.iter();
-    let variables = variables.filter_map(|name| Some((name, env::var_os(name)?)));
     let run = || {
-        let mut child = Command::new(program)
-            .arg(SUBCOMMAND)
-            .arg(limits?)
-            // The environment of the child process is what the plugin was granted.
-            .env_clear()
-            .envs(variables)
-            .stdin(compiled.try_clone()?)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            // A process group of its own: Ctrl-C ends the host, and the host ends the child process.
-            .process_group(0)
-            .spawn()?;
-        // Standard error is read first, because it can be of any length. The answer fits into the pipe until it is
-        // read.
-        let (status, message) = compile::wait_with_stderr(&mut child)?;
+        let limits = serde_json::to_string(&spec.limits)?;
+        let variables = spec.grants.env.iter();
+        let variables = variables.filter_map(|name| Some((name.clone(), env::var(name).ok()?)));
+        let mut output = sealed_memory::create()?;
+        let ended = compiler.run(Job {
+            order: Order {
+                arguments: vec![SUBCOMMAND.to_owned(), limits],
+                // What the plugin was granted.
+                environment: variables.collect(),
+            },
+            input: compiled.try_clone()?,
+            output: output.try_clone()?,
+        })?;
         let mut answer = String::new();
-        if let Some(stdout) = child.stdout.take() {
-            stdout.take(MAX_ANSWER).read_to_string(&mut answer)?;
-        }
-        Ok((status, answer, message, compiled.metadata()?.len()))
+        output.rewind()?;
+        output.take(MAX_ANSWER).read_to_string(&mut answer)?;
+        Ok((ended, answer, compiled.metadata()?.len()))
     };
-    let (status, answer, message, code) = run().map_err(FootprintError::Process)?;
+    let (ended, answer, code) = run().map_err(FootprintError::Process)?;
+    let (status, message) = (ended.status(), ended.message);
     let limit = spec.limits.footprint;
     if let Some(signal) = status.signal() {
         // Rust prints this when an allocation fails, before it aborts. Aborts without it have other causes.

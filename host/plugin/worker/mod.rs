@@ -4,3 +4,5 @@
 pub mod compile;
 pub mod confinement;
 pub mod footprint;
+pub mod helper;
+pub(crate) mod job;

@@ -61,8 +61,10 @@ pub struct Probe<'obj> {
 }
 
 impl<'obj> Probe<'obj> {
-    /// Loads the probe into the kernel and attaches it. From then on the probe records events. The caller
+    /// Loads the probe into the kernel and attaches it. It records nothing until [`begin_to_record`]. The caller
     /// checks the permissions before, with [`preflight::check`].
+    ///
+    /// [`begin_to_record`]: Probe::begin_to_record
     ///
     /// [`Attach::Auto`] may need both elements of `storage`, because it tries both kinds of tracepoints.
     ///
@@ -127,6 +129,14 @@ impl<'obj> Probe<'obj> {
             links,
             attached,
         })
+    }
+
+    /// From now on the probe counts and records retransmits.
+    pub fn begin_to_record(&mut self) {
+        if let Some(memory) = self.skel.maps.bss_data.as_deref_mut() {
+            // The probe reads it anew at each call.
+            memory.is_recording = 1;
+        }
     }
 
     /// The sums of what the filters leave out.

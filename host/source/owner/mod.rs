@@ -24,6 +24,7 @@ use crate::source::clock::Clock;
 
 pub use self::lookup::ResolvedOwner;
 pub use self::scan::ScanError;
+pub use self::scan::ScanProgram;
 
 /// Finds the owners of events. Events whose owner is not known yet wait here for
 /// [`waiting::MAX_WAIT`] at most, while other events pass them.
@@ -47,13 +48,13 @@ impl Owners {
         }
     }
 
-    /// Scans open files. Loads the scan's program into the kernel.
+    /// Scans open files with this program.
     ///
     /// # Errors
     ///
-    /// [`ScanError`] if the kernel refuses the program, or if the scan's thread cannot be started.
-    pub fn scanning(clock: Clock) -> Result<Owners, ScanError> {
-        let scanner = Some(Scanner::start(clock)?);
+    /// [`ScanError`] if the scan's thread cannot be started.
+    pub fn scanning(program: ScanProgram, clock: Clock) -> Result<Owners, ScanError> {
+        let scanner = Some(Scanner::start(program, clock)?);
         Ok(Owners {
             scanner,
             ..Owners::unknown(clock)

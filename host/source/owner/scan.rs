@@ -91,13 +91,19 @@ pub struct Scanner {
     failed: bool,
 }
 
-impl Scanner {
-    /// Loads the program into the kernel and starts the thread, which ends when the scanner is dropped.
+/// The program of the scan, loaded into the kernel.
+pub struct ScanProgram {
+    /// The kernel keeps the program as long as the link exists.
+    link: Link,
+}
+
+impl ScanProgram {
+    /// Loads the program into the kernel, which needs privileges, unlike the scans.
     ///
     /// # Errors
     ///
-    /// [`ScanError`] if the kernel refuses the program, or if the eventfd or the thread cannot be created.
-    pub fn start(clock: Clock) -> Result<Scanner, ScanError> {
+    /// [`ScanError`] if the kernel refuses the program.
+    pub fn load() -> Result<ScanProgram, ScanError> {
         let failed = |doing| {
             move |error| ScanError::Libbpf {
                 doing,
@@ -109,10 +115,20 @@ impl Scanner {
             .open_opts(libbpf::options(), &mut storage)
             .map_err(failed("open"))?;
         let skel = open.load().map_err(failed("load"))?;
-        // The kernel keeps the program as long as the link exists.
         let link = skel.progs.socket_holders.attach();
         let link = link.map_err(failed("attach"))?;
+        Ok(ScanProgram { link })
+    }
+}
 
+impl Scanner {
+    /// Starts the thread that scans, which ends when the scanner is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`ScanError`] if the eventfd or the thread cannot be created.
+    pub fn start(program: ScanProgram, clock: Clock) -> Result<Scanner, ScanError> {
+        let ScanProgram { link } = program;
         let ready = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
         let ready = Arc::new(ready.map_err(|error| ScanError::System {
             doing: "create an eventfd",

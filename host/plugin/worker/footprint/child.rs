@@ -27,7 +27,6 @@ use crate::plugin::spec::limits::THREAD_STACK;
 use crate::plugin::spec::origin::Origin;
 use crate::plugin::worker::compile;
 use crate::plugin::worker::confinement::is_out_of_memory;
-use crate::system::privileges;
 use crate::system::procfs;
 use crate::system::sanitize::one_line;
 
@@ -39,7 +38,7 @@ pub fn run(limits: Limits) -> anyhow::Result<()> {
     let max_growth = limits.footprint.saturating_add(limits.memory as u64);
     let max_data = data()?.saturating_add(max_growth).saturating_add(SLACK);
     compile::limit_this_process(seconds, max_data)?;
-    privileges::drop_all()?;
+    compile::confine()?;
     // The stack of this thread must have room for the stack of the plugin.
     let check = thread::Builder::new().stack_size(THREAD_STACK);
     let check = check.spawn(move || measure(limits));

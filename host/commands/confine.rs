@@ -1,0 +1,93 @@
+//! Gives up what only the start of watching needs: capabilities, the user, and most of what a process may ask of the
+//! kernel. What a run still needs follows from its configuration.
+
+use anyhow::Result;
+use rustix::thread::CapabilitySet;
+
+use crate::config::RecordConfig;
+use crate::config::SinkConfig;
+use crate::config::Watch;
+use crate::plugin::Origin;
+use crate::plugin::cache;
+use crate::source::bpf::permissions;
+use crate::system::privileges;
+use crate::system::sandbox;
+use crate::system::sandbox::files;
+use crate::system::sandbox::files::Files;
+use crate::system::sandbox::system_calls::Calls;
+
+/// Confines this process, which has one thread, to what the run needs.
+pub fn confine(config: &Watch) -> Result<()> {
+    let files = files(config);
+    let kept = kept(config);
+    match &config.user {
+        Some(user) => privileges::become_user(user, kept)?,
+        None => privileges::keep_only(kept)?,
+    }
+    if !config.sandbox {
+        tracing::warn!(
+            "without the sandbox (--no-sandbox), a fault in this program or in the code of a plugin can open \
+             any file of its user, start programs and use the network"
+        );
+        return Ok(());
+    }
+    for lacking in sandbox::confine(&files, Calls::ReadBpf)? {
+        tracing::info!("{lacking}");
+    }
+    Ok(())
+}
+
+/// The capabilities that the run keeps.
+fn kept(config: &Watch) -> CapabilitySet {
+    let mut kept = permissions::needed_after_attach();
+    if config.user.is_none() && uses_files(config) {
+        kept |= privileges::of_files();
+    }
+    kept
+}
+
+/// Returns whether the run opens files that the operator has named.
+fn uses_files(config: &Watch) -> bool {
+    let plugins = config.chain.plugins.iter();
+    let of_plugins = |plugin: &crate::plugin::Spec| {
+        matches!(plugin.origin, Origin::File(_)) || !plugin.grants.read.is_empty()
+    };
+    plugins.clone().any(of_plugins)
+        || !config.chain.sinks.is_empty()
+        || matches!(config.record, Some(RecordConfig::File(_)))
+}
+
+/// The directories that the run uses. Files are renamed, replaced and opened again while it lasts, so that their
+/// directories are named.
+fn files(config: &Watch) -> Files {
+    let mut files = Files::default();
+    for plugin in &config.chain.plugins {
+        if let Origin::File(file) = &plugin.origin {
+            files::directories(file)
+                .into_iter()
+                .for_each(|directory| files.read(directory));
+        }
+        plugin
+            .grants
+            .read
+            .iter()
+            .for_each(|directory| files.read(directory));
+    }
+    let alerts = config.chain.sinks.iter().map(|sink| match sink {
+        SinkConfig::AlertsFile(file) => file,
+    });
+    let record = config.record.iter().filter_map(|record| match record {
+        RecordConfig::File(record) => Some(&record.file),
+        RecordConfig::Stdout => None,
+    });
+    for file in alerts.chain(record) {
+        files::directories(file)
+            .into_iter()
+            .for_each(|directory| files.write(directory));
+    }
+    // Compiled code is kept in it.
+    cache::user_directory()
+        .into_iter()
+        .for_each(|directory| files.write(directory));
+    files
+}

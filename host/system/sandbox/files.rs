@@ -1,0 +1,126 @@
+//! Restricts the files that this process may open, with Landlock.
+//!
+//! A rule names a directory and holds for all below it. It belongs to the directory itself, not to its path: a
+//! directory that is deleted and made again has no rule.
+
+use std::collections::BTreeSet;
+use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+use std::path::PathBuf;
+
+use landlock::ABI;
+use landlock::Access as _;
+use landlock::AccessFs;
+use landlock::AccessNet;
+use landlock::BitFlags;
+use landlock::CompatLevel;
+use landlock::Compatible as _;
+use landlock::PathBeneath;
+use landlock::PathFd;
+use landlock::Ruleset;
+use landlock::RulesetAttr as _;
+use landlock::RulesetCreated;
+use landlock::RulesetCreatedAttr as _;
+use landlock::RulesetStatus;
+use landlock::Scope;
+use rustix::fs::FileType;
+use rustix::fs::fstat;
+
+use super::Lacking;
+
+/// The version of Landlock whose restrictions are asked for (Linux 6.12). Older ones restrict less.
+const VERSION: ABI = ABI::V6;
+
+/// What is read, and not executed.
+const READ: BitFlags<AccessFs> = landlock::make_bitflags!(AccessFs::{ReadFile | ReadDir});
+
+/// What a file needs that is written to, renamed in its directory, and replaced.
+const WRITE: BitFlags<AccessFs> = landlock::make_bitflags!(AccessFs::{
+    ReadFile | ReadDir | WriteFile | Truncate | MakeReg | RemoveFile
+});
+
+/// What a terminal needs.
+const TERMINAL: BitFlags<AccessFs> =
+    landlock::make_bitflags!(AccessFs::{ReadFile | WriteFile | IoctlDev});
+
+/// What every process reads: `/proc`, and the number of CPUs, which libbpf needs for counters of each CPU.
+const SYSTEM: [&str; 2] = ["/proc", "/sys/devices/system/cpu"];
+
+/// Directories below which a process may use files. One that does not exist gives no right.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Files {
+    read: BTreeSet<PathBuf>,
+    written: BTreeSet<PathBuf>,
+}
+
+impl Files {
+    /// Allows reading below this directory.
+    pub fn read(&mut self, directory: impl Into<PathBuf>) {
+        self.read.insert(directory.into());
+    }
+
+    /// Allows reading, writing, renaming and deleting files below this directory.
+    pub fn write(&mut self, directory: impl Into<PathBuf>) {
+        self.written.insert(directory.into());
+    }
+}
+
+/// The directory of a file, and that of its target if it is a symbolic link.
+pub fn directories(file: &Path) -> BTreeSet<PathBuf> {
+    [Some(file.to_owned()), file.canonicalize().ok()]
+        .iter()
+        .filter_map(|path| path.as_deref()?.parent())
+        .map(|parent| match parent.as_os_str().is_empty() {
+            true => PathBuf::from("."),
+            false => parent.to_owned(),
+        })
+        .collect()
+}
+
+/// Restricts this thread and those that it starts to these files, to those of [`SYSTEM`], and to the terminal of its standard
+/// streams. It can also connect to no address, and send no signal to other processes. Returns what the kernel lacks.
+pub(super) fn restrict(files: &Files) -> anyhow::Result<Option<Lacking>> {
+    let mut rules = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(VERSION))?
+        .handle_access(AccessNet::from_all(VERSION))?
+        .scope(Scope::from_all(VERSION))?
+        .create()?;
+    let system = SYSTEM.iter().map(Path::new);
+    for directory in system.chain(files.read.iter().map(PathBuf::as_path)) {
+        rules = allow(rules, directory, READ)?;
+    }
+    for directory in &files.written {
+        rules = allow(rules, directory, WRITE)?;
+    }
+    // They are opened again for this process alone: see `stdio`.
+    let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
+    for stream in [stdout.as_fd(), stderr.as_fd()] {
+        if is_device(stream) {
+            rules = rules.add_rule(PathBeneath::new(stream, TERMINAL))?;
+        }
+    }
+    Ok(match rules.restrict_self()?.ruleset {
+        RulesetStatus::FullyEnforced => None,
+        RulesetStatus::PartiallyEnforced => Some(Lacking::SomeFiles),
+        RulesetStatus::NotEnforced => Some(Lacking::Files),
+    })
+}
+
+fn allow(
+    rules: RulesetCreated,
+    directory: &Path,
+    access: BitFlags<AccessFs>,
+) -> anyhow::Result<RulesetCreated> {
+    match PathFd::new(directory) {
+        Ok(opened) => Ok(rules.add_rule(PathBeneath::new(opened, access))?),
+        // What cannot be opened now fails later, with an error that names it.
+        Err(_) => Ok(rules),
+    }
+}
+
+fn is_device(stream: BorrowedFd<'_>) -> bool {
+    fstat(stream)
+        .is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::CharacterDevice)
+}

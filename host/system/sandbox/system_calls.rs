@@ -1,0 +1,243 @@
+//! Refuses system calls that this process has no use for, with seccomp filters.
+//!
+//! The list names what would lead out of the process: other programs, other processes, sockets, mounts, namespaces,
+//! keys, modules, and changes to files by their path, which Landlock does not restrict. A refused call fails with
+//! EPERM. The parts of bpf(2) that a loaded probe needs are left.
+
+use std::collections::BTreeMap;
+
+use seccompiler::BackendError;
+use seccompiler::BpfProgram;
+use seccompiler::SeccompAction;
+use seccompiler::SeccompCmpArgLen;
+use seccompiler::SeccompCmpOp;
+use seccompiler::SeccompCondition;
+use seccompiler::SeccompFilter;
+use seccompiler::SeccompRule;
+use seccompiler::TargetArch;
+use seccompiler::apply_filter;
+
+use super::Lacking;
+
+/// What a process may still do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Calls {
+    /// Read BPF maps and iterators, and start threads. For the host.
+    ReadBpf,
+    /// Start threads. For a process that compiles a plugin or tries it.
+    Threads,
+    /// Start processes. For the process that starts those.
+    Processes,
+}
+
+/// System calls that no process of the host needs once it is set up.
+pub(super) const REFUSED: &[libc::c_long] = &[
+    // Other processes.
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_process_madvise,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_kcmp,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    // Sockets. socketpair(2), which connects nothing outside, is left.
+    libc::SYS_socket,
+    // System calls by another way, which seccomp does not see.
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    // Mounts and namespaces.
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    libc::SYS_fsopen,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fspick,
+    libc::SYS_mount_setattr,
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    // The kernel and the machine.
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_kexec_load,
+    libc::SYS_kexec_file_load,
+    libc::SYS_reboot,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_adjtimex,
+    libc::SYS_clock_adjtime,
+    libc::SYS_acct,
+    libc::SYS_quotactl,
+    libc::SYS_syslog,
+    libc::SYS_personality,
+    // Keys.
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_keyctl,
+    // Users.
+    libc::SYS_setuid,
+    libc::SYS_setgid,
+    libc::SYS_setreuid,
+    libc::SYS_setregid,
+    libc::SYS_setresuid,
+    libc::SYS_setresgid,
+    libc::SYS_setfsuid,
+    libc::SYS_setfsgid,
+    libc::SYS_setgroups,
+    // Files by handle, and mode, owner and attributes of files by path. The host changes those of files that it has
+    // open (fchmod, fchown).
+    libc::SYS_name_to_handle_at,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_fanotify_init,
+    libc::SYS_fchmodat,
+    libc::SYS_fchmodat2,
+    libc::SYS_fchownat,
+    libc::SYS_mknodat,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_fremovexattr,
+    // Since Linux 6.13 and 6.17, and not in libc yet: setxattrat, removexattrat, file_setattr.
+    463,
+    466,
+    469,
+];
+
+/// Those that x86-64 alone has.
+#[cfg(target_arch = "x86_64")]
+pub(super) const REFUSED_HERE: &[libc::c_long] = &[
+    libc::SYS_chmod,
+    libc::SYS_chown,
+    libc::SYS_lchown,
+    libc::SYS_mknod,
+    libc::SYS_iopl,
+    libc::SYS_ioperm,
+    libc::SYS_modify_ldt,
+];
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) const REFUSED_HERE: &[libc::c_long] = &[];
+
+/// System calls that start programs or processes.
+pub(super) const STARTING: &[libc::c_long] = &[
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_fork,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_vfork,
+];
+
+/// The commands of bpf(2) that read (uapi/linux/bpf.h): BPF_MAP_LOOKUP_ELEM and BPF_MAP_GET_NEXT_KEY for counters,
+/// BPF_OBJ_GET_INFO_BY_FD for the size of the ring, BPF_ITER_CREATE for scans.
+const READING: [u64; 4] = [1, 4, 15, 33];
+
+/// The system calls of the x32 ABI have this bit. No filter for x86-64 sees their numbers.
+#[cfg(target_arch = "x86_64")]
+const X32: u32 = 0x4000_0000;
+
+/// Refuses system calls to this thread and to those that it starts. Returns what the kernel lacks.
+pub(super) fn restrict(calls: Calls) -> anyhow::Result<Option<Lacking>> {
+    #[cfg(target_arch = "x86_64")]
+    let x32 = Some(without_x32());
+    #[cfg(not(target_arch = "x86_64"))]
+    let x32 = None;
+    let no_clone3 = match calls {
+        Calls::ReadBpf | Calls::Threads => Some(without_clone3()?),
+        Calls::Processes => None,
+    };
+    for filter in [x32, no_clone3, Some(refusing(calls)?)]
+        .into_iter()
+        .flatten()
+    {
+        match apply_filter(&filter) {
+            Ok(()) => {}
+            Err(seccompiler::Error::Seccomp(error) | seccompiler::Error::Prctl(error))
+                if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS)) =>
+            {
+                return Ok(Some(Lacking::SystemCalls));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(None)
+}
+
+/// The filter for the calls that fail with EPERM.
+fn refusing(calls: Calls) -> Result<BpfProgram, BackendError> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+    let mut refuse = |numbers: &[libc::c_long]| {
+        // Without a condition: in any case.
+        rules.extend(numbers.iter().map(|number| (*number, Vec::new())));
+    };
+    refuse(REFUSED);
+    refuse(REFUSED_HERE);
+    match calls {
+        Calls::ReadBpf => refuse(STARTING),
+        Calls::Threads => {
+            refuse(STARTING);
+            refuse(&[libc::SYS_bpf]);
+        }
+        Calls::Processes => refuse(&[libc::SYS_bpf]),
+    }
+    if calls == Calls::ReadBpf {
+        let others = READING.map(|command| {
+            SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, command)
+        });
+        let others = others.into_iter().collect::<Result<_, _>>()?;
+        rules.insert(libc::SYS_bpf, vec![SeccompRule::new(others)?]);
+    }
+    if calls != Calls::Processes {
+        let thread = libc::CLONE_THREAD as u64;
+        let is_process = SeccompCondition::new(
+            0,
+            SeccompCmpArgLen::Qword,
+            SeccompCmpOp::MaskedEq(thread),
+            0,
+        )?;
+        rules.insert(libc::SYS_clone, vec![SeccompRule::new(vec![is_process])?]);
+    }
+    filter(rules, libc::EPERM)
+}
+
+/// A filter cannot read the flags of clone3, which are in memory. The C library uses clone where there is no clone3.
+fn without_clone3() -> Result<BpfProgram, BackendError> {
+    filter([(libc::SYS_clone3, Vec::new())].into(), libc::ENOSYS)
+}
+
+fn filter(rules: BTreeMap<i64, Vec<SeccompRule>>, errno: i32) -> Result<BpfProgram, BackendError> {
+    let arch = TargetArch::try_from(std::env::consts::ARCH)?;
+    let refused = SeccompAction::Errno(errno.unsigned_abs());
+    SeccompFilter::new(rules, SeccompAction::Allow, refused, arch)?.try_into()
+}
+
+/// A filter that refuses every call of the x32 ABI with ENOSYS, as kernels without it do.
+#[cfg(target_arch = "x86_64")]
+fn without_x32() -> BpfProgram {
+    use seccompiler::sock_filter;
+    let instruction = |code: u32, jt, jf, k| sock_filter {
+        code: code as u16,
+        jt,
+        jf,
+        k,
+    };
+    let refuse = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs();
+    vec![
+        // The number of the call is the first member of seccomp_data.
+        instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        instruction(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 0, 1, X32),
+        instruction(libc::BPF_RET | libc::BPF_K, 0, 0, refuse),
+        instruction(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ]
+}
