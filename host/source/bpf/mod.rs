@@ -1,5 +1,6 @@
 //! The BPF objects and their types, which build.rs generates from `bpf/`.
 
+pub mod iterator;
 pub mod kernel_error;
 pub mod libbpf;
 pub mod permissions;
