@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::Result;
-use rustix::thread::CapabilitySet;
 
 use super::recording;
 use crate::capture;
@@ -19,6 +18,7 @@ use crate::source::bpf::permissions::Facts;
 use crate::source::clock::Clock;
 use crate::source::live::intake::Processing;
 use crate::source::live::kernel_filters;
+use crate::source::live::members::MemberList;
 use crate::source::live::preflight;
 use crate::source::live::probe::Probe;
 use crate::source::live::probe::ProbeOptions;
@@ -46,11 +46,7 @@ pub fn watch(config: &Watch) -> Result<()> {
         return Ok(());
     };
     let chain = chain.measure_latency(clock);
-    let reports_failed = config
-        .reconcile
-        .then(preflight::kernel_features)
-        .transpose()?
-        .map(|features| features.failed_attempts);
+    let comparison = config.reconcile.then(prepare_comparison).transpose()?;
     let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
     let options = ProbeOptions {
         ring_size: config.ring_size,
@@ -75,13 +71,15 @@ pub fn watch(config: &Watch) -> Result<()> {
         show_queued: config.show_queued,
         // Reads the counters after the probe was attached, and before the message about that: segments that are
         // retransmitted after the message are compared.
-        reconciliation: reports_failed.map(|failed| Reconciliation::begin(clock, failed, left_out)),
+        reconciliation: comparison.map(|(reports_failed, members)| {
+            Reconciliation::begin(clock, reports_failed, Box::new(members), left_out)
+        }),
         observers,
         owner_filter: config.filters.common.owner.clone(),
         count: config.chain.count,
         publisher: Publisher::new(shared),
     };
-    drop_capabilities(config.reconcile)?;
+    privileges::keep_only(permissions::needed_after_attach())?;
     let is_verbose = config.chain.verbosity >= Verbosity::Normal;
     if is_verbose {
         print_status(&attached_line(config, attached));
@@ -117,14 +115,12 @@ fn attached_line(config: &Watch, attached: &str) -> String {
     )
 }
 
-/// Drops what only the start needs. `reconcile` reads counters of namespaces of other users at the end, too, if it may.
-fn drop_capabilities(reconcile: bool) -> Result<()> {
-    let of_bpf = permissions::needed_after_attach();
-    let inspecting = match reconcile {
-        true => CapabilitySet::SYS_PTRACE,
-        false => CapabilitySet::empty(),
-    };
-    privileges::keep_only(of_bpf | inspecting)
+/// Returns what `--reconcile` needs: whether failed attempts are events, and the list of processes. It is an explicit
+/// request: if it cannot be fulfilled, the host does not start.
+fn prepare_comparison() -> Result<(bool, MemberList)> {
+    let features = preflight::kernel_features()?;
+    let members = MemberList::load().context("cannot compare with --reconcile")?;
+    Ok((features.failed_attempts, members))
 }
 
 /// Starts the search for owners. If that fails, owners are unknown and all else works: they are not essential.

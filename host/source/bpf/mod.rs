@@ -24,3 +24,13 @@ pub mod retrans {
 pub mod holders {
     include!(concat!(env!("OUT_DIR"), "/holders.skel.rs"));
 }
+
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::undocumented_unsafe_blocks,
+    clippy::unwrap_used
+)]
+pub mod namespaces {
+    include!(concat!(env!("OUT_DIR"), "/namespaces.skel.rs"));
+}
