@@ -124,7 +124,7 @@ impl Namespaces {
             self.known.clear();
             if !mem::replace(&mut self.failed, true) {
                 tracing::warn!(
-                    "cannot list the processes: {error}; --reconcile finds no process in any network namespace"
+                    "cannot list the processes: {error}; --reconcile may not compare some network namespaces"
                 );
             }
         }
