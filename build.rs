@@ -45,6 +45,7 @@ fn build() -> Result<()> {
     println!("cargo:rerun-if-changed=bpf");
     let object = compile("retrans", &out)?;
     compile("holders", &out)?;
+    compile("namespaces", &out)?;
     // For benches/probe.rs.
     compile("baseline", &out)?;
     let c_layout = CLayout::read(&object)?;

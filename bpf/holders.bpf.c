@@ -8,6 +8,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include "holder.h"
+#include "pid.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -28,25 +29,6 @@ struct written {
 };
 
 static struct written written[SLOTS];
-
-static __always_inline unsigned int pid_level(struct task_struct *task)
-{
-	return BPF_CORE_READ(task, group_leader, thread_pid, level);
-}
-
-/* The number of the process at this level of pid namespaces; 0 where it has none. */
-static __always_inline __u32 pid_at(struct task_struct *task, unsigned int level)
-{
-	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
-	__u32 number = 0;
-	void *upid;
-
-	if (!pid || BPF_CORE_READ(pid, level) < level)
-		return 0;
-	upid = (void *)&pid->numbers[0] + level * bpf_core_type_size(struct upid);
-	bpf_core_read(&number, sizeof(number), &((struct upid *)upid)->nr);
-	return number;
-}
 
 SEC("iter/task_file")
 int socket_holders(struct bpf_iter__task_file *ctx)

@@ -274,12 +274,18 @@ struct cred {
 	kuid_t euid;
 };
 
+struct nsproxy {
+	struct net *net_ns;
+};
+
 struct task_struct {
+	int pid; /* of the thread */
 	int tgid;
 	struct task_struct *group_leader;
 	struct task_struct *real_parent;
 	struct pid *thread_pid;
 	const struct cred *real_cred;
+	struct nsproxy *nsproxy; /* NULL once it has ended */
 	__u64 start_boottime; /* 5.5+ */
 	char comm[16];
 };
@@ -291,6 +297,11 @@ struct seq_file {
 struct bpf_iter_meta {
 	struct seq_file *seq;
 	__u64 session_id;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
 };
 
 struct bpf_iter__task_file {

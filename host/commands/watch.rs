@@ -22,6 +22,7 @@ use crate::source::bpf::permissions::Facts;
 use crate::source::clock::Clock;
 use crate::source::live::intake::Processing;
 use crate::source::live::kernel_filters;
+use crate::source::live::members::MemberList;
 use crate::source::live::preflight;
 use crate::source::live::probe::Probe;
 use crate::source::live::probe::ProbeOptions;
@@ -48,11 +49,7 @@ pub fn watch(config: &Watch) -> Result<()> {
     let clock = Clock::of_this_process()?;
     let helper = Helper::start(config.user.as_ref());
     let helper = helper.context("cannot start the process that starts compilers")?;
-    let reports_failed = config
-        .reconcile
-        .then(preflight::kernel_features)
-        .transpose()?
-        .map(|features| features.failed_attempts);
+    let comparison = config.reconcile.then(prepare_comparison).transpose()?;
     let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
     let options = ProbeOptions {
         ring_size: config.ring_size,
@@ -90,7 +87,9 @@ pub fn watch(config: &Watch) -> Result<()> {
         show_queued: config.show_queued,
         // Reads the counters after the probe began to record, and before the message about that: segments that are
         // retransmitted after the message are compared.
-        reconciliation: reports_failed.map(|failed| Reconciliation::begin(clock, failed, left_out)),
+        reconciliation: comparison.map(|(reports_failed, members)| {
+            Reconciliation::begin(clock, reports_failed, Box::new(members), left_out)
+        }),
         observers,
         owner_filter: config.filters.common.owner.clone(),
         count: config.chain.count,
@@ -129,6 +128,14 @@ fn attached_line(config: &Watch, attached: &str) -> String {
         config.filters,
         names.join(", "),
     )
+}
+
+/// Returns what `--reconcile` needs: whether failed attempts are events, and the list of processes. It is an explicit
+/// request: if it cannot be fulfilled, the host does not start.
+fn prepare_comparison() -> Result<(bool, MemberList)> {
+    let features = preflight::kernel_features()?;
+    let members = MemberList::load().context("cannot compare with --reconcile")?;
+    Ok((features.failed_attempts, members))
 }
 
 /// Starts the search for owners, if it is wanted. If that fails, owners are unknown and all else works: they are not

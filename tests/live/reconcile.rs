@@ -65,3 +65,30 @@ fn root_a_namespace_that_nobody_is_in_is_said_to_be_unreconciled() -> Result<()>
         Ok(())
     })
 }
+
+#[test]
+fn root_with_two_capabilities_namespaces_of_other_users_are_compared() -> Result<()> {
+    root_test(|root| {
+        let labs = [Lab::new()?, Lab::new()?];
+        let _of_root = Bystander::of(&labs[0].sender)?;
+        let host = Host::start_as_other_user(root, &["--reconcile"])?;
+        labs[0].five_fast_retransmits(RECEIVER_V4)?;
+        // This one has its first process when the host has dropped its capabilities.
+        let _later = Bystander::of(&labs[1].sender)?;
+        labs[1].five_fast_retransmits(RECEIVER_V4)?;
+        labs[1].five_fast_retransmits(RECEIVER_V4)?;
+        let run = host.stop()?;
+
+        let first = compared(&run, &labs[0].sender)?;
+        assert_eq!(first.get("RetransSegs"), 5);
+        assert_eq!(first.get("segments"), 5);
+        let second = compared(&run, &labs[1].sender)?;
+        assert_eq!(second.get("missing"), 0);
+        // From its first event on.
+        let segments = second.get("segments");
+        assert!(segments >= 5, "{segments}");
+        assert_eq!(segments + second.get("outside"), 10);
+        run.ledger.assert_complete();
+        Ok(())
+    })
+}

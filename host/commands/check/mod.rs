@@ -1,7 +1,8 @@
 //! The command `check`: tells whether the host can run here, what it lacks, and what is lost without it.
 //!
-//! What the probe requires is checked by the code that checks it when a run starts ([`preflight`]). The probe and the
-//! scan of open files are loaded, attached and removed again: the kernel's answer is the one that counts.
+//! What the probe requires is checked by the code that checks it when a run starts ([`preflight`]). The probe, the
+//! scan of open files and the list of namespaces are loaded, attached and removed again: the kernel's answer is the one
+//! that counts.
 
 mod live;
 
@@ -13,7 +14,6 @@ use std::mem::MaybeUninit;
 use anyhow::Context as _;
 use anyhow::Result;
 use anyhow::bail;
-use rustix::thread::CapabilitySet;
 use serde::Serialize;
 
 use crate::config::Check;
@@ -23,6 +23,7 @@ use crate::source::bpf::permissions::Facts;
 use crate::source::clock::Clock;
 use crate::source::filter::LiveFilters;
 use crate::source::live::attach::Attach;
+use crate::source::live::members::MemberList;
 use crate::source::live::preflight;
 use crate::source::live::preflight::KernelFeatures;
 use crate::source::live::preflight::REQUIREMENTS;
@@ -167,6 +168,7 @@ fn of_the_kernel() -> Vec<Finding> {
         },
         classic,
         owners(),
+        namespaces(),
     ];
     match preflight::kernel_features() {
         Ok(features) => findings.extend(of_the_version(features)),
@@ -186,6 +188,15 @@ fn owners() -> Finding {
         "owners",
         outcome.map(|_| "open files of all processes can be scanned".to_owned()),
         "all owners are unknown",
+    )
+}
+
+fn namespaces() -> Finding {
+    let outcome = MemberList::load().map_err(|error| error.to_string());
+    Finding::new(
+        "namespaces",
+        outcome.map(|_| "network namespaces of all processes can be listed".to_owned()),
+        "--reconcile",
     )
 }
 
@@ -228,17 +239,13 @@ fn of_the_version(features: KernelFeatures) -> [Finding; 3] {
 }
 
 /// What this process may do, beside BPF.
-fn of_the_process(facts: &Facts) -> [Finding; 5] {
+fn of_the_process(facts: &Facts) -> [Finding; 4] {
     let all_processes = match facts.sees_all_processes() {
         true => Ok("the machine's own PID namespace".to_owned()),
         false => Err(
             "this process is in a PID namespace, as in a container; run it outside (docker run --pid=host)"
                 .to_owned(),
         ),
-    };
-    let may_inspect = match facts.effective.contains(CapabilitySet::SYS_PTRACE) {
-        true => Ok("those of all users may be inspected".to_owned()),
-        false => Err("CAP_SYS_PTRACE missing; run as root, or grant it as well".to_owned()),
     };
     let plugins = confinement::check(1);
     let plugins = plugins
@@ -249,11 +256,6 @@ fn of_the_process(facts: &Facts) -> [Finding; 5] {
             "processes",
             all_processes,
             "owners of sockets outside of the namespace are unknown",
-        ),
-        Finding::new(
-            "namespaces",
-            may_inspect,
-            "--reconcile compares only network namespaces in which this user has a process",
         ),
         Finding::needed("plugins", plugins.map_err(|error| error.to_string())),
         Finding::new(

@@ -4,6 +4,7 @@ pub mod attach;
 pub mod intake;
 pub mod kernel_filters;
 pub mod left_out;
+pub mod members;
 pub mod preflight;
 pub mod probe;
 mod programs;

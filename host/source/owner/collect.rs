@@ -37,10 +37,8 @@ impl Collector {
         }
     }
 
-    /// Adds the holders in `bytes`: consecutive `struct retrans_holder`, as the kernel wrote them.
-    pub fn take(&mut self, bytes: &[u8]) {
-        let (holders, rest) = bytes.as_chunks::<HOLDER_SIZE>();
-        debug_assert!(rest.is_empty());
+    /// Adds these holders, each a `struct retrans_holder` as the kernel wrote it.
+    pub fn take(&mut self, holders: &[[u8; HOLDER_SIZE]]) {
         for holder in holders {
             self.add(Holder::read(holder));
         }

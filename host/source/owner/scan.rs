@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::io::Read as _;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd as _;
 use std::os::fd::BorrowedFd;
@@ -13,7 +12,6 @@ use std::time::Duration;
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
 use crossbeam_channel::bounded;
-use libbpf_rs::Iter;
 use libbpf_rs::Link;
 use libbpf_rs::skel::OpenSkel as _;
 use libbpf_rs::skel::SkelBuilder as _;
@@ -22,11 +20,11 @@ use rustix::event::eventfd;
 
 use super::collect::Collector;
 use super::collect::MAX_HOLDERS;
-use super::holder_table::HOLDER_SIZE;
 use super::holder_table::HolderTable;
 use super::holder_table::MIN_VALIDITY;
 use crate::source::bpf::holders::HoldersSkelBuilder;
-use crate::source::bpf::kernel_error::KernelError;
+use crate::source::bpf::iterator;
+use crate::source::bpf::iterator::LoadError;
 use crate::source::bpf::libbpf;
 use crate::source::bpf::permissions;
 use crate::source::clock::Clock;
@@ -46,13 +44,8 @@ const MAX_VALIDITY: Duration = Duration::from_secs(60);
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
     /// The kernel refused the program.
-    #[error("cannot {doing} the scan of open files: {cause}")]
-    Libbpf {
-        /// The step that failed: open, load, attach.
-        doing: &'static str,
-        /// Why it failed.
-        cause: KernelError,
-    },
+    #[error(transparent)]
+    Load(#[from] LoadError),
     /// An error of a system call that the scan needs.
     #[error("cannot {doing}: {error}")]
     System {
@@ -104,12 +97,7 @@ impl ScanProgram {
     ///
     /// [`ScanError`] if the kernel refuses the program.
     pub fn load() -> Result<ScanProgram, ScanError> {
-        let failed = |doing| {
-            move |error| ScanError::Libbpf {
-                doing,
-                cause: KernelError::of(error),
-            }
-        };
+        let failed = |doing| LoadError::at(doing, "the scan of open files");
         let mut storage = MaybeUninit::uninit();
         let open = HoldersSkelBuilder::default()
             .open_opts(libbpf::options(), &mut storage)
@@ -260,7 +248,8 @@ fn run_scans(
         let begun = clock.now().boot();
         let before = threads::cpu_time();
         let mut found = Collector::new(wanted);
-        let table = read(link, &mut found).map(|()| found.finish(begun));
+        let read = iterator::read(link, |holders| found.take(holders));
+        let table = read.map(|()| found.finish(begun));
         let result = ScanResult {
             table,
             cpu_time: threads::cpu_time().saturating_sub(before),
@@ -271,25 +260,6 @@ fn run_scans(
         }
         // The write fails if the eventfd is at its maximum. It is then readable, so the source wakes up in any case.
         let _ = rustix::io::write(ready, &1u64.to_ne_bytes());
-    }
-}
-
-/// Reads all open files once, and adds the holders to `found`.
-fn read(link: &Link, found: &mut Collector) -> io::Result<()> {
-    /// The kernel fills at most 8 pages with one read. The size is a multiple of [`HOLDER_SIZE`]: where pages are
-    /// larger than 4 KiB, a read would otherwise end within a holder.
-    const CHUNK: usize = 32 * 1024 / HOLDER_SIZE * HOLDER_SIZE;
-    let mut bytes = [0; CHUNK];
-    let mut files = Iter::new(link).map_err(|error| io::Error::other(format!("{error:#}")))?;
-    loop {
-        match files.read(&mut bytes) {
-            Ok(0) => return Ok(()),
-            Ok(length) => found.take(&bytes[..length]),
-            // The kernel interrupts the iteration after a million files without a socket.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
     }
 }
 

@@ -16,9 +16,12 @@ pub enum Unreconciled {
     /// There was no process in it when it was first seen.
     #[error("no process was found in it")]
     NoProcess,
-    /// The same, but there may be one that this user may not inspect.
-    #[error("no process was found in it, of those that may be looked at (others: CAP_SYS_PTRACE)")]
-    NoProcessVisible,
+    /// There is a process in it, but `/proc` does not show it to this user.
+    #[error(
+        "its counters cannot be read, although there is a process in it; is /proc mounted with \
+         hidepid?"
+    )]
+    Unreadable,
     /// No scan of all processes was due between its first event and the end.
     #[error(
         "a process was looked for in it only at the end; there was one, but no first reading to \

@@ -156,7 +156,7 @@ fn what_a_reading_may_have_cut_is_no_bug() {
 fn each_reason_is_told_and_what_is_unreconciled_is_not_compared() {
     let lines = vec![
         failed(5, Unreconciled::NoProcess),
-        failed(6, Unreconciled::NoProcessVisible),
+        failed(6, Unreconciled::Unreadable),
         failed(7, Unreconciled::NoProcessLeft),
         failed(8, Unreconciled::Replaced),
         complete(9),
@@ -173,8 +173,8 @@ fn each_reason_is_told_and_what_is_unreconciled_is_not_compared() {
     .to_string();
     let starts = [
         "reconcile: netns=5 recorded=100 unreconciled: no process was found in it",
-        "reconcile: netns=6 recorded=100 unreconciled: no process was found in it, of those that \
-         may be looked at (others: CAP_SYS_PTRACE)",
+        "reconcile: netns=6 recorded=100 unreconciled: its counters cannot be read, although there \
+         is a process in it; is /proc mounted with hidepid?",
         "reconcile: netns=7 recorded=100 unreconciled: no process is left in it",
         "reconcile: netns=8 recorded=100 unreconciled: it has gone; another namespace has its \
          number",

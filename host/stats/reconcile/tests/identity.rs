@@ -172,6 +172,7 @@ fn a_cookie_that_is_told_late_is_no_other_namespace() -> Result<()> {
 fn a_namespace_without_a_process_at_the_end_is_unreconciled() -> Result<()> {
     let machine = Machine::with_process()?;
     let mut reconciliation = machine.begin();
+    machine.set_time(1_500);
     reconciliation.note(&event(1_500, 1));
     machine.end_process(100)?;
     reconciliation.freeze();
@@ -186,6 +187,7 @@ fn a_namespace_without_a_process_at_the_end_is_unreconciled() -> Result<()> {
 fn the_end_may_be_read_through_another_process() -> Result<()> {
     let machine = Machine::with_process()?;
     let mut reconciliation = machine.begin();
+    machine.set_time(1_500);
     reconciliation.note(&event(1_500, 1));
     machine.process(200, INODE)?;
     machine.counters(200, [11, 0, 0])?;
@@ -201,6 +203,7 @@ fn a_silent_successor_at_the_end_is_not_taken_for_the_namespace() -> Result<()> 
     for retrans_segs in [2, 11] {
         let machine = Machine::with_process()?;
         let mut reconciliation = machine.begin();
+        machine.set_time(1_500);
         reconciliation.note(&event(1_500, 2));
         machine.process(200, INODE)?;
         machine.counters(200, [retrans_segs, 0, 0])?;
@@ -243,16 +246,119 @@ fn a_process_that_went_to_another_namespace_is_not_read() -> Result<()> {
 }
 
 #[test]
-fn the_namespace_of_this_very_process_can_always_be_read() -> Result<()> {
-    let link = fs::read_link("/proc/self/ns/net")?;
-    let link = link.to_string_lossy();
-    let inode = link
-        .trim_matches(|byte: char| !byte.is_ascii_digit())
-        .parse()?;
-    let mut reconciliation = Reconciliation::begin(Clock::default(), true, Box::new(()));
+fn a_baseline_is_verified_as_soon_as_the_next_look_is_due() -> Result<()> {
+    for ends_first in [false, true] {
+        let machine = Machine::with_process()?;
+        let mut reconciliation = machine.begin();
+        // The look at the beginning was at 1,000 ms.
+        machine.set_time(1_050);
+        reconciliation.note(&event(1_050, 1));
+        assert_eq!(tally(&reconciliation).segments, 1);
+        if ends_first {
+            machine.end_process(100)?;
+            machine.process(200, INODE)?;
+        }
+        machine.set_time(1_150);
+        reconciliation.note(&event(1_160, 2));
+        machine.set_time(2_000);
+        if ends_first {
+            machine.counters(200, [2, 0, 0])?;
+        } else {
+            machine.counters(100, [13, 0, 0])?;
+        }
+        reconciliation.freeze();
+        let (segments, outside) = if ends_first { (2, 1) } else { (3, 0) };
+        let expected = SegmentTally {
+            segments,
+            outside,
+            ..SegmentTally::default()
+        };
+        assert_eq!(tally(&reconciliation), expected);
+        assert_eq!(outcome(&reconciliation), grown(segments));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_baseline_that_was_not_verified_is_not_compared_through_another_process() -> Result<()> {
+    let machine = Machine::with_process()?;
+    let mut reconciliation = machine.begin();
+    machine.set_time(1_050);
+    reconciliation.note(&event(1_050, 1));
+    machine.end_process(100)?;
+    machine.process(200, INODE)?;
+    machine.counters(200, [11, 0, 0])?;
     reconciliation.freeze();
-    let account = reconciliation.accounts.get(&inode);
-    let outcome = account.map(|account| account.outcome(false));
-    assert!(matches!(outcome, Some(Ok(_))), "{outcome:?}");
+    assert_eq!(
+        outcome(&reconciliation),
+        Some(Err(Unreconciled::NoProcessLeft))
+    );
+    Ok(())
+}
+
+#[test]
+fn where_the_list_tells_the_cookie_it_decides() -> Result<()> {
+    let machine = Machine::new()?;
+    machine.process_with_cookie(100, INODE, 7)?;
+    let mut reconciliation = machine.begin();
+    machine.set_time(1_500);
+    // The process has ended, but another one has kept the namespace.
+    machine.end_process(100)?;
+    machine.process_with_cookie(200, INODE, 7)?;
+    let scans = machine.scans();
+    reconciliation.note(&with_cookie(1_500, 7));
+    reconciliation.note(&with_cookie(1_501, 7));
+    assert_eq!(machine.scans(), scans);
+    machine.counters(200, [1, 0, 0])?;
+    machine.set_time(2_000);
+    reconciliation.freeze();
+    // More than the kernel counted, in the same namespace for certain.
+    assert_eq!(tally(&reconciliation).segments, 2);
+    assert_eq!(outcome(&reconciliation), grown(1));
+    Ok(())
+}
+
+#[test]
+fn a_first_event_with_another_cookie_does_not_belong_to_the_baseline() -> Result<()> {
+    let machine = Machine::new()?;
+    machine.process_with_cookie(100, INODE, 7)?;
+    let mut reconciliation = machine.begin();
+    machine.process_with_cookie(100, INODE, 8)?;
+    machine.counters(100, [50, 0, 0])?;
+    machine.set_time(2_000);
+    reconciliation.note(&with_cookie(1_990, 8));
+    reconciliation.note(&with_cookie(2_500, 8));
+    machine.counters(100, [51, 0, 0])?;
+    machine.set_time(3_000);
+    reconciliation.freeze();
+    let expected = SegmentTally {
+        segments: 1,
+        outside: 1,
+        ..SegmentTally::default()
+    };
+    assert_eq!(tally(&reconciliation), expected);
+    assert_eq!(outcome(&reconciliation), grown(1));
+    Ok(())
+}
+
+#[test]
+fn counters_of_a_namespace_with_another_cookie_are_not_compared() -> Result<()> {
+    // At the begin: the namespace of the event has gone.
+    let machine = Machine::new()?;
+    let mut reconciliation = machine.begin();
+    machine.process_with_cookie(100, INODE, 8)?;
+    machine.set_time(1_500);
+    reconciliation.note(&with_cookie(1_400, 7));
+    reconciliation.freeze();
+    assert_eq!(outcome(&reconciliation), Some(Err(Unreconciled::NoProcess)));
+    // At the end: counters have grown by enough.
+    let machine = Machine::new()?;
+    machine.process_with_cookie(100, INODE, 7)?;
+    let mut reconciliation = machine.begin();
+    reconciliation.note(&with_cookie(1_500, 7));
+    machine.process_with_cookie(100, INODE, 8)?;
+    machine.counters(100, [10, 0, 0])?;
+    reconciliation.freeze();
+    assert_eq!(outcome(&reconciliation), Some(Err(Unreconciled::Replaced)));
     Ok(())
 }
