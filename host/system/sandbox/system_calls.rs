@@ -100,7 +100,6 @@ pub(super) const REFUSED: &[libc::c_long] = &[
     libc::SYS_open_by_handle_at,
     libc::SYS_fanotify_init,
     libc::SYS_fchmodat,
-    libc::SYS_fchmodat2,
     libc::SYS_fchownat,
     libc::SYS_mknodat,
     libc::SYS_setxattr,
@@ -109,7 +108,9 @@ pub(super) const REFUSED: &[libc::c_long] = &[
     libc::SYS_removexattr,
     libc::SYS_lremovexattr,
     libc::SYS_fremovexattr,
-    // Since Linux 6.13 and 6.17, and not in libc yet: setxattrat, removexattrat, file_setattr.
+    // Since Linux 6.6, 6.13 and 6.17, and not in libc for each processor yet: fchmodat2, setxattrat, removexattrat,
+    // file_setattr.
+    452,
     463,
     466,
     469,
