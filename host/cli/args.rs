@@ -11,6 +11,7 @@ use clap::ValueEnum;
 
 use super::filters::FilterArgs;
 use super::filters::LiveFilterArgs;
+use super::plugin_args::PluginArgs;
 use crate::plugin::Limits;
 use crate::plugin::OnFault;
 use crate::source::live::attach;
@@ -60,6 +61,9 @@ pub enum Command {
     /// Tells whether the host can run here: what it needs and what it can use, yes or no, and what to do
     #[command(max_term_width = 100, after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
+    /// Lists and describes plugins
+    #[command(max_term_width = 100, after_help = super::plugin_args::EXAMPLES)]
+    Plugin(PluginArgs),
     /// Compiles a component from standard input to standard output. The host runs it to compile plugins
     #[command(name = crate::plugin::worker::compile::SUBCOMMAND, hide = true)]
     Compile(CompileArgs),

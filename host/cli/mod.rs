@@ -4,6 +4,7 @@ mod args;
 mod filters;
 mod hint;
 mod limits;
+mod plugin_args;
 mod plugins;
 mod usage_error;
 mod values;
@@ -84,6 +85,7 @@ fn from_matches(matches: &ArgMatches) -> Result<Config, UsageError> {
             json,
             verbosity,
         })),
+        Some(Command::Plugin(args)) => plugin_args::config(args, verbosity).map(Config::Plugin),
         Some(Command::Compile(CompileArgs { seconds, bytes })) => {
             Ok(Config::Compile { seconds, bytes })
         }

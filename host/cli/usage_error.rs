@@ -36,7 +36,7 @@ pub enum UsageError {
     #[error("--record -: the capture uses standard output and cannot be combined with {0}")]
     RecordToStdout(&'static str),
     /// A plugin name without a path that is not the name of a bundled plugin.
-    #[error("--plugin: {0}")]
+    #[error("{0}")]
     NotBundled(String),
     /// An invalid digest after `#sha256=`.
     #[error("--plugin {0}: invalid digest after #sha256=: {1}")]

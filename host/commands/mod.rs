@@ -5,11 +5,16 @@ mod check;
 mod confine;
 mod generate;
 mod inspect;
+mod plugin;
 mod progress;
 mod recording;
 mod replay;
 mod watch;
 
+use std::io;
+use std::io::Write as _;
+
+use anyhow::Context as _;
 use anyhow::Result;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -23,6 +28,8 @@ use crate::plugin::worker::footprint;
 use crate::plugin::worker::helper;
 use crate::system::privileges;
 use crate::system::stdio;
+use crate::system::stdio::Stdout;
+use crate::system::stdio::StdoutStatus;
 pub use crate::system::stdio::print_status;
 
 /// Runs the command, and returns when it is done.
@@ -30,7 +37,7 @@ pub fn run(config: &Config) -> Result<()> {
     log_to_stderr(config.verbosity());
     match config {
         Config::Watch(_) | Config::Check(_) => {}
-        Config::Replay(_) | Config::Generate(_) | Config::Inspect(_) => {
+        Config::Replay(_) | Config::Generate(_) | Config::Inspect(_) | Config::Plugin(_) => {
             privileges::drop_unless_root()?;
         }
         // They confine themselves, after they have set their limits.
@@ -42,6 +49,7 @@ pub fn run(config: &Config) -> Result<()> {
         Config::Generate(generate) => generate::generate(generate),
         Config::Inspect(files) => inspect::inspect(files),
         Config::Check(check) => check::check(*check),
+        Config::Plugin(plugin) => plugin::run(&plugin.command),
         Config::Compile { seconds, bytes } => compile::run(*seconds, *bytes),
         Config::Footprint(limits) => footprint::child::run(*limits),
         Config::Helper => helper::serve(),
@@ -73,4 +81,20 @@ fn log_to_stderr(verbosity: Verbosity) {
         .with(targets)
         .with(lines)
         .try_init();
+}
+
+/// Prints the result of a command to standard output. A pipe that its reader has closed is a quiet end.
+fn print_result(text: &str) -> Result<()> {
+    let mut stdout = Stdout::new().context("cannot use standard output")?;
+    let printed = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    match printed {
+        Err(error)
+            if error.kind() == io::ErrorKind::BrokenPipe && StdoutStatus::new()?.is_pipe() =>
+        {
+            Ok(())
+        }
+        printed => printed.context("cannot write to standard output"),
+    }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::plugin::Limits;
+use crate::plugin::Origin;
 use crate::plugin::Spec;
 use crate::source::filter::Filters;
 use crate::source::filter::LiveFilters;
@@ -23,6 +24,8 @@ pub enum Config {
     Inspect(Vec<PathBuf>),
     /// Tell whether the host can run here.
     Check(Check),
+    /// Tell about plugins.
+    Plugin(PluginConfig),
     /// Compile a component.
     Compile {
         /// CPU time in seconds.
@@ -34,6 +37,34 @@ pub enum Config {
     Footprint(Limits),
     /// Start the processes of the two above, for a host in its sandbox.
     Helper,
+}
+
+/// The configuration of a command about plugins.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PluginConfig {
+    /// What to do.
+    pub command: PluginCommand,
+    /// Verbosity of standard error.
+    pub verbosity: Verbosity,
+}
+
+/// A command about plugins.
+#[derive(Debug, PartialEq, Eq)]
+pub enum PluginCommand {
+    /// List the bundled plugins, and those in a directory.
+    List {
+        /// The directory.
+        directory: Option<PathBuf>,
+        /// Whether to print JSON.
+        json: bool,
+    },
+    /// Describe a plugin.
+    Describe {
+        /// The plugin.
+        origin: Origin,
+        /// Whether to print JSON.
+        json: bool,
+    },
 }
 
 /// The chain, the outputs of the run, and when it ends.
@@ -219,6 +250,7 @@ impl Config {
             Config::Generate(generate) => generate.verbosity,
             Config::Inspect(_) => Verbosity::Normal,
             Config::Check(check) => check.verbosity,
+            Config::Plugin(plugin) => plugin.verbosity,
             Config::Compile { .. } | Config::Footprint(_) | Config::Helper => Verbosity::Normal,
         }
     }

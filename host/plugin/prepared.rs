@@ -151,7 +151,7 @@ impl Prepared {
 }
 
 impl InstanceError {
-    fn named(self, plugin: &str) -> StartError {
+    pub(super) fn named(self, plugin: &str) -> StartError {
         match self {
             InstanceError::Load(error) => StartError::Load(plugin.to_owned(), error),
             InstanceError::Grant(error) => StartError::Grant(plugin.to_owned(), error),

@@ -7,6 +7,7 @@ mod alerts_file;
 mod bad_filters;
 mod bad_input;
 mod layout;
+mod plugin_commands;
 mod prerequisites;
 mod signals;
 mod statistics;

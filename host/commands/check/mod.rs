@@ -7,15 +7,13 @@
 mod live;
 
 use std::fmt;
-use std::io;
-use std::io::Write as _;
 use std::mem::MaybeUninit;
 
-use anyhow::Context as _;
 use anyhow::Result;
 use anyhow::bail;
 use serde::Serialize;
 
+use super::print_result;
 use crate::config::Check;
 use crate::plugin::cache;
 use crate::plugin::worker::confinement;
@@ -32,8 +30,6 @@ use crate::source::live::probe::ProbeOptions;
 use crate::source::owner::Owners;
 use crate::source::owner::ScanProgram;
 use crate::system::sandbox;
-use crate::system::stdio::Stdout;
-use crate::system::stdio::StdoutStatus;
 
 /// One thing that the host needs or can use.
 #[derive(Debug, Serialize)]
@@ -89,25 +85,10 @@ pub fn check(config: Check) -> Result<()> {
         true => format!("{}\n", serde_json::to_string(&report)?),
         false => report.to_string(),
     };
-    print(&text)?;
+    print_result(&text)?;
     match report.runs {
         true => Ok(()),
         false => bail!("the host cannot run here: {missing}"),
-    }
-}
-
-fn print(text: &str) -> Result<()> {
-    let mut stdout = Stdout::new().context("cannot use standard output")?;
-    let printed = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
-    match printed {
-        Err(error)
-            if error.kind() == io::ErrorKind::BrokenPipe && StdoutStatus::new()?.is_pipe() =>
-        {
-            Ok(())
-        }
-        printed => printed.context("cannot write to standard output"),
     }
 }
 

@@ -109,6 +109,10 @@ impl LoadError {
 /// A component that was compiled, checked against the contract, and linked.
 pub(crate) struct Loaded {
     pub(crate) digest: Digest,
+    /// Size of the component in bytes; 0 if it was not read here.
+    pub(crate) size: u64,
+    /// What the host needs to hold it, in bytes; `None` if that was not measured now.
+    pub(crate) footprint: Option<u64>,
     pub(crate) pre: InstancePre<HostState>,
     pub(crate) exports: ExportIndices,
     /// Full name of the timer interface, if the component exports it.
@@ -125,7 +129,12 @@ pub(crate) fn load(engine: &Engine, spec: &Spec) -> Result<Loaded, LoadError> {
         return Err(LoadError::DigestMismatch { found, expected });
     }
     check_header(&bytes)?;
-    check_and_link(find_or_compile(engine, &bytes, found, spec)?, found)
+    let (component, footprint) = find_or_compile(engine, &bytes, found, spec)?;
+    Ok(Loaded {
+        size: bytes.len() as u64,
+        footprint,
+        ..check_and_link(component, found)?
+    })
 }
 
 /// Checks a compiled component against the contract, and links it to the host.
@@ -147,6 +156,8 @@ pub(crate) fn check_and_link(component: Component, digest: Digest) -> Result<Loa
     let pre = linker.instantiate_pre(&component).map_err(mismatch)?;
     Ok(Loaded {
         digest,
+        size: 0,
+        footprint: None,
         exports: ExportIndices::new(&pre).map_err(mismatch)?,
         pre,
         timer: export("timer"),
@@ -154,19 +165,21 @@ pub(crate) fn check_and_link(component: Component, digest: Digest) -> Result<Loa
     })
 }
 
-/// Returns the component's compiled code, from the cache or newly compiled.
+/// Returns the component's compiled code, from the cache or newly compiled, and its footprint in bytes if it was compiled
+/// in a process of its own.
 fn find_or_compile(
     engine: &Engine,
     bytes: &[u8],
     digest: Digest,
     spec: &Spec,
-) -> Result<Component, LoadError> {
+) -> Result<(Component, Option<u64>), LoadError> {
     let code_error = |error: wasmtime::Error| LoadError::CompiledCode(one_line(&error));
     let wasmtime = engine.with_stack(spec.limits.stack).map_err(code_error)?;
     let compiler = &engine.compiler;
     if let Compiler::ThisProcess = compiler {
         let component = Component::new(&wasmtime, bytes);
-        return component.map_err(|error| CompileError::Invalid(one_line(&error)).into());
+        let component = component.map_err(|error| CompileError::Invalid(one_line(&error)))?;
+        return Ok((component, None));
     }
     let limits = &spec.limits;
     let key = Key::new(digest, &wasmtime, limits.footprint);
@@ -174,14 +187,15 @@ fn find_or_compile(
     if let Some(cached) = cache.and_then(|cache| cache.find(&key))
         && let Ok(component) = deserialize(&wasmtime, &cached.path())
     {
-        return Ok(component);
+        return Ok((component, None));
     }
     let compiled = compile::in_child_process(compiler, bytes, limits)?;
-    let checked = footprint::in_child_process(compiler, compiled.file(), spec)?;
+    let (footprint, checked) = footprint::in_child_process(compiler, compiled.file(), spec)?;
     if let Some(cache) = cache.filter(|_| checked == Checked::Instantiated) {
         cache.store(&key, compiled.file());
     }
-    deserialize(&wasmtime, &compiled.path()).map_err(code_error)
+    let component = deserialize(&wasmtime, &compiled.path()).map_err(code_error)?;
+    Ok((component, Some(footprint)))
 }
 
 /// Loads compiled code from a file. wasmtime maps a file only if it is given by its path.

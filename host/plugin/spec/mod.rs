@@ -4,6 +4,7 @@ pub mod digest;
 pub mod grants;
 pub mod limits;
 pub mod origin;
+pub mod schema;
 pub mod settings;
 
 use self::digest::Digest;

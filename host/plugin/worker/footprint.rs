@@ -89,13 +89,13 @@ pub(crate) enum Checked {
     InstantiationFailed,
 }
 
-/// Loads compiled code and makes an instance of it in a child process. Returns an error if that takes more memory than
-/// the `footprint` limit.
+/// Loads compiled code and makes an instance of it in a child process. Returns the footprint in bytes, and an error if
+/// it exceeds its limit.
 pub(crate) fn in_child_process(
     compiler: &Compiler,
     compiled: &File,
     spec: &Spec,
-) -> Result<Checked, FootprintError> {
+) -> Result<(u64, Checked), FootprintError> {
     let run = || {
         let limits = serde_json::to_string(&spec.limits)?;
         let variables = spec.grants.env.iter();
@@ -146,7 +146,7 @@ pub(crate) fn in_child_process(
         "plugin {}: the host needs {bytes} of memory to hold it",
         spec.name
     );
-    Ok(checked)
+    Ok((taken, checked))
 }
 
 /// The answer of the child process.

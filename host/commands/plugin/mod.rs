@@ -1,0 +1,16 @@
+//! The command `plugin`: what can be known and tried of a plugin, on the same code path as a run.
+
+mod describe;
+mod list;
+
+use anyhow::Result;
+
+use crate::config::PluginCommand;
+
+/// Runs a command about plugins.
+pub fn run(command: &PluginCommand) -> Result<()> {
+    match command {
+        PluginCommand::List { directory, json } => list::list(directory.as_deref(), *json),
+        PluginCommand::Describe { origin, json } => describe::describe(origin, *json),
+    }
+}
