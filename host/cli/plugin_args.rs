@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::Subcommand;
 
+use super::plugins;
 use super::usage_error::UsageError;
 use crate::config::PluginCommand;
 use crate::config::PluginConfig;
+use crate::config::PluginTest;
 use crate::config::Verbosity;
 use crate::plugin::Origin;
 
@@ -16,7 +18,9 @@ pub const EXAMPLES: &str = "\
 Examples:
   retrans-host plugin list --dir /etc/retrans-host/plugins
   retrans-host plugin describe threshold-alert
-  retrans-host plugin describe ./mine.wasm --json | jq '.settings[].key'";
+  retrans-host plugin describe ./mine.wasm --json | jq '.settings[].key'
+  retrans-host plugin test ./mine.wasm --set threshold=5 --events sample.rtc --expect sample.expected --bless
+  retrans-host plugin test ./mine.wasm --set threshold=5 --events sample.rtc --expect sample.expected";
 
 /// Commands about plugins.
 #[derive(Debug, Args)]
@@ -39,6 +43,28 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Compares what a plugin does with recorded events with what is expected, in batches of 1, 7 and 256 events
+    #[command(max_term_width = 100)]
+    Test {
+        /// A .wasm file, or a bundled plugin
+        #[arg(value_name = "FILE|NAME")]
+        plugin: String,
+        /// Options of the plugin.
+        #[command(flatten)]
+        options: OptionArgs,
+        /// Recorded events: captures, or lines of JSON. Repeatable
+        #[arg(long, value_name = "FILE", required = true)]
+        events: Vec<PathBuf>,
+        /// What is expected: for each event, line and alert a line of JSON
+        #[arg(long, value_name = "FILE")]
+        expect: PathBuf,
+        /// Writes what the plugin does now to the file of --expect, instead of comparing it
+        #[arg(long)]
+        bless: bool,
+        /// Prints JSON: an object with "passed", "events", "kept", "lines", "alerts" and "diff"
+        #[arg(long)]
+        json: bool,
+    },
     /// Describes a plugin: what it does, its settings, the grants it can use, its size and memory
     #[command(max_term_width = 100)]
     Describe {
@@ -51,12 +77,40 @@ pub enum Command {
     },
 }
 
+/// The options of one plugin, as in a run.
+#[derive(Debug, Args)]
+pub struct OptionArgs {
+    /// Sets a setting of the plugin, such as --set threshold=50. Repeatable
+    #[arg(short, long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+    /// Sets limits of the plugin
+    #[arg(long = "limit", value_name = "KEY=VALUE,...")]
+    pub limits: Vec<String>,
+    /// Grants the plugin an environment variable (env=NAME), or the files below a directory (read=DIR). Repeatable
+    #[arg(long = "allow", value_name = "GRANT")]
+    pub allow: Vec<String>,
+}
+
 /// The configuration of a command.
 pub fn config(args: PluginArgs, verbosity: Verbosity) -> Result<PluginConfig, UsageError> {
     let command = match args.command {
         Command::List { directory, json } => PluginCommand::List { directory, json },
+        Command::Test {
+            plugin,
+            options,
+            events,
+            expect,
+            bless,
+            json,
+        } => PluginCommand::Test(PluginTest {
+            plugin: plugins::one(&plugin, &options)?,
+            events,
+            expect,
+            bless,
+            json,
+        }),
         Command::Describe { plugin, json } => PluginCommand::Describe {
-            origin: Origin::named(&plugin).map_err(UsageError::NotBundled)?,
+            origin: Origin::named(&plugin).map_err(UsageError::UnknownPlugin)?,
             json,
         },
     };

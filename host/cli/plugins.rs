@@ -7,6 +7,7 @@ use clap::ArgMatches;
 use super::UsageError;
 use super::args::ChainArgs;
 use super::limits;
+use super::plugin_args::OptionArgs;
 use crate::plugin::Digest;
 use crate::plugin::Limits;
 use crate::plugin::OnFault;
@@ -56,10 +57,7 @@ pub fn plugins(args: &ChainArgs, matches: &ArgMatches) -> Result<Vec<Spec>, Usag
                 plugins.push(plugin);
             }
             PluginOption::Set(text) => {
-                let plugin = plugin.ok_or_else(|| no_plugin("--set", text))?;
-                let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
-                let (key, value) = pair.ok_or_else(|| UsageError::NoKey(text.to_owned()))?;
-                plugin.settings.push((key.to_owned(), value.to_owned()));
+                set(plugin.ok_or_else(|| no_plugin("--set", text))?, text)?;
             }
             PluginOption::Limit(text) => {
                 limits::apply(
@@ -68,16 +66,7 @@ pub fn plugins(args: &ChainArgs, matches: &ArgMatches) -> Result<Vec<Spec>, Usag
                 )?;
             }
             PluginOption::Allow(text) => {
-                let plugin = plugin.ok_or_else(|| no_plugin("--allow", text))?;
-                match text.split_once('=') {
-                    Some(("env", name)) if !name.is_empty() => {
-                        plugin.grants.env.push(name.to_owned());
-                    }
-                    Some(("read", directory)) if !directory.is_empty() => {
-                        plugin.grants.read.push(PathBuf::from(directory));
-                    }
-                    _ => return Err(UsageError::UnknownGrant(text.to_owned())),
-                }
+                allow(plugin.ok_or_else(|| no_plugin("--allow", text))?, text)?;
             }
             PluginOption::OnFault(action) => {
                 *plugin.map_or(&mut on_fault, |plugin| &mut plugin.on_fault) = action;
@@ -88,6 +77,45 @@ pub fn plugins(args: &ChainArgs, matches: &ArgMatches) -> Result<Vec<Spec>, Usag
         plugins.push(parse_plugin(DEFAULT_PLUGIN, limits, on_fault)?);
     }
     Ok(plugins)
+}
+
+/// Returns the one plugin of a command, with its options. A fault in it ends the command.
+pub fn one(text: &str, options: &OptionArgs) -> Result<Spec, UsageError> {
+    let plugin = parse_plugin(text, Limits::default(), OnFault::Stop);
+    let mut plugin = plugin.map_err(|error| match error {
+        UsageError::NotBundled(reason) => UsageError::UnknownPlugin(reason),
+        error => error,
+    })?;
+    for text in &options.settings {
+        set(&mut plugin, text)?;
+    }
+    for text in &options.limits {
+        limits::apply(text, &mut plugin.limits)?;
+    }
+    for text in &options.allow {
+        allow(&mut plugin, text)?;
+    }
+    Ok(plugin)
+}
+
+/// Applies `--set KEY=VALUE`.
+fn set(plugin: &mut Spec, text: &str) -> Result<(), UsageError> {
+    let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
+    let (key, value) = pair.ok_or_else(|| UsageError::NoKey(text.to_owned()))?;
+    plugin.settings.push((key.to_owned(), value.to_owned()));
+    Ok(())
+}
+
+/// Applies `--allow GRANT`.
+fn allow(plugin: &mut Spec, text: &str) -> Result<(), UsageError> {
+    match text.split_once('=') {
+        Some(("env", name)) if !name.is_empty() => plugin.grants.env.push(name.to_owned()),
+        Some(("read", directory)) if !directory.is_empty() => {
+            plugin.grants.read.push(PathBuf::from(directory));
+        }
+        _ => return Err(UsageError::UnknownGrant(text.to_owned())),
+    }
+    Ok(())
 }
 
 fn no_plugin(option: &'static str, text: &str) -> UsageError {

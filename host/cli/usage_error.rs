@@ -36,8 +36,11 @@ pub enum UsageError {
     #[error("--record -: the capture uses standard output and cannot be combined with {0}")]
     RecordToStdout(&'static str),
     /// A plugin name without a path that is not the name of a bundled plugin.
-    #[error("{0}")]
+    #[error("--plugin: {0}")]
     NotBundled(String),
+    /// The same for the plugin of a command about plugins, which has no option.
+    #[error("{0}")]
+    UnknownPlugin(String),
     /// An invalid digest after `#sha256=`.
     #[error("--plugin {0}: invalid digest after #sha256=: {1}")]
     InvalidDigest(String, ParseDigestError),

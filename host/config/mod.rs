@@ -65,6 +65,23 @@ pub enum PluginCommand {
         /// Whether to print JSON.
         json: bool,
     },
+    /// Compare what a plugin does with what is expected.
+    Test(PluginTest),
+}
+
+/// A test of a plugin.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PluginTest {
+    /// The plugin.
+    pub plugin: Spec,
+    /// Files with recorded events.
+    pub events: Vec<PathBuf>,
+    /// The file with what is expected.
+    pub expect: PathBuf,
+    /// Whether that file is written, and not compared.
+    pub bless: bool,
+    /// Whether to print JSON.
+    pub json: bool,
 }
 
 /// The chain, the outputs of the run, and when it ends.

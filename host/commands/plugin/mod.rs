@@ -1,7 +1,9 @@
 //! The command `plugin`: what can be known and tried of a plugin, on the same code path as a run.
 
 mod describe;
+mod golden;
 mod list;
+mod trial;
 
 use anyhow::Result;
 
@@ -12,5 +14,6 @@ pub fn run(command: &PluginCommand) -> Result<()> {
     match command {
         PluginCommand::List { directory, json } => list::list(directory.as_deref(), *json),
         PluginCommand::Describe { origin, json } => describe::describe(origin, *json),
+        PluginCommand::Test(test) => golden::test(test),
     }
 }
