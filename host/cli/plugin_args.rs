@@ -102,13 +102,13 @@ pub fn config(args: PluginArgs, verbosity: Verbosity) -> Result<PluginConfig, Us
             expect,
             bless,
             json,
-        } => PluginCommand::Test(PluginTest {
+        } => PluginCommand::Test(Box::new(PluginTest {
             plugin: plugins::one(&plugin, &options)?,
             events,
             expect,
             bless,
             json,
-        }),
+        })),
         Command::Describe { plugin, json } => PluginCommand::Describe {
             origin: Origin::named(&plugin).map_err(UsageError::UnknownPlugin)?,
             json,

@@ -66,7 +66,7 @@ pub enum PluginCommand {
         json: bool,
     },
     /// Compare what a plugin does with what is expected.
-    Test(PluginTest),
+    Test(Box<PluginTest>),
 }
 
 /// A test of a plugin.
