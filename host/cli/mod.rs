@@ -85,7 +85,10 @@ fn from_matches(matches: &ArgMatches) -> Result<Config, UsageError> {
             json,
             verbosity,
         })),
-        Some(Command::Plugin(args)) => plugin_args::config(args, verbosity).map(Config::Plugin),
+        Some(Command::Plugin(args)) => {
+            let matches = matches.subcommand().map_or(matches, |(_, own)| own);
+            plugin_args::config(args, verbosity, matches).map(Config::Plugin)
+        }
         Some(Command::Compile(CompileArgs { seconds, bytes })) => {
             Ok(Config::Compile { seconds, bytes })
         }
@@ -168,7 +171,7 @@ fn chain(
     let every = args.stats_every.as_deref();
     let every = every.map(|text| values::duration("--stats-every", text));
     Ok(ChainConfig {
-        plugins: plugins::plugins(args, matches)?,
+        plugins: plugins::plugins(&args.into(), matches)?,
         watch_files: args.watch,
         lines: LinesTo::Stdout,
         json_alerts: args.alerts == AlertFormat::Json,

@@ -2,15 +2,19 @@
 
 use std::path::PathBuf;
 
+use clap::ArgMatches;
 use clap::Args;
 use clap::Subcommand;
 
 use super::plugins;
+use super::plugins::ChainOptions;
 use super::usage_error::UsageError;
 use crate::config::PluginCommand;
 use crate::config::PluginConfig;
+use crate::config::PluginExplain;
 use crate::config::PluginTest;
 use crate::config::Verbosity;
+use crate::plugin::OnFault;
 use crate::plugin::Origin;
 
 /// Examples in the help text.
@@ -20,7 +24,8 @@ Examples:
   retrans-host plugin describe threshold-alert
   retrans-host plugin describe ./mine.wasm --json | jq '.settings[].key'
   retrans-host plugin test ./mine.wasm --set threshold=5 --events sample.rtc --expect sample.expected --bless
-  retrans-host plugin test ./mine.wasm --set threshold=5 --events sample.rtc --expect sample.expected";
+  retrans-host plugin test ./mine.wasm --set threshold=5 --events sample.rtc --expect sample.expected
+  retrans-host plugin explain ./filter.wasm --set port=443 threshold-alert --events sample.rtc";
 
 /// Commands about plugins.
 #[derive(Debug, Args)]
@@ -65,6 +70,9 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Tells what each plugin of a chain did with each recorded event: kept or dropped, changes, labels, lines, alerts
+    #[command(max_term_width = 100)]
+    Explain(ExplainArgs),
     /// Describes a plugin: what it does, its settings, the grants it can use, its size and memory
     #[command(max_term_width = 100)]
     Describe {
@@ -91,8 +99,38 @@ pub struct OptionArgs {
     pub allow: Vec<String>,
 }
 
-/// The configuration of a command.
-pub fn config(args: PluginArgs, verbosity: Verbosity) -> Result<PluginConfig, UsageError> {
+/// A chain, and the events that it is explained with.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The plugins, in their order, each followed by its options: ./filter.wasm --set port=443 threshold-alert
+    #[arg(value_name = "FILE|NAME", required = true)]
+    pub plugins: Vec<String>,
+    /// Sets a setting of the plugin named just before it. Repeatable
+    #[arg(short, long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+    /// Sets limits of the plugin named just before it
+    #[arg(long = "limit", value_name = "KEY=VALUE,...")]
+    pub limits: Vec<String>,
+    /// Grants the plugin named just before it a variable (env=NAME) or files (read=DIR). Repeatable
+    #[arg(long = "allow", value_name = "GRANT")]
+    pub allow: Vec<String>,
+    /// Recorded events: captures, or lines of JSON. Repeatable
+    #[arg(long, value_name = "FILE", required = true)]
+    pub events: Vec<PathBuf>,
+    /// Explains at most this number of events
+    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    pub count: usize,
+    /// Prints JSON: a line with an object for each event, and for each second in which a plugin did something
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The configuration of a command. `matches` are those of the command below `plugin`.
+pub fn config(
+    args: PluginArgs,
+    verbosity: Verbosity,
+    matches: &ArgMatches,
+) -> Result<PluginConfig, UsageError> {
     let command = match args.command {
         Command::List { directory, json } => PluginCommand::List { directory, json },
         Command::Test {
@@ -109,6 +147,25 @@ pub fn config(args: PluginArgs, verbosity: Verbosity) -> Result<PluginConfig, Us
             bless,
             json,
         })),
+        Command::Explain(args) => {
+            let options = ChainOptions {
+                plugins: &args.plugins,
+                settings: &args.settings,
+                limits: &args.limits,
+                allow: &args.allow,
+                on_fault: &[],
+            };
+            let mut plugins = plugins::plugins(&options, matches)?;
+            plugins
+                .iter_mut()
+                .for_each(|plugin| plugin.on_fault = OnFault::Stop);
+            PluginCommand::Explain(PluginExplain {
+                plugins,
+                events: args.events,
+                count: args.count,
+                json: args.json,
+            })
+        }
         Command::Describe { plugin, json } => PluginCommand::Describe {
             origin: Origin::named(&plugin).map_err(UsageError::UnknownPlugin)?,
             json,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::ArgMatches;
 
 use super::UsageError;
+use super::args::Action;
 use super::args::ChainArgs;
 use super::limits;
 use super::plugin_args::OptionArgs;
@@ -26,10 +27,40 @@ enum PluginOption<'a> {
     OnFault(OnFault),
 }
 
-/// Returns the plugins in the order of the command line, each with its options. clap keeps the values of each
-/// option in a list of its own; their indices restore the common order.
-pub fn plugins(args: &ChainArgs, matches: &ArgMatches) -> Result<Vec<Spec>, UsageError> {
-    let positions = |id| matches.indices_of(id).into_iter().flatten();
+/// The values of the options of a chain, each in the order of the command line.
+pub struct ChainOptions<'a> {
+    /// The plugins.
+    pub plugins: &'a [String],
+    /// `--set`
+    pub settings: &'a [String],
+    /// `--limit`
+    pub limits: &'a [String],
+    /// `--allow`
+    pub allow: &'a [String],
+    /// `--on-fault`
+    pub on_fault: &'a [Action],
+}
+
+impl<'a> From<&'a ChainArgs> for ChainOptions<'a> {
+    fn from(args: &'a ChainArgs) -> ChainOptions<'a> {
+        ChainOptions {
+            plugins: &args.plugins,
+            settings: &args.settings,
+            limits: &args.limits,
+            allow: &args.allow,
+            on_fault: &args.on_fault,
+        }
+    }
+}
+
+/// Returns the plugins in the order of the command line, each with its options; `json-print` if there is none. clap
+/// keeps the values of each option in a list of its own; their indices restore the common order.
+pub fn plugins(args: &ChainOptions<'_>, matches: &ArgMatches) -> Result<Vec<Spec>, UsageError> {
+    let positions = |id| {
+        // A command may lack an option.
+        let indices = matches.try_contains_id(id).map(|_| matches.indices_of(id));
+        indices.ok().flatten().into_iter().flatten()
+    };
     let names = args.plugins.iter().map(|text| PluginOption::Plugin(text));
     let settings = args.settings.iter().map(|text| PluginOption::Set(text));
     let limits = args.limits.iter().map(|text| PluginOption::Limit(text));

@@ -67,6 +67,21 @@ pub enum PluginCommand {
     },
     /// Compare what a plugin does with what is expected.
     Test(Box<PluginTest>),
+    /// Tell what each plugin of a chain did with each event.
+    Explain(PluginExplain),
+}
+
+/// A chain to be explained.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PluginExplain {
+    /// The plugins; never empty.
+    pub plugins: Vec<Spec>,
+    /// Files with recorded events.
+    pub events: Vec<PathBuf>,
+    /// Maximum number of events.
+    pub count: usize,
+    /// Whether to print JSON.
+    pub json: bool,
 }
 
 /// A test of a plugin.

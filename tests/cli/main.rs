@@ -8,6 +8,7 @@ mod bad_filters;
 mod bad_input;
 mod layout;
 mod plugin_commands;
+mod plugin_explain;
 mod plugin_test;
 mod prerequisites;
 mod signals;

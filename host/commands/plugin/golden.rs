@@ -15,8 +15,9 @@ use similar::TextDiff;
 use tempfile::NamedTempFile;
 
 use super::super::print_result;
-use super::trial;
-use super::trial::Transcript;
+use super::trial::Logs;
+use super::trial::Recorded;
+use super::trial::Trial;
 use crate::config::PluginTest;
 use crate::plugin::Compiler;
 use crate::plugin::Engine;
@@ -48,32 +49,27 @@ pub fn test(config: &PluginTest) -> Result<()> {
         true => None,
         false => Some(read(&config.expect)?),
     };
-    let run = |cut| {
-        trial::run(
-            &engine,
-            std::slice::from_ref(&config.plugin),
-            &config.events,
-            cut,
-        )
-    };
-    let transcript = run(CUTS[0])?;
+    let recorded = Recorded::read(&config.events, usize::MAX)?;
+    let plugin = std::slice::from_ref(&config.plugin);
+    let outcome = recorded.pass_through(&engine, plugin, CUTS[0], Logs::Shown)?;
     for cut in &CUTS[1..] {
-        check_cut(&transcript, &run(*cut)?, *cut)?;
+        let other = recorded.pass_through(&engine, plugin, *cut, Logs::Hidden)?;
+        check_cut(&outcome, &other, *cut)?;
     }
-    let now = transcript.text();
+    let now = outcome.text();
     let expect = config.expect.display();
     let Some(expected) = expected else {
         write(&config.expect, &now)?;
-        return print_result(&format!("{expect} was written: {}\n", counts(&transcript)));
+        return print_result(&format!("{expect} was written: {}\n", counts(&outcome)));
     };
     let diff = TextDiff::from_lines(&expected, &now);
     let passed = expected == now;
     let report = Report {
         passed,
-        events: transcript.events.len(),
-        kept: kept(&transcript),
-        lines: transcript.lines.len(),
-        alerts: transcript.alerts.len(),
+        events: outcome.events().len(),
+        kept: kept(&outcome),
+        lines: outcome.lines().count(),
+        alerts: outcome.alerts().count(),
         diff: match passed {
             true => String::new(),
             false => {
@@ -89,7 +85,7 @@ pub fn test(config: &PluginTest) -> Result<()> {
         (true, _) => serde_json::to_string(&report)? + "\n",
         (false, true) => format!(
             "passed: {}; the same in batches of 1, 7 and 256\n",
-            counts(&transcript)
+            counts(&outcome)
         ),
         (false, false) => report.diff,
     };
@@ -111,7 +107,7 @@ pub fn test(config: &PluginTest) -> Result<()> {
 }
 
 /// Compares two runs of the same plugin.
-fn check_cut(expected: &Transcript, found: &Transcript, cut: usize) -> Result<()> {
+fn check_cut(expected: &Trial<'_>, found: &Trial<'_>, cut: usize) -> Result<()> {
     let (expected, found) = (expected.text(), found.text());
     if expected == found {
         return Ok(());
@@ -128,21 +124,21 @@ fn check_cut(expected: &Transcript, found: &Transcript, cut: usize) -> Result<()
     )
 }
 
-fn kept(transcript: &Transcript) -> usize {
-    transcript
-        .events
+fn kept(outcome: &Trial<'_>) -> usize {
+    outcome
+        .events()
         .iter()
         .filter(|event| event["kept"].is_null())
         .count()
 }
 
-fn counts(transcript: &Transcript) -> String {
+fn counts(outcome: &Trial<'_>) -> String {
     format!(
         "{} of {} events kept, {} lines, {} alerts",
-        kept(transcript),
-        transcript.events.len(),
-        transcript.lines.len(),
-        transcript.alerts.len()
+        kept(outcome),
+        outcome.events().len(),
+        outcome.lines().count(),
+        outcome.alerts().count()
     )
 }
 

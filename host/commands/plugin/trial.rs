@@ -1,8 +1,7 @@
-//! Passes recorded events through plugins, and writes down everything that they did.
+//! Passes recorded events through plugins, and writes down everything that they did, item by item.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -11,12 +10,13 @@ use anyhow::Context as _;
 use anyhow::Result;
 use anyhow::anyhow;
 use anyhow::bail;
-use crossbeam_channel::Sender;
 use crossbeam_channel::bounded;
 use indicatif::ProgressBar;
 use retrans_event::Event;
 use serde_json::Value;
 use serde_json::json;
+use tracing::subscriber::NoSubscriber;
+use tracing::subscriber::with_default;
 
 use crate::capture::CaptureError;
 use crate::chain::Chain;
@@ -34,140 +34,233 @@ use crate::stream::batch::Item;
 use crate::stream::batch::Mark;
 use crate::system::threads;
 
-/// What the plugins did with the events of a stream.
-#[derive(Debug, Default, PartialEq)]
-pub struct Transcript {
-    /// For each event, in order, what became of it: an object with its number, counted from 1, and `kept` if that is
-    /// false, `changed` with old and new values, and `labels`.
-    pub events: Vec<Value>,
+/// Recorded events, and the marks between them.
+#[derive(Debug)]
+pub struct Recorded {
+    items: Vec<Piece>,
+    end: Mark,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Events(Batch),
+    Mark(Mark),
+}
+
+/// An item as it is sent where batches have one event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// An event.
+    Event,
+    /// A mark at this time of day.
+    Mark(Duration),
+    /// The end of the stream.
+    End,
+}
+
+/// What the plugins did with a stream.
+#[derive(Debug)]
+pub struct Trial<'a> {
+    recorded: &'a Recorded,
+    /// The batch of each item that has events.
+    given: Vec<Option<Batch>>,
+    /// What happened at each item: a batch, a mark, or the end.
+    steps: Vec<Step>,
+}
+
+/// Whether log lines of the plugins are shown. They are hidden where a plugin runs a second time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Logs {
+    /// On standard error.
+    Shown,
+    /// Nowhere.
+    Hidden,
+}
+
+/// What happened at one item of the stream.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// The events that all plugins kept.
+    kept: Option<Batch>,
     /// The lines that the plugins printed, without their newlines.
     pub lines: Vec<String>,
     /// The alerts that they raised and resolved, as objects.
     pub alerts: Vec<Value>,
 }
 
-/// Something that the chain did.
-enum Effect {
-    Kept(Batch),
-    Lines(Vec<u8>),
-    Alerts(Vec<Alert>),
+/// A sink that collects the steps of a chain, and passes them on.
+struct Steps {
+    current: Step,
+    done: mpsc::Sender<Step>,
 }
 
-/// A sink that passes everything on.
-struct Effects(mpsc::Sender<Effect>);
-
-impl Effects {
-    /// The receiver lives until the chain has ended.
-    fn send(&self, effect: Effect) -> io::Result<()> {
-        self.0.send(effect).map_err(io::Error::other)
-    }
-}
-
-impl Sink for Effects {
+impl Sink for Steps {
     fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
-        self.send(Effect::Lines(lines.to_owned()))
+        let text = String::from_utf8_lossy(lines);
+        self.current.lines.extend(text.lines().map(str::to_owned));
+        Ok(())
     }
 
     fn alerts(&mut self, alerts: &[Alert]) -> io::Result<()> {
-        self.send(Effect::Alerts(alerts.to_owned()))
+        self.current.alerts.extend(alerts.iter().map(alert));
+        Ok(())
     }
 
     fn events(&mut self, batch: &Batch) -> io::Result<()> {
-        self.send(Effect::Kept(batch.clone()))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
+        self.current.kept = Some(batch.clone());
         Ok(())
     }
-}
 
-/// Runs plugins over the events of these files, in batches of at most `cut` events.
-///
-/// # Errors
-///
-/// If a file cannot be read or has no events, if a plugin cannot be started, or if one fails and its action for faults
-/// is to end the run.
-pub fn run(engine: &Engine, specs: &[Spec], files: &[PathBuf], cut: usize) -> Result<Transcript> {
-    let (engine, specs) = (engine.clone(), specs.to_vec());
-    let (items, received) = bounded(16);
-    let (effects, done) = mpsc::channel();
-    let chain = threads::named("chain")
-        .stack_size(THREAD_STACK)
-        .spawn(move || {
-            let plugins = specs.iter().map(|spec| Plugin::start(&engine, spec));
-            let plugins = plugins.collect::<Result<Vec<_>, _>>()?;
-            let (_, result) =
-                Chain::new(plugins, Effects(effects)).run(&received, &bounded(0).0, ());
-            anyhow::Ok(result?)
-        });
-    let chain = chain.context("cannot start the chain's thread")?;
-    let given = send(files, cut, &items);
-    drop(items);
-    let ended = chain
-        .join()
-        .map_err(|_| anyhow!("the chain's thread panicked"))?;
-    // A plugin's error is the cause where both have one: sending fails once the chain has ended.
-    ended?;
-    let given = given?;
-    if given.is_empty() {
-        let names: Vec<_> = files
-            .iter()
-            .map(|file| file.display().to_string())
-            .collect();
-        bail!(
-            "{} has no events; retrans-host generate makes a capture that has some",
-            names.join(", ")
-        );
+    /// Called after each item.
+    fn flush(&mut self) -> io::Result<()> {
+        // The receiver lives until the chain has ended.
+        let step = std::mem::take(&mut self.current);
+        self.done.send(step).map_err(io::Error::other)
     }
-    Ok(Transcript::of(&given, done))
 }
 
-/// Sends the items of the files, and returns the events.
-fn send(files: &[PathBuf], cut: usize, items: &Sender<Item>) -> Result<Vec<Batch>> {
-    let mut given = Vec::new();
-    let mut last = Mark::default();
-    for file in files {
-        let failed = |error| anyhow!("cannot read {}: {error}", file.display());
-        let mut input = open(file).map_err(failed)?;
-        loop {
-            let item = match input.item(Batch::new) {
-                Ok(Some(item)) => item,
-                Ok(None) => break,
-                // The part before the cut is valid.
-                Err(InputError::Capture(error @ CaptureError::Cut { .. })) => {
-                    tracing::warn!("{}: {error}", file.display());
-                    break;
-                }
-                Err(error) => return Err(failed(error)),
-            };
-            match item {
-                Item::Events(mut batch) => {
-                    given.push(batch.clone());
-                    last = batch
-                        .events()
-                        .next_back()
-                        .map_or(last, |event| Mark::at(event, 0));
-                    while batch.len() > cut {
-                        let rest = batch.split_off(cut);
-                        items.send(Item::Events(batch))?;
-                        batch = rest;
+impl Recorded {
+    /// Reads files, up to this number of events.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read, or if they have no events.
+    pub fn read(files: &[PathBuf], count: usize) -> Result<Recorded> {
+        let mut recorded = Recorded {
+            items: Vec::new(),
+            end: Mark::default(),
+        };
+        let mut left = count;
+        for file in files {
+            let failed = |error| anyhow!("cannot read {}: {error}", file.display());
+            let mut input = Input::open(file, &ProgressBar::hidden(), None).map_err(failed)?;
+            while left > 0 {
+                match input.item(Batch::new) {
+                    Ok(Some(Item::Events(mut batch))) => {
+                        batch.retain(|event| event < left);
+                        left -= batch.len();
+                        let last = batch.events().next_back();
+                        recorded.end = last.map_or(recorded.end, |event| Mark::at(event, 0));
+                        recorded.items.push(Piece::Events(batch));
                     }
-                    items.send(Item::Events(batch))?;
-                }
-                // Another file may follow.
-                Item::Mark(mark) | Item::End(mark) => {
-                    last = mark;
-                    items.send(Item::Mark(mark))?;
+                    // Another file may follow the end of one.
+                    Ok(Some(Item::Mark(mark) | Item::End(mark))) => {
+                        recorded.end = Mark { lost: 0, ..mark };
+                        recorded.items.push(Piece::Mark(mark));
+                    }
+                    Ok(None) => break,
+                    // The part before the cut is valid.
+                    Err(InputError::Capture(error @ CaptureError::Cut { .. })) => {
+                        tracing::warn!("{}: {error}", file.display());
+                        break;
+                    }
+                    Err(error) => return Err(failed(error)),
                 }
             }
         }
+        if recorded.batches().next().is_none() {
+            let names: Vec<_> = files
+                .iter()
+                .map(|file| file.display().to_string())
+                .collect();
+            bail!(
+                "{} has no events; retrans-host generate makes a capture that has some",
+                names.join(", ")
+            );
+        }
+        Ok(recorded)
     }
-    items.send(Item::End(Mark { lost: 0, ..last }))?;
-    Ok(given)
-}
 
-fn open(file: &Path) -> Result<Input<'static>, InputError> {
-    Input::open(file, &ProgressBar::hidden(), None)
+    fn batches(&self) -> impl Iterator<Item = &Batch> {
+        self.items.iter().filter_map(|piece| match piece {
+            Piece::Events(batch) => Some(batch),
+            Piece::Mark(_) => None,
+        })
+    }
+
+    /// The events, in order.
+    pub fn events(&self) -> impl Iterator<Item = &Event> {
+        self.batches().flat_map(Batch::events)
+    }
+
+    /// The items as they are sent, in batches of one event.
+    pub fn sent(&self) -> impl Iterator<Item = Sent> {
+        let items = self.items.iter().flat_map(|piece| match piece {
+            Piece::Mark(mark) => vec![Sent::Mark(mark.wall_time)],
+            Piece::Events(batch) => vec![Sent::Event; batch.len()],
+        });
+        items.chain([Sent::End])
+    }
+
+    /// The items as they are sent, in batches of at most `cut` events.
+    fn items(&self, cut: usize) -> impl Iterator<Item = Item> {
+        let items = self.items.iter().flat_map(move |piece| match piece {
+            Piece::Mark(mark) => vec![Item::Mark(*mark)],
+            Piece::Events(batch) => {
+                let mut rest = batch.clone();
+                let mut parts = Vec::new();
+                while rest.len() > cut {
+                    let next = rest.split_off(cut);
+                    parts.push(Item::Events(std::mem::replace(&mut rest, next)));
+                }
+                parts.push(Item::Events(rest));
+                parts
+            }
+        });
+        items.chain([Item::End(self.end)])
+    }
+
+    /// Passes the events through plugins, in batches of at most `cut` events.
+    ///
+    /// # Errors
+    ///
+    /// If a plugin cannot be started, or if one fails and its action for faults is to end the run.
+    pub fn pass_through(
+        &self,
+        engine: &Engine,
+        specs: &[Spec],
+        cut: usize,
+        logs: Logs,
+    ) -> Result<Trial<'_>> {
+        let (engine, specs) = (engine.clone(), specs.to_vec());
+        let (items, received) = bounded(16);
+        let (done, steps) = mpsc::channel();
+        let run = move || {
+            let plugins = specs.iter().map(|spec| Plugin::start(&engine, spec));
+            let plugins = plugins.collect::<Result<Vec<_>, _>>()?;
+            let sink = Steps {
+                current: Step::default(),
+                done,
+            };
+            let (_, result) = Chain::new(plugins, sink).run(&received, &bounded(0).0, ());
+            anyhow::Ok(result?)
+        };
+        let chain = threads::named("chain").stack_size(THREAD_STACK);
+        let chain = chain.spawn(move || match logs {
+            Logs::Shown => run(),
+            Logs::Hidden => with_default(NoSubscriber::default(), run),
+        });
+        let chain = chain.context("cannot start the chain's thread")?;
+        let mut given = Vec::new();
+        for item in self.items(cut) {
+            given.push(match &item {
+                Item::Events(batch) => Some(batch.clone()),
+                Item::Mark(_) | Item::End(_) => None,
+            });
+            // The chain has ended: the cause follows.
+            if items.send(item).is_err() {
+                break;
+            }
+        }
+        drop(items);
+        let ended = chain.join();
+        ended.map_err(|_| anyhow!("the chain's thread panicked"))??;
+        Ok(Trial {
+            recorded: self,
+            given,
+            steps: steps.into_iter().collect(),
+        })
+    }
 }
 
 /// What tells an event from all others of a stream, and what no plugin can change.
@@ -177,63 +270,103 @@ fn identity(event: &Event) -> Identity {
     (event.time(), event.sequence(), event.cpu_sequence())
 }
 
-impl Transcript {
-    fn of(given: &[Batch], effects: mpsc::Receiver<Effect>) -> Transcript {
-        let mut transcript = Transcript::default();
-        let mut kept = Vec::new();
-        for effect in effects {
-            match effect {
-                Effect::Kept(batch) => kept.push(batch),
-                Effect::Lines(lines) => {
-                    let text = String::from_utf8_lossy(&lines);
-                    transcript.lines.extend(text.lines().map(str::to_owned));
-                }
-                Effect::Alerts(alerts) => {
-                    transcript.alerts.extend(alerts.iter().map(alert));
-                }
-            }
-        }
+impl Trial<'_> {
+    /// What became of each event, in order: an object with its number, counted from 1, and `kept` if that is false,
+    /// `changed` with old and new values, and `labels`.
+    pub fn events(&self) -> Vec<Value> {
         // Plugins remove events, and do not reorder them.
-        let mut kept = kept.iter().flat_map(Self::labelled).peekable();
-        for (number, (event, before)) in (1..).zip(given.iter().flat_map(Self::labelled)) {
-            let after = kept.next_if(|(kept, _)| identity(kept) == identity(event));
-            transcript.events.push(fate(number, (event, before), after));
-        }
-        transcript
+        let kept = self.steps.iter().filter_map(|step| step.kept.as_ref());
+        let mut kept = kept.flat_map(labelled).peekable();
+        let given = self.recorded.batches().flat_map(labelled);
+        (1..)
+            .zip(given)
+            .map(|(number, (event, before))| {
+                let after = kept.next_if(|(kept, _)| identity(kept) == identity(event));
+                let mut fate = json!({ "event": number });
+                add_fate(&mut fate, (event, before), after);
+                fate
+            })
+            .collect()
     }
 
-    /// The events of a batch, each with its labels.
-    fn labelled(batch: &Batch) -> impl Iterator<Item = (&Event, BTreeMap<&str, &str>)> {
-        let mut labels: Vec<BTreeMap<&str, &str>> = vec![BTreeMap::new(); batch.len()];
-        for column in batch.labels.columns() {
-            for (event, value) in column.iter() {
-                if let Some(labels) = labels.get_mut(event as usize) {
-                    labels.insert(&column.key, value);
-                }
+    /// What the last plugin did at an item, where batches have one event: an object with `kept` if it saw the event,
+    /// `changed`, `labels`, `lines` and `alerts`. `before` is the trial of the plugins before it. `None`: it saw
+    /// neither an event nor a mark.
+    pub fn did_beyond(&self, before: Option<&Trial<'_>>, index: usize) -> Option<Value> {
+        let step = self.steps.get(index)?;
+        let earlier = before.and_then(|trial| trial.steps.get(index));
+        let mut did = json!({});
+        if let Some(given) = self.given(index) {
+            let seen = match before {
+                None => Some(given),
+                Some(_) => earlier.and_then(|step| step.kept.as_ref()),
+            };
+            let seen = labelled(seen?).next()?;
+            let after = step.kept.as_ref().and_then(|batch| labelled(batch).next());
+            did["kept"] = json!(true);
+            add_fate(&mut did, seen, after);
+        }
+        let (lines, alerts) = earlier.map_or((0, 0), |step| (step.lines.len(), step.alerts.len()));
+        for (key, value) in [
+            ("lines", json!(step.lines.get(lines..).unwrap_or_default())),
+            (
+                "alerts",
+                json!(step.alerts.get(alerts..).unwrap_or_default()),
+            ),
+        ] {
+            if value.as_array().is_some_and(|all| !all.is_empty()) {
+                did[key] = value;
             }
         }
-        batch.events().zip(labels)
+        Some(did)
+    }
+
+    /// The event that was sent as this item, where batches have one event.
+    fn given(&self, index: usize) -> Option<&Batch> {
+        self.given.get(index)?.as_ref()
+    }
+
+    /// The lines of all steps.
+    pub fn lines(&self) -> impl Iterator<Item = &String> {
+        self.steps.iter().flat_map(|step| &step.lines)
+    }
+
+    /// The alerts of all steps.
+    pub fn alerts(&self) -> impl Iterator<Item = &Value> {
+        self.steps.iter().flat_map(|step| &step.alerts)
     }
 
     /// The text that is compared: a line of JSON for each event, line and alert.
     pub fn text(&self) -> String {
-        let lines = self.lines.iter().map(|line| json!({ "line": line }));
-        let alerts = self.alerts.iter().map(|alert| json!({ "alert": alert }));
-        let all = self.events.iter().cloned().chain(lines).chain(alerts);
+        let lines = self.lines().map(|line| json!({ "line": line }));
+        let alerts = self.alerts().map(|alert| json!({ "alert": alert }));
+        let all = self.events().into_iter().chain(lines).chain(alerts);
         all.map(|value| format!("{value}\n")).collect()
     }
 }
 
-/// What became of an event, as an object.
-fn fate(
-    number: u64,
+/// The events of a batch, each with its labels.
+fn labelled(batch: &Batch) -> impl Iterator<Item = (&Event, BTreeMap<&str, &str>)> {
+    let mut labels: Vec<BTreeMap<&str, &str>> = vec![BTreeMap::new(); batch.len()];
+    for column in batch.labels.columns() {
+        for (event, value) in column.iter() {
+            if let Some(labels) = labels.get_mut(event as usize) {
+                labels.insert(&column.key, value);
+            }
+        }
+    }
+    batch.events().zip(labels)
+}
+
+/// Adds what became of an event to an object.
+fn add_fate(
+    fate: &mut Value,
     (before, labels_before): (&Event, BTreeMap<&str, &str>),
     after: Option<(&Event, BTreeMap<&str, &str>)>,
-) -> Value {
-    let mut fate = json!({ "event": number });
+) {
     let Some((after, labels)) = after else {
         fate["kept"] = json!(false);
-        return fate;
+        return;
     };
     if before.as_bytes() != after.as_bytes() {
         let mut changed = BTreeMap::new();
@@ -241,10 +374,13 @@ fn fate(
         differences("", &before, &after, &mut changed);
         fate["changed"] = json!(changed);
     }
-    if labels != labels_before {
-        fate["labels"] = json!(labels);
+    let added: BTreeMap<_, _> = labels
+        .into_iter()
+        .filter(|(key, value)| labels_before.get(key) != Some(value))
+        .collect();
+    if !added.is_empty() {
+        fate["labels"] = json!(added);
     }
-    fate
 }
 
 /// Collects the paths at which two JSON values differ, with both values.
