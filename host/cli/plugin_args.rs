@@ -11,6 +11,7 @@ use super::plugins::ChainOptions;
 use super::usage_error::UsageError;
 use crate::config::PluginCommand;
 use crate::config::PluginConfig;
+use crate::config::PluginDiff;
 use crate::config::PluginExplain;
 use crate::config::PluginTest;
 use crate::config::Verbosity;
@@ -25,7 +26,8 @@ Examples:
   retrans-host plugin describe ./mine.wasm --json | jq '.settings[].key'
   retrans-host plugin test ./mine.wasm --set threshold=5 --events sample.rtc --expect sample.expected --bless
   retrans-host plugin test ./mine.wasm --set threshold=5 --events sample.rtc --expect sample.expected
-  retrans-host plugin explain ./filter.wasm --set port=443 threshold-alert --events sample.rtc";
+  retrans-host plugin explain ./filter.wasm --set port=443 threshold-alert --events sample.rtc
+  retrans-host plugin diff old.wasm new.wasm --events yesterday.rtc";
 
 /// Commands about plugins.
 #[derive(Debug, Args)]
@@ -67,6 +69,25 @@ pub enum Command {
         #[arg(long)]
         bless: bool,
         /// Prints JSON: an object with "passed", "events", "kept", "lines", "alerts" and "diff"
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows what two versions of a plugin do differently with recorded events
+    #[command(max_term_width = 100)]
+    Diff {
+        /// The one version: a .wasm file, or a bundled plugin
+        #[arg(value_name = "OLD")]
+        old: String,
+        /// The other version
+        #[arg(value_name = "NEW")]
+        new: String,
+        /// Options of both.
+        #[command(flatten)]
+        options: OptionArgs,
+        /// Recorded events: captures, or lines of JSON. Repeatable
+        #[arg(long, value_name = "FILE", required = true)]
+        events: Vec<PathBuf>,
+        /// Prints JSON: an object with "same", "only_old", "only_new" and "diff"
         #[arg(long)]
         json: bool,
     },
@@ -145,6 +166,18 @@ pub fn config(
             events,
             expect,
             bless,
+            json,
+        })),
+        Command::Diff {
+            old,
+            new,
+            options,
+            events,
+            json,
+        } => PluginCommand::Diff(Box::new(PluginDiff {
+            old: plugins::one(&old, &options)?,
+            new: plugins::one(&new, &options)?,
+            events,
             json,
         })),
         Command::Explain(args) => {

@@ -69,6 +69,21 @@ pub enum PluginCommand {
     Test(Box<PluginTest>),
     /// Tell what each plugin of a chain did with each event.
     Explain(PluginExplain),
+    /// Compare two versions of a plugin.
+    Diff(Box<PluginDiff>),
+}
+
+/// Two versions of a plugin.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PluginDiff {
+    /// The one.
+    pub old: Spec,
+    /// The other, with the same options.
+    pub new: Spec,
+    /// Files with recorded events.
+    pub events: Vec<PathBuf>,
+    /// Whether to print JSON.
+    pub json: bool,
 }
 
 /// A chain to be explained.

@@ -1,4 +1,5 @@
-//! `plugin explain`: what each plugin of a chain did with each event.
+//! `plugin explain` and `plugin diff`: what each plugin of a chain did with each event, and what two versions do
+//! differently.
 
 use std::process::Command;
 
@@ -166,4 +167,51 @@ fn what_cannot_be_explained_is_refused_in_one_line() {
         FAILURE,
         &["cannot read none.rtc", "No such file"],
     );
+}
+
+#[test]
+fn two_versions_are_compared_with_the_same_options() {
+    let files = Files::new();
+    let capture = files.path().join("sample.rtc");
+    let mut generate = Command::new(BINARY);
+    generate
+        .args(["generate", "--quiet", "--events", "12"])
+        .arg(&capture);
+    assert!(output(&mut generate).status.success());
+    let diff = |arguments: &[&str]| {
+        let mut command = Command::new(BINARY);
+        command
+            .args(["plugin", "diff"])
+            .args(arguments)
+            .arg("--events")
+            .arg(&capture);
+        output(&mut command)
+    };
+    // The same with an empty custom section: another file, and no other name in it.
+    let plugin = std::fs::read(path(DROP_EVERY)).expect("it was built");
+    let other = files.write("other.wasm", [&plugin[..], &[0, 1, 0]].concat());
+    let other = other.display().to_string();
+    let same = diff(&[&path(DROP_EVERY), &other, "--set", "n=5"]);
+    assert!(same.status.success(), "{same:?}");
+    assert_eq!(
+        String::from_utf8_lossy(&same.stdout),
+        "both do the same with 12 events\n"
+    );
+
+    let differ = diff(&[&path(DROP_EVERY), "json-print", "--json"]);
+    assert_eq!(differ.status.code(), Some(FAILURE));
+    let report: Value = serde_json::from_slice(&differ.stdout).expect("JSON");
+    assert_eq!(report["same"], false);
+    // The one drops every second event, the other drops none and prints 12 lines.
+    assert_eq!(
+        (&report["only_old"], &report["only_new"]),
+        (&json!(6), &json!(18))
+    );
+    let text = report["diff"].as_str().expect("text");
+    assert!(
+        text.contains("-{\"event\":2,\"kept\":false}\n+{\"event\":2}\n"),
+        "{text}"
+    );
+    let error = String::from_utf8_lossy(&differ.stderr);
+    assert!(error.contains("the versions differ: 6 lines of"), "{error}");
 }

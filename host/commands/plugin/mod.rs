@@ -1,6 +1,7 @@
 //! The command `plugin`: what can be known and tried of a plugin, on the same code path as a run.
 
 mod describe;
+mod diff;
 mod explain;
 mod golden;
 mod list;
@@ -15,6 +16,7 @@ pub fn run(command: &PluginCommand) -> Result<()> {
     match command {
         PluginCommand::List { directory, json } => list::list(directory.as_deref(), *json),
         PluginCommand::Describe { origin, json } => describe::describe(origin, *json),
+        PluginCommand::Diff(config) => diff::diff(config),
         PluginCommand::Explain(explain) => explain::explain(explain),
         PluginCommand::Test(test) => golden::test(test),
     }
