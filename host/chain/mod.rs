@@ -96,6 +96,11 @@ impl<S: Sink> Chain<S> {
         self
     }
 
+    /// The statistics of the plugins so far.
+    pub fn stats(&self) -> ChainStats {
+        chain_stats(&self.slots)
+    }
+
     /// Returns whether a plugin was granted files, which each of its instances opens.
     pub fn reads_files(&self) -> bool {
         self.slots.iter().any(Slot::reads_files)

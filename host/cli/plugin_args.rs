@@ -9,6 +9,7 @@ use clap::Subcommand;
 use super::plugins;
 use super::plugins::ChainOptions;
 use super::usage_error::UsageError;
+use crate::config::PluginBench;
 use crate::config::PluginCommand;
 use crate::config::PluginConfig;
 use crate::config::PluginDiff;
@@ -27,7 +28,8 @@ Examples:
   retrans-host plugin test ./mine.wasm --set threshold=5 --events sample.rtc --expect sample.expected --bless
   retrans-host plugin test ./mine.wasm --set threshold=5 --events sample.rtc --expect sample.expected
   retrans-host plugin explain ./filter.wasm --set port=443 threshold-alert --events sample.rtc
-  retrans-host plugin diff old.wasm new.wasm --events yesterday.rtc";
+  retrans-host plugin diff old.wasm new.wasm --events yesterday.rtc
+  retrans-host plugin bench new.wasm --compare old.wasm";
 
 /// Commands about plugins.
 #[derive(Debug, Args)]
@@ -69,6 +71,22 @@ pub enum Command {
         #[arg(long)]
         bless: bool,
         /// Prints JSON: an object with "passed", "events", "kept", "lines", "alerts" and "diff"
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measures what a plugin costs for each event, beside a plugin that keeps every event: CPU time, memory, start
+    #[command(max_term_width = 100)]
+    Bench {
+        /// A .wasm file, or a bundled plugin
+        #[arg(value_name = "FILE|NAME")]
+        plugin: String,
+        /// Options of the plugin, and of the one that it is compared with.
+        #[command(flatten)]
+        options: OptionArgs,
+        /// Measures this plugin in the same run, such as an older version
+        #[arg(long, value_name = "FILE|NAME")]
+        compare: Option<String>,
+        /// Prints JSON: an array of objects, of which the first is the plugin that keeps every event
         #[arg(long)]
         json: bool,
     },
@@ -168,6 +186,19 @@ pub fn config(
             bless,
             json,
         })),
+        Command::Bench {
+            plugin,
+            options,
+            compare,
+            json,
+        } => PluginCommand::Bench(PluginBench {
+            plugins: [Some(plugin), compare]
+                .iter()
+                .flatten()
+                .map(|plugin| plugins::one(plugin, &options))
+                .collect::<Result<_, _>>()?,
+            json,
+        }),
         Command::Diff {
             old,
             new,

@@ -71,6 +71,17 @@ pub enum PluginCommand {
     Explain(PluginExplain),
     /// Compare two versions of a plugin.
     Diff(Box<PluginDiff>),
+    /// Measure plugins.
+    Bench(PluginBench),
+}
+
+/// Plugins to be measured.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PluginBench {
+    /// One, or two that are compared.
+    pub plugins: Vec<Spec>,
+    /// Whether to print JSON.
+    pub json: bool,
 }
 
 /// Two versions of a plugin.

@@ -2,13 +2,16 @@
 
 const COMPONENTS: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
-/// Names of the bundled plugins.
-pub const NAMES: [&str; COMPONENTS.len()] = names();
+/// The plugin that keeps every event: what others are measured beside. It is embedded, and not offered.
+pub const PASS_THROUGH: &str = "pass-through";
 
-const fn names() -> [&'static str; COMPONENTS.len()] {
-    let mut names = [""; COMPONENTS.len()];
+/// Names of the bundled plugins. [`PASS_THROUGH`], the last component, is not one.
+pub const NAMES: [&str; COMPONENTS.len().saturating_sub(1)] = names();
+
+const fn names() -> [&'static str; COMPONENTS.len().saturating_sub(1)] {
+    let mut names = [""; COMPONENTS.len().saturating_sub(1)];
     let mut index = 0;
-    while index < COMPONENTS.len() {
+    while index < names.len() {
         names[index] = COMPONENTS[index].0;
         index += 1;
     }

@@ -1,4 +1,4 @@
-//! `plugin list` and `plugin describe`: text, JSON, and plugins that cannot be used.
+//! `plugin list`, `plugin describe` and `plugin bench`: text, JSON, and plugins that cannot be used.
 
 use std::process::Command;
 
@@ -122,4 +122,36 @@ fn what_is_no_plugin_is_refused_in_one_line() {
     assert_refused(&mut plugin(&["describe", "./nope.wasm"]), FAILURE, &words);
     let words = ["cannot list plugins in /nope", "No such file"];
     assert_refused(&mut plugin(&["list", "--dir", "/nope"]), FAILURE, &words);
+}
+
+#[test]
+fn a_plugin_is_measured_beside_one_that_keeps_every_event_and_beside_another() {
+    let other = fixture(TAG_NETWORK).display().to_string();
+    let measured = json(&["bench", "json-print", "--compare", &other, "--json"]);
+    let measured = measured.as_array().expect("an array");
+    let names: Vec<_> = measured.iter().map(|item| &item["plugin"]).collect();
+    assert_eq!(names, ["pass-through", "json-print", "tag_network"]);
+    for plugin in measured {
+        let batches = plugin["batches"].as_array().expect("an array");
+        let sizes: Vec<_> = batches
+            .iter()
+            .map(|batch| &batch["events_in_a_call"])
+            .collect();
+        assert_eq!(sizes, [1, 64, 256]);
+        for batch in batches {
+            let [min, median, max] =
+                ["min_ns", "median_ns", "max_ns"].map(|key| batch[key].as_f64());
+            assert!(Some(0.0) < min && min <= median && median <= max, "{batch}");
+        }
+        assert!(plugin["compile_ms"].as_f64() > Some(0.0));
+        assert!(plugin["start_us"].as_f64() > Some(0.0));
+        assert_eq!(
+            plugin["memory"].as_u64().map(|bytes| bytes % 65_536),
+            Some(0)
+        );
+    }
+    let text = printed(&["bench", "json-print"]);
+    assert!(text.contains("\njson-print "), "{text}");
+    let words = ["plugin ./nope.wasm", "No such file"];
+    assert_refused(&mut plugin(&["bench", "./nope.wasm"]), FAILURE, &words);
 }

@@ -1,5 +1,6 @@
 //! The command `plugin`: what can be known and tried of a plugin, on the same code path as a run.
 
+mod bench;
 mod describe;
 mod diff;
 mod explain;
@@ -16,6 +17,7 @@ pub fn run(command: &PluginCommand) -> Result<()> {
     match command {
         PluginCommand::List { directory, json } => list::list(directory.as_deref(), *json),
         PluginCommand::Describe { origin, json } => describe::describe(origin, *json),
+        PluginCommand::Bench(config) => bench::bench(config),
         PluginCommand::Diff(config) => diff::diff(config),
         PluginCommand::Explain(explain) => explain::explain(explain),
         PluginCommand::Test(test) => golden::test(test),
