@@ -152,6 +152,6 @@ fn a_plugin_is_measured_beside_one_that_keeps_every_event_and_beside_another() {
     }
     let text = printed(&["bench", "json-print"]);
     assert!(text.contains("\njson-print "), "{text}");
-    let words = ["plugin ./nope.wasm", "No such file"];
+    let words = ["plugin nope: cannot read ./nope.wasm", "No such file"];
     assert_refused(&mut plugin(&["bench", "./nope.wasm"]), FAILURE, &words);
 }

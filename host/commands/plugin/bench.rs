@@ -180,7 +180,7 @@ impl Subject {
             batches: batches.collect(),
             compile_ms: self.compile.as_secs_f64() * 1e3,
             start_us: self.start.as_secs_f64() * 1e6,
-            memory: memory as u64,
+            memory,
         }
     }
 }
