@@ -154,7 +154,7 @@ fn measure_host(root: &Root, plan: &Plan, program: &Path) -> Result<()> {
         program.display(),
         plan.events,
         Nstat::of(&lab.sender)?.retransmitted_segments()?,
-        span(&lines)?,
+        span(&lines, lab.sender.inode())?,
         BufReader::new(File::open(&lines)?).lines().count(),
     );
     println!(
@@ -318,12 +318,14 @@ fn print_cpu(
     );
 }
 
-/// The time between the first and the last event of the lines.
-fn span(lines: &Path) -> Result<Duration> {
+/// The time between the first and the last event of a network namespace in the lines.
+fn span(lines: &Path, namespace: u64) -> Result<Duration> {
     let (mut first, mut last) = (u64::MAX, 0);
     for line in BufReader::new(File::open(lines)?).lines() {
         let event: Value = serde_json::from_str(&line?)?;
-        if let Some(time) = event["record"]["boot_time_ns"].as_u64() {
+        if event["netns"]["inode"] == namespace
+            && let Some(time) = event["record"]["boot_time_ns"].as_u64()
+        {
             first = first.min(time);
             last = last.max(time);
         }

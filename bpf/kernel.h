@@ -275,6 +275,7 @@ struct cred {
 };
 
 struct task_struct {
+	int pid; /* of the thread */
 	int tgid;
 	struct task_struct *group_leader;
 	struct task_struct *real_parent;

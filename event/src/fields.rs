@@ -174,7 +174,8 @@ fields! {
         cpu_sequence, cpu_sequence, set_cpu_sequence: U64, u64, U64
             @ 40, "record" "cpu_sequence", "probe", "5.8";
         /// Time since boot, including suspended time. Events of different sockets may be out of order by up to
-        /// 100 ms, because an event may wait for its owner, and by more while the host is behind.
+        /// 100 ms, because an event may wait for its owner, by up to 1 s in a burst of new sockets, and by more while
+        /// the host is behind.
         boot_time_ns, time, set_time: Nanos, Duration, BootTime
             @ 24, "record" "boot_time_ns", "bpf_ktime_get_boot_ns", "5.8";
         /// Cause of the retransmit.

@@ -101,9 +101,9 @@ impl<'a> Intake<'a> {
             stream.accept(resolved);
             return;
         }
-        let event = event.to_record();
+        let first = processing.owners.wait(event, now.boot());
         stream.discard();
-        if let Some((first, resolved)) = processing.owners.wait(event, now.boot()) {
+        if let Some((first, resolved)) = first {
             stream.push(&first, resolved);
         }
     }

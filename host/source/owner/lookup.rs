@@ -14,7 +14,6 @@ use retrans_event::Process;
 use super::collect::MAX_WANTED;
 use super::holder_table::Holder;
 use super::holder_table::HolderTable;
-use super::holder_table::representative;
 use crate::source::clock::Clock;
 use crate::source::owner::container;
 use crate::source::owner::container::Container;
@@ -26,7 +25,7 @@ const MAX_ABSENT: usize = 65_536;
 /// The most processes whose containers are remembered until the next scan. Those of further processes are read again.
 const MAX_CONTAINERS: usize = 8_192;
 
-/// Number of holders, some 4 MiB, from which the memory of a replaced table is returned to the kernel.
+/// Number of pairs, 1 MiB, from which the memory of a replaced table is returned to the kernel.
 const LARGE_TABLE: usize = 65_536;
 
 /// The most sockets whose last holder is remembered, for events after the socket was closed.
@@ -129,7 +128,7 @@ impl Registry {
             && let before = event
                 .socket_cookie()
                 .and_then(|cookie| self.last.get(cookie))
-            && let Some(holder) = representative(holders, before.map(|before| before.pid))
+            && let Some(holder) = holders.representative(before.map(|before| before.pid))
         {
             let (holder, holders) = (holder.clone(), holders.len() as u32);
             return Lookup::Resolved(self.held_by(event, &holder, holders));

@@ -13,14 +13,13 @@ const INODE: u64 = 7_000;
 fn registry() -> Registry {
     let mut registry = Registry::new(Clock::default());
     let holder = Holder {
-        inode: INODE,
         pid: u32::MAX, // No process of this machine has this number, so that no cgroup is found.
         parent: 1,
         uid: 33,
         begun: Duration::ZERO,
         comm: name("nginx"),
     };
-    registry.update(HolderTable::of(SCANNED, vec![holder]));
+    registry.update(HolderTable::of(SCANNED, vec![(INODE, holder)]));
     registry
 }
 
@@ -121,13 +120,15 @@ fn sockets_that_were_not_found_are_remembered_up_to_the_limit() {
 #[test]
 fn containers_are_remembered_up_to_the_limit() {
     let mut registry = registry();
-    let holder = |number| Holder {
-        inode: number,
-        pid: u32::MAX - number as u32,
-        parent: 1,
-        uid: 0,
-        begun: Duration::ZERO,
-        comm: name("a"),
+    let holder = |number| {
+        let holder = Holder {
+            pid: u32::MAX - number as u32,
+            parent: 1,
+            uid: 0,
+            begun: Duration::ZERO,
+            comm: name("a"),
+        };
+        (number, holder)
     };
     let count = MAX_CONTAINERS as u64 + 10;
     registry.update(HolderTable::of(SCANNED, (0..count).map(holder).collect()));
