@@ -150,10 +150,11 @@ fn measure_host(root: &Root, plan: &Plan, program: &Path) -> Result<()> {
     let (kernel, owners) = (&run.ledger.kernel, &run.ledger.owners);
     let delivered = run.ledger.host.get("delivered");
     println!(
-        "{}: {} SYN retransmits ({} by the kernel's counter) within {:.0?}, printed {}",
+        "{}: {} SYN retransmits ({} by the kernel's counter, {} calls of the probe) within {:.0?}, printed {}",
         program.display(),
         plan.events,
         Nstat::of(&lab.sender)?.retransmitted_segments()?,
+        kernel.get("entered"),
         span(&lines, lab.sender.inode())?,
         BufReader::new(File::open(&lines)?).lines().count(),
     );

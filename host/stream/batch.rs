@@ -99,6 +99,11 @@ impl Batch {
         self.records.len() / self.record_size
     }
 
+    /// Size of its memory for records, in bytes.
+    pub fn capacity(&self) -> usize {
+        self.records.capacity()
+    }
+
     /// Returns whether there are no events.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()

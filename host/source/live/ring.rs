@@ -26,6 +26,7 @@ use crate::source::clock::Now;
 use crate::stats::counters::KernelStats;
 use crate::stats::counters::StreamStats;
 use crate::stream::batch::MAX_EVENTS;
+use crate::system::heap;
 
 /// How long to wait at the end, after the last record, for a probe that is still running on another CPU.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -158,9 +159,11 @@ impl<'a, 'b> RingReader<'a, 'b> {
     pub fn mark(&mut self, now: Now) -> Result<bool, ProbeError> {
         let lost = newly_lost(&self.counters, &mut self.reported_lost)?;
         let mut intake = self.intake.borrow_mut();
-        let moment = match self.behind {
-            true => intake.newest,
-            false => now.boot(),
+        let moment = if self.behind {
+            intake.newest
+        } else {
+            intake.processing.owners.rest(now.boot());
+            now.boot()
         };
         let continues = intake.stream.mark(now.mark(moment, lost));
         intake.account_for_sending(&now);
@@ -176,6 +179,7 @@ impl<'a, 'b> RingReader<'a, 'b> {
             stats.stream = Some(live);
             stream.report(stats);
         });
+        heap::give_back_freed();
         Ok(continues)
     }
 

@@ -129,6 +129,11 @@ impl HolderTable {
         self.pairs.len()
     }
 
+    /// Size of its memory in bytes.
+    pub fn memory(&self) -> usize {
+        self.pairs.capacity() * size_of::<Pair>() + self.processes.capacity() * size_of::<Holder>()
+    }
+
     /// Returns whether the table is complete for a socket: if it has no holder here, no process held it.
     pub fn is_complete_for(&self, inode: u64) -> bool {
         !self.is_cut || self.not_found.contains(&inode)

@@ -168,6 +168,13 @@ impl Owners {
         }
     }
 
+    /// Drops what is of no use while nothing is retransmitted. To be called while the ring buffer is empty.
+    pub fn rest(&mut self, now: Duration) {
+        if self.waiting.is_empty() {
+            self.registry.drop_expired(now);
+        }
+    }
+
     /// Extends the deadlines of the waiting events by `time`, during which the source could not send any events.
     pub fn postpone_deadlines(&mut self, time: Duration) {
         self.waiting.postpone(time);

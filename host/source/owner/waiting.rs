@@ -12,6 +12,8 @@ use foldhash::fast::RandomState;
 use retrans_event::Event;
 use retrans_event::Record;
 
+use crate::system::heap;
+
 /// The longest time that an event waits if no scan will decide on it within [`MAX_WAIT`].
 ///
 /// Neither time includes the time for which the chain blocks the source.
@@ -164,6 +166,8 @@ impl WaitQueue {
     /// Frees the memory that is left of a burst once no event waits.
     fn give_back(&mut self) {
         if self.is_empty() {
+            // The chunks were freed before.
+            heap::note_freed(self.connections.capacity() * size_of::<QueuedEvent>());
             self.chunks = VecDeque::new();
             self.connections = HashMap::default();
             self.blocked = Duration::ZERO;

@@ -21,8 +21,8 @@ use super::oracle::wait_for_counter;
 use super::tracefs::Trace;
 use super::tracefs::interrupted_init;
 
-/// A ring with room for every burst of these tests.
-pub const RING: &[&str] = &["--ring-size", "16MiB", "--no-owners"];
+/// A ring with room for every burst of these tests, and little room behind it: a chain that waits makes the source wait.
+pub const RING: &[&str] = &["--ring-size", "16MiB", "--backlog", "4k", "--no-owners"];
 
 /// The result of connect on a non-blocking socket.
 const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();

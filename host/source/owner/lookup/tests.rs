@@ -86,6 +86,21 @@ fn where_scans_are_slow_an_answer_holds_until_the_next_one() {
 }
 
 #[test]
+fn a_large_table_is_dropped_once_its_answers_have_expired() {
+    let mut registry = registry();
+    let holder = registry.table.holders(INODE).iter().next().cloned();
+    let holder = holder.expect("the only one");
+    for (count, kept) in [(LARGE_TABLE - 1, LARGE_TABLE - 1), (LARGE_TABLE, 0)] {
+        let holders = (0..count as u64).map(|inode| (inode, holder.clone()));
+        registry.update(HolderTable::of(SCANNED, holders.collect()));
+        registry.drop_expired(SCANNED + MIN_VALIDITY);
+        assert_eq!(registry.table.len(), count);
+        registry.drop_expired(SCANNED + 2 * MIN_VALIDITY);
+        assert_eq!(registry.table.len(), kept);
+    }
+}
+
+#[test]
 fn the_next_scan_is_asked_for_the_sockets_of_events_and_no_more_than_the_limit() {
     let mut registry = registry();
     for inode in [INODE, INODE + 1, INODE] {
