@@ -165,7 +165,7 @@ fields! {
             @ 82, "destination" "port", "sock_common.skc_dport", "5.8";
         /// Size of the record in bytes.
         size, size, set_size: U32, u32, U32
-            @ 0, "" "", "probe", "5.8";
+            @ 0, "" "", "host", "5.8";
         /// CPU on which the tracepoint ran.
         cpu, cpu, set_cpu: U32, u32, U32
             @ 4, "record" "cpu", "bpf_get_smp_processor_id", "5.8";

@@ -12,7 +12,6 @@ use libbpf_rs::MapCore;
 use libbpf_rs::MapFlags;
 use libbpf_rs::RingBuffer;
 use libbpf_rs::RingBufferBuilder;
-use retrans_event::RECORD_SIZE;
 
 use super::intake::Intake;
 use super::intake::Processing;
@@ -71,12 +70,12 @@ pub fn build_ring<'a>(
     intake: &'a RefCell<Intake<'_>>,
 ) -> Result<RingBuffer<'a>, ProbeError> {
     let mut builder = RingBufferBuilder::new();
-    let added = builder.add(map, |record: &[u8]| match record.get(..RECORD_SIZE) {
-        Some(record) => {
-            intake.borrow_mut().take(record);
+    let added = builder.add(map, |ring_event: &[u8]| match ring_event.first_chunk() {
+        Some(ring_event) => {
+            intake.borrow_mut().take(ring_event);
             0
         }
-        // Not possible with the probe's own ring buffer: build.rs has compared the sizes of the records.
+        // Not possible with the probe's own ring buffer: the size is that of the probe's struct.
         None => -1,
     });
     if let Err(error) = added {
