@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The record of one retransmit, which the probe writes and plugins read.
+ * The record of one retransmit, which the host completes and plugins read. What the
+ * probe writes is in ring_event.h.
  * event/src/fields.rs declares the same fields, with units, sources and
  * documentation; the build fails where the two differ.
  *

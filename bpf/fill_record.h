@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Reads the kernel's structures into a record. Functions that set optional fields
+ * Reads the kernel's structures into what the ring carries. Functions that set optional fields
  * return the presence bits of the first word.
  */
 #ifndef RETRANS_FILL_H
@@ -10,7 +10,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
-#include "event.h"
+#include "ring_event.h"
 
 /* Length of a jiffy in µs, set by the host: BTF does not have HZ. 0 is "unknown". */
 const volatile __u32 jiffy_us = 0;
@@ -18,16 +18,13 @@ const volatile __u32 jiffy_us = 0;
 #define BIT(n) (1ULL << (n))
 
 /*
- * Marks a field as present; `bit` is a constant. Bits of the first word are
- * collected in the local variable `present`. Bits of the second word are set in
- * the record, which begin() has zeroed.
+ * Marks a field as present; `bit` is a constant. The bits are collected in the local
+ * variable `present`.
  */
-#define SET_PRESENT(event, bit)                                               \
+#define SET_PRESENT(bit)                                                      \
 	do {                                                                  \
-		if ((bit) < 64)                                               \
-			present |= BIT((bit) & 63);                           \
-		else                                                          \
-			(event)->present_high |= BIT((bit) & 63);             \
+		_Static_assert((bit) < 64, "the ring's record has the first presence word alone"); \
+		present |= BIT(bit);                                          \
 	} while (0)
 
 /*
@@ -52,7 +49,7 @@ const volatile __u32 jiffy_us = 0;
 		typeof((event)->field) set_ = (value);                        \
 		if (set_ != (none)) {                                         \
 			(event)->field = set_;                                \
-			SET_PRESENT(event, bit);                              \
+			SET_PRESENT(bit);                              \
 		}                                                             \
 	} while (0)
 
@@ -84,7 +81,7 @@ static __always_inline __u8 read_addresses(__u8 *local_address, __u8 *peer_addre
 	return words[0] || words[1] || words[2] != bpf_htonl(0xffff) ? 6 : 4;
 }
 
-static __always_inline void fill_addresses(struct retrans_event *event, struct sock_common *sk,
+static __always_inline void fill_addresses(struct retrans_ring_event *event, struct sock_common *sk,
 					   const bool probed)
 {
 	event->local_port = LOAD(sk, skc_num);
@@ -102,7 +99,7 @@ static __always_inline __u16 read_tcp_flags(struct tcp_skb_cb *cb, const bool pr
 	return probed && bpf_core_field_size(cb->tcp_flags) == 1 ? flags & 0xff : flags;
 }
 
-static __always_inline void fill_segment(struct retrans_event *event, struct sk_buff *skb,
+static __always_inline void fill_segment(struct retrans_ring_event *event, struct sk_buff *skb,
 					  const bool probed)
 {
 	struct tcp_skb_cb *cb = (struct tcp_skb_cb *)&skb->cb[0];
@@ -133,7 +130,7 @@ static __always_inline bool knows_expiry(struct inet_connection_sock *icsk, __u8
 	return timer == ICSK_TIME_LOSS_PROBE && bpf_core_field_exists(icsk->icsk_timeout);
 }
 
-static __always_inline __u64 fill_connection(struct retrans_event *event, struct tcp_sock *tp,
+static __always_inline __u64 fill_connection(struct retrans_ring_event *event, struct tcp_sock *tp,
 					     const bool probed)
 {
 	struct inet_connection_sock *icsk = &tp->inet_conn;
@@ -145,7 +142,7 @@ static __always_inline __u64 fill_connection(struct retrans_event *event, struct
 	event->timer = LOAD(icsk, icsk_pending);
 	if (knows_expiry(icsk, event->timer)) {
 		event->timer_expired = is_expired(icsk, probed);
-		SET_PRESENT(event, HAS_TIMER_EXPIRED);
+		SET_PRESENT(HAS_TIMER_EXPIRED);
 	}
 	event->retransmits = LOAD(icsk, icsk_retransmits);
 	event->backoff = LOAD(icsk, icsk_backoff);
@@ -157,8 +154,8 @@ static __always_inline __u64 fill_connection(struct retrans_event *event, struct
 	if (srtt) {
 		event->srtt_us = srtt;
 		event->rttvar_us = LOAD(tp, mdev_us) >> 2;
-		SET_PRESENT(event, HAS_SRTT_US);
-		SET_PRESENT(event, HAS_RTTVAR_US);
+		SET_PRESENT(HAS_SRTT_US);
+		SET_PRESENT(HAS_RTTVAR_US);
 	}
 	SET_UNLESS(event, HAS_MIN_RTT_US, min_rtt_us, ~0U, LOAD(tp, rtt_min.s[0].v));
 	SET_UNLESS(event, HAS_RTO_US, rto_us, 0, LOAD(icsk, icsk_rto) * jiffy_us);
@@ -184,7 +181,7 @@ static __always_inline __u64 fill_connection(struct retrans_event *event, struct
 	ca = (struct tcp_congestion_ops *)LOAD(icsk, icsk_ca_ops);
 	if (ca && !bpf_core_read(event->congestion_control, sizeof(event->congestion_control),
 				 &ca->name))
-		SET_PRESENT(event, HAS_CONGESTION_CONTROL);
+		SET_PRESENT(HAS_CONGESTION_CONTROL);
 	return present;
 }
 
@@ -201,7 +198,7 @@ static __always_inline unsigned long inode_of(struct socket *socket)
 }
 
 /* User, network namespace, control group and cookie. `common` is part of the socket or of a request. */
-static __always_inline __u64 fill_origin(struct retrans_event *event, struct sock *sk,
+static __always_inline __u64 fill_origin(struct retrans_ring_event *event, struct sock *sk,
 					 struct sock_common *common, const bool probed)
 {
 	struct net *net = LOAD(common, skc_net.net);
@@ -231,7 +228,7 @@ static __always_inline __u64 fill_origin(struct retrans_event *event, struct soc
 }
 
 /* The evidence for the owner of a full socket: its inode, or why it has none. */
-static __always_inline __u64 fill_owner(struct retrans_event *event, struct sock *sk,
+static __always_inline __u64 fill_owner(struct retrans_ring_event *event, struct sock *sk,
 					struct tcp_sock *tp, const bool probed)
 {
 	struct socket *socket = LOAD(sk, sk_socket);
@@ -252,7 +249,7 @@ static __always_inline __u64 fill_owner(struct retrans_event *event, struct sock
 }
 
 /* All fields of a full socket. `tp` is `sk` as a typed tcp_sock. */
-static __always_inline __u64 fill_socket(struct retrans_event *event, struct sock *sk,
+static __always_inline __u64 fill_socket(struct retrans_ring_event *event, struct sock *sk,
 					 struct tcp_sock *tp, const bool probed)
 {
 	event->state = LOAD(sk, __sk_common.skc_state);
@@ -264,7 +261,7 @@ static __always_inline __u64 fill_socket(struct retrans_event *event, struct soc
 }
 
 /* Fields of the SYN-ACK itself, for which the tracepoint passes no skb. */
-static __always_inline void fill_synack(struct retrans_event *event, struct request_sock *req,
+static __always_inline void fill_synack(struct retrans_ring_event *event, struct request_sock *req,
 					const bool probed)
 {
 	struct tcp_request_sock *treq = (struct tcp_request_sock *)req;

@@ -30,16 +30,37 @@ struct written {
 
 static struct written written[SLOTS];
 
+/*
+ * The process of the task whose file was seen last. It is read once for all files of
+ * the task: reading it took three quarters of the time of a scan of many sockets.
+ */
+static struct {
+	__u64 started; /* with the number, this identifies the task */
+	__u32 number;
+	__u32 pass;
+	struct retrans_holder holder;
+} process;
+
+/* Reads the process of the task. The reader is the current task, whose pid namespace counts. */
+static __always_inline void read_process(struct task_struct *task)
+{
+	const unsigned int level = pid_level((struct task_struct *)bpf_get_current_task());
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+
+	process.holder.pid = pid_at(task, level);
+	process.holder.parent = pid_at(BPF_CORE_READ(leader, real_parent), level);
+	process.holder.begun_ns = BPF_CORE_READ(leader, start_boottime);
+	process.holder.uid = BPF_CORE_READ(task, real_cred, euid.val);
+	BPF_CORE_READ_INTO(&process.holder.comm, leader, comm);
+}
+
 SEC("iter/task_file")
 int socket_holders(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
-	struct retrans_holder holder = {};
-	struct task_struct *leader;
 	struct written *last;
 	struct socket *socket;
-	unsigned int level;
 	__u16 protocol;
 	__u32 tgid, pass;
 	__u64 inode;
@@ -64,19 +85,18 @@ int socket_holders(struct bpf_iter__task_file *ctx)
 	if (protocol != IPPROTO_TCP && protocol != IPPROTO_MPTCP)
 		return 0;
 
-	/* The reader is the current task. */
-	level = pid_level((struct task_struct *)bpf_get_current_task());
-	holder.pid = pid_at(task, level);
-	if (!holder.pid)
+	if (process.number != (__u32)task->pid || process.started != task->start_boottime ||
+	    process.pass != pass) {
+		read_process(task);
+		process.number = task->pid;
+		process.started = task->start_boottime;
+		process.pass = pass;
+	}
+	if (!process.holder.pid)
 		return 0;
-	leader = BPF_CORE_READ(task, group_leader);
-	holder.parent = pid_at(BPF_CORE_READ(leader, real_parent), level);
-	holder.inode = inode;
-	holder.begun_ns = BPF_CORE_READ(leader, start_boottime);
-	holder.uid = BPF_CORE_READ(task, real_cred, euid.val);
-	BPF_CORE_READ_INTO(&holder.comm, leader, comm);
+	process.holder.inode = inode;
 	/* If the buffer is full, the kernel calls again for the same file with an empty buffer. */
-	if (bpf_seq_write(ctx->meta->seq, &holder, sizeof(holder)))
+	if (bpf_seq_write(ctx->meta->seq, &process.holder, sizeof(process.holder)))
 		return 0;
 	last->inode = inode;
 	last->tgid = tgid;

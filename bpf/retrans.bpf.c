@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The probe: writes one record for each call of the kernel's tracepoints
+ * The probe: writes one record into the ring for each call of the kernel's tracepoints
  * tcp_retransmit_skb and tcp_retransmit_synack.
  *
  * The probe reads and counts. Its only change to the kernel is that sockets get
@@ -11,7 +11,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
-#include "event.h"
+#include "ring_event.h"
 #include "fill_record.h"
 #include "select.h"
 
@@ -19,6 +19,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Puts the types of the record into the object's BTF, where build.rs checks them. */
 const struct retrans_event *unused_event __attribute__((unused));
+const struct retrans_ring_event *unused_ring_event __attribute__((unused));
 const enum retrans_has *unused_has __attribute__((unused));
 /* Types that the host uses. */
 const enum retrans_filter *unused_filter __attribute__((unused));
@@ -72,9 +73,9 @@ static __always_inline __u64 sequence(const struct retrans_counters *counter)
 }
 
 /* Reserves a record in the ring and sets the fields that every record has; NULL if the ring is full. */
-static __always_inline struct retrans_event *begin(struct retrans_counters *counter)
+static __always_inline struct retrans_ring_event *begin(struct retrans_counters *counter)
 {
-	struct retrans_event *event;
+	struct retrans_ring_event *event;
 
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event) {
@@ -82,15 +83,14 @@ static __always_inline struct retrans_event *begin(struct retrans_counters *coun
 		return 0;
 	}
 	__builtin_memset(event, 0, sizeof(*event));
-	event->size = sizeof(*event);
 	event->cpu = bpf_get_smp_processor_id();
 	event->boot_time_ns = bpf_ktime_get_boot_ns();
 	event->cpu_sequence = sequence(counter);
 	return event;
 }
 
-static __always_inline int submit(struct retrans_counters *counter, struct retrans_event *event,
-				  __u64 present)
+static __always_inline int submit(struct retrans_counters *counter,
+				  struct retrans_ring_event *event, __u64 present)
 {
 	event->present = present;
 	bpf_ringbuf_submit(event, 0);
@@ -118,7 +118,7 @@ static __always_inline int record(struct sock *sk, struct sk_buff *skb, struct t
 				  const bool has_error, const int error, const bool probed)
 {
 	struct retrans_counters *counter = this_cpu();
-	struct retrans_event *event;
+	struct retrans_ring_event *event;
 	__u64 present = KNOWN_OF_SOCKET;
 
 	if (!counter || !tp) /* `tp` for the verifier: it is not NULL here */
@@ -132,7 +132,7 @@ static __always_inline int record(struct sock *sk, struct sk_buff *skb, struct t
 	event->origin = ORIGIN_TCP_RETRANSMIT_SKB;
 	if (has_error) {
 		event->error = error;
-		SET_PRESENT(event, HAS_ERROR);
+		SET_PRESENT(HAS_ERROR);
 	}
 	fill_segment(event, skb, probed);
 	present |= fill_socket(event, sk, tp, probed);
@@ -147,7 +147,7 @@ static __always_inline int record_synack(struct sock *sk, struct request_sock *r
 					 struct tcp_sock *tp, const bool probed)
 {
 	struct retrans_counters *counter = this_cpu();
-	struct retrans_event *event;
+	struct retrans_ring_event *event;
 	__u64 present = KNOWN_OF_REQUEST;
 	struct sock *listener = sk;
 

@@ -37,6 +37,11 @@ pub struct Field {
 }
 
 impl Field {
+    /// Returns whether the host alone sets the field: the probe knows nothing of it.
+    pub fn is_of_host(&self) -> bool {
+        self.source.starts_with("host")
+    }
+
     /// The presence bit; `None`: every record has the field.
     pub(crate) const fn bit(&self) -> Option<PresenceBit> {
         match self.presence_bit {

@@ -165,7 +165,7 @@ fields! {
             @ 82, "destination" "port", "sock_common.skc_dport", "5.8";
         /// Size of the record in bytes.
         size, size, set_size: U32, u32, U32
-            @ 0, "" "", "probe", "5.8";
+            @ 0, "" "", "host", "5.8";
         /// CPU on which the tracepoint ran.
         cpu, cpu, set_cpu: U32, u32, U32
             @ 4, "record" "cpu", "bpf_get_smp_processor_id", "5.8";
@@ -174,7 +174,8 @@ fields! {
         cpu_sequence, cpu_sequence, set_cpu_sequence: U64, u64, U64
             @ 40, "record" "cpu_sequence", "probe", "5.8";
         /// Time since boot, including suspended time. Events of different sockets may be out of order by up to
-        /// 100 ms, because an event may wait for its owner, and by more while the host is behind.
+        /// 100 ms, because an event may wait for its owner, by up to 1 s in a burst of new sockets, and by more while
+        /// the host is behind.
         boot_time_ns, time, set_time: Nanos, Duration, BootTime
             @ 24, "record" "boot_time_ns", "bpf_ktime_get_boot_ns", "5.8";
         /// Cause of the retransmit.

@@ -35,6 +35,7 @@ use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 use crate::stream::batch::Mark;
 use crate::stream::batch::Moment;
+use crate::system::heap;
 
 /// A new version of a plugin, configured and ready to replace the running one.
 pub struct Reload {
@@ -179,8 +180,10 @@ impl<S: Sink> Chain<S> {
                 }
                 self.process(&mut batch)?;
                 batch.clear();
-                // On an error the channel is full or closed, and the batch need not be reused.
-                let _ = recycled.try_send(batch);
+                // On an error the channel is full or closed, and the batch is not used again.
+                if let Err(unsent) = recycled.try_send(batch) {
+                    heap::note_freed(unsent.into_inner().capacity());
+                }
             }
             Item::Mark(mark) => {
                 self.mark(&mark, Slot::tick)?;

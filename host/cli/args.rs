@@ -153,6 +153,11 @@ pub struct WatchArgs {
     #[arg(long, value_name = "SIZE", default_value = "4MiB")]
     pub ring_size: ByteSize,
 
+    /// Number of events that wait for the plugins at most, from 256 to 1M, such as 4k or 64k. 1,000 take 0.4 MB; beyond
+    /// it, they wait in the kernel's ring buffer
+    #[arg(long, value_name = "EVENTS", default_value = "64k")]
+    pub backlog: String,
+
     /// How to attach the probe: to the BTF-typed tracepoint (btf), to the classic one (tracepoint), or to the first of
     /// these that works (auto)
     #[arg(long, value_name = "MODE", default_value = "auto")]

@@ -193,6 +193,7 @@ fn watch(args: WatchArgs, verbosity: Verbosity, matches: &ArgMatches) -> Result<
     Ok(Watch {
         chain,
         ring_size: ring_size(args.ring_size)?,
+        backlog: values::backlog("--backlog", &args.backlog)?,
         attach: args.attach.into(),
         filters: filters::live(&args.filters, &args.live_filters, !args.no_owners)?,
         show_queued: args.failed,

@@ -86,6 +86,7 @@ fn without_a_plugin_json_print_runs() {
         crate::plugin::Origin::Bundled("json-print")
     );
     assert_eq!(config.ring_size, 4 << 20);
+    assert_eq!(config.backlog, 64_000);
 }
 
 #[test]
@@ -133,4 +134,7 @@ fn a_wrong_command_line_says_what_is_wrong() {
     assert!(error(&["-p", "json-prnt"]).contains("no bundled plugin"));
     assert!(error(&["--ring-size", "5MiB"]).contains("power of two"));
     assert!(error(&["--ring-size", "2048"]).contains("power of two"));
+    for backlog in ["0", "255", "2M", "64KiB"] {
+        assert!(error(&["--backlog", backlog]).contains("from 256 to 1M"));
+    }
 }

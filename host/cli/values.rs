@@ -1,6 +1,7 @@
 //! Parses option values: numbers with a unit, durations, times of day, factors, and rotation policies.
 
 use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 
 use super::UsageError;
 use crate::config::Rotate;
+use crate::stream::batch::MAX_EVENTS;
 
 fn invalid(option: &'static str, value: &str, expected: &'static str) -> UsageError {
     UsageError::Value {
@@ -31,6 +33,17 @@ pub fn count(option: &'static str, text: &str) -> Result<u64, UsageError> {
     number
         .filter(|number| *number > 0)
         .ok_or_else(|| invalid(option, text, "a number from 1, such as 5000, 20k or 1M"))
+}
+
+/// Parses the number of events that wait for the plugins at most: a batch or more.
+pub fn backlog(option: &'static str, text: &str) -> Result<usize, UsageError> {
+    const RANGE: RangeInclusive<u64> = MAX_EVENTS as u64..=1_000_000;
+    let events = count(option, text)
+        .ok()
+        .filter(|events| RANGE.contains(events));
+    events
+        .and_then(|events| usize::try_from(events).ok())
+        .ok_or_else(|| invalid(option, text, "a number from 256 to 1M, such as 4k or 64k"))
 }
 
 /// Parses a duration such as 30s or 1h. It must not be zero.

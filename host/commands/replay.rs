@@ -10,6 +10,7 @@ use super::recording;
 use crate::config::Replay;
 use crate::config::Verbosity;
 use crate::pipeline;
+use crate::pipeline::channel::REPLAY_BACKLOG;
 use crate::pipeline::reload::Hangups;
 use crate::pipeline::stop::Stop;
 use crate::plugin::Compiler;
@@ -57,7 +58,7 @@ pub fn replay(config: &Replay) -> Result<()> {
         progress.finish_and_clear();
         Ok(stats?)
     };
-    let ended = match pipeline::run(chain, &stop, source) {
+    let ended = match pipeline::run(chain, &stop, REPLAY_BACKLOG, source) {
         // The reader closed the pipe before the first byte, as in `--record - | true`.
         Err(error) if recording::has_no_reader(&error, stop.stdout_status()) => return Ok(()),
         ended => ended?,

@@ -104,7 +104,7 @@ pub fn watch(config: &Watch) -> Result<()> {
             .context("cannot measure --duration")?;
     }
     let source = |channel: &_| Ok(probe.run(processing, channel, &stop)?);
-    let Some(ended) = pipeline::run(chain, &stop, source)? else {
+    let Some(ended) = pipeline::run(chain, &stop, config.backlog, source)? else {
         return Ok(());
     };
     if is_verbose {

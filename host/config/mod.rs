@@ -173,6 +173,8 @@ pub struct Watch {
     pub chain: ChainConfig,
     /// Size of the ring in bytes.
     pub ring_size: u32,
+    /// Number of events that wait for the chain at most.
+    pub backlog: usize,
     /// How the probe is attached.
     pub attach: Attach,
     /// The wanted events.

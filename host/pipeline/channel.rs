@@ -10,6 +10,12 @@ use crate::pipeline::stop::Stop;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 
+/// Events that wait for the chain in a replay at most, which the source can read again: 1.6 MB.
+pub const REPLAY_BACKLOG: usize = 4_096;
+
+/// The most batches that are kept to be used again. Further ones are freed: a burst leaves many.
+pub const MAX_RECYCLED: usize = 16;
+
 /// The source's ends of the two channels.
 #[derive(Debug)]
 pub struct Channel {

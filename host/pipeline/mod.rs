@@ -21,6 +21,7 @@ use crate::config::ChainConfig;
 use crate::config::SinkConfig;
 use crate::config::Verbosity;
 use crate::pipeline::channel::Channel;
+use crate::pipeline::channel::MAX_RECYCLED;
 use crate::pipeline::reload::Hangups;
 use crate::pipeline::reload::Reloader;
 use crate::pipeline::stop::POLL_INTERVAL;
@@ -39,6 +40,7 @@ use crate::sink::queue::Queue;
 use crate::sink::stdout::StdSink;
 use crate::stats::SharedStats;
 use crate::stats::Stats;
+use crate::stream::batch::MAX_EVENTS;
 use crate::system::privileges;
 use crate::system::stdio;
 use crate::system::stdio::StdoutStatus;
@@ -47,9 +49,6 @@ use crate::system::threads;
 
 /// The sinks of a run.
 pub type Sinks = FanOut<StdSink>;
-
-/// Capacity of the channel in batches: 4,096 events. Beyond that, events are buffered in the kernel's ring.
-const CHANNEL_BATCHES: usize = 16;
 
 /// Starts sinks and plugins, which `compiler` compiles. `hangups` are listened for since before: compiling may take
 /// seconds, in which SIGHUP would end the process. `None`: a signal arrived before all plugins were ready.
@@ -132,14 +131,16 @@ fn start_plugins(engine: &Engine, specs: &[Spec], stop: &Stop) -> Result<Option<
 }
 
 /// Runs the chain in a thread of its own and `source` in this one, until both have ended. `None`: standard output was
-/// closed; exit quietly.
+/// closed; exit quietly. `backlog` is the number of events that wait for the chain at most, in full batches; beyond it,
+/// sending blocks.
 pub fn run(
     chain: Chain<Sinks>,
     stop: &Stop,
+    backlog: usize,
     source: impl FnOnce(&Channel) -> Result<Stats>,
 ) -> Result<Option<Ended>> {
-    let (items, received) = bounded(CHANNEL_BATCHES);
-    let (used, recycled) = bounded(CHANNEL_BATCHES);
+    let (items, received) = bounded(backlog.div_ceil(MAX_EVENTS));
+    let (used, recycled) = bounded(MAX_RECYCLED);
     let end = stop
         .stop_on_drop()
         .context("cannot listen for the chain's end")?;

@@ -99,6 +99,11 @@ impl Batch {
         self.records.len() / self.record_size
     }
 
+    /// Size of its memory for records, in bytes.
+    pub fn capacity(&self) -> usize {
+        self.records.capacity()
+    }
+
     /// Returns whether there are no events.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
@@ -110,11 +115,12 @@ impl Batch {
         self.records.extend_from_slice(record);
     }
 
-    /// Adds an event, and returns it to be completed; `record` has [`RECORD_SIZE`] bytes.
-    pub fn push_mut(&mut self, record: &[u8]) -> Option<&mut Event> {
-        self.push(record);
-        let start = self.records.len() - self.record_size;
-        Event::new_mut(&mut self.records[start..]).ok()
+    /// Adds an event without any field but its size, and returns its bytes to be filled.
+    pub fn push_empty(&mut self) -> Option<&mut [u8; RECORD_SIZE]> {
+        self.records.resize(self.records.len() + RECORD_SIZE, 0);
+        let record = self.records.last_chunk_mut()?;
+        Event::new_mut(record).ok()?.set_size(RECORD_SIZE as u32);
+        Some(record)
     }
 
     /// Removes the last event, which must not have labels yet.

@@ -68,7 +68,7 @@ pub trait Plugin: Sized {
     }
 
     /// Called for every second of the stream, also while there are no events. `now` is the time since
-    /// boot, as in [`Event::time`](retrans_event::Event::time). Events that follow may be up to 100 ms
+    /// boot, as in [`Event::time`](retrans_event::Event::time). Events that follow may be up to 1 s
     /// older.
     ///
     /// # Errors

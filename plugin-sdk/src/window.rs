@@ -31,7 +31,7 @@ impl SlidingWindow {
 /// A count within a [`SlidingWindow`], exact to the nanosecond.
 ///
 /// The window ends at the latest time that was seen. An entry exactly as old as the window is long is
-/// outside. Times may step back, as they do between sockets by up to 100 ms: a late entry counts if it is
+/// outside. Times may step back, as they do between sockets by up to 1 s: a late entry counts if it is
 /// within the window.
 ///
 /// A count can be saved as part of a plugin's [state](crate::Stateful), and continues exactly.

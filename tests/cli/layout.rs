@@ -1,4 +1,4 @@
-//! The record has the same layout in C, which writes it, and in Rust, which reads it.
+//! The record has the same layout in C and in Rust.
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +23,7 @@ fn field(name: &str) -> Option<&'static Field> {
 }
 
 #[test]
-fn every_field_is_where_the_probe_writes_it() {
+fn every_field_is_where_c_declares_it() {
     for field in FIELDS {
         let name = field.name;
         assert_eq!(member(name), Some((field.offset, field.size)), "{name}");
@@ -31,10 +31,10 @@ fn every_field_is_where_the_probe_writes_it() {
 }
 
 #[test]
-fn the_probe_writes_nothing_that_has_no_name() {
+fn c_declares_nothing_that_has_no_name() {
     for (name, ..) in C_LAYOUT {
         let known = field(name).is_some() || NO_FIELDS.contains(name);
-        assert!(known, "{name} is in the probe's record alone");
+        assert!(known, "{name} is declared in C alone");
     }
 }
 

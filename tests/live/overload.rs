@@ -45,7 +45,14 @@ fn root_what_a_slow_plugin_makes_the_ring_lose_is_counted_and_every_plugin_is_to
         let lab = Lab::new()?;
         let _bystander = Bystander::of(&lab.sender)?;
         let trace = Trace::start()?;
-        let arguments = ["--ring-size", RING, "--no-owners", "--reconcile"];
+        let arguments = [
+            "--ring-size",
+            RING,
+            "--backlog",
+            "4k",
+            "--no-owners",
+            "--reconcile",
+        ];
         let plugins = ["--plugin", &slow, "--set", &act, "--plugin", "json-print"];
         let host = Host::start(root, &[&arguments[..], &plugins[..]].concat())?;
         syn_burst(&lab, BURST)?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use retrans_event::Event;
 
+use super::ring_event::RingEvent;
 use super::stream::Stream;
 use crate::pipeline::channel::Channel;
 use crate::pipeline::stop::Stop;
@@ -75,15 +76,15 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// Processes a record of [`RECORD_SIZE`](retrans_event::RECORD_SIZE) bytes.
-    pub(super) fn take(&mut self, record: &[u8]) {
+    /// Processes an event of the ring buffer.
+    pub(super) fn take(&mut self, ring_event: &RingEvent) {
         let Intake {
             processing,
             stream,
             now,
             ..
         } = self;
-        let Some(event) = stream.receive(record) else {
+        let Some(event) = stream.receive(ring_event) else {
             return;
         };
         complete(event, now);
@@ -101,9 +102,9 @@ impl<'a> Intake<'a> {
             stream.accept(resolved);
             return;
         }
-        let event = event.to_record();
+        let first = processing.owners.wait(event, now.boot());
         stream.discard();
-        if let Some((first, resolved)) = processing.owners.wait(event, now.boot()) {
+        if let Some((first, resolved)) = first {
             stream.push(&first, resolved);
         }
     }

@@ -9,4 +9,5 @@ pub mod preflight;
 pub mod probe;
 mod programs;
 mod ring;
+mod ring_event;
 mod stream;

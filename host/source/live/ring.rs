@@ -12,7 +12,6 @@ use libbpf_rs::MapCore;
 use libbpf_rs::MapFlags;
 use libbpf_rs::RingBuffer;
 use libbpf_rs::RingBufferBuilder;
-use retrans_event::RECORD_SIZE;
 
 use super::intake::Intake;
 use super::intake::Processing;
@@ -26,6 +25,7 @@ use crate::source::clock::Now;
 use crate::stats::counters::KernelStats;
 use crate::stats::counters::StreamStats;
 use crate::stream::batch::MAX_EVENTS;
+use crate::system::heap;
 
 /// How long to wait at the end, after the last record, for a probe that is still running on another CPU.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -70,12 +70,12 @@ pub fn build_ring<'a>(
     intake: &'a RefCell<Intake<'_>>,
 ) -> Result<RingBuffer<'a>, ProbeError> {
     let mut builder = RingBufferBuilder::new();
-    let added = builder.add(map, |record: &[u8]| match record.get(..RECORD_SIZE) {
-        Some(record) => {
-            intake.borrow_mut().take(record);
+    let added = builder.add(map, |ring_event: &[u8]| match ring_event.first_chunk() {
+        Some(ring_event) => {
+            intake.borrow_mut().take(ring_event);
             0
         }
-        // Not possible with the probe's own ring buffer: build.rs has compared the sizes of the records.
+        // Not possible with the probe's own ring buffer: the size is that of the probe's struct.
         None => -1,
     });
     if let Err(error) = added {
@@ -158,9 +158,11 @@ impl<'a, 'b> RingReader<'a, 'b> {
     pub fn mark(&mut self, now: Now) -> Result<bool, ProbeError> {
         let lost = newly_lost(&self.counters, &mut self.reported_lost)?;
         let mut intake = self.intake.borrow_mut();
-        let moment = match self.behind {
-            true => intake.newest,
-            false => now.boot(),
+        let moment = if self.behind {
+            intake.newest
+        } else {
+            intake.processing.owners.rest(now.boot());
+            now.boot()
         };
         let continues = intake.stream.mark(now.mark(moment, lost));
         intake.account_for_sending(&now);
@@ -176,6 +178,7 @@ impl<'a, 'b> RingReader<'a, 'b> {
             stats.stream = Some(live);
             stream.report(stats);
         });
+        heap::give_back_freed();
         Ok(continues)
     }
 

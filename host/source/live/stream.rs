@@ -4,6 +4,8 @@ use std::rc::Rc;
 
 use retrans_event::Event;
 
+use super::ring_event;
+use super::ring_event::RingEvent;
 use crate::source::filter::OwnerFilter;
 use crate::source::outflow::Outflow;
 use crate::source::owner::ResolvedOwner;
@@ -91,11 +93,13 @@ impl<'a> Stream<'a> {
         self.owners
     }
 
-    /// Appends a record of the ring buffer to the batch. The caller then
+    /// Appends an event of the ring buffer to the batch. The caller then
     /// [accepts](Stream::accept) or [discards](Stream::discard) it. This is the only copy that is
-    /// made of a record before the chain. `None` if the record is too short.
-    pub fn receive(&mut self, record: &[u8]) -> Option<&mut Event> {
-        self.batch.push_mut(record)
+    /// made of an event before the chain.
+    pub fn receive(&mut self, ring_event: &RingEvent) -> Option<&mut Event> {
+        let record = self.batch.push_empty()?;
+        ring_event::fill(record, ring_event);
+        Event::new_mut(record).ok()
     }
 
     /// Removes the event that was received last.

@@ -11,11 +11,15 @@ use crate::source::bpf::holders::types::retrans_holder;
 /// Size of `struct retrans_holder` in bytes: the kernel writes one for each process and socket.
 pub const HOLDER_SIZE: usize = size_of::<retrans_holder>();
 
-/// One process that holds one socket.
+/// The process in `struct retrans_holder`: all that follows the inode.
+pub const PROCESS_START: usize = offset_of!(retrans_holder, begun_ns);
+
+// The inode is the first member.
+const _: () = assert!(offset_of!(retrans_holder, inode) == 0 && PROCESS_START == 8);
+
+/// A process that holds sockets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// Inode of the socket.
-    pub inode: u64,
     /// Number of the process in the host's pid namespace.
     pub pid: u32,
     /// Number of its parent; 0 if the parent is in another pid namespace.
@@ -28,29 +32,52 @@ pub struct Holder {
     pub comm: Name,
 }
 
+/// The inode in `struct retrans_holder`.
+pub fn inode(bytes: &[u8; HOLDER_SIZE]) -> u64 {
+    read_u64(bytes, offset_of!(retrans_holder, inode))
+}
+
+fn read_u64(bytes: &[u8; HOLDER_SIZE], offset: usize) -> u64 {
+    let mut number = [0; 8];
+    number.copy_from_slice(&bytes[offset..offset + 8]);
+    u64::from_ne_bytes(number)
+}
+
 impl Holder {
-    /// Reads `struct retrans_holder`, in the byte order of this machine.
+    /// Reads the process in `struct retrans_holder`, in the byte order of this machine.
     pub fn read(bytes: &[u8; HOLDER_SIZE]) -> Holder {
         let read_u32 = |offset: usize| {
             let mut number = [0; 4];
             number.copy_from_slice(&bytes[offset..offset + 4]);
             u32::from_ne_bytes(number)
         };
-        let read_u64 = |offset: usize| {
-            let mut number = [0; 8];
-            number.copy_from_slice(&bytes[offset..offset + 8]);
-            u64::from_ne_bytes(number)
-        };
         let mut comm = [0; Name::MAX];
         comm.copy_from_slice(&bytes[offset_of!(retrans_holder, comm)..][..Name::MAX]);
         Holder {
-            inode: read_u64(offset_of!(retrans_holder, inode)),
             pid: read_u32(offset_of!(retrans_holder, pid)),
             parent: read_u32(offset_of!(retrans_holder, parent)),
             uid: read_u32(offset_of!(retrans_holder, uid)),
-            begun: Duration::from_nanos(read_u64(offset_of!(retrans_holder, begun_ns))),
+            begun: Duration::from_nanos(read_u64(bytes, offset_of!(retrans_holder, begun_ns))),
             comm: Name::from_bytes(comm),
         }
+    }
+}
+
+/// One process that holds one socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pair {
+    /// Inode of the socket.
+    pub inode: u64,
+    /// Number of the process.
+    pub pid: u32,
+    /// Index of the process in the table.
+    pub process: u32,
+}
+
+impl Pair {
+    /// What identifies the pair, and orders pairs.
+    pub fn key(&self) -> (u64, u32) {
+        (self.inode, self.pid)
     }
 }
 
@@ -67,38 +94,44 @@ pub struct HolderTable {
     pub begun: Duration,
     /// How long answers are valid: for events whose time is at most this much later than `begun`.
     pub validity: Duration,
-    /// Whether the scan found more holders than are kept.
+    /// Whether the scan found more pairs than are kept.
     pub is_cut: bool,
     /// If `is_cut`: requested sockets without a holder. One would have been kept in spite of the limit.
     pub not_found: HashSet<u64>,
-    /// Ordered by inode, then by process, without repeats.
-    holders: Vec<Holder>,
+    /// Ordered, without repeats.
+    pairs: Vec<Pair>,
+    processes: Vec<Holder>,
 }
 
 impl HolderTable {
-    /// A table of these holders, in any order and with repeats. `begun` is the time since boot at which the scan began.
-    pub fn of(begun: Duration, mut holders: Vec<Holder>) -> HolderTable {
-        holders.sort_unstable_by_key(|holder| (holder.inode, holder.pid));
-        // A process may have several descriptors of a socket.
-        holders.dedup_by_key(|holder| (holder.inode, holder.pid));
-        holders.shrink_to_fit();
+    /// A table of these pairs, which are ordered by their keys and without repeats. `begun` is the time since boot at
+    /// which the scan began.
+    pub fn new(begun: Duration, mut pairs: Vec<Pair>, processes: Vec<Holder>) -> HolderTable {
+        debug_assert!(pairs.is_sorted_by(|left, right| left.key() < right.key()));
+        pairs.shrink_to_fit();
         HolderTable {
             begun,
             validity: MIN_VALIDITY,
             is_cut: false,
             not_found: HashSet::new(),
-            holders,
+            pairs,
+            processes,
         }
     }
 
     /// The table before the first scan, without holders.
     pub fn empty() -> HolderTable {
-        HolderTable::of(Duration::ZERO, Vec::new())
+        HolderTable::new(Duration::ZERO, Vec::new(), Vec::new())
     }
 
     /// Number of pairs of a process and a socket.
     pub fn len(&self) -> usize {
-        self.holders.len()
+        self.pairs.len()
+    }
+
+    /// Size of its memory in bytes.
+    pub fn memory(&self) -> usize {
+        self.pairs.capacity() * size_of::<Pair>() + self.processes.capacity() * size_of::<Holder>()
     }
 
     /// Returns whether the table is complete for a socket: if it has no holder here, no process held it.
@@ -106,33 +139,79 @@ impl HolderTable {
         !self.is_cut || self.not_found.contains(&inode)
     }
 
-    /// The processes that held a socket, ordered by process number.
-    pub fn holders(&self, inode: u64) -> &[Holder] {
-        let begin = self.holders.partition_point(|holder| holder.inode < inode);
-        let holders = &self.holders[begin..];
-        &holders[..holders.partition_point(|holder| holder.inode == inode)]
+    /// The processes that held a socket.
+    pub fn holders(&self, inode: u64) -> Holders<'_> {
+        let begin = self.pairs.partition_point(|pair| pair.inode < inode);
+        let pairs = &self.pairs[begin..];
+        // Most sockets have one holder, or a few.
+        let end = pairs
+            .iter()
+            .take(MAX_COUNTED)
+            .position(|pair| pair.inode != inode);
+        let end = end.unwrap_or_else(|| pairs.partition_point(|pair| pair.inode == inode));
+        Holders {
+            pairs: &pairs[..end],
+            processes: &self.processes,
+        }
     }
 }
 
-/// Selects the holder to name as the owner. In this order: the process `before`, which was named before, while it
-/// holds the socket; the process from which all others descend, because a child inherits what its parent has opened;
-/// the process with the lowest number. `holders` are ordered by process number.
-pub fn representative(holders: &[Holder], before: Option<u32>) -> Option<&Holder> {
-    // A binary search, because any user can have a socket held by thousands of processes, and
-    // this runs for each event.
-    let find = |pid| {
-        let found = holders.binary_search_by_key(&pid, |holder| holder.pid);
-        found.ok().map(|index| &holders[index])
-    };
-    if let Some(holder) = before.and_then(find) {
-        return Some(holder);
+/// The most holders of a socket that are counted one by one, before a search by halves.
+const MAX_COUNTED: usize = 4;
+
+/// The processes that held one socket, ordered by process number.
+#[derive(Debug, Clone, Copy)]
+pub struct Holders<'a> {
+    pairs: &'a [Pair],
+    processes: &'a [Holder],
+}
+
+impl<'a> Holders<'a> {
+    /// Number of processes.
+    pub fn len(self) -> usize {
+        self.pairs.len()
     }
-    let inherited = |holder: &&Holder| find(holder.parent).is_some();
-    let compared = holders.iter().take(MAX_COMPARED);
-    let mut openers = compared.filter(|holder| !inherited(holder));
-    match (openers.next(), openers.next()) {
-        (Some(opener), None) => Some(opener),
-        _ => holders.first(),
+
+    /// The processes, in order.
+    pub fn iter(self) -> impl Iterator<Item = &'a Holder> {
+        let index = |pair: &Pair| self.processes.get(pair.process as usize);
+        self.pairs.iter().filter_map(index)
+    }
+
+    /// The process with this number. A binary search, because any user can have a socket held by thousands of
+    /// processes, and this runs for each event.
+    fn find(self, pid: u32) -> Option<&'a Holder> {
+        let found = self.pairs.binary_search_by_key(&pid, |pair| pair.pid);
+        let pair = &self.pairs[found.ok()?];
+        self.processes.get(pair.process as usize)
+    }
+
+    /// Selects the holder to name as the owner. In this order: the process `before`, which was named before, while it
+    /// holds the socket; the process from which all others descend, because a child inherits what its parent has
+    /// opened; the process with the lowest number.
+    pub fn representative(self, before: Option<u32>) -> Option<&'a Holder> {
+        if let Some(holder) = before.and_then(|pid| self.find(pid)) {
+            return Some(holder);
+        }
+        let inherited = |holder: &&Holder| self.find(holder.parent).is_some();
+        let compared = self.iter().take(MAX_COMPARED);
+        let mut openers = compared.filter(|holder| !inherited(holder));
+        match (openers.next(), openers.next()) {
+            (Some(opener), None) => Some(opener),
+            _ => self.iter().next(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl HolderTable {
+    /// A table of sockets and their holders, in any order and with repeats.
+    pub fn of(begun: Duration, holders: Vec<(u64, Holder)>) -> HolderTable {
+        let mut collector = super::collect::Collector::new(HashSet::new());
+        for (inode, holder) in holders {
+            collector.add(inode, holder);
+        }
+        collector.finish(begun)
     }
 }
 
@@ -155,7 +234,7 @@ mod tests {
 
     fn table(holders: &[(u64, u32, u32)]) -> HolderTable {
         let holder = |(inode, pid, parent): &(u64, u32, u32)| {
-            Holder::read(&bytes(*inode, *pid, *parent, "a"))
+            (*inode, Holder::read(&bytes(*inode, *pid, *parent, "a")))
         };
         let holders = holders.iter().map(holder).collect();
         HolderTable::of(Duration::from_secs(1), holders)
@@ -163,13 +242,15 @@ mod tests {
 
     fn representative_of(holders: &[(u64, u32, u32)]) -> Option<u32> {
         let table = table(holders);
-        representative(table.holders(7), None).map(|holder| holder.pid)
+        let named = table.holders(7).representative(None);
+        named.map(|holder| holder.pid)
     }
 
     #[test]
     fn a_holder_is_read_as_the_kernel_wrote_it() {
-        let holder = Holder::read(&bytes(1 << 40, 12, 1, "nginx"));
-        assert_eq!(holder.inode, 1 << 40);
+        let bytes = bytes(1 << 40, 12, 1, "nginx");
+        let holder = Holder::read(&bytes);
+        assert_eq!(inode(&bytes), 1 << 40);
         assert_eq!((holder.pid, holder.parent, holder.uid), (12, 1, 1_000));
         assert_eq!(holder.comm.as_str(), "nginx");
     }
@@ -201,9 +282,13 @@ mod tests {
         let holders: Vec<_> = (10..100_010).map(|pid| (7, pid, pid + 1)).collect();
         let table = table(&holders);
         let begun = std::time::Instant::now();
-        let named = representative(table.holders(7), None).map(|holder| holder.pid);
+        let named = table
+            .holders(7)
+            .representative(None)
+            .map(|holder| holder.pid);
         assert_eq!(named, Some(10));
-        let before = representative(table.holders(7), Some(100_000)).map(|holder| holder.pid);
+        let before = table.holders(7).representative(Some(100_000));
+        let before = before.map(|holder| holder.pid);
         assert_eq!(before, Some(100_000));
         // A comparison of every pair would take seconds.
         assert!(begun.elapsed() < Duration::from_millis(100));
@@ -222,7 +307,10 @@ mod tests {
     #[test]
     fn the_process_that_was_named_before_is_named_while_it_holds_the_socket() {
         let table = table(&[(7, 20, 1), (7, 900, 1)]);
-        let named = |before| representative(table.holders(7), before).map(|holder| holder.pid);
+        let named = |before| {
+            let holder = table.holders(7).representative(before);
+            holder.map(|holder| holder.pid)
+        };
         assert_eq!(named(Some(900)), Some(900));
         assert_eq!(named(Some(30)), Some(20));
     }

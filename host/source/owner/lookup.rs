@@ -14,7 +14,6 @@ use retrans_event::Process;
 use super::collect::MAX_WANTED;
 use super::holder_table::Holder;
 use super::holder_table::HolderTable;
-use super::holder_table::representative;
 use crate::source::clock::Clock;
 use crate::source::owner::container;
 use crate::source::owner::container::Container;
@@ -26,11 +25,12 @@ const MAX_ABSENT: usize = 65_536;
 /// The most processes whose containers are remembered until the next scan. Those of further processes are read again.
 const MAX_CONTAINERS: usize = 8_192;
 
-/// Number of holders, some 4 MiB, from which the memory of a replaced table is returned to the kernel.
-const LARGE_TABLE: usize = 65_536;
+/// Number of pairs, 0.5 MiB, from which a table is dropped once its answers have expired.
+const LARGE_TABLE: usize = 32_768;
 
-/// The most sockets whose last holder is remembered, for events after the socket was closed.
-const MAX_REMEMBERED: usize = 32_768;
+/// The most sockets whose last holder is remembered, for events after the socket was closed, 2 MB. Half of it is what
+/// fits into 16,384 slots of a hash table.
+const MAX_REMEMBERED: usize = 28_672;
 
 /// The owner of a socket, and the container of the owner.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,14 +82,21 @@ impl Registry {
     pub fn update(&mut self, table: HolderTable) {
         self.containers.clear();
         let begun = table.begun;
-        let before = std::mem::replace(&mut self.table, table);
+        // Collecting has taken as much again as the table.
+        heap::note_freed(self.table.memory() + table.memory());
+        self.table = table;
         let validity = self.table.validity;
         self.absent
             .retain(|_, since| begun.saturating_sub(*since) <= validity);
-        // Many holders have disappeared: the allocator would keep their memory.
-        if before.len() > LARGE_TABLE && before.len() > 2 * self.table.len() {
-            drop(before);
-            heap::give_back();
+    }
+
+    /// Drops a large table whose answers have expired: no scan is made while nothing is retransmitted. `oldest` is the
+    /// time since boot of the oldest event that may still be looked up.
+    pub fn drop_expired(&mut self, oldest: Duration) {
+        if self.table.len() >= LARGE_TABLE && !self.is_valid(self.table.begun, oldest) {
+            heap::note_freed(self.table.memory());
+            self.table = HolderTable::empty();
+            self.containers.clear();
         }
     }
 
@@ -129,7 +136,7 @@ impl Registry {
             && let before = event
                 .socket_cookie()
                 .and_then(|cookie| self.last.get(cookie))
-            && let Some(holder) = representative(holders, before.map(|before| before.pid))
+            && let Some(holder) = holders.representative(before.map(|before| before.pid))
         {
             let (holder, holders) = (holder.clone(), holders.len() as u32);
             return Lookup::Resolved(self.held_by(event, &holder, holders));

@@ -26,8 +26,8 @@ pub use self::lookup::ResolvedOwner;
 pub use self::scan::ScanError;
 pub use self::scan::ScanProgram;
 
-/// Finds the owners of events. Events whose owner is not known yet wait here for
-/// [`waiting::MAX_WAIT`] at most, while other events pass them.
+/// Finds the owners of events. Events whose owner is not known yet wait here, while other events pass them: for
+/// [`waiting::SHORT_WAIT`], or for the scan that decides on them, but no longer than [`waiting::MAX_WAIT`].
 pub struct Owners {
     /// `None` if open files are not scanned.
     scanner: Option<Scanner>,
@@ -74,7 +74,15 @@ impl Owners {
             .as_ref()
             .filter(|_| self.wants_scan())
             .and_then(Scanner::earliest_start);
-        self.waiting.deadline().into_iter().chain(scan).min()
+        self.deadline().into_iter().chain(scan).min()
+    }
+
+    /// The time since boot up to which the first waiting event waits.
+    fn deadline(&self) -> Option<Duration> {
+        let first = self.waiting.first()?;
+        let scan = self.scanner.as_ref();
+        let scan = scan.and_then(|scanner| scanner.begin_after(first.time));
+        Some(first.deadline(scan))
     }
 
     fn wants_scan(&self) -> bool {
@@ -102,12 +110,12 @@ impl Owners {
         if self.scanner.is_none() {
             return Some(self.registry.without_holder(event));
         }
-        if self.waiting.has_earlier(event) {
-            return None;
-        }
         let Lookup::Resolved(resolved) = self.registry.look_up(event) else {
             return None;
         };
+        if self.waiting.has_earlier(event) {
+            return None;
+        }
         // A scan ahead of time saves the events of busy sockets from waiting each time that an answer expires.
         let by_scan = resolved.owner.process().is_some();
         self.refresh |= by_scan && self.registry.is_aging(event.time());
@@ -116,7 +124,7 @@ impl Owners {
 
     /// Keeps an event until [`Owners::release`] passes it on. If the queue is full, returns the
     /// event that has waited longest, without a holder.
-    pub fn wait(&mut self, event: Record, now: Duration) -> Option<(Record, ResolvedOwner)> {
+    pub fn wait(&mut self, event: &Event, now: Duration) -> Option<(Record, ResolvedOwner)> {
         let first = self.waiting.push(event, now)?;
         let resolved = self.registry.without_holder(&first);
         Some((first, resolved))
@@ -136,7 +144,9 @@ impl Owners {
                 Lookup::NeedsScan => false,
             });
         }
-        while let Some(mut record) = self.waiting.expired(now) {
+        while self.deadline().is_some_and(|deadline| deadline <= now)
+            && let Some(mut record) = self.waiting.pop()
+        {
             let resolved = match self.registry.look_up(&record) {
                 Lookup::Resolved(resolved) => resolved,
                 Lookup::NeedsScan => {
@@ -156,6 +166,13 @@ impl Owners {
             && scanner.begin(now, || self.registry.take_requested())
         {
             self.refresh = false;
+        }
+    }
+
+    /// Drops what is of no use while nothing is retransmitted. To be called while the ring buffer is empty.
+    pub fn rest(&mut self, now: Duration) {
+        if self.waiting.is_empty() {
+            self.registry.drop_expired(now);
         }
     }
 

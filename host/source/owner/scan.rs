@@ -76,6 +76,8 @@ pub struct Scanner {
     /// When the next scan may begin.
     next: Duration,
     last_begun: Duration,
+    /// The time from the beginning of the last scan that was done to the beginning of the next.
+    interval: Duration,
     /// Number of scans that were begun.
     scans: u64,
     /// Number of scans that found more holders than are kept.
@@ -141,6 +143,7 @@ impl Scanner {
             running: false,
             next: Duration::ZERO,
             last_begun: Duration::ZERO,
+            interval: MIN_INTERVAL,
             scans: 0,
             scans_cut: 0,
             failed: false,
@@ -165,6 +168,18 @@ impl Scanner {
     /// The time since boot at which the next scan may begin; `None` while one is running.
     pub fn earliest_start(&self) -> Option<Duration> {
         (!self.running).then_some(self.next)
+    }
+
+    /// The time since boot at which the first scan that begins after `time` begins or has begun, as far as is known;
+    /// `None` if there are no more scans.
+    pub fn begin_after(&self, time: Duration) -> Option<Duration> {
+        let begin = match self.running && self.last_begun > time {
+            true => self.last_begun,
+            // While a scan runs, `next` is that of the scan before it.
+            false if self.running => self.last_begun + self.interval,
+            false => self.next,
+        };
+        (begin < Duration::MAX).then_some(begin)
     }
 
     /// Begins a scan, unless one is running or the last one began too recently. Returns whether a scan was
@@ -209,6 +224,7 @@ impl Scanner {
         self.running = false;
         let interval = MIN_INTERVAL.max(cpu_time * INTERVAL_FACTOR);
         self.next = self.last_begun + interval;
+        self.interval = interval;
         match table {
             Ok(mut table) => {
                 table.validity = validity(interval, elapsed);

@@ -218,7 +218,7 @@ impl<R: Pollable> Lines<R> {
 
     fn is_mark_due(&mut self, time: Duration) -> bool {
         let next = self.next_mark.get_or_insert(time + MARK_INTERVAL);
-        // Events of two sockets may be out of order by 100 ms. A larger step back begins
+        // Events of two sockets may be out of order by 1 s. A larger step back begins
         // another stream, such as that of the next boot.
         if time + 2 * MARK_INTERVAL < *next {
             *next = time + MARK_INTERVAL;

@@ -10,7 +10,7 @@ settings! {
         /// Count at which the alert fires.
         #[schemars(range(min = 1, max = 524_288))]
         pub threshold: u32 = 10,
-        /// Length of the sliding window. Events may arrive up to 100 ms late: a shorter window does not count
+        /// Length of the sliding window. Events may arrive up to 1 s late: a shorter window does not count
         /// those.
         #[serde(with = "duration")]
         pub window: Duration = Duration::from_secs(10),

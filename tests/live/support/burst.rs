@@ -21,8 +21,8 @@ use super::oracle::wait_for_counter;
 use super::tracefs::Trace;
 use super::tracefs::interrupted_init;
 
-/// A ring with room for every burst of these tests.
-pub const RING: &[&str] = &["--ring-size", "16MiB", "--no-owners"];
+/// A ring with room for every burst of these tests, and little room behind it: a chain that waits makes the source wait.
+pub const RING: &[&str] = &["--ring-size", "16MiB", "--backlog", "4k", "--no-owners"];
 
 /// The result of connect on a non-blocking socket.
 const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
@@ -37,14 +37,7 @@ pub fn syn_burst(lab: &Lab, connections: u64) -> Result<()> {
 pub fn begin_syn_burst(lab: &Lab, connections: u64) -> Result<Vec<Socket>> {
     lab.one_syn_retransmit()?;
     lab.lose(&format!("tcp dport {PORT}"))?;
-    // The limit is inherited by hosts that tests start later; no host depends on it.
-    let limit = getrlimit(Resource::Nofile);
-    let most = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    setrlimit(Resource::Nofile, most).context("cannot raise the limit on open files")?;
-    let sockets = lab.sender.enter(|| connect_all(connections))??;
+    let sockets = lab.sender.enter(|| connect_all(PORT, connections))??;
     wait_for_counter(&lab.sender, "TcpExtTCPSynRetrans", connections)?;
     Ok(sockets)
 }
@@ -73,8 +66,16 @@ pub fn traced_of_burst(lab: &Lab, connections: u64) -> Result<u64> {
     })
 }
 
-fn connect_all(count: u64) -> Result<Vec<Socket>> {
-    let peer = SocketAddr::from((RECEIVER_V4, PORT)).into();
+/// Connects this number of sockets to a port of the receiver, from the namespace of this thread.
+pub fn connect_all(port: u16, count: u64) -> Result<Vec<Socket>> {
+    // The limit is inherited by hosts that tests start later; no host depends on it.
+    let limit = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    setrlimit(Resource::Nofile, most).context("cannot raise the limit on open files")?;
+    let peer = SocketAddr::from((RECEIVER_V4, port)).into();
     let connect = |_| {
         let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), None)?;
         match socket.connect(&peer) {

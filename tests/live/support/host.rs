@@ -103,8 +103,18 @@ impl Host {
     }
 
     /// The same with this standard output, which the test may or may not read.
-    pub fn start_into(_: &Root, stdout: impl Into<Stdio>, arguments: &[&str]) -> Result<Host> {
-        let mut command = Command::new(BINARY);
+    pub fn start_into(root: &Root, stdout: impl Into<Stdio>, arguments: &[&str]) -> Result<Host> {
+        Host::start_build_into(root, Path::new(BINARY), stdout, arguments)
+    }
+
+    /// The same with another build of the host.
+    pub fn start_build_into(
+        _: &Root,
+        program: &Path,
+        stdout: impl Into<Stdio>,
+        arguments: &[&str],
+    ) -> Result<Host> {
+        let mut command = Command::new(program);
         command.args(arguments);
         Host::spawn_into(command, stdout.into(), 0)?.attached()
     }

@@ -13,14 +13,13 @@ const INODE: u64 = 7_000;
 fn registry() -> Registry {
     let mut registry = Registry::new(Clock::default());
     let holder = Holder {
-        inode: INODE,
         pid: u32::MAX, // No process of this machine has this number, so that no cgroup is found.
         parent: 1,
         uid: 33,
         begun: Duration::ZERO,
         comm: name("nginx"),
     };
-    registry.update(HolderTable::of(SCANNED, vec![holder]));
+    registry.update(HolderTable::of(SCANNED, vec![(INODE, holder)]));
     registry
 }
 
@@ -87,6 +86,21 @@ fn where_scans_are_slow_an_answer_holds_until_the_next_one() {
 }
 
 #[test]
+fn a_large_table_is_dropped_once_its_answers_have_expired() {
+    let mut registry = registry();
+    let holder = registry.table.holders(INODE).iter().next().cloned();
+    let holder = holder.expect("the only one");
+    for (count, kept) in [(LARGE_TABLE - 1, LARGE_TABLE - 1), (LARGE_TABLE, 0)] {
+        let holders = (0..count as u64).map(|inode| (inode, holder.clone()));
+        registry.update(HolderTable::of(SCANNED, holders.collect()));
+        registry.drop_expired(SCANNED + MIN_VALIDITY);
+        assert_eq!(registry.table.len(), count);
+        registry.drop_expired(SCANNED + 2 * MIN_VALIDITY);
+        assert_eq!(registry.table.len(), kept);
+    }
+}
+
+#[test]
 fn the_next_scan_is_asked_for_the_sockets_of_events_and_no_more_than_the_limit() {
     let mut registry = registry();
     for inode in [INODE, INODE + 1, INODE] {
@@ -121,13 +135,15 @@ fn sockets_that_were_not_found_are_remembered_up_to_the_limit() {
 #[test]
 fn containers_are_remembered_up_to_the_limit() {
     let mut registry = registry();
-    let holder = |number| Holder {
-        inode: number,
-        pid: u32::MAX - number as u32,
-        parent: 1,
-        uid: 0,
-        begun: Duration::ZERO,
-        comm: name("a"),
+    let holder = |number| {
+        let holder = Holder {
+            pid: u32::MAX - number as u32,
+            parent: 1,
+            uid: 0,
+            begun: Duration::ZERO,
+            comm: name("a"),
+        };
+        (number, holder)
     };
     let count = MAX_CONTAINERS as u64 + 10;
     registry.update(HolderTable::of(SCANNED, (0..count).map(holder).collect()));
