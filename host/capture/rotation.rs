@@ -63,7 +63,7 @@ fn create(path: &Path) -> io::Result<File> {
         .create_new(true)
         .mode(private_files::MODE)
         .open(path)
-        .map_err(sandbox::explained)?;
+        .map_err(|error| sandbox::explained(path, error))?;
     private_files::own(&file);
     Ok(file)
 }

@@ -200,7 +200,12 @@ fn watch(args: WatchArgs, verbosity: Verbosity, matches: &ArgMatches) -> Result<
         owners: !args.no_owners,
         reconcile: args.reconcile,
         record,
-        user: args.user.as_deref().map(User::find).transpose()?,
+        user: args
+            .user
+            .as_deref()
+            .map(User::find)
+            .transpose()
+            .map_err(UsageError::User)?,
         sandbox: !args.no_sandbox,
     })
 }

@@ -75,7 +75,7 @@ pub enum UsageError {
     },
     /// A user as whom the run cannot go on.
     #[error("--user: {0}")]
-    User(#[from] UserError),
+    User(UserError),
     /// An invalid value of a filter.
     #[error("{option} {value}: {reason}")]
     Filter {

@@ -31,6 +31,12 @@ pub fn confine(config: &Watch) -> Result<()> {
         );
         return Ok(());
     }
+    if files.are_all() {
+        tracing::warn!(
+            "a plugin, a grant, --record or --alerts-file is in the directory /: the sandbox allows all files; \
+             use a directory of its own"
+        );
+    }
     for lacking in sandbox::confine(&files, Calls::ReadBpf)? {
         tracing::info!("{lacking}");
     }
@@ -81,9 +87,7 @@ fn files(config: &Watch) -> Files {
         RecordConfig::Stdout => None,
     });
     for file in alerts.chain(record) {
-        files::directories(file)
-            .into_iter()
-            .for_each(|directory| files.write(directory));
+        files.write_file(file);
     }
     // Compiled code is kept in it.
     cache::user_directory()

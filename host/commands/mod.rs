@@ -26,6 +26,7 @@ use crate::config::Verbosity;
 use crate::plugin::worker::compile;
 use crate::plugin::worker::footprint;
 use crate::plugin::worker::helper;
+use crate::system::inherited;
 use crate::system::privileges;
 use crate::system::stdio;
 use crate::system::stdio::Stdout;
@@ -34,11 +35,12 @@ pub use crate::system::stdio::print_status;
 
 /// Runs the command, and returns when it is done.
 pub fn run(config: &Config) -> Result<()> {
+    inherited::end_at_exec();
     log_to_stderr(config.verbosity());
     match config {
         Config::Watch(_) | Config::Check(_) => {}
         Config::Replay(_) | Config::Generate(_) | Config::Inspect(_) | Config::Plugin(_) => {
-            privileges::drop_unless_root()?;
+            privileges::keep_files()?;
         }
         // They confine themselves, after they have set their limits.
         Config::Compile { .. } | Config::Footprint(_) | Config::Helper => {}

@@ -10,8 +10,8 @@ use super::recording;
 use crate::config::Replay;
 use crate::config::Verbosity;
 use crate::pipeline;
+use crate::pipeline::Handlers;
 use crate::pipeline::channel::REPLAY_BACKLOG;
-use crate::pipeline::reload::Hangups;
 use crate::pipeline::stop::Stop;
 use crate::plugin::Compiler;
 use crate::source::replay;
@@ -25,10 +25,10 @@ use crate::system::stdio::print_status;
 pub fn replay(config: &Replay) -> Result<()> {
     recording::refuse_inputs(config)?;
     let stop = Stop::at_signals().context("cannot listen for signals")?;
-    let hangups = Hangups::listen().context("cannot listen for SIGHUP")?;
+    let handlers = Handlers::listen()?;
     let shared = SharedStats::default();
     let compiler = Compiler::this_program();
-    let prepared = pipeline::prepare(&config.chain, compiler, hangups, &stop, &shared)?;
+    let prepared = pipeline::prepare(&config.chain, compiler, handlers, &stop, &shared)?;
     let Some(chain) = prepared else {
         return Ok(());
     };

@@ -14,7 +14,7 @@ use crate::capture;
 use crate::config::Verbosity;
 use crate::config::Watch;
 use crate::pipeline;
-use crate::pipeline::reload::Hangups;
+use crate::pipeline::Handlers;
 use crate::pipeline::stop::Signals;
 use crate::plugin::Compiler;
 use crate::plugin::worker::helper::Helper;
@@ -43,12 +43,15 @@ pub fn watch(config: &Watch) -> Result<()> {
     // Until the process is confined it has one thread: those that it starts later are confined as well.
     privileges::forbid_new()?;
     let signals = Signals::listen().context("cannot listen for signals")?;
-    let hangups = Hangups::listen().context("cannot listen for SIGHUP")?;
+    let handlers = Handlers::listen()?;
     preflight::check(config.attach)?;
     kernel_filters::check(&config.filters)?;
     let clock = Clock::of_this_process()?;
     let helper = Helper::start(config.user.as_ref());
-    let helper = helper.context("cannot start the process that starts compilers")?;
+    let helper = helper.with_context(|| match config.user {
+        Some(_) => "cannot start the process that starts compilers, as the user of --user, who must be able to execute this program",
+        None => "cannot start the process that starts compilers",
+    })?;
     let comparison = config.reconcile.then(prepare_comparison).transpose()?;
     let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
     let options = ProbeOptions {
@@ -68,7 +71,7 @@ pub fn watch(config: &Watch) -> Result<()> {
     let stop = signals.start().context("cannot listen for signals")?;
     let shared = SharedStats::default();
     let compiler = Compiler::Helper(Arc::new(helper));
-    let prepared = pipeline::prepare(&config.chain, compiler, hangups, &stop, &shared)?;
+    let prepared = pipeline::prepare(&config.chain, compiler, handlers, &stop, &shared)?;
     let Some(chain) = prepared else {
         return Ok(());
     };

@@ -38,6 +38,7 @@ use crate::sink::alerts_file::AlertsFile;
 use crate::sink::fan_out::FanOut;
 use crate::sink::queue::Queue;
 use crate::sink::stdout::StdSink;
+use crate::stats::Requests;
 use crate::stats::SharedStats;
 use crate::stats::Stats;
 use crate::stream::batch::MAX_EVENTS;
@@ -50,17 +51,36 @@ use crate::system::threads;
 /// The sinks of a run.
 pub type Sinks = FanOut<StdSink>;
 
-/// Starts sinks and plugins, which `compiler` compiles. `hangups` are listened for since before: compiling may take
-/// seconds, in which SIGHUP would end the process. `None`: a signal arrived before all plugins were ready.
+/// Handlers of signals that would otherwise end the process. They are registered before anything that takes time.
+pub struct Handlers {
+    hangups: Hangups,
+    requests: Requests,
+}
+
+impl Handlers {
+    /// Registers handlers of SIGHUP and SIGUSR1.
+    pub fn listen() -> Result<Handlers> {
+        Ok(Handlers {
+            hangups: Hangups::listen().context("cannot listen for SIGHUP")?,
+            requests: Requests::listen().context("cannot listen for SIGUSR1")?,
+        })
+    }
+}
+
+/// Starts sinks and plugins, which `compiler` compiles. `None`: a signal arrived before all plugins were ready.
 pub fn prepare(
     config: &ChainConfig,
     compiler: Compiler,
-    hangups: Hangups,
+    handlers: Handlers,
     stop: &Stop,
     shared: &SharedStats,
 ) -> Result<Option<Chain<Sinks>>> {
     shared
-        .print_on_request(stop.stdout_status().clone(), config.stats_every)
+        .print_on_request(
+            handlers.requests,
+            stop.stdout_status().clone(),
+            config.stats_every,
+        )
         .context("cannot listen for SIGUSR1")?;
     let sinks = start_sinks(config, stop.stdout_status())?;
     confinement::check(config.plugins.len())?;
@@ -71,7 +91,7 @@ pub fn prepare(
     };
     let (reloader, reloads) = Reloader::new(engine, &plugins);
     let end = stop.end_handle().context("cannot listen for a hang-up")?;
-    reloader.spawn(config.watch_files, hangups, sinks.reopens(), end)?;
+    reloader.spawn(config.watch_files, handlers.hangups, sinks.reopens(), end)?;
     // Only now: a reader of these lines may replace a file or send SIGHUP, and both are noticed from here on.
     if config.verbosity >= Verbosity::Normal {
         for plugin in &plugins {

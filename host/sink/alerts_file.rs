@@ -166,11 +166,11 @@ fn open(path: &Path) -> io::Result<File> {
     let file = match options.open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let file = options.create(true).open(path);
-            let file = file.map_err(sandbox::explained)?;
+            let file = file.map_err(|error| sandbox::explained(path, error))?;
             private_files::own(&file);
             file
         }
-        opened => opened.map_err(sandbox::explained)?,
+        opened => opened.map_err(|error| sandbox::explained(path, error))?,
     };
     let kind = file.metadata()?.file_type();
     if !kind.is_file() && !kind.is_char_device() {

@@ -11,6 +11,7 @@ use self::counters::ReplayStats;
 use self::counters::StreamStats;
 use self::reconcile::Report;
 pub use self::shared::Publisher;
+pub use self::shared::Requests;
 pub use self::shared::SharedStats;
 use crate::capture::Summary;
 

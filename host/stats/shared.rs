@@ -23,6 +23,19 @@ use crate::system::timestamp;
 /// Minimum interval at which a stage refreshes its statistics: a replay has thousands of marks a second.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Requests for the statistics: SIGUSR1. Before it exists, the signal ends the process.
+#[derive(Debug)]
+pub struct Requests(UnixStream);
+
+impl Requests {
+    /// Registers a handler of SIGUSR1.
+    pub fn listen() -> io::Result<Requests> {
+        let (requests, request) = UnixStream::pair()?;
+        signal_hook::low_level::pipe::register(SIGUSR1, request)?;
+        Ok(Requests(requests))
+    }
+}
+
 /// The statistics of a run, shared by the stages that refresh them and the code that prints them.
 #[derive(Debug, Clone, Default)]
 pub struct SharedStats(Arc<Mutex<Stats>>);
@@ -33,15 +46,14 @@ impl SharedStats {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a thread that prints the statistics at SIGUSR1, and at the interval `every` if there is one, as long as
-    /// the process lives.
+    /// Starts a thread that prints the statistics at each request, and at the interval `every` if there is one, as long
+    /// as the process lives.
     pub fn print_on_request(
         &self,
+        Requests(mut requests): Requests,
         stdout_status: Arc<StdoutStatus>,
         every: Option<Duration>,
     ) -> io::Result<()> {
-        let (mut requests, request) = UnixStream::pair()?;
-        signal_hook::low_level::pipe::register(SIGUSR1, request)?;
         requests.set_read_timeout(every)?;
         let shared = self.clone();
         let spawned = threads::named("statistics").spawn(move || {

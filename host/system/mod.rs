@@ -2,6 +2,7 @@
 //! the sanitising of text.
 
 pub mod heap;
+pub mod inherited;
 pub mod private_files;
 pub mod privileges;
 pub mod procfs;

@@ -21,8 +21,10 @@ use rustix::thread::set_keep_capabilities;
 use rustix::thread::set_no_new_privs;
 
 /// What root needs for files of other users, such as a capture in the home directory of the user who called sudo: to
-/// open them, and to give that user a new one.
-const OF_FILES: CapabilitySet = CapabilitySet::DAC_OVERRIDE.union(CapabilitySet::CHOWN);
+/// open them, to give that user a new one, and to replace one in a sticky directory.
+const OF_FILES: CapabilitySet = CapabilitySet::DAC_OVERRIDE
+    .union(CapabilitySet::CHOWN)
+    .union(CapabilitySet::FOWNER);
 
 /// A user as whom this process goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +38,7 @@ pub struct User {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UserError {
     /// The system knows no user of this name or number.
-    #[error("there is no user {0}; `getent passwd` lists all")]
+    #[error("there is no user {0:?}; `getent passwd` lists all")]
     Unknown(String),
     /// The database of users cannot be read.
     #[error("cannot look up the user {name}: {error}")]
@@ -101,14 +103,11 @@ pub fn become_user(user: &User, kept: CapabilitySet) -> anyhow::Result<()> {
     keep_only(kept)
 }
 
-/// Drops all capabilities, unless the user is root. For commands that need no privileges. To be called before other
-/// threads are started.
-pub fn drop_unless_root() -> anyhow::Result<()> {
-    if geteuid().is_root() {
-        return Ok(());
-    }
+/// Drops all capabilities but those for files of root. For commands that only use files. To be called before other threads
+/// are started.
+pub fn keep_files() -> anyhow::Result<()> {
     forbid_new()?;
-    keep_only(CapabilitySet::empty())
+    keep_only(of_files())
 }
 
 /// Drops all capabilities, of root too. For a process that reads compiled code or a component from its standard

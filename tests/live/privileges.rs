@@ -10,12 +10,16 @@ use std::os::unix::fs::chown;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
+use std::process::Stdio;
 
 use anyhow::Context;
 use anyhow::Result;
 use anyhow::bail;
+use rustix::process::Pid;
 use rustix::process::Signal;
+use rustix::process::kill_process;
 
+use crate::common::components::large;
 use crate::common::refusal::BINARY;
 use crate::support::host::Host;
 use crate::support::kernel::is_since;
@@ -47,8 +51,8 @@ const THREADS: [&str; 9] = [
 /// CAP_BPF, which older kernels need for reading maps.
 const BPF: u64 = 1 << 39;
 
-/// CAP_CHOWN and CAP_DAC_OVERRIDE.
-const FILES: u64 = 1 | 1 << 1;
+/// CAP_CHOWN, CAP_DAC_OVERRIDE and CAP_FOWNER.
+const FILES: u64 = 1 | 1 << 1 | 1 << 3;
 
 /// User and group of `nobody` in Debian.
 const NOBODY: u32 = 65_534;
@@ -91,11 +95,7 @@ fn confined_threads(pid: u32, kept: u64) -> Result<BTreeSet<String>> {
 
 /// The helper of a host: its only child process while no plugin is compiled.
 fn helper(host: u32) -> Result<u32> {
-    let children = fs::read_to_string(format!("/proc/{host}/task/{host}/children"))?;
-    let children: Vec<u32> = children
-        .split_whitespace()
-        .map(str::parse)
-        .collect::<Result<_, _>>()?;
+    let children = children(host)?;
     match children[..] {
         [helper] => Ok(helper),
         _ => bail!("the host has the child processes {children:?}"),
@@ -169,9 +169,7 @@ fn root_that_needs_no_files_has_no_capability_either() -> Result<()> {
         let run = host.stop()?;
         assert_eq!(run.retransmits_in(&lab.sender)?.len(), 5);
         run.ledger.assert_complete();
-        wait_until("the helper to end", || {
-            Ok(!Path::new(&format!("/proc/{helper}/root")).exists())
-        })
+        wait_until("the helper to end", || Ok(!is_running(helper)))
     })
 }
 
@@ -297,6 +295,63 @@ fn root_a_link_that_leads_out_of_the_sandbox_is_refused_with_the_reason() -> Res
         host.stop()?.ledger.assert_complete();
         Ok(())
     })
+}
+
+/// The child processes of the main thread of a process.
+fn children(pid: u32) -> Result<Vec<u32>> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    let children = children.split_whitespace().map(str::parse);
+    Ok(children.collect::<Result<_, _>>()?)
+}
+
+#[test]
+fn root_a_compiler_ends_with_its_host_and_the_helper_survives_signals_to_the_service() -> Result<()>
+{
+    root_test(|_| {
+        let directory = tempfile::tempdir()?;
+        let plugin = directory.path().join("large.wasm");
+        // It takes seconds to compile.
+        fs::write(&plugin, large(20_000))?;
+        let mut host = Command::new(BINARY)
+            .arg("--plugin")
+            .arg(&plugin)
+            .env("XDG_CACHE_HOME", directory.path())
+            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()?;
+        let (mut helper, mut worker) = (0, 0);
+        wait_until("a compiler to run", || {
+            helper = children(host.id())?.first().copied().unwrap_or(0);
+            worker = match helper {
+                0 => 0,
+                helper => children(helper)?.first().copied().unwrap_or(0),
+            };
+            Ok(worker != 0)
+        })?;
+        for signal in [Signal::HUP, Signal::USR1, Signal::INT, Signal::TERM] {
+            send(helper, signal)?;
+        }
+        // Stopped, it does not end by itself.
+        send(worker, Signal::STOP)?;
+        let (helper, worker) = (helper, worker);
+        assert!(is_running(helper) && is_running(worker));
+        host.kill()?;
+        host.wait()?;
+        wait_until("helper and compiler to end", || {
+            Ok(!is_running(helper) && !is_running(worker))
+        })
+    })
+}
+
+fn send(pid: u32, signal: Signal) -> Result<()> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    kill_process(pid.context("a process")?, signal)?;
+    Ok(())
+}
+
+/// Not even a zombie, which has no links in /proc.
+fn is_running(pid: u32) -> bool {
+    fs::read_link(format!("/proc/{pid}/exe")).is_ok()
 }
 
 #[test]

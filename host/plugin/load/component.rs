@@ -43,7 +43,7 @@ pub(crate) fn read(origin: &Origin, max_bytes: u64) -> Result<Vec<u8>, ReadError
     };
     let failed = |error| ReadError::Io {
         path: path.clone(),
-        error: sandbox::explained(error),
+        error: sandbox::explained(path, error),
     };
     let file = regular_file::open(path).map_err(|error| match error {
         OpenError::NotRegular => ReadError::NotRegular(path.clone()),

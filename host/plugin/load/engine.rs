@@ -60,7 +60,7 @@ impl Compiler {
     /// Runs a job in a child process, and waits for its end.
     pub(crate) fn run(&self, job: Job) -> io::Result<Ended> {
         match self {
-            Compiler::Process(program) => job.run(program),
+            Compiler::Process(program) => job.run(program, None),
             Compiler::Helper(helper) => helper.run(&job),
             Compiler::ThisProcess => Err(io::ErrorKind::Unsupported.into()),
         }

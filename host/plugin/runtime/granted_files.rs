@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::CWD;
@@ -72,7 +73,7 @@ impl Files {
             let opened = openat(CWD, path.as_str(), flags, Mode::empty());
             let directory = opened.map_err(|error| GrantError::Directory {
                 path: path.clone(),
-                error: sandbox::explained(error.into()),
+                error: sandbox::explained(Path::new(path), error.into()),
             })?;
             self.open
                 .insert(number, OpenFile::File(Arc::new(directory)));

@@ -38,7 +38,7 @@ use crate::system::sanitize::one_line;
 pub const SUBCOMMAND: &str = "compile";
 
 /// Number of threads of the compiler. The stack of each counts as memory.
-const COMPILER_THREADS: &str = "4";
+pub(super) const THREADS: &str = "4";
 
 /// Why a component was not compiled.
 #[derive(Debug, thiserror::Error)]
@@ -91,13 +91,9 @@ pub(crate) fn in_child_process(
     input.rewind()?;
     let compiled = sealed_memory::create()?;
     let seconds = limits.compile_time.as_secs().max(1);
-    let order = Order {
-        arguments: vec![
-            SUBCOMMAND.to_owned(),
-            seconds.to_string(),
-            limits.compile_memory.to_string(),
-        ],
-        environment: vec![("RAYON_NUM_THREADS".to_owned(), COMPILER_THREADS.to_owned())],
+    let order = Order::Compile {
+        seconds,
+        bytes: limits.compile_memory,
     };
     let ended = compiler.run(Job {
         order,

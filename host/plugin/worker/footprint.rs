@@ -31,6 +31,9 @@ use crate::plugin::spec::limits;
 /// Name of the hidden subcommand of the child process: `footprint LIMITS`.
 pub const SUBCOMMAND: &str = "footprint";
 
+/// The variable with the variables that the plugin was granted: names and values, as JSON.
+pub(super) const VARIABLES: &str = "RETRANS_HOST_GRANTED";
+
 /// Bytes that the child process may allocate in addition to the footprint and to linear memory: a stack, and temporary
 /// allocations.
 const SLACK: u64 = 32 << 20;
@@ -97,15 +100,13 @@ pub(crate) fn in_child_process(
     spec: &Spec,
 ) -> Result<(u64, Checked), FootprintError> {
     let run = || {
-        let limits = serde_json::to_string(&spec.limits)?;
         let variables = spec.grants.env.iter();
         let variables = variables.filter_map(|name| Some((name.clone(), env::var(name).ok()?)));
         let mut output = sealed_memory::create()?;
         let ended = compiler.run(Job {
-            order: Order {
-                arguments: vec![SUBCOMMAND.to_owned(), limits],
-                // What the plugin was granted.
-                environment: variables.collect(),
+            order: Order::Footprint {
+                limits: spec.limits,
+                variables: variables.collect(),
             },
             input: compiled.try_clone()?,
             output: output.try_clone()?,

@@ -1,9 +1,10 @@
 //! The helper: a process that starts worker processes for a host that may start none itself.
 //!
 //! The sandbox of the host forbids new processes, and a new version of a plugin is compiled in one. The helper is
-//! started before the host has its sandbox, has no capabilities and a sandbox of its own, and ends with the host. One
-//! message in each direction makes a job: the host sends descriptors (the order, the input and the output of the
-//! worker), the helper answers how the worker ended.
+//! started before the host has its sandbox, has no capabilities, writes no files, and ends with the host, as does the
+//! worker that it waits for. One message in each direction makes a job: the host sends descriptors (the order, the
+//! input and the output of the worker), the helper answers how the worker ended. An order is one of two: a host whose
+//! sandbox holds a fault in must not get out of it through the helper.
 
 use std::fs::File;
 use std::io;
@@ -34,8 +35,6 @@ use rustix::net::SocketType;
 use rustix::net::recvmsg;
 use rustix::net::sendmsg;
 use rustix::net::socketpair;
-use rustix::process::Signal;
-use rustix::process::set_parent_process_death_signal;
 
 use super::job::Ended;
 use super::job::Job;
@@ -45,7 +44,6 @@ use crate::plugin::load::sealed_memory;
 use crate::system::privileges;
 use crate::system::privileges::User;
 use crate::system::sandbox;
-use crate::system::sandbox::system_calls::Calls;
 
 /// Name of the hidden subcommand of the helper.
 pub const SUBCOMMAND: &str = "helper";
@@ -91,12 +89,18 @@ impl Helper {
         order.rewind()?;
         let socket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let descriptors = [order.as_fd(), job.input.as_fd(), job.output.as_fd()];
-        send(socket.as_fd(), b"job", &descriptors)?;
+        let sent = send(socket.as_fd(), b"job", &descriptors);
         let mut answer = vec![0; MAX_ANSWER];
-        let (length, _) = receive(socket.as_fd(), &mut answer)?;
+        // A socket whose other side is closed takes nothing, and has nothing.
+        let length = match sent.and_then(|()| receive(socket.as_fd(), &mut answer)) {
+            Ok((length, _)) => length,
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => 0,
+            Err(error) => return Err(error),
+        };
         match length {
             0 => Err(io::Error::other(
-                "the process that starts workers has ended",
+                "the process that starts compilers has ended; restart the host to load new versions of plugins",
             )),
             length => match serde_json::from_slice(&answer[..length])? {
                 Answer::Ended(ended) => Ok(ended),
@@ -117,10 +121,13 @@ enum Answer {
 
 /// Runs the helper: does the jobs that arrive on its standard input, until the host has ended.
 pub fn serve() -> anyhow::Result<()> {
-    // The host waits for no worker any more.
-    set_parent_process_death_signal(Some(Signal::KILL))?;
+    // Signals for all processes of a service are meant for the host. Workers inherit this.
+    for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM, libc::SIGUSR1] {
+        // SAFETY: SIG_IGN is no function that could be called.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
     privileges::drop_all()?;
-    sandbox::confine_calls(Calls::Processes)?;
+    sandbox::confine_helper()?;
     let socket = io::stdin();
     let mut message = [0; 16];
     loop {
@@ -129,7 +136,7 @@ pub fn serve() -> anyhow::Result<()> {
         if length == 0 {
             return Ok(());
         }
-        let answer = match run(descriptors) {
+        let answer = match run(descriptors, socket.as_fd()) {
             Ok(ended) => Answer::Ended(ended),
             Err(error) => Answer::NotStarted(error.to_string()),
         };
@@ -138,7 +145,7 @@ pub fn serve() -> anyhow::Result<()> {
     }
 }
 
-fn run(descriptors: Vec<OwnedFd>) -> io::Result<Ended> {
+fn run(descriptors: Vec<OwnedFd>, client: BorrowedFd<'_>) -> io::Result<Ended> {
     let files: Vec<File> = descriptors.into_iter().map(File::from).collect();
     let Ok([order, input, output]) = <[File; DESCRIPTORS]>::try_from(files) else {
         return Err(io::Error::other("a job with missing descriptors"));
@@ -149,7 +156,7 @@ fn run(descriptors: Vec<OwnedFd>) -> io::Result<Ended> {
         input,
         output,
     };
-    job.run(Path::new(THIS_PROGRAM))
+    job.run(Path::new(THIS_PROGRAM), Some(client))
 }
 
 fn send(socket: BorrowedFd<'_>, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {

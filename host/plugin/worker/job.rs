@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io;
 use std::io::Read as _;
+use std::os::fd::AsFd as _;
+use std::os::fd::BorrowedFd;
 use std::os::unix::process::CommandExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
@@ -10,9 +12,16 @@ use std::process::Command;
 use std::process::ExitStatus;
 use std::process::Stdio;
 
+use rustix::event::PollFd;
+use rustix::event::PollFlags;
+use rustix::event::poll;
+use rustix::io::Errno;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::compile;
+use super::footprint;
+use crate::plugin::spec::limits::Limits;
 use crate::system::sanitize::joined;
 
 /// Maximum length in bytes of an error message of the process.
@@ -29,13 +38,64 @@ pub(crate) struct Job {
     pub(crate) output: File,
 }
 
-/// The part of a job that is text.
+/// What a worker is to do. It names no program, argument or variable: the helper, which has more rights than the host
+/// that sends it, does nothing else.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Order {
-    /// The arguments: a subcommand and its own.
-    pub(crate) arguments: Vec<String>,
-    /// The whole environment: that of this process has no meaning for a worker.
-    pub(crate) environment: Vec<(String, String)>,
+pub(crate) enum Order {
+    /// Compile the component.
+    Compile {
+        /// CPU time in seconds.
+        seconds: u64,
+        /// Memory in bytes.
+        bytes: u64,
+    },
+    /// Check the footprint of compiled code.
+    Footprint {
+        /// The limits of the plugin.
+        limits: Limits,
+        /// Names and values of the variables that the plugin was granted.
+        variables: Vec<(String, String)>,
+    },
+}
+
+impl Order {
+    /// The command that obeys. The environment of this process has no meaning for it.
+    fn command(&self, program: &Path) -> io::Result<Command> {
+        let mut command = Command::new(program);
+        command.env_clear();
+        match self {
+            Order::Compile { seconds, bytes } => {
+                command.arg(compile::SUBCOMMAND);
+                command.args([seconds.to_string(), bytes.to_string()]);
+                command.env("RAYON_NUM_THREADS", compile::THREADS);
+            }
+            Order::Footprint { limits, variables } => {
+                command.arg(footprint::SUBCOMMAND);
+                command.arg(serde_json::to_string(limits)?);
+                // As one value: under its own name, LD_PRELOAD would have its effect.
+                command.env(footprint::VARIABLES, serde_json::to_string(variables)?);
+            }
+        }
+        Ok(command)
+    }
+}
+
+/// Waits until `first` can be read. Returns false if the other side of the socket `client` is closed before.
+fn is_readable_before_end(first: BorrowedFd<'_>, client: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut fds = [
+        PollFd::from_borrowed_fd(first, PollFlags::IN),
+        PollFd::from_borrowed_fd(client, PollFlags::RDHUP),
+    ];
+    loop {
+        match poll(&mut fds, None) {
+            Err(Errno::INTR) => {}
+            result => {
+                result?;
+                let [first, client] = fds.map(|fd| fd.revents());
+                return Ok(client.is_empty() || !first.is_empty());
+            }
+        }
+    }
 }
 
 /// How a worker process ended.
@@ -55,12 +115,11 @@ impl Ended {
 }
 
 impl Job {
-    /// Runs `program` for this job, and waits for its end.
-    pub(crate) fn run(self, program: &Path) -> io::Result<Ended> {
-        let mut child = Command::new(program)
-            .args(&self.order.arguments)
-            .env_clear()
-            .envs(self.order.environment)
+    /// Runs `program` for this job, and waits for its end. If `client`, a socket, is closed first, ends it.
+    pub(crate) fn run(self, program: &Path, client: Option<BorrowedFd<'_>>) -> io::Result<Ended> {
+        let mut child = self
+            .order
+            .command(program)?
             .stdin(self.input)
             .stdout(self.output)
             .stderr(Stdio::piped())
@@ -69,6 +128,11 @@ impl Job {
             .spawn()?;
         let mut message = Vec::new();
         if let Some(stderr) = child.stderr.take() {
+            if let Some(client) = client
+                && !is_readable_before_end(stderr.as_fd(), client)?
+            {
+                child.kill()?;
+            }
             stderr.take(MAX_MESSAGE).read_to_end(&mut message)?;
         }
         let message = String::from_utf8_lossy(&message);

@@ -4,6 +4,7 @@
 //! directory that is deleted and made again has no rule.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::os::fd::AsFd;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
@@ -44,8 +45,9 @@ const WRITE: BitFlags<AccessFs> = landlock::make_bitflags!(AccessFs::{
 const TERMINAL: BitFlags<AccessFs> =
     landlock::make_bitflags!(AccessFs::{ReadFile | WriteFile | IoctlDev});
 
-/// What every process reads: `/proc`, and the number of CPUs, which libbpf needs for counters of each CPU.
-const SYSTEM: [&str; 2] = ["/proc", "/sys/devices/system/cpu"];
+/// What every process reads: `/proc`; the number of CPUs, which libbpf needs for counters of each CPU; its executable, for
+/// the names of functions in the message of a panic.
+const SYSTEM: [&str; 3] = ["/proc", "/sys/devices/system/cpu", "/proc/self/exe"];
 
 /// Directories below which a process may use files. One that does not exist gives no right.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,18 +66,45 @@ impl Files {
     pub fn write(&mut self, directory: impl Into<PathBuf>) {
         self.written.insert(directory.into());
     }
+
+    /// Allows writing a file, and renaming and replacing it: everything in its directory. A device is allowed alone.
+    pub fn write_file(&mut self, file: &Path) {
+        match fs::metadata(file) {
+            Ok(status) if !status.is_file() => self.write(file),
+            _ => directories(file)
+                .into_iter()
+                .for_each(|directory| self.write(directory)),
+        }
+    }
+
+    /// Whether a directory is `/`: all files are allowed then.
+    pub fn are_all(&self) -> bool {
+        let mut directories = self.read.iter().chain(&self.written);
+        directories.any(|directory| {
+            directory
+                .canonicalize()
+                .is_ok_and(|path| path == Path::new("/"))
+        })
+    }
 }
 
 /// The directory of a file, and that of its target if it is a symbolic link.
 pub fn directories(file: &Path) -> BTreeSet<PathBuf> {
-    [Some(file.to_owned()), file.canonicalize().ok()]
-        .iter()
-        .filter_map(|path| path.as_deref()?.parent())
-        .map(|parent| match parent.as_os_str().is_empty() {
+    let directory = |file: &Path| {
+        let parent = file.parent()?;
+        Some(match parent.as_os_str().is_empty() {
             true => PathBuf::from("."),
             false => parent.to_owned(),
         })
-        .collect()
+    };
+    let own = directory(file);
+    // The target of a link need not exist yet.
+    let target = file.canonicalize().ok().or_else(|| {
+        let target = fs::read_link(file).ok()?;
+        Some(own.as_deref()?.join(target))
+    });
+    let target = target.as_deref().and_then(directory);
+    own.into_iter().chain(target).collect()
 }
 
 /// Restricts this thread and those that it starts to these files, to those of [`SYSTEM`], and to the terminal of its standard
@@ -101,11 +130,7 @@ pub(super) fn restrict(files: &Files) -> anyhow::Result<Option<Lacking>> {
             rules = rules.add_rule(PathBeneath::new(stream, TERMINAL))?;
         }
     }
-    Ok(match rules.restrict_self()?.ruleset {
-        RulesetStatus::FullyEnforced => None,
-        RulesetStatus::PartiallyEnforced => Some(Lacking::SomeFiles),
-        RulesetStatus::NotEnforced => Some(Lacking::Files),
-    })
+    Ok(lacking(rules.restrict_self()?.ruleset))
 }
 
 fn allow(
@@ -114,9 +139,35 @@ fn allow(
     access: BitFlags<AccessFs>,
 ) -> anyhow::Result<RulesetCreated> {
     match PathFd::new(directory) {
-        Ok(opened) => Ok(rules.add_rule(PathBeneath::new(opened, access))?),
+        Ok(opened) => {
+            // A file has fewer rights than a directory.
+            let access = match directory.is_dir() {
+                true => access,
+                false => access & AccessFs::from_file(VERSION),
+            };
+            Ok(rules.add_rule(PathBeneath::new(opened, access))?)
+        }
         // What cannot be opened now fails later, with an error that names it.
         Err(_) => Ok(rules),
+    }
+}
+
+/// Forbids this thread and those that it starts to change files. Returns what the kernel lacks.
+pub(super) fn forbid_writing() -> anyhow::Result<Option<Lacking>> {
+    let rules = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_write(VERSION))?
+        .handle_access(AccessNet::from_all(VERSION))?
+        .scope(Scope::AbstractUnixSocket)?
+        .create()?;
+    Ok(lacking(rules.restrict_self()?.ruleset))
+}
+
+fn lacking(status: RulesetStatus) -> Option<Lacking> {
+    match status {
+        RulesetStatus::FullyEnforced => None,
+        RulesetStatus::PartiallyEnforced => Some(Lacking::SomeFiles),
+        RulesetStatus::NotEnforced => Some(Lacking::Files),
     }
 }
 

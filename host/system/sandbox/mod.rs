@@ -11,11 +11,16 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
 use anyhow::Context as _;
 use anyhow::bail;
+use rustix::fs::Access;
+use rustix::fs::AtFlags;
+use rustix::fs::CWD;
+use rustix::fs::accessat;
 
 use self::files::Files;
 use self::system_calls::Calls;
@@ -56,13 +61,15 @@ impl fmt::Display for Lacking {
     }
 }
 
-/// Restricts the system calls of this process alone.
+/// Confines this process, which starts others: it writes no files. It reads them, because programs that it starts load
+/// libraries.
 ///
 /// # Errors
 ///
-/// If the kernel refuses the filters.
-pub fn confine_calls(calls: Calls) -> anyhow::Result<()> {
-    system_calls::restrict(calls).context("cannot restrict system calls")?;
+/// If the kernel refuses a part that it has.
+pub fn confine_helper() -> anyhow::Result<()> {
+    files::forbid_writing().context("cannot restrict files with Landlock")?;
+    system_calls::restrict(Calls::Processes).context("cannot restrict system calls")?;
     Ok(())
 }
 
@@ -82,11 +89,22 @@ pub fn confine(files: &Files, calls: Calls) -> anyhow::Result<Vec<Lacking>> {
     Ok(lacking)
 }
 
-/// The error of opening a file, with the reason if it can be the sandbox.
-pub fn explained(error: io::Error) -> io::Error {
+/// The error of opening a file, with the reason if it is the sandbox: if the permissions of the file, or of its
+/// directory where it does not exist, would allow it. Landlock does not restrict access(2).
+pub fn explained(path: &Path, error: io::Error) -> io::Error {
     let is_restricted = ARE_FILES_RESTRICTED.load(Ordering::Relaxed);
+    let is_allowed = |path: &Path, access| accessat(CWD, path, access, AtFlags::EACCESS).is_ok();
+    let is_permitted = || match path.exists() {
+        true => is_allowed(path, Access::READ_OK) || is_allowed(path, Access::WRITE_OK),
+        false => {
+            let directory = path
+                .parent()
+                .filter(|parent| !parent.as_os_str().is_empty());
+            is_allowed(directory.unwrap_or(Path::new(".")), Access::WRITE_OK)
+        }
+    };
     match error.kind() {
-        io::ErrorKind::PermissionDenied if is_restricted => io::Error::new(
+        io::ErrorKind::PermissionDenied if is_restricted && is_permitted() => io::Error::new(
             io::ErrorKind::PermissionDenied,
             format!(
                 "{error}; the sandbox allows only the directories that the files had at the start: restart the \

@@ -41,8 +41,19 @@ pub(super) const REFUSED: &[libc::c_long] = &[
     libc::SYS_kcmp,
     libc::SYS_perf_event_open,
     libc::SYS_userfaultfd,
-    // Sockets. socketpair(2), which connects nothing outside, is left.
+    // Sockets. Pairs of connected ones are left, but no pairs of datagram sockets, which can send to any address.
     libc::SYS_socket,
+    libc::SYS_connect,
+    libc::SYS_bind,
+    libc::SYS_listen,
+    libc::SYS_accept,
+    libc::SYS_accept4,
+    // Memory and queues that other processes can open.
+    libc::SYS_shmget,
+    libc::SYS_shmat,
+    libc::SYS_msgget,
+    libc::SYS_semget,
+    libc::SYS_mq_open,
     // System calls by another way, which seccomp does not see.
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
@@ -54,6 +65,7 @@ pub(super) const REFUSED: &[libc::c_long] = &[
     libc::SYS_chroot,
     libc::SYS_move_mount,
     libc::SYS_open_tree,
+    467, // open_tree_attr, since Linux 6.15
     libc::SYS_fsopen,
     libc::SYS_fsconfig,
     libc::SYS_fsmount,
@@ -78,6 +90,7 @@ pub(super) const REFUSED: &[libc::c_long] = &[
     libc::SYS_clock_adjtime,
     libc::SYS_acct,
     libc::SYS_quotactl,
+    443, // quotactl_fd, since Linux 5.14
     libc::SYS_syslog,
     libc::SYS_personality,
     // Keys.
@@ -126,6 +139,9 @@ pub(super) const REFUSED_HERE: &[libc::c_long] = &[
     libc::SYS_iopl,
     libc::SYS_ioperm,
     libc::SYS_modify_ldt,
+    libc::SYS_utime,
+    libc::SYS_utimes,
+    libc::SYS_futimesat,
 ];
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) const REFUSED_HERE: &[libc::c_long] = &[];
@@ -144,6 +160,64 @@ pub(super) const STARTING: &[libc::c_long] = &[
 /// BPF_OBJ_GET_INFO_BY_FD for the size of the ring, BPF_ITER_CREATE for scans.
 const READING: [u64; 4] = [1, 4, 15, 33];
 
+/// The flags of clone(2) for new namespaces.
+const NAMESPACES: [libc::c_int; 7] = [
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWNET,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWUTS,
+    libc::CLONE_NEWCGROUP,
+];
+
+/// A condition under which a call is refused: that of an argument.
+struct Condition {
+    argument: u8,
+    length: SeccompCmpArgLen,
+    is: SeccompCmpOp,
+    value: u64,
+}
+
+const fn word(argument: u8, is: SeccompCmpOp, value: u64) -> Condition {
+    Condition {
+        argument,
+        length: SeccompCmpArgLen::Dword,
+        is,
+        value,
+    }
+}
+
+/// System calls that are refused with some arguments.
+const REFUSED_WITH: &[(libc::c_long, Condition)] = &[
+    // Pairs of datagram sockets: SOCK_DGRAM, and SOCK_RAW, which is the same there.
+    (
+        libc::SYS_socketpair,
+        word(1, SeccompCmpOp::MaskedEq(0xf), 2),
+    ),
+    (
+        libc::SYS_socketpair,
+        word(1, SeccompCmpOp::MaskedEq(0xf), 3),
+    ),
+    // Typing into the terminal: TIOCSTI, TIOCLINUX.
+    (libc::SYS_ioctl, word(1, SeccompCmpOp::Eq, 0x5412)),
+    (libc::SYS_ioctl, word(1, SeccompCmpOp::Eq, 0x541c)),
+    // A mode other than that of the files that the host writes.
+    (libc::SYS_fchmod, word(1, SeccompCmpOp::Ne, 0o600)),
+    // Times of files by path.
+    (
+        libc::SYS_utimensat,
+        Condition {
+            argument: 1,
+            length: SeccompCmpArgLen::Qword,
+            is: SeccompCmpOp::Ne,
+            value: 0,
+        },
+    ),
+    // Limits of other processes.
+    (libc::SYS_prlimit64, word(0, SeccompCmpOp::Ne, 0)),
+];
+
 /// The system calls of the x32 ABI have this bit. No filter for x86-64 sees their numbers.
 #[cfg(target_arch = "x86_64")]
 const X32: u32 = 0x4000_0000;
@@ -154,11 +228,7 @@ pub(super) fn restrict(calls: Calls) -> anyhow::Result<Option<Lacking>> {
     let x32 = Some(without_x32());
     #[cfg(not(target_arch = "x86_64"))]
     let x32 = None;
-    let no_clone3 = match calls {
-        Calls::ReadBpf | Calls::Threads => Some(without_clone3()?),
-        Calls::Processes => None,
-    };
-    for filter in [x32, no_clone3, Some(refusing(calls)?)]
+    for filter in [x32, Some(without_clone3()?), Some(refusing(calls)?)]
         .into_iter()
         .flatten()
     {
@@ -199,17 +269,31 @@ fn refusing(calls: Calls) -> Result<BpfProgram, BackendError> {
         let others = others.into_iter().collect::<Result<_, _>>()?;
         rules.insert(libc::SYS_bpf, vec![SeccompRule::new(others)?]);
     }
-    if calls != Calls::Processes {
-        let thread = libc::CLONE_THREAD as u64;
-        let is_process = SeccompCondition::new(
-            0,
-            SeccompCmpArgLen::Qword,
-            SeccompCmpOp::MaskedEq(thread),
-            0,
+    rules.insert(libc::SYS_clone, refused_clones(calls)?);
+    for (number, condition) in REFUSED_WITH {
+        let condition = SeccompCondition::new(
+            condition.argument,
+            condition.length.clone(),
+            condition.is.clone(),
+            condition.value,
         )?;
-        rules.insert(libc::SYS_clone, vec![SeccompRule::new(vec![is_process])?]);
+        let rule = SeccompRule::new(vec![condition])?;
+        rules.entry(*number).or_default().push(rule);
     }
     filter(rules, libc::EPERM)
+}
+
+/// New namespaces, and other processes than the helper's.
+fn refused_clones(calls: Calls) -> Result<Vec<SeccompRule>, BackendError> {
+    let flags = |mask: libc::c_int, value: libc::c_int| {
+        let operator = SeccompCmpOp::MaskedEq(mask as u64);
+        let condition = SeccompCondition::new(0, SeccompCmpArgLen::Qword, operator, value as u64)?;
+        SeccompRule::new(vec![condition])
+    };
+    match calls {
+        Calls::ReadBpf | Calls::Threads => Ok(vec![flags(libc::CLONE_THREAD, 0)?]),
+        Calls::Processes => NAMESPACES.iter().map(|flag| flags(*flag, *flag)).collect(),
+    }
 }
 
 /// A filter cannot read the flags of clone3, which are in memory. The C library uses clone where there is no clone3.

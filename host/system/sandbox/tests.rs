@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
+use std::time::SystemTime;
 
 use rustix::io::Errno;
 
@@ -76,8 +77,13 @@ fn no_program_and_no_process_is_started_but_threads_are() {
 fn the_helper_starts_programs_and_has_no_socket() {
     let thread = thread::spawn(|| {
         privileges::forbid_new()?;
-        confine_calls(Calls::Processes)?;
+        confine_helper()?;
         let status = Command::new("true").status()?;
+        let written = fs::write("/dev/null", "no").map_err(|error| error.kind());
+        assert_eq!(written, Err(io::ErrorKind::PermissionDenied));
+        // SAFETY: where it is refused, there is no child.
+        let namespace = unsafe { libc::syscall(libc::SYS_clone, libc::CLONE_NEWUSER, 0, 0, 0, 0) };
+        assert_eq!(namespace, -1);
         anyhow::Ok((status.success(), TcpListener::bind("127.0.0.1:0")))
     });
     let (success, listener) = thread.join().expect("no panic").expect("it runs");
@@ -101,6 +107,62 @@ fn there_is_no_network() {
         let duplicate = listener.try_clone();
         assert!(duplicate.is_ok(), "open sockets stay");
     });
+}
+
+#[test]
+fn some_calls_are_refused_with_some_arguments() {
+    use rustix::net::AddressFamily;
+    use rustix::net::SocketFlags;
+    use rustix::net::SocketType;
+    let pair = |kind| {
+        rustix::net::socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).map(drop)
+    };
+    assert_eq!(pair(SocketType::DGRAM), Ok(()));
+    for calls in [Calls::ReadBpf, Calls::Threads, Calls::Processes] {
+        let inside = move || {
+            assert_eq!(pair(SocketType::DGRAM), Err(Errno::PERM));
+            assert_eq!(pair(SocketType::RAW), Err(Errno::PERM));
+            assert_eq!(pair(SocketType::STREAM), Ok(()));
+            assert_eq!(pair(SocketType::SEQPACKET), Ok(()));
+            // No terminal: without the filter the error is another one. TIOCSTI, TIOCLINUX, TCGETS.
+            for (request, expected) in [
+                (0x5412, libc::EPERM),
+                (0x541c, libc::EPERM),
+                (0x5401, libc::EBADF),
+            ] {
+                // SAFETY: the descriptor is none.
+                assert_eq!(unsafe { libc::ioctl(-1, request) }, -1);
+                assert_eq!(
+                    io::Error::last_os_error().raw_os_error(),
+                    Some(expected),
+                    "{request:#x}"
+                );
+            }
+            let times = rustix::fs::Timestamps {
+                last_access: rustix::fs::Timespec {
+                    tv_sec: 0,
+                    tv_nsec: 0,
+                },
+                last_modification: rustix::fs::Timespec {
+                    tv_sec: 0,
+                    tv_nsec: 0,
+                },
+            };
+            let touched = rustix::fs::utimensat(
+                rustix::fs::CWD,
+                "/tmp",
+                &times,
+                rustix::fs::AtFlags::empty(),
+            );
+            assert_eq!(touched, Err(Errno::PERM));
+            let parent = rustix::process::getppid();
+            let limit = rustix::process::getrlimit(rustix::process::Resource::Core);
+            let limited = rustix::process::prlimit(parent, rustix::process::Resource::Core, limit);
+            assert!(limited.is_err());
+            assert!(rustix::process::setrlimit(rustix::process::Resource::Core, limit).is_ok());
+        };
+        confined(Files::default(), calls, inside);
+    }
 }
 
 #[test]
@@ -191,7 +253,10 @@ fn files_are_those_that_were_named() {
             denied
         );
         let open = File::open(path("written/file")).expect("it may be read");
-        assert_eq!(kind(open.set_permissions(mode)), Ok(()));
+        assert_eq!(kind(open.set_permissions(mode)), denied);
+        let private = fs::Permissions::from_mode(0o600);
+        assert_eq!(kind(open.set_permissions(private)), Ok(()));
+        assert_eq!(kind(open.set_modified(SystemTime::now())), Ok(()));
     });
 }
 

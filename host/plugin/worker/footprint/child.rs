@@ -14,6 +14,7 @@ use anyhow::bail;
 use super::Answer;
 use super::Checked;
 use super::SLACK;
+use super::VARIABLES;
 use crate::plugin::load;
 use crate::plugin::load::engine::Compiler;
 use crate::plugin::load::engine::Engine;
@@ -39,9 +40,10 @@ pub fn run(limits: Limits) -> anyhow::Result<()> {
     let max_data = data()?.saturating_add(max_growth).saturating_add(SLACK);
     compile::limit_this_process(seconds, max_data)?;
     compile::confine()?;
+    let grants = take_granted()?;
     // The stack of this thread must have room for the stack of the plugin.
     let check = thread::Builder::new().stack_size(THREAD_STACK);
-    let check = check.spawn(move || measure(limits));
+    let check = check.spawn(move || measure(limits, grants));
     let check = check.context("cannot start the thread of the footprint check")?;
     let answer = check
         .join()
@@ -51,7 +53,7 @@ pub fn run(limits: Limits) -> anyhow::Result<()> {
     Ok(stdout.flush()?)
 }
 
-fn measure(limits: Limits) -> anyhow::Result<Answer> {
+fn measure(limits: Limits, grants: Grants) -> anyhow::Result<Answer> {
     let engine = Engine::without_cache(Compiler::ThisProcess)
         .and_then(|engine| engine.with_stack(limits.stack));
     let engine = engine.map_err(|error| anyhow!("cannot start wasmtime: {}", one_line(&error)))?;
@@ -69,7 +71,7 @@ fn measure(limits: Limits) -> anyhow::Result<Answer> {
     };
     let spec = Spec {
         limits,
-        grants: granted(),
+        grants,
         ..Spec::new("footprint", Origin::Bundled("footprint"))
     };
     let mut store = Instance::store(&spec, &engine, &LogBudget::new(0))?;
@@ -86,13 +88,19 @@ fn measure(limits: Limits) -> anyhow::Result<Answer> {
     ))
 }
 
-/// Returns grants for every variable of the environment, which contains only what the plugin was granted.
-fn granted() -> Grants {
-    let names = env::vars_os().map(|(name, _)| name.into_string());
-    Grants {
-        env: names.filter_map(Result::ok).collect(),
-        ..Grants::default()
+/// Puts the variables that the plugin was granted into the environment, and returns grants for them.
+fn take_granted() -> anyhow::Result<Grants> {
+    let variables = env::var(VARIABLES).unwrap_or_else(|_| "[]".to_owned());
+    let variables: Vec<(String, String)> =
+        serde_json::from_str(&variables).context("cannot read the granted variables")?;
+    for (name, value) in &variables {
+        // SAFETY: this process has one thread, so that no other reads the environment.
+        unsafe { env::set_var(name, value) };
     }
+    Ok(Grants {
+        env: variables.into_iter().map(|(name, _)| name).collect(),
+        ..Grants::default()
+    })
 }
 
 /// Returns the number of bytes of this process's private memory, written to or not (VmData). RLIMIT_DATA limits the
