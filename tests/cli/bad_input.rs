@@ -55,8 +55,8 @@ fn a_plugin_file_that_is_not_there() {
     let words = ["plugin named", "cannot read gone.wasm"];
     refused(&["--plugin", "named=gone.wasm"], FAILURE, &words);
     refused(&["--plugin", "./"], USAGE, &["--plugin ./", "name"]);
-    let words = ["plugin tmp", "cannot read /tmp", "directory"];
-    refused(&["--plugin", "tmp=/tmp"], FAILURE, &words);
+    let words = ["plugin share", "cannot read /usr/share", "directory"];
+    refused(&["--plugin", "share=/usr/share"], FAILURE, &words);
 }
 
 #[test]
