@@ -1,7 +1,10 @@
 //! Measures what a run of the probe costs, from the kernel's statistics of BPF programs: as a multiple of an empty
 //! program, beside a program with the few fields of bcc's tcpretrans, with and without filters.
 //!
-//! Each host is measured beside the two others, which see the same events. In every second round it is attached after
+//! The parts of the probe are measured without a host: with no part it counts and reserves a record, and each further row
+//! has one part more. Their records are not read, so that none of them wakes a reader.
+//!
+//! Each subject is measured beside the two others, which see the same events. In every second round it is attached after
 //! them: the first program of a tracepoint pays for the memory that is not in the cache. Without root it prints that it
 //! was skipped.
 
@@ -55,6 +58,8 @@ use live::lab::HAS_PAYLOAD;
 use live::lab::Lab;
 use live::lab::PORT;
 use live::lab::RECEIVER_V4;
+use retrans_host::source::bpf::retrans::RetransSkel;
+use retrans_host::source::bpf::retrans::RetransSkelBuilder;
 
 /// Rounds of each kind of traffic.
 const ROUNDS: usize = 6;
@@ -64,15 +69,41 @@ const TIMEOUTS_FOR: Duration = Duration::from_millis(1_500);
 /// Cold: connections whose SYN is sent again, all within some tenths of a second.
 const CONNECTIONS: u64 = 9_000;
 
-/// Hosts with these arguments are measured.
-const HOSTS: &[(&str, &[&str])] = &[
-    ("probe", &[]),
-    ("probe, classic tracepoint", &["--attach", "tracepoint"]),
-    ("probe, --port admits", &["--port", "5201"]),
-    ("probe, --peer admits", &["--peer", "10.0.0.0/8"]),
-    ("probe, -6 leaves out", &["-6"]),
-    ("probe, --kind leaves out", &["--kind", "unknown"]),
+/// What is measured beside the baseline.
+#[derive(Clone, Copy)]
+enum Subject {
+    /// A host with these arguments.
+    Host(&'static [&'static str]),
+    /// The probe alone, with these parts of the record (`enum retrans_part` in bpf/fill_record.h).
+    Parts(u32),
+}
+
+const SUBJECTS: &[(&str, Subject)] = &[
+    ("host", Subject::Host(&[])),
+    (
+        "host, classic tracepoint",
+        Subject::Host(&["--attach", "tracepoint"]),
+    ),
+    ("host, --port admits", Subject::Host(&["--port", "5201"])),
+    (
+        "host, --peer admits",
+        Subject::Host(&["--peer", "10.0.0.0/8"]),
+    ),
+    ("host, -6 leaves out", Subject::Host(&["-6"])),
+    (
+        "host, --kind leaves out",
+        Subject::Host(&["--kind", "unknown"]),
+    ),
+    ("probe, an empty record", Subject::Parts(0)),
+    ("  and addresses", Subject::Parts(0b1)),
+    ("  and segment", Subject::Parts(0b11)),
+    ("  and connection", Subject::Parts(0b111)),
+    ("  and origin", Subject::Parts(0b1111)),
+    ("  and owner", Subject::Parts(0b1_1111)),
 ];
+
+/// Bytes of the ring of a probe without a host: room for all events of a round.
+const RING: u32 = 16 << 20;
 
 /// The statistics of one or several programs: time in ns and number of their runs.
 #[derive(Debug, Clone, Copy, Default)]
@@ -92,6 +123,7 @@ struct Attached {
 #[allow(dead_code, reason = "held until it is dropped")]
 enum Owner {
     Links(Vec<Link>),
+    Probe(Box<RetransSkel<'static>>, Link),
     Host(Box<Host>),
 }
 
@@ -133,9 +165,9 @@ fn enable_statistics() -> Result<OwnedFd> {
 fn measure(root: &Root, traffic: &str, make: impl Fn(&Lab) -> Result<()>) -> Result<()> {
     let mut rounds: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for round in 0..ROUNDS {
-        for (name, arguments) in HOSTS {
+        for (name, subject) in SUBJECTS {
             let lab = Lab::new()?;
-            let programs = attach(root, (name, arguments), round)?;
+            let programs = attach(root, name, *subject, round)?;
             let before: Vec<Runs> = programs.iter().map(Runs::of).collect::<Result<_>>()?;
             make(&lab)?;
             for (attached, before) in programs.iter().zip(before) {
@@ -154,7 +186,7 @@ fn measure(root: &Root, traffic: &str, make: impl Fn(&Lab) -> Result<()>) -> Res
     }
     let empty = rounds.get("empty").map_or(1.0, |times| median(times));
     let names = ["empty", "few fields"].into_iter();
-    for name in names.chain(HOSTS.iter().map(|(name, _)| *name)) {
+    for name in names.chain(SUBJECTS.iter().map(|(name, _)| *name)) {
         let times = rounds.get(name).context("it was measured")?;
         println!(
             "  {name:<28} {:>10.0} {:>7.0}-{:<7.0} {:>6.2}",
@@ -167,18 +199,50 @@ fn measure(root: &Root, traffic: &str, make: impl Fn(&Lab) -> Result<()>) -> Res
     Ok(())
 }
 
-/// Attaches a host beside the baseline: before it, and in the next round after it.
-fn attach(root: &Root, host: (&'static str, &[&str]), round: usize) -> Result<Vec<Attached>> {
-    let (name, arguments) = host;
+/// Attaches a subject beside the baseline: before it, and in the next round after it.
+fn attach(
+    root: &Root,
+    name: &'static str,
+    subject: Subject,
+    round: usize,
+) -> Result<Vec<Attached>> {
+    let attach_subject = || match subject {
+        Subject::Host(arguments) => attach_host(root, name, arguments),
+        Subject::Parts(parts) => attach_parts(name, parts),
+    };
     let mut all = Vec::new();
     if round.is_multiple_of(2) {
-        all.push(attach_host(root, name, arguments)?);
+        all.push(attach_subject()?);
         all.extend(attach_baseline()?);
     } else {
         all.extend(attach_baseline()?);
-        all.push(attach_host(root, name, arguments)?);
+        all.push(attach_subject()?);
     }
     Ok(all)
+}
+
+/// Attaches the probe without a host.
+fn attach_parts(name: &'static str, parts: u32) -> Result<Attached> {
+    let storage = Box::leak(Box::new(MaybeUninit::uninit()));
+    let mut open = RetransSkelBuilder::default().open(storage)?;
+    let rodata = open.maps.rodata_data.as_deref_mut();
+    rodata.context("the probe has constants")?.parts = parts;
+    open.maps.events.set_max_entries(RING)?;
+    for mut program in open.open_object_mut().progs_mut() {
+        let is_measured = program.name() == "btf_retransmit_skb";
+        program.set_autoload(is_measured);
+    }
+    let mut skel = open.load()?;
+    let variables = skel.maps.bss_data.as_deref_mut();
+    variables.context("the probe has variables")?.is_recording = 1;
+    let program = &skel.progs.btf_retransmit_skb;
+    let fd = program.as_fd().as_raw_fd();
+    let link = program.attach()?;
+    Ok(Attached {
+        name,
+        statistics: vec![format!("/proc/self/fdinfo/{fd}").into()],
+        _owner: Owner::Probe(Box::new(skel), link),
+    })
 }
 
 fn attach_host(root: &Root, name: &'static str, arguments: &[&str]) -> Result<Attached> {

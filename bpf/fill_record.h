@@ -15,6 +15,19 @@
 /* Length of a jiffy in µs, set by the host: BTF does not have HZ. 0 is "unknown". */
 const volatile __u32 jiffy_us = 0;
 
+/*
+ * The parts of a record that are filled: all, except where benches/probe.rs measures
+ * what each of them costs. Constant when the probe is loaded: all cost no check.
+ */
+enum retrans_part {
+	PART_ADDRESSES = 1,
+	PART_SEGMENT = 2,
+	PART_CONNECTION = 4,
+	PART_ORIGIN = 8,
+	PART_OWNER = 16,
+};
+const volatile __u32 parts = ~0U;
+
 #define BIT(n) (1ULL << (n))
 
 /*
@@ -252,12 +265,19 @@ static __always_inline __u64 fill_owner(struct retrans_ring_event *event, struct
 static __always_inline __u64 fill_socket(struct retrans_ring_event *event, struct sock *sk,
 					 struct tcp_sock *tp, const bool probed)
 {
+	__u64 present = 0;
+
 	event->state = LOAD(sk, __sk_common.skc_state);
 	event->mark = LOAD(sk, sk_mark);
-	fill_addresses(event, &sk->__sk_common, probed);
-	return fill_connection(event, tp, probed) |
-	       fill_origin(event, sk, &sk->__sk_common, probed) |
-	       fill_owner(event, sk, tp, probed);
+	if (parts & PART_ADDRESSES)
+		fill_addresses(event, &sk->__sk_common, probed);
+	if (parts & PART_CONNECTION)
+		present |= fill_connection(event, tp, probed);
+	if (parts & PART_ORIGIN)
+		present |= fill_origin(event, sk, &sk->__sk_common, probed);
+	if (parts & PART_OWNER)
+		present |= fill_owner(event, sk, tp, probed);
+	return present;
 }
 
 /* Fields of the SYN-ACK itself, for which the tracepoint passes no skb. */

@@ -134,7 +134,8 @@ static __always_inline int record(struct sock *sk, struct sk_buff *skb, struct t
 		event->error = error;
 		SET_PRESENT(HAS_ERROR);
 	}
-	fill_segment(event, skb, probed);
+	if (parts & PART_SEGMENT)
+		fill_segment(event, skb, probed);
 	present |= fill_socket(event, sk, tp, probed);
 	return submit(counter, event, present);
 }

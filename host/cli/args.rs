@@ -65,11 +65,11 @@ pub enum Command {
     #[command(max_term_width = 100, after_help = super::plugin_args::EXAMPLES)]
     Plugin(PluginArgs),
     /// Compiles a component from standard input to standard output. The host runs it to compile plugins
-    #[command(name = crate::plugin::worker::compile::SUBCOMMAND, hide = true)]
+    #[command(name = crate::plugin::worker::job::COMPILE, hide = true)]
     Compile(CompileArgs),
     /// Loads compiled code from standard input and prints how much memory that takes. The host runs it to
     /// check whether it can hold a plugin
-    #[command(name = crate::plugin::worker::footprint::SUBCOMMAND, hide = true)]
+    #[command(name = crate::plugin::worker::job::FOOTPRINT, hide = true)]
     Footprint(FootprintArgs),
     /// Starts these processes for a host that may start none
     #[command(name = crate::plugin::worker::helper::SUBCOMMAND, hide = true)]

@@ -33,6 +33,7 @@ use self::args::RecordArgs;
 use self::args::ReplayArgs;
 use self::args::VerbosityArgs;
 use self::args::WatchArgs;
+use self::plugins::ChainOptions;
 pub use self::usage_error::UsageError;
 use crate::config::ChainConfig;
 use crate::config::Check;
@@ -170,8 +171,15 @@ fn chain(
     let duration = duration.map(|text| values::duration("--duration", text));
     let every = args.stats_every.as_deref();
     let every = every.map(|text| values::duration("--stats-every", text));
+    let options = ChainOptions {
+        plugins: &args.plugins,
+        settings: &args.settings,
+        limits: &args.limits,
+        allow: &args.allow,
+        on_fault: args.on_fault.iter().copied().map(Into::into).collect(),
+    };
     Ok(ChainConfig {
-        plugins: plugins::plugins(&args.into(), matches)?,
+        plugins: plugins::plugins(&options, matches)?,
         watch_files: args.watch,
         lines: LinesTo::Stdout,
         json_alerts: args.alerts == AlertFormat::Json,

@@ -8,6 +8,7 @@ use clap::Subcommand;
 
 use super::plugins;
 use super::plugins::ChainOptions;
+use super::plugins::OptionArgs;
 use super::usage_error::UsageError;
 use crate::config::PluginBench;
 use crate::config::PluginCommand;
@@ -124,20 +125,6 @@ pub enum Command {
     },
 }
 
-/// The options of one plugin, as in a run.
-#[derive(Debug, Args)]
-pub struct OptionArgs {
-    /// Sets a setting of the plugin, such as --set threshold=50. Repeatable
-    #[arg(short, long = "set", value_name = "KEY=VALUE")]
-    pub settings: Vec<String>,
-    /// Sets limits of the plugin
-    #[arg(long = "limit", value_name = "KEY=VALUE,...")]
-    pub limits: Vec<String>,
-    /// Grants the plugin an environment variable (env=NAME), or the files below a directory (read=DIR). Repeatable
-    #[arg(long = "allow", value_name = "GRANT")]
-    pub allow: Vec<String>,
-}
-
 /// A chain, and the events that it is explained with.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
@@ -217,7 +204,7 @@ pub fn config(
                 settings: &args.settings,
                 limits: &args.limits,
                 allow: &args.allow,
-                on_fault: &[],
+                on_fault: Vec::new(),
             };
             let mut plugins = plugins::plugins(&options, matches)?;
             plugins

@@ -3,12 +3,10 @@
 use std::path::PathBuf;
 
 use clap::ArgMatches;
+use clap::Args;
 
 use super::UsageError;
-use super::args::Action;
-use super::args::ChainArgs;
 use super::limits;
-use super::plugin_args::OptionArgs;
 use crate::plugin::Digest;
 use crate::plugin::Limits;
 use crate::plugin::OnFault;
@@ -38,19 +36,21 @@ pub struct ChainOptions<'a> {
     /// `--allow`
     pub allow: &'a [String],
     /// `--on-fault`
-    pub on_fault: &'a [Action],
+    pub on_fault: Vec<OnFault>,
 }
 
-impl<'a> From<&'a ChainArgs> for ChainOptions<'a> {
-    fn from(args: &'a ChainArgs) -> ChainOptions<'a> {
-        ChainOptions {
-            plugins: &args.plugins,
-            settings: &args.settings,
-            limits: &args.limits,
-            allow: &args.allow,
-            on_fault: &args.on_fault,
-        }
-    }
+/// The options of one plugin, as in a run.
+#[derive(Debug, Args)]
+pub struct OptionArgs {
+    /// Sets a setting of the plugin, such as --set threshold=50. Repeatable
+    #[arg(short, long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+    /// Sets limits of the plugin
+    #[arg(long = "limit", value_name = "KEY=VALUE,...")]
+    pub limits: Vec<String>,
+    /// Grants the plugin an environment variable (env=NAME), or the files below a directory (read=DIR). Repeatable
+    #[arg(long = "allow", value_name = "GRANT")]
+    pub allow: Vec<String>,
 }
 
 /// Returns the plugins in the order of the command line, each with its options; `json-print` if there is none. clap
@@ -65,7 +65,7 @@ pub fn plugins(args: &ChainOptions<'_>, matches: &ArgMatches) -> Result<Vec<Spec
     let settings = args.settings.iter().map(|text| PluginOption::Set(text));
     let limits = args.limits.iter().map(|text| PluginOption::Limit(text));
     let grants = args.allow.iter().map(|text| PluginOption::Allow(text));
-    let actions = args.on_fault.iter().copied().map(OnFault::from);
+    let actions = args.on_fault.iter().copied();
     let mut options: Vec<(usize, PluginOption<'_>)> = Vec::new();
     options.extend(positions("plugins").zip(names));
     options.extend(positions("settings").zip(settings));

@@ -17,7 +17,6 @@ pub mod worker;
 
 pub use self::load::LoadError;
 pub use self::load::cache;
-pub use self::load::engine::Compiler;
 pub use self::load::engine::Engine;
 pub use self::prepared::Plugin;
 pub use self::prepared::Prepared;
@@ -43,3 +42,4 @@ pub use self::spec::limits::Limits;
 pub use self::spec::limits::MAX_STACK;
 pub use self::spec::limits::THREAD_STACK;
 pub use self::spec::origin::Origin;
+pub use self::worker::compiler::Compiler;

@@ -1,9 +1,7 @@
 //! The engine that plugins share: its settings, its epochs, and the source of compiled code.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::Path;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -14,18 +12,12 @@ use wasmtime::WasmBacktraceDetails;
 use super::cache::Cache;
 use super::epochs;
 use crate::plugin::spec::limits::Limits;
-use crate::plugin::worker::helper::Helper;
-use crate::plugin::worker::job::Ended;
-use crate::plugin::worker::job::Job;
+use crate::plugin::worker::compiler::Compiler;
 
 /// Address space that wasmtime reserves for each linear memory, and the guard at each of its ends. These are wasmtime's
 /// defaults. Without them every access is checked, and a plugin is 25-50 % slower.
 pub(crate) const RESERVATION: u64 = 4 << 30;
 pub(crate) const GUARD: u64 = 32 << 20;
-
-/// Path of the executable of this process. The link is used, not its target: the file there may be another version by
-/// now.
-pub(crate) const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// The wasmtime engines of all plugins.
 ///
@@ -36,35 +28,6 @@ pub struct Engine {
     by_stack: Arc<Mutex<BTreeMap<usize, wasmtime::Engine>>>,
     pub(crate) cache: Arc<Option<Cache>>,
     pub(crate) compiler: Compiler,
-}
-
-/// The process in which WebAssembly is compiled.
-#[derive(Debug, Clone)]
-pub enum Compiler {
-    /// A child process that runs this program. The kernel limits its resources, and a crash does not affect the host. A
-    /// second child process runs the [footprint check](crate::plugin::worker::footprint).
-    Process(PathBuf),
-    /// The same, started by the [helper](crate::plugin::worker::helper).
-    Helper(Arc<Helper>),
-    /// This process, without limits and without a footprint check: for fuzzing, and for the child process of the
-    /// footprint check.
-    ThisProcess,
-}
-
-impl Compiler {
-    /// Returns a compiler that starts the executable of this process as its child.
-    pub fn this_program() -> Compiler {
-        Compiler::Process(THIS_PROGRAM.into())
-    }
-
-    /// Runs a job in a child process, and waits for its end.
-    pub(crate) fn run(&self, job: Job) -> io::Result<Ended> {
-        match self {
-            Compiler::Process(program) => job.run(program, None),
-            Compiler::Helper(helper) => helper.run(&job),
-            Compiler::ThisProcess => Err(io::ErrorKind::Unsupported.into()),
-        }
-    }
 }
 
 impl Engine {

@@ -17,7 +17,6 @@ use wasmtime::component::types::ComponentItem;
 
 use super::load::cache::Key;
 use super::load::component::ReadError;
-use super::load::engine::Compiler;
 use super::load::engine::Engine;
 use super::runtime::contract;
 use super::runtime::contract::ExportIndices;
@@ -29,6 +28,7 @@ use super::spec::digest::Digest;
 use super::wasi;
 use super::worker::compile;
 use super::worker::compile::CompileError;
+use super::worker::compiler::Compiler;
 use super::worker::footprint;
 use super::worker::footprint::Checked;
 use super::worker::footprint::FootprintError;

@@ -20,10 +20,10 @@ use rustix::process::getrlimit;
 use rustix::process::set_parent_process_death_signal;
 use rustix::process::setrlimit;
 
+use super::compiler::Compiler;
 use super::job::Job;
 use super::job::Order;
 use crate::plugin::load::engine;
-use crate::plugin::load::engine::Compiler;
 use crate::plugin::load::sealed_memory;
 use crate::plugin::load::sealed_memory::Sealed;
 use crate::plugin::spec::limits;
@@ -33,12 +33,6 @@ use crate::system::sandbox;
 use crate::system::sandbox::files::Files;
 use crate::system::sandbox::system_calls::Calls;
 use crate::system::sanitize::one_line;
-
-/// Name of the hidden subcommand that compiles: `compile SECONDS BYTES`.
-pub const SUBCOMMAND: &str = "compile";
-
-/// Number of threads of the compiler. The stack of each counts as memory.
-pub(super) const THREADS: &str = "4";
 
 /// Why a component was not compiled.
 #[derive(Debug, thiserror::Error)]

@@ -16,9 +16,9 @@ use rustix::process::Resource;
 use rustix::process::getrlimit;
 use wasmtime::OutOfMemory;
 
+use super::job::THIS_PROGRAM;
 use crate::plugin::load::engine::GUARD;
 use crate::plugin::load::engine::RESERVATION;
-use crate::plugin::load::engine::THIS_PROGRAM;
 
 /// Address space in bytes that a plugin with one linear memory reserves. There is a guard at both ends.
 const RESERVED: u64 = RESERVATION + 2 * GUARD;

@@ -19,20 +19,14 @@ use bytesize::ByteSize;
 use rustix::process::Signal;
 
 use super::compile;
+use super::compiler::Compiler;
 use super::confinement;
 use super::confinement::AddressSpaceError;
 use super::job::Job;
 use super::job::Order;
-use crate::plugin::load::engine::Compiler;
 use crate::plugin::load::sealed_memory;
 use crate::plugin::spec::Spec;
 use crate::plugin::spec::limits;
-
-/// Name of the hidden subcommand of the child process: `footprint LIMITS`.
-pub const SUBCOMMAND: &str = "footprint";
-
-/// The variable with the variables that the plugin was granted: names and values, as JSON.
-pub(super) const VARIABLES: &str = "RETRANS_HOST_GRANTED";
 
 /// Bytes that the child process may allocate in addition to the footprint and to linear memory: a stack, and temporary
 /// allocations.

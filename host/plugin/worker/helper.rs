@@ -39,7 +39,7 @@ use rustix::net::socketpair;
 use super::job::Ended;
 use super::job::Job;
 use super::job::Order;
-use crate::plugin::load::engine::THIS_PROGRAM;
+use super::job::THIS_PROGRAM;
 use crate::plugin::load::sealed_memory;
 use crate::system::privileges;
 use crate::system::privileges::User;

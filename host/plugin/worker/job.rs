@@ -19,10 +19,24 @@ use rustix::io::Errno;
 use serde::Deserialize;
 use serde::Serialize;
 
-use super::compile;
-use super::footprint;
 use crate::plugin::spec::limits::Limits;
 use crate::system::sanitize::joined;
+
+/// Path of the executable of this process. The link is used, not its target: the file there may be another version by
+/// now.
+pub(crate) const THIS_PROGRAM: &str = "/proc/self/exe";
+
+/// Name of the hidden subcommand that compiles: `compile SECONDS BYTES`.
+pub const COMPILE: &str = "compile";
+
+/// Name of the hidden subcommand of the footprint check: `footprint LIMITS`.
+pub const FOOTPRINT: &str = "footprint";
+
+/// The variable with the variables that the plugin was granted: names and values, as JSON.
+pub(super) const GRANTED: &str = "RETRANS_HOST_GRANTED";
+
+/// Number of threads of the compiler. The stack of each counts as memory.
+const COMPILER_THREADS: &str = "4";
 
 /// Maximum length in bytes of an error message of the process.
 const MAX_MESSAGE: u64 = 4096;
@@ -65,15 +79,15 @@ impl Order {
         command.env_clear();
         match self {
             Order::Compile { seconds, bytes } => {
-                command.arg(compile::SUBCOMMAND);
+                command.arg(COMPILE);
                 command.args([seconds.to_string(), bytes.to_string()]);
-                command.env("RAYON_NUM_THREADS", compile::THREADS);
+                command.env("RAYON_NUM_THREADS", COMPILER_THREADS);
             }
             Order::Footprint { limits, variables } => {
-                command.arg(footprint::SUBCOMMAND);
+                command.arg(FOOTPRINT);
                 command.arg(serde_json::to_string(limits)?);
                 // As one value: under its own name, LD_PRELOAD would have its effect.
-                command.env(footprint::VARIABLES, serde_json::to_string(variables)?);
+                command.env(GRANTED, serde_json::to_string(variables)?);
             }
         }
         Ok(command)

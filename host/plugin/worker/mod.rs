@@ -2,7 +2,8 @@
 //! CPU time. Also checks that this system allows compiled plugins to run.
 
 pub mod compile;
+pub mod compiler;
 pub mod confinement;
 pub mod footprint;
 pub mod helper;
-pub(crate) mod job;
+pub mod job;

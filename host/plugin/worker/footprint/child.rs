@@ -14,9 +14,7 @@ use anyhow::bail;
 use super::Answer;
 use super::Checked;
 use super::SLACK;
-use super::VARIABLES;
 use crate::plugin::load;
-use crate::plugin::load::engine::Compiler;
 use crate::plugin::load::engine::Engine;
 use crate::plugin::runtime::instance::Instance;
 use crate::plugin::runtime::limiters::LogBudget;
@@ -27,7 +25,9 @@ use crate::plugin::spec::limits::Limits;
 use crate::plugin::spec::limits::THREAD_STACK;
 use crate::plugin::spec::origin::Origin;
 use crate::plugin::worker::compile;
+use crate::plugin::worker::compiler::Compiler;
 use crate::plugin::worker::confinement::is_out_of_memory;
+use crate::plugin::worker::job::GRANTED;
 use crate::system::procfs;
 use crate::system::sanitize::one_line;
 
@@ -90,7 +90,7 @@ fn measure(limits: Limits, grants: Grants) -> anyhow::Result<Answer> {
 
 /// Puts the variables that the plugin was granted into the environment, and returns grants for them.
 fn take_granted() -> anyhow::Result<Grants> {
-    let variables = env::var(VARIABLES).unwrap_or_else(|_| "[]".to_owned());
+    let variables = env::var(GRANTED).unwrap_or_else(|_| "[]".to_owned());
     let variables: Vec<(String, String)> =
         serde_json::from_str(&variables).context("cannot read the granted variables")?;
     for (name, value) in &variables {
