@@ -4,6 +4,7 @@ pub mod attach;
 pub mod intake;
 pub mod kernel_filters;
 pub mod left_out;
+mod pace;
 pub mod preflight;
 pub mod probe;
 mod programs;
