@@ -1,4 +1,5 @@
-//! Many processes on busy CPUs: no event names the wrong process, and at most 1 % have no known owner.
+//! Many processes on busy CPUs: no event names the wrong process, and at most 1 % have no known owner. Many new sockets at
+//! once: all are known.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,6 +15,8 @@ use rustix::process::set_parent_process_death_signal;
 use serde_json::Value;
 
 use crate::support::Root;
+use crate::support::burst::begin_syn_burst;
+use crate::support::burst::hidden_of_burst;
 use crate::support::host::Host;
 use crate::support::lab::HAS_PAYLOAD;
 use crate::support::lab::Lab;
@@ -21,6 +24,7 @@ use crate::support::lab::PORT;
 use crate::support::lab::SENDER_V4;
 use crate::support::processes::Process;
 use crate::support::root_test_alone;
+use crate::support::tracefs::Trace;
 
 /// Clients, and as many servers.
 const PAIRS: u16 = 50;
@@ -57,6 +61,31 @@ fn root_in_a_crowd_on_busy_cpus_no_owner_is_wrong_and_99_percent_are_known() -> 
             assert_none_is_wrong(&events, &truth)?;
             assert_in_order_of_time(&events);
             assert_99_percent_are_known(&events);
+        }
+        Ok(())
+    })
+}
+
+/// The scan that finds the sockets takes a while, in which most of the events arrive.
+#[test]
+fn root_in_a_burst_of_new_sockets_every_event_has_its_owner() -> Result<()> {
+    /// SYNs, each retransmitted once.
+    const BURST: u64 = 9_000;
+    root_test_alone(|root| {
+        let lab = Lab::new()?;
+        let host = Host::start(root, &[])?;
+        let trace = Trace::start()?;
+        // They are open until the host has ended.
+        let sockets = begin_syn_burst(&lab, BURST)?;
+        let hidden = hidden_of_burst(&lab, &trace, BURST)?;
+        let run = host.stop()?;
+        drop(sockets);
+
+        run.ledger.assert_complete();
+        let events = run.retransmits_in(&lab.sender)?;
+        assert_eq!(events.len() as u64, BURST - hidden);
+        for event in &events {
+            assert_eq!(event["owner"]["pid"], std::process::id(), "{event}");
         }
         Ok(())
     })

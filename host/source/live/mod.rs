@@ -5,6 +5,7 @@ pub mod intake;
 pub mod kernel_filters;
 pub mod left_out;
 pub mod members;
+mod pace;
 pub mod preflight;
 pub mod probe;
 mod programs;

@@ -8,6 +8,7 @@ use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
 use libbpf_rs::Link;
+use libbpf_rs::MapCore as _;
 use libbpf_rs::MapHandle;
 use libbpf_rs::OpenObject;
 use libbpf_rs::skel::OpenSkel as _;
@@ -164,7 +165,8 @@ impl<'obj> Probe<'obj> {
         let intake = RefCell::new(Intake::new(processing, channel, stop));
         let (kernel, reported_lost) = {
             let ring = build_ring(&skel.maps.events, &intake)?;
-            let mut reader = RingReader::new(&ring, &intake, counters);
+            let mut reader =
+                RingReader::new(&ring, &intake, counters, skel.maps.events.max_entries());
             let mut next_mark = clock.now().boot() + MARK_INTERVAL;
             let mut continues = true;
             while continues {

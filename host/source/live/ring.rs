@@ -15,9 +15,11 @@ use libbpf_rs::RingBufferBuilder;
 
 use super::intake::Intake;
 use super::intake::Processing;
+use super::pace::Pace;
 use super::preflight::ProbeError;
 use super::preflight::cannot;
 use super::preflight::explain;
+use super::ring_event::RING_EVENT_SIZE;
 use crate::pipeline::stop::Stop;
 use crate::pipeline::stop::Wake;
 use crate::source::bpf::retrans::types::retrans_counters;
@@ -29,6 +31,9 @@ use crate::system::heap;
 
 /// How long to wait at the end, after the last record, for a probe that is still running on another CPU.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Size of the header that the kernel puts before each record of a ring buffer (BPF_RINGBUF_HDR_SZ).
+const RECORD_HEADER_SIZE: usize = 8;
 
 /// How often to check at the end whether there are more records, and whether the last owners are known.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(1);
@@ -95,21 +100,28 @@ pub struct RingReader<'a, 'b> {
     reported_lost: u64,
     /// Whether the last read took a full batch, so that the ring buffer may contain more records.
     behind: bool,
+    pace: Pace,
+    /// How long records gather before they are read.
+    pause: Duration,
 }
 
 impl<'a, 'b> RingReader<'a, 'b> {
-    /// A reader of `ring`, which passes its records to `intake` ([`build_ring`]).
+    /// A reader of `ring`, which has `size` bytes and passes its records to `intake` ([`build_ring`]).
     pub fn new(
         ring: &'a RingBuffer<'a>,
         intake: &'a RefCell<Intake<'b>>,
         counters: Counters<'a>,
+        size: u32,
     ) -> RingReader<'a, 'b> {
+        let record_size = (RING_EVENT_SIZE + RECORD_HEADER_SIZE) as u32;
         RingReader {
             ring,
             intake,
             counters,
             reported_lost: 0,
             behind: false,
+            pace: Pace::new(size / record_size),
+            pause: Duration::ZERO,
         }
     }
 
@@ -118,6 +130,7 @@ impl<'a, 'b> RingReader<'a, 'b> {
     pub fn wait(&self, stop: &Stop, latest: Duration) -> io::Result<Wake> {
         let intake = self.intake.borrow();
         let Processing { owners, clock, .. } = &intake.processing;
+        thread::sleep(self.pause);
         let wake_at = owners.wake_at().map_or(latest, |owners| owners.min(latest));
         let timeout = wake_at.saturating_sub(clock.now().boot());
         // SAFETY: the descriptor belongs to `ring`, which outlives this borrow.
@@ -138,6 +151,10 @@ impl<'a, 'b> RingReader<'a, 'b> {
         self.behind = consumed as usize == MAX_EVENTS;
         let mut intake = self.intake.borrow_mut();
         let now = intake.now;
+        self.pause = match self.pace.read(consumed as u32, now.boot()) {
+            _ if self.behind => Duration::ZERO,
+            pause => pause,
+        };
         intake.processing.owners.scan(now.boot());
         if intake.stream.is_empty() {
             return Ok(!intake.stream.is_complete());

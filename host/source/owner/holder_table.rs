@@ -1,5 +1,6 @@
 //! The processes that held TCP sockets at the last scan of open files.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::mem::offset_of;
 use std::time::Duration;
@@ -101,6 +102,8 @@ pub struct HolderTable {
     /// Ordered, without repeats.
     pairs: Vec<Pair>,
     processes: Vec<Holder>,
+    /// Where the last socket was found. Sockets that were opened one after the other often retransmit in that order.
+    last_found: Cell<usize>,
 }
 
 impl HolderTable {
@@ -116,6 +119,7 @@ impl HolderTable {
             not_found: HashSet::new(),
             pairs,
             processes,
+            last_found: Cell::new(0),
         }
     }
 
@@ -139,9 +143,24 @@ impl HolderTable {
         !self.is_cut || self.not_found.contains(&inode)
     }
 
+    /// The index of the first pair whose inode is not less.
+    fn find(&self, inode: u64) -> usize {
+        let last = self.last_found.get();
+        let near = last.saturating_sub(NEAR)..(last + NEAR).min(self.pairs.len());
+        let pairs = &self.pairs[near.clone()];
+        let is_near = pairs.first().is_some_and(|first| first.inode < inode)
+            && pairs.last().is_some_and(|last| last.inode >= inode);
+        let found = match is_near {
+            true => near.start + pairs.partition_point(|pair| pair.inode < inode),
+            false => self.pairs.partition_point(|pair| pair.inode < inode),
+        };
+        self.last_found.set(found);
+        found
+    }
+
     /// The processes that held a socket.
     pub fn holders(&self, inode: u64) -> Holders<'_> {
-        let begin = self.pairs.partition_point(|pair| pair.inode < inode);
+        let begin = self.find(inode);
         let pairs = &self.pairs[begin..];
         // Most sockets have one holder, or a few.
         let end = pairs
@@ -155,6 +174,9 @@ impl HolderTable {
         }
     }
 }
+
+/// Number of pairs on either side of the last socket in which the next one is looked for first.
+const NEAR: usize = 64;
 
 /// The most holders of a socket that are counted one by one, before a search by halves.
 const MAX_COUNTED: usize = 4;
@@ -266,6 +288,19 @@ mod tests {
         assert_eq!(pids(8), [3]);
         assert_eq!(pids(6), [] as [u32; 0]);
         assert_eq!(pids(10), [] as [u32; 0]);
+    }
+
+    #[test]
+    fn a_socket_is_found_wherever_the_one_before_it_was() {
+        let holders: Vec<_> = (0..1_000).map(|number| (2 * number, 3, 1)).collect();
+        let table = table(&holders);
+        for before in [0, 2, 500, 1_000, 1_996, 1_998, 5_000] {
+            for inode in (0..2_010).step_by(7) {
+                table.holders(before);
+                let expected = usize::from(inode % 2 == 0 && inode < 2_000);
+                assert_eq!(table.holders(inode).len(), expected, "{before} {inode}");
+            }
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use retrans_event::Event;
 use retrans_event::Name;
 use retrans_event::Owner;
@@ -55,11 +56,11 @@ pub struct Registry {
     /// The result of the latest scan.
     table: HolderTable,
     /// Inodes that a scan has not found, with the time since boot at which that scan began.
-    absent: HashMap<u64, Duration>,
+    absent: HashMap<u64, Duration, RandomState>,
     /// Containers of processes in the table, by process number.
-    containers: HashMap<u32, Option<Rc<Container>>>,
+    containers: HashMap<u32, Option<Rc<Container>>, RandomState>,
     /// Inodes that events have asked for since the last scan began.
-    requested: HashSet<u64>,
+    requested: HashSet<u64, RandomState>,
     /// The last confirmed holders of sockets, by socket cookie.
     last: RecentMap<Process>,
     clock: Clock,
@@ -70,9 +71,9 @@ impl Registry {
     pub fn new(clock: Clock) -> Registry {
         Registry {
             table: HolderTable::empty(),
-            absent: HashMap::new(),
-            containers: HashMap::new(),
-            requested: HashSet::new(),
+            absent: HashMap::default(),
+            containers: HashMap::default(),
+            requested: HashSet::default(),
             last: RecentMap::new(MAX_REMEMBERED),
             clock,
         }
@@ -102,7 +103,7 @@ impl Registry {
 
     /// Takes the inodes that events have asked for since the last scan began. The next scan must find a holder of each.
     pub fn take_requested(&mut self) -> HashSet<u64> {
-        std::mem::take(&mut self.requested)
+        std::mem::take(&mut self.requested).into_iter().collect()
     }
 
     /// Returns whether more than half of the validity of the latest scan has passed at `time`, the time of an event.
@@ -221,16 +222,16 @@ fn truncated_name(text: &str) -> Name {
 
 /// A map with eviction of old entries. It keeps at least the most recent `capacity / 2` values, and `capacity` at most.
 struct RecentMap<V> {
-    new: HashMap<u64, V>,
-    old: HashMap<u64, V>,
+    new: HashMap<u64, V, RandomState>,
+    old: HashMap<u64, V, RandomState>,
     capacity: usize,
 }
 
 impl<V: Copy> RecentMap<V> {
     fn new(capacity: usize) -> RecentMap<V> {
         RecentMap {
-            new: HashMap::new(),
-            old: HashMap::new(),
+            new: HashMap::default(),
+            old: HashMap::default(),
             capacity,
         }
     }
