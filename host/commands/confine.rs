@@ -12,12 +12,13 @@ use crate::plugin::cache;
 use crate::source::bpf::permissions;
 use crate::system::privileges;
 use crate::system::sandbox;
+use crate::system::sandbox::Lacking;
 use crate::system::sandbox::files;
 use crate::system::sandbox::files::Files;
 use crate::system::sandbox::system_calls::Calls;
 
-/// Confines this process, which has one thread, to what the run needs.
-pub fn confine(config: &Watch) -> Result<()> {
+/// Confines this process, which has one thread, to what the run needs. Returns what the kernel lacks for that.
+pub fn confine(config: &Watch) -> Result<Vec<Lacking>> {
     let files = files(config);
     let kept = kept(config);
     match &config.user {
@@ -29,7 +30,7 @@ pub fn confine(config: &Watch) -> Result<()> {
             "without the sandbox (--no-sandbox), a fault in this program or in the code of a plugin can open \
              any file of its user, start programs and use the network"
         );
-        return Ok(());
+        return Ok(Vec::new());
     }
     if files.are_all() {
         tracing::warn!(
@@ -37,10 +38,7 @@ pub fn confine(config: &Watch) -> Result<()> {
              use a directory of its own"
         );
     }
-    for lacking in sandbox::confine(&files, Calls::ReadBpf)? {
-        tracing::info!("{lacking}");
-    }
-    Ok(())
+    sandbox::confine(&files, Calls::ReadBpf)
 }
 
 /// The capabilities that the run keeps.

@@ -34,6 +34,7 @@ use crate::stats::SharedStats;
 use crate::stats::reconcile::LeftOutSums;
 use crate::stats::reconcile::Reconciliation;
 use crate::system::privileges;
+use crate::system::sandbox::Lacking;
 use crate::system::stdio;
 use crate::system::stdio::print_status;
 use crate::system::timestamp;
@@ -66,7 +67,7 @@ pub fn watch(config: &Watch) -> Result<()> {
     };
     let attached = probe.attached.name();
     let scan = config.owners.then(ScanProgram::load);
-    confine(config)?;
+    let lacking = confine(config)?;
 
     let stop = signals.start().context("cannot listen for signals")?;
     let shared = SharedStats::default();
@@ -100,7 +101,7 @@ pub fn watch(config: &Watch) -> Result<()> {
     };
     let is_verbose = config.chain.verbosity >= Verbosity::Normal;
     if is_verbose {
-        print_status(&attached_line(config, attached));
+        print_status(&attached_line(config, attached, &lacking));
     }
     if let Some(duration) = config.chain.duration {
         stop.end_after(duration)
@@ -122,12 +123,16 @@ pub fn watch(config: &Watch) -> Result<()> {
     recording::result(recorded, stop.stdout_status())
 }
 
-fn attached_line(config: &Watch, attached: &str) -> String {
+fn attached_line(config: &Watch, attached: &str, lacking: &[Lacking]) -> String {
     let ring = bytesize::ByteSize(config.ring_size.into());
     let plugins = config.chain.plugins.iter();
+    let lacking = lacking
+        .iter()
+        .map(|lacking| format!(", {}", lacking.short()));
+    let lacking: String = lacking.collect();
     let names: Vec<_> = plugins.map(|plugin| plugin.name.as_str()).collect();
     format!(
-        "watching TCP retransmits ({attached}, ring {ring}{}) with {}; Ctrl-C ends",
+        "watching TCP retransmits ({attached}, ring {ring}{}{lacking}) with {}; Ctrl-C ends",
         config.filters,
         names.join(", "),
     )

@@ -42,6 +42,17 @@ pub enum Lacking {
     SomeFiles,
 }
 
+impl Lacking {
+    /// What it means, in few words.
+    pub fn short(self) -> &'static str {
+        match self {
+            Lacking::SystemCalls => "system calls are not restricted: no seccomp",
+            Lacking::Files => "files are not restricted: no Landlock",
+            Lacking::SomeFiles => "files are restricted in part: Landlock of before 6.12",
+        }
+    }
+}
+
 impl fmt::Display for Lacking {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
