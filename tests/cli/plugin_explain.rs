@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::common::captures::generated;
 use crate::common::components::Files;
 use crate::common::fixtures::DROP_EVERY;
 use crate::common::fixtures::LIAR;
@@ -25,19 +26,18 @@ fn explain(arguments: &[&str]) -> Command {
 /// The same with events of several connections.
 fn explain_with(connections: &str, arguments: &[&str]) -> Command {
     let files = Files::new();
-    let capture = files.path().join("sample.rtc");
-    let mut generate = Command::new(BINARY);
-    generate.args([
-        "generate",
-        "--quiet",
-        "--events",
-        "12",
-        "--connections",
-        connections,
-        "--seed",
-        "5",
-    ]);
-    assert!(output(generate.arg(&capture)).status.success());
+    let capture = generated(
+        files.path(),
+        "sample.rtc",
+        &[
+            "--events",
+            "12",
+            "--connections",
+            connections,
+            "--seed",
+            "5",
+        ],
+    );
     let mut command = Command::new(BINARY);
     command.args(["plugin", "explain"]).args(arguments);
     // Held open: the directory is deleted when this returns.
@@ -172,12 +172,7 @@ fn what_cannot_be_explained_is_refused_in_one_line() {
 #[test]
 fn two_versions_are_compared_with_the_same_options() {
     let files = Files::new();
-    let capture = files.path().join("sample.rtc");
-    let mut generate = Command::new(BINARY);
-    generate
-        .args(["generate", "--quiet", "--events", "12"])
-        .arg(&capture);
-    assert!(output(&mut generate).status.success());
+    let capture = generated(files.path(), "sample.rtc", &["--events", "12"]);
     let diff = |arguments: &[&str]| {
         let mut command = Command::new(BINARY);
         command

@@ -8,6 +8,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
+use crate::common::captures::generated;
 use crate::common::components::CONTRACT;
 use crate::common::components::Files;
 use crate::common::components::implemented;
@@ -31,19 +32,11 @@ struct Trial {
 impl Trial {
     fn new() -> Trial {
         let files = Files::new();
-        let capture = files.path().join("sample.rtc");
-        let mut generate = Command::new(BINARY);
-        generate.args([
-            "generate",
-            "--quiet",
-            "--events",
-            "30",
-            "--connections",
-            "3",
-            "--seed",
-            "5",
-        ]);
-        assert!(output(generate.arg(&capture)).status.success());
+        let capture = generated(
+            files.path(),
+            "sample.rtc",
+            &["--events", "30", "--connections", "3", "--seed", "5"],
+        );
         Trial { files, capture }
     }
 
@@ -213,12 +206,6 @@ fn what_cannot_be_tested_is_refused_in_one_line() {
     let words = ["--set nonsense", "KEY=VALUE"];
     let mut command = trial.command(Path::new("json-print"), &["--set", "nonsense"]);
     assert_refused(&mut command, USAGE, &words);
-    let empty = trial.files.path().join("empty.rtc");
-    let mut generate = Command::new(BINARY);
-    generate
-        .args(["generate", "--quiet", "--events", "1"])
-        .arg(&empty);
-    assert!(output(&mut generate).status.success());
     let mut command = Command::new(BINARY);
     command
         .args(["plugin", "test", "json-print", "--expect"])

@@ -18,6 +18,7 @@ use anyhow::bail;
 use rustix::process::Pid;
 use rustix::process::Signal;
 use rustix::process::kill_process;
+use tempfile::TempDir;
 
 use crate::common::components::large;
 use crate::common::refusal::BINARY;
@@ -91,6 +92,14 @@ fn confined_threads(pid: u32, kept: u64) -> Result<BTreeSet<String>> {
         names.insert(name);
     }
     Ok(names)
+}
+
+/// A directory of the user `nobody`, which no other user may use.
+fn private_directory() -> Result<TempDir> {
+    let directory = tempfile::tempdir()?;
+    fs::set_permissions(directory.path(), Permissions::from_mode(0o700))?;
+    chown(directory.path(), Some(NOBODY), Some(NOBODY))?;
+    Ok(directory)
 }
 
 /// The helper of a host: its only child process while no plugin is compiled.
@@ -177,10 +186,8 @@ fn root_that_needs_no_files_has_no_capability_either() -> Result<()> {
 fn root_keeps_what_files_of_other_users_need_and_plugins_do_not_have_it() -> Result<()> {
     root_test(|root| {
         let lab = Lab::new()?;
-        let home = tempfile::tempdir()?;
         // As the home directory of a user who called sudo: root reads and writes in it with CAP_DAC_OVERRIDE alone.
-        fs::set_permissions(home.path(), Permissions::from_mode(0o700))?;
-        chown(home.path(), Some(NOBODY), Some(NOBODY))?;
+        let home = private_directory()?;
         let file = |name: &str| home.path().join(name).display().to_string();
         let (capture, alerts) = (file("a.rtc"), file("alerts.jsonl"));
         let record = format!("--record={capture}");
@@ -213,9 +220,7 @@ fn root_keeps_what_files_of_other_users_need_and_plugins_do_not_have_it() -> Res
 fn root_goes_on_as_another_user() -> Result<()> {
     root_test(|root| {
         let lab = Lab::new()?;
-        let directory = tempfile::tempdir()?;
-        fs::set_permissions(directory.path(), Permissions::from_mode(0o700))?;
-        chown(directory.path(), Some(NOBODY), Some(NOBODY))?;
+        let directory = private_directory()?;
         let plugin = directory.path().join("printer.wasm");
         fs::write(&plugin, PLUGIN)?;
         fs::set_permissions(&plugin, Permissions::from_mode(0o644))?;
