@@ -147,7 +147,9 @@ fn median(mut times: Vec<Duration>) -> Duration {
 /// event, on which the plugin fails, and which is passed on.
 fn recoveries(engine: &Engine) -> Vec<Duration> {
     let spec = Spec {
-        settings: vec![("panic_at".to_owned(), "[0]".to_owned())],
+        settings: [("panic_at".to_owned(), "[0]".to_owned())]
+            .into_iter()
+            .collect(),
         ..Spec::new("witness", Origin::File(fixture(fixtures::WITNESS)))
     };
     let plugin = Plugin::start(engine, &spec).expect("the plugin starts");

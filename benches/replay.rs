@@ -234,7 +234,9 @@ const TEN_FIELDS: &str = "timestamp,source.ip,source.port,destination.ip,destina
 fn printing(engine: &Engine, json_print: &Origin) -> Result<()> {
     let items = batches();
     let ten = Spec {
-        settings: vec![("fields".to_owned(), TEN_FIELDS.to_owned())],
+        settings: [("fields".to_owned(), TEN_FIELDS.to_owned())]
+            .into_iter()
+            .collect(),
         ..Spec::new("ten", json_print.clone())
     };
     let ten = Plugin::start(engine, &ten)?;

@@ -92,6 +92,12 @@ pub struct ChainArgs {
     #[arg(short, long = "set", value_name = "KEY=VALUE")]
     pub settings: Vec<String>,
 
+    /// Reads settings of the plugin named just before it from a file: TOML, or JSON if its name ends in .json
+    ///
+    /// Repeatable: a later file replaces settings of an earlier one, and --set replaces both.
+    #[arg(long = "settings", value_name = "FILE")]
+    pub settings_files: Vec<PathBuf>,
+
     /// Sets limits of the plugin named just before it.
     #[arg(
         long = "limit",

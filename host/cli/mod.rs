@@ -6,6 +6,7 @@ mod hint;
 mod limits;
 mod plugin_args;
 mod plugins;
+mod settings_file;
 mod usage_error;
 mod values;
 
@@ -112,8 +113,12 @@ pub fn error_text(error: &anyhow::Error) -> String {
 
 /// Returns whether the error is one of the command line. This includes a setting that a plugin refuses.
 pub fn is_usage(error: &anyhow::Error) -> bool {
-    let refused =
-        |error: &StartError| matches!(error, StartError::Settings(_, SettingsError::Refused(_)));
+    let refused = |error: &StartError| {
+        matches!(
+            error,
+            StartError::Settings(_, SettingsError::Refused(_) | SettingsError::Mismatch(_))
+        )
+    };
     let settings = error.downcast_ref().is_some_and(refused);
     settings || error.is::<UsageError>()
 }
@@ -174,6 +179,7 @@ fn chain(
     let options = ChainOptions {
         plugins: &args.plugins,
         settings: &args.settings,
+        settings_files: &args.settings_files,
         limits: &args.limits,
         allow: &args.allow,
         on_fault: args.on_fault.iter().copied().map(Into::into).collect(),

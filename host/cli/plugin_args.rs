@@ -134,6 +134,9 @@ pub struct ExplainArgs {
     /// Sets a setting of the plugin named just before it. Repeatable
     #[arg(short, long = "set", value_name = "KEY=VALUE")]
     pub settings: Vec<String>,
+    /// Reads settings of the plugin named just before it from a file: TOML, or JSON if its name ends in .json
+    #[arg(long = "settings", value_name = "FILE")]
+    pub settings_files: Vec<PathBuf>,
     /// Sets limits of the plugin named just before it
     #[arg(long = "limit", value_name = "KEY=VALUE,...")]
     pub limits: Vec<String>,
@@ -202,6 +205,7 @@ pub fn config(
             let options = ChainOptions {
                 plugins: &args.plugins,
                 settings: &args.settings,
+                settings_files: &args.settings_files,
                 limits: &args.limits,
                 allow: &args.allow,
                 on_fault: Vec::new(),

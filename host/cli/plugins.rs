@@ -1,5 +1,6 @@
-//! Assigns the options of plugins (`--set`, `--limit`, `--allow`, `--on-fault`) to the plugin named before them.
+//! Assigns the options of plugins (`--set`, `--settings`, `--limit`, `--allow`, `--on-fault`) to the plugin named before them.
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use clap::ArgMatches;
@@ -7,6 +8,7 @@ use clap::Args;
 
 use super::UsageError;
 use super::limits;
+use super::settings_file;
 use crate::plugin::Digest;
 use crate::plugin::Limits;
 use crate::plugin::OnFault;
@@ -20,6 +22,7 @@ const DEFAULT_PLUGIN: &str = "json-print";
 enum PluginOption<'a> {
     Plugin(&'a str),
     Set(&'a str),
+    Settings(&'a Path),
     Limit(&'a str),
     Allow(&'a str),
     OnFault(OnFault),
@@ -31,6 +34,8 @@ pub struct ChainOptions<'a> {
     pub plugins: &'a [String],
     /// `--set`
     pub settings: &'a [String],
+    /// `--settings`
+    pub settings_files: &'a [PathBuf],
     /// `--limit`
     pub limits: &'a [String],
     /// `--allow`
@@ -45,6 +50,9 @@ pub struct OptionArgs {
     /// Sets a setting of the plugin, such as --set threshold=50. Repeatable
     #[arg(short, long = "set", value_name = "KEY=VALUE")]
     pub settings: Vec<String>,
+    /// Reads settings of the plugin from a file: TOML, or JSON if its name ends in .json. --set replaces them
+    #[arg(long = "settings", value_name = "FILE")]
+    pub settings_files: Vec<PathBuf>,
     /// Sets limits of the plugin
     #[arg(long = "limit", value_name = "KEY=VALUE,...")]
     pub limits: Vec<String>,
@@ -63,12 +71,15 @@ pub fn plugins(args: &ChainOptions<'_>, matches: &ArgMatches) -> Result<Vec<Spec
     };
     let names = args.plugins.iter().map(|text| PluginOption::Plugin(text));
     let settings = args.settings.iter().map(|text| PluginOption::Set(text));
+    let files = args.settings_files.iter();
+    let files = files.map(|file| PluginOption::Settings(file));
     let limits = args.limits.iter().map(|text| PluginOption::Limit(text));
     let grants = args.allow.iter().map(|text| PluginOption::Allow(text));
     let actions = args.on_fault.iter().copied();
     let mut options: Vec<(usize, PluginOption<'_>)> = Vec::new();
     options.extend(positions("plugins").zip(names));
     options.extend(positions("settings").zip(settings));
+    options.extend(positions("settings_files").zip(files));
     options.extend(positions("limits").zip(limits));
     options.extend(positions("allow").zip(grants));
     options.extend(positions("on_fault").zip(actions.map(PluginOption::OnFault)));
@@ -89,6 +100,10 @@ pub fn plugins(args: &ChainOptions<'_>, matches: &ArgMatches) -> Result<Vec<Spec
             }
             PluginOption::Set(text) => {
                 set(plugin.ok_or_else(|| no_plugin("--set", text))?, text)?;
+            }
+            PluginOption::Settings(file) => {
+                let option = || no_plugin("--settings", &file.display().to_string());
+                settings_file::read(plugin.ok_or_else(option)?, file)?;
             }
             PluginOption::Limit(text) => {
                 limits::apply(
@@ -117,6 +132,9 @@ pub fn one(text: &str, options: &OptionArgs) -> Result<Spec, UsageError> {
         UsageError::NotBundled(reason) => UsageError::UnknownPlugin(reason),
         error => error,
     })?;
+    for file in &options.settings_files {
+        settings_file::read(&mut plugin, file)?;
+    }
     for text in &options.settings {
         set(&mut plugin, text)?;
     }
@@ -133,7 +151,10 @@ pub fn one(text: &str, options: &OptionArgs) -> Result<Spec, UsageError> {
 fn set(plugin: &mut Spec, text: &str) -> Result<(), UsageError> {
     let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
     let (key, value) = pair.ok_or_else(|| UsageError::NoKey(text.to_owned()))?;
-    plugin.settings.push((key.to_owned(), value.to_owned()));
+    plugin
+        .settings
+        .texts
+        .push((key.to_owned(), value.to_owned()));
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use super::*;
 use crate::plugin::Grants;
 use crate::plugin::Limits;
 use crate::plugin::OnFault;
+use crate::plugin::Settings;
 
 fn config(args: &[&str]) -> Result<Watch, UsageError> {
     match any_config(args)? {
@@ -35,14 +36,14 @@ fn a_setting_belongs_to_the_plugin_before_it() {
         let pairs = pairs
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        pairs.collect::<Vec<_>>()
+        pairs.collect::<Settings>()
     };
     let plugins = config.chain.plugins;
     let names: Vec<_> = plugins.iter().map(|plugin| plugin.name.as_str()).collect();
     assert_eq!(names, ["a", "b", "json-print"]);
     assert_eq!(plugins[0].settings, settings(&[("x", "1"), ("y", "a=b")]));
     assert_eq!(plugins[1].settings, settings(&[("x", "2")]));
-    assert_eq!(plugins[2].settings, []);
+    assert_eq!(plugins[2].settings, settings(&[]));
     assert_eq!(plugins[0].origin, plugins[1].origin);
 }
 

@@ -1,5 +1,7 @@
 //! Errors of the command line.
 
+use std::path::PathBuf;
+
 use crate::plugin::ParseDigestError;
 use crate::source::filter::Contradiction;
 use crate::system::privileges::UserError;
@@ -18,6 +20,14 @@ pub enum UsageError {
     /// A setting without a key.
     #[error("--set {0}: expected KEY=VALUE, such as threshold=10")]
     NoKey(String),
+    /// A file of settings that cannot be used.
+    #[error("--settings {}: {cause}", file.display())]
+    SettingsFile {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        cause: String,
+    },
     /// Two plugin instances with the same name.
     #[error(
         "--plugin: two instances have the name {0}; give one of them another name, as in --plugin other={0}"

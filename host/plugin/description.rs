@@ -2,21 +2,17 @@
 //! costs to hold.
 
 use serde::Serialize;
-use serde_json::Map;
-use serde_json::Value;
 
 use super::load;
 use super::load::Loaded;
 use super::load::engine::Engine;
+use super::prepared;
 use super::prepared::StartError;
 use super::runtime::instance::Instance;
 use super::runtime::limiters::LogBudget;
 use super::spec::Spec;
-use super::spec::schema;
 use super::spec::schema::Setting;
-use super::spec::settings::SettingsError;
 use crate::system::sanitize::joined;
-use crate::system::sanitize::one_line;
 
 /// The description of a plugin.
 #[derive(Debug, Serialize)]
@@ -98,12 +94,8 @@ impl Description {
             let found = described.iter().find(|(name, _)| name == key);
             found.map_or("", |(_, value)| value.as_str())
         };
-        let settings = match value("settings") {
-            "" => Vec::new(),
-            text => schema::settings(&read(text).map_err(|error| {
-                StartError::Settings(spec.name.clone(), SettingsError::Schema(error))
-            })?),
-        };
+        let schema = prepared::schema(&described)
+            .map_err(|error| StartError::Settings(spec.name.clone(), error.into()))?;
         let imports = imports(&loaded);
         let uses = |grant: &Grant| {
             imports
@@ -119,7 +111,7 @@ impl Description {
             version: joined(value("version")),
             summary: joined(value("summary")),
             contract: contract(&loaded),
-            settings,
+            settings: schema.settings(),
             exports: Exports {
                 timer: instance.has_timer(),
                 state: instance.has_state(),
@@ -132,10 +124,6 @@ impl Description {
             footprint: loaded.footprint,
         })
     }
-}
-
-fn read(schema: &str) -> Result<Map<String, Value>, String> {
-    serde_json::from_str(schema).map_err(|error| one_line(&error))
 }
 
 fn imports(loaded: &Loaded) -> Vec<String> {

@@ -42,4 +42,5 @@ pub use self::spec::limits::Limits;
 pub use self::spec::limits::MAX_STACK;
 pub use self::spec::limits::THREAD_STACK;
 pub use self::spec::origin::Origin;
+pub use self::spec::settings::Settings;
 pub use self::worker::compiler::Compiler;

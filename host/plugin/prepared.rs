@@ -18,7 +18,8 @@ use super::runtime::logs;
 use super::spec::Spec;
 use super::spec::digest::Digest;
 use super::spec::grants::GrantError;
-use super::spec::settings;
+use super::spec::schema::Schema;
+use super::spec::schema::SchemaError;
 use super::spec::settings::SettingsError;
 use crate::stream::batch::Moment;
 
@@ -90,9 +91,9 @@ impl Plugin {
         };
         let mut instance = prepared.new_unconfigured()?;
         let described = instance.describe()?;
-        let schema = described.iter().find(|(key, _)| key == "settings");
-        let schema = schema.map_or("{}", |(_, schema)| schema);
-        prepared.settings = settings::to_json(schema, &spec.settings).map_err(settings_error)?;
+        let schema = schema(&described).map_err(|error| settings_error(error.into()))?;
+        let settings = spec.settings.to_json(&schema);
+        prepared.settings = settings.map_err(|error| settings_error(error.into()))?;
         match instance.configure(&prepared.settings) {
             Ok(()) => Ok(Plugin { prepared, instance }),
             Err(InstanceError::Fault(Fault {
@@ -157,6 +158,15 @@ impl InstanceError {
             InstanceError::Grant(error) => StartError::Grant(plugin.to_owned(), error),
             InstanceError::Fault(fault) => fault.into(),
         }
+    }
+}
+
+/// The settings schema in a plugin's description of itself.
+pub(super) fn schema(described: &[(String, String)]) -> Result<Schema, SchemaError> {
+    let schema = described.iter().find(|(key, _)| key == "settings");
+    match schema.map_or("", |(_, schema)| schema.as_str()) {
+        "" => Ok(Schema::any()),
+        schema => Schema::parse(schema),
     }
 }
 

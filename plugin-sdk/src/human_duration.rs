@@ -56,7 +56,11 @@ impl JsonSchema for duration {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "examples": ["10s", "250ms", "1m30s"]})
+        json_schema!({
+            "type": "string",
+            "pattern": r"^\s*(0|([0-9.]+\s*[a-zA-Zµ]+\s*)+)$",
+            "examples": ["10s", "250ms", "1m30s"],
+        })
     }
 }
 

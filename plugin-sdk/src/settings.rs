@@ -4,6 +4,7 @@ use anyhow::anyhow;
 use schemars::JsonSchema;
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
 use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -31,10 +32,37 @@ pub(crate) fn parse<S: DeserializeOwned>(json: &str) -> Result<S> {
     })
 }
 
-/// The JSON schema of settings. All definitions are inline, so that readers need not follow references.
+/// The JSON schema of settings, which the host enforces. All definitions are inline, so that readers need not follow
+/// references.
 pub(crate) fn schema<S: JsonSchema>() -> Schema {
-    let settings = SchemaSettings::default().with(|settings| settings.inline_subschemas = true);
+    let settings = SchemaSettings::default()
+        .with(|settings| settings.inline_subschemas = true)
+        .with_transform(RecursiveTransform(add_bounds));
     settings.into_generator().into_root_schema_for::<S>()
+}
+
+/// Adds the bounds of an integer's type, which schemars names, and for most types does not write.
+fn add_bounds(schema: &mut Schema) {
+    let format = schema.get("format").and_then(serde_json::Value::as_str);
+    let (low, high): (i64, u64) = match format {
+        Some("uint8") => (0, u8::MAX.into()),
+        Some("uint16") => (0, u16::MAX.into()),
+        Some("uint32") => (0, u32::MAX.into()),
+        Some("uint64") => (0, u64::MAX),
+        Some("uint") => (0, usize::MAX as u64),
+        Some("int8") => (i8::MIN.into(), i8::MAX as u64),
+        Some("int16") => (i16::MIN.into(), i16::MAX as u64),
+        Some("int32") => (i32::MIN.into(), i32::MAX as u64),
+        Some("int64") => (i64::MIN, i64::MAX as u64),
+        Some("int") => (isize::MIN as i64, isize::MAX as u64),
+        _ => return,
+    };
+    if schema.get("minimum").is_none() && schema.get("exclusiveMinimum").is_none() {
+        schema.insert("minimum".to_owned(), low.into());
+    }
+    if schema.get("maximum").is_none() && schema.get("exclusiveMaximum").is_none() {
+        schema.insert("maximum".to_owned(), high.into());
+    }
 }
 
 /// Declares a plugin's settings, each with its default. Requires the whole [`prelude`](crate::prelude) in

@@ -220,3 +220,41 @@ fn what_cannot_be_tested_is_refused_in_one_line() {
         &["has no events", "retrans-host generate"],
     );
 }
+
+#[test]
+fn settings_come_from_files_too_and_set_replaces_them() {
+    let trial = Trial::new();
+    let plugin = fixture(DROP_EVERY);
+    let dropped = |options: &[&str]| {
+        let lines = trial.bless(&plugin, options);
+        lines.iter().filter(|line| line["kept"] == false).count()
+    };
+    let file = |name, text: &str| {
+        let path = trial.files.write(name, text);
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let tens = file("tens.toml", "# Every tenth.\nn = 10\n");
+    let fives = file("fives.json", "{\"n\": 5}");
+    assert_eq!(dropped(&["--settings", &tens]), 3);
+    assert_eq!(dropped(&["--settings", &fives]), 6);
+    assert_eq!(dropped(&["--settings", &tens, "--settings", &fives]), 6);
+    assert_eq!(dropped(&["--set", "n=15", "--settings", &tens]), 2);
+
+    let typed = file("typed.toml", "n = \"10\"\n");
+    let unknown = file("unknown.toml", "nn = 10\n");
+    let broken = file("broken.toml", "n = 10\nn =\n");
+    let list = file("list.json", "[10]");
+    for (path, words) in [
+        (
+            typed.as_str(),
+            &["n: expected whole number from", "not \"10\""][..],
+        ),
+        (&unknown, &["unknown setting nn; did you mean n?"]),
+        (&broken, &["--settings", "broken.toml: line 2: not TOML"]),
+        (&list, &["list.json: expected a JSON object"]),
+        ("none.toml", &["none.toml: cannot read it: No such file"]),
+    ] {
+        let mut command = trial.command(&plugin, &["--settings", path]);
+        assert_refused(&mut command, USAGE, words);
+    }
+}

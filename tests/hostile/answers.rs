@@ -150,16 +150,6 @@ fn labels_as_long_as_may_be_are_no_trouble_for_the_plugin_that_prints_them() {
     );
 }
 
-#[test]
-fn a_schema_of_settings_that_has_itself_in_it_does_not_hold_the_host_up() {
-    for name in [
-        "describes_settings_that_have_themselves_in_them",
-        "describes_settings_that_are_lists_of_themselves",
-    ] {
-        assert_harmless(&Hostile::from_folder(name).told("--set", "act=any"));
-    }
-}
-
 /// The printed lines as JSON.
 #[track_caller]
 fn lines(printed: &str) -> Vec<Value> {

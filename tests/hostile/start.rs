@@ -271,11 +271,26 @@ fn a_plugin_with_a_huge_version_is_quoted_in_a_few_words() {
 }
 
 #[test]
-fn a_plugin_with_a_huge_schema_that_is_none_is_quoted_in_a_few_words() {
+fn a_schema_of_settings_that_has_itself_in_it_is_refused() {
+    for (name, why) in [
+        (
+            "describes_settings_that_have_themselves_in_them",
+            "it has more than",
+        ),
+        (
+            "describes_settings_that_are_lists_of_themselves",
+            "it has more than 32 levels, or it refers to itself",
+        ),
+    ] {
+        assert_fails(name, &["cannot use its settings schema", why]);
+    }
+}
+
+#[test]
+fn a_plugin_with_a_huge_schema_is_refused() {
     let words = [
-        "its settings schema is not a JSON object",
-        "AAA…",
-        "expected a map",
+        "cannot use its settings schema",
+        "it has more than 1048576 bytes",
     ];
     assert_fails(
         "describes_its_settings_in_a_string_of_eight_megabytes",

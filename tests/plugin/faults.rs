@@ -42,10 +42,10 @@ fn the_event_that_a_plugin_fails_on_is_found_and_all_others_are_seen_once() {
 #[test]
 fn what_was_said_about_the_other_events_is_said_once_and_in_order() {
     let spec = Spec {
-        settings: vec![
-            ("panic_at".into(), "[5]".into()),
-            ("alert_at".into(), "[0,4,6,9]".into()),
-        ],
+        settings: [("panic_at", "[5]"), ("alert_at", "[0,4,6,9]")]
+            .map(|(key, value)| (key.into(), value.into()))
+            .into_iter()
+            .collect(),
         ..Spec::new("witness", at(WITNESS))
     };
     let ran = run_before_printer(&spec, cut(&events(10), &[10]));

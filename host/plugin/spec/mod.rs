@@ -11,6 +11,7 @@ use self::digest::Digest;
 use self::grants::Grants;
 use self::limits::Limits;
 use self::origin::Origin;
+use self::settings::Settings;
 
 /// The specification of one plugin of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +22,8 @@ pub struct Spec {
     pub origin: Origin,
     /// Digest of the only file that may run. `None`: any file may.
     pub digest: Option<Digest>,
-    /// Keys and values of the settings, as the operator wrote them.
-    pub settings: Vec<(String, String)>,
+    /// The settings, as the operator gives them.
+    pub settings: Settings,
     /// Limits of the resources that the plugin may use.
     pub limits: Limits,
     /// What the plugin is granted.
@@ -38,7 +39,7 @@ impl Spec {
             name: name.to_owned(),
             origin,
             digest: None,
-            settings: Vec::new(),
+            settings: Settings::default(),
             limits: Limits::default(),
             grants: Grants::default(),
             on_fault: OnFault::default(),

@@ -1,0 +1,191 @@
+//! The settings schema of a plugin: a subset of JSON Schema, which the host enforces for plugins in every language.
+//!
+//! `parse` reads it, `check` compares settings with it, `text` turns the text of `--set` into values, and `words`
+//! describes it to an operator. A schema comes from a plugin, which may be a stranger's: its depth, its size and its
+//! patterns are bounded.
+
+mod check;
+mod parse;
+mod text;
+mod words;
+
+use regex_lite::Regex;
+use serde_json::Map;
+use serde_json::Number;
+use serde_json::Value;
+
+pub use self::check::Mismatch;
+pub use self::parse::SchemaError;
+pub use self::words::Setting;
+pub use self::words::Word;
+
+/// The schema of a plugin's settings: an object.
+#[derive(Debug)]
+pub struct Schema(Object);
+
+impl Schema {
+    /// The schema of a plugin that has none: any keys, any values.
+    pub fn any() -> Schema {
+        Schema(Object {
+            properties: Vec::new(),
+            others: vec![Others {
+                keys: None,
+                shape: Shape::Any,
+            }],
+            min: 0,
+            max: None,
+        })
+    }
+
+    /// Reads a schema from JSON.
+    ///
+    /// # Errors
+    ///
+    /// If it is not JSON, not the schema of an object, uses a keyword that is not supported, or exceeds a bound.
+    pub fn parse(json: &str) -> Result<Schema, SchemaError> {
+        parse::parse(json).map(Schema)
+    }
+
+    /// Compares settings with the schema. Returns the first difference.
+    pub fn check(&self, settings: &Map<String, Value>) -> Result<(), Mismatch> {
+        check::settings(&self.0, settings)
+    }
+
+    /// Converts the text of a setting to the value that the schema asks for. Text that fits nothing becomes a string,
+    /// which [`check`](Schema::check) refuses.
+    pub fn value(&self, key: &str, text: &str) -> Value {
+        match self.0.shape_of(key) {
+            Some(shape) => text::value(shape, text),
+            None => Value::String(text.to_owned()),
+        }
+    }
+
+    /// Describes each setting in words.
+    pub fn settings(&self) -> Vec<Setting> {
+        words::settings(&self.0)
+    }
+}
+
+/// What a value may be.
+#[derive(Debug)]
+enum Shape {
+    /// Any value.
+    Any,
+    /// No value: the schema `false`.
+    Nothing,
+    Null,
+    Boolean,
+    Number(Range),
+    Text(Text),
+    /// One of these words.
+    Word(Vec<Word>),
+    /// One of these values, which are not all words.
+    Value(Vec<Value>),
+    List(Box<List>),
+    Object(Box<Object>),
+    /// At least one of these.
+    AnyOf(Vec<Shape>),
+    /// Exactly one of these.
+    OneOf(Vec<Shape>),
+    /// All of these.
+    AllOf(Vec<Shape>),
+}
+
+/// Which numbers.
+#[derive(Debug, Default)]
+struct Range {
+    /// Whether only whole numbers.
+    whole: bool,
+    low: Option<Bound>,
+    high: Option<Bound>,
+    /// What the number is a multiple of.
+    step: Option<Number>,
+}
+
+#[derive(Debug, Clone)]
+struct Bound {
+    number: Number,
+    /// Whether the number itself is outside.
+    exclusive: bool,
+}
+
+/// Which texts. Lengths are in characters.
+#[derive(Debug, Default)]
+struct Text {
+    min: usize,
+    max: Option<usize>,
+    pattern: Option<Regex>,
+    format: Option<Format>,
+    examples: Vec<String>,
+}
+
+/// A form of text that has a name. Names that are not checked are kept for the description.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Format {
+    Ip,
+    Ipv4,
+    Ipv6,
+    /// Described, not checked.
+    Other(String),
+}
+
+/// Which lists.
+#[derive(Debug)]
+struct List {
+    /// The first items, by position.
+    first: Vec<Shape>,
+    /// The items after them.
+    rest: Shape,
+    min: usize,
+    max: Option<usize>,
+    unique: bool,
+}
+
+/// Which objects.
+#[derive(Debug)]
+struct Object {
+    properties: Vec<Property>,
+    /// What other keys there may be. No entry: none.
+    others: Vec<Others>,
+    min: usize,
+    max: Option<usize>,
+}
+
+/// A property of an object.
+#[derive(Debug)]
+struct Property {
+    key: String,
+    shape: Shape,
+    required: bool,
+    default: Option<Value>,
+    description: String,
+}
+
+/// The shape of values whose keys are not listed as properties.
+#[derive(Debug)]
+struct Others {
+    /// The keys; `None`: all that no other pattern matches.
+    keys: Option<Regex>,
+    shape: Shape,
+}
+
+impl Object {
+    fn property(&self, key: &str) -> Option<&Property> {
+        self.properties.iter().find(|property| property.key == key)
+    }
+
+    /// The shape of the value with this key; `None`: there is no such key.
+    fn shape_of(&self, key: &str) -> Option<&Shape> {
+        if let Some(property) = self.property(key) {
+            return Some(&property.shape);
+        }
+        let by_pattern =
+            |others: &&Others| matches!(&others.keys, Some(keys) if keys.is_match(key));
+        let found = self.others.iter().find(by_pattern);
+        let found = found.or_else(|| self.others.iter().find(|others| others.keys.is_none()));
+        found.map(|others| &others.shape)
+    }
+}
+
+#[cfg(test)]
+mod tests;
