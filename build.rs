@@ -5,6 +5,8 @@
 mod layout;
 #[path = "build/ring_event.rs"]
 mod ring_event;
+#[path = "build/sources.rs"]
+mod sources;
 
 use std::env;
 use std::fmt::Write as _;
@@ -23,6 +25,7 @@ use libbpf_cargo::SkeletonBuilder;
 use libbpf_rs::btf::Btf;
 
 use layout::CStruct;
+use sources::Sources;
 
 /// Packages in plugins/ whose components are embedded in the host. The last one is not offered: others are measured
 /// beside it.
@@ -55,10 +58,18 @@ fn build() -> Result<()> {
     let target = plugins_target(&out)?;
     // The tests build their own plugins there (tests/common/fixtures.rs).
     println!("cargo:rustc-env=PLUGINS_TARGET={}", target.display());
+    for path in ["plugins", "plugin-sdk", "event", "sources", "Cargo.lock"] {
+        if Path::new(path).exists() {
+            println!("cargo:rerun-if-changed={path}");
+        }
+    }
+    let root = env::var_os("CARGO_MANIFEST_DIR").context("not run by cargo")?;
+    let sources = Sources::read(root.as_ref(), BUNDLED)?;
+    sources.embed(&out)?;
     if env::var_os("CARGO_FEATURE_BUNDLED").is_none() {
         return fs::write(out.join("bundled.rs"), "&[]").context("cannot write bundled.rs");
     }
-    build_plugins(&out, &target)
+    build_plugins(&out, &target, &sources)
 }
 
 /// Compiles a BPF program in bpf/ and generates its skeleton. Returns the path of the object.
@@ -76,18 +87,21 @@ fn compile(name: &str, out: &Path) -> Result<PathBuf> {
 
 /// Builds the bundled plugins with a nested cargo. It has a target directory of its own: in the outer one it would wait
 /// forever for the lock that the outer cargo holds.
-fn build_plugins(out: &Path, target: &Path) -> Result<()> {
-    for path in ["plugins", "plugin-sdk", "event", "Cargo.lock"] {
-        println!("cargo:rerun-if-changed={path}");
-    }
+fn build_plugins(out: &Path, target: &Path, sources: &Sources) -> Result<()> {
     let mut cargo =
         Command::new(env::var_os("CARGO").context("CARGO is not set: not run by cargo")?);
     cargo
-        .args(["build", "--profile", "plugin", "--locked", "--quiet"])
+        .args(["build", "--profile", "plugin", "--quiet"])
         .args(["--target", "wasm32-wasip2", "--target-dir"])
         .arg(target);
     for name in BUNDLED {
         cargo.args(["--package", name]);
+    }
+    if sources.is_package() {
+        // Its lock file has more packages than it needs: cargo removes those, and keeps the versions of the others.
+        cargo.current_dir(out.join("sources"));
+    } else {
+        cargo.arg("--locked");
     }
     // The options of the outer build are for the host's target, and the compiler may be a linter.
     for (key, _) in env::vars_os() {

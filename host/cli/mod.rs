@@ -1,6 +1,7 @@
 //! Parses and checks the command line, and converts it to a [`Config`]. No other module uses clap.
 
 mod args;
+mod crate_name;
 mod filters;
 mod hint;
 mod limits;

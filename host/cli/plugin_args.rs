@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use clap::ArgGroup;
 use clap::ArgMatches;
 use clap::Args;
 use clap::Subcommand;
 
+use super::crate_name;
 use super::plugins;
 use super::plugins::ChainOptions;
 use super::plugins::OptionArgs;
@@ -15,7 +17,9 @@ use crate::config::PluginCommand;
 use crate::config::PluginConfig;
 use crate::config::PluginDiff;
 use crate::config::PluginExplain;
+use crate::config::PluginNew;
 use crate::config::PluginTest;
+use crate::config::Template;
 use crate::config::Verbosity;
 use crate::plugin::OnFault;
 use crate::plugin::Origin;
@@ -23,6 +27,7 @@ use crate::plugin::Origin;
 /// Examples in the help text.
 pub const EXAMPLES: &str = "\
 Examples:
+  retrans-host plugin new slow-peers --alert
   retrans-host plugin list --dir /etc/retrans-host/plugins
   retrans-host plugin describe threshold-alert
   retrans-host plugin describe ./mine.wasm --json | jq '.settings[].key'
@@ -53,6 +58,9 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Makes a project for a plugin in Rust: code, a test, recorded events, and the SDK
+    #[command(max_term_width = 100)]
+    New(NewArgs),
     /// Compares what a plugin does with recorded events with what is expected, in batches of 1, 7 and 256 events
     #[command(max_term_width = 100)]
     Test {
@@ -125,6 +133,48 @@ pub enum Command {
     },
 }
 
+/// A project for a plugin.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("template").args(["filter", "transform", "alert", "stateful"])))]
+pub struct NewArgs {
+    /// Name of the plugin, and of the directory that is made
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Begins with a plugin that keeps some events. This is the default
+    #[arg(long)]
+    pub filter: bool,
+    /// Begins with a plugin that labels events
+    #[arg(long)]
+    pub transform: bool,
+    /// Begins with a plugin that raises and resolves alerts
+    #[arg(long)]
+    pub alert: bool,
+    /// Begins with a plugin whose state survives a new version
+    #[arg(long)]
+    pub stateful: bool,
+    /// Uses the SDK in this directory, instead of writing its sources to the project
+    #[arg(long, value_name = "DIR")]
+    pub sdk: Option<PathBuf>,
+}
+
+impl NewArgs {
+    fn config(self) -> Result<PluginNew, UsageError> {
+        let template = match self {
+            NewArgs {
+                transform: true, ..
+            } => Template::Transform,
+            NewArgs { alert: true, .. } => Template::Alert,
+            NewArgs { stateful: true, .. } => Template::Stateful,
+            _ => Template::Filter,
+        };
+        Ok(PluginNew {
+            name: crate_name::check(self.name)?,
+            template,
+            sdk: self.sdk,
+        })
+    }
+}
+
 /// A chain, and the events that it is explained with.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
@@ -162,6 +212,7 @@ pub fn config(
 ) -> Result<PluginConfig, UsageError> {
     let command = match args.command {
         Command::List { directory, json } => PluginCommand::List { directory, json },
+        Command::New(args) => PluginCommand::New(args.config()?),
         Command::Test {
             plugin,
             options,

@@ -20,6 +20,9 @@ pub enum UsageError {
     /// A setting without a key.
     #[error("--set {0}: expected KEY=VALUE, such as threshold=10")]
     NoKey(String),
+    /// A name of a new plugin that cannot be the name of a crate: the name, and why.
+    #[error("plugin new {0}: {1}")]
+    CrateName(String, &'static str),
     /// A file of settings that cannot be used.
     #[error("--settings {}: {cause}", file.display())]
     SettingsFile {

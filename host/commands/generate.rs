@@ -38,7 +38,8 @@ pub fn generate(config: &Generate) -> Result<()> {
     // A signal cancels the command instead of the process: the unfinished file is then removed.
     let stop = Stop::at_signals().context("cannot listen for signals")?;
     let (bytes, place) = if file.as_os_str() == "-" {
-        let written = capture_output().and_then(|mut to| write(config, &mut to, &stop));
+        let written =
+            capture_output().and_then(|mut to| write(config, &mut to, || stop.is_ending()));
         match written {
             Err(error)
                 if error.kind() == ErrorKind::BrokenPipe && stop.stdout_status().is_pipe() =>
@@ -81,7 +82,7 @@ fn to_file(config: &Generate, stop: &Stop) -> Result<u64> {
     let directory = rotation::directory(file);
     let temporary = Builder::new().prefix(".retrans-").tempfile_in(directory);
     let mut temporary = temporary.with_context(failed)?;
-    let bytes = write(config, temporary.as_file_mut(), stop).with_context(failed)?;
+    let bytes = write(config, temporary.as_file_mut(), || stop.is_ending()).with_context(failed)?;
     if config.force {
         temporary.persist(file).map_err(|error| error.error)
     } else {
@@ -94,7 +95,11 @@ fn to_file(config: &Generate, stop: &Stop) -> Result<u64> {
 }
 
 /// Writes the capture. Returns its size in bytes.
-fn write(config: &Generate, to: &mut impl Write, stop: &Stop) -> io::Result<u64> {
+pub(super) fn write(
+    config: &Generate,
+    to: &mut impl Write,
+    is_interrupted: impl Fn() -> bool,
+) -> io::Result<u64> {
     let head = Head::new(None, BEGUN.to_owned());
     let mut writer = Writer::new(BufWriter::new(to), &head)?;
     let mut batch = Batch::new();
@@ -107,7 +112,7 @@ fn write(config: &Generate, to: &mut impl Write, stop: &Stop) -> io::Result<u64>
     let events = Synth::with_connections(config.seed, config.connections);
     for (number, record) in (0..config.events).zip(events) {
         if batch.len() == MAX_EVENTS {
-            if stop.is_ending() {
+            if is_interrupted() {
                 return Err(io::Error::other("interrupted by a signal"));
             }
             send(&mut writer, &mut batch)?;

@@ -65,6 +65,8 @@ pub enum PluginCommand {
         /// Whether to print JSON.
         json: bool,
     },
+    /// Make a project for a plugin.
+    New(PluginNew),
     /// Compare what a plugin does with what is expected.
     Test(Box<PluginTest>),
     /// Tell what each plugin of a chain did with each event.
@@ -73,6 +75,30 @@ pub enum PluginCommand {
     Diff(Box<PluginDiff>),
     /// Measure plugins.
     Bench(PluginBench),
+}
+
+/// A project for a plugin.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PluginNew {
+    /// Name of the plugin, of its crate and of its directory.
+    pub name: String,
+    /// What the plugin does at first.
+    pub template: Template,
+    /// The directory of the SDK. `None`: its sources are written to the project.
+    pub sdk: Option<PathBuf>,
+}
+
+/// What a new plugin does at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Template {
+    /// Keeps some events.
+    Filter,
+    /// Labels events.
+    Transform,
+    /// Raises and resolves alerts.
+    Alert,
+    /// Keeps state, which survives a new version.
+    Stateful,
 }
 
 /// Plugins to be measured.

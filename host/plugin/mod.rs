@@ -11,6 +11,7 @@ pub mod fuzzing;
 mod load;
 mod prepared;
 pub mod runtime;
+pub mod sources;
 pub mod spec;
 mod wasi;
 pub mod worker;

@@ -27,29 +27,18 @@ use bindings::exports::retrans::plugin::timer;
 use bindings::retrans::plugin::host;
 use state_bindings::exports::retrans::plugin::state;
 
-/// Generated from `wit/plugin.wit`.
+/// Generated from `wit/plugin.wit` by `plugin-sdk/generator`.
+#[rustfmt::skip]
+#[path = "../bindings/plugin.rs"]
 #[allow(missing_docs, clippy::undocumented_unsafe_blocks)]
-pub mod bindings {
-    wit_bindgen::generate!({
-        world: "ticking-plugin",
-        path: "wit",
-        ownership: Borrowing { duplicate_if_necessary: true },
-        pub_export_macro: true,
-        export_macro_name: "export_component",
-    });
-}
+pub mod bindings;
 
-/// Generated from `wit/plugin.wit`: the exports of plugins with state. A component has the exports of
-/// all the worlds that its crate exports.
+/// Generated as well: the exports of plugins with state. A component has the exports of all the worlds that its crate
+/// exports.
+#[rustfmt::skip]
+#[path = "../bindings/state.rs"]
 #[allow(missing_docs, clippy::undocumented_unsafe_blocks)]
-pub mod state_bindings {
-    wit_bindgen::generate!({
-        world: "stateful",
-        path: "wit",
-        pub_export_macro: true,
-        export_macro_name: "export_state_component",
-    });
-}
+pub mod state_bindings;
 
 /// A runner without the type of its plugin, because a static cannot be generic. The dynamic call happens
 /// once a batch.

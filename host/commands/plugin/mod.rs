@@ -6,6 +6,7 @@ mod diff;
 mod explain;
 mod golden;
 mod list;
+mod new;
 mod trial;
 
 use anyhow::Result;
@@ -20,6 +21,7 @@ pub fn run(command: &PluginCommand) -> Result<()> {
         PluginCommand::Bench(config) => bench::bench(config),
         PluginCommand::Diff(config) => diff::diff(config),
         PluginCommand::Explain(explain) => explain::explain(explain),
+        PluginCommand::New(config) => new::new(config),
         PluginCommand::Test(test) => golden::test(test),
     }
 }

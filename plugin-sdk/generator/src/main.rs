@@ -1,0 +1,5 @@
+//! Writes the bindings of the SDK.
+
+fn main() -> anyhow::Result<()> {
+    sdk_generator::write()
+}
