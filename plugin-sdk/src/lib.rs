@@ -62,8 +62,10 @@ extern crate self as retrans_plugin_sdk;
 
 mod alert;
 mod cbor;
+mod cidr;
 mod column;
 mod event;
+mod ewma;
 #[doc(hidden)]
 pub mod export;
 #[doc(hidden)]
@@ -78,6 +80,9 @@ mod lru_map;
 mod one_or_many;
 mod output;
 mod plugin;
+mod prefix_map;
+#[cfg(test)]
+mod random;
 mod result;
 mod runner;
 mod settings;
@@ -85,6 +90,7 @@ mod sliding_counter;
 mod state;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
+mod timer;
 mod window;
 
 pub use anyhow;
@@ -97,19 +103,25 @@ pub use serde_json;
 pub use alert::Alert;
 pub use alert::AlertState;
 pub use alert::Severity;
+pub use cidr::Cidr;
+pub use cidr::CidrError;
 pub use event::Event;
+pub use ewma::Ewma;
 pub use human_duration::duration;
 pub use lru_map::LruMap;
 pub use one_or_many::OneOrMany;
 pub use output::Output;
 pub use plugin::Plugin;
 pub use plugin::Verdict;
+pub use prefix_map::PrefixMap;
 pub use result::Result;
 pub use settings::NoSettings;
 pub use sliding_counter::MAX_KEYS;
 pub use sliding_counter::SlidingCounter;
 pub use state::SavedState;
 pub use state::Stateful;
+pub use timer::Every;
+pub use timer::every;
 pub use window::SlidingWindow;
 pub use window::WindowCount;
 
@@ -149,12 +161,16 @@ pub mod prelude {
 
     pub use crate::Alert;
     pub use crate::AlertState;
+    pub use crate::Cidr;
     pub use crate::Event;
+    pub use crate::Every;
+    pub use crate::Ewma;
     pub use crate::LruMap;
     pub use crate::NoSettings;
     pub use crate::OneOrMany;
     pub use crate::Output;
     pub use crate::Plugin;
+    pub use crate::PrefixMap;
     pub use crate::Result;
     pub use crate::SavedState;
     pub use crate::Severity;
@@ -165,6 +181,7 @@ pub mod prelude {
     pub use crate::WindowCount;
     pub use crate::alert;
     pub use crate::duration;
+    pub use crate::every;
     pub use crate::export_plugin;
     pub use crate::filter;
     pub use crate::settings;
