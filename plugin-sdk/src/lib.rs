@@ -61,6 +61,7 @@
 extern crate self as retrans_plugin_sdk;
 
 mod alert;
+mod bucketed_counter;
 mod cbor;
 mod cidr;
 mod column;
@@ -73,6 +74,7 @@ pub mod exported;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod guest;
+mod histogram;
 mod host;
 mod human_duration;
 mod labels;
@@ -91,6 +93,7 @@ mod state;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 mod timer;
+mod top_k;
 mod window;
 
 pub use anyhow;
@@ -103,10 +106,12 @@ pub use serde_json;
 pub use alert::Alert;
 pub use alert::AlertState;
 pub use alert::Severity;
+pub use bucketed_counter::BucketedCounter;
 pub use cidr::Cidr;
 pub use cidr::CidrError;
 pub use event::Event;
 pub use ewma::Ewma;
+pub use histogram::Histogram;
 pub use human_duration::duration;
 pub use lru_map::LruMap;
 pub use one_or_many::OneOrMany;
@@ -122,6 +127,8 @@ pub use state::SavedState;
 pub use state::Stateful;
 pub use timer::Every;
 pub use timer::every;
+pub use top_k::Heavy;
+pub use top_k::TopK;
 pub use window::SlidingWindow;
 pub use window::WindowCount;
 
@@ -161,10 +168,13 @@ pub mod prelude {
 
     pub use crate::Alert;
     pub use crate::AlertState;
+    pub use crate::BucketedCounter;
     pub use crate::Cidr;
     pub use crate::Event;
     pub use crate::Every;
     pub use crate::Ewma;
+    pub use crate::Heavy;
+    pub use crate::Histogram;
     pub use crate::LruMap;
     pub use crate::NoSettings;
     pub use crate::OneOrMany;
@@ -177,6 +187,7 @@ pub mod prelude {
     pub use crate::SlidingCounter;
     pub use crate::SlidingWindow;
     pub use crate::Stateful;
+    pub use crate::TopK;
     pub use crate::Verdict;
     pub use crate::WindowCount;
     pub use crate::alert;
