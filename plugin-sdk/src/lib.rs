@@ -60,6 +60,7 @@
 // The macros refer to this crate by the name that plugins use.
 extern crate self as retrans_plugin_sdk;
 
+mod alarm;
 mod alert;
 mod bucketed_counter;
 mod cbor;
@@ -103,6 +104,7 @@ pub use schemars;
 pub use serde;
 pub use serde_json;
 
+pub use alarm::Alarm;
 pub use alert::Alert;
 pub use alert::AlertState;
 pub use alert::Severity;
@@ -166,6 +168,7 @@ pub mod prelude {
     pub use serde::Deserialize;
     pub use serde::Serialize;
 
+    pub use crate::Alarm;
     pub use crate::Alert;
     pub use crate::AlertState;
     pub use crate::BucketedCounter;

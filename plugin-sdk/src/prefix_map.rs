@@ -40,16 +40,25 @@ use crate::cidr::Cidr;
 /// plugin's [state](crate::Stateful).
 #[derive(Clone)]
 pub struct PrefixMap<V> {
-    v4: BTreeMap<(u32, u8), V>,
-    v6: BTreeMap<(u128, u8), V>,
+    v4: Table<u32, V>,
+    v6: Table<u128, V>,
+}
+
+/// The networks of one version of IP.
+#[derive(Clone)]
+struct Table<B, V> {
+    /// By first address and number of bits.
+    networks: BTreeMap<(B, u8), V>,
+    /// No network has fewer bits.
+    shortest: u8,
 }
 
 impl<V> PrefixMap<V> {
     /// An empty map.
     pub const fn new() -> PrefixMap<V> {
         PrefixMap {
-            v4: BTreeMap::new(),
-            v6: BTreeMap::new(),
+            v4: Table::new(),
+            v6: Table::new(),
         }
     }
 
@@ -57,8 +66,8 @@ impl<V> PrefixMap<V> {
     pub fn insert(&mut self, network: Cidr, value: V) -> Option<V> {
         let length = network.prefix_len();
         match network.address() {
-            IpAddr::V4(address) => self.v4.insert((address.to_bits(), length), value),
-            IpAddr::V6(address) => self.v6.insert((address.to_bits(), length), value),
+            IpAddr::V4(address) => self.v4.insert(address.to_bits(), length, value),
+            IpAddr::V6(address) => self.v6.insert(address.to_bits(), length, value),
         }
     }
 
@@ -66,8 +75,8 @@ impl<V> PrefixMap<V> {
     pub fn remove(&mut self, network: Cidr) -> Option<V> {
         let length = network.prefix_len();
         match network.address() {
-            IpAddr::V4(address) => self.v4.remove(&(address.to_bits(), length)),
-            IpAddr::V6(address) => self.v6.remove(&(address.to_bits(), length)),
+            IpAddr::V4(address) => self.v4.networks.remove(&(address.to_bits(), length)),
+            IpAddr::V6(address) => self.v6.networks.remove(&(address.to_bits(), length)),
         }
     }
 
@@ -75,27 +84,31 @@ impl<V> PrefixMap<V> {
     #[inline]
     pub fn get(&self, address: IpAddr) -> Option<&V> {
         match address.to_canonical() {
-            IpAddr::V4(address) => longest(&self.v4, address.to_bits()).map(|(_, value)| value),
-            IpAddr::V6(address) => longest(&self.v6, address.to_bits()).map(|(_, value)| value),
+            IpAddr::V4(address) => self.v4.longest(address.to_bits()).map(|(_, value)| value),
+            IpAddr::V6(address) => self.v6.longest(address.to_bits()).map(|(_, value)| value),
         }
     }
 
     /// The smallest network that contains the address, with its value.
     pub fn get_with_prefix(&self, address: IpAddr) -> Option<(Cidr, &V)> {
         match address.to_canonical() {
-            IpAddr::V4(address) => longest(&self.v4, address.to_bits()).map(v4),
-            IpAddr::V6(address) => longest(&self.v6, address.to_bits()).map(v6),
+            IpAddr::V4(address) => self.v4.longest(address.to_bits()).map(v4),
+            IpAddr::V6(address) => self.v6.longest(address.to_bits()).map(v6),
         }
     }
 
     /// All networks with their values, in the order of [`Cidr`].
     pub fn iter(&self) -> impl Iterator<Item = (Cidr, &V)> {
-        self.v4.iter().map(v4).chain(self.v6.iter().map(v6))
+        self.v4
+            .networks
+            .iter()
+            .map(v4)
+            .chain(self.v6.networks.iter().map(v6))
     }
 
     /// The number of networks.
     pub fn len(&self) -> usize {
-        self.v4.len() + self.v6.len()
+        self.v4.networks.len() + self.v6.networks.len()
     }
 
     /// Are there no networks?
@@ -145,22 +158,39 @@ macro_rules! bits {
 
 bits!(u32, u128);
 
-/// The longest prefix of the address that is in the map.
-///
-/// In the order of the keys, the prefixes of an address are before it, the longest last. The key before the address is
-/// either that one, or it differs from the address after some bits: then only prefixes of those bits are left, and the
-/// search goes on before them. Each round shortens the bits.
-#[inline]
-fn longest<B: Bits, V>(map: &BTreeMap<(B, u8), V>, address: B) -> Option<(&(B, u8), &V)> {
-    let mut end = (address, B::WIDTH);
-    loop {
-        let found = map.range(..=end).next_back()?;
-        let (start, length) = *found.0;
-        let shared = start.shared(address);
-        if shared >= length {
-            return Some(found);
+impl<B: Bits, V> Table<B, V> {
+    const fn new() -> Table<B, V> {
+        Table {
+            networks: BTreeMap::new(),
+            shortest: u8::MAX,
         }
-        end = (address.masked(shared), shared);
+    }
+
+    fn insert(&mut self, bits: B, length: u8, value: V) -> Option<V> {
+        self.shortest = self.shortest.min(length);
+        self.networks.insert((bits, length), value)
+    }
+
+    /// The network with the most bits that contains the address.
+    ///
+    /// In the order of the keys, the networks of an address are before it, the smallest last. The key before the address
+    /// is either that one, or it differs from the address after some bits: then only networks with at most as many bits
+    /// are left, and the search goes on before them. Each round shortens the bits.
+    #[inline]
+    fn longest(&self, address: B) -> Option<(&(B, u8), &V)> {
+        let mut end = (address, B::WIDTH);
+        loop {
+            let found = self.networks.range(..=end).next_back()?;
+            let (start, length) = *found.0;
+            let shared = start.shared(address);
+            if shared >= length {
+                return Some(found);
+            }
+            if shared < self.shortest {
+                return None;
+            }
+            end = (address.masked(shared), shared);
+        }
     }
 }
 
