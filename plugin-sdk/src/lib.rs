@@ -82,10 +82,12 @@ mod labels;
 mod lru_map;
 mod one_or_many;
 mod output;
+mod packed;
 mod plugin;
 mod prefix_map;
 #[cfg(test)]
 mod random;
+mod repeats;
 mod result;
 mod runner;
 mod settings;

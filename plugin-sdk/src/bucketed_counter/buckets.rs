@@ -1,15 +1,21 @@
 //! The counts of one key, in the order of their buckets.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use serde::Deserialize;
 use serde::Deserializer;
 use serde::Serialize;
 use serde::Serializer;
 use serde::de;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
 
 use super::MAX_BUCKETS;
 use super::Window;
+use crate::packed::CONTINUES;
+use crate::packed::read_number;
+use crate::packed::write;
 
 /// The buckets of a key that have events.
 #[derive(Debug, Default)]
@@ -93,46 +99,68 @@ impl Buckets {
     }
 }
 
-/// A list of numbers: for each bucket its distance to the one before, and its count.
+/// The bytes: for each bucket its distance to the one before, and its count. Each is a LEB128 number, as in the saved form
+/// of `WindowCount`.
 impl Serialize for Buckets {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut bytes = Vec::with_capacity(8 + 3 * self.counts.len());
         let mut before = 0;
-        serializer.collect_seq(self.counts.iter().flat_map(|Count { bucket, count }| {
-            let distance = bucket - before;
+        for Count { bucket, count } in &self.counts {
+            write(&mut bytes, bucket - before);
+            write(&mut bytes, (*count).into());
             before = *bucket;
-            [distance, (*count).into()]
-        }))
+        }
+        serializer.serialize_bytes(&bytes)
     }
 }
 
 impl<'de> Deserialize<'de> for Buckets {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let numbers = Vec::<u64>::deserialize(deserializer)?;
-        read(&numbers).map_err(de::Error::custom)
+        deserializer.deserialize_byte_buf(Bytes)
     }
 }
 
-fn read(numbers: &[u64]) -> Result<Buckets, &'static str> {
-    let (pairs, rest) = numbers.as_chunks();
-    if !rest.is_empty() {
-        return Err("a bucket without a count");
+struct Bytes;
+
+impl<'de> Visitor<'de> for Bytes {
+    type Value = Buckets;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the bytes of counts")
     }
-    if pairs.len() > MAX_BUCKETS as usize {
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Buckets, E> {
+        read(bytes).map_err(E::custom)
+    }
+
+    /// Reads the bytes from a list of numbers, for formats without a type for bytes, such as JSON.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Buckets, A::Error> {
+        let mut bytes = Vec::new();
+        while let Some(byte) = list.next_element()? {
+            bytes.push(byte);
+        }
+        self.visit_bytes(&bytes)
+    }
+}
+
+fn read(mut bytes: &[u8]) -> Result<Buckets, &'static str> {
+    let numbers = bytes.iter().filter(|byte| **byte < CONTINUES).count();
+    if numbers > 2 * MAX_BUCKETS as usize {
         return Err("too many buckets");
     }
     let mut read = Buckets {
-        counts: VecDeque::with_capacity(pairs.len()),
+        counts: VecDeque::with_capacity(numbers / 2),
         sum: 0,
     };
-    for [distance, count] in pairs {
+    while !bytes.is_empty() {
+        let distance = read_number(&mut bytes)?;
         let bucket = match read.last() {
-            Some(_) if *distance == 0 => return Err("a bucket occurs twice"),
-            Some(before) => before
-                .checked_add(*distance)
-                .ok_or("a bucket is too late")?,
-            None => *distance,
+            Some(_) if distance == 0 => return Err("a bucket occurs twice"),
+            Some(before) => before.checked_add(distance).ok_or("a bucket is too late")?,
+            None => distance,
         };
-        let count = u32::try_from(*count).map_err(|_| "a count is too large")?;
+        let count = read_number(&mut bytes)?;
+        let count = u32::try_from(count).map_err(|_| "a count is too large")?;
         read.sum += u64::from(count);
         read.counts.push_back(Count { bucket, count });
     }
