@@ -2,6 +2,8 @@
 
 use core::fmt;
 use core::net::IpAddr;
+use core::net::Ipv4Addr;
+use core::net::Ipv6Addr;
 use core::net::SocketAddr;
 
 use crate::event::Event;
@@ -17,6 +19,34 @@ impl Event {
         SocketAddr::new(self.peer_address(), self.peer_port())
     }
 
+    /// Sets local address, local port and [`ip_version`](Event::ip_version).
+    ///
+    /// An event has one version of IP, that of the address that was set last. If the peer's address is of the other version,
+    /// it becomes the unspecified one of this version, `0.0.0.0` or `::`; the peer's port stays.
+    pub fn set_local(&mut self, local: SocketAddr) {
+        self.set_local_address(local.ip());
+        self.set_local_port(local.port());
+        self.set_version_of_local();
+        if self.peer_address().is_ipv4() != self.local_address().is_ipv4() {
+            self.set_peer_address(unspecified(self.local_address()));
+        }
+    }
+
+    /// Sets the peer's address and port, and [`ip_version`](Event::ip_version). The local address is treated as the peer's
+    /// is by [`set_local`](Event::set_local).
+    pub fn set_peer(&mut self, peer: SocketAddr) {
+        self.set_peer_address(peer.ip());
+        self.set_peer_port(peer.port());
+        if self.local_address().is_ipv4() != self.peer_address().is_ipv4() {
+            self.set_local_address(unspecified(self.peer_address()));
+        }
+        self.set_version_of_local();
+    }
+
+    fn set_version_of_local(&mut self) {
+        self.set_ip_version(if self.local_address().is_ipv4() { 4 } else { 6 });
+    }
+
     /// Is the connection IPv4? An IPv4 connection of a dual-stack socket counts as IPv4.
     pub fn is_ipv4(&self) -> bool {
         matches!(self.peer_address(), IpAddr::V4(_))
@@ -29,6 +59,14 @@ impl Event {
         self.sent_if_known()
             .or_else(|| Some(self.error()?.0 == 0))
             .unwrap_or(true)
+    }
+}
+
+/// The unspecified address of the same version.
+fn unspecified(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     }
 }
 

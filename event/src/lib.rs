@@ -14,6 +14,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod build;
 mod cause;
 mod codec;
 mod derived;

@@ -5,8 +5,8 @@ use core::str::FromStr;
 
 use crate::numbers::UnknownName;
 
-/// A name of at most 16 bytes, such as `cubic`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+/// A name of at most 16 bytes, such as `cubic`. The order is that of the bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Name {
     bytes: [u8; Name::MAX],
 }

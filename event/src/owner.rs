@@ -47,6 +47,22 @@ pub struct Process {
     pub container: Option<Name>,
 }
 
+impl Process {
+    /// A process with this number and name, and no more. As in the kernel, a longer name is cut off: here after 16 bytes,
+    /// which is what a record holds.
+    pub fn new(pid: u32, comm: &str) -> Process {
+        let mut bytes = [0; Name::MAX];
+        let length = comm.len().min(Name::MAX);
+        bytes[..length].copy_from_slice(&comm.as_bytes()[..length]);
+        Process {
+            pid,
+            comm: Name::from_bytes(bytes),
+            uid: None,
+            container: None,
+        }
+    }
+}
+
 impl Owner {
     /// The process that holds the socket or, for a connection that was not accepted yet, the listening
     /// socket. Never the last holder of a closed socket.

@@ -8,6 +8,7 @@ use core::net::Ipv4Addr;
 use core::net::Ipv6Addr;
 use core::time::Duration;
 
+use crate::build::BOOT;
 use crate::name::Name;
 use crate::numbers::CaState;
 use crate::numbers::Kind;
@@ -18,9 +19,6 @@ use crate::owner::Process;
 use crate::record::Record;
 use crate::send_error::SendError;
 use crate::tcp_flags::TcpFlags;
-
-/// Boot time of the synthetic machine: 2026-01-01T00:00:00Z.
-const BOOT: Duration = Duration::from_secs(1_767_225_600);
 
 /// An endless stream of synthetic events.
 #[derive(Debug, Clone)]

@@ -6,6 +6,8 @@ use crate::plugin::Plugin;
 use crate::result::Result;
 use crate::state::Stateful;
 
+pub use crate::repeats::Repeats;
+
 /// Type of [`Plugin::new`].
 #[doc(hidden)]
 pub type New<P> = fn(<P as Plugin>::Settings) -> Result<P>;
@@ -149,9 +151,51 @@ macro_rules! transform {
 /// });
 /// ```
 ///
+/// This raises an alert for each such event, thousands in a burst. With a period, an alert that was raised within it, with
+/// the same name, labels and severity, is not raised again:
+///
+/// ```
+/// use retrans_plugin_sdk::prelude::*;
+///
+/// alert!(every = Duration::from_secs(60), |event| {
+///     let timed_out = event.kind() == Kind::Timeout;
+///     timed_out.then(|| Alert::warning("timeout").label("peer", event.peer().ip()))
+/// });
+/// ```
+///
+/// The last 10,000 alerts are remembered, not over a fault or a new version. Nothing ends these alerts: for that use
+/// [`Alarm`](crate::Alarm) in a plugin of your own.
+///
 /// It declares the plugin `Alerter`, which [`Scenario`](crate::testing::Scenario) can test.
 #[macro_export]
 macro_rules! alert {
+    (every = $period:expr, $alert:expr $(,)?) => {
+        /// Raises an alert for some events, each alert once in a period.
+        struct Alerter($crate::export::Repeats);
+
+        impl $crate::Plugin for Alerter {
+            type Settings = $crate::NoSettings;
+
+            fn new(_: $crate::NoSettings) -> $crate::Result<Self> {
+                $crate::Result::Ok(Alerter($crate::export::Repeats::new($period)))
+            }
+
+            fn on_event(
+                &mut self,
+                event: &mut $crate::Event<'_>,
+                out: &mut $crate::Output,
+            ) -> $crate::Result<$crate::Verdict> {
+                if let ::core::option::Option::Some(alert) = $crate::export::alerts(event, $alert)
+                    && self.0.admit(&alert, event.time())
+                {
+                    out.alert(alert);
+                }
+                $crate::Result::Ok($crate::Verdict::Keep)
+            }
+        }
+
+        $crate::export_plugin!(Alerter);
+    };
     ($alert:expr) => {
         $crate::closure_plugin! {
             /// Raises an alert for some events.

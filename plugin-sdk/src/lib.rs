@@ -60,10 +60,14 @@
 // The macros refer to this crate by the name that plugins use.
 extern crate self as retrans_plugin_sdk;
 
+mod alarm;
 mod alert;
+mod bucketed_counter;
 mod cbor;
+mod cidr;
 mod column;
 mod event;
+mod ewma;
 #[doc(hidden)]
 pub mod export;
 #[doc(hidden)]
@@ -71,13 +75,19 @@ pub mod exported;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod guest;
+mod histogram;
 mod host;
 mod human_duration;
 mod labels;
 mod lru_map;
 mod one_or_many;
 mod output;
+mod packed;
 mod plugin;
+mod prefix_map;
+#[cfg(test)]
+mod random;
+mod repeats;
 mod result;
 mod runner;
 mod settings;
@@ -85,6 +95,8 @@ mod sliding_counter;
 mod state;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
+mod timer;
+mod top_k;
 mod window;
 
 pub use anyhow;
@@ -94,22 +106,33 @@ pub use schemars;
 pub use serde;
 pub use serde_json;
 
+pub use alarm::Alarm;
 pub use alert::Alert;
 pub use alert::AlertState;
 pub use alert::Severity;
+pub use bucketed_counter::BucketedCounter;
+pub use cidr::Cidr;
+pub use cidr::CidrError;
 pub use event::Event;
+pub use ewma::Ewma;
+pub use histogram::Histogram;
 pub use human_duration::duration;
 pub use lru_map::LruMap;
 pub use one_or_many::OneOrMany;
 pub use output::Output;
 pub use plugin::Plugin;
 pub use plugin::Verdict;
+pub use prefix_map::PrefixMap;
 pub use result::Result;
 pub use settings::NoSettings;
 pub use sliding_counter::MAX_KEYS;
 pub use sliding_counter::SlidingCounter;
 pub use state::SavedState;
 pub use state::Stateful;
+pub use timer::Every;
+pub use timer::every;
+pub use top_k::Heavy;
+pub use top_k::TopK;
 pub use window::SlidingWindow;
 pub use window::WindowCount;
 
@@ -147,24 +170,34 @@ pub mod prelude {
     pub use serde::Deserialize;
     pub use serde::Serialize;
 
+    pub use crate::Alarm;
     pub use crate::Alert;
     pub use crate::AlertState;
+    pub use crate::BucketedCounter;
+    pub use crate::Cidr;
     pub use crate::Event;
+    pub use crate::Every;
+    pub use crate::Ewma;
+    pub use crate::Heavy;
+    pub use crate::Histogram;
     pub use crate::LruMap;
     pub use crate::NoSettings;
     pub use crate::OneOrMany;
     pub use crate::Output;
     pub use crate::Plugin;
+    pub use crate::PrefixMap;
     pub use crate::Result;
     pub use crate::SavedState;
     pub use crate::Severity;
     pub use crate::SlidingCounter;
     pub use crate::SlidingWindow;
     pub use crate::Stateful;
+    pub use crate::TopK;
     pub use crate::Verdict;
     pub use crate::WindowCount;
     pub use crate::alert;
     pub use crate::duration;
+    pub use crate::every;
     pub use crate::export_plugin;
     pub use crate::filter;
     pub use crate::settings;

@@ -2,6 +2,7 @@
 
 mod saved;
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::hash::Hash;
 use std::time::Duration;
@@ -74,6 +75,59 @@ impl<K: Hash + Eq, V: Default> LruMap<K, V> {
             return (result, map.pop_front());
         }
         (result, None)
+    }
+
+    /// The value of a key. Does not count as a use.
+    ///
+    /// ```
+    /// # use retrans_plugin_sdk::prelude::*;
+    /// let mut seen = LruMap::<String, u32>::new(2);
+    /// seen.touch("a".to_owned(), Duration::from_secs(1), |times| *times += 1);
+    /// assert_eq!(seen.get("a"), Some(&1));
+    /// assert_eq!(seen.get("b"), None);
+    /// ```
+    pub fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.map.as_ref()?.get(key)
+    }
+
+    /// The value of a key, to be changed. Does not count as a use.
+    pub fn get_mut<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        self.map.as_mut()?.get_mut(key)
+    }
+
+    /// Does the map have the key?
+    pub fn contains_key<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+    {
+        self.get(key).is_some()
+    }
+
+    /// Removes a key, and returns its value.
+    pub fn remove<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        self.map.as_mut()?.remove(key)
+    }
+
+    /// All keys with their values, the least recently used one first. Does not count as a use. `rev()` starts with the
+    /// most recently used one.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
+        self.map.iter().flatten()
+    }
+
+    /// Removes all keys.
+    pub fn clear(&mut self) {
+        if let Some(map) = &mut self.map {
+            map.clear();
+        }
     }
 
     /// Maximum number of keys.
@@ -150,5 +204,40 @@ mod tests {
         map.touch("a", NOW / 2, |()| ());
         let ((), evicted) = map.touch("c", NOW / 2, |()| ());
         assert_eq!(evicted, Some(("b", ())));
+    }
+
+    #[test]
+    fn reading_is_no_use() {
+        let mut map = LruMap::<String, u32>::new(2);
+        assert_eq!((map.get("a"), map.iter().count()), (None, 0));
+        for key in ["a", "b"] {
+            map.touch(key.to_owned(), NOW, |times| *times += 1);
+        }
+        assert_eq!(map.get("a"), Some(&1));
+        map.get_mut("a").into_iter().for_each(|times| *times = 7);
+        let all: Vec<_> = map
+            .iter()
+            .map(|(key, times)| (key.as_str(), *times))
+            .collect();
+        assert_eq!(all, [("a", 7), ("b", 1)]);
+        let newest = map.iter().next_back().map(|(key, _)| key.as_str());
+        assert_eq!(newest, Some("b"));
+        let (_, evicted) = map.touch("c".to_owned(), NOW, |_| ());
+        assert_eq!(evicted, Some(("a".to_owned(), 7)), "it was used first");
+    }
+
+    #[test]
+    fn a_key_that_was_removed_makes_room() {
+        let mut map = LruMap::<&str, u32>::new(2);
+        assert_eq!(map.remove("a"), None);
+        map.touch("a", NOW, |times| *times += 1);
+        map.touch("b", NOW, |_| ());
+        assert!(map.contains_key("a"));
+        assert_eq!(map.remove("a"), Some(1));
+        assert!(!map.contains_key("a"));
+        let ((), evicted) = map.touch("c", NOW, |_| ());
+        assert_eq!((evicted, map.len()), (None, 2));
+        map.clear();
+        assert!(map.is_empty());
     }
 }

@@ -1,5 +1,8 @@
 //! Test streams for plugins.
 
+mod capture;
+mod lines;
+
 use std::time::Duration;
 
 use anyhow::Context;

@@ -13,6 +13,9 @@ use serde::de::Visitor;
 
 use super::Entry;
 use super::WindowCount;
+use crate::packed::CONTINUES;
+use crate::packed::read_number;
+use crate::packed::write;
 
 /// The bytes: the latest time, then for each entry, from the newest to the oldest, its distance in ns to
 /// the entry before, and its weight. Each is a LEB128 number.
@@ -89,36 +92,6 @@ fn read(mut bytes: &[u8]) -> Result<WindowCount, &'static str> {
     })
 }
 
-/// The bit of a byte that says that the number continues in the next byte.
-const CONTINUES: u8 = 0x80;
-
-#[inline]
-fn write(bytes: &mut Vec<u8>, mut number: u64) {
-    while number >= u64::from(CONTINUES) {
-        bytes.push(number as u8 | CONTINUES);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-}
-
-#[inline]
-fn read_number(bytes: &mut &[u8]) -> Result<u64, &'static str> {
-    let mut number = 0;
-    for shift in (0..).step_by(7) {
-        let (byte, rest) = bytes.split_first().ok_or("the bytes end within a number")?;
-        *bytes = rest;
-        let bits = u64::from(byte & !CONTINUES);
-        if shift >= u64::BITS || bits > u64::MAX >> shift {
-            return Err("a number is too large");
-        }
-        number |= bits << shift;
-        if *byte < CONTINUES {
-            break;
-        }
-    }
-    Ok(number)
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -181,15 +154,6 @@ mod tests {
         ] {
             let error = serde_json::from_value::<WindowCount>(value).expect_err(expected);
             assert_eq!(error.to_string(), expected);
-        }
-    }
-
-    #[test]
-    fn the_largest_numbers_are_read_as_they_were_written() {
-        for number in [0, 0x7f, 0x80, u64::from(u32::MAX), u64::MAX] {
-            let mut bytes = Vec::new();
-            write(&mut bytes, number);
-            assert_eq!(read_number(&mut bytes.as_slice()), Ok(number));
         }
     }
 
