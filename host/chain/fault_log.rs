@@ -3,9 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use retrans_event::Event;
+
+use crate::plugin::Cause;
 use crate::plugin::Fault;
 use crate::plugin::OnFault;
 use crate::plugin::StartError;
+use crate::plugin::runtime::limiters::DeadlineMissed;
 use crate::stream::batch::Batch;
 
 /// State of an instance that replaces one that has failed.
@@ -22,18 +26,13 @@ pub(super) enum Restart {
 }
 
 /// Describes the events of a call, for the end of the message `failed in process: CAUSE [EVENTS]`.
-pub(super) fn describe_events(batch: &Batch) -> String {
+fn describe_events(batch: &Batch) -> String {
     let mut events = batch.events();
     let (Some(first), last) = (events.next(), events.next_back()) else {
         return String::new();
     };
     match last {
-        None => format!(
-            "event {} ({} -> {})",
-            first.sequence(),
-            first.local(),
-            first.peer()
-        ),
+        None => describe_event(first),
         Some(last) => format!(
             "{} events, {} to {}",
             batch.len(),
@@ -41,6 +40,15 @@ pub(super) fn describe_events(batch: &Batch) -> String {
             last.sequence()
         ),
     }
+}
+
+fn describe_event(event: &Event) -> String {
+    format!(
+        "event {} ({} -> {})",
+        event.sequence(),
+        event.local(),
+        event.peer()
+    )
 }
 
 /// A fault, and the events of the call.
@@ -53,8 +61,36 @@ pub struct FaultReport {
 }
 
 impl FaultReport {
-    pub(super) fn new(fault: Fault, events: String) -> FaultReport {
+    /// A fault of a call without events.
+    pub(super) fn without_events(fault: Fault) -> FaultReport {
+        FaultReport {
+            fault,
+            events: String::new(),
+        }
+    }
+
+    /// A fault of a call with events. A limit of time is that of the call: it tells what is left for each event.
+    pub(super) fn with_events(fault: Fault, batch: &Batch) -> FaultReport {
+        let mut events = describe_events(batch);
+        if let Cause::Deadline(DeadlineMissed(allowed)) = fault.cause
+            && batch.len() > 1
+        {
+            let each = allowed / u32::try_from(batch.len()).unwrap_or(u32::MAX);
+            events += &format!(": {each:.0?} for each event");
+        }
         FaultReport { fault, events }
+    }
+
+    /// Names the one event of the call on which the plugin fails.
+    pub(super) fn blame(&mut self, event: &Event) {
+        self.events = describe_event(event);
+    }
+
+    /// Writes what the plugin logged during the call.
+    pub(super) fn write_log(&mut self) {
+        if let Some(lines) = self.fault.log.take() {
+            lines.write();
+        }
     }
 }
 
@@ -66,8 +102,10 @@ impl fmt::Display for FaultReport {
 
 impl std::error::Error for FaultReport {}
 
-/// Logs a fault, what happened to the events, and whether the plugin was started again.
-pub(super) fn fault(fault_report: &FaultReport, on_fault: OnFault, restart: Restart) {
+/// Logs a fault after what the plugin logged itself, what happened to the events, and whether the plugin was started
+/// again.
+pub(super) fn fault(mut fault_report: FaultReport, on_fault: OnFault, restart: Restart) {
+    fault_report.write_log();
     let action = match on_fault {
         _ if fault_report.events.is_empty() => String::new(),
         _ => format!("{}; ", action_name(on_fault)),
@@ -89,7 +127,8 @@ fn action_name(on_fault: OnFault) -> &'static str {
 }
 
 /// Logs a fault of a batch that did not occur again in any of its parts.
-pub(super) fn fault_not_reproduced(fault_report: &FaultReport) {
+pub(super) fn fault_not_reproduced(mut fault_report: FaultReport) {
+    fault_report.write_log();
     tracing::error!(
         "{fault_report}\n    and the fault did not occur again when parts of the batch were retried"
     );

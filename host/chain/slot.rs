@@ -13,8 +13,6 @@ use super::active_alerts::ActiveAlerts;
 use super::commit::Counters;
 use super::commit::Effects;
 use super::error::ChainError;
-use super::fault_log;
-use super::fault_log::FaultReport;
 use super::quarantine::Quarantine;
 use super::resource_usage::Usage;
 use crate::plugin::CallContext;
@@ -154,8 +152,7 @@ impl Slot {
             }
             Some(Ok(outcome)) => self.commit(batch, outcome, tally, sink),
             Some(Err(fault)) if self.on_fault() == OnFault::Stop => {
-                self.usage.count_fault(fault.cause.name());
-                Err(FaultReport::new(fault, fault_log::describe_events(batch)).into())
+                Err(self.report_end(batch, fault).into())
             }
             Some(Err(fault)) => self.search_batch(batch, fault, before, tally, sink),
         }

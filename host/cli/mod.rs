@@ -13,6 +13,8 @@ mod values;
 
 use std::env;
 use std::ffi::OsString;
+use std::io;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::path::absolute;
 use std::process;
@@ -170,6 +172,7 @@ fn chain(
     args: &ChainArgs,
     verbosity: Verbosity,
     matches: &ArgMatches,
+    is_trial: bool,
 ) -> Result<ChainConfig, UsageError> {
     let count = args.count.as_deref();
     let count = count.map(|text| values::count("--count", text));
@@ -178,6 +181,7 @@ fn chain(
     let every = args.stats_every.as_deref();
     let every = every.map(|text| values::duration("--stats-every", text));
     let options = ChainOptions {
+        is_trial,
         plugins: &args.plugins,
         settings: &args.settings,
         settings_files: &args.settings_files,
@@ -204,7 +208,7 @@ fn chain(
 }
 
 fn watch(args: WatchArgs, verbosity: Verbosity, matches: &ArgMatches) -> Result<Watch, UsageError> {
-    let (chain, record) = recorded_chain(&args.chain, &args.record, verbosity, matches)?;
+    let (chain, record) = recorded_chain(&args.chain, &args.record, verbosity, matches, false)?;
     Ok(Watch {
         chain,
         ring_size: ring_size(args.ring_size)?,
@@ -231,8 +235,9 @@ fn recorded_chain(
     record_args: &RecordArgs,
     verbosity: Verbosity,
     matches: &ArgMatches,
+    is_trial: bool,
 ) -> Result<(ChainConfig, Option<RecordConfig>), UsageError> {
-    let mut chain = chain(args, verbosity, matches)?;
+    let mut chain = chain(args, verbosity, matches, is_trial)?;
     let record = record(record_args, args.alerts)?;
     if let Some(RecordConfig::File(RecordFile { file, .. })) = &record
         && let Some(alerts) = &args.alerts_file
@@ -296,7 +301,9 @@ fn replay(
             to: args.to.unwrap_or_default(),
         });
     }
-    let (chain, record) = recorded_chain(&args.chain, &args.record, verbosity, matches)?;
+    // In the foreground a replay is a trial: its operator wants every line of the log.
+    let is_trial = io::stderr().is_terminal();
+    let (chain, record) = recorded_chain(&args.chain, &args.record, verbosity, matches, is_trial)?;
     Ok(Replay {
         chain,
         record,

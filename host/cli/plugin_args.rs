@@ -12,12 +12,14 @@ use super::plugins;
 use super::plugins::ChainOptions;
 use super::plugins::OptionArgs;
 use super::usage_error::UsageError;
+use super::values;
 use crate::config::PluginBench;
 use crate::config::PluginCommand;
 use crate::config::PluginConfig;
 use crate::config::PluginDiff;
 use crate::config::PluginExplain;
 use crate::config::PluginNew;
+use crate::config::PluginProfile;
 use crate::config::PluginTest;
 use crate::config::Template;
 use crate::config::Verbosity;
@@ -35,7 +37,8 @@ Examples:
   retrans-host plugin test ./mine.wasm --set threshold=5 --events sample.rtc --expect sample.expected
   retrans-host plugin explain ./filter.wasm --set port=443 threshold-alert --events sample.rtc
   retrans-host plugin diff old.wasm new.wasm --events yesterday.rtc
-  retrans-host plugin bench new.wasm --compare old.wasm";
+  retrans-host plugin bench new.wasm --compare old.wasm
+  retrans-host plugin profile slow.wasm --events yesterday.rtc --folded - | inferno-flamegraph > slow.svg";
 
 /// Commands about plugins.
 #[derive(Debug, Args)]
@@ -96,6 +99,31 @@ pub enum Command {
         #[arg(long, value_name = "FILE|NAME")]
         compare: Option<String>,
         /// Prints JSON: an array of objects, of which the first is the plugin that keeps every event
+        #[arg(long)]
+        json: bool,
+    },
+    /// Samples in which functions a plugin spends its CPU time
+    ///
+    /// The recorded events pass through new instances of the plugin until they have used the time of --time. A sample is
+    /// taken every millisecond, where a function begins or a loop repeats; calls of the host are not sampled.
+    #[command(max_term_width = 100)]
+    Profile {
+        /// A .wasm file, or a bundled plugin
+        #[arg(value_name = "FILE|NAME")]
+        plugin: String,
+        /// Options of the plugin.
+        #[command(flatten)]
+        options: OptionArgs,
+        /// Recorded events: captures, or lines of JSON. Repeatable
+        #[arg(long, value_name = "FILE", required = true)]
+        events: Vec<PathBuf>,
+        /// CPU time to sample
+        #[arg(long, value_name = "TIME", default_value = "2s")]
+        time: String,
+        /// Writes a line for each stack, with its samples, for a flame graph; - is standard output
+        #[arg(long, value_name = "FILE")]
+        folded: Option<PathBuf>,
+        /// Prints JSON: an object with "samples", "cpu_seconds", "events" and "functions"
         #[arg(long)]
         json: bool,
     },
@@ -240,6 +268,20 @@ pub fn config(
                 .collect::<Result<_, _>>()?,
             json,
         }),
+        Command::Profile {
+            plugin,
+            options,
+            events,
+            time,
+            folded,
+            json,
+        } => PluginCommand::Profile(Box::new(PluginProfile {
+            plugin: plugins::one(&plugin, &options)?,
+            events,
+            time: values::duration("--time", &time)?,
+            folded,
+            json,
+        })),
         Command::Diff {
             old,
             new,
@@ -254,6 +296,7 @@ pub fn config(
         })),
         Command::Explain(args) => {
             let options = ChainOptions {
+                is_trial: true,
                 plugins: &args.plugins,
                 settings: &args.settings,
                 settings_files: &args.settings_files,

@@ -28,8 +28,18 @@ enum PluginOption<'a> {
     OnFault(OnFault),
 }
 
+/// The limits of plugins that are tried out: an author wants to see every line of the log.
+fn limits_of_trials() -> Limits {
+    Limits {
+        log: u64::MAX,
+        ..Limits::default()
+    }
+}
+
 /// The values of the options of a chain, each in the order of the command line.
 pub struct ChainOptions<'a> {
+    /// Whether recorded events pass through the chain, so that the lines of the plugins' logs have no limit.
+    pub is_trial: bool,
     /// The plugins.
     pub plugins: &'a [String],
     /// `--set`
@@ -86,7 +96,11 @@ pub fn plugins(args: &ChainOptions<'_>, matches: &ArgMatches) -> Result<Vec<Spec
     options.sort_by_key(|(position, _)| *position);
 
     // Limits and actions before the first plugin apply to all plugins.
-    let (mut limits, mut on_fault) = (Limits::default(), OnFault::default());
+    let mut limits = match args.is_trial {
+        true => limits_of_trials(),
+        false => Limits::default(),
+    };
+    let mut on_fault = OnFault::default();
     let mut plugins: Vec<Spec> = Vec::new();
     for (_, option) in options {
         let plugin = plugins.last_mut();
@@ -127,7 +141,7 @@ pub fn plugins(args: &ChainOptions<'_>, matches: &ArgMatches) -> Result<Vec<Spec
 
 /// Returns the one plugin of a command, with its options. A fault in it ends the command.
 pub fn one(text: &str, options: &OptionArgs) -> Result<Spec, UsageError> {
-    let plugin = parse_plugin(text, Limits::default(), OnFault::Stop);
+    let plugin = parse_plugin(text, limits_of_trials(), OnFault::Stop);
     let mut plugin = plugin.map_err(|error| match error {
         UsageError::NotBundled(reason) => UsageError::UnknownPlugin(reason),
         error => error,

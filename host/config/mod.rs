@@ -75,6 +75,8 @@ pub enum PluginCommand {
     Diff(Box<PluginDiff>),
     /// Measure plugins.
     Bench(PluginBench),
+    /// Sample the functions of a plugin.
+    Profile(Box<PluginProfile>),
 }
 
 /// A project for a plugin.
@@ -106,6 +108,21 @@ pub enum Template {
 pub struct PluginBench {
     /// One, or two that are compared.
     pub plugins: Vec<Spec>,
+    /// Whether to print JSON.
+    pub json: bool,
+}
+
+/// A plugin whose functions are sampled.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PluginProfile {
+    /// The plugin.
+    pub plugin: Spec,
+    /// Files with recorded events.
+    pub events: Vec<PathBuf>,
+    /// CPU time after which there are enough samples.
+    pub time: Duration,
+    /// Where the stacks are written; `-` is standard output.
+    pub folded: Option<PathBuf>,
     /// Whether to print JSON.
     pub json: bool,
 }

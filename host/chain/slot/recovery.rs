@@ -11,6 +11,7 @@ use crate::chain::error::ChainError;
 use crate::chain::fault_log;
 use crate::chain::fault_log::FaultReport;
 use crate::chain::fault_log::Restart;
+use crate::plugin::Cause;
 use crate::plugin::Fault;
 use crate::plugin::Instance;
 use crate::plugin::OnFault;
@@ -62,7 +63,7 @@ impl Slot {
                     // A part that took too long would take too long again, up to eight times.
                     let split =
                         part.len() > 1 && !fault.is_deadline() && restart != Restart::Failed;
-                    let fault_report = FaultReport::new(fault, fault_log::describe_events(&part));
+                    let fault_report = FaultReport::with_events(fault, &part);
                     if split {
                         unexplained.get_or_insert(fault_report);
                         parts.push(part.split_off(part.len() / 2));
@@ -70,7 +71,7 @@ impl Slot {
                         continue;
                     }
                     unexplained = None;
-                    fault_log::fault(&fault_report, self.on_fault(), restart);
+                    fault_log::fault(fault_report, self.on_fault(), restart);
                     self.apply_fault_action(&mut part, tally);
                     self.count_fault(sink)?;
                 }
@@ -81,21 +82,70 @@ impl Slot {
             fault_log::search_ended(self.name(), not_tried, self.on_fault());
         }
         if let Some(fault_report) = unexplained {
-            fault_log::fault_not_reproduced(&fault_report);
+            fault_log::fault_not_reproduced(fault_report);
             self.count_fault(sink)?;
         }
         Ok(())
     }
 
+    /// Reports a fault of a batch that ends the host. Names the event, if the plugin fails on one: it is the last of the
+    /// fewest first events of the batch on which new instances fail. Their calls have no effects.
+    pub(super) fn report_end(&mut self, batch: &Batch, fault: Fault) -> FaultReport {
+        self.usage.count_fault(fault.cause.name());
+        let mut fault_report = FaultReport::with_events(fault, batch);
+        fault_report.write_log();
+        let is_of_an_event = matches!(
+            fault_report.fault.cause,
+            Cause::Trap(_) | Cause::PluginError(_) | Cause::Memory(_)
+        );
+        if !is_of_an_event || batch.len() < 2 {
+            return fault_report;
+        }
+        // The memory of the instance is freed before new ones allocate theirs.
+        self.instance = None;
+        let begun = cpu_clock::now();
+        let allowed = 2 * self.prepared.spec().limits.time;
+        let (mut passing, mut failing) = (0, batch.len());
+        if !self.fails_on_first(batch, failing) {
+            return fault_report;
+        }
+        while failing - passing > 1 && cpu_clock::now().saturating_sub(begun) < allowed {
+            let middle = passing.midpoint(failing);
+            match self.fails_on_first(batch, middle) {
+                true => failing = middle,
+                false => passing = middle,
+            }
+        }
+        if failing - passing == 1
+            && let Some(event) = batch.events().nth(passing)
+        {
+            fault_report.blame(event);
+        }
+        fault_report
+    }
+
+    /// Whether a new instance fails on the first events of a batch.
+    fn fails_on_first(&self, batch: &Batch, events: usize) -> bool {
+        let mut first = batch.clone();
+        first.retain(|event| event < events);
+        let (snapshot, clock) = (self.snapshot.as_ref(), self.context.clock);
+        let Ok(mut instance) = self.prepared.instance(snapshot, clock) else {
+            return false;
+        };
+        // The call that failed has logged the same lines.
+        instance.mute();
+        instance.process(&mut first, self.context).is_err()
+    }
+
     /// Handles a fault of a call without events.
     pub(super) fn handle_fault<S: Sink>(&mut self, fault: Fault, sink: &mut S) -> ChainResult {
-        let fault_report = |fault| FaultReport::new(fault, String::new());
         if self.on_fault() == OnFault::Stop {
             self.usage.count_fault(fault.cause.name());
-            return Err(fault_report(fault).into());
+            return Err(FaultReport::without_events(fault).into());
         }
         let restart = self.restart(&fault, sink)?;
-        fault_log::fault(&fault_report(fault), self.on_fault(), restart);
+        let fault_report = FaultReport::without_events(fault);
+        fault_log::fault(fault_report, self.on_fault(), restart);
         self.count_fault(sink)
     }
 

@@ -7,6 +7,7 @@ mod explain;
 mod golden;
 mod list;
 mod new;
+mod profile;
 mod trial;
 
 use anyhow::Result;
@@ -22,6 +23,7 @@ pub fn run(command: &PluginCommand) -> Result<()> {
         PluginCommand::Diff(config) => diff::diff(config),
         PluginCommand::Explain(explain) => explain::explain(explain),
         PluginCommand::New(config) => new::new(config),
+        PluginCommand::Profile(config) => profile::profile(config),
         PluginCommand::Test(test) => golden::test(test),
     }
 }

@@ -193,7 +193,7 @@ impl Recorded {
     }
 
     /// The items as they are sent, in batches of at most `cut` events.
-    fn items(&self, cut: usize) -> impl Iterator<Item = Item> {
+    pub fn items(&self, cut: usize) -> impl Iterator<Item = Item> {
         let items = self.items.iter().flat_map(move |piece| match piece {
             Piece::Mark(mark) => vec![Item::Mark(*mark)],
             Piece::Events(batch) => {

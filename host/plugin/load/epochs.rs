@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -16,8 +17,8 @@ use wasmtime::EngineWeak;
 
 use crate::system::threads;
 
-/// Length of an epoch.
-const INTERVAL: Duration = Duration::from_millis(5);
+/// Length of an epoch in nanoseconds.
+static INTERVAL: AtomicU64 = AtomicU64::new(5_000_000);
 
 /// Number of calls of plugins that are running.
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
@@ -45,6 +46,12 @@ pub fn advance(engine: EngineWeak) -> io::Result<()> {
         let _ = THREAD.set(thread);
     }
     Ok(())
+}
+
+/// Sets the length of epochs.
+pub fn set_interval(interval: Duration) {
+    let nanos = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
+    INTERVAL.store(nanos, Ordering::Relaxed);
 }
 
 /// A running call of a plugin. Epochs end while there is one.
@@ -80,7 +87,7 @@ fn run() {
             }
             SLEEPS.store(false, Ordering::SeqCst);
         }
-        thread::sleep(INTERVAL);
+        thread::sleep(Duration::from_nanos(INTERVAL.load(Ordering::Relaxed)));
         let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
         engines.retain(|engine| {
             let engine = engine.upgrade();

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use wasmtime::FrameInfo;
 use wasmtime::Trap;
 use wasmtime::WasmBacktrace;
 
 use super::bad_answer::BadAnswer;
 use super::limiters::DeadlineMissed;
 use super::limiters::GrowthRefused;
+use super::logs::HeldLines;
 use crate::plugin::worker::confinement;
 use crate::plugin::worker::confinement::is_out_of_memory;
 use crate::plugin::worker::confinement::lacks_address_space;
@@ -65,6 +67,8 @@ pub struct Fault {
     pub cause: Cause,
     /// The functions that were running, the innermost first.
     pub backtrace: Vec<String>,
+    /// The lines that a call of `process` had logged: the message of a panic is one of them.
+    pub log: Option<HeldLines>,
 }
 
 /// Why a call failed.
@@ -107,6 +111,7 @@ impl Fault {
             export,
             cause: cause.into(),
             backtrace: Vec::new(),
+            log: None,
         }
     }
 
@@ -132,6 +137,7 @@ impl Fault {
             export,
             cause,
             backtrace,
+            log: _,
         } = self;
         write!(f, "plugin {plugin} failed in {export}: {cause}")?;
         if !events.is_empty() {
@@ -212,15 +218,17 @@ const PANICKING: &[&str] = &[
     "core::result::",
 ];
 
-/// Returns the names of the functions in a backtrace. Functions without a name, as after `strip`, are shown by number.
+/// Returns the name of the function of a frame. A function without a name, as after `strip`, is shown by number.
+pub(super) fn function_name(frame: &FrameInfo) -> String {
+    match frame.func_name() {
+        Some(name) => quoted(&format!("{:#}", rustc_demangle::demangle(name))),
+        None => format!("<function {}>", frame.func_index()),
+    }
+}
+
+/// Returns the names of the functions in a backtrace.
 fn function_names(backtrace: &WasmBacktrace) -> Vec<String> {
-    let names = backtrace
-        .frames()
-        .iter()
-        .map(|frame| match frame.func_name() {
-            Some(name) => quoted(&format!("{:#}", rustc_demangle::demangle(name))),
-            None => format!("<function {}>", frame.func_index()),
-        });
+    let names = backtrace.frames().iter().map(function_name);
     let panicking = |name: &String| PANICKING.iter().any(|prefix| name.starts_with(prefix));
     names.skip_while(panicking).take(MAX_FRAMES).collect()
 }

@@ -19,12 +19,14 @@ use super::fault::Fault;
 use super::limiters::CpuDeadline;
 use super::limiters::LogBudget;
 use super::outcome::Outcome;
+use super::samples::Samples;
 use super::staged_effects::Staged;
 use super::store::Call;
 use super::store::CallContext;
 use super::store::HostState;
 use crate::plugin::load::LoadError;
 use crate::plugin::load::Loaded;
+use crate::plugin::load::epochs;
 use crate::plugin::load::epochs::RunningCall;
 use crate::plugin::spec::Spec;
 use crate::plugin::spec::grants::GrantError;
@@ -121,6 +123,9 @@ impl Instance {
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(spec.limits.output);
         store.epoch_deadline_callback(|store| {
+            if let Some(samples) = &store.data().samples {
+                samples.take(&store);
+            }
             store.data().deadline.check()?;
             Ok(UpdateDeadline::Continue(1))
         });
@@ -154,14 +159,26 @@ impl Instance {
         let call = Call::with_events(batch, context);
         let (count, record_size) = (call.count, call.record_size);
         self.begin_call(call);
+        self.store.data_mut().logs.hold();
         let processor = self.exports.retrans_plugin_processor();
         let answer = processor.call_process(&mut self.store, count, record_size, batch.records());
         batch.labels = std::mem::take(&mut self.store.data_mut().call.labels);
-        let keep = self.end_call(Export::Process, answer)?;
-
-        let staged = std::mem::take(&mut self.store.data_mut().staged);
-        Outcome::check(keep, staged, count)
-            .map_err(|bad| Fault::new(&self.name, Export::Process, bad))
+        let outcome = self.end_call(Export::Process, answer).and_then(|keep| {
+            let staged = std::mem::take(&mut self.store.data_mut().staged);
+            Outcome::check(keep, staged, count)
+                .map_err(|bad| Fault::new(&self.name, Export::Process, bad))
+        });
+        let logs = &mut self.store.data_mut().logs;
+        match outcome {
+            Ok(outcome) => {
+                logs.write_held();
+                Ok(outcome)
+            }
+            Err(fault) => Err(Fault {
+                log: Some(logs.take_held()),
+                ..fault
+            }),
+        }
     }
 
     /// Calls `tick`, if it is exported. `lost` is the number of events that were lost since the last call that
@@ -217,9 +234,21 @@ impl Instance {
         Ok(())
     }
 
+    /// Drops all further log lines of the plugin.
+    pub fn mute(&mut self) {
+        self.store.data_mut().logs.mute();
+    }
+
     /// Returns the CPU time of the last call.
     pub fn last_call_cpu_time(&self) -> Duration {
         self.store.data().deadline.used()
+    }
+
+    /// Adds samples of the functions that run to `samples`, about one in each interval. Epochs of all engines get this
+    /// length.
+    pub fn sample_every(&mut self, interval: Duration, samples: &Samples) {
+        epochs::set_interval(interval);
+        self.store.data_mut().samples = Some(samples.clone());
     }
 
     /// Returns the size of linear memory in bytes: current and maximum.

@@ -231,6 +231,11 @@ impl LogBudget {
         self.lines().take()
     }
 
+    /// Suppresses a line.
+    pub(crate) fn suppress(&self) {
+        self.lines().suppressed += 1;
+    }
+
     /// Returns the number of lines that were suppressed since the last one that was logged, and resets it.
     pub(crate) fn take_suppressed(&self) -> u64 {
         std::mem::take(&mut self.lines().suppressed)

@@ -1,10 +1,16 @@
 //! Log lines of plugins: what a plugin logs, or prints to its standard streams, is written to the host's log.
+//!
+//! The lines of a call with events are held until it is known what becomes of the call. If it fails, and its events are
+//! retried in parts, the parts log the same lines again: the held ones are dropped, so that each line is told once.
 
 use tracing::Level;
 
 use super::limiters::LogBudget;
 use crate::system::sanitize::MAX_LINE;
 use crate::system::sanitize::printable;
+
+/// Maximum number of lines that are held. Those beyond are suppressed.
+const MAX_HELD: usize = 1_000;
 
 /// Writes the log lines of one instance.
 #[derive(Debug)]
@@ -13,6 +19,21 @@ pub struct Logs {
     budget: LogBudget,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
+    /// The lines of a call whose lines are held.
+    held: Option<Vec<(Level, String)>>,
+    /// Whether all lines are dropped.
+    is_muted: bool,
+}
+
+/// Lines of a call that failed.
+#[derive(Debug)]
+pub struct HeldLines(Logs);
+
+impl HeldLines {
+    /// Writes the lines to the log.
+    pub(crate) fn write(mut self) {
+        self.0.write_held();
+    }
 }
 
 /// A standard stream of a guest.
@@ -36,11 +57,47 @@ impl Logs {
             budget,
             stdout: Vec::new(),
             stderr: Vec::new(),
+            held: None,
+            is_muted: false,
         }
     }
 
-    /// Logs one message, unless the budget of this second is used up.
+    /// Drops all lines from now on.
+    pub(crate) fn mute(&mut self) {
+        self.is_muted = true;
+    }
+
+    /// Holds lines from now on.
+    pub(crate) fn hold(&mut self) {
+        self.held = Some(Vec::new());
+    }
+
+    /// Writes the lines that are held, and holds no more.
+    pub(crate) fn write_held(&mut self) {
+        for (level, message) in self.held.take().into_iter().flatten() {
+            self.write(level, &message);
+        }
+    }
+
+    /// Returns the lines that are held, and holds no more.
+    pub(crate) fn take_held(&mut self) -> HeldLines {
+        let mut logs = Logs::new(&self.instance, self.budget.clone());
+        logs.held = self.held.take();
+        HeldLines(logs)
+    }
+
+    /// Logs one message, or holds it.
     pub(crate) fn log(&mut self, level: Level, message: &str) {
+        match &mut self.held {
+            _ if self.is_muted => {}
+            Some(held) if held.len() < MAX_HELD => held.push((level, printable(message))),
+            Some(_) => self.budget.suppress(),
+            None => self.write(level, &printable(message)),
+        }
+    }
+
+    /// Writes one line to the log, unless the budget of this second is used up.
+    fn write(&mut self, level: Level, message: &str) {
         let Some(suppressed) = self.budget.take() else {
             return;
         };
@@ -48,7 +105,6 @@ impl Logs {
         if suppressed > 0 {
             log_suppressed(plugin, suppressed);
         }
-        let message = printable(message);
         match level {
             Level::ERROR => tracing::error!(target: "plugin", "{plugin}: {message}"),
             Level::WARN => tracing::warn!(target: "plugin", "{plugin}: {message}"),

@@ -10,5 +10,6 @@ pub mod instance;
 pub mod limiters;
 pub mod logs;
 pub mod outcome;
+pub mod samples;
 pub mod staged_effects;
 pub mod store;

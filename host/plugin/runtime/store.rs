@@ -6,6 +6,7 @@ use super::limiters::CpuDeadline;
 use super::limiters::LogBudget;
 use super::limiters::MemoryLimiter;
 use super::logs::Logs;
+use super::samples::Samples;
 use super::staged_effects::Staged;
 use crate::plugin::load::epochs::RunningCall;
 use crate::plugin::spec::grants::ResolvedGrants;
@@ -31,6 +32,8 @@ pub struct HostState {
     /// Granted files, which are open during `configure` only.
     pub(crate) files: Files,
     pub(crate) logs: Logs,
+    /// What samples of the running functions are added to.
+    pub(crate) samples: Option<Samples>,
 }
 
 /// The running call.
@@ -102,6 +105,7 @@ impl HostState {
             variables: granted.variables,
             files: Files::new(granted.directories),
             logs: Logs::new(instance, log_lines),
+            samples: None,
             limits,
         }
     }
