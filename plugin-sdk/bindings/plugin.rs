@@ -662,7 +662,9 @@ pub mod retrans {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Writes to the host's log: at once, not staged, and with a limited rate.
+            /// Writes to the host's log, with a limited rate. The lines of `process` are written when the call ends, also if it
+            /// fails; if its events are then tried again in parts, they are written once. Those of other calls are written at
+            /// once.
             #[allow(async_fn_in_trait)]
             pub fn log(level: Level, message: &str) -> () {
                 unsafe {

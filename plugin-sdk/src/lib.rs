@@ -136,11 +136,6 @@ pub use top_k::TopK;
 pub use window::SlidingWindow;
 pub use window::WindowCount;
 
-/// The guide for plugin authors: its code blocks are doc tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/writing-plugins.md")]
-struct Guide;
-
 /// Everything that most plugins need: `use retrans_plugin_sdk::prelude::*;`.
 pub mod prelude {
     pub use std::net::IpAddr;

@@ -1,5 +1,5 @@
 //! The larger code blocks of `docs/writing-plugins.md` are the SDK's examples. The other blocks are doc tests
-//! of the SDK.
+//! of `tests/guide`.
 
 #![allow(missing_docs)]
 

@@ -22,7 +22,7 @@ fn build_for(arguments: &[&str], commands: &Path) -> Option<String> {
             "build",
             "--locked",
             "--package",
-            "prerequisites",
+            "retrans-host-prerequisites",
             "--target-dir",
         ])
         .arg(target.path())

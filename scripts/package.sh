@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Makes the packages of the crates that are published, and builds each from its package: cargo package. Arguments are
+# those of cargo.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# The package of the host has the sources of the SDK and of the bundled plugins in it.
+trap 'rm -rf sources' EXIT
+cargo run --quiet --locked --example package_sources -- sources
+cargo package --locked --allow-dirty \
+    --package retrans-event --package retrans-plugin-sdk --package retrans-host-prerequisites --package retrans-host "$@"
