@@ -88,9 +88,7 @@ impl FaultReport {
 
     /// Writes what the plugin logged during the call.
     pub(super) fn write_log(&mut self) {
-        if let Some(lines) = self.fault.log.take() {
-            lines.write();
-        }
+        self.fault.write_log();
     }
 }
 

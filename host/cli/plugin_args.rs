@@ -105,7 +105,8 @@ pub enum Command {
     /// Samples in which functions a plugin spends its CPU time
     ///
     /// The recorded events pass through new instances of the plugin until they have used the time of --time. A sample is
-    /// taken every millisecond, where a function begins or a loop repeats; calls of the host are not sampled.
+    /// taken every millisecond, where a function begins or a loop repeats: time in between, as in calls of the host,
+    /// shows there. Functions that were inlined show as the ones that they are in.
     #[command(max_term_width = 100)]
     Profile {
         /// A .wasm file, or a bundled plugin

@@ -9,12 +9,15 @@ mod bad_input;
 mod layout;
 mod plugin_commands;
 mod plugin_explain;
+mod plugin_new;
+mod plugin_profile;
 mod plugin_test;
 mod prerequisites;
 mod signals;
 mod statistics;
 mod streams;
 mod terminals;
+mod tutorial;
 
 use std::time::Duration;
 

@@ -93,7 +93,11 @@ fn what_it_fails_on_is_passed_on_dropped_or_ends_the_host_as_the_operator_says()
 fn an_end_names_the_event_also_where_the_state_before_it_is_the_cause() {
     let spec = Spec {
         on_fault: OnFault::Stop,
-        ..spec("liar", &at(LIAR), &[("act", "panics_at_two_events_and_more")])
+        ..spec(
+            "liar",
+            &at(LIAR),
+            &[("act", "panics_at_two_events_and_more")],
+        )
     };
     let (ran, log) = logged(|| run_before_printer(&spec, cut(&events(10), &[1, 9])));
     let error = ran.result.expect_err("it panics").to_string();
@@ -116,7 +120,10 @@ fn a_deadline_tells_what_is_left_for_each_event() {
     };
     let ran = run_before_printer(&spec, cut(&events(10), &[10]));
     let error = ran.result.expect_err("it loops").to_string();
-    assert!(error.contains("[10 events, 0 to 9: 2ms for each event]"), "{error}");
+    assert!(
+        error.contains("[10 events, 0 to 9: 2ms for each event]"),
+        "{error}"
+    );
 }
 
 #[test]

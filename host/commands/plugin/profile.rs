@@ -111,7 +111,11 @@ fn pass(instance: &mut Instance, recorded: &Recorded) -> Result<(Duration, u64)>
         match item {
             Item::Events(mut batch) => {
                 context.lost = batch.lost;
-                instance.process(&mut batch, context)?;
+                let processed = instance.process(&mut batch, context);
+                processed.map_err(|mut fault| {
+                    fault.write_log();
+                    fault
+                })?;
                 events += batch.len() as u64;
             }
             Item::Mark(mark) => {
@@ -201,7 +205,8 @@ impl Profile {
         }
         text + &format!(
             "\n{samples} samples in {:.1} s of CPU time, {:.0} ns for each of {} events ({} passes).\n\
-             Samples are taken where functions begin and loops repeat; calls of the host are not sampled.\n",
+             Samples are taken where functions begin and loops repeat: time in between, as in calls of the host, shows\n\
+             there. A function that was inlined shows as the one that it is in.\n",
             self.time.as_secs_f64(),
             self.time.as_nanos() as f64 / self.events as f64,
             self.events,

@@ -130,6 +130,13 @@ impl Fault {
         }
     }
 
+    /// Writes what the plugin logged during the call to the log, once.
+    pub fn write_log(&mut self) {
+        if let Some(lines) = self.log.take() {
+            lines.write();
+        }
+    }
+
     /// Writes the fault. `events` describes the events of the call; it is empty for a call without events.
     pub fn fmt_with_events(&self, f: &mut fmt::Formatter<'_>, events: &str) -> fmt::Result {
         let Fault {

@@ -1,7 +1,7 @@
 //! Samples of what a plugin executes: backtraces that are taken at the ends of epochs.
 //!
 //! WebAssembly looks for the end of an epoch where a function begins and where a loop repeats, so that a sample is taken at
-//! the next such place. Functions of the host do not look: their time shows in no sample.
+//! the next such place. Functions of the host do not look: a sample that is due in one is taken after its return.
 
 use std::collections::HashMap;
 use std::sync::Arc;
