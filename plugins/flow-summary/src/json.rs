@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use retrans_plugin_sdk::prelude::*;
+use retrans_plugin_sdk::retrans_event::nanos;
 
 use crate::Period;
 use crate::holder::Holder;
-use crate::ranking::Connection;
+use crate::ranking::Detail;
 use crate::ranking::Row;
 
 /// The whole line.
@@ -19,23 +20,25 @@ use crate::ranking::Row;
 struct Line<'a> {
     /// End of the period.
     boot_time_ns: u64,
-    /// Length of the period.
-    seconds: f64,
+    length_ns: u64,
     events: u64,
     segments: u64,
     failed: u64,
     lost: u64,
-    peers: Vec<Ranked<'a, Peer<'a>>>,
-    connections: Vec<Ranked<'a, Ends<'a>>>,
+    peers: Vec<Ranked<'a>>,
+    connections: Vec<Ranked<'a>>,
 }
 
-/// A peer or a connection.
+/// A peer, which is an address of destination alone, or a connection.
 #[derive(Serialize)]
 #[serde(crate = "retrans_plugin_sdk::serde")]
-struct Ranked<'a, K> {
-    #[serde(flatten)]
-    key: K,
-    /// The sum is too high by at most `error`.
+struct Ranked<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<End>,
+    destination: End,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    netns: Option<Netns>,
+    /// Too high by at most `error`.
     segments: u64,
     error: u64,
     kinds: BTreeMap<String, u64>,
@@ -48,36 +51,16 @@ struct Ranked<'a, K> {
 
 #[derive(Serialize)]
 #[serde(crate = "retrans_plugin_sdk::serde")]
-struct Peer<'a> {
-    destination: Address<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(crate = "retrans_plugin_sdk::serde")]
-struct Address<'a> {
-    ip: &'a IpAddr,
-}
-
-#[derive(Serialize)]
-#[serde(crate = "retrans_plugin_sdk::serde")]
-struct Ends<'a> {
-    source: End,
-    destination: End,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    netns: Option<Netns<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(crate = "retrans_plugin_sdk::serde")]
 struct End {
     ip: IpAddr,
-    port: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
 }
 
 #[derive(Serialize)]
 #[serde(crate = "retrans_plugin_sdk::serde")]
-struct Netns<'a> {
-    inode: &'a u32,
+struct Netns {
+    inode: u32,
 }
 
 /// Writes the line.
@@ -85,49 +68,37 @@ pub(crate) fn write(period: &Period, top: usize, now: Duration, out: &mut Output
     let peers = period.peers.top(top);
     let connections = period.connections.top(top);
     out.json(&Line {
-        boot_time_ns: u64::try_from(now.as_nanos()).unwrap_or(u64::MAX),
-        seconds: period.length(now).as_secs_f64(),
+        boot_time_ns: nanos(now),
+        length_ns: nanos(period.length(now)),
         events: period.events,
         segments: period.segments,
         failed: period.failed,
         lost: period.lost,
-        peers: peers.iter().map(|row| ranked(row, peer(row.key))).collect(),
-        connections: connections
-            .iter()
-            .map(|row| ranked(row, ends(row.key)))
-            .collect(),
+        peers: peers.iter().map(ranked).collect(),
+        connections: connections.iter().map(ranked).collect(),
     })
 }
 
-fn ranked<'a, K, J>(row: &Row<'a, K>, key: J) -> Ranked<'a, J> {
-    let kinds = row.detail.map(|detail| detail.kinds()).unwrap_or_default();
+fn ranked<'a>(row: &Row<'a>) -> Ranked<'a> {
+    let connection = row.flow.connection.as_ref();
+    let kinds = row.detail.map(Detail::kinds).unwrap_or_default();
+    let kinds = kinds.into_iter();
     Ranked {
-        key,
+        source: connection.map(|connection| End {
+            ip: connection.local.ip(),
+            port: Some(connection.local.port()),
+        }),
+        destination: End {
+            ip: row.flow.peer,
+            port: connection.map(|connection| connection.peer_port),
+        },
+        netns: connection.and_then(|connection| connection.netns.map(|inode| Netns { inode })),
         segments: row.most,
         error: row.most - row.least,
         kinds: kinds
-            .into_iter()
             .map(|(kind, segments)| (kind.to_string(), segments))
             .collect(),
         owner: row.detail.and_then(|detail| detail.holder.as_ref()),
         more_owners: row.detail.is_some_and(|detail| detail.more_holders),
-    }
-}
-
-fn peer(ip: &IpAddr) -> Peer<'_> {
-    Peer {
-        destination: Address { ip },
-    }
-}
-
-fn ends(connection: &Connection) -> Ends<'_> {
-    let end = |end: SocketAddr| End {
-        ip: end.ip(),
-        port: end.port(),
-    };
-    Ends {
-        source: end(connection.local),
-        destination: end(connection.peer),
-        netns: connection.netns.as_ref().map(|inode| Netns { inode }),
     }
 }

@@ -12,7 +12,7 @@ mod text;
 
 use retrans_plugin_sdk::prelude::*;
 
-use ranking::Connection;
+use ranking::Flow;
 use ranking::Ranking;
 
 settings! {
@@ -69,8 +69,8 @@ struct Period {
     failed: u64,
     /// Events that were lost before the plugin got them.
     lost: u64,
-    peers: Ranking<IpAddr>,
-    connections: Ranking<Connection>,
+    peers: Ranking,
+    connections: Ranking,
 }
 
 impl Period {
@@ -96,8 +96,9 @@ impl Period {
         let segments = event.segments().unwrap_or(1).max(1);
         self.events += 1;
         self.segments += u64::from(segments);
-        self.peers.add(event.peer_address(), segments, event);
-        self.connections.add(Connection::of(event), segments, event);
+        self.peers.add(Flow::peer(event), segments, event);
+        self.connections
+            .add(Flow::connection(event), segments, event);
     }
 
     /// The length of the period.

@@ -1,6 +1,6 @@
 //! The keys with the most segments, with their causes and processes.
 
-use std::hash::Hash;
+use std::fmt;
 
 use retrans_plugin_sdk::prelude::*;
 
@@ -13,38 +13,71 @@ const KEPT_FOR_EACH: usize = 10;
 /// Smallest number of keys that are kept.
 const MIN_KEPT: usize = 1_000;
 
-/// Both ends of a connection, and its network namespace.
+/// A peer or a connection: one type, so that the code that saves and restores it exists once.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(crate = "retrans_plugin_sdk::serde")]
+pub(crate) struct Flow {
+    #[serde(rename = "p")]
+    pub(crate) peer: IpAddr,
+    /// `None` for a peer.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) connection: Option<Connection>,
+}
+
+/// What a connection has beside the address of its peer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(crate = "retrans_plugin_sdk::serde")]
 pub(crate) struct Connection {
     #[serde(rename = "l")]
     pub(crate) local: SocketAddr,
     #[serde(rename = "p")]
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer_port: u16,
     /// Inode of the network namespace.
     #[serde(rename = "n")]
     pub(crate) netns: Option<u32>,
 }
 
-impl Connection {
-    pub(crate) fn of(event: &Event) -> Connection {
-        Connection {
-            local: event.local(),
-            peer: event.peer(),
-            netns: event.netns_inode(),
+impl Flow {
+    /// The peer of an event.
+    pub(crate) fn peer(event: &Event) -> Flow {
+        Flow {
+            peer: event.peer_address(),
+            connection: None,
+        }
+    }
+
+    /// The connection of an event.
+    pub(crate) fn connection(event: &Event) -> Flow {
+        Flow {
+            peer: event.peer_address(),
+            connection: Some(Connection {
+                local: event.local(),
+                peer_port: event.peer_port(),
+                netns: event.netns_inode(),
+            }),
+        }
+    }
+}
+
+/// Text such as `10.0.0.2` for a peer, `10.0.0.1:33000 > 10.0.0.2:443` for a connection.
+impl fmt::Display for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.connection {
+            None => self.peer.fmt(f),
+            Some(connection) => {
+                let peer = SocketAddr::new(self.peer, connection.peer_port);
+                write!(f, "{} > {peer}", connection.local)
+            }
         }
     }
 }
 
 /// Sums of segments by key, and what is known about the keys that were used last.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(
-    crate = "retrans_plugin_sdk::serde",
-    bound(deserialize = "K: Deserialize<'de> + Ord + Clone + Hash")
-)]
-pub(crate) struct Ranking<K: Serialize + Ord + Clone + Hash> {
-    sums: TopK<K>,
-    details: LruMap<K, Detail>,
+#[serde(crate = "retrans_plugin_sdk::serde")]
+pub(crate) struct Ranking {
+    sums: TopK<Flow>,
+    details: LruMap<Flow, Detail>,
 }
 
 /// What is known about a key.
@@ -64,8 +97,8 @@ pub(crate) struct Detail {
 
 /// A line of the ranking.
 #[derive(Debug)]
-pub(crate) struct Row<'a, K> {
-    pub(crate) key: &'a K,
+pub(crate) struct Row<'a> {
+    pub(crate) flow: &'a Flow,
     /// At least and at most this number of segments.
     pub(crate) least: u64,
     pub(crate) most: u64,
@@ -73,8 +106,8 @@ pub(crate) struct Row<'a, K> {
     pub(crate) detail: Option<&'a Detail>,
 }
 
-impl<K: Serialize + Ord + Clone + Hash> Ranking<K> {
-    pub(crate) fn new(top: usize) -> Ranking<K> {
+impl Ranking {
+    pub(crate) fn new(top: usize) -> Ranking {
         let kept = (KEPT_FOR_EACH * top).max(MIN_KEPT);
         Ranking {
             sums: TopK::new(kept),
@@ -82,17 +115,17 @@ impl<K: Serialize + Ord + Clone + Hash> Ranking<K> {
         }
     }
 
-    pub(crate) fn add(&mut self, key: K, segments: u32, event: &Event) {
-        self.sums.add(key.clone(), segments.into());
+    pub(crate) fn add(&mut self, flow: Flow, segments: u32, event: &Event) {
+        self.sums.add(flow.clone(), segments.into());
         self.details
-            .touch(key, event.time(), |detail| detail.add(segments, event));
+            .touch(flow, event.time(), |detail| detail.add(segments, event));
     }
 
     /// The heaviest keys, the heaviest first.
-    pub(crate) fn top(&self, n: usize) -> Vec<Row<'_, K>> {
+    pub(crate) fn top(&self, n: usize) -> Vec<Row<'_>> {
         let top = self.sums.top(n).into_iter();
         let rows = top.map(|heavy| Row {
-            key: heavy.key,
+            flow: heavy.key,
             least: heavy.count - heavy.error,
             most: heavy.count,
             detail: self.details.get(heavy.key),
@@ -101,7 +134,7 @@ impl<K: Serialize + Ord + Clone + Hash> Ranking<K> {
     }
 
     /// Takes over the sums of another ranking, and keeps the numbers of keys.
-    pub(crate) fn restore(&mut self, other: Ranking<K>) {
+    pub(crate) fn restore(&mut self, other: Ranking) {
         let kept = self.details.capacity();
         self.sums.restore(other.sums);
         self.details = other.details;

@@ -172,7 +172,7 @@ fn the_json_form_has_the_keys_of_an_event() {
     let expected = json!({
         "type": "flow_summary",
         "boot_time_ns": 1_500_000_000,
-        "seconds": 0.5,
+        "length_ns": 500_000_000,
         "events": 2,
         "segments": 2,
         "failed": 0,
@@ -262,8 +262,8 @@ fn other_settings_take_over_the_counts() {
         .setting("format", "json");
     let summary = lines_of_json(&run(&ticks(scenario, [2, 4]))).remove(0);
     assert_eq!(
-        (&summary["events"], &summary["seconds"]),
-        (&json!(20), &json!(3.0))
+        (&summary["events"], &summary["length_ns"]),
+        (&json!(20), &json!(3_000_000_000_u64))
     );
     assert_eq!(summary["peers"].as_array().map(Vec::len), Some(1));
 }

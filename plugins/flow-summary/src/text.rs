@@ -15,18 +15,17 @@ pub(crate) fn write(period: &Period, top: usize, now: Duration, out: &mut Output
     if period.events == 0 {
         return;
     }
-    let share = |row: u64| format!("{:.0}%", 100.0 * row as f64 / period.segments as f64);
-    let peers = period.peers.top(top);
-    let peers = peers
-        .iter()
-        .map(|row| cells(row, share(row.most), row.key.to_string()));
-    table("peer", peers, out);
-    let connections = period.connections.top(top);
-    let connections = connections.iter().map(|row| {
-        let ends = format!("{} > {}", row.key.local, row.key.peer);
-        cells(row, share(row.most), ends)
-    });
-    table("connection", connections, out);
+    // Rounded to a whole number. A sum that is too high does not become more than all.
+    let all = u128::from(period.segments);
+    let share = |row: u64| format!("{}%", ((200 * u128::from(row) + all) / (2 * all)).min(100));
+    for (heading, ranking) in [("peer", &period.peers), ("connection", &period.connections)] {
+        let rows = ranking.top(top);
+        table(
+            heading,
+            rows.iter().map(|row| cells(row, share(row.most))),
+            out,
+        );
+    }
 }
 
 /// Text such as `10s: 12 segments in 9 retransmits, 1 failed, 3 events lost`.
@@ -53,7 +52,7 @@ fn sums(period: &Period, now: Duration) -> String {
     text
 }
 
-fn cells<K>(row: &Row<K>, share: String, key: String) -> [String; COLUMNS] {
+fn cells(row: &Row, share: String) -> [String; COLUMNS] {
     let segments = match row.least == row.most {
         true => row.most.to_string(),
         false => format!("{}-{}", row.least, row.most),
@@ -74,7 +73,7 @@ fn cells<K>(row: &Row<K>, share: String, key: String) -> [String; COLUMNS] {
     [
         segments,
         share,
-        key,
+        row.flow.to_string(),
         kinds.join(", "),
         holder.unwrap_or_default(),
     ]
