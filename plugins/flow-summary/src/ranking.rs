@@ -6,8 +6,7 @@ use retrans_plugin_sdk::prelude::*;
 
 use crate::holder::Holder;
 
-/// Keys that are kept for each key that is shown: the error of a count is then at most a tenth of what a key needs to be
-/// shown for certain.
+/// Keys that are kept for each key that is shown: the more, the smaller the errors.
 const KEPT_FOR_EACH: usize = 10;
 
 /// Smallest number of keys that are kept.

@@ -3,6 +3,9 @@
 //! A number of the connection decides: it is computed from both addresses, both ports and the network namespace, by a
 //! function that never changes. So all events of a connection are kept or dropped, and every host and every run decides the
 //! same. Addresses and ports that are used again are the same connection here.
+//!
+//! It samples for the plugins after it. The host's option `--sample` samples for all plugins and for the recording, in the
+//! kernel, at less cost.
 
 mod hash;
 
