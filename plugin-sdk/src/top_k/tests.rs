@@ -34,7 +34,7 @@ fn check(top: &TopK<u64>, exact: &BTreeMap<u64, u64>, bound: u64) {
     assert_eq!(top.total(), exact.values().sum::<u64>());
     assert!(top.len() <= top.capacity());
     assert_eq!(
-        (top.index.len(), top.by_count.len()),
+        (top.index.len(), top.lightest.len()),
         (top.len(), top.len())
     );
 }

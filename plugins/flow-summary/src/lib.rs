@@ -96,9 +96,11 @@ impl Period {
         let segments = event.segments().unwrap_or(1).max(1);
         self.events += 1;
         self.segments += u64::from(segments);
-        self.peers.add(Flow::peer(event), segments, event);
-        self.connections
-            .add(Flow::connection(event), segments, event);
+        let owner = event.owner();
+        let process = owner.process();
+        let (peer, connection) = (Flow::peer(event), Flow::connection(event));
+        self.peers.add(peer, segments, event, process);
+        self.connections.add(connection, segments, event, process);
     }
 
     /// The length of the period.

@@ -114,10 +114,17 @@ impl Ranking {
         }
     }
 
-    pub(crate) fn add(&mut self, flow: Flow, segments: u32, event: &Event) {
+    /// Adds the segments of an event, and the process that has its socket.
+    pub(crate) fn add(
+        &mut self,
+        flow: Flow,
+        segments: u32,
+        event: &Event,
+        process: Option<&Process>,
+    ) {
         self.sums.add(flow.clone(), segments.into());
-        self.details
-            .touch(flow, event.time(), |detail| detail.add(segments, event));
+        let update = |detail: &mut Detail| detail.add(segments, event.kind(), process);
+        self.details.touch(flow, event.time(), update);
     }
 
     /// The heaviest keys, the heaviest first.
@@ -145,9 +152,9 @@ impl Ranking {
 }
 
 impl Detail {
-    fn add(&mut self, segments: u32, event: &Event) {
+    fn add(&mut self, segments: u32, kind: Kind, process: Option<&Process>) {
         // A kind that this version does not know counts as unknown.
-        let number = match event.kind() {
+        let number = match kind {
             Kind::Other(_) => 0,
             kind => usize::from(kind.number()),
         };
@@ -155,7 +162,7 @@ impl Detail {
             self.kinds.resize(number + 1, 0);
         }
         self.kinds[number] = self.kinds[number].saturating_add(segments.into());
-        if let Some(process) = event.owner().process()
+        if let Some(process) = process
             && self
                 .holder
                 .as_ref()
