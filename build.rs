@@ -29,7 +29,14 @@ use sources::Sources;
 
 /// Packages in plugins/ whose components are embedded in the host. The last one is not offered: others are measured
 /// beside it.
-const BUNDLED: &[&str] = &["json-print", "threshold-alert", "pass-through"];
+const BUNDLED: &[&str] = &[
+    "json-print",
+    "threshold-alert",
+    "flow-summary",
+    "label-networks",
+    "sample",
+    "pass-through",
+];
 
 fn main() {
     // An error that `main` returns is printed in its Debug form, with a backtrace.

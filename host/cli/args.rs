@@ -79,7 +79,7 @@ pub enum Command {
 /// The plugins of the chain, the outputs of the run, and when it ends.
 #[derive(Debug, Args)]
 pub struct ChainArgs {
-    /// Adds a plugin to the chain: a .wasm file, or a bundled plugin (json-print, threshold-alert), as in
+    /// Adds a plugin to the chain: a .wasm file, or a bundled plugin (see: retrans-host plugin list), as in
     /// --plugin ./filter.wasm --plugin json-print
     ///
     /// Repeatable: each plugin sees the events that the plugin before it kept. NAME= names the instance, so

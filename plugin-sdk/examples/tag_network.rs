@@ -5,64 +5,30 @@ use retrans_plugin_sdk::prelude::*;
 settings! {
     struct Settings {
         /// The network, such as 10.0.0.0/8 or 2001:db8::/32.
-        network: String = "10.0.0.0/8".to_owned(),
+        network: Cidr = Cidr::truncate(IpAddr::from([10, 0, 0, 0]), 8),
         /// The value of the label `network` for peers in the network.
         name: String = "internal".to_owned(),
     }
 }
 
-struct TagNetwork {
-    network: Network,
-    name: String,
-}
+struct TagNetwork(Settings);
 
 impl Plugin for TagNetwork {
     type Settings = Settings;
 
     fn new(settings: Settings) -> Result<Self> {
-        let network = Network::parse(&settings.network);
-        Ok(TagNetwork {
-            network: network.context("network: expected a network such as 10.0.0.0/8")?,
-            name: settings.name,
-        })
+        Ok(TagNetwork(settings))
     }
 
     fn on_event(&mut self, event: &mut Event, _: &mut Output) -> Result<Verdict> {
-        if self.network.contains(event.peer().ip()) {
-            event.set_label("network", &self.name);
+        if self.0.network.contains(event.peer().ip()) {
+            event.set_label("network", &self.0.name);
         }
         Ok(Verdict::Keep)
     }
 }
 
 export_plugin!(TagNetwork);
-
-/// The leading bits that the addresses of a network share.
-struct Network {
-    address: IpAddr,
-    bits: u32,
-}
-
-impl Network {
-    fn parse(text: &str) -> Option<Network> {
-        let (address, bits) = text.split_once('/')?;
-        let (address, bits) = (address.parse().ok()?, bits.parse().ok()?);
-        let most = match address {
-            IpAddr::V4(_) => 32,
-            IpAddr::V6(_) => 128,
-        };
-        (bits <= most).then_some(Network { address, bits })
-    }
-
-    fn contains(&self, address: IpAddr) -> bool {
-        let shared = match (self.address, address) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => (a.to_bits() ^ b.to_bits()).leading_zeros(),
-            (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits() ^ b.to_bits()).leading_zeros(),
-            _ => return false,
-        };
-        shared >= self.bits
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -88,10 +54,19 @@ mod tests {
 
     #[test]
     fn text_that_is_not_a_network_is_refused() {
-        for text in ["10.0.0.0", "10.0.0.0/33", "ten/8", "2001:db8::/129"] {
+        for (text, expected) in [
+            (
+                "10.0.0.1/8",
+                "network: 10.0.0.1/8 has bits after the first 8: expected 10.0.0.0/8",
+            ),
+            (
+                "10.0.0.0/33",
+                "network: 10.0.0.0/33 has too many bits: expected at most 32",
+            ),
+        ] {
             let scenario = Scenario::new().setting("network", text);
             let error = scenario.run::<TagNetwork>().expect_err(text).to_string();
-            assert_eq!(error, "network: expected a network such as 10.0.0.0/8");
+            assert_eq!(error, expected);
         }
     }
 }

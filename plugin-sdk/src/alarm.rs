@@ -152,7 +152,7 @@ impl<K> Alarm<K> {
 
 impl<K: Hash + Eq> Alarm<K> {
     /// Sets the value of a key at the time `now`. Returns an alert if its severity changes, or if it is resolved; pass it
-    /// to [`Output::alert`](crate::Output::alert).
+    /// to [`Output::alerts`](crate::Output::alerts).
     ///
     /// `describe` adds labels and summary. It gets the alert with its name, severity and state, and is called only where an
     /// alert is returned. Name, severity and state stay, and so do the labels of the first call until the alert is

@@ -38,8 +38,8 @@ const MAX_BUCKETS: u32 = 3_600;
 /// The window ends at the latest time that was seen for the key. Times may step back, as they do between sockets by up to
 /// 1 s: a late event counts in the bucket of its own time.
 ///
-/// Memory is bounded by 16 bytes for each bucket of a key that has events, and by the number of keys: the least recently
-/// used one is evicted. It can be saved as part of a plugin's [state](crate::Stateful).
+/// Memory is bounded by 16 to 32 bytes for each bucket of a key that has events, and by the number of keys: the least
+/// recently used one is evicted. It can be saved as part of a plugin's [state](crate::Stateful).
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(bound(deserialize = "K: Deserialize<'de> + Hash + Eq"))]
 pub struct BucketedCounter<K> {

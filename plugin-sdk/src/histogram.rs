@@ -67,9 +67,7 @@ impl Histogram {
             return;
         }
         let bucket = bucket_of(value);
-        if bucket >= self.buckets.len() {
-            self.buckets.resize(bucket + 1, 0);
-        }
+        self.grow(bucket + 1);
         self.buckets[bucket] = self.buckets[bucket].saturating_add(times);
         self.min = if self.count == 0 {
             value
@@ -152,9 +150,7 @@ impl Histogram {
         if other.is_empty() {
             return;
         }
-        if self.buckets.len() < other.buckets.len() {
-            self.buckets.resize(other.buckets.len(), 0);
-        }
+        self.grow(other.buckets.len());
         for (own, more) in self.buckets.iter_mut().zip(&other.buckets) {
             *own = own.saturating_add(*more);
         }
@@ -166,6 +162,14 @@ impl Histogram {
         self.max = self.max.max(other.max);
         self.count = self.count.saturating_add(other.count);
         self.sum = self.sum.saturating_add(other.sum);
+    }
+
+    /// Makes room for this number of buckets, and not for more, as doubling would.
+    fn grow(&mut self, buckets: usize) {
+        if let Some(more @ 1..) = buckets.checked_sub(self.buckets.len()) {
+            self.buckets.reserve_exact(more);
+            self.buckets.resize(buckets, 0);
+        }
     }
 
     /// Removes all values.

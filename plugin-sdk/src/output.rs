@@ -37,6 +37,11 @@ impl Output {
         self.alerts.push(alert);
     }
 
+    /// Raises or resolves several alerts, or an optional one, such as those that [`Alarm`](crate::Alarm) returns.
+    pub fn alerts(&mut self, alerts: impl IntoIterator<Item = Alert>) {
+        alerts.into_iter().for_each(|alert| self.alert(alert));
+    }
+
     /// Writes a line to the host's standard output. Adds the line feed, unless the text ends with one. Text
     /// with line feeds inside is several lines.
     pub fn line(&mut self, line: impl fmt::Display) {

@@ -4,7 +4,8 @@ mod saved;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 
 /// Largest capacity of a [`TopK`].
 const MAX_CAPACITY: usize = 65_536;
@@ -27,7 +28,7 @@ const MAX_CAPACITY: usize = 65_536;
 /// each key with a larger weight than that is kept. So a capacity of ten times the number of keys that are shown is a
 /// good choice. Until there are more keys than the capacity, all counts are exact.
 ///
-/// Memory is bounded by two copies of a key and 100 bytes for each place. Keys are compared, not hashed: no choice of
+/// Memory is bounded by two copies of a key and 60 bytes for each place. Keys are compared, not hashed: no choice of
 /// addresses makes it slower. It can be saved as part of a plugin's [state](crate::Stateful), and continues exactly.
 #[derive(Debug, Clone)]
 pub struct TopK<K> {
@@ -35,8 +36,8 @@ pub struct TopK<K> {
     places: Vec<Place<K>>,
     /// Index of each key's place.
     index: BTreeMap<K, u32>,
-    /// Counts with the indices of their places.
-    by_count: BTreeSet<(u64, u32)>,
+    /// The index of each place with its count, or with one that it had before: counts grow, and only the smallest matters.
+    lightest: BinaryHeap<Reverse<(u64, u32)>>,
     /// The largest count that a key without a place may have.
     floor: u64,
     total: u64,
@@ -68,7 +69,7 @@ impl<K: Ord + Clone> TopK<K> {
             capacity: capacity.clamp(1, MAX_CAPACITY),
             places: Vec::new(),
             index: BTreeMap::new(),
-            by_count: BTreeSet::new(),
+            lightest: BinaryHeap::new(),
             floor: 0,
             total: 0,
         }
@@ -85,10 +86,8 @@ impl<K: Ord + Clone> TopK<K> {
     fn add_with_error(&mut self, key: K, weight: u64, error: u64) {
         if let Some(index) = self.index.get(&key).copied() {
             let place = &mut self.places[index as usize];
-            self.by_count.remove(&(place.count, index));
             place.count = place.count.saturating_add(weight);
             place.error = place.error.saturating_add(error);
-            self.by_count.insert((place.count, index));
             return;
         }
         let index = if self.places.len() < self.capacity {
@@ -101,7 +100,7 @@ impl<K: Ord + Clone> TopK<K> {
             count: self.floor.saturating_add(weight),
             error: self.floor.saturating_add(error),
         };
-        self.by_count.insert((place.count, index));
+        self.lightest.push(Reverse((place.count, index)));
         self.index.insert(key, index);
         match self.places.get_mut(index as usize) {
             Some(old) => *old = place,
@@ -109,14 +108,23 @@ impl<K: Ord + Clone> TopK<K> {
         }
     }
 
-    /// Removes the lightest key from both indices. Returns the index of its place, which is free then.
+    /// Removes the lightest key from both indices; of those with the same count, the one with the first place. Returns the
+    /// index of its place, which is free then.
     fn pop_lightest(&mut self) -> u32 {
-        let Some((count, index)) = self.by_count.pop_first() else {
-            return 0;
-        };
-        self.floor = self.floor.max(count);
-        self.index.remove(&self.places[index as usize].key);
-        index
+        while let Some(mut lightest) = self.lightest.peek_mut() {
+            let Reverse((count, index)) = *lightest;
+            let place = &self.places[index as usize];
+            if count < place.count {
+                // Its count has grown since.
+                *lightest = Reverse((place.count, index));
+                continue;
+            }
+            PeekMut::pop(lightest);
+            self.floor = self.floor.max(count);
+            self.index.remove(&place.key);
+            return index;
+        }
+        0
     }
 
     /// The `n` heaviest keys, the heaviest first; of those with the same count, the smaller key first.
@@ -230,7 +238,9 @@ impl<K: Ord + Clone> TopK<K> {
     /// Orders the places by their counts.
     fn rank(&mut self) {
         let places = (0..).zip(&self.places);
-        self.by_count = places.map(|(index, place)| (place.count, index)).collect();
+        self.lightest = places
+            .map(|(index, place)| Reverse((place.count, index)))
+            .collect();
     }
 }
 

@@ -37,13 +37,17 @@ fn json(arguments: &[&str]) -> Value {
 fn bundled_plugins_are_listed_with_what_they_do() {
     let text = printed(&["list"]);
     let lines: Vec<_> = text.lines().collect();
-    assert_eq!(lines.len(), 2, "{text}");
+    assert_eq!(lines.len(), 5, "{text}");
     assert!(
         lines[0].starts_with("json-print         Prints each event"),
         "{text}"
     );
     assert!(
         lines[1].starts_with("threshold-alert    Alerts when"),
+        "{text}"
+    );
+    assert!(
+        lines[4].starts_with("sample             Keeps one connection"),
         "{text}"
     );
 }
@@ -68,15 +72,23 @@ fn a_directory_is_listed_too_and_a_file_that_is_no_plugin_says_why() {
     let paths = [&good, &bad].map(|path| path.display().to_string());
     assert_eq!(
         names,
-        ["json-print", "threshold-alert", &paths[0], &paths[1]]
+        [
+            "json-print",
+            "threshold-alert",
+            "flow-summary",
+            "label-networks",
+            "sample",
+            &paths[0],
+            &paths[1]
+        ]
     );
     assert_eq!(listed[0]["bundled"], true);
-    assert_eq!(listed[2]["bundled"], false);
-    assert_eq!(listed[2]["description"]["name"], "witness");
-    let error = listed[3]["error"].as_str().expect("an error");
+    assert_eq!(listed[5]["bundled"], false);
+    assert_eq!(listed[5]["description"]["name"], "witness");
+    let error = listed[6]["error"].as_str().expect("an error");
     assert!(error.contains("a core module, not a component"), "{error}");
     let text = printed(&["list", "--dir", &directory]);
-    assert!(text.lines().count() == 4, "{text}");
+    assert!(text.lines().count() == 7, "{text}");
     assert!(text.contains("c-bad.wasm cannot be used: "), "{text}");
 }
 

@@ -144,7 +144,7 @@ fn a_setting_that_makes_no_sense_is_refused_in_the_plugins_own_words() {
     let tag = Origin::File(fixture(TAG_NETWORK));
     assert_eq!(
         refusal(&tag, &[("network", "10.0.0.0/33")]),
-        "network: expected a network such as 10.0.0.0/8"
+        "network: 10.0.0.0/33 has too many bits: expected at most 32"
     );
     let drop_every = Origin::File(fixture(DROP_EVERY));
     assert_eq!(

@@ -34,7 +34,7 @@ fn check(top: &TopK<u64>, exact: &BTreeMap<u64, u64>, bound: u64) {
     assert_eq!(top.total(), exact.values().sum::<u64>());
     assert!(top.len() <= top.capacity());
     assert_eq!(
-        (top.index.len(), top.by_count.len()),
+        (top.index.len(), top.lightest.len()),
         (top.len(), top.len())
     );
 }
@@ -117,6 +117,25 @@ fn merged_counts_are_those_of_both_within_their_errors() {
 }
 
 #[test]
+fn what_the_smaller_of_two_has_forgotten_stays_an_error_in_the_larger() {
+    let [mut large, mut small] = [100, 2].map(TopK::new);
+    large.add(9, 1);
+    let weights = [(1, 5), (2, 4), (3, 3)];
+    weights
+        .into_iter()
+        .for_each(|(key, weight)| small.add(key, weight));
+    large.merge(&small);
+    let exact = BTreeMap::from([(1, 5), (2, 4), (3, 3), (9, 1)]);
+    check(&large, &exact, 6);
+    assert_eq!((large.len(), large.max_missing()), (3, 4));
+    large.add(2, 1);
+    assert!(
+        large.get(&2).is_some_and(|heavy| heavy.count >= 5),
+        "{large:?}"
+    );
+}
+
+#[test]
 fn a_saved_collection_goes_on_exactly() {
     let mut random = Random(3);
     let [mut whole, mut saved] = [TopK::new(20), TopK::new(20)];
@@ -145,13 +164,31 @@ fn with_another_capacity_a_restored_collection_keeps_the_heaviest_within_their_e
             exact.clone()
         };
         let mut saved = TopK::new(40);
-        add(&mut saved);
+        let counted = add(&mut saved);
         let mut top = TopK::new(capacity);
         top.restore(saved);
         assert_eq!(top.capacity(), capacity);
+        check(&top, &counted, top.total() / capacity.min(40) as u64);
         let exact = add(&mut top);
         check(&top, &exact, top.total() / capacity.min(40) as u64);
     }
+}
+
+#[test]
+fn what_a_smaller_capacity_drops_is_known_to_be_missing() {
+    let mut saved = TopK::new(10);
+    [("a", 8), ("b", 10), ("c", 9)]
+        .into_iter()
+        .for_each(|(key, weight)| saved.add(key, weight));
+    let mut top = TopK::new(1);
+    top.restore(saved);
+    assert_eq!(
+        (top.max_missing(), top.total(), *top.top(9)[0].key),
+        (9, 27, "b")
+    );
+    top.add("c", 2);
+    let first = top.top(1)[0];
+    assert_eq!((*first.key, first.count, first.error), ("c", 12, 10));
 }
 
 #[test]
