@@ -14,6 +14,9 @@ use crate::pipeline::Handlers;
 use crate::pipeline::channel::REPLAY_BACKLOG;
 use crate::pipeline::stop::Stop;
 use crate::plugin::Compiler;
+use crate::plugin::run::EventSource;
+use crate::plugin::run::Run;
+use crate::plugin::run::RunInfo;
 use crate::source::replay;
 use crate::source::replay::Input;
 use crate::stats::SharedStats;
@@ -28,7 +31,8 @@ pub fn replay(config: &Replay) -> Result<()> {
     let handlers = Handlers::listen()?;
     let shared = SharedStats::default();
     let compiler = Compiler::this_program();
-    let prepared = pipeline::prepare(&config.chain, compiler, handlers, &stop, &shared)?;
+    let run = RunInfo::default();
+    let prepared = pipeline::prepare(&config.chain, compiler, handlers, &stop, &shared, &run)?;
     let Some(chain) = prepared else {
         return Ok(());
     };
@@ -53,6 +57,11 @@ pub fn replay(config: &Replay) -> Result<()> {
             );
         }
         let host = inputs.iter().find_map(Input::host).cloned();
+        run.set(Run {
+            source: EventSource::Replay,
+            host: host.as_ref().map(|host| host.name.clone()),
+            kernel: host.as_ref().map(|host| host.kernel.clone()),
+        });
         let observers = recording::begin(config.record.as_ref(), host, stop.stdout_status())?;
         let stats = replay::run(config, inputs, observers, channel, &stop, &shared);
         progress.finish_and_clear();

@@ -17,6 +17,9 @@ use crate::pipeline;
 use crate::pipeline::Handlers;
 use crate::pipeline::stop::Signals;
 use crate::plugin::Compiler;
+use crate::plugin::run::EventSource;
+use crate::plugin::run::Run;
+use crate::plugin::run::RunInfo;
 use crate::plugin::worker::helper::Helper;
 use crate::source::bpf::permissions::Facts;
 use crate::source::clock::Clock;
@@ -72,13 +75,20 @@ pub fn watch(config: &Watch) -> Result<()> {
     let stop = signals.start().context("cannot listen for signals")?;
     let shared = SharedStats::default();
     let compiler = Compiler::Helper(Arc::new(helper));
-    let prepared = pipeline::prepare(&config.chain, compiler, handlers, &stop, &shared)?;
+    let host = this_host(attached, clock);
+    let run = RunInfo::default();
+    run.set(Run {
+        source: EventSource::Live,
+        host: Some(host.name.clone()),
+        kernel: Some(host.kernel.clone()),
+    });
+    let prepared = pipeline::prepare(&config.chain, compiler, handlers, &stop, &shared, &run)?;
     let Some(chain) = prepared else {
         return Ok(());
     };
     let chain = chain.measure_latency(clock);
-    let host = Some(this_host(attached, clock));
-    let observers = match recording::begin(config.record.as_ref(), host, stop.stdout_status()) {
+    let observers = match recording::begin(config.record.as_ref(), Some(host), stop.stdout_status())
+    {
         // The reader closed the pipe before the first byte, as in `--record - | true`.
         Err(error) if error.is_broken_pipe() && stop.stdout_status().is_pipe() => return Ok(()),
         begun => begun?,

@@ -33,6 +33,7 @@ use crate::plugin::Plugin;
 use crate::plugin::Spec;
 use crate::plugin::StartError;
 use crate::plugin::THREAD_STACK;
+use crate::plugin::run::RunInfo;
 use crate::plugin::worker::confinement;
 use crate::sink::alerts_file::AlertsFile;
 use crate::sink::fan_out::FanOut;
@@ -67,13 +68,14 @@ impl Handlers {
     }
 }
 
-/// Starts sinks and plugins, which `compiler` compiles. `None`: a signal arrived before all plugins were ready.
+/// Starts sinks and plugins, which `compiler` compiles, and which are told of this `run`. `None`: a signal arrived before all plugins were ready.
 pub fn prepare(
     config: &ChainConfig,
     compiler: Compiler,
     handlers: Handlers,
     stop: &Stop,
     shared: &SharedStats,
+    run: &RunInfo,
 ) -> Result<Option<Chain<Sinks>>> {
     shared
         .print_on_request(
@@ -84,8 +86,9 @@ pub fn prepare(
         .context("cannot listen for SIGUSR1")?;
     let sinks = start_sinks(config, stop.stdout_status())?;
     confinement::check(config.plugins.len())?;
-    let engine =
+    let mut engine =
         Engine::new(compiler).map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
+    engine.run = run.clone();
     let Some(plugins) = start_plugins(&engine, &config.plugins, stop)? else {
         return Ok(None);
     };

@@ -10,6 +10,7 @@ pub mod description;
 pub mod fuzzing;
 mod load;
 mod prepared;
+pub mod run;
 pub mod runtime;
 pub mod sources;
 pub mod spec;

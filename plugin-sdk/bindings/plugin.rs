@@ -422,6 +422,75 @@ pub mod retrans {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// What is known of the run, as keys and values: "host", the name of the machine whose events these are, and
+            /// "kernel", the release of its kernel; "source", which is "live" or "replay"; "version", that of the program that
+            /// runs the plugin. A key without a value is missing. All but "version" may be missing before the first event, as
+            /// in `configure`. Keys may be added.
+            #[allow(async_fn_in_trait)]
+            pub fn run() -> _rt::Vec<(_rt::String, _rt::String)> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 2
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "retrans:plugin/host@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "run"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = *ptr0.add(0).cast::<*mut u8>();
+                    let l3 = *ptr0
+                        .add(::core::mem::size_of::<*const u8>())
+                        .cast::<usize>();
+                    let base10 = l2;
+                    let len10 = l3;
+                    let mut result10 = _rt::Vec::with_capacity(len10);
+                    for i in 0..len10 {
+                        let base = base10
+                            .add(i * (4 * ::core::mem::size_of::<*const u8>()));
+                        let e10 = {
+                            let l4 = *base.add(0).cast::<*mut u8>();
+                            let l5 = *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let len6 = l5;
+                            let bytes6 = _rt::Vec::from_raw_parts(l4.cast(), len6, len6);
+                            let l7 = *base
+                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>();
+                            let l8 = *base
+                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let len9 = l8;
+                            let bytes9 = _rt::Vec::from_raw_parts(l7.cast(), len9, len9);
+                            (_rt::string_lift(bytes6), _rt::string_lift(bytes9))
+                        };
+                        result10.push(e10);
+                    }
+                    _rt::cabi_dealloc(
+                        base10,
+                        len10 * (4 * ::core::mem::size_of::<*const u8>()),
+                        ::core::mem::size_of::<*const u8>(),
+                    );
+                    let result11 = result10;
+                    result11
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
             /// The effects of the following functions are staged, and committed when the call succeeds. A call that
             /// traps, misses its deadline or gives a malformed answer has no effects.
             /// Replaces the records of some of this call's events, which must be among the kept ones: strictly
@@ -1327,10 +1396,10 @@ macro_rules! __export_ticking_plugin_impl {
         (link_section =
         "component-type:wit-bindgen:0.63.0:retrans:plugin@0.1.0:ticking-plugin:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 976] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 989] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xcb\x06\x01A\x02\x01\
-A\x06\x01B%\x01m\x05\x05error\x04warn\x04info\x05debug\x05trace\x04\0\x05level\x03\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd8\x06\x01A\x02\x01\
+A\x06\x01B'\x01m\x05\x05error\x04warn\x04info\x05debug\x05trace\x04\0\x05level\x03\
 \0\0\x01m\x03\x04info\x07warning\x08critical\x04\0\x08severity\x03\0\x02\x01m\x02\
 \x06firing\x08resolved\x04\0\x0balert-state\x03\0\x04\x01r\x05\x04names\x06offse\
 ty\x04sizey\x04kinds\x0cpresence-bity\x04\0\x05field\x03\0\x06\x01py\x01r\x04\x03\
@@ -1338,20 +1407,20 @@ keys\x06events\x08\x04ends\x08\x04texts\x04\0\x0clabel-column\x03\0\x09\x01o\x02
 ss\x01p\x0b\x01ky\x01r\x06\x04names\x08severity\x03\x05state\x05\x07summarys\x06\
 labels\x0c\x05event\x0d\x04\0\x05alert\x03\0\x0e\x01p\x07\x01@\0\0\x10\x04\0\x06\
 layout\x01\x11\x01p\x0a\x01@\0\0\x12\x04\0\x06labels\x01\x13\x01@\0\0w\x04\0\x04\
-lost\x01\x14\x01p}\x01@\x02\x06events\x08\x07records\x15\x01\0\x04\0\x06change\x01\
-\x16\x01@\x01\x06column\x0a\x01\0\x04\0\x08annotate\x01\x17\x01@\x01\x05alert\x0f\
-\x01\0\x04\0\x04emit\x01\x18\x01@\x01\x05lines\x15\x01\0\x04\0\x05write\x01\x19\x01\
-@\x02\x06metrics\x02byw\x01\0\x04\0\x05count\x01\x1a\x01@\x02\x05level\x01\x07me\
-ssages\x01\0\x04\0\x03log\x01\x1b\x03\0\x19retrans:plugin/host@0.1.0\x05\0\x01B\x04\
-\x01j\0\x01s\x01@\x01\x06now-nsw\0\0\x04\0\x04tick\x01\x01\x04\0\x06finish\x01\x01\
-\x04\0\x1aretrans:plugin/timer@0.1.0\x05\x01\x01B\x0d\x01p}\x01q\x03\x03all\0\0\x04\
-none\0\0\x04bits\x01\0\0\x04\0\x04keep\x03\0\x01\x01o\x02ss\x01p\x03\x01@\0\0\x04\
-\x04\0\x08describe\x01\x05\x01j\0\x01s\x01@\x01\x08settingss\0\x06\x04\0\x09conf\
-igure\x01\x07\x01j\x01\x02\x01s\x01@\x03\x05county\x0brecord-sizey\x07records\0\0\
-\x08\x04\0\x07process\x01\x09\x04\0\x1eretrans:plugin/processor@0.1.0\x05\x02\x04\
-\0#retrans:plugin/ticking-plugin@0.1.0\x04\0\x0b\x14\x01\0\x0eticking-plugin\x03\
-\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-\
-bindgen-rust\x060.63.0";
+lost\x01\x14\x01@\0\0\x0c\x04\0\x03run\x01\x15\x01p}\x01@\x02\x06events\x08\x07r\
+ecords\x16\x01\0\x04\0\x06change\x01\x17\x01@\x01\x06column\x0a\x01\0\x04\0\x08a\
+nnotate\x01\x18\x01@\x01\x05alert\x0f\x01\0\x04\0\x04emit\x01\x19\x01@\x01\x05li\
+nes\x16\x01\0\x04\0\x05write\x01\x1a\x01@\x02\x06metrics\x02byw\x01\0\x04\0\x05c\
+ount\x01\x1b\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x1c\x03\0\x19\
+retrans:plugin/host@0.1.0\x05\0\x01B\x04\x01j\0\x01s\x01@\x01\x06now-nsw\0\0\x04\
+\0\x04tick\x01\x01\x04\0\x06finish\x01\x01\x04\0\x1aretrans:plugin/timer@0.1.0\x05\
+\x01\x01B\x0d\x01p}\x01q\x03\x03all\0\0\x04none\0\0\x04bits\x01\0\0\x04\0\x04kee\
+p\x03\0\x01\x01o\x02ss\x01p\x03\x01@\0\0\x04\x04\0\x08describe\x01\x05\x01j\0\x01\
+s\x01@\x01\x08settingss\0\x06\x04\0\x09configure\x01\x07\x01j\x01\x02\x01s\x01@\x03\
+\x05county\x0brecord-sizey\x07records\0\0\x08\x04\0\x07process\x01\x09\x04\0\x1e\
+retrans:plugin/processor@0.1.0\x05\x02\x04\0#retrans:plugin/ticking-plugin@0.1.0\
+\x04\0\x0b\x14\x01\0\x0eticking-plugin\x03\0\0\0G\x09producers\x01\x0cprocessed-\
+by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
         };
     };
 }
@@ -1364,9 +1433,9 @@ pub use __export_ticking_plugin_impl as export_component;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 781] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe8\x04\x01A\x02\x01\
-A\x02\x01B%\x01m\x05\x05error\x04warn\x04info\x05debug\x05trace\x04\0\x05level\x03\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 794] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf5\x04\x01A\x02\x01\
+A\x02\x01B'\x01m\x05\x05error\x04warn\x04info\x05debug\x05trace\x04\0\x05level\x03\
 \0\0\x01m\x03\x04info\x07warning\x08critical\x04\0\x08severity\x03\0\x02\x01m\x02\
 \x06firing\x08resolved\x04\0\x0balert-state\x03\0\x04\x01r\x05\x04names\x06offse\
 ty\x04sizey\x04kinds\x0cpresence-bity\x04\0\x05field\x03\0\x06\x01py\x01r\x04\x03\
@@ -1374,14 +1443,15 @@ keys\x06events\x08\x04ends\x08\x04texts\x04\0\x0clabel-column\x03\0\x09\x01o\x02
 ss\x01p\x0b\x01ky\x01r\x06\x04names\x08severity\x03\x05state\x05\x07summarys\x06\
 labels\x0c\x05event\x0d\x04\0\x05alert\x03\0\x0e\x01p\x07\x01@\0\0\x10\x04\0\x06\
 layout\x01\x11\x01p\x0a\x01@\0\0\x12\x04\0\x06labels\x01\x13\x01@\0\0w\x04\0\x04\
-lost\x01\x14\x01p}\x01@\x02\x06events\x08\x07records\x15\x01\0\x04\0\x06change\x01\
-\x16\x01@\x01\x06column\x0a\x01\0\x04\0\x08annotate\x01\x17\x01@\x01\x05alert\x0f\
-\x01\0\x04\0\x04emit\x01\x18\x01@\x01\x05lines\x15\x01\0\x04\0\x05write\x01\x19\x01\
-@\x02\x06metrics\x02byw\x01\0\x04\0\x05count\x01\x1a\x01@\x02\x05level\x01\x07me\
-ssages\x01\0\x04\0\x03log\x01\x1b\x03\0\x19retrans:plugin/host@0.1.0\x05\0\x04\0\
-Cretrans:plugin/ticking-plugin-with-all-of-its-exports-removed@0.1.0\x04\0\x0b4\x01\
-\0.ticking-plugin-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0c\
-processed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
+lost\x01\x14\x01@\0\0\x0c\x04\0\x03run\x01\x15\x01p}\x01@\x02\x06events\x08\x07r\
+ecords\x16\x01\0\x04\0\x06change\x01\x17\x01@\x01\x06column\x0a\x01\0\x04\0\x08a\
+nnotate\x01\x18\x01@\x01\x05alert\x0f\x01\0\x04\0\x04emit\x01\x19\x01@\x01\x05li\
+nes\x16\x01\0\x04\0\x05write\x01\x1a\x01@\x02\x06metrics\x02byw\x01\0\x04\0\x05c\
+ount\x01\x1b\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x1c\x03\0\x19\
+retrans:plugin/host@0.1.0\x05\0\x04\0Cretrans:plugin/ticking-plugin-with-all-of-\
+its-exports-removed@0.1.0\x04\0\x0b4\x01\0.ticking-plugin-with-all-of-its-export\
+s-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.\
+262.0\x10wit-bindgen-rust\x060.63.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

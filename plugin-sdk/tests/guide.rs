@@ -30,6 +30,16 @@ fn the_guides_second_plugin_and_its_test_are_the_example() {
 }
 
 #[test]
+fn the_tutorials_plugin_is_the_one_that_the_host_makes() {
+    let template = include_str!("../../host/commands/plugin/new/templates/alert.rs");
+    let (plugin, _) = template
+        .split_once("\n#[cfg(test)]")
+        .expect("it has a test");
+    let (_, plugin) = plugin.split_once("\n\n").expect("it has a comment");
+    assert_eq!(blocks("struct SlowPeers"), [plugin]);
+}
+
+#[test]
 fn the_guides_alert_that_names_an_owner_is_tested() {
     let shown = blocks("event.owner()");
     assert_eq!(shown.len(), 1);

@@ -406,3 +406,44 @@ fn a_plugin_that_fails_only_if_the_stream_is_cut_otherwise_is_found() {
         .events(Synth::new(7).take(3))
         .run::<Fickle>();
 }
+
+/// Prints the run and the time of day at each tick.
+struct Clocked;
+
+impl Plugin for Clocked {
+    type Settings = NoSettings;
+
+    fn new(_: NoSettings) -> Result<Self> {
+        Ok(Clocked)
+    }
+
+    fn on_event(&mut self, _: &mut Event, _: &mut Output) -> Result<Verdict> {
+        Ok(Verdict::Keep)
+    }
+
+    fn on_tick(&mut self, _: Duration, out: &mut Output) -> Result<()> {
+        let Run { host, is_live, .. } = Run::current();
+        let time = Run::wall_time().as_secs();
+        out.line(format_args!("{host:?} {is_live:?} {time}"));
+        Ok(())
+    }
+}
+
+#[test]
+fn a_tick_has_the_time_of_day_and_the_name_of_the_host() -> Result<()> {
+    let event = Synth::new(1).next().context("the stream has no end")?;
+    let tick = event.time() + Duration::from_secs(5);
+    let outcome = Scenario::new()
+        .host("web1")
+        .tick(Duration::ZERO)
+        .event(event.clone())
+        .tick(tick)
+        .run::<Clocked>()?;
+    let time = (event.wall_time() + Duration::from_secs(5)).as_secs();
+    let expected = [
+        "Some(\"web1\") None 0".to_owned(),
+        format!("Some(\"web1\") None {time}"),
+    ];
+    assert_eq!(outcome.lines, expected);
+    Ok(())
+}

@@ -318,7 +318,7 @@ fn a_schema_that_is_no_json_object_is_refused() {
     let error = start("broken", &origin, &[("act", "loops")], Limits::default()).err();
     let error = error.expect("no object").to_string();
     assert!(
-        error.starts_with("plugin broken: its settings schema is not a JSON object: "),
+        error.starts_with("plugin broken: cannot use its settings schema: it is not JSON: "),
         "{error}"
     );
 }

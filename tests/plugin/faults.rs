@@ -207,7 +207,7 @@ fn a_missed_deadline_is_not_tried_again() {
     assert_eq!(ran.report.usage[0].faults["deadline"], 2);
     assert_eq!(ran.report.usage[0].restarts, 2);
     let expected = "plugin liar failed in process: took more than 20ms of CPU time; it was stopped \
-                    [10 events, 0 to 9]";
+                    [10 events, 0 to 9: 2ms for each event]";
     assert!(log.iter().any(|line| line.contains(expected)), "{log:#?}");
 }
 

@@ -52,6 +52,7 @@ pub fn profile(config: &PluginProfile) -> Result<()> {
     let enough = config.time;
     let engine = Engine::new(Compiler::this_program());
     let engine = engine.map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
+    engine.run.set(recorded.run());
     let sampling = threads::named("profile").stack_size(THREAD_STACK);
     let sampling = sampling.spawn(move || {
         let plugin = Plugin::start(&engine, &spec)?;

@@ -18,12 +18,15 @@ use serde_json::json;
 use tracing::subscriber::NoSubscriber;
 use tracing::subscriber::with_default;
 
+use crate::capture;
 use crate::capture::CaptureError;
 use crate::chain::Chain;
 use crate::plugin::Engine;
 use crate::plugin::Plugin;
 use crate::plugin::Spec;
 use crate::plugin::THREAD_STACK;
+use crate::plugin::run::EventSource;
+use crate::plugin::run::Run;
 use crate::sink::Sink;
 use crate::sink::alert_lines;
 use crate::source::replay::Input;
@@ -39,6 +42,8 @@ use crate::system::threads;
 pub struct Recorded {
     items: Vec<Piece>,
     end: Mark,
+    /// The machine that the first events are from, if it is known.
+    host: Option<capture::Host>,
 }
 
 #[derive(Debug)]
@@ -129,11 +134,13 @@ impl Recorded {
         let mut recorded = Recorded {
             items: Vec::new(),
             end: Mark::default(),
+            host: None,
         };
         let mut left = count;
         for file in files {
             let failed = |error| anyhow!("cannot read {}: {error}", file.display());
             let mut input = Input::open(file, &ProgressBar::hidden(), None).map_err(failed)?;
+            recorded.host = recorded.host.or_else(|| input.host().cloned());
             while left > 0 {
                 match input.item(Batch::new) {
                     Ok(Some(Item::Events(mut batch))) => {
@@ -169,6 +176,15 @@ impl Recorded {
             );
         }
         Ok(recorded)
+    }
+
+    /// What plugins are told of a run with these events.
+    pub fn run(&self) -> Run {
+        Run {
+            source: EventSource::Replay,
+            host: self.host.as_ref().map(|host| host.name.clone()),
+            kernel: self.host.as_ref().map(|host| host.kernel.clone()),
+        }
     }
 
     fn batches(&self) -> impl Iterator<Item = &Batch> {
@@ -223,6 +239,7 @@ impl Recorded {
         logs: Logs,
     ) -> Result<Trial<'_>> {
         let (engine, specs) = (engine.clone(), specs.to_vec());
+        engine.run.set(self.run());
         let (items, received) = bounded(16);
         let (done, steps) = mpsc::channel();
         let run = move || {

@@ -12,6 +12,7 @@ use wasmtime::WasmBacktraceDetails;
 
 use super::cache::Cache;
 use super::epochs;
+use crate::plugin::run::RunInfo;
 use crate::plugin::spec::limits::Limits;
 use crate::plugin::worker::compiler::Compiler;
 
@@ -32,6 +33,8 @@ pub struct Engine {
     by_stack: Arc<Mutex<BTreeMap<usize, wasmtime::Engine>>>,
     pub(crate) cache: Arc<Option<Cache>>,
     pub(crate) compiler: Compiler,
+    /// What plugins are told of the run.
+    pub run: RunInfo,
 }
 
 impl Engine {
@@ -55,6 +58,7 @@ impl Engine {
             by_stack: Arc::default(),
             cache: Arc::new(cache),
             compiler,
+            run: RunInfo::default(),
         };
         // If wasmtime cannot run here at all, this fails before any plugin is loaded, and no plugin is reported as the
         // cause.

@@ -18,6 +18,7 @@ use wasmtime::component::types::ComponentItem;
 use super::load::cache::Key;
 use super::load::component::ReadError;
 use super::load::engine::Engine;
+use super::run::RunInfo;
 use super::runtime::contract;
 use super::runtime::contract::ExportIndices;
 use super::runtime::contract::PACKAGE;
@@ -119,6 +120,8 @@ pub(crate) struct Loaded {
     pub(crate) timer: Option<String>,
     /// Full name of the state interface, if the component exports it.
     pub(crate) state: Option<String>,
+    /// What the plugin is told of the run.
+    pub(crate) run: RunInfo,
 }
 
 /// Reads, compiles, checks and links the component of a plugin.
@@ -133,6 +136,7 @@ pub(crate) fn load(engine: &Engine, spec: &Spec) -> Result<Loaded, LoadError> {
     Ok(Loaded {
         size: bytes.len() as u64,
         footprint,
+        run: engine.run.clone(),
         ..check_and_link(component, found)?
     })
 }
@@ -162,6 +166,7 @@ pub(crate) fn check_and_link(component: Component, digest: Digest) -> Result<Loa
         pre,
         timer: export("timer"),
         state: export("state"),
+        run: RunInfo::default(),
     })
 }
 

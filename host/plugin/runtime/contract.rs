@@ -81,6 +81,11 @@ impl wit::Host for HostState {
         Ok(columns.collect())
     }
 
+    fn run(&mut self) -> Result<Vec<(String, String)>> {
+        self.deadline.check()?;
+        Ok(self.run.pairs())
+    }
+
     fn lost(&mut self) -> Result<u64> {
         Ok(self.call.lost)
     }

@@ -90,6 +90,7 @@ impl Instance {
         log_lines: &LogBudget,
     ) -> Result<Instance, InstanceError> {
         let mut store = Instance::store(spec, loaded.pre.engine(), log_lines)?;
+        store.data_mut().run = loaded.run.clone();
         begin_call(&mut store, spec.limits.start_time, Call::default());
         let instance = loaded.pre.instantiate(&mut store);
         let instance = end_call(&mut store, &spec.name, Export::Instantiate, instance)?;

@@ -9,6 +9,7 @@ use super::logs::Logs;
 use super::samples::Samples;
 use super::staged_effects::Staged;
 use crate::plugin::load::epochs::RunningCall;
+use crate::plugin::run::RunInfo;
 use crate::plugin::spec::grants::ResolvedGrants;
 use crate::plugin::spec::limits::Limits;
 use crate::stream::batch::Batch;
@@ -34,6 +35,7 @@ pub struct HostState {
     pub(crate) logs: Logs,
     /// What samples of the running functions are added to.
     pub(crate) samples: Option<Samples>,
+    pub(crate) run: RunInfo,
 }
 
 /// The running call.
@@ -106,6 +108,7 @@ impl HostState {
             files: Files::new(granted.directories),
             logs: Logs::new(instance, log_lines),
             samples: None,
+            run: RunInfo::default(),
             limits,
         }
     }

@@ -10,6 +10,7 @@ use retrans_event::Record;
 
 use crate::plugin::Plugin;
 use crate::result::Result;
+use crate::run::source as run;
 use crate::state::Stateful;
 use crate::testing::outcome::KeptEvent;
 use crate::testing::outcome::Outcome;
@@ -66,6 +67,8 @@ pub struct Scenario {
     /// Settings of the first instance, and of the instance after each reload.
     settings: Vec<Settings>,
     steps: Vec<Step>,
+    /// Name of the machine that the events are from.
+    host: Option<String>,
 }
 
 type Settings = serde_json::Map<String, serde_json::Value>;
@@ -93,7 +96,14 @@ impl Scenario {
         Scenario {
             settings: vec![Settings::new()],
             steps: Vec::new(),
+            host: None,
         }
+    }
+
+    /// Sets the name of the machine that the events are from, as in [`Run::current`](crate::Run::current).
+    pub fn host(mut self, name: &str) -> Scenario {
+        self.host = Some(name.to_owned());
+        self
     }
 
     /// Gives a setting a value, as `--set` does. After a [`reload`](Scenario::reload), for the new instance.
@@ -210,10 +220,18 @@ impl Scenario {
         let settings = self.settings.iter().cloned().map(serde_json::Value::from);
         let mut settings = settings.map(|settings| settings.to_string());
         let mut current = settings.next().unwrap_or_default();
+        let host = self
+            .host
+            .iter()
+            .map(|host| ("host".to_owned(), host.clone()));
+        run::set_run(host.collect());
+        run::set_wall_time(Duration::ZERO);
         let mut plugin = Recorder::<P>::configure(&current)?;
         let after_call = reload.filter(|_| after_every_call);
         let mut batch = Vec::new();
         let mut now = Duration::ZERO;
+        // Time of day of the boot, by the last event.
+        let mut boot = None;
         for step in &self.steps {
             let full = batch.len() == size;
             if full || !matches!(step, Step::Event(_)) {
@@ -227,11 +245,13 @@ impl Scenario {
             match step {
                 Step::Event(event) => {
                     now = now.max(event.record.time());
+                    boot = event.record.wall_time().checked_sub(event.record.time());
                     batch.push(KeptEvent::clone(event));
                 }
                 Step::Lost(events) => plugin.lose(*events),
                 Step::Tick(tick) => {
                     now = now.max(*tick);
+                    run::set_wall_time(boot.unwrap_or_default() + *tick);
                     plugin.tick(*tick)?;
                 }
                 Step::Reload => {

@@ -83,7 +83,9 @@ pub fn fault_in_process(act: &str) -> String {
 
     let fault = fault.to_string();
     let words = fault.strip_prefix("plugin liar failed in process: ");
-    let words = words.and_then(|words| words.split_once(" [10 events, 0 to 9]"));
+    // What an answer is wrong about is the call. A trap and an error have an event, the first one on which it fails.
+    let places = [" [10 events, 0 to 9", " [event 0 ("];
+    let words = words.and_then(|words| places.iter().find_map(|place| words.split_once(place)));
     let (words, _) = words.unwrap_or_else(|| panic!("{act}: {fault}"));
     words.to_owned()
 }
