@@ -38,6 +38,10 @@ impl host::Host for UncheckedHost {
         Vec::new()
     }
 
+    fn run(&mut self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     fn lost(&mut self) -> u64 {
         0
     }

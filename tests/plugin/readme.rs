@@ -1,7 +1,6 @@
 //! Builds and runs the README's plugin as it is printed there.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
@@ -32,17 +31,16 @@ fn block(language: &str) -> String {
 #[test]
 fn the_plugin_of_the_readme_alerts_at_every_timeout() {
     let beside = tempfile::tempdir().expect("a temporary directory");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    symlink(root, beside.path().join("retrans-host")).expect("a link to this repository");
+    let made = Command::new(env!("CARGO_BIN_EXE_retrans-host"))
+        .args(["plugin", "new", "alert"])
+        .current_dir(beside.path())
+        .output()
+        .expect("the binary can be run");
+    assert!(made.status.success(), "{made:?}");
     let crate_of_its_own = beside.path().join("alert");
-    fs::create_dir_all(crate_of_its_own.join("src")).expect("a directory of our own");
-    fs::write(crate_of_its_own.join("Cargo.toml"), block("toml")).expect("a file of our own");
     let code = block("rust");
     assert!(code.trim().lines().count() <= 10, "ten lines:\n{code}");
     fs::write(crate_of_its_own.join("src/lib.rs"), code).expect("a file of our own");
-    // The versions of this repository's lock file: no others may be available offline.
-    fs::copy(root.join("Cargo.lock"), crate_of_its_own.join("Cargo.lock"))
-        .expect("a file of our own");
 
     let target = beside.path().join("target");
     let mut cargo = Command::new(env!("CARGO"));

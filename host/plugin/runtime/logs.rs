@@ -25,9 +25,9 @@ pub struct Logs {
     is_muted: bool,
 }
 
-/// Lines of a call that failed.
+/// Lines of a call that failed. They are in a box, because errors have them.
 #[derive(Debug)]
-pub struct HeldLines(Logs);
+pub struct HeldLines(Box<Logs>);
 
 impl HeldLines {
     /// Writes the lines to the log.
@@ -83,7 +83,7 @@ impl Logs {
     pub(crate) fn take_held(&mut self) -> HeldLines {
         let mut logs = Logs::new(&self.instance, self.budget.clone());
         logs.held = self.held.take();
-        HeldLines(logs)
+        HeldLines(Box::new(logs))
     }
 
     /// Logs one message, or holds it.
