@@ -105,6 +105,7 @@ pub fn prepare(
             }
         }
     }
+    plugins.iter().for_each(Plugin::log_files);
     let chain = Chain::new(plugins, sinks).reload_from(reloads);
     Ok(Some(chain.publish_to(shared.clone())))
 }

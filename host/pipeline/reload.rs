@@ -1,8 +1,8 @@
-//! Loads new versions of plugins while the host runs.
+//! Loads new versions of plugins, and of the files that they read, while the host runs.
 //!
 //! At SIGHUP, or with `--watch` whenever a file changes, a thread compiles and configures the new version, while the
 //! running one goes on. The chain then replaces the running version between two batches. On any error the running
-//! version stays.
+//! version stays. A plugin whose granted files have changed takes the same way, with the code that it has.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -36,11 +36,13 @@ use crate::chain::SwapError;
 use crate::pipeline::stop::EndHandle;
 use crate::plugin::Digest;
 use crate::plugin::Engine;
+use crate::plugin::FilesRead;
 use crate::plugin::Origin;
 use crate::plugin::Plugin;
 use crate::plugin::Spec;
 use crate::plugin::THREAD_STACK;
 use crate::plugin::digest_now;
+use crate::plugin::runtime::files_read;
 use crate::sink::queue::Reopen;
 use crate::system::privileges;
 use crate::system::procfs;
@@ -61,7 +63,7 @@ const RECHECK_INTERVAL: Duration = Duration::from_secs(10);
 pub enum Trigger {
     /// SIGHUP.
     Requested,
-    /// A change in the directory of a plugin's file.
+    /// A change in the directory of a plugin's file, or of a file that it has read.
     Changed,
     /// No notification within [`RECHECK_INTERVAL`].
     Periodic,
@@ -78,6 +80,8 @@ pub struct Reloader {
 struct Watched {
     spec: Spec,
     running: Digest,
+    /// What the running instance has read of its granted files.
+    files: FilesRead,
     /// The failure that was logged last, so that it is logged once.
     failure: Option<Failure>,
 }
@@ -87,8 +91,17 @@ struct Watched {
 enum Failure {
     /// The file cannot be read.
     Unreadable(String),
-    /// The version with this digest cannot be started.
-    Unusable(Digest),
+    /// The version with this digest cannot be started with these files.
+    Unusable(Digest, FilesRead),
+}
+
+/// What has changed since a plugin was started.
+struct Change {
+    /// Digest of the plugin's file.
+    code: Digest,
+    is_code_new: bool,
+    /// Paths of the granted files that have changed.
+    files: Vec<PathBuf>,
 }
 
 impl Reloader {
@@ -98,6 +111,7 @@ impl Reloader {
         let plugins = plugins.iter().map(|plugin| Watched {
             spec: plugin.prepared.spec().clone(),
             running: plugin.prepared.digest(),
+            files: plugin.instance.files_read().clone(),
             failure: None,
         });
         let reloader = Reloader {
@@ -115,6 +129,10 @@ impl Reloader {
             // If the file is a symbolic link, either the link or its target may be replaced.
             if let Origin::File(path) = &plugin.spec.origin {
                 directories.extend(files::directories(path));
+            }
+            directories.extend(plugin.files.directories());
+            if let Some(Failure::Unusable(_, files)) = &plugin.failure {
+                directories.extend(files.directories());
             }
         }
         directories
@@ -148,14 +166,18 @@ impl Reloader {
         }
     }
 
-    /// Replaces every plugin whose file has changed.
+    /// Replaces every plugin whose file, or whose granted files, have changed. At SIGHUP, every plugin that was granted
+    /// files.
     pub fn check(&mut self, trigger: Trigger) {
         for index in 0..self.plugins.len() {
-            if matches!(self.plugins[index].spec.origin, Origin::Bundled(_)) {
-                continue;
-            }
-            match digest_now(&self.plugins[index].spec) {
-                Ok(found) => self.check_plugin(index, found, trigger),
+            let Watched { spec, running, .. } = &self.plugins[index];
+            let code = match &spec.origin {
+                Origin::Bundled(_) if spec.grants.read.is_empty() => continue,
+                Origin::Bundled(_) => Ok(*running),
+                Origin::File(_) => digest_now(spec),
+            };
+            match code {
+                Ok(code) => self.check_plugin(index, code, trigger),
                 // Between two renames the file may not exist. Another change follows.
                 Err(error) if trigger == Trigger::Changed && error.is_not_found() => {}
                 Err(error) => {
@@ -171,33 +193,68 @@ impl Reloader {
         }
     }
 
-    /// Replaces a plugin if the digest of its file has changed. A file with which that failed is tried again at SIGHUP
-    /// only, until it changes.
-    fn check_plugin(&mut self, index: usize, found: Digest, trigger: Trigger) {
+    /// Replaces a plugin if the digest of its file or one of its granted files has changed. What failed is tried again
+    /// at SIGHUP only, until it changes.
+    fn check_plugin(&mut self, index: usize, code: Digest, trigger: Trigger) {
         let plugin = &mut self.plugins[index];
-        if found == plugin.running {
-            if trigger == Trigger::Requested {
+        let change = Change {
+            code,
+            is_code_new: code != plugin.running,
+            files: plugin.files.changed(),
+        };
+        let is_requested = trigger == Trigger::Requested;
+        let is_due = is_requested && !plugin.spec.grants.read.is_empty();
+        if !change.is_code_new && change.files.is_empty() && !is_due {
+            if is_requested {
                 let Spec { name, origin, .. } = &plugin.spec;
                 tracing::info!("plugin {name}: {origin} has not changed");
             }
             plugin.failure = None;
             return;
         }
-        if trigger != Trigger::Requested && plugin.failure == Some(Failure::Unusable(found)) {
+        if !is_requested
+            && let Some(Failure::Unusable(failed, files)) = &plugin.failure
+            && *failed == code
+            && files.changed().is_empty()
+        {
             return;
         }
-        let swapped = self.swap(index);
+        self.replace(index, &change);
+    }
+
+    /// Replaces a plugin, and logs what became of it.
+    fn replace(&mut self, index: usize, change: &Change) {
+        // A failed start may have read a part of the files only.
+        let mut attempted = self.plugins[index].files.now();
+        let mut read = FilesRead::default();
+        let swapped = self.swap(index, &mut read);
         let plugin = &mut self.plugins[index];
         let Spec { name, origin, .. } = &plugin.spec;
         match swapped {
-            Ok(running) => {
+            Ok(running) if change.is_code_new => {
                 tracing::info!("plugin {name} was reloaded: {origin} sha256={running}");
-                (plugin.running, plugin.failure) = (running, None);
+                (plugin.running, plugin.files, plugin.failure) = (running, read, None);
+            }
+            Ok(running) => {
+                let changed = match change.files.as_slice() {
+                    [] => String::new(),
+                    files => format!(", {} changed", files_read::names(files)),
+                };
+                tracing::info!("plugin {name} was configured anew{changed}: has read {read}");
+                (plugin.running, plugin.files, plugin.failure) = (running, read, None);
             }
             Err(error) => {
-                tracing::warn!("plugin {name} is not reloaded, the running version stays: {error}");
+                match change.is_code_new {
+                    true => tracing::warn!(
+                        "plugin {name} is not reloaded, the running version stays: {error}"
+                    ),
+                    false => tracing::warn!(
+                        "plugin {name} is not configured anew, the running instance stays: {error}"
+                    ),
+                }
+                attempted.extend(read);
                 plugin.failure = match error {
-                    SwapError::NewFailed(_) => Some(Failure::Unusable(found)),
+                    SwapError::NewFailed(_) => Some(Failure::Unusable(change.code, attempted)),
                     // The next attempt may succeed.
                     SwapError::OldFailed(_) => None,
                 };
@@ -206,8 +263,9 @@ impl Reloader {
     }
 
     /// Starts the new version, sends it to the chain, and waits for the result. Returns the digest of what runs now.
-    fn swap(&self, index: usize) -> Result<Digest, SwapError> {
-        let plugin = Plugin::start(&self.engine, &self.plugins[index].spec);
+    /// `read` becomes what the new version has read of its granted files.
+    fn swap(&self, index: usize, read: &mut FilesRead) -> Result<Digest, SwapError> {
+        let plugin = Plugin::start_noting(&self.engine, &self.plugins[index].spec, read);
         let plugin = plugin.map_err(|error| SwapError::NewFailed(error.to_string()))?;
         // The digest of the bytes that were compiled: the file may have changed again.
         let digest = plugin.prepared.digest();

@@ -28,6 +28,7 @@ pub use self::runtime::bad_answer::BadAnswer;
 pub use self::runtime::fault::Cause;
 pub use self::runtime::fault::Export;
 pub use self::runtime::fault::Fault;
+pub use self::runtime::files_read::FilesRead;
 pub use self::runtime::instance::Instance;
 pub use self::runtime::instance::Snapshot;
 pub use self::runtime::outcome::Outcome;

@@ -10,6 +10,7 @@ use super::load::component::ReadError;
 use super::load::engine::Engine;
 use super::runtime::fault::Cause;
 use super::runtime::fault::Fault;
+use super::runtime::files_read::FilesRead;
 use super::runtime::instance::Instance;
 use super::runtime::instance::InstanceError;
 use super::runtime::instance::Snapshot;
@@ -79,6 +80,15 @@ pub struct Plugin {
 impl Plugin {
     /// Loads the component, makes an instance, reads its settings schema from `describe`, and configures it.
     pub fn start(engine: &Engine, spec: &Spec) -> Result<Plugin, StartError> {
+        Plugin::start_noting(engine, spec, &mut FilesRead::default())
+    }
+
+    /// The same. `read` becomes what the plugin has read of its granted files, also if it could not be configured.
+    pub fn start_noting(
+        engine: &Engine,
+        spec: &Spec,
+        read: &mut FilesRead,
+    ) -> Result<Plugin, StartError> {
         let name = &spec.name;
         let load_error = |error| StartError::Load(name.clone(), error);
         let settings_error = |error| StartError::Settings(name.clone(), error);
@@ -94,13 +104,27 @@ impl Plugin {
         let schema = schema(&described).map_err(|error| settings_error(error.into()))?;
         let settings = spec.settings.to_json(&schema);
         prepared.settings = settings.map_err(|error| settings_error(error.into()))?;
-        match instance.configure(&prepared.settings) {
+        let configured = prepared.configure(&mut instance);
+        read.clone_from(instance.files_read());
+        match configured {
             Ok(()) => Ok(Plugin { prepared, instance }),
             Err(InstanceError::Fault(Fault {
                 cause: Cause::PluginError(message),
                 ..
             })) => Err(settings_error(SettingsError::Refused(message))),
             Err(error) => Err(error.named(name)),
+        }
+    }
+
+    /// Logs which granted files the plugin has read while it was configured, if any, and what was not granted.
+    pub fn log_files(&self) {
+        let (name, read) = (self.name(), self.instance.files_read());
+        let files = read.to_string();
+        if !files.is_empty() {
+            tracing::info!("plugin {name} has read {files}");
+        }
+        if let Some(not_granted) = read.not_granted(&self.prepared.settings) {
+            tracing::info!("plugin {name} tried to open a file: {not_granted}");
         }
     }
 
@@ -129,7 +153,7 @@ impl Prepared {
         clock: Moment,
     ) -> Result<Instance, StartError> {
         let mut instance = self.new_unconfigured()?;
-        let configured = instance.configure(&self.settings);
+        let configured = self.configure(&mut instance);
         configured.map_err(|error| error.named(&self.spec.name))?;
         if let Some(snapshot) = snapshot {
             instance.restore(snapshot, clock)?;
@@ -143,6 +167,23 @@ impl Prepared {
         if suppressed > 0 {
             logs::log_suppressed(&self.spec.name, suppressed);
         }
+    }
+
+    /// Configures an instance. An error names the paths that the plugin tried to open without a grant.
+    fn configure(&self, instance: &mut Instance) -> Result<(), InstanceError> {
+        instance.configure(&self.settings).map_err(|error| {
+            let not_granted = instance.files_read().not_granted(&self.settings);
+            match (error, not_granted) {
+                (InstanceError::Fault(mut fault), Some(not_granted)) => {
+                    if let Cause::PluginError(message) | Cause::Trap(message) = &mut fault.cause {
+                        message.push_str("; ");
+                        message.push_str(&not_granted);
+                    }
+                    InstanceError::Fault(fault)
+                }
+                (error, _) => error,
+            }
+        })
     }
 
     fn new_unconfigured(&self) -> Result<Instance, StartError> {

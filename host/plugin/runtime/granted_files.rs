@@ -4,10 +4,14 @@
 //! `RESOLVE_BENEATH`, since Linux 5.6). The host compares no strings, and a rename during the resolution has no effect
 //! on safety. Only regular files and directories are opened. All of them are closed once the plugin is configured, so
 //! that events never wait for a disk.
+//!
+//! The standard library of a plugin looks for the directory that has a path itself. So there is one more directory, `/`,
+//! in which nothing is found: it only records which paths the plugin tried to open without a grant.
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustix::fs::CWD;
@@ -24,7 +28,10 @@ use rustix::fs::readlinkat;
 use rustix::io::Errno;
 use rustix::io::pread;
 use rustix::io::retry_on_intr;
+use rustix::path::Arg;
 
+use super::files_read::FilesRead;
+use super::files_read::GrantedPath;
 use crate::plugin::spec::grants::GrantError;
 use crate::system::sandbox;
 
@@ -37,20 +44,31 @@ const MAX_READ: u64 = 64 << 10;
 /// Maximum number of times that a path is resolved, if a rename interferes.
 const MAX_TRIES: usize = 8;
 
+/// The directory of all paths that no grant covers.
+const NOT_GRANTED: &str = "/";
+
 /// The open files of a plugin, by the number of their handle. Numbers are never used twice, so that a handle of a
 /// closed file is invalid.
 #[derive(Debug)]
 pub(crate) struct Files {
-    /// Paths of the granted directories. The index of a path is the number of its handle.
+    /// Paths of the granted directories. The index of a path is the number of its handle; the number after the last one
+    /// is that of [`NOT_GRANTED`].
     granted: Vec<String>,
     open: HashMap<u32, OpenFile>,
     next: u32,
+    /// What was read since the granted directories were opened.
+    read: FilesRead,
+    /// Whether the granted directories are open.
+    is_open: bool,
 }
 
 #[derive(Debug)]
 enum OpenFile {
     /// A file or a directory.
-    File(Arc<OwnedFd>),
+    File {
+        file: Arc<OwnedFd>,
+        path: GrantedPath,
+    },
     /// A file that is read sequentially.
     Stream { file: Arc<OwnedFd>, offset: u64 },
     /// The entries of a directory that were not read yet. Has a buffer of at most 32 KiB.
@@ -60,14 +78,17 @@ enum OpenFile {
 impl Files {
     pub(crate) fn new(granted: Vec<String>) -> Files {
         Files {
-            next: granted.len() as u32,
+            next: granted.len() as u32 + 1,
             granted,
             open: HashMap::new(),
+            read: FilesRead::default(),
+            is_open: false,
         }
     }
 
     /// Opens the granted directories. Files below them can be opened from then on.
     pub(crate) fn open_granted(&mut self) -> Result<(), GrantError> {
+        self.read = FilesRead::default();
         for (number, path) in (0..).zip(&self.granted) {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let opened = openat(CWD, path.as_str(), flags, Mode::empty());
@@ -75,27 +96,47 @@ impl Files {
                 path: path.clone(),
                 error: sandbox::explained(Path::new(path), error.into()),
             })?;
-            self.open
-                .insert(number, OpenFile::File(Arc::new(directory)));
+            let opened = OpenFile::File {
+                file: Arc::new(directory),
+                path: GrantedPath {
+                    granted: PathBuf::from(path),
+                    rest: PathBuf::new(),
+                },
+            };
+            self.open.insert(number, opened);
         }
+        self.is_open = true;
         Ok(())
     }
 
     /// Closes all files and directories. Handles that the plugin still has become invalid.
     pub(crate) fn close_all(&mut self) {
         self.open = HashMap::new();
+        self.is_open = false;
     }
 
-    /// Returns numbers and paths of the granted directories, whether they are open or not. A standard library asks for
-    /// them once, possibly before `configure`.
-    pub(crate) fn granted(&self) -> impl Iterator<Item = (u32, &str)> {
-        (0..).zip(self.granted.iter().map(String::as_str))
+    /// Returns what was read while the granted directories were open the last time.
+    pub(crate) fn read_so_far(&self) -> &FilesRead {
+        &self.read
+    }
+
+    /// Returns numbers and paths of the granted directories and of the one for all other paths, whether they are open or
+    /// not. A standard library asks for them once, possibly before `configure`.
+    pub(crate) fn preopens(&self) -> impl Iterator<Item = (u32, &str)> {
+        // For a standard library, `.` is the same directory as `/`: it would look in one of them only.
+        let is_root = |path: &String| path.bytes().all(|byte| matches!(byte, b'/' | b'.'));
+        let others = match self.granted.iter().any(is_root) {
+            true => None,
+            false => Some((self.granted.len() as u32, NOT_GRANTED)),
+        };
+        let granted = (0..).zip(self.granted.iter().map(String::as_str));
+        others.into_iter().chain(granted)
     }
 
     /// Closes the file of a handle that the plugin has dropped. Granted directories stay open, because the plugin can
     /// request handles of them again.
     pub(crate) fn drop_handle(&mut self, number: u32) {
-        if number as usize >= self.granted.len() {
+        if number as usize > self.granted.len() {
             self.open.remove(&number);
         }
     }
@@ -108,15 +149,25 @@ impl Files {
         follow: Follow,
         flags: OFlags,
     ) -> Result<u32, Errno> {
-        let directory = self.file(directory)?;
-        // The type is checked before the file is opened: opening alone would wake a process that waits to write to a
-        // FIFO, and some devices.
-        check_kind(&fstat(open_path(directory, path, follow)?)?)?;
-        let flags = flags | follow.flags() | OFlags::NOCTTY | OFlags::NONBLOCK;
-        let file = open_beneath(directory, path, OFlags::RDONLY | flags)?;
-        // The path may lead to another file by now.
-        check_kind(&fstat(&file)?)?;
-        self.add(OpenFile::File(Arc::new(file)))
+        if self.is_not_granted(directory) {
+            self.read.add_not_granted(path);
+        }
+        let (directory, above) = self.open_file(directory)?;
+        let granted = above.join(path);
+        let file = match open(directory, path, follow, flags) {
+            Err(Errno::NOENT) => {
+                self.read.add_missing(granted);
+                return Err(Errno::NOENT);
+            }
+            opened => opened?,
+        };
+        if is_file(&file) {
+            self.read.add(granted.clone(), &file);
+        }
+        self.add(OpenFile::File {
+            file: Arc::new(file),
+            path: granted,
+        })
     }
 
     /// Returns the metadata of an open file or directory.
@@ -168,7 +219,9 @@ impl Files {
     /// Opens a listing of a directory. Returns the number of its handle.
     pub(crate) fn list(&mut self, directory: u32) -> Result<u32, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-        let directory = open_beneath(self.file(directory)?, ".", flags)?;
+        let (directory, path) = self.open_file(directory)?;
+        let (directory, path) = (open_beneath(directory, ".", flags)?, path.clone());
+        self.read.add(path, &directory);
         self.add(OpenFile::Listing(Dir::new(directory)?))
     }
 
@@ -192,10 +245,21 @@ impl Files {
 
     /// Returns the open file or directory of a handle. After [`Files::close_all`] every handle is an error.
     fn file(&self, number: u32) -> Result<&Arc<OwnedFd>, Errno> {
+        self.open_file(number).map(|(file, _)| file)
+    }
+
+    /// The same, with its path.
+    fn open_file(&self, number: u32) -> Result<(&Arc<OwnedFd>, &GrantedPath), Errno> {
         match self.open.get(&number) {
-            Some(OpenFile::File(file)) => Ok(file),
+            Some(OpenFile::File { file, path }) => Ok((file, path)),
+            _ if self.is_not_granted(number) => Err(Errno::NOENT),
             _ => Err(Errno::PERM),
         }
+    }
+
+    /// Returns whether this is the handle of [`NOT_GRANTED`], while files can be opened.
+    fn is_not_granted(&self, number: u32) -> bool {
+        self.is_open && number as usize == self.granted.len()
     }
 
     fn add(&mut self, open: OpenFile) -> Result<u32, Errno> {
@@ -231,7 +295,24 @@ fn open_path(directory: &OwnedFd, path: &str, follow: Follow) -> Result<OwnedFd,
     open_beneath(directory, path, OFlags::PATH | follow.flags())
 }
 
-fn open_beneath(directory: &OwnedFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+/// Opens a file or a directory to read it.
+fn open(directory: &OwnedFd, path: &str, follow: Follow, flags: OFlags) -> Result<OwnedFd, Errno> {
+    // The type is checked before the file is opened: opening alone would wake a process that waits to write to a
+    // FIFO, and some devices.
+    check_kind(&fstat(open_path(directory, path, follow)?)?)?;
+    let flags = flags | follow.flags() | OFlags::NOCTTY | OFlags::NONBLOCK;
+    let file = open_beneath(directory, path, OFlags::RDONLY | flags)?;
+    // The path may lead to another file by now.
+    check_kind(&fstat(&file)?)?;
+    Ok(file)
+}
+
+/// Opens what is at a path below a directory.
+pub(super) fn open_beneath(
+    directory: &OwnedFd,
+    path: impl Arg + Copy,
+    flags: OFlags,
+) -> Result<OwnedFd, Errno> {
     let flags = flags | OFlags::CLOEXEC;
     // Magic links are those in /proc, which can lead anywhere.
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
@@ -254,6 +335,10 @@ fn check_kind(stat: &Stat) -> Result<(), Errno> {
         FileType::Symlink => Err(Errno::LOOP),
         _ => Err(Errno::PERM),
     }
+}
+
+fn is_file(file: &OwnedFd) -> bool {
+    fstat(file).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
 }
 
 fn read(file: &OwnedFd, length: u64, offset: u64) -> Result<Vec<u8>, Errno> {

@@ -16,6 +16,7 @@ use super::exports::call;
 use super::fault::Cause;
 use super::fault::Export;
 use super::fault::Fault;
+use super::files_read::FilesRead;
 use super::limiters::CpuDeadline;
 use super::limiters::LogBudget;
 use super::outcome::Outcome;
@@ -153,6 +154,11 @@ impl Instance {
         // Output is discarded, because there is no event yet that it could be about.
         self.store.data_mut().staged = Staged::default();
         Ok(())
+    }
+
+    /// Returns what the last call of `configure` has read of the granted files.
+    pub fn files_read(&self) -> &FilesRead {
+        self.store.data().files.read_so_far()
     }
 
     /// Calls `process` with a batch. The outcome is not applied to the batch yet.

@@ -5,6 +5,7 @@ pub mod contract;
 pub mod cpu_clock;
 pub mod exports;
 pub mod fault;
+pub mod files_read;
 pub mod granted_files;
 pub mod instance;
 pub mod limiters;

@@ -39,9 +39,9 @@ pub(super) struct EntryStream;
 pub(super) fn link_preopens(linker: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<()> {
     match name {
         "get-directories" => link_timed(linker, name, |mut store: Store, ()| {
-            let granted = store.data().files.granted();
-            let granted: Vec<_> = granted.map(|(at, path)| (at, path.to_owned())).collect();
-            let handles = granted.into_iter().map(|(number, path)| {
+            let preopens = store.data().files.preopens();
+            let preopens: Vec<_> = preopens.map(|(at, path)| (at, path.to_owned())).collect();
+            let handles = preopens.into_iter().map(|(number, path)| {
                 let handle = new_handle::<Descriptor>(&mut store, number)?;
                 Ok((handle, path))
             });
