@@ -185,7 +185,11 @@ fn a_plugin_that_imports_what_is_not_offered() {
 #[test]
 fn an_unknown_setting() {
     let arguments = ["--plugin", "threshold-alert", "--set", "treshold=1"];
-    let words = ["plugin threshold-alert", "`treshold`", "`threshold`"];
+    let words = [
+        "plugin threshold-alert",
+        "unknown setting treshold",
+        "threshold?",
+    ];
     refused(&arguments, USAGE, &words);
 }
 
