@@ -10,6 +10,7 @@ mod chain;
 mod chain_end;
 mod compilation;
 mod faults;
+mod granted_files;
 mod grants;
 mod quarantine;
 mod readme;

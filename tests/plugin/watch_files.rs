@@ -38,7 +38,7 @@ use crate::common::versions::Versions;
 const LINE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A host with the witness that replays what the test writes.
-struct Host {
+pub struct Host {
     child: Child,
     stdin: ChildStdin,
     stderr: Receiver<String>,
@@ -48,8 +48,13 @@ struct Host {
 
 impl Host {
     fn begin(directory: &Path, options: &[&str], plugin: &str) -> Host {
-        let arguments = ["replay", "-", "--plugin", plugin];
-        let mut command = host(directory, &[&arguments[..], options].concat());
+        let arguments = [&["--plugin", plugin], options].concat();
+        Host::begin_with(directory, &arguments, "retrans-host: plugin ")
+    }
+
+    /// Replays with these options, and waits for a line with these words.
+    pub fn begin_with(directory: &Path, options: &[&str], words: &str) -> Host {
+        let mut command = host(directory, &[&["replay", "-"], options].concat());
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.stderr(Stdio::piped()).spawn().expect("it runs");
         let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
@@ -65,12 +70,12 @@ impl Host {
             said: Vec::new(),
             sent: 0,
         };
-        host.wait_for("retrans-host: plugin ");
+        host.wait_for(words);
         host
     }
 
     /// Writes `count` events.
-    fn events(&mut self, count: u64) {
+    pub fn events(&mut self, count: u64) {
         for _ in 0..count {
             let line = least(self.sent, "192.0.2.7");
             self.stdin.write_all(line.as_bytes()).expect("it reads");
@@ -80,7 +85,7 @@ impl Host {
 
     /// Waits until standard error has a line with these words.
     #[track_caller]
-    fn wait_for(&mut self, words: &str) {
+    pub fn wait_for(&mut self, words: &str) {
         loop {
             let line = self.stderr.recv_timeout(LINE_TIMEOUT);
             let line = line.unwrap_or_else(|_| panic!("no {words:?}: {:#?}", self.said));
@@ -92,14 +97,15 @@ impl Host {
         }
     }
 
-    fn hang_up(&self) {
+    /// Sends SIGHUP.
+    pub fn hang_up(&self) {
         let pid = Pid::from_raw(self.child.id() as i32).expect("a pid");
         kill_process(pid, Signal::HUP).expect("it runs");
     }
 
     /// Ends the stream; the witness's output, and all of standard error.
     #[track_caller]
-    fn end(mut self) -> (String, String) {
+    pub fn end(mut self) -> (String, String) {
         drop(self.stdin);
         let output = self.child.wait_with_output().expect("it ends");
         self.said.extend(self.stderr.iter());
