@@ -11,6 +11,7 @@ use clap::ValueEnum;
 
 use super::filters::FilterArgs;
 use super::filters::LiveFilterArgs;
+use super::manual::Shell;
 use super::plugin_args::PluginArgs;
 use crate::plugin::Limits;
 use crate::plugin::OnFault;
@@ -64,6 +65,20 @@ pub enum Command {
     /// Lists and describes plugins
     #[command(max_term_width = 100, after_help = super::plugin_args::EXAMPLES)]
     Plugin(PluginArgs),
+    /// Prints a script that completes command lines of retrans-host in a shell
+    #[command(max_term_width = 100, after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+    /// Prints the manual page of retrans-host, or writes the pages of all commands to a directory
+    #[command(max_term_width = 100, after_help = MAN_EXAMPLES)]
+    Man {
+        /// Writes all pages to this directory, such as /usr/local/share/man/man1
+        #[arg(long = "dir", value_name = "DIR")]
+        directory: Option<PathBuf>,
+    },
     /// Compiles a component from standard input to standard output. The host runs it to compile plugins
     #[command(name = crate::plugin::worker::job::COMPILE, hide = true)]
     Compile(CompileArgs),
@@ -120,7 +135,8 @@ pub struct ChainArgs {
     #[arg(long = "allow", value_name = "GRANT")]
     pub allow: Vec<String>,
 
-    /// Loads a new version of a plugin as soon as its file changes. SIGHUP does so at any time
+    /// Loads a new version of a plugin as soon as its file, or a granted file that it has read, changes. SIGHUP does so
+    /// at any time
     #[arg(long)]
     pub watch: bool,
 
@@ -436,6 +452,18 @@ Examples:
   sudo retrans-host check --json | jq -r '.checks[] | select(.met | not) | .why'
 
 Exit codes: 0 if the host can run and, with --live, the probe has seen the retransmit; 1 if not.";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  source <(retrans-host completions bash)
+  retrans-host completions bash > /usr/local/share/bash-completion/completions/retrans-host
+  retrans-host completions zsh > /usr/local/share/zsh/site-functions/_retrans-host
+  retrans-host completions fish > ~/.config/fish/completions/retrans-host.fish";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  retrans-host man | man -l -
+  sudo retrans-host man --dir /usr/local/share/man/man1";
 
 const GENERATE_EXAMPLES: &str = "\
 Examples:

@@ -5,6 +5,7 @@ mod crate_name;
 mod filters;
 mod hint;
 mod limits;
+mod manual;
 mod plugin_args;
 mod plugins;
 mod settings_file;
@@ -93,6 +94,16 @@ fn from_matches(matches: &ArgMatches) -> Result<Config, UsageError> {
         Some(Command::Plugin(args)) => {
             let matches = matches.subcommand().map_or(matches, |(_, own)| own);
             plugin_args::config(args, verbosity, matches).map(Config::Plugin)
+        }
+        Some(Command::Completions { shell }) => Ok(Config::Print(manual::completions(shell))),
+        Some(Command::Man { directory }) => {
+            let pages = manual::pages().map_err(|error| UsageError::Manual(error.to_string()))?;
+            Ok(match (directory, pages) {
+                (Some(directory), pages) => Config::WritePages { directory, pages },
+                (None, pages) => {
+                    Config::Print(pages.into_iter().take(1).map(|(_, page)| page).collect())
+                }
+            })
         }
         Some(Command::Compile(CompileArgs { seconds, bytes })) => {
             Ok(Config::Compile { seconds, bytes })

@@ -9,6 +9,9 @@ use crate::system::privileges::UserError;
 /// A command line that clap accepts and the host refuses.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UsageError {
+    /// A manual page cannot be made.
+    #[error("cannot make manual pages: {0}")]
+    Manual(String),
     /// A setting or a grant without a plugin before it: the option and its value.
     #[error(
         "{0} {1}: no --plugin before it; the option applies to the plugin named just before it"

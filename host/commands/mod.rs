@@ -5,6 +5,7 @@ mod check;
 mod confine;
 mod generate;
 mod inspect;
+mod manual;
 mod plugin;
 mod progress;
 mod recording;
@@ -42,6 +43,7 @@ pub fn run(config: &Config) -> Result<()> {
         Config::Replay(_) | Config::Generate(_) | Config::Inspect(_) | Config::Plugin(_) => {
             privileges::keep_files()?;
         }
+        Config::Print(_) | Config::WritePages { .. } => privileges::keep_files()?,
         // They confine themselves, after they have set their limits.
         Config::Compile { .. } | Config::Footprint(_) | Config::Helper => {}
     }
@@ -52,6 +54,8 @@ pub fn run(config: &Config) -> Result<()> {
         Config::Inspect(files) => inspect::inspect(files),
         Config::Check(check) => check::check(*check),
         Config::Plugin(plugin) => plugin::run(&plugin.command),
+        Config::Print(text) => manual::print(text),
+        Config::WritePages { directory, pages } => manual::write(directory, pages),
         Config::Compile { seconds, bytes } => compile::run(*seconds, *bytes),
         Config::Footprint(limits) => footprint::child::run(*limits),
         Config::Helper => helper::serve(),

@@ -26,6 +26,15 @@ pub enum Config {
     Check(Check),
     /// Tell about plugins.
     Plugin(PluginConfig),
+    /// Print this text: a manual page, or a script for a shell.
+    Print(String),
+    /// Write manual pages.
+    WritePages {
+        /// Their directory.
+        directory: PathBuf,
+        /// Their names and contents.
+        pages: Vec<(String, String)>,
+    },
     /// Compile a component.
     Compile {
         /// CPU time in seconds.
@@ -354,6 +363,7 @@ impl Config {
             Config::Inspect(_) => Verbosity::Normal,
             Config::Check(check) => check.verbosity,
             Config::Plugin(plugin) => plugin.verbosity,
+            Config::Print(_) | Config::WritePages { .. } => Verbosity::Normal,
             Config::Compile { .. } | Config::Footprint(_) | Config::Helper => Verbosity::Normal,
         }
     }

@@ -1,0 +1,141 @@
+//! Manual pages, and scripts that complete command lines in a shell, from the command line as clap parses it.
+
+use clap::Command;
+use clap::CommandFactory as _;
+use clap::ValueEnum;
+use clap_complete::Shell as Generator;
+use clap_mangen::Man;
+use clap_mangen::roff::Roff;
+use clap_mangen::roff::bold;
+use clap_mangen::roff::roman;
+
+use super::args::Cli;
+
+/// A shell whose command lines can be completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// Bash.
+    Bash,
+    /// Zsh.
+    Zsh,
+    /// Fish.
+    Fish,
+}
+
+/// The variables that change what the host does; docs/operating.md says more.
+const ENVIRONMENT: &[(&str, &str)] = &[
+    ("XDG_CACHE_HOME, HOME", "Directory of compiled plugins."),
+    (
+        "NO_COLOR, TERM",
+        "No colours if the first is set and not empty, or if the second is \"dumb\".",
+    ),
+    ("SUDO_UID, SUDO_GID", "Owner of the files of --record."),
+    (
+        "COLUMNS",
+        "Width of --help if its output is not a terminal.",
+    ),
+    (
+        "RUST_BACKTRACE",
+        "Whether a panic, which is a bug of the host, is reported with a backtrace.",
+    ),
+    (
+        "RUST_MIN_STACK",
+        "Stack of the thread that watches files for --watch.",
+    ),
+];
+
+/// The script for a shell.
+pub fn completions(shell: Shell) -> String {
+    let shell = match shell {
+        Shell::Bash => Generator::Bash,
+        Shell::Zsh => Generator::Zsh,
+        Shell::Fish => Generator::Fish,
+    };
+    let mut command = without_hidden(&Cli::command());
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, "retrans-host", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+/// Names and contents of all manual pages. The first is that of the program.
+pub fn pages() -> std::io::Result<Vec<(String, String)>> {
+    let mut command = without_hidden(&Cli::command()).disable_help_subcommand(true);
+    command.build();
+    let mut pages = Vec::new();
+    add_pages(&command, &mut pages)?;
+    Ok(pages)
+}
+
+fn add_pages(command: &Command, pages: &mut Vec<(String, String)>) -> std::io::Result<()> {
+    let name = command.get_display_name().unwrap_or(command.get_name());
+    pages.push((format!("{name}.1"), page(command)?));
+    command
+        .get_subcommands()
+        .try_for_each(|command| add_pages(command, pages))
+}
+
+fn page(command: &Command) -> std::io::Result<String> {
+    let mut page = Vec::new();
+    let man = Man::new(command.clone())
+        .source(concat!("retrans-host ", env!("CARGO_PKG_VERSION")))
+        .manual("retrans-host");
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    let help = command.get_after_help().map(ToString::to_string);
+    for section in help.as_deref().unwrap_or_default().split("\n\n") {
+        add_help(section, &mut page)?;
+    }
+    if command.get_name() == "retrans-host" {
+        let mut roff = Roff::new();
+        roff.control("SH", ["ENVIRONMENT"]);
+        for (variables, meaning) in ENVIRONMENT {
+            roff.control("TP", []);
+            roff.text([bold(*variables)]);
+            roff.text([roman(*meaning)]);
+        }
+        roff.to_writer(&mut page)?;
+    }
+    Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+/// Adds a part of the text after the options: examples, or exit codes.
+fn add_help(section: &str, page: &mut Vec<u8>) -> std::io::Result<()> {
+    let mut roff = Roff::new();
+    if let Some(examples) = section.strip_prefix("Examples:\n") {
+        roff.control("SH", ["EXAMPLES"]);
+        roff.control("nf", []);
+        for line in examples.lines() {
+            roff.text([roman(line.trim_start())]);
+        }
+        roff.control("fi", []);
+    } else if let Some(codes) = section.strip_prefix("Exit codes: ") {
+        roff.control("SH", ["EXIT STATUS"]);
+        roff.text([roman(codes.replace('\n', " "))]);
+    }
+    roff.to_writer(page)
+}
+
+/// The command without the subcommands that only the host itself runs.
+fn without_hidden(command: &Command) -> Command {
+    let subcommands = command.get_subcommands();
+    let visible = subcommands.filter(|command| !command.is_hide_set());
+    let copy = Command::new("retrans-host")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(command.get_arguments())
+        .groups(command.get_groups())
+        .subcommands(visible.cloned());
+    let copy = match command.get_about() {
+        Some(about) => copy.about(about.clone()),
+        None => copy,
+    };
+    match command.get_after_help() {
+        Some(help) => copy.after_help(help.clone()),
+        None => copy,
+    }
+}
