@@ -40,12 +40,10 @@ pub fn run(config: &Config) -> Result<()> {
     log_to_stderr(config.verbosity());
     match config {
         Config::Watch(_) | Config::Check(_) => {}
-        Config::Replay(_)
-        | Config::Generate(_)
-        | Config::Inspect(_)
-        | Config::Plugin(_)
-        | Config::Print(_)
-        | Config::WritePages { .. } => privileges::keep_files()?,
+        Config::Replay(_) | Config::Generate(_) | Config::Inspect(_) | Config::Plugin(_) => {
+            privileges::keep_files()?;
+        }
+        Config::Print(_) | Config::WritePages { .. } => privileges::keep_files()?,
         // They confine themselves, after they have set their limits.
         Config::Compile { .. } | Config::Footprint(_) | Config::Helper => {}
     }
