@@ -151,7 +151,7 @@ fn manifest(directory: &Path) -> Result<Table> {
 
 /// The manifest of a crate without what needs the workspace, and without its tests.
 fn on_its_own(mut manifest: Table, workspace: &Table) -> Result<Table> {
-    for part in ["dev-dependencies", "example", "lints"] {
+    for part in ["bench", "dev-dependencies", "example", "lints"] {
         manifest.remove(part);
     }
     let package = table(&mut manifest, "package")?;

@@ -49,7 +49,9 @@ fn the_guides_alert_that_names_an_owner_is_tested() {
 #[test]
 fn every_link_within_the_guide_has_its_heading() {
     let heading = |anchor: &str| {
-        let mut headings = GUIDE.lines().filter_map(|line| line.strip_prefix("## "));
+        let mut headings = GUIDE
+            .lines()
+            .filter_map(|line| line.trim_start_matches("#").strip_prefix(" "));
         headings.any(|heading| heading.to_lowercase().replace(' ', "-") == anchor)
     };
     let links = GUIDE.split("](#").skip(1);

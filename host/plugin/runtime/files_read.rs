@@ -106,8 +106,8 @@ impl From<&Stat> for Found {
             inode: stat.st_ino,
             is_file: FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile,
             size: u64::try_from(stat.st_size).unwrap_or_default(),
-            modified: (stat.st_mtime, stat.st_mtime_nsec as u64),
-            changed: (stat.st_ctime, stat.st_ctime_nsec as u64),
+            modified: (stat.st_mtime, stat.st_mtime_nsec),
+            changed: (stat.st_ctime, stat.st_ctime_nsec),
         }
     }
 }

@@ -1,11 +1,8 @@
 //! Counts in buckets, compared with a list of all events.
 
-use std::time::Instant;
-
 use serde_json::json;
 
 use super::*;
-use crate::SlidingCounter;
 use crate::random::Random;
 
 fn at(millis: u64) -> Duration {
@@ -198,47 +195,4 @@ fn saved_bytes_that_are_not_possible_are_refused() {
     counter.restore(odd);
     assert_eq!(counter.add("b".to_owned(), at(1)), 1);
     assert_eq!(counter.add("a".to_owned(), at(1)), 5);
-}
-
-/// cargo test --release -p retrans-plugin-sdk --lib bucketed -- --ignored --nocapture
-#[test]
-#[ignore = "a measurement"]
-fn what_a_tick_with_5000_keys_and_an_hour_takes() {
-    let hour = Duration::from_secs(3_600);
-    let mut random = Random(1);
-    let mut bucketed = BucketedCounter::new(hour, 60);
-    let mut sliding = SlidingCounter::new(hour, 1_000);
-    for number in 0..1_000_000_u64 {
-        let (key, now) = (random.below(5_000), Duration::from_micros(number * 3_600));
-        bucketed.add(key, now);
-        sliding.add(key, now);
-    }
-    let millis = |work: &mut dyn FnMut()| {
-        let begin = Instant::now();
-        (0..20).for_each(|_| work());
-        begin.elapsed().as_secs_f64() * 1e3 / 20.0
-    };
-    let counts: u64 = bucketed.iter(hour).map(|(_, count)| count).sum();
-    let idle = [
-        millis(&mut || bucketed.remove_idle(hour)),
-        millis(&mut || sliding.remove_idle(hour)),
-    ];
-    let read = millis(&mut || {
-        assert_eq!(
-            bucketed.iter(hour).map(|(_, count)| count).sum::<u64>(),
-            counts
-        )
-    });
-    let mut sizes = [0; 2];
-    let save = [
-        millis(&mut || {
-            sizes[0] = crate::cbor::encode(&bucketed, 0)
-                .expect("it is plain")
-                .len()
-        }),
-        millis(&mut || sizes[1] = crate::cbor::encode(&sliding, 0).expect("it is plain").len()),
-    ];
-    println!(
-        "ms, bucketed and sliding: remove_idle {idle:.3?}, all counts {read:.3}, save {save:.2?}, bytes {sizes:?}"
-    );
 }

@@ -1,7 +1,5 @@
 //! The longest match, compared with a search through all networks.
 
-use std::time::Instant;
-
 use super::*;
 use crate::random::Random;
 
@@ -124,30 +122,5 @@ fn a_map_survives_and_nonsense_is_refused() {
     ] {
         let error = serde_json::from_str::<PrefixMap<u32>>(text).expect_err(expected);
         assert!(error.to_string().contains(expected), "{error}");
-    }
-}
-
-/// cargo test --release -p retrans-plugin-sdk --lib prefix_map -- --ignored --nocapture
-#[test]
-#[ignore = "a measurement"]
-fn what_a_look_up_takes() {
-    for count in [10, 1_000, 1_000_000] {
-        let mut random = Random(count);
-        let mut map = PrefixMap::new();
-        while map.len() < count as usize {
-            let length = 8 + random.below(25) as u8;
-            let address = IpAddr::from(Ipv4Addr::from_bits(random.next() as u32));
-            map.insert(Cidr::truncate(address, length), 0_u32);
-        }
-        let addresses: Vec<IpAddr> = (0..1_000_000)
-            .map(|_| Ipv4Addr::from_bits(random.next() as u32).into())
-            .collect();
-        let begin = Instant::now();
-        let found = addresses
-            .iter()
-            .filter(|address| map.get(**address).is_some())
-            .count();
-        let each = begin.elapsed() / addresses.len() as u32;
-        println!("{count} networks: {each:?} a look-up, {found} found");
     }
 }

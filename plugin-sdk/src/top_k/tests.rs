@@ -1,7 +1,6 @@
 //! Counts and their errors, compared with exact ones.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use super::*;
 use crate::random::Random;
@@ -227,19 +226,4 @@ fn saved_bytes_that_are_not_possible_are_refused() {
     let many = format!("[{0},0,0,[]]", u64::MAX);
     let read: TopK<String> = serde_json::from_str(&many).expect("the capacity is bounded");
     assert_eq!(read.capacity(), MAX_CAPACITY);
-}
-
-/// cargo test --release -p retrans-plugin-sdk --lib top_k -- --ignored --nocapture
-#[test]
-#[ignore = "a measurement"]
-fn what_an_event_takes() {
-    for (capacity, keys) in [(100, 90), (100, 100_000), (10_000, 100_000)] {
-        let mut random = Random(1);
-        let keys: Vec<u64> = (0..1_000_000).map(|_| random.below(keys)).collect();
-        let mut top = TopK::new(capacity);
-        let begin = Instant::now();
-        keys.iter().for_each(|key| top.add(*key, 1));
-        let each = begin.elapsed() / keys.len() as u32;
-        println!("capacity {capacity}: {each:?} an event, {} kept", top.len());
-    }
 }

@@ -33,13 +33,13 @@ fn a_file_has_changed_once_it_is_replaced_written_or_gone() {
     fs::write(directory.path().join("a/beside"), "text").expect("it can be written");
     assert_eq!(files.changed(), Vec::<PathBuf>::new());
     fs::rename(directory.path().join("a/beside"), &path).expect("in one directory");
-    assert_eq!(files.changed(), [path.clone()]);
+    assert_eq!(files.changed(), std::slice::from_ref(&path));
     let files = files.now();
     fs::write(&path, "longer text").expect("it can be written");
-    assert_eq!(files.changed(), [path.clone()]);
+    assert_eq!(files.changed(), std::slice::from_ref(&path));
     let files = files.now();
     fs::remove_file(&path).expect("it is there");
-    assert_eq!(files.changed(), [path.clone()]);
+    assert_eq!(files.changed(), std::slice::from_ref(&path));
     let files = files.now();
     assert_eq!(files.changed(), Vec::<PathBuf>::new());
     fs::write(&path, "text").expect("it can be written");
