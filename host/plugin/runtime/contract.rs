@@ -26,7 +26,7 @@ pub(crate) use self::wit::add_to_linker;
 )]
 mod generated {
     wasmtime::component::bindgen!({
-        path: "plugin-sdk/wit",
+        path: "host/plugin/wit",
         world: "plugin",
         imports: { default: trappable },
     });
