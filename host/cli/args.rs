@@ -9,6 +9,7 @@ use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
 
+use super::examples;
 use super::filters::FilterArgs;
 use super::filters::LiveFilterArgs;
 use super::manual::Shell;
@@ -19,7 +20,7 @@ use crate::source::live::attach;
 
 /// Watches TCP retransmits and passes each one to a chain of WebAssembly plugins.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(version, max_term_width = 100, after_help = examples::RUN)]
 pub struct Cli {
     /// The subcommand; without one, the host watches the live probe.
     #[command(subcommand)]
@@ -51,29 +52,29 @@ pub struct VerbosityArgs {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Passes recorded events to plugins as if they happened now. Needs no root, runs on any machine
-    #[command(max_term_width = 100, after_help = REPLAY_EXAMPLES)]
+    #[command(max_term_width = 100, after_help = examples::REPLAY)]
     Replay(Box<ReplayArgs>),
     /// Writes a capture of synthetic events. The same seed produces the same events
-    #[command(max_term_width = 100, after_help = GENERATE_EXAMPLES)]
+    #[command(max_term_width = 100, after_help = examples::GENERATE)]
     Generate(GenerateArgs),
     /// Prints a summary of captures: machine, time, events by kind, losses, peers
     #[command(max_term_width = 100)]
     Inspect(InspectArgs),
     /// Tells whether the host can run here: what it needs and what it can use, yes or no, and what to do
-    #[command(max_term_width = 100, after_help = CHECK_EXAMPLES)]
+    #[command(max_term_width = 100, after_help = examples::CHECK)]
     Check(CheckArgs),
     /// Lists and describes plugins
-    #[command(max_term_width = 100, after_help = super::plugin_args::EXAMPLES)]
+    #[command(max_term_width = 100, after_help = examples::PLUGIN)]
     Plugin(PluginArgs),
     /// Prints a script that completes command lines of retrans-host in a shell
-    #[command(max_term_width = 100, after_help = COMPLETIONS_EXAMPLES)]
+    #[command(max_term_width = 100, after_help = examples::COMPLETIONS)]
     Completions {
         /// The shell
         #[arg(value_name = "SHELL")]
         shell: Shell,
     },
     /// Prints the manual page of retrans-host, or writes the pages of all commands to a directory
-    #[command(max_term_width = 100, after_help = MAN_EXAMPLES)]
+    #[command(max_term_width = 100, after_help = examples::MAN)]
     Man {
         /// Writes all pages to this directory, such as /usr/local/share/man/man1
         #[arg(long = "dir", value_name = "DIR")]
@@ -414,58 +415,3 @@ pub enum AlertFormat {
     /// The same, and a line of JSON with "type":"alert" on standard output.
     Json,
 }
-
-const EXAMPLES: &str = "\
-Examples:
-  sudo retrans-host                                print one JSON line for each retransmit
-  sudo retrans-host | jq -r .destination.ip        print the peers to which segments were lost
-  sudo retrans-host --plugin threshold-alert --set threshold=50 --set window=30s
-  sudo retrans-host --reconcile > events.jsonl     at the end, compare with the kernel's counters
-  sudo pkill -USR1 retrans-host                    have a running host print the ledger so far
-  sudo retrans-host --peer 10.0.0.0/8 --port 443,8000-8999 --kind timeout
-  sudo retrans-host --cgroup system.slice/nginx.service --sample 1/10
-  sudo retrans-host --record lossy.rtc             record all events, to replay them elsewhere
-  sudo retrans-host --record - --duration 30s | ssh desk retrans-host replay -
-  retrans-host replay lossy.rtc --plugin ./filter.wasm --plugin json-print
-  sudo retrans-host --plugin a=./tag.wasm --set zone=eu --plugin b=./tag.wasm --set zone=us
-  sudo retrans-host --plugin ./strange.wasm --limit time=50ms,memory=8MiB --on-fault drop
-  sudo retrans-host --watch --plugin ./zones.wasm --allow read=/etc/zones --plugin json-print
-
-Exit codes: 0 at the end of a replay, after --duration or --count, after Ctrl-C or SIGTERM, or if
-the reader of a pipe on standard output has closed it; 2 for a wrong command line or setting; 1 for
-any other error, and for a `generate` that a signal cut short; 130 after a second signal.";
-
-const REPLAY_EXAMPLES: &str = "\
-Examples:
-  retrans-host replay lossy.rtc                    print one JSON line for each event
-  retrans-host replay lossy.rtc.1 lossy.rtc --plugin ./mine.wasm
-  retrans-host replay lossy.rtc --peer 10.0.0.0/8 --comm nginx --kind timeout,fast
-  retrans-host replay events.jsonl --plugin threshold-alert --set threshold=5
-  zcat events.jsonl.gz | retrans-host replay -     replay JSON lines, of json-print or your own
-  retrans-host replay lossy.rtc --from 2026-01-01T12:00:00Z --count 10k --record part.rtc
-  retrans-host replay lossy.rtc --speed 1x --from 2026-01-01T12:00:00Z --to 2026-01-01T12:05:00Z";
-
-const CHECK_EXAMPLES: &str = "\
-Examples:
-  sudo retrans-host check
-  sudo retrans-host check --live                   before a service is started, or in the build of an image
-  sudo retrans-host check --json | jq -r '.checks[] | select(.met | not) | .why'
-
-Exit codes: 0 if the host can run and, with --live, the probe has seen the retransmit; 1 if not.";
-
-const COMPLETIONS_EXAMPLES: &str = "\
-Examples:
-  source <(retrans-host completions bash)
-  retrans-host completions bash > /usr/local/share/bash-completion/completions/retrans-host
-  retrans-host completions zsh > /usr/local/share/zsh/site-functions/_retrans-host
-  retrans-host completions fish > ~/.config/fish/completions/retrans-host.fish";
-
-const MAN_EXAMPLES: &str = "\
-Examples:
-  retrans-host man | man -l -
-  sudo retrans-host man --dir /usr/local/share/man/man1";
-
-const GENERATE_EXAMPLES: &str = "\
-Examples:
-  retrans-host generate test.rtc --events 1M --connections 5k --seed 7 --gaps
-  retrans-host replay test.rtc --plugin ./mine.wasm";

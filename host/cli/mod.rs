@@ -2,6 +2,7 @@
 
 mod args;
 mod crate_name;
+mod examples;
 mod filters;
 mod hint;
 mod limits;

@@ -26,20 +26,6 @@ use crate::config::Verbosity;
 use crate::plugin::OnFault;
 use crate::plugin::Origin;
 
-/// Examples in the help text.
-pub const EXAMPLES: &str = "\
-Examples:
-  retrans-host plugin new slow-peers --alert
-  retrans-host plugin list --dir /etc/retrans-host/plugins
-  retrans-host plugin describe threshold-alert
-  retrans-host plugin describe ./mine.wasm --json | jq '.settings[].key'
-  retrans-host plugin test ./mine.wasm --set threshold=5 --events sample.rtc --expect sample.expected --bless
-  retrans-host plugin test ./mine.wasm --set threshold=5 --events sample.rtc --expect sample.expected
-  retrans-host plugin explain ./filter.wasm --set port=443 threshold-alert --events sample.rtc
-  retrans-host plugin diff old.wasm new.wasm --events yesterday.rtc
-  retrans-host plugin bench new.wasm --compare old.wasm
-  retrans-host plugin profile slow.wasm --events yesterday.rtc --folded - | inferno-flamegraph > slow.svg";
-
 /// Commands about plugins.
 #[derive(Debug, Args)]
 pub struct PluginArgs {
@@ -73,9 +59,9 @@ pub enum Command {
         /// Options of the plugin.
         #[command(flatten)]
         options: OptionArgs,
-        /// Recorded events: captures, or lines of JSON. Repeatable
-        #[arg(long, value_name = "FILE", required = true)]
-        events: Vec<PathBuf>,
+        /// The recorded events.
+        #[command(flatten)]
+        events: EventArgs,
         /// What is expected: for each event, line and alert a line of JSON
         #[arg(long, value_name = "FILE")]
         expect: PathBuf,
@@ -115,9 +101,9 @@ pub enum Command {
         /// Options of the plugin.
         #[command(flatten)]
         options: OptionArgs,
-        /// Recorded events: captures, or lines of JSON. Repeatable
-        #[arg(long, value_name = "FILE", required = true)]
-        events: Vec<PathBuf>,
+        /// The recorded events.
+        #[command(flatten)]
+        events: EventArgs,
         /// CPU time to sample
         #[arg(long, value_name = "TIME", default_value = "2s")]
         time: String,
@@ -140,9 +126,9 @@ pub enum Command {
         /// Options of both.
         #[command(flatten)]
         options: OptionArgs,
-        /// Recorded events: captures, or lines of JSON. Repeatable
-        #[arg(long, value_name = "FILE", required = true)]
-        events: Vec<PathBuf>,
+        /// The recorded events.
+        #[command(flatten)]
+        events: EventArgs,
         /// Prints JSON: an object with "same", "only_old", "only_new" and "diff"
         #[arg(long)]
         json: bool,
@@ -160,6 +146,14 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// The recorded events of a trial.
+#[derive(Debug, Args)]
+pub struct EventArgs {
+    /// Recorded events: captures, or lines of JSON. Repeatable
+    #[arg(long = "events", value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
 }
 
 /// A project for a plugin.
@@ -222,9 +216,9 @@ pub struct ExplainArgs {
     /// Grants the plugin named just before it a variable (env=NAME) or files (read=DIR). Repeatable
     #[arg(long = "allow", value_name = "GRANT")]
     pub allow: Vec<String>,
-    /// Recorded events: captures, or lines of JSON. Repeatable
-    #[arg(long, value_name = "FILE", required = true)]
-    pub events: Vec<PathBuf>,
+    /// The recorded events.
+    #[command(flatten)]
+    pub events: EventArgs,
     /// Explains at most this number of events
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     pub count: usize,
@@ -251,7 +245,7 @@ pub fn config(
             json,
         } => PluginCommand::Test(Box::new(PluginTest {
             plugin: plugins::one(&plugin, &options)?,
-            events,
+            events: events.files,
             expect,
             bless,
             json,
@@ -278,7 +272,7 @@ pub fn config(
             json,
         } => PluginCommand::Profile(Box::new(PluginProfile {
             plugin: plugins::one(&plugin, &options)?,
-            events,
+            events: events.files,
             time: values::duration("--time", &time)?,
             folded,
             json,
@@ -292,7 +286,7 @@ pub fn config(
         } => PluginCommand::Diff(Box::new(PluginDiff {
             old: plugins::one(&old, &options)?,
             new: plugins::one(&new, &options)?,
-            events,
+            events: events.files,
             json,
         })),
         Command::Explain(args) => {
@@ -311,7 +305,7 @@ pub fn config(
                 .for_each(|plugin| plugin.on_fault = OnFault::Stop);
             PluginCommand::Explain(PluginExplain {
                 plugins,
-                events: args.events,
+                events: args.events.files,
                 count: args.count,
                 json: args.json,
             })

@@ -68,7 +68,8 @@ impl Handlers {
     }
 }
 
-/// Starts sinks and plugins, which `compiler` compiles, and which are told of this `run`. `None`: a signal arrived before all plugins were ready.
+/// Starts sinks and plugins, which `compiler` compiles, and which are told of this `run`. `None`: a signal arrived before
+/// all plugins were ready.
 pub fn prepare(
     config: &ChainConfig,
     compiler: Compiler,

@@ -99,7 +99,7 @@ impl Plugin {
             settings: String::new(),
             log_lines: LogBudget::new(spec.limits.log),
         };
-        let mut instance = prepared.new_unconfigured()?;
+        let mut instance = prepared.new_unconfigured(&prepared.log_lines)?;
         let described = instance.describe()?;
         let schema = schema(&described).map_err(|error| settings_error(error.into()))?;
         let settings = spec.settings.to_json(&schema);
@@ -152,7 +152,25 @@ impl Prepared {
         snapshot: Option<&Snapshot>,
         clock: Moment,
     ) -> Result<Instance, StartError> {
-        let mut instance = self.new_unconfigured()?;
+        self.instance_that_logs_to(&self.log_lines, snapshot, clock)
+    }
+
+    /// The same, and nothing that the instance logs is written.
+    pub fn silent_instance(
+        &self,
+        snapshot: Option<&Snapshot>,
+        clock: Moment,
+    ) -> Result<Instance, StartError> {
+        self.instance_that_logs_to(&LogBudget::new(0), snapshot, clock)
+    }
+
+    fn instance_that_logs_to(
+        &self,
+        log_lines: &LogBudget,
+        snapshot: Option<&Snapshot>,
+        clock: Moment,
+    ) -> Result<Instance, StartError> {
+        let mut instance = self.new_unconfigured(log_lines)?;
         let configured = self.configure(&mut instance);
         configured.map_err(|error| error.named(&self.spec.name))?;
         if let Some(snapshot) = snapshot {
@@ -186,8 +204,8 @@ impl Prepared {
         })
     }
 
-    fn new_unconfigured(&self) -> Result<Instance, StartError> {
-        Instance::new(&self.spec, &self.loaded, &self.log_lines)
+    fn new_unconfigured(&self, log_lines: &LogBudget) -> Result<Instance, StartError> {
+        Instance::new(&self.spec, &self.loaded, log_lines)
             .map_err(|error| error.named(&self.spec.name))
     }
 }

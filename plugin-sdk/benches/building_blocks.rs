@@ -2,10 +2,15 @@
 
 #![allow(missing_docs)]
 
+#[path = "../src/random.rs"]
+mod random;
+
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
 use retrans_plugin_sdk::prelude::*;
+
+use random::Random;
 
 fn main() {
     what_a_look_up_takes();
@@ -87,23 +92,5 @@ fn what_an_event_takes() {
         keys.iter().for_each(|key| top.add(*key, 1));
         let each = begin.elapsed() / keys.len() as u32;
         println!("capacity {capacity}: {each:?} an event, {} kept", top.len());
-    }
-}
-
-/// SplitMix64 (Steele, Lea and Flood, 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `limit`, which is not 0.
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
     }
 }

@@ -129,12 +129,9 @@ impl Slot {
         let mut first = batch.clone();
         first.retain(|event| event < events);
         let (snapshot, clock) = (self.snapshot.as_ref(), self.context.clock);
-        let Ok(mut instance) = self.prepared.instance(snapshot, clock) else {
-            return false;
-        };
-        // The call that failed has logged the same lines.
-        instance.mute();
-        instance.process(&mut first, self.context).is_err()
+        // The instance that failed has logged the same lines.
+        let instance = self.prepared.silent_instance(snapshot, clock);
+        instance.is_ok_and(|mut instance| instance.process(&mut first, self.context).is_err())
     }
 
     /// Handles a fault of a call without events.

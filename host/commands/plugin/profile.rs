@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::fs;
 use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::Result;
@@ -62,7 +63,7 @@ pub fn profile(config: &PluginProfile) -> Result<()> {
     let profile = sampled.map_err(|_| anyhow!("the sampling thread panicked"))??;
     if profile.samples() == 0 {
         bail!(
-            "no sample in {:.1} s of CPU time: the plugin's time is spent in functions of the host",
+            "no sample in {:.3} s of CPU time; more events, or a longer --time, give some",
             profile.time.as_secs_f64()
         );
     }
@@ -84,11 +85,13 @@ pub fn profile(config: &PluginProfile) -> Result<()> {
     })
 }
 
-/// Passes the events through new instances until they have used this much CPU time.
+/// Passes the events through new instances until they have used this much CPU time. Of a few events the instances take
+/// longer to start than to run: it ends after ten times as long in any case.
 fn sample(plugin: &Plugin, recorded: &Recorded, enough: Duration) -> Result<Profile> {
     let samples = Samples::default();
+    let begun = Instant::now();
     let (mut time, mut passes, mut events) = (Duration::ZERO, 0, 0);
-    while time < enough {
+    while time < enough && begun.elapsed() < 10 * enough {
         let mut instance = plugin.prepared.instance(None, Moment::default())?;
         instance.sample_every(INTERVAL, &samples);
         let (used, processed) = pass(&mut instance, recorded)?;
@@ -120,12 +123,16 @@ fn pass(instance: &mut Instance, recorded: &Recorded) -> Result<(Duration, u64)>
                 events += batch.len() as u64;
             }
             Item::Mark(mark) => {
-                instance.tick(&mark, mark.lost)?;
                 context.clock = mark.now();
+                if !instance.has_timer() {
+                    continue;
+                }
+                instance.tick(&mark, mark.lost)?;
             }
-            Item::End(mark) => {
+            Item::End(mark) if instance.has_timer() => {
                 instance.finish(&mark, mark.lost)?;
             }
+            Item::End(_) => continue,
         }
         time += instance.last_call_cpu_time();
     }
@@ -144,7 +151,7 @@ impl Profile {
         self.stacks.by_stack.values().sum::<u64>() + self.stacks.other
     }
 
-    /// The functions by their own samples, then by name.
+    /// The functions, those with the most samples of their own first.
     fn functions(&self) -> Vec<(&str, Function)> {
         let mut functions: BTreeMap<&str, Function> = BTreeMap::new();
         for (stack, samples) in &self.stacks.by_stack {
@@ -173,6 +180,9 @@ impl Profile {
                 format!("{} {samples}\n", names.join(";"))
             })
             .collect();
+        if self.stacks.other > 0 {
+            lines.push(format!("[other stacks] {}\n", self.stacks.other));
+        }
         lines.sort();
         lines.concat()
     }

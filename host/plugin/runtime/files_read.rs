@@ -20,6 +20,7 @@ use rustix::fs::OFlags;
 use rustix::fs::Stat;
 use rustix::fs::fstat;
 use rustix::fs::openat;
+use serde_json::Value;
 
 use super::granted_files::open_beneath;
 use crate::system::sandbox::files;
@@ -246,12 +247,17 @@ fn written(path: &str, settings: &str) -> PathBuf {
             components.filter(|part| !matches!(part, Component::RootDir | Component::CurDir));
         names.eq(Path::new(path).components())
     };
-    // Strings of JSON: every second part between quotation marks. A path with an escaped character is not found.
-    let written = settings.split('"').skip(1).step_by(2);
-    match written.into_iter().find(|text| is_path(text)) {
-        Some(text) => PathBuf::from(text),
-        None => Path::new("/").join(path),
+    let settings: Value = serde_json::from_str(settings).unwrap_or_default();
+    let mut values = vec![&settings];
+    while let Some(value) = values.pop() {
+        match value {
+            Value::String(text) if is_path(text) => return PathBuf::from(text),
+            Value::Array(items) => values.extend(items),
+            Value::Object(members) => values.extend(members.values()),
+            _ => {}
+        }
     }
+    Path::new("/").join(path)
 }
 
 #[cfg(test)]

@@ -241,11 +241,6 @@ impl Instance {
         Ok(())
     }
 
-    /// Drops all further log lines of the plugin.
-    pub fn mute(&mut self) {
-        self.store.data_mut().logs.mute();
-    }
-
     /// Returns the CPU time of the last call.
     pub fn last_call_cpu_time(&self) -> Duration {
         self.store.data().deadline.used()

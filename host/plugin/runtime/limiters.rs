@@ -231,6 +231,11 @@ impl LogBudget {
         self.lines().take()
     }
 
+    /// Returns the number of lines that may be logged in a second.
+    pub(crate) fn allowed(&self) -> u64 {
+        self.lines().allowed
+    }
+
     /// Suppresses a line.
     pub(crate) fn suppress(&self) {
         self.lines().suppressed += 1;

@@ -9,9 +9,6 @@ use super::limiters::LogBudget;
 use crate::system::sanitize::MAX_LINE;
 use crate::system::sanitize::printable;
 
-/// Maximum number of lines that are held. Those beyond are suppressed.
-const MAX_HELD: usize = 1_000;
-
 /// Writes the log lines of one instance.
 #[derive(Debug)]
 pub struct Logs {
@@ -19,10 +16,8 @@ pub struct Logs {
     budget: LogBudget,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
-    /// The lines of a call whose lines are held.
+    /// The lines of a call whose lines are held: at most those that may be written in a second.
     held: Option<Vec<(Level, String)>>,
-    /// Whether all lines are dropped.
-    is_muted: bool,
 }
 
 /// Lines of a call that failed. They are in a box, because errors have them.
@@ -58,13 +53,7 @@ impl Logs {
             stdout: Vec::new(),
             stderr: Vec::new(),
             held: None,
-            is_muted: false,
         }
-    }
-
-    /// Drops all lines from now on.
-    pub(crate) fn mute(&mut self) {
-        self.is_muted = true;
     }
 
     /// Holds lines from now on.
@@ -89,8 +78,9 @@ impl Logs {
     /// Logs one message, or holds it.
     pub(crate) fn log(&mut self, level: Level, message: &str) {
         match &mut self.held {
-            _ if self.is_muted => {}
-            Some(held) if held.len() < MAX_HELD => held.push((level, printable(message))),
+            Some(held) if (held.len() as u64) < self.budget.allowed() => {
+                held.push((level, printable(message)))
+            }
             Some(_) => self.budget.suppress(),
             None => self.write(level, &printable(message)),
         }

@@ -1,0 +1,76 @@
+//! Examples at the end of help texts and manual pages.
+
+/// Of watching, and the exit codes.
+pub const RUN: &str = "\
+Examples:
+  sudo retrans-host                                print one JSON line for each retransmit
+  sudo retrans-host | jq -r .destination.ip        print the peers to which segments were lost
+  sudo retrans-host --plugin threshold-alert --set threshold=50 --set window=30s
+  sudo retrans-host --reconcile > events.jsonl     at the end, compare with the kernel's counters
+  sudo pkill -USR1 retrans-host                    have a running host print the ledger so far
+  sudo retrans-host --peer 10.0.0.0/8 --port 443,8000-8999 --kind timeout
+  sudo retrans-host --cgroup system.slice/nginx.service --sample 1/10
+  sudo retrans-host --record lossy.rtc             record all events, to replay them elsewhere
+  sudo retrans-host --record - --duration 30s | ssh desk retrans-host replay -
+  retrans-host replay lossy.rtc --plugin ./filter.wasm --plugin json-print
+  sudo retrans-host --plugin a=./tag.wasm --set zone=eu --plugin b=./tag.wasm --set zone=us
+  sudo retrans-host --plugin ./strange.wasm --limit time=50ms,memory=8MiB --on-fault drop
+  sudo retrans-host --watch --plugin ./zones.wasm --allow read=/etc/zones --plugin json-print
+
+Exit codes: 0 at the end of a replay, after --duration or --count, after Ctrl-C or SIGTERM, or if
+the reader of a pipe on standard output has closed it; 2 for a wrong command line or setting; 1 for
+any other error, and for a `generate` that a signal cut short; 130 after a second signal.";
+
+/// Of `replay`.
+pub const REPLAY: &str = "\
+Examples:
+  retrans-host replay lossy.rtc                    print one JSON line for each event
+  retrans-host replay lossy.rtc.1 lossy.rtc --plugin ./mine.wasm
+  retrans-host replay lossy.rtc --peer 10.0.0.0/8 --comm nginx --kind timeout,fast
+  retrans-host replay events.jsonl --plugin threshold-alert --set threshold=5
+  zcat events.jsonl.gz | retrans-host replay -     replay JSON lines, of json-print or your own
+  retrans-host replay lossy.rtc --from 2026-01-01T12:00:00Z --count 10k --record part.rtc
+  retrans-host replay lossy.rtc --speed 1x --from 2026-01-01T12:00:00Z --to 2026-01-01T12:05:00Z";
+
+/// Of `check`, and its exit codes.
+pub const CHECK: &str = "\
+Examples:
+  sudo retrans-host check
+  sudo retrans-host check --live                   before a service is started, or in the build of an image
+  sudo retrans-host check --json | jq -r '.checks[] | select(.met | not) | .why'
+
+Exit codes: 0 if the host can run and, with --live, the probe has seen the retransmit; 1 if not.";
+
+/// Of `completions`.
+pub const COMPLETIONS: &str = "\
+Examples:
+  source <(retrans-host completions bash)
+  retrans-host completions bash > /usr/local/share/bash-completion/completions/retrans-host
+  retrans-host completions zsh > /usr/local/share/zsh/site-functions/_retrans-host
+  retrans-host completions fish > ~/.config/fish/completions/retrans-host.fish";
+
+/// Of `man`.
+pub const MAN: &str = "\
+Examples:
+  retrans-host man | man -l -
+  sudo retrans-host man --dir /usr/local/share/man/man1";
+
+/// Of `generate`.
+pub const GENERATE: &str = "\
+Examples:
+  retrans-host generate test.rtc --events 1M --connections 5k --seed 7 --gaps
+  retrans-host replay test.rtc --plugin ./mine.wasm";
+
+/// Of `plugin`.
+pub const PLUGIN: &str = "\
+Examples:
+  retrans-host plugin new slow-peers --alert
+  retrans-host plugin list --dir /etc/retrans-host/plugins
+  retrans-host plugin describe threshold-alert
+  retrans-host plugin describe ./mine.wasm --json | jq '.settings[].key'
+  retrans-host plugin test ./mine.wasm --set threshold=5 --events sample.rtc --expect sample.expected --bless
+  retrans-host plugin test ./mine.wasm --set threshold=5 --events sample.rtc --expect sample.expected
+  retrans-host plugin explain ./filter.wasm --set port=443 threshold-alert --events sample.rtc
+  retrans-host plugin diff old.wasm new.wasm --events yesterday.rtc
+  retrans-host plugin bench new.wasm --compare old.wasm
+  retrans-host plugin profile slow.wasm --events yesterday.rtc --folded - | inferno-flamegraph > slow.svg";
