@@ -9,6 +9,9 @@ use crate::event::Event;
 use crate::output::Output;
 use crate::result::Result;
 
+/// Events may be older than the last tick by as much.
+pub(crate) const MAX_STEP_BACK: Duration = Duration::from_secs(1);
+
 /// Whether an event goes on to the next plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {

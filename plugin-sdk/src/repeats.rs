@@ -8,12 +8,10 @@ use crate::alert::Alert;
 use crate::alert::AlertState;
 use crate::alert::Severity;
 use crate::lru_map::LruMap;
+use crate::plugin::MAX_STEP_BACK;
 
 /// Largest number of alerts that are remembered: as many as the host remembers of a plugin.
 const MAX_ALERTS: usize = 10_000;
-
-/// Events may be older than the last one by as many ns.
-const MAX_STEP_BACK: u64 = 1_000_000_000;
 
 /// Name and labels, in the order of their keys.
 type Identity = (String, Vec<(String, String)>);
@@ -55,7 +53,7 @@ impl Repeats {
         let (period, at) = (self.period, nanos(now));
         let (is_new, _) = self.raised.touch(identity, now, |raised| {
             let is_within = at < raised.at.saturating_add(period)
-                && at.saturating_add(MAX_STEP_BACK) >= raised.at;
+                && at.saturating_add(nanos(MAX_STEP_BACK)) >= raised.at;
             let is_new = raised.severity != Some(alert.severity) || !is_within;
             if is_new {
                 raised.severity = Some(alert.severity);

@@ -6,8 +6,7 @@ use retrans_event::nanos;
 use serde::Deserialize;
 use serde::Serialize;
 
-/// Events may be older than the last tick by as much.
-const MAX_STEP_BACK: Duration = Duration::from_secs(1);
+use crate::plugin::MAX_STEP_BACK;
 
 /// A timer with this period, at least 1 ns. The first period begins with the first call of [`Every::due`].
 ///

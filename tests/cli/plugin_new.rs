@@ -59,6 +59,7 @@ fn every_kind_of_project_builds_passes_its_test_and_is_a_plugin() {
     ] {
         let name = format!("new-{kind}");
         let project = project(&name, &[&format!("--{kind}")]);
+        cargo(&project, &["fmt", "--check"]);
         let tested = cargo(&project, &["test", "--quiet"]);
         assert!(
             tested.contains(&format!("{tests} passed; 0 failed")),

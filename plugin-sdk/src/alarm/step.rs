@@ -1,17 +1,16 @@
 //! The severity of one key by its values and their times.
 
+use retrans_event::nanos;
 use serde::Deserialize;
 use serde::Serialize;
 
 use crate::alert::Alert;
 use crate::alert::AlertState;
 use crate::alert::Severity;
+use crate::plugin::MAX_STEP_BACK;
 
 /// All severities, the lowest first.
 const SEVERITIES: [Severity; 3] = [Severity::Info, Severity::Warning, Severity::Critical];
-
-/// Events may be older than the last tick by as many ns.
-const MAX_STEP_BACK: u64 = 1_000_000_000;
 
 /// Steps and times of an alarm. Times are in ns.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,7 +27,7 @@ impl Rule {
         Rule {
             steps: [None; SEVERITIES.len()],
             resolve_below: None,
-            hold: retrans_event::nanos(hold),
+            hold: nanos(hold),
             cool_down: 0,
         }
     }
@@ -109,7 +108,7 @@ impl Active {
     /// Bounds times that cannot be of this stream, as in a state of an earlier boot: such an alert would not end.
     fn bound_times(&mut self, now: u64) {
         for kept in &mut self.kept {
-            if *kept > now.saturating_add(MAX_STEP_BACK) {
+            if *kept > now.saturating_add(nanos(MAX_STEP_BACK)) {
                 *kept = now;
             }
         }

@@ -39,19 +39,24 @@ impl Plugin for SlowPeers {
         // Unknown before Linux 5.8, and for attempts without a connection.
         if let Some(timeout) = event.rto() {
             let peer = event.peer().ip();
-            let raised = self.alarm.update(peer, millis(timeout), event.time(), |alert| {
-                let shown = duration::display(timeout);
-                alert.label("peer", peer).summary(format_args!("retransmission timeout of {shown}"))
-            });
-            raised.into_iter().for_each(|alert| out.alert(alert));
+            let raised = self
+                .alarm
+                .update(peer, millis(timeout), event.time(), |alert| {
+                    let shown = duration::display(timeout);
+                    alert
+                        .label("peer", peer)
+                        .summary(format_args!("retransmission timeout of {shown}"))
+                });
+            out.alerts(raised);
         }
         Ok(Verdict::Keep)
     }
 
     fn on_tick(&mut self, now: Duration, out: &mut Output) -> Result<()> {
-        for alert in self.alarm.tick(now, |_, alert| alert.summary("its timeouts are short again")) {
-            out.alert(alert);
-        }
+        let ended = self.alarm.tick(now, |_, alert| {
+            alert.summary("its timeouts are short again")
+        });
+        out.alerts(ended);
         Ok(())
     }
 }

@@ -46,7 +46,12 @@ mod tests {
             .events(events)
             .run::<Service>()?;
         assert_eq!(outcome.kept.len(), expected);
-        assert!(outcome.kept.iter().all(|kept| kept.record.peer().port() == port));
+        assert!(
+            outcome
+                .kept
+                .iter()
+                .all(|kept| kept.record.peer().port() == port)
+        );
         Ok(())
     }
 }
