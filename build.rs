@@ -51,6 +51,7 @@ fn build() -> Result<()> {
         PathBuf::from(env::var_os("OUT_DIR").context("OUT_DIR is not set: not run by cargo")?);
     println!("cargo:rerun-if-changed=bpf");
     let object = compile("retrans", &out)?;
+    compile("census", &out)?;
     compile("holders", &out)?;
     compile("namespaces", &out)?;
     // For benches/probe.rs.

@@ -103,6 +103,16 @@ static __always_inline void fill_addresses(struct retrans_ring_event *event, str
 	event->ip_version = read_addresses(event->local_address, event->peer_address, sk, probed);
 }
 
+/* Does tcp_retransmit_skb pass the error of the attempt (6.17+)? */
+#define HAS_ERR bpf_core_field_exists(((struct trace_event_raw_tcp_retransmit_skb *)0)->err)
+
+/* Did the attempt fail before the kernel counted it? As SendError::failed_before_counting in event/src/send_error.rs. */
+static __always_inline bool failed_before_counting(__s32 error)
+{
+	return error == -16 /* EBUSY */ || error == -22 /* EINVAL */ || error == -12 /* ENOMEM */ ||
+	       error == -113 /* EHOSTUNREACH */ || error == -11 /* EAGAIN */;
+}
+
 /* The flags in the TCP header of a segment. */
 static __always_inline __u16 read_tcp_flags(struct tcp_skb_cb *cb, const bool probed)
 {

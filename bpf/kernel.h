@@ -25,7 +25,9 @@ typedef _Bool bool;
 /* uapi/linux/bpf.h */
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
 
@@ -35,9 +37,11 @@ enum bpf_map_type {
 #define AF_INET6 10
 #define IPPROTO_TCP 6
 #define IPPROTO_MPTCP 262
+#define TCP_SYN_SENT 2
 #define TCP_SYN_RECV 3
 #define TCP_CLOSE 7
 #define TCP_LISTEN 10
+#define TCPHDR_FIN 0x01
 #define TCPHDR_SYN 0x02
 #define TCPHDR_ACK 0x10
 #define SOCK_DEAD 0 /* a bit of sk_flags */
@@ -200,6 +204,20 @@ struct tcp_sock {
 	bool is_mptcp; /* where CONFIG_MPTCP=y */
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
+/* Of CONFIG_MPTCP. It begins with a struct sock, but is no tcp_sock: its subflows are. */
+struct mptcp_sock {
+	struct list_head conn_list; /* of mptcp_subflow_context.node */
+};
+
+struct mptcp_subflow_context {
+	struct list_head node;
+	struct sock *tcp_sock;
+};
+
 /* A connection request, which has no socket yet. */
 struct request_sock {
 	struct sock_common __req_common;
@@ -308,6 +326,11 @@ struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
 	struct file *file;
+};
+
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	void *key; /* NULL at the end */
 };
 
 #pragma clang attribute pop

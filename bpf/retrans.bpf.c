@@ -183,8 +183,6 @@ static __always_inline int record_synack(struct sock *sk, struct request_sock *r
 	return submit(counter, event, present);
 }
 
-#define HAS_ERR bpf_core_field_exists(((struct trace_event_raw_tcp_retransmit_skb *)0)->err)
-
 /* Not the child of a Fast Open connection. CLOSE: a listener that is being closed. */
 static __always_inline bool is_listener(unsigned char state)
 {

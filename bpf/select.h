@@ -160,13 +160,6 @@ static __always_inline bool is_within_rate(void)
 	return *(volatile __u64 *)&rate.events <= filters.max_rate;
 }
 
-/* Did the attempt fail before the kernel counted it? As SendError::failed_before_counting in event/src/send_error.rs. */
-static __always_inline bool failed_before_counting(__s32 error)
-{
-	return error == -16 /* EBUSY */ || error == -22 /* EINVAL */ || error == -12 /* ENOMEM */ ||
-	       error == -113 /* EHOSTUNREACH */ || error == -11 /* EAGAIN */;
-}
-
 /* Adds an attempt that is not recorded to the sums of its network namespace, as the kernel counts it. */
 static __always_inline void sum_left_out(const struct attempt *attempt, const bool probed)
 {

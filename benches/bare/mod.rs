@@ -38,6 +38,14 @@ impl host::Host for UncheckedHost {
         Vec::new()
     }
 
+    fn census_layout(&mut self) -> Vec<host::Field> {
+        Vec::new()
+    }
+
+    fn census(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+
     fn run(&mut self) -> Vec<(String, String)> {
         Vec::new()
     }

@@ -5,10 +5,13 @@
 
 mod line;
 mod read;
+mod time;
 mod write;
 
 pub use line::LineWriter;
 pub use line::UnknownPath;
+pub(crate) use time::nanoseconds;
+pub(crate) use time::timestamp;
 
 use crate::format::Format;
 

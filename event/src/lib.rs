@@ -16,6 +16,7 @@ extern crate std;
 
 mod build;
 mod cause;
+mod census;
 mod codec;
 mod derived;
 mod event;
@@ -34,6 +35,12 @@ mod send_error;
 pub mod synth;
 mod tcp_flags;
 
+pub use census::CENSUS_FIELDS;
+pub use census::CENSUS_ROW_SIZE;
+pub use census::CensusField;
+pub use census::CensusRow;
+pub use census::CensusRows;
+pub use census::RTT_BUCKETS;
 pub use codec::nanos;
 pub use event::CORE_SIZE;
 pub use event::Event;

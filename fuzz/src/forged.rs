@@ -28,7 +28,7 @@ pub fn file(input: &[u8]) -> Cow<'_, [u8]> {
 }
 
 fn frames(mut file: Vec<u8>) -> Vec<u8> {
-    let mut rest = file.get_mut(MAGIC.len()..).unwrap_or_default();
+    let mut rest = file.get_mut(MAGIC.len() + 1..).unwrap_or_default();
     while rest.len() >= HEADER_SIZE {
         let (header, behind) = rest.split_at_mut(HEADER_SIZE);
         let length = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
@@ -50,7 +50,8 @@ fn items(rest: &[u8]) -> Vec<u8> {
             .expect("the head of this version is JSON"),
         head => head.to_vec(),
     };
-    let mut file = MAGIC.to_vec();
+    // Of version 2, which may have a census.
+    let mut file = [&MAGIC[..], &[2]].concat();
     for (kind, bytes) in [(1, &head[..]), (2, items), (3, &[])] {
         let stored = zstd::bulk::compress(bytes, 1).expect("there is memory");
         let mut header = b"frm\n".to_vec();

@@ -18,6 +18,9 @@ pub struct Head {
     pub record_size: u32,
     /// The fields of a record.
     pub layout: Vec<Field>,
+    /// Whether the capture may have a census. The version of the format tells it, before the head.
+    #[serde(skip)]
+    pub has_census: bool,
 }
 
 /// The machine that was observed.
@@ -60,6 +63,7 @@ impl Head {
             begun,
             record_size: RECORD_SIZE as u32,
             layout: layout(),
+            has_census: false,
         }
     }
 }

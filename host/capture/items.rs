@@ -2,20 +2,28 @@
 //!
 //! The first byte of an item is its kind. A mark contains the time since boot, the time of day, and the
 //! number of lost events. A batch contains the number of lost events, the number of events and of label
-//! columns, the records, and the columns. Numbers are little-endian. `docs/captures.md` specifies the format.
+//! columns, the records, and the columns. Every other item has its length after the kind, so that a reader can skip
+//! kinds that it does not know; a census contains rows. Numbers are little-endian. `docs/captures.md` specifies the format.
 
 use std::time::Duration;
+
+use retrans_event::CensusRow;
 
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 use crate::stream::batch::MAX_EVENTS;
 use crate::stream::batch::Mark;
+use crate::stream::census::Census;
 use crate::stream::labels::Column;
 use crate::stream::labels::MAX_COLUMNS;
 
 const EVENTS: u8 = 1;
 const MARK: u8 = 2;
 const END: u8 = 3;
+const CENSUS: u8 = 4;
+
+/// Kinds from this number on are followed by the length of the item, 32 bits. Captures of version 1 have none of them.
+const FIRST_WITH_LENGTH: u8 = CENSUS;
 
 /// The bytes are not a valid item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +36,11 @@ pub fn encode(item: &Item, to: &mut Vec<u8>) {
         Item::Events(batch) => encode_events(batch, to),
         Item::Mark(mark) => encode_mark(MARK, mark, to),
         Item::End(mark) => encode_mark(END, mark, to),
+        Item::Census(census) => {
+            to.push(CENSUS);
+            put_length(to, census.as_bytes().len());
+            to.extend_from_slice(census.as_bytes());
+        }
     }
 }
 
@@ -70,12 +83,18 @@ fn put_text(to: &mut Vec<u8>, text: &str) {
 pub struct Items<'a> {
     bytes: &'a [u8],
     record_size: usize,
+    /// Whether there may be items with a length.
+    has_lengths: bool,
 }
 
 impl<'a> Items<'a> {
-    /// Decodes `bytes`, in which each record has `record_size` bytes.
-    pub fn new(bytes: &'a [u8], record_size: usize) -> Items<'a> {
-        Items { bytes, record_size }
+    /// Decodes `bytes`, in which each record has `record_size` bytes. `has_lengths`: they are of version 2 or later.
+    pub fn new(bytes: &'a [u8], record_size: usize, has_lengths: bool) -> Items<'a> {
+        Items {
+            bytes,
+            record_size,
+            has_lengths,
+        }
     }
 
     /// The bytes that are not decoded yet.
@@ -83,7 +102,7 @@ impl<'a> Items<'a> {
         self.bytes
     }
 
-    /// Decodes the next item; `None` at the end of the bytes. `batch` provides an empty batch for events.
+    /// Decodes the next item, and skips those of kinds that this version does not know; `None` at the end of the bytes. `batch` provides an empty batch for events.
     /// `translate` appends the records of the capture to that batch, as records of this version.
     ///
     /// # Errors
@@ -94,11 +113,21 @@ impl<'a> Items<'a> {
         batch: impl FnOnce() -> Batch,
         translate: impl FnOnce(&[u8], &mut Batch),
     ) -> Result<Option<Item>, BadItem> {
-        let Some((kind, rest)) = self.bytes.split_first() else {
-            return Ok(None);
+        let kind = loop {
+            let Some((kind, rest)) = self.bytes.split_first() else {
+                return Ok(None);
+            };
+            self.bytes = rest;
+            if *kind <= CENSUS || !self.has_lengths {
+                break *kind;
+            }
+            let length = self.read_u32()?;
+            self.take(length as usize)?;
         };
-        self.bytes = rest;
-        let item = match *kind {
+        if kind >= FIRST_WITH_LENGTH && !self.has_lengths {
+            return Err(BadItem("an item of an unknown kind"));
+        }
+        let item = match kind {
             EVENTS => {
                 let mut batch = batch();
                 self.events(&mut batch, translate)?;
@@ -106,6 +135,7 @@ impl<'a> Items<'a> {
             }
             MARK => Item::Mark(self.mark()?),
             END => Item::End(self.mark()?),
+            CENSUS => Item::Census(self.census()?),
             _ => return Err(BadItem("an item of an unknown kind")),
         };
         Ok(Some(item))
@@ -141,6 +171,18 @@ impl<'a> Items<'a> {
             batch.labels.annotate(column);
         }
         Ok(())
+    }
+
+    /// Rows of a later version are longer: they are cut to what this one knows.
+    fn census(&mut self) -> Result<Census, BadItem> {
+        let length = self.read_u32()?;
+        let bytes = self.take(length as usize)?;
+        let mut rows = CensusRow::rows(bytes);
+        let census = Census::new(&mut rows);
+        match rows.is_at_end() {
+            true => Ok(census),
+            false => Err(BadItem("a census with bytes that are no row")),
+        }
     }
 
     fn mark(&mut self) -> Result<Mark, BadItem> {
@@ -200,7 +242,8 @@ mod tests {
     }
 
     fn read(bytes: &[u8]) -> Result<Option<Item>, BadItem> {
-        Items::new(bytes, RECORD_SIZE).next(Batch::new, |records, batch| batch.extend(records))
+        Items::new(bytes, RECORD_SIZE, false)
+            .next(Batch::new, |records, batch| batch.extend(records))
     }
 
     #[test]
@@ -209,5 +252,35 @@ mod tests {
         assert!(read(&empty_columns(MAX_COLUMNS as u32)).is_ok_and(|item| item.is_some()));
         let refused = read(&empty_columns(1_000_000)).expect_err("refused");
         assert!(refused.0.contains("more columns"), "{refused}");
+    }
+
+    #[test]
+    fn a_census_is_read_and_a_kind_of_a_later_version_is_skipped() {
+        let census = Census::new([CensusRow {
+            segments: 7,
+            ..CensusRow::EMPTY
+        }]);
+        let mut bytes = Vec::new();
+        encode(&Item::Census(census.clone()), &mut bytes);
+        let later = [&[9, 3, 0, 0, 0, 1, 2, 3][..], &bytes].concat();
+        for bytes in [&bytes, &later] {
+            let mut items = Items::new(bytes, RECORD_SIZE, true);
+            let item = items.next(Batch::new, |_, _| {}).expect("sound");
+            assert!(matches!(item, Some(Item::Census(read)) if read == census));
+            assert!(items.rest().is_empty());
+            // The first version has no such items.
+            assert!(read(bytes).is_err());
+        }
+        for cut in 1..later.len() {
+            let mut items = Items::new(&later[..cut], RECORD_SIZE, true);
+            let item = items.next(Batch::new, |_, _| {});
+            // Where the later kind ends, so do the items.
+            assert_eq!(item.is_err(), cut != 8, "{cut}: {item:?}");
+        }
+        let mut odd = bytes;
+        odd[1] -= 1;
+        odd.pop();
+        let mut items = Items::new(&odd, RECORD_SIZE, true);
+        assert!(items.next(Batch::new, |_, _| {}).is_err());
     }
 }

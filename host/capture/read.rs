@@ -3,7 +3,10 @@
 use std::io;
 use std::io::Read;
 
+use super::CENSUS_VERSION;
+use super::FIRST_VERSION;
 use super::MAGIC;
+use super::MAGIC_SIZE;
 use super::frame::FrameError;
 use super::frame::FrameKind;
 use super::frame::FrameReader;
@@ -20,6 +23,11 @@ pub enum CaptureError {
     /// The file is not a capture.
     #[error("not a capture: {0}")]
     NotACapture(&'static str),
+    /// A later version of the format.
+    #[error(
+        "it has version {0} of the format, and this program reads versions up to {CENSUS_VERSION}; use a newer one"
+    )]
+    Version(u8),
     /// The head describes a layout that no record can have.
     #[error("its layout is invalid: {0}")]
     Layout(LayoutError),
@@ -71,20 +79,24 @@ impl<R: Read> Reader<R> {
     pub fn new(mut from: R) -> Result<Reader<R>, CaptureError> {
         let mut magic = Vec::new();
         from.by_ref()
-            .take(MAGIC.len() as u64)
+            .take(MAGIC_SIZE as u64)
             .read_to_end(&mut magic)?;
         if magic.is_empty() {
             return Err(CaptureError::NotACapture("the file is empty"));
         }
-        if magic.len() < MAGIC.len() && MAGIC.starts_with(&magic) {
+        if magic.len() < MAGIC_SIZE && MAGIC.starts_with(&magic[..magic.len().min(MAGIC.len())]) {
             return Err(NO_HEAD);
         }
-        if magic != MAGIC {
-            return Err(CaptureError::NotACapture(
-                "it does not begin with the magic bytes of a capture of this version",
-            ));
-        }
-        let mut frames = FrameReader::new(from, MAGIC.len() as u64)?;
+        let version = match magic.strip_prefix(&MAGIC) {
+            Some(&[version @ FIRST_VERSION..=CENSUS_VERSION]) => version,
+            Some(&[version]) => return Err(CaptureError::Version(version)),
+            _ => {
+                return Err(CaptureError::NotACapture(
+                    "it does not begin with the magic bytes of a capture",
+                ));
+            }
+        };
+        let mut frames = FrameReader::new(from, MAGIC_SIZE as u64)?;
         let mut bytes = Vec::new();
         let offset = frames.offset();
         match frames.read(&mut bytes) {
@@ -95,6 +107,10 @@ impl<R: Read> Reader<R> {
         }
         let head: Head = serde_json::from_slice(&bytes)
             .map_err(|error| damaged(offset, format_args!("the head: {error}")))?;
+        let head = Head {
+            has_census: version >= CENSUS_VERSION,
+            ..head
+        };
         let translation = Translation::new(&head).map_err(CaptureError::Layout)?;
         Ok(Reader {
             frames,
@@ -124,7 +140,11 @@ impl<R: Read> Reader<R> {
                 return Ok(None);
             }
         }
-        let mut items = Items::new(&self.bytes[self.read..], self.head.record_size as usize);
+        let mut items = Items::new(
+            &self.bytes[self.read..],
+            self.head.record_size as usize,
+            self.head.has_census,
+        );
         let translation = &self.translation;
         let item = items.next(empty, |records, batch| translation.apply(records, batch));
         self.read = self.bytes.len() - items.rest().len();

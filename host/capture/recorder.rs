@@ -27,6 +27,8 @@ pub struct Recorder {
     destination: Destination,
     /// The machine that the events come from; `None` if it is unknown.
     host: Option<Host>,
+    /// Whether files may have a census.
+    has_census: bool,
     /// The file that is being written; `None` if the last file has ended and the next one could not be begun.
     writer: Option<Writer<CaptureOutput>>,
     /// When the current file was begun.
@@ -58,6 +60,7 @@ impl Tally {
                 events: batch.len() as u64,
                 lost: batch.lost,
             },
+            Item::Census(_) => Tally::default(),
             Item::Mark(mark) | Item::End(mark) => Tally {
                 events: 0,
                 lost: mark.lost,
@@ -72,7 +75,8 @@ impl Tally {
 }
 
 impl Recorder {
-    /// Begins the first file. `stdout` opens standard output; it is called only if `config`
+    /// Begins the first file. `has_census`: the stream may have a census, which makes captures that older versions of this
+    /// program do not read. `stdout` opens standard output; it is called only if `config`
     /// names it as the destination.
     ///
     /// # Errors
@@ -81,9 +85,10 @@ impl Recorder {
     pub fn begin(
         config: &config::RecordConfig,
         host: Option<Host>,
+        has_census: bool,
         stdout: impl FnOnce() -> io::Result<Box<dyn Write + Send>>,
     ) -> Result<Recorder, RecordError> {
-        let (destination, writer) = Destination::begin(config, &head(&host), stdout)?;
+        let (destination, writer) = Destination::begin(config, &head(&host, has_census), stdout)?;
         let summary = Summary {
             file: destination.path().to_owned(),
             files: 1,
@@ -92,6 +97,7 @@ impl Recorder {
         Ok(Recorder {
             destination,
             host,
+            has_census,
             writer: Some(writer),
             begun: Instant::now(),
             in_file: Tally::default(),
@@ -148,7 +154,7 @@ impl Recorder {
             return Ok(());
         };
         let mark = match item {
-            Item::Events(_) => None,
+            Item::Events(_) | Item::Census(_) => None,
             Item::Mark(mark) => Some(Item::Mark(with_missing(mark, &mut self.missing))),
             Item::End(mark) => Some(Item::End(with_missing(mark, &mut self.missing))),
         };
@@ -266,7 +272,10 @@ impl Recorder {
 
     fn next_file(&mut self) -> io::Result<()> {
         self.end_file()?;
-        self.writer = Some(self.destination.begin_next(&head(&self.host))?);
+        self.writer = Some(
+            self.destination
+                .begin_next(&head(&self.host, self.has_census))?,
+        );
         self.begun = Instant::now();
         self.summary.files += 1;
         Ok(())
@@ -294,7 +303,11 @@ impl Observer for Recorder {
     /// Records an item. A failure is logged once and the item is counted as missing. Writing is
     /// tried again at each mark.
     fn item(&mut self, item: &Item) {
-        let is_mark = !matches!(item, Item::Events(_));
+        if matches!(item, Item::Census(_)) && !self.has_census {
+            // Not readable in a file of the first version. Such a stream has none.
+            return;
+        }
+        let is_mark = matches!(item, Item::Mark(_) | Item::End(_));
         let is_end = matches!(item, Item::End(_));
         if is_mark {
             self.check_deletion(is_end);
@@ -354,8 +367,11 @@ fn with_missing(mark: &Mark, missing: &mut Tally) -> Mark {
     }
 }
 
-fn head(host: &Option<Host>) -> Head {
-    Head::new(host.clone(), now())
+fn head(host: &Option<Host>, has_census: bool) -> Head {
+    Head {
+        has_census,
+        ..Head::new(host.clone(), now())
+    }
 }
 
 /// Ends the file if the run failed before [`Observer::finish`]: the capture of a failed run is needed most.

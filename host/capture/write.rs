@@ -3,7 +3,10 @@
 use std::io;
 use std::io::Write;
 
+use super::CENSUS_VERSION;
+use super::FIRST_VERSION;
 use super::MAGIC;
+use super::MAGIC_SIZE;
 use super::frame::FrameKind;
 use super::frame::FrameWriter;
 use super::head::Head;
@@ -28,9 +31,14 @@ impl<W: Write> Writer<W> {
     /// Begins a capture: writes the magic bytes and the head.
     pub fn new(mut to: W, head: &Head) -> io::Result<Writer<W>> {
         let mut frames = FrameWriter::new()?;
+        let version = match head.has_census {
+            true => CENSUS_VERSION,
+            false => FIRST_VERSION,
+        };
         let head = serde_json::to_vec(head).map_err(io::Error::other)?;
         to.write_all(&MAGIC)?;
-        let written = MAGIC.len() as u64 + frames.write(&mut to, FrameKind::Head, &head)?;
+        to.write_all(&[version])?;
+        let written = MAGIC_SIZE as u64 + frames.write(&mut to, FrameKind::Head, &head)?;
         to.flush()?;
         Ok(Writer {
             to,

@@ -11,6 +11,7 @@ mod slot;
 
 #[cfg(fuzzing)]
 use std::io;
+use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
@@ -35,6 +36,7 @@ use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 use crate::stream::batch::Mark;
 use crate::stream::batch::Moment;
+use crate::stream::census::Census;
 use crate::system::heap;
 
 /// A new version of a plugin, configured and ready to replace the running one.
@@ -68,6 +70,8 @@ pub struct Chain<S> {
     publisher: Option<Publisher>,
     /// The ages of events; `None` in a replay.
     latency: Option<Latency>,
+    /// The censuses since the last mark, which plugins get with the next one.
+    censuses: Vec<Arc<Census>>,
     /// The last mark of the stream, or the time of its first item before the first mark. `None` before the first item.
     clock: Option<Moment>,
 }
@@ -81,6 +85,7 @@ impl<S: Sink> Chain<S> {
             reloads: never(),
             publisher: None,
             latency: None,
+            censuses: Vec::new(),
             clock: None,
         }
     }
@@ -105,6 +110,11 @@ impl<S: Sink> Chain<S> {
     /// Returns whether a plugin was granted files, which each of its instances opens.
     pub fn reads_files(&self) -> bool {
         self.slots.iter().any(Slot::reads_files)
+    }
+
+    /// Returns whether a plugin asks for a census.
+    pub fn asks_for_census(&self) -> bool {
+        self.slots.iter().any(Slot::asks_for_census)
     }
 
     /// Updates the chain's part of these statistics at each mark, and passes all of them to the sinks.
@@ -185,6 +195,7 @@ impl<S: Sink> Chain<S> {
                     heap::note_freed(unsent.into_inner().capacity());
                 }
             }
+            Item::Census(census) => self.censuses.push(Arc::new(census)),
             Item::Mark(mark) => {
                 self.mark(&mark, Slot::tick)?;
                 self.publish();
@@ -219,8 +230,10 @@ impl<S: Sink> Chain<S> {
         call: fn(&mut Slot, &Mark, &mut S) -> Result<(), ChainError>,
     ) -> Result<(), ChainError> {
         self.clock = Some(mark.now());
+        let censuses = std::mem::take(&mut self.censuses);
         self.slots.iter_mut().try_for_each(|slot| {
             slot.set_clock(mark.now());
+            slot.set_censuses(&censuses);
             call(slot, mark, &mut self.sink)
         })
     }

@@ -8,6 +8,7 @@ mod handover;
 mod recovery;
 
 use std::io;
+use std::sync::Arc;
 
 use super::active_alerts::ActiveAlerts;
 use super::commit::Counters;
@@ -24,6 +25,7 @@ use crate::plugin::Plugin;
 use crate::plugin::Prepared;
 use crate::plugin::Snapshot;
 use crate::plugin::Staged;
+use crate::plugin::TimerContext;
 use crate::plugin::runtime::cpu_clock;
 use crate::sink::Sink;
 use crate::stats::counters::PluginStats;
@@ -31,6 +33,7 @@ use crate::stats::counters::PluginUsage;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Mark;
 use crate::stream::batch::Moment;
+use crate::stream::census::Census;
 use crate::system::heap;
 
 /// A plugin, its running instance, and everything that the host records about it.
@@ -44,6 +47,8 @@ pub(super) struct Slot {
     active_alerts: ActiveAlerts,
     /// The context of the next call with events.
     context: CallContext,
+    /// The censuses of the next call of a timer.
+    censuses: Vec<Arc<Census>>,
     /// Time of the latest event or mark. Quarantine is measured by it.
     now: Moment,
     stats: PluginStats,
@@ -80,6 +85,7 @@ impl Slot {
             quarantine: Quarantine::new(),
             active_alerts: ActiveAlerts::default(),
             context: CallContext::default(),
+            censuses: Vec::new(),
             now: Moment::default(),
             usage,
             counters: Counters::default(),
@@ -94,6 +100,11 @@ impl Slot {
     /// Sets the time that the plugin's clocks show from the next call on.
     pub(super) fn set_clock(&mut self, clock: Moment) {
         self.context.clock = clock;
+    }
+
+    /// Sets the censuses that the next call of a timer finds. A call that fails has lost them.
+    pub(super) fn set_censuses(&mut self, censuses: &[Arc<Census>]) {
+        self.censuses = censuses.to_vec();
     }
 
     /// Counts events that were lost before the next call.
@@ -234,6 +245,11 @@ impl Slot {
         }
     }
 
+    /// Returns whether a live run makes a census for the plugin.
+    pub(super) fn asks_for_census(&self) -> bool {
+        self.prepared.asks_for_census()
+    }
+
     /// Returns whether the plugin was granted files.
     pub fn reads_files(&self) -> bool {
         !self.prepared.spec().grants.read.is_empty()
@@ -265,15 +281,19 @@ impl Slot {
     fn call_timer<S: Sink>(
         &mut self,
         mark: &Mark,
-        function: fn(&mut Instance, &Mark, u64) -> Result<Staged, Fault>,
+        function: fn(&mut Instance, &Mark, TimerContext) -> Result<Staged, Fault>,
         sink: &mut S,
     ) -> ChainResult {
         self.note_lost(mark.lost);
+        let censuses = std::mem::take(&mut self.censuses);
         if !self.instance.as_ref().is_some_and(Instance::has_timer) {
             return Ok(());
         }
-        let lost = self.context.lost;
-        match self.call(|instance| function(instance, mark, lost)) {
+        let context = TimerContext {
+            lost: self.context.lost,
+            censuses,
+        };
+        match self.call(|instance| function(instance, mark, context)) {
             None => Ok(()),
             Some(Ok(staged)) => {
                 let wall_time = mark.wall_time;

@@ -194,6 +194,15 @@ pub struct WatchArgs {
     #[arg(long)]
     pub failed: bool,
 
+    /// Counts what all connections send, by peer and service, once an interval from 1s to 5m: segments and those of
+    /// them that were sent again, bytes, round-trip times
+    ///
+    /// A plugin gets it, such as ratio-alert, which alerts on the share of segments that are sent again; with a plugin
+    /// that asks for it, it is made every 10s without this option. --plugin json-print --set census=true prints it.
+    /// Of the filters, those of addresses, ports and network namespaces apply.
+    #[arg(long, value_name = "INTERVAL")]
+    pub census: Option<String>,
+
     /// Does not look for the processes that hold the sockets, which saves the scans of open files. All owners
     /// are then unknown
     #[arg(long)]

@@ -228,6 +228,7 @@ fn watch(args: WatchArgs, verbosity: Verbosity, matches: &ArgMatches) -> Result<
         attach: args.attach.into(),
         filters: filters::live(&args.filters, &args.live_filters, !args.no_owners)?,
         show_queued: args.failed,
+        census: args.census.as_deref().map(values::census).transpose()?,
         owners: !args.no_owners,
         reconcile: args.reconcile,
         record,

@@ -54,6 +54,15 @@ pub fn duration(option: &'static str, text: &str) -> Result<Duration, UsageError
         .ok_or_else(|| invalid(option, text, "a time such as 30s, 5m or 1h30m"))
 }
 
+/// Parses the interval of a census.
+pub fn census(text: &str) -> Result<Duration, UsageError> {
+    const RANGE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(300);
+    let interval = duration("--census", text).ok();
+    interval
+        .filter(|interval| RANGE.contains(interval))
+        .ok_or_else(|| invalid("--census", text, "a time from 1s to 5m, such as 10s"))
+}
+
 /// Parses a factor such as 1x or 0.5x. It must be at least 0.001.
 pub fn speed(text: &str) -> Result<f64, UsageError> {
     let factor: Option<f64> = text.strip_suffix('x').unwrap_or(text).parse().ok();

@@ -18,7 +18,7 @@ use crate::system::sandbox::files::Files;
 use crate::system::sandbox::system_calls::Calls;
 
 /// Confines this process, which has one thread, to what the run needs. Returns what the kernel lacks for that.
-pub fn confine(config: &Watch) -> Result<Vec<Lacking>> {
+pub fn confine(config: &Watch, may_have_census: bool) -> Result<Vec<Lacking>> {
     let files = files(config);
     let kept = kept(config);
     match &config.user {
@@ -38,7 +38,11 @@ pub fn confine(config: &Watch) -> Result<Vec<Lacking>> {
              use a directory of its own"
         );
     }
-    sandbox::confine(&files, Calls::ReadBpf)
+    let calls = match may_have_census {
+        true => Calls::ChangeMaps,
+        false => Calls::ReadBpf,
+    };
+    sandbox::confine(&files, calls)
 }
 
 /// The capabilities that the run keeps.

@@ -23,6 +23,7 @@ use crate::source::replay::Input;
 use crate::source::replay::InputError;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
+use crate::stream::census::Census;
 use crate::system::stdio::Stdout;
 use crate::system::stdio::StdoutStatus;
 use crate::system::stdio::print_status;
@@ -61,6 +62,14 @@ struct Summary {
     segments: u64,
     failed: u64,
     lost: u64,
+    /// Censuses, and their rows.
+    censuses: u64,
+    rows: u64,
+    /// Sums of their rows.
+    sent_segments: u64,
+    sent_again: u64,
+    /// Whether a row is of a census that has not counted everything.
+    is_incomplete: bool,
     gaps: u64,
     /// Number of events of each kind, by the name of the kind.
     kinds: BTreeMap<String, u64>,
@@ -91,6 +100,7 @@ fn summarize(file: &Path) -> Result<Summary> {
                 summary.add_loss(batch.lost);
                 batch.events().for_each(|event| summary.add(event));
             }
+            Ok(Some(Item::Census(census))) => summary.add_census(&census),
             Ok(Some(Item::Mark(mark) | Item::End(mark))) => summary.add_loss(mark.lost),
             Ok(None) => return Ok(summary),
             Err(error @ CaptureError::Cut { .. }) => {
@@ -106,6 +116,36 @@ impl Summary {
     fn add_loss(&mut self, lost: u64) {
         self.lost = self.lost.saturating_add(lost);
         self.gaps += u64::from(lost > 0);
+    }
+
+    fn add_census(&mut self, census: &Census) {
+        self.censuses += 1;
+        for row in census.rows() {
+            self.rows += 1;
+            self.sent_segments = self.sent_segments.saturating_add(row.segments);
+            let again = row.retransmitted_segments;
+            self.sent_again = self.sent_again.saturating_add(again);
+            self.is_incomplete |= !row.is_complete;
+        }
+    }
+
+    /// The line about the census, if there is one.
+    fn census(&self) -> Option<String> {
+        let (sent, again) = (self.sent_segments, self.sent_again);
+        let incomplete = match self.is_incomplete {
+            true => ", incomplete",
+            false => "",
+        };
+        let ratio = match sent {
+            0 => String::new(),
+            _ => format!(" ({:.2} %)", 100.0 * again as f64 / sent as f64),
+        };
+        (self.censuses > 0).then(|| {
+            format!(
+                "{} with {} rows: {sent} segments sent, {again} of them again{ratio}{incomplete}",
+                self.censuses, self.rows
+            )
+        })
     }
 
     fn add(&mut self, event: &Event) {
@@ -180,6 +220,9 @@ impl Summary {
             writeln!(to, "    {count:>9} {kind}")?;
         }
         writeln!(to, "  lost        {} in {} gaps", self.lost, self.gaps)?;
+        if let Some(census) = self.census() {
+            writeln!(to, "  censuses    {census}")?;
+        }
         let mut peers: Vec<_> = self.peers.iter().collect();
         peers.sort_by_key(|(peer, count)| (std::cmp::Reverse(**count), **peer));
         let more = more_than(self.more_peers);

@@ -21,17 +21,19 @@ use crate::config::SinkConfig;
 use crate::source::observer::Observer;
 use crate::system::stdio::StdoutStatus;
 
-/// Begins the recording, if there is one. `host` is the machine of the events. Returns the observers of the source.
+/// Begins the recording, if there is one. `host` is the machine of the events; `has_census`: the stream may have a
+/// census. Returns the observers of the source.
 pub fn begin(
     config: Option<&RecordConfig>,
     host: Option<Host>,
+    has_census: bool,
     stdout_status: &StdoutStatus,
 ) -> Result<Vec<Box<dyn Observer>>, RecordError> {
     let Some(config) = config else {
         return Ok(Vec::new());
     };
     let stdout = || Ok(Box::new(capture_output()?) as Box<dyn io::Write + Send>);
-    let recorder = Recorder::begin(config, host, stdout)?;
+    let recorder = Recorder::begin(config, host, has_census, stdout)?;
     match config {
         RecordConfig::File(_) => stdout_status.set_other_output(),
         // The run ends when the reader of the capture closes the pipe.

@@ -62,7 +62,9 @@ pub fn replay(config: &Replay) -> Result<()> {
             host: host.as_ref().map(|host| host.name.clone()),
             kernel: host.as_ref().map(|host| host.kernel.clone()),
         });
-        let observers = recording::begin(config.record.as_ref(), host, stop.stdout_status())?;
+        let has_census = inputs.iter().any(Input::may_have_census);
+        let record = config.record.as_ref();
+        let observers = recording::begin(record, host, has_census, stop.stdout_status())?;
         let stats = replay::run(config, inputs, observers, channel, &stop, &shared);
         progress.finish_and_clear();
         Ok(stats?)

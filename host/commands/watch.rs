@@ -16,12 +16,16 @@ use crate::config::Watch;
 use crate::pipeline;
 use crate::pipeline::Handlers;
 use crate::pipeline::stop::Signals;
+use crate::plugin;
 use crate::plugin::Compiler;
 use crate::plugin::run::EventSource;
 use crate::plugin::run::Run;
 use crate::plugin::run::RunInfo;
 use crate::plugin::worker::helper::Helper;
 use crate::source::bpf::permissions::Facts;
+use crate::source::census::CensusError;
+use crate::source::census::CensusProgram;
+use crate::source::census::CensusTaker;
 use crate::source::clock::Clock;
 use crate::source::live::intake::Processing;
 use crate::source::live::kernel_filters;
@@ -70,7 +74,8 @@ pub fn watch(config: &Watch) -> Result<()> {
     };
     let attached = probe.attached.name();
     let scan = config.owners.then(ScanProgram::load);
-    let lacking = confine(config)?;
+    let census = may_have_census(config).then(|| CensusProgram::load(&config.filters));
+    let lacking = confine(config, census.is_some())?;
 
     let stop = signals.start().context("cannot listen for signals")?;
     let shared = SharedStats::default();
@@ -87,13 +92,24 @@ pub fn watch(config: &Watch) -> Result<()> {
         return Ok(());
     };
     let chain = chain.measure_latency(clock);
-    let observers = match recording::begin(config.record.as_ref(), Some(host), stop.stdout_status())
-    {
+    let interval = match (config.census, chain.asks_for_census()) {
+        (None, true) => Some(CENSUS_INTERVAL),
+        (interval, _) => interval,
+    };
+    // Without an interval, the memory of the census is freed here.
+    let census = census.zip(interval);
+    let observers = match recording::begin(
+        config.record.as_ref(),
+        Some(host),
+        census.is_some(),
+        stop.stdout_status(),
+    ) {
         // The reader closed the pipe before the first byte, as in `--record - | true`.
         Err(error) if error.is_broken_pipe() && stop.stdout_status().is_pipe() => return Ok(()),
         begun => begun?,
     };
     let owners = owners(scan, clock);
+    let census = census.and_then(|(program, interval)| begin_census(program, interval, clock));
     probe.begin_to_record();
     let processing = Processing {
         clock,
@@ -104,6 +120,7 @@ pub fn watch(config: &Watch) -> Result<()> {
         reconciliation: comparison.map(|(reports_failed, members)| {
             Reconciliation::begin(clock, reports_failed, Box::new(members), left_out)
         }),
+        census,
         observers,
         owner_filter: config.filters.common.owner.clone(),
         count: config.chain.count,
@@ -131,6 +148,27 @@ pub fn watch(config: &Watch) -> Result<()> {
     let recorded = ended.stats.recorded.clone();
     ended.result()?;
     recording::result(recorded, stop.stdout_status())
+}
+
+/// The interval of a census that a plugin asks for and the user does not.
+const CENSUS_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Returns whether the programs of the census may be needed. What plugins ask for is known only when they are loaded,
+/// without privileges.
+fn may_have_census(config: &Watch) -> bool {
+    config.census.is_some() || config.chain.plugins.iter().any(plugin::may_import_census)
+}
+
+/// Begins the census. If that fails, there is none, and all else works.
+fn begin_census(
+    program: Result<CensusProgram, CensusError>,
+    interval: Duration,
+    clock: Clock,
+) -> Option<CensusTaker> {
+    let begun = program.and_then(|program| CensusTaker::start(program, interval, clock));
+    begun
+        .inspect_err(|error| tracing::warn!("{error}; there is no census"))
+        .ok()
 }
 
 fn attached_line(config: &Watch, attached: &str, lacking: &[Lacking]) -> String {

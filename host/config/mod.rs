@@ -233,6 +233,8 @@ pub struct Watch {
     pub filters: LiveFilters,
     /// Whether attempts that failed with EBUSY, whose first copy is still queued in this host, are passed on.
     pub show_queued: bool,
+    /// The interval of the census; `None`: one is made if a plugin asks for it.
+    pub census: Option<Duration>,
     /// Whether the host looks for the processes that hold the sockets.
     pub owners: bool,
     /// Whether the recorded events are compared with the kernel's own counters.

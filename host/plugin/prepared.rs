@@ -67,6 +67,8 @@ pub struct Prepared {
     /// The settings, as a JSON object.
     settings: String,
     log_lines: LogBudget,
+    /// Whether a live run makes a census for it.
+    asks_for_census: bool,
 }
 
 /// A loaded version of a plugin, and its running instance.
@@ -98,9 +100,12 @@ impl Plugin {
             loaded: loaded.map_err(load_error)?,
             settings: String::new(),
             log_lines: LogBudget::new(spec.limits.log),
+            asks_for_census: false,
         };
         let mut instance = prepared.new_unconfigured(&prepared.log_lines)?;
         let described = instance.describe()?;
+        let takes_any = described.contains(&("census".to_owned(), "optional".to_owned()));
+        prepared.asks_for_census = prepared.loaded.imports_census && !takes_any;
         let schema = schema(&described).map_err(|error| settings_error(error.into()))?;
         let settings = spec.settings.to_json(&schema);
         prepared.settings = settings.map_err(|error| settings_error(error.into()))?;
@@ -143,6 +148,11 @@ impl Prepared {
     /// Returns the digest of the plugin's file.
     pub fn digest(&self) -> Digest {
         self.loaded.digest
+    }
+
+    /// Returns whether a live run makes a census for the plugin.
+    pub fn asks_for_census(&self) -> bool {
+        self.asks_for_census
     }
 
     /// Makes another instance and configures it as the first one. If there is a snapshot, restores it. `clock` is the

@@ -1,6 +1,7 @@
 //! The sources of events: the live probe and files. A source does not depend on plugins.
 
 pub mod bpf;
+pub mod census;
 pub mod clock;
 pub mod filter;
 pub mod live;

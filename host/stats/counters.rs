@@ -38,6 +38,25 @@ impl KernelStats {
     }
 }
 
+/// Counters of the census of a live run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CensusStats {
+    /// Censuses that were made.
+    pub made: u64,
+    /// Their rows.
+    pub rows: u64,
+    /// Times that something was added to the row for what finds no room.
+    pub beyond: u64,
+    /// Connections for which there was no room.
+    pub connections_missed: u64,
+    /// Connections whose end was missed.
+    pub stale: u64,
+    /// Calls of the programs that the kernel skipped.
+    pub recursion_misses: u64,
+    /// CPU time of the thread that makes them, which makes the passes over the connections.
+    pub cpu: Duration,
+}
+
 /// Counters of the live source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SourceStats {

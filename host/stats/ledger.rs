@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Stats;
+use super::counters::CensusStats;
 use super::counters::ChainStats;
 use super::counters::LatencyStats;
 use super::counters::OwnerStats;
@@ -23,6 +24,9 @@ impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(stream) = &self.stream {
             write!(f, "{stream}")?;
+        }
+        if let Some(census) = &self.census {
+            write!(f, "{census}")?;
         }
         write!(f, "{}", self.chain)?;
         if self.not_printed > 0 {
@@ -164,6 +168,27 @@ impl fmt::Display for StreamStats {
             write!(f, " scans_cut={scans_cut}")?;
         }
         writeln!(f)
+    }
+}
+
+/// Writes one line.
+impl fmt::Display for CensusStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CensusStats {
+            made,
+            rows,
+            beyond,
+            connections_missed,
+            stale,
+            recursion_misses,
+            cpu,
+        } = self;
+        let cpu = cpu.as_micros();
+        writeln!(
+            f,
+            "ledger: census made={made} rows={rows} beyond={beyond} connections_missed={connections_missed} \
+             stale={stale} recursion_misses={recursion_misses} cpu_us={cpu}"
+        )
     }
 }
 

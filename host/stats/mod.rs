@@ -6,6 +6,7 @@ mod ledger;
 pub mod reconcile;
 mod shared;
 
+use self::counters::CensusStats;
 use self::counters::ChainStats;
 use self::counters::ReplayStats;
 use self::counters::StreamStats;
@@ -20,6 +21,8 @@ use crate::capture::Summary;
 pub struct Stats {
     /// Counters of the source; `None` before its first mark.
     pub stream: Option<StreamStats>,
+    /// Counters of the census; `None`: none is made.
+    pub census: Option<CensusStats>,
     /// Counters of the chain and of the sinks.
     pub chain: ChainStats,
     /// Counters of the recorder; `None`: nothing is recorded.

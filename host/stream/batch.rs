@@ -5,6 +5,7 @@ use std::time::Duration;
 use retrans_event::Event;
 use retrans_event::RECORD_SIZE;
 
+use crate::stream::census::Census;
 use crate::stream::labels::Labels;
 
 /// Maximum number of events in a batch.
@@ -15,6 +16,8 @@ pub const MAX_EVENTS: usize = 256;
 pub enum Item {
     /// Events, at least one.
     Events(Batch),
+    /// What connections have sent in an interval. It precedes the mark with which plugins get it.
+    Census(Census),
     /// A second of the stream has passed.
     Mark(Mark),
     /// The stream has ended. No item follows.

@@ -3,4 +3,5 @@
 
 pub mod alert;
 pub mod batch;
+pub mod census;
 pub mod labels;

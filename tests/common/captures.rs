@@ -97,6 +97,8 @@ pub enum Shown {
     Mark(u128, u128, u64),
     /// The same for the end of the stream.
     End(u128, u128, u64),
+    /// The rows of a census.
+    Census(Vec<u8>),
 }
 
 /// Converts an item.
@@ -106,6 +108,7 @@ pub fn show(item: &Item) -> Shown {
         Item::Events(batch) => {
             Shown::Events(batch.records().to_vec(), batch.labels.clone(), batch.lost)
         }
+        Item::Census(census) => Shown::Census(census.as_bytes().to_vec()),
         Item::Mark(mark) => {
             let (time, wall_time, lost) = times(mark);
             Shown::Mark(time, wall_time, lost)

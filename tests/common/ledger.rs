@@ -21,6 +21,8 @@ pub struct Ledger {
     pub host: Stage,
     /// Owners of the events.
     pub owners: Stage,
+    /// The census, if there is one.
+    pub census: Option<Stage>,
     /// Ages of the events that were passed on at once, and of those that have waited for their owner.
     pub latency: [Stage; 2],
     /// The plugins, by name.
@@ -52,6 +54,7 @@ impl Ledger {
                 "kernel" => ledger.kernel = Stage::parse(counts)?,
                 "host" => ledger.host = Stage::parse(counts)?,
                 "owners" => ledger.owners = Stage::parse(counts)?,
+                "census" => ledger.census = Some(Stage::parse(counts)?),
                 "latency" => ledger.latency[0] = Stage::parse(counts)?,
                 "latency_after_waiting" => ledger.latency[1] = Stage::parse(counts)?,
                 "stdout" => ledger.stdout = Some(Stage::parse(counts)?),

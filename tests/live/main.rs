@@ -11,6 +11,7 @@ mod attempts;
 mod bulk;
 mod captures;
 mod causes;
+mod census;
 mod chain;
 mod check;
 mod container;

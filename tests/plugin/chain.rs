@@ -289,6 +289,7 @@ fn every_plugin_is_told_once_of_lost_events() {
     let lost = |mut item: Item, events: u64| {
         match &mut item {
             Item::Events(batch) => batch.lost = events,
+            Item::Census(_) => {}
             Item::Mark(mark) | Item::End(mark) => mark.lost = events,
         }
         item

@@ -274,7 +274,7 @@ impl Serialize for Dotted {
 
 /// A time of day in ns since 1970, written with nine digits after the decimal point, so that lines sort as
 /// text.
-struct Rfc3339(u64);
+pub(super) struct Rfc3339(pub(super) u64);
 
 impl Serialize for Rfc3339 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -66,6 +66,7 @@ impl Folder {
         Recorder::begin(
             &config::RecordConfig::File(self.config.clone()),
             Some(host()),
+            false,
             no_stdout,
         )
     }
@@ -153,6 +154,7 @@ fn contents(file: &Path) -> (u64, u64) {
                 events += batch.len() as u64;
                 lost += batch.lost;
             }
+            Ok(Some(Item::Census(_))) => {}
             Ok(Some(Item::Mark(mark) | Item::End(mark))) => lost += mark.lost,
             Ok(None) | Err(CaptureError::Cut { .. }) => return (events, lost),
             Err(error) => panic!("{error}"),
@@ -418,7 +420,7 @@ fn a_standard_output_that_fails_ends_the_recording_and_every_event_is_accounted_
     for error in [io::ErrorKind::BrokenPipe, io::ErrorKind::StorageFull] {
         let stdout =
             || -> io::Result<Box<dyn Write + Send>> { Ok(Box::new(Limited(8_000, error))) };
-        let recorder = Recorder::begin(&config::RecordConfig::Stdout, Some(host()), stdout);
+        let recorder = Recorder::begin(&config::RecordConfig::Stdout, Some(host()), false, stdout);
         let mut recorder = recorder.expect("there is room for the head");
         for second in 0..1_000 {
             recorder.item(&events(7));

@@ -91,6 +91,7 @@ pub fn see_a_retransmit() -> Result<String> {
     probe.begin_to_record();
     let attached = probe.attached.name();
     let processing = Processing {
+        census: None,
         clock,
         owners: Owners::unknown(clock),
         show_queued: true,

@@ -45,6 +45,7 @@ pub fn explain(config: &PluginExplain) -> Result<()> {
                 Some((number, event)) => (Some(number), Some(event)),
                 None => break,
             },
+            Sent::Census => continue,
             Sent::Mark(_) | Sent::End if plugins.is_empty() => continue,
             Sent::Mark(_) | Sent::End => (None, None),
         };
@@ -52,7 +53,7 @@ pub fn explain(config: &PluginExplain) -> Result<()> {
             (Sent::Mark(time), _) => {
                 json!({ "tick": timestamp::show(time, 3), "plugins": plugins })
             }
-            (Sent::End, _) => json!({ "end": true, "plugins": plugins }),
+            (Sent::End | Sent::Census, _) => json!({ "end": true, "plugins": plugins }),
             (Sent::Event, number) => json!({ "event": number, "plugins": plugins }),
         };
         match config.json {

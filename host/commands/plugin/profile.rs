@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -23,6 +24,7 @@ use crate::plugin::Engine;
 use crate::plugin::Instance;
 use crate::plugin::Plugin;
 use crate::plugin::THREAD_STACK;
+use crate::plugin::TimerContext;
 use crate::plugin::runtime::samples::Samples;
 use crate::plugin::runtime::samples::Stacks;
 use crate::stream::batch::Item;
@@ -111,6 +113,7 @@ fn sample(plugin: &Plugin, recorded: &Recorded, enough: Duration) -> Result<Prof
 fn pass(instance: &mut Instance, recorded: &Recorded) -> Result<(Duration, u64)> {
     let (mut time, mut events) = (Duration::ZERO, 0);
     let mut context = CallContext::default();
+    let mut censuses = Vec::new();
     for item in recorded.items(MAX_EVENTS) {
         match item {
             Item::Events(mut batch) => {
@@ -122,15 +125,28 @@ fn pass(instance: &mut Instance, recorded: &Recorded) -> Result<(Duration, u64)>
                 })?;
                 events += batch.len() as u64;
             }
+            Item::Census(census) => {
+                censuses.push(Arc::new(census));
+                continue;
+            }
             Item::Mark(mark) => {
+                let censuses = std::mem::take(&mut censuses);
+                let timer = TimerContext {
+                    lost: mark.lost,
+                    censuses,
+                };
                 context.clock = mark.now();
                 if !instance.has_timer() {
                     continue;
                 }
-                instance.tick(&mark, mark.lost)?;
+                instance.tick(&mark, timer)?;
             }
             Item::End(mark) if instance.has_timer() => {
-                instance.finish(&mark, mark.lost)?;
+                let timer = TimerContext {
+                    lost: mark.lost,
+                    censuses: std::mem::take(&mut censuses),
+                };
+                instance.finish(&mark, timer)?;
             }
             Item::End(_) => continue,
         }

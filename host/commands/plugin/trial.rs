@@ -35,6 +35,7 @@ use crate::stream::alert::Alert;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 use crate::stream::batch::Mark;
+use crate::stream::census::Census;
 use crate::system::threads;
 
 /// Recorded events, and the marks between them.
@@ -49,6 +50,7 @@ pub struct Recorded {
 #[derive(Debug)]
 enum Piece {
     Events(Batch),
+    Census(Census),
     Mark(Mark),
 }
 
@@ -57,6 +59,8 @@ enum Piece {
 pub enum Sent {
     /// An event.
     Event,
+    /// A census. Plugins get it with the next mark.
+    Census,
     /// A mark at this time of day.
     Mark(Duration),
     /// The end of the stream.
@@ -150,6 +154,7 @@ impl Recorded {
                         recorded.end = last.map_or(recorded.end, |event| Mark::at(event, 0));
                         recorded.items.push(Piece::Events(batch));
                     }
+                    Ok(Some(Item::Census(census))) => recorded.items.push(Piece::Census(census)),
                     // Another file may follow the end of one.
                     Ok(Some(Item::Mark(mark) | Item::End(mark))) => {
                         recorded.end = Mark { lost: 0, ..mark };
@@ -190,7 +195,7 @@ impl Recorded {
     fn batches(&self) -> impl Iterator<Item = &Batch> {
         self.items.iter().filter_map(|piece| match piece {
             Piece::Events(batch) => Some(batch),
-            Piece::Mark(_) => None,
+            Piece::Mark(_) | Piece::Census(_) => None,
         })
     }
 
@@ -202,6 +207,7 @@ impl Recorded {
     /// The items as they are sent, in batches of one event.
     pub fn sent(&self) -> impl Iterator<Item = Sent> {
         let items = self.items.iter().flat_map(|piece| match piece {
+            Piece::Census(_) => vec![Sent::Census],
             Piece::Mark(mark) => vec![Sent::Mark(mark.wall_time)],
             Piece::Events(batch) => vec![Sent::Event; batch.len()],
         });
@@ -211,6 +217,7 @@ impl Recorded {
     /// The items as they are sent, in batches of at most `cut` events.
     pub fn items(&self, cut: usize) -> impl Iterator<Item = Item> {
         let items = self.items.iter().flat_map(move |piece| match piece {
+            Piece::Census(census) => vec![Item::Census(census.clone())],
             Piece::Mark(mark) => vec![Item::Mark(*mark)],
             Piece::Events(batch) => {
                 let mut rest = batch.clone();
@@ -262,7 +269,7 @@ impl Recorded {
         for item in self.items(cut) {
             given.push(match &item {
                 Item::Events(batch) => Some(batch.clone()),
-                Item::Mark(_) | Item::End(_) => None,
+                Item::Census(_) | Item::Mark(_) | Item::End(_) => None,
             });
             // The chain has ended: the cause follows.
             if items.send(item).is_err() {

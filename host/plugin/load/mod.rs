@@ -15,6 +15,7 @@ use wasmtime::component::InstancePre;
 use wasmtime::component::Linker;
 use wasmtime::component::types::ComponentItem;
 
+use super::bundled;
 use super::load::cache::Key;
 use super::load::component::ReadError;
 use super::load::engine::Engine;
@@ -26,6 +27,7 @@ use super::runtime::contract::VERSION;
 use super::runtime::store::HostState;
 use super::spec::Spec;
 use super::spec::digest::Digest;
+use super::spec::origin::Origin;
 use super::wasi;
 use super::worker::compile;
 use super::worker::compile::CompileError;
@@ -120,6 +122,8 @@ pub(crate) struct Loaded {
     pub(crate) timer: Option<String>,
     /// Full name of the state interface, if the component exports it.
     pub(crate) state: Option<String>,
+    /// Whether it imports the function that returns a census.
+    pub(crate) imports_census: bool,
     /// What the plugin is told of the run.
     pub(crate) run: RunInfo,
 }
@@ -141,6 +145,9 @@ pub(crate) fn load(engine: &Engine, spec: &Spec) -> Result<Loaded, LoadError> {
     })
 }
 
+/// The function of the contract that returns a census.
+const CENSUS: &str = "census";
+
 /// Checks a compiled component against the contract, and links it to the host.
 pub(crate) fn check_and_link(component: Component, digest: Digest) -> Result<Loaded, LoadError> {
     let engine = component.engine();
@@ -157,6 +164,7 @@ pub(crate) fn check_and_link(component: Component, digest: Digest) -> Result<Loa
     check_version(&export("processor").ok_or(LoadError::WrongWorld)?)?;
     let mismatch = |error| LoadError::Mismatch(one_line(&error));
     let linker = link(engine, &component)?;
+    let imports_census = imports_census(engine, &component);
     let pre = linker.instantiate_pre(&component).map_err(mismatch)?;
     Ok(Loaded {
         digest,
@@ -166,6 +174,7 @@ pub(crate) fn check_and_link(component: Component, digest: Digest) -> Result<Loa
         pre,
         timer: export("timer"),
         state: export("state"),
+        imports_census,
         run: RunInfo::default(),
     })
 }
@@ -235,6 +244,36 @@ fn check_version(interface: &str) -> Result<(), LoadError> {
         Ok(())
     } else {
         Err(LoadError::WrongVersion(quoted(version)))
+    }
+}
+
+/// Whether the component imports the function of the contract that returns a census.
+fn imports_census(engine: &wasmtime::Engine, component: &Component) -> bool {
+    let host = format!("{PACKAGE}/host@");
+    let component = component.component_type();
+    component
+        .imports(engine)
+        .any(|(name, import)| match import.ty {
+            ComponentItem::ComponentInstance(interface) if name.starts_with(&host) => {
+                let mut functions = interface.exports(engine);
+                functions.any(|(function, _)| function == CENSUS)
+            }
+            _ => false,
+        })
+}
+
+/// Returns whether the component of a plugin may import the function that returns a census, without reading it as a
+/// component: it has the name of the function somewhere. The programs of the census need privileges that the host has
+/// only before it reads untrusted files more closely.
+pub fn may_import_census(spec: &Spec) -> bool {
+    match &spec.origin {
+        Origin::Bundled(name) => bundled::ASKING_FOR_CENSUS.contains(name),
+        Origin::File(_) => {
+            // Errors are reported when the plugin is loaded.
+            let bytes = component::read(&spec.origin, spec.limits.file).unwrap_or_default();
+            let mut parts = bytes.windows(CENSUS.len());
+            parts.any(|part| part == CENSUS.as_bytes())
+        }
     }
 }
 

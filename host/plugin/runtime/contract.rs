@@ -67,6 +67,23 @@ impl wit::Host for HostState {
         Ok(fields.collect())
     }
 
+    fn census_layout(&mut self) -> Result<Vec<wit::Field>> {
+        self.deadline.check()?;
+        let fields = retrans_event::CENSUS_FIELDS.iter().map(|field| wit::Field {
+            name: field.name.to_owned(),
+            offset: field.offset as u32,
+            size: field.size as u32,
+            kind: field.kind.to_owned(),
+            presence_bit: NO_PRESENCE_BIT,
+        });
+        Ok(fields.collect())
+    }
+
+    fn census(&mut self) -> Result<Vec<u8>> {
+        self.deadline.check()?;
+        Ok(self.call.census.take())
+    }
+
     fn labels(&mut self) -> Result<Vec<wit::LabelColumn>> {
         self.deadline.check()?;
         let columns = self.call.labels.columns().iter().map(|column| {

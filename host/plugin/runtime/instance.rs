@@ -6,6 +6,7 @@ use wasmtime::Store;
 use wasmtime::UpdateDeadline;
 use wasmtime::component::TypedFunc;
 
+use super::census_parts::CensusParts;
 use super::contract::Exports;
 use super::exports::Answer;
 use super::exports::ExportLookup;
@@ -25,6 +26,7 @@ use super::staged_effects::Staged;
 use super::store::Call;
 use super::store::CallContext;
 use super::store::HostState;
+use super::store::TimerContext;
 use crate::plugin::load::LoadError;
 use crate::plugin::load::Loaded;
 use crate::plugin::load::epochs;
@@ -188,17 +190,16 @@ impl Instance {
         }
     }
 
-    /// Calls `tick`, if it is exported. `lost` is the number of events that were lost since the last call that
-    /// succeeded.
-    pub fn tick(&mut self, mark: &Mark, lost: u64) -> Result<Staged, Fault> {
+    /// Calls `tick`, if it is exported.
+    pub fn tick(&mut self, mark: &Mark, context: TimerContext) -> Result<Staged, Fault> {
         let tick = self.timer.as_ref().map(|timer| timer.tick);
-        self.call_timer(Export::Tick, tick, mark, lost)
+        self.call_timer(Export::Tick, tick, mark, context)
     }
 
     /// Calls `finish` at the end of the stream, if it is exported.
-    pub fn finish(&mut self, mark: &Mark, lost: u64) -> Result<Staged, Fault> {
+    pub fn finish(&mut self, mark: &Mark, context: TimerContext) -> Result<Staged, Fault> {
         let finish = self.timer.as_ref().map(|timer| timer.finish);
-        self.call_timer(Export::Finish, finish, mark, lost)
+        self.call_timer(Export::Finish, finish, mark, context)
     }
 
     /// Returns whether the plugin exports `tick` and `finish`.
@@ -263,13 +264,14 @@ impl Instance {
         export: Export,
         function: Option<TypedFunc<(u64,), (Answer,)>>,
         mark: &Mark,
-        lost: u64,
+        context: TimerContext,
     ) -> Result<Staged, Fault> {
         let Some(function) = function else {
             return Ok(Staged::default());
         };
         self.begin_call(Call {
-            lost,
+            lost: context.lost,
+            census: CensusParts::new(context.censuses),
             ..Call::without_events(mark.now())
         });
         let now = u64::try_from(mark.time.as_nanos()).unwrap_or(u64::MAX);

@@ -1,6 +1,9 @@
 //! The host's data for one instance: the running call, its limits, and its staged effects.
 
+use std::sync::Arc;
+
 use super::bad_answer::BadAnswer;
+use super::census_parts::CensusParts;
 use super::granted_files::Files;
 use super::limiters::CpuDeadline;
 use super::limiters::LogBudget;
@@ -14,6 +17,7 @@ use crate::plugin::spec::grants::ResolvedGrants;
 use crate::plugin::spec::limits::Limits;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Moment;
+use crate::stream::census::Census;
 use crate::stream::labels::Labels;
 
 /// The data of an instance's wasmtime store.
@@ -53,6 +57,8 @@ pub struct Call {
     pub label_bytes: usize,
     /// The time that the plugin's clocks show.
     pub clock: Moment,
+    /// The rows of censuses that the call has not taken yet.
+    pub census: CensusParts,
 }
 
 /// What a call with events depends on, beside the events.
@@ -65,6 +71,15 @@ pub struct CallContext {
     /// The time that the plugin's clocks show: the stream's last mark, or its start before the first mark. Neither
     /// depends on the bounds of batches.
     pub clock: Moment,
+}
+
+/// What a call of a timer depends on, beside the time.
+#[derive(Debug, Clone, Default)]
+pub struct TimerContext {
+    /// Number of events that were lost since the last call that succeeded.
+    pub lost: u64,
+    /// The censuses since the last tick.
+    pub censuses: Vec<Arc<Census>>,
 }
 
 impl Call {
@@ -86,6 +101,7 @@ impl Call {
             label_bytes: context.label_bytes,
             clock: context.clock,
             labels: std::mem::take(&mut batch.labels),
+            census: CensusParts::default(),
         }
     }
 }

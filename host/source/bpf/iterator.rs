@@ -48,16 +48,30 @@ pub fn read<const SIZE: usize>(link: &Link, mut take: impl FnMut(&[[u8; SIZE]]))
     let mut buffer = [0; BUFFER_SIZE];
     // A multiple of the size of a record: where pages are larger than 4 KiB, a read would otherwise end within one.
     let (chunk, _) = buffer.as_chunks_mut::<SIZE>();
-    let chunk = chunk.as_flattened_mut();
+    pass(link, chunk.as_flattened_mut(), |bytes| {
+        let (records, rest) = bytes.as_chunks();
+        debug_assert!(rest.is_empty());
+        take(records);
+    })
+}
+
+/// Makes one pass with a program whose output does not matter: it writes a byte for each object, so that a system call
+/// ends after `at_once` objects, [`BUFFER_SIZE`] at most.
+///
+/// # Errors
+///
+/// If the kernel refuses the pass or a read.
+pub fn run(link: &Link, at_once: usize) -> io::Result<()> {
+    let mut buffer = [0; BUFFER_SIZE];
+    pass(link, &mut buffer[..at_once.min(BUFFER_SIZE)], |_| {})
+}
+
+fn pass(link: &Link, buffer: &mut [u8], mut take: impl FnMut(&[u8])) -> io::Result<()> {
     let mut objects = Iter::new(link).map_err(|error| io::Error::other(format!("{error:#}")))?;
     loop {
-        match io::Read::read(&mut objects, chunk) {
+        match io::Read::read(&mut objects, buffer) {
             Ok(0) => return Ok(()),
-            Ok(length) => {
-                let (records, rest) = chunk[..length].as_chunks();
-                debug_assert!(rest.is_empty());
-                take(records);
-            }
+            Ok(length) => take(&buffer[..length]),
             // The kernel interrupts a pass after a million objects for which nothing was written.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

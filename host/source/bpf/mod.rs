@@ -34,3 +34,13 @@ pub mod holders {
 pub mod namespaces {
     include!(concat!(env!("OUT_DIR"), "/namespaces.skel.rs"));
 }
+
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::undocumented_unsafe_blocks,
+    clippy::unwrap_used
+)]
+pub mod census {
+    include!(concat!(env!("OUT_DIR"), "/census.skel.rs"));
+}

@@ -13,6 +13,7 @@ mod sample;
 use std::fmt;
 use std::num::NonZeroU32;
 
+use retrans_event::CensusRow;
 use retrans_event::Event;
 use retrans_event::Kind;
 use retrans_event::TcpState;
@@ -144,6 +145,18 @@ impl Filters {
     /// Returns whether all filters admit the event, whose owner is in its record.
     pub fn want(&self, event: &Event) -> bool {
         self.admit(event) && self.is_in_sample(event) && self.owner.admits(&event.owner(), None)
+    }
+
+    /// Returns whether the filters admit a row of a census. A row has the peer's address, the port of the service, which
+    /// is that of either side, and the network namespace: filters for other facts do not apply to it.
+    pub fn want_row(&self, row: &CensusRow) -> bool {
+        let is_ipv4 = row.peer_address.is_ipv4();
+        let (peers, netns) = (&self.peers, &self.netns);
+        self.ip_version
+            .is_none_or(|version| is_ipv4 == (version == IpVersion::V4))
+            && (self.ports.admit(row.service_port))
+            && peers.admit(row.peer_address)
+            && (netns.is_empty() || netns.contains(&row.netns_inode))
     }
 
     /// Returns why no event can pass, if that is certain.

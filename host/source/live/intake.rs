@@ -9,6 +9,7 @@ use super::ring_event::RingEvent;
 use super::stream::Stream;
 use crate::pipeline::channel::Channel;
 use crate::pipeline::stop::Stop;
+use crate::source::census::CensusTaker;
 use crate::source::clock::Clock;
 use crate::source::clock::Now;
 use crate::source::filter::OwnerFilter;
@@ -36,6 +37,8 @@ pub struct Processing {
     pub show_queued: bool,
     /// Compares the events with the kernel's own counters; `None` without `--reconcile`.
     pub reconciliation: Option<Reconciliation>,
+    /// Makes a census once an interval; `None`: there is none.
+    pub census: Option<CensusTaker>,
     /// Observers that receive the stream before the chain does.
     pub observers: Vec<Box<dyn Observer>>,
     /// The owners whose events are passed on. The probe applies all other filters.
@@ -153,6 +156,14 @@ impl<'a> Intake<'a> {
     /// probe's final counters. `reported_lost` is the number of losses that were reported to the chain before.
     pub fn end(self, kernel: KernelStats, reported_lost: u64) -> Stats {
         let (source, owners) = (self.source_stats(), self.owner_stats());
+        let mut stream = self.stream;
+        let census = self.processing.census.map(|taker| {
+            let (censuses, stats) = taker.finish();
+            for census in censuses {
+                stream.census(census);
+            }
+            stats
+        });
         let reconciliation = self.processing.reconciliation;
         let mut stats = Stats {
             stream: Some(StreamStats::Live {
@@ -160,12 +171,13 @@ impl<'a> Intake<'a> {
                 source,
                 owners,
             }),
+            census,
             reconciliation: reconciliation.map(|reconciliation| reconciliation.finish(&kernel)),
             ..Stats::default()
         };
         let end = self.processing.clock.now();
         let lost = kernel.lost() - reported_lost;
-        self.stream.end(end.mark(end.boot(), lost), &mut stats);
+        stream.end(end.mark(end.boot(), lost), &mut stats);
         stats
     }
 }

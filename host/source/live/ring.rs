@@ -181,7 +181,20 @@ impl<'a, 'b> RingReader<'a, 'b> {
             intake.processing.owners.rest(now.boot());
             now.boot()
         };
-        let continues = intake.stream.mark(now.mark(moment, lost));
+        let mut continues = true;
+        let mut census = None;
+        {
+            let Intake {
+                processing, stream, ..
+            } = &mut *intake;
+            if let Some(taker) = &mut processing.census {
+                while let Some(made) = taker.take() {
+                    continues &= stream.census(made);
+                }
+                census = Some(taker.stats());
+            }
+        }
+        continues &= intake.stream.mark(now.mark(moment, lost));
         intake.account_for_sending(&now);
         let live = StreamStats::Live {
             kernel: self.counters.read()?,
@@ -193,6 +206,7 @@ impl<'a, 'b> RingReader<'a, 'b> {
         } = &mut *intake;
         processing.publisher.publish(|stats| {
             stats.stream = Some(live);
+            stats.census = census;
             stream.report(stats);
         });
         heap::give_back_freed();

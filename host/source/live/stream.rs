@@ -16,6 +16,7 @@ use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 use crate::stream::batch::MAX_EVENTS;
 use crate::stream::batch::Mark;
+use crate::stream::census::Census;
 use crate::stream::labels::Column;
 
 /// Name of the label with the whole id of the container of an event's owner, as OpenTelemetry names it.
@@ -186,6 +187,11 @@ impl<'a> Stream<'a> {
             continues &= self.out.send(Item::Events(batch));
         }
         continues
+    }
+
+    /// Sends a census, unless it has no rows. Returns false if the source is to end.
+    pub fn census(&mut self, census: Census) -> bool {
+        census.is_empty() || self.out.send(Item::Census(census))
     }
 
     /// Sends a mark. Returns false if the source is to end.

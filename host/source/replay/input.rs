@@ -109,6 +109,14 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// Whether the file may have a census. Of lines that is not known before they were read.
+    pub fn may_have_census(&self) -> bool {
+        match self {
+            Input::Capture(capture) => capture.head().has_census,
+            Input::Lines(_) => true,
+        }
+    }
+
     /// The machine that the events come from, if the file is a capture and names it.
     pub fn host(&self) -> Option<&Host> {
         match self {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use retrans_event::CensusRow;
 use retrans_event::Record;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -13,10 +14,11 @@ use crate::stream::labels::MAX_COLUMNS;
 pub type Labels = BTreeMap<String, String>;
 
 /// A parsed line.
-#[expect(clippy::large_enum_variant, reason = "it is destructured at once")]
 pub enum ParsedLine {
     /// An event.
     Event(Record, Labels),
+    /// A row of a census.
+    Census(CensusRow),
     /// This number of events was lost.
     Gap(u64),
     /// A line of another type, such as an alert. It is ignored.
@@ -62,7 +64,8 @@ struct Retransmit {
 pub fn parse(text: &str, sequence: u64) -> Result<ParsedLine, String> {
     let fields: Fields = match serde_json::from_str(text) {
         Ok(fields) => fields,
-        Err(_) if is_other_type(text) => return Ok(ParsedLine::Other),
+        Err(_) if is_of_type(text, |name| name == "census") => return census(text),
+        Err(_) if is_of_type(text, is_other_type) => return Ok(ParsedLine::Other),
         // If a value has the wrong type, the error of the record names the field.
         Err(error) => {
             let record: Result<Record, _> = serde_json::from_str(text);
@@ -72,6 +75,7 @@ pub fn parse(text: &str, sequence: u64) -> Result<ParsedLine, String> {
     match &fields.r#type {
         Some(Value::String(name)) if name == "retransmit" => {}
         Some(Value::String(name)) if name == "gap" => return fields.gap().map(ParsedLine::Gap),
+        Some(Value::String(name)) if name == "census" => return census(text),
         Some(Value::String(_)) => return Ok(ParsedLine::Other),
         Some(_) => return Err("type: expected text such as \"retransmit\"".to_owned()),
         None => return Err("type is missing, expected \"retransmit\"".to_owned()),
@@ -84,14 +88,24 @@ pub fn parse(text: &str, sequence: u64) -> Result<ParsedLine, String> {
     Ok(ParsedLine::Event(record, labels(fields.labels)?))
 }
 
-/// Returns whether the line has a type other than `retransmit` and `gap`. The keys of such lines may have another meaning.
-fn is_other_type(text: &str) -> bool {
+fn census(text: &str) -> Result<ParsedLine, String> {
+    let row = serde_json::from_str(text).map_err(|error| explain(&error))?;
+    Ok(ParsedLine::Census(row))
+}
+
+/// A type other than `retransmit` and `gap`: the keys of such lines may have another meaning.
+fn is_other_type(name: &str) -> bool {
+    !["retransmit", "gap"].contains(&name)
+}
+
+/// Returns whether the line has a type for which `is_wanted` returns true.
+fn is_of_type(text: &str, is_wanted: impl FnOnce(&str) -> bool) -> bool {
     #[derive(Deserialize)]
     struct Typed {
         r#type: String,
     }
     let typed: Result<Typed, _> = serde_json::from_str(text);
-    typed.is_ok_and(|typed| !["retransmit", "gap"].contains(&typed.r#type.as_str()))
+    typed.is_ok_and(|typed| is_wanted(&typed.r#type))
 }
 
 /// The message of the parser with the column, and without the line number, which is always 1.

@@ -6,7 +6,7 @@ use std::io;
 use std::io::BufRead;
 use std::time::Duration;
 
-use retrans_event::Event;
+use retrans_event::CensusRow;
 use retrans_event::Record;
 
 use super::line;
@@ -16,6 +16,8 @@ use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 use crate::stream::batch::MAX_EVENTS;
 use crate::stream::batch::Mark;
+use crate::stream::batch::Moment;
+use crate::stream::census::Census;
 use crate::stream::labels::Column;
 use crate::stream::labels::MAX_COLUMNS;
 
@@ -32,6 +34,9 @@ const MAX_BATCH_SPAN: Duration = Duration::from_millis(10);
 
 /// The longest line in bytes. A file without line ends is thus never read into memory as a whole.
 const MAX_LINE: usize = 1 << 20;
+
+/// The most rows of a census, as of one that was made live.
+const MAX_ROWS: usize = 65_536;
 
 /// The most bytes of labels in a batch: as many as one line can have.
 const MAX_LABEL_BYTES: usize = MAX_LINE;
@@ -74,8 +79,8 @@ pub struct Lines<R> {
     line: u64,
     /// The part of that line that has arrived.
     text: Vec<u8>,
-    /// An event that was read and belongs to a later item.
-    next: Option<(Record, Labels)>,
+    /// What was read and belongs to a later item.
+    next: Option<Next>,
     /// Losses that were read and not reported yet. Each is reported by itself, as in the file.
     lost: VecDeque<u64>,
     /// Items that precede `next`.
@@ -91,10 +96,10 @@ pub struct Lines<R> {
 }
 
 /// The result of reading up to the next event.
-#[expect(clippy::large_enum_variant, reason = "it is destructured at once")]
 enum Next {
     Event(Record, Labels),
-    /// The next event has not arrived as a whole.
+    Census(CensusRow),
+    /// The next line has not arrived as a whole.
     NotArrived,
     End,
 }
@@ -121,6 +126,13 @@ impl LabelColumns {
         for (key, value) in labels {
             self.columns.entry(key).or_default().push((event, value));
         }
+    }
+}
+
+fn moment(event: &Record) -> Moment {
+    Moment {
+        time: event.time(),
+        wall_time: event.wall_time(),
     }
 }
 
@@ -165,7 +177,7 @@ impl<R: Pollable> Lines<R> {
         let mut labels = LabelColumns::default();
         while batch.len() < MAX_EVENTS {
             let next = match self.next.take() {
-                Some((record, own)) => Next::Event(record, own),
+                Some(next) => next,
                 // Does not block if the batch has events.
                 None => match self.next_event(batch.is_empty()) {
                     // The events before the error are returned first.
@@ -176,8 +188,14 @@ impl<R: Pollable> Lines<R> {
                     next => next?,
                 },
             };
-            let Next::Event(record, own) = next else {
-                break;
+            let (record, own) = match next {
+                Next::Event(record, own) => (record, own),
+                Next::Census(row) if batch.is_empty() => return Ok(self.before_census(row)),
+                Next::Census(_) => {
+                    self.next = Some(next);
+                    break;
+                }
+                Next::NotArrived | Next::End => break,
             };
             // The batch ends before a mark that is due and before a loss, which is reported
             // with the events that follow it.
@@ -188,12 +206,12 @@ impl<R: Pollable> Lines<R> {
                 || begun.abs_diff(time) > MAX_BATCH_SPAN
                 || !labels.has_room_for(&own);
             if !batch.is_empty() && ends {
-                self.next = Some((record, own));
+                self.next = Some(Next::Event(record, own));
                 break;
             }
             if due || self.lost.len() > 1 {
-                self.insert_marks(&record);
-                self.next = Some((record, own));
+                self.insert_marks(moment(&record));
+                self.next = Some(Next::Event(record, own));
                 return Ok(self.ready.pop_front());
             }
             if batch.is_empty() {
@@ -226,32 +244,73 @@ impl<R: Pollable> Lines<R> {
         *next <= time
     }
 
-    /// Inserts the marks that are due before `event`. They report all losses except the last
-    /// one, which is reported with the event.
-    fn insert_marks(&mut self, event: &Event) {
-        let mut time = self.next_mark.unwrap_or(event.time() + MARK_INTERVAL);
-        let silence = event.time().saturating_sub(time).as_secs();
+    /// Returns the next item before a census, or the census that begins with `row`: the rows that follow and have the
+    /// same time are in it.
+    fn before_census(&mut self, row: CensusRow) -> Option<Item> {
+        let now = Moment {
+            time: row.time,
+            wall_time: row.wall_time,
+        };
+        if self.is_mark_due(now.time) {
+            self.insert_marks(now);
+            self.next = Some(Next::Census(row));
+            return self.ready.pop_front();
+        }
+        let mut census = Census::new([row]);
+        while census.len() < MAX_ROWS {
+            match self.next_event(false) {
+                Ok(Next::Census(next)) if next.time == row.time => census.push(&next),
+                Ok(Next::NotArrived | Next::End) => break,
+                Ok(next) => {
+                    self.next = Some(next);
+                    break;
+                }
+                Err(error) => {
+                    self.failed = Some(error);
+                    break;
+                }
+            }
+        }
+        self.last = Mark {
+            time: now.time,
+            wall_time: now.wall_time,
+            lost: 0,
+        };
+        Some(Item::Census(census))
+    }
+
+    /// Inserts the marks that are due before `now`. They report all losses except the last
+    /// one, which is reported with the event that follows.
+    fn insert_marks(&mut self, now: Moment) {
+        let mut time = self.next_mark.unwrap_or(now.time + MARK_INTERVAL);
+        let silence = now.time.saturating_sub(time).as_secs();
         if silence >= MAX_MARKS {
             time += Duration::from_secs(silence - MAX_MARKS + 1);
         }
         let all_but_one = self.lost.len().saturating_sub(1);
         let mut lost = self.lost.drain(..all_but_one);
-        while time <= event.time() {
-            let before = event.time() - time;
+        while time <= now.time {
+            let before = now.time - time;
             self.ready.push_back(Item::Mark(Mark {
                 time,
-                wall_time: event.wall_time().saturating_sub(before),
+                wall_time: now.wall_time.saturating_sub(before),
                 lost: lost.next().unwrap_or(0),
             }));
             time += MARK_INTERVAL;
         }
-        let more = lost.map(|lost| Item::Mark(Mark::at(event, lost)));
+        let more = lost.map(|lost| {
+            Item::Mark(Mark {
+                time: now.time,
+                wall_time: now.wall_time,
+                lost,
+            })
+        });
         self.ready.extend(more);
         self.next_mark = Some(time);
     }
 
-    /// Reads up to the next event. Keeps the losses before it, and ignores other lines. If the
-    /// event has not arrived, blocks if `wait` is true.
+    /// Reads up to the next event or row of a census. Keeps the losses before it, and ignores other lines. If the line
+    /// has not arrived, blocks if `wait` is true.
     fn next_event(&mut self, wait: bool) -> Result<Next, LineError> {
         loop {
             if !wait && self.from.would_block() {
@@ -271,6 +330,7 @@ impl<R: Pollable> Lines<R> {
                     self.sequence += 1;
                     return Ok(Next::Event(record, labels));
                 }
+                ParsedLine::Census(row) => return Ok(Next::Census(row)),
                 ParsedLine::Gap(0) | ParsedLine::Other => {}
                 ParsedLine::Gap(lost) => self.add_lost(lost),
             }

@@ -163,6 +163,7 @@ pub fn run(
 fn begins_before(item: &Item, time: Duration) -> bool {
     let begin = match item {
         Item::Events(batch) => batch.events().next().map_or(time, Event::time),
+        Item::Census(census) => census.now().map_or(time, |now| now.time),
         Item::Mark(mark) | Item::End(mark) => mark.time,
     };
     begin + Duration::from_secs(1) < time
@@ -216,6 +217,18 @@ impl Sender<'_> {
                 }
                 let last = batch.events().next_back().map(|event| Mark::at(event, 0));
                 (Item::Events(batch), last)
+            }
+            Item::Census(mut census) => {
+                if self.is_filtered {
+                    census.retain(|row| self.filters.want_row(row));
+                }
+                let now = census.now().map(|now| Mark {
+                    time: now.time,
+                    wall_time: now.wall_time,
+                    lost: 0,
+                });
+                let time = now.and_then(|now| self.selected_time(&now));
+                (Item::Census(census), time)
             }
             Item::Mark(mut mark) => {
                 let time = self.selected_time(&mark);

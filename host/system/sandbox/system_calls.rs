@@ -24,6 +24,8 @@ use super::Lacking;
 pub enum Calls {
     /// Read BPF maps and iterators, and start threads. For the host.
     ReadBpf,
+    /// The same, and change the maps that it has. For a host that makes a census.
+    ChangeMaps,
     /// Start threads. For a process that compiles a plugin or tries it.
     Threads,
     /// Start processes. For the process that starts those.
@@ -158,7 +160,11 @@ pub(super) const STARTING: &[libc::c_long] = &[
 
 /// The commands of bpf(2) that read (uapi/linux/bpf.h): BPF_MAP_LOOKUP_ELEM and BPF_MAP_GET_NEXT_KEY for counters,
 /// BPF_OBJ_GET_INFO_BY_FD for the size of the ring, BPF_ITER_CREATE for scans.
-const READING: [u64; 4] = [1, 4, 15, 33];
+const READING: &[u64] = &[1, 4, 15, 33];
+
+/// The commands that change maps which the process has, and no others: BPF_MAP_UPDATE_ELEM,
+/// BPF_MAP_LOOKUP_AND_DELETE_BATCH.
+const CHANGING: &[u64] = &[2, 25];
 
 /// The flags of clone(2) for new namespaces.
 const NAMESPACES: [libc::c_int; 7] = [
@@ -255,18 +261,23 @@ fn refusing(calls: Calls) -> Result<BpfProgram, BackendError> {
     refuse(REFUSED);
     refuse(REFUSED_HERE);
     match calls {
-        Calls::ReadBpf => refuse(STARTING),
+        Calls::ReadBpf | Calls::ChangeMaps => refuse(STARTING),
         Calls::Threads => {
             refuse(STARTING);
             refuse(&[libc::SYS_bpf]);
         }
         Calls::Processes => refuse(&[libc::SYS_bpf]),
     }
-    if calls == Calls::ReadBpf {
-        let others = READING.map(|command| {
-            SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, command)
+    let changing = match calls {
+        Calls::ReadBpf => Some(&[][..]),
+        Calls::ChangeMaps => Some(CHANGING),
+        Calls::Threads | Calls::Processes => None,
+    };
+    if let Some(changing) = changing {
+        let others = READING.iter().chain(changing).map(|command| {
+            SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, *command)
         });
-        let others = others.into_iter().collect::<Result<_, _>>()?;
+        let others = others.collect::<Result<_, _>>()?;
         rules.insert(libc::SYS_bpf, vec![SeccompRule::new(others)?]);
     }
     rules.insert(libc::SYS_clone, refused_clones(calls)?);
@@ -291,7 +302,9 @@ fn refused_clones(calls: Calls) -> Result<Vec<SeccompRule>, BackendError> {
         SeccompRule::new(vec![condition])
     };
     match calls {
-        Calls::ReadBpf | Calls::Threads => Ok(vec![flags(libc::CLONE_THREAD, 0)?]),
+        Calls::ReadBpf | Calls::ChangeMaps | Calls::Threads => {
+            Ok(vec![flags(libc::CLONE_THREAD, 0)?])
+        }
         Calls::Processes => NAMESPACES.iter().map(|flag| flags(*flag, *flag)).collect(),
     }
 }

@@ -63,7 +63,7 @@ fn every_call_of_the_list_fails_and_would_do_something_else_outside() {
 fn no_program_and_no_process_is_started_but_threads_are() {
     let run = || Command::new("true").status().map_err(|error| error.kind());
     assert!(run().is_ok());
-    for calls in [Calls::ReadBpf, Calls::Threads] {
+    for calls in [Calls::ReadBpf, Calls::ChangeMaps, Calls::Threads] {
         confined(Files::default(), calls, move || {
             assert_eq!(run().expect_err("refused"), io::ErrorKind::PermissionDenied);
             // SAFETY: where it is refused, there is no child.
@@ -118,7 +118,12 @@ fn some_calls_are_refused_with_some_arguments() {
         rustix::net::socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).map(drop)
     };
     assert_eq!(pair(SocketType::DGRAM), Ok(()));
-    for calls in [Calls::ReadBpf, Calls::Threads, Calls::Processes] {
+    for calls in [
+        Calls::ReadBpf,
+        Calls::ChangeMaps,
+        Calls::Threads,
+        Calls::Processes,
+    ] {
         let inside = move || {
             assert_eq!(pair(SocketType::DGRAM), Err(Errno::PERM));
             assert_eq!(pair(SocketType::RAW), Err(Errno::PERM));
@@ -166,7 +171,7 @@ fn some_calls_are_refused_with_some_arguments() {
 }
 
 #[test]
-fn bpf_only_reads() {
+fn bpf_reads_and_changes_maps_for_a_census_alone() {
     /// The error of bpf(2) for a command without attributes.
     fn bpf(command: libc::c_long) -> Option<i32> {
         let none = [0u64; 16];
@@ -182,6 +187,17 @@ fn bpf_only_reads() {
         }
         if rustix::process::geteuid().is_root() {
             for command in [1, 4, 15, 33] {
+                assert_ne!(bpf(command), Some(libc::EPERM), "{command}");
+            }
+        }
+    });
+    confined(Files::default(), Calls::ChangeMaps, || {
+        // BPF_MAP_CREATE, BPF_PROG_LOAD, BPF_OBJ_GET, BPF_PROG_ATTACH, BPF_MAP_GET_FD_BY_ID, BPF_LINK_CREATE.
+        for command in [0, 5, 7, 8, 14, 28] {
+            assert_eq!(bpf(command), Some(libc::EPERM), "{command}");
+        }
+        if rustix::process::geteuid().is_root() {
+            for command in [1, 2, 4, 15, 25, 33] {
                 assert_ne!(bpf(command), Some(libc::EPERM), "{command}");
             }
         }

@@ -115,6 +115,7 @@ impl Held {
                     }
                     held.lost += batch.lost;
                 }
+                Ok(Some(Item::Census(_))) => {}
                 Ok(Some(Item::Mark(mark) | Item::End(mark))) => held.lost += mark.lost,
                 Ok(None) => return Ok(held),
                 Err(CaptureError::Cut { .. }) => {

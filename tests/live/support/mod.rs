@@ -5,6 +5,7 @@ pub mod attempts;
 pub mod burst;
 pub mod bystander;
 pub mod captures;
+pub mod census;
 pub mod container;
 pub mod expect;
 pub mod handshake;

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use retrans_event::Event;
+
 use super::*;
 
 /// 2026-01-01T00:00:00Z.
@@ -27,6 +29,17 @@ impl Pollable for io::BufReader<io::Repeat> {
     }
 }
 
+fn census(text: &mut String, millis: u64, port: u16) {
+    let row = CensusRow {
+        time: Duration::from_millis(millis),
+        wall_time: YEAR + Duration::from_millis(millis),
+        service_port: port,
+        ..CensusRow::EMPTY
+    };
+    let row = serde_json::to_string(&row).expect("numbers alone");
+    let _ = writeln!(text, "{row}");
+}
+
 /// The items in short form: events as their times in ms, marks as `|` and their time in ms, losses as `-3`.
 fn read(text: &str) -> Vec<String> {
     let mut lines = Lines::new(text.as_bytes()).expect("it is not empty");
@@ -38,6 +51,13 @@ fn read(text: &str) -> Vec<String> {
                     .events()
                     .map(|event| event.time().as_millis().to_string());
                 (batch.lost, times.collect::<Vec<_>>().join(" "))
+            }
+            Item::Census(census) => {
+                let ports = census.rows().map(|row| row.service_port.to_string());
+                (
+                    0,
+                    format!("census of {}", ports.collect::<Vec<_>>().join(" ")),
+                )
             }
             Item::Mark(mark) | Item::End(mark) => {
                 let wall_time = mark.wall_time.checked_sub(YEAR);
@@ -209,4 +229,52 @@ fn labels_are_those_of_their_events() {
     assert_eq!(batch.labels.columns(), expected);
     let sequences: Vec<u64> = batch.events().map(Event::sequence).collect();
     assert_eq!(sequences, [0, 1, 2, 3]);
+}
+
+#[test]
+fn rows_of_one_time_are_a_census_before_the_next_mark() {
+    let mut text = times(&[500]);
+    census(&mut text, 1_400, 1);
+    census(&mut text, 1_400, 2);
+    gap(&mut text, 3);
+    event(&mut text, 1_410);
+    census(&mut text, 2_600, 3);
+    census(&mut text, 4_600, 4);
+    event(&mut text, 4_700);
+    let expected = [
+        "500",
+        "census of 1 2",
+        "-3 1410",
+        "|1500",
+        "|2500",
+        "census of 3",
+        "|3500",
+        "|4500",
+        "census of 4",
+        "4700",
+    ];
+    assert_eq!(read(&text), expected);
+}
+
+#[test]
+fn a_file_of_a_census_alone_is_read() {
+    let mut text = String::new();
+    census(&mut text, 1_000, 1);
+    census(&mut text, 11_000, 2);
+    let items = read(&text);
+    assert_eq!(items.len(), 12, "{items:?}");
+    assert_eq!(
+        (&items[0][..], &items[11][..]),
+        ("census of 1", "census of 2")
+    );
+}
+
+#[test]
+fn a_row_that_is_none_is_an_error_of_its_line() {
+    let mut text = times(&[500]);
+    text.push_str("{\"type\":\"census\",\"segments\":-1}\n");
+    let mut lines = Lines::new(text.as_bytes()).expect("it is not empty");
+    assert!(lines.item(Batch::new).is_ok());
+    let error = lines.item(Batch::new).expect_err("no row").to_string();
+    assert!(error.starts_with("line 2: "), "{error}");
 }

@@ -1,0 +1,575 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The census: what all TCP connections send, summed up by peer and service.
+ *
+ * `connections` has an entry for each connection, from its beginning to its end. The entry says what of the
+ * socket's counters is in a row already. A pass over the entries, one an interval, and the end of a connection add
+ * the rest. Each segment is thus counted once.
+ *
+ * There are two maps of rows. Before a pass the host exchanges them. When the exchange returns, the kernel has
+ * waited for the programs that used the old order of the maps (map-in-map: synchronize_rcu, since 4.20). The pass
+ * alone then adds to the old rows, and the host reads them when it is over.
+ */
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include "census.h"
+#include "fill_record.h"
+#include "filter.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Connections at the same time. 96 bytes each with the kernel's own part, allocated at the start. */
+#define MAX_CONNECTIONS 262144
+#define MAX_ROWS 65536
+/* Connections that end on one CPU while the pass reads them on another one: at most one for each CPU. */
+#define MAX_CONFLICTS 4096
+#define MAX_LISTENERS 16384
+/* The kernel's own limit of subflows is lower. */
+#define MAX_SUBFLOWS 32
+
+/* Set by the host before the programs are loaded. Of the filters only those of addresses, ports and namespaces. */
+const volatile struct retrans_filters filters = {};
+
+/* Always 0, which the verifier does not know: see has_address(). */
+volatile __u64 search_start;
+
+/* Counters of a socket. Those of 32 bits wrap. */
+struct counts {
+	__u64 bytes;
+	__u64 retransmitted_bytes;
+	__u32 segments;
+	__u32 retransmits; /* bare FINs included, which are no data */
+	__u32 dsacks;
+	__u32 srtt_us; /* the present value */
+};
+
+struct connection {
+	struct retrans_census_key key;
+	__u16 local_port;
+	__u16 peer_port;
+	__u32 pass; /* the last pass that has visited it */
+	struct counts counted; /* what is in a row */
+	__u32 bare_fins; /* retransmits of FINs without data */
+	__u32 bare_fins_counted;
+	__u32 is_suspect; /* the last pass found its socket closed, or used for another connection */
+	__u32 reserved;
+};
+
+/* By the address of the socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_CONNECTIONS);
+	__type(key, __u64);
+	__type(value, struct connection);
+} connections SEC(".maps");
+
+struct rows {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_ROWS);
+	__type(key, struct retrans_census_key);
+	__type(value, struct retrans_census_sums);
+} first_rows SEC(".maps"), second_rows SEC(".maps");
+
+#define CURRENT 0
+#define PREVIOUS 1
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__array(values, struct rows);
+} rows SEC(".maps") = {
+	.values = { [CURRENT] = &first_rows, [PREVIOUS] = &second_rows },
+};
+
+/* Connections that the pass or a program at their end is working on, by the address of the socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_CONFLICTS);
+	__type(key, __u64);
+	__type(value, __u8);
+} claims SEC(".maps");
+
+/* The last counters of connections that ended while the pass was working on them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_CONFLICTS);
+	__type(key, __u64);
+	__type(value, struct counts);
+} ended SEC(".maps");
+
+/* A port that is listened on, when the census begins. */
+struct listener {
+	__u32 netns_inode;
+	__u32 port;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_LISTENERS);
+	__type(key, struct listener);
+	__type(value, __u8);
+} listeners SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct retrans_census_losses);
+} losses SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct retrans_census_control);
+} control SEC(".maps");
+
+static const struct retrans_census_sums no_sums;
+
+static __always_inline const volatile struct retrans_census_control *orders(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&control, &zero);
+}
+
+#define COUNT_LOSS(member)                                                    \
+	do {                                                                  \
+		__u32 zero_ = 0;                                              \
+		struct retrans_census_losses *losses_ =                       \
+			bpf_map_lookup_elem(&losses, &zero_);                 \
+		if (losses_)                                                  \
+			__sync_fetch_and_add(&losses_->member, 1);            \
+	} while (0)
+
+/* The sums of a key. Where there is no room for another row, those of the row that all others share. */
+static __always_inline struct retrans_census_sums *sums_of(const struct retrans_census_key *key,
+							   __u32 which)
+{
+	const struct retrans_census_key none = {};
+	struct retrans_census_sums *sums;
+	void *map = bpf_map_lookup_elem(&rows, &which);
+
+	if (!map)
+		return 0;
+	sums = bpf_map_lookup_elem(map, key);
+	if (sums)
+		return sums;
+	/* Fails if another CPU was faster, or if the map is full. */
+	bpf_map_update_elem(map, key, &no_sums, BPF_NOEXIST);
+	sums = bpf_map_lookup_elem(map, key);
+	if (sums)
+		return sums;
+	COUNT_LOSS(beyond);
+	return bpf_map_lookup_elem(map, &none);
+}
+
+static __always_inline void read_counts(struct counts *counts, struct tcp_sock *tp,
+					const bool probed)
+{
+	counts->bytes = LOAD(tp, bytes_sent);
+	counts->retransmitted_bytes = LOAD(tp, bytes_retrans);
+	counts->segments = LOAD(tp, data_segs_out);
+	counts->retransmits = LOAD(tp, total_retrans);
+	counts->dsacks = LOAD(tp, dsack_dups);
+	counts->srtt_us = LOAD(tp, srtt_us) >> 3;
+}
+
+/* The number of the highest bit. */
+static __always_inline __u32 log2_of(__u32 number)
+{
+	__u32 log = 0;
+
+	log |= (number > 0xffff) << 4;
+	number >>= log;
+	if (number > 0xff) {
+		log |= 8;
+		number >>= 8;
+	}
+	if (number > 0xf) {
+		log |= 4;
+		number >>= 4;
+	}
+	if (number > 3) {
+		log |= 2;
+		number >>= 2;
+	}
+	return log | number >> 1;
+}
+
+/* Adds what is not counted yet to the sums. */
+static __always_inline void settle(struct connection *connection, const struct counts *now,
+				   struct retrans_census_sums *sums)
+{
+	struct counts *counted = &connection->counted;
+	const __u32 bare_fins = connection->bare_fins;
+	const __u32 segments = now->segments - counted->segments;
+	const __u32 retransmits = now->retransmits - counted->retransmits;
+	const __u32 fins = bare_fins - connection->bare_fins_counted;
+	__u64 bucket; /* of 32 bits, it would be extended after its range is checked */
+
+	__sync_fetch_and_add(&sums->segments, segments);
+	__sync_fetch_and_add(&sums->retransmitted_segments, (__u64)retransmits - fins);
+	__sync_fetch_and_add(&sums->bytes, now->bytes - counted->bytes);
+	__sync_fetch_and_add(&sums->retransmitted_bytes,
+			     now->retransmitted_bytes - counted->retransmitted_bytes);
+	__sync_fetch_and_add(&sums->dsacks, (__u32)(now->dsacks - counted->dsacks));
+	/* That of a connection which sends nothing is old. */
+	if (segments && now->srtt_us) {
+		bucket = log2_of(now->srtt_us);
+		barrier_var(bucket);
+		if (bucket >= CENSUS_RTT_BUCKETS)
+			bucket = CENSUS_RTT_BUCKETS - 1;
+		__sync_fetch_and_add(&sums->rtt_sum_us, now->srtt_us);
+		__sync_fetch_and_add(&sums->rtt_count, 1);
+		__sync_fetch_and_add(&sums->rtt_buckets[bucket], 1);
+	}
+	*counted = *now;
+	connection->bare_fins_counted = bare_fins;
+}
+
+/*
+ * Sets who is connected. Returns whether the filters admit the connection. At the end of a connection
+ * its socket has no skc_num any more.
+ */
+static __always_inline bool identify(struct connection *connection, struct tcp_sock *tp,
+				     const bool accepted, const bool probed)
+{
+	struct sock_common *common = &tp->inet_conn.icsk_inet.sk.__sk_common;
+	struct retrans_subject subject = {};
+	struct net *net = LOAD(common, skc_net.net);
+
+	subject.ip_version =
+		read_addresses(subject.local_address, subject.peer_address, common, probed);
+	subject.local_port = bpf_ntohs(LOAD(tp, inet_conn.icsk_inet.inet_sport));
+	subject.peer_port = bpf_ntohs(LOAD(common, skc_dport));
+	subject.netns_inode = LOAD(net, ns.inum);
+	if (filters.in_use && !admits(&filters, &subject, search_start))
+		return false;
+	__builtin_memcpy(connection->key.peer_address, subject.peer_address,
+			 sizeof(subject.peer_address));
+	connection->key.netns_inode = subject.netns_inode;
+	connection->key.service_port = accepted ? subject.local_port : subject.peer_port;
+	connection->local_port = subject.local_port;
+	connection->peer_port = subject.peer_port;
+	return true;
+}
+
+/* Was the connection accepted? Known of those that begin during the census; of others by the ports that are listened on. */
+static __always_inline bool is_of_listener(struct tcp_sock *tp, const bool probed)
+{
+	struct net *net = LOAD(tp, inet_conn.icsk_inet.sk.__sk_common.skc_net.net);
+	const struct listener listener = {
+		.netns_inode = LOAD(net, ns.inum),
+		.port = bpf_ntohs(LOAD(tp, inet_conn.icsk_inet.inet_sport)),
+	};
+
+	return bpf_map_lookup_elem(&listeners, &listener);
+}
+
+static __always_inline bool claim(__u64 id)
+{
+	const __u8 any = 0;
+
+	return !bpf_map_update_elem(&claims, &id, &any, BPF_NOEXIST);
+}
+
+static __always_inline void release(__u64 id)
+{
+	bpf_map_delete_elem(&claims, &id);
+}
+
+/* Counts what the connection has sent at last. */
+static __always_inline void end(__u64 id, struct connection *connection, const struct counts *last)
+{
+	struct retrans_census_sums *sums = sums_of(&connection->key, CURRENT);
+
+	if (sums) {
+		settle(connection, last, sums);
+		__sync_fetch_and_add(&sums->closed, 1);
+	}
+	bpf_map_delete_elem(&connections, &id);
+}
+
+/*
+ * Ends a connection whose last counters are in `ended`. The end of the connection calls this after it has put them
+ * there, and the pass after it has released its claim: the later one of the two gets the claim.
+ */
+static __always_inline void end_if_ended(__u64 id)
+{
+	struct connection *connection;
+	struct counts *last = bpf_map_lookup_elem(&ended, &id);
+
+	if (!last || !claim(id))
+		return;
+	last = bpf_map_lookup_elem(&ended, &id);
+	connection = bpf_map_lookup_elem(&connections, &id);
+	if (last && connection)
+		end(id, connection, last);
+	bpf_map_delete_elem(&ended, &id);
+	release(id);
+}
+
+static __always_inline void begin_connection(struct tcp_sock *tp, bool accepted, bool is_passing)
+{
+	const __u64 id = (__u64)tp;
+	struct connection connection = {};
+	struct retrans_census_sums *sums;
+
+	if (!identify(&connection, tp, accepted, false))
+		return;
+	/*
+	 * What was sent before, as data in a SYN, counts. The retransmits before are those of SYN and SYN-ACK,
+	 * which the kernel does not count among the segments with data.
+	 */
+	connection.counted.retransmits = tp->total_retrans;
+	if (is_passing && !bpf_map_delete_elem(&ended, &id))
+		COUNT_LOSS(stale);
+	if (bpf_map_update_elem(&connections, &id, &connection, 0)) {
+		COUNT_LOSS(connections);
+		return;
+	}
+	sums = sums_of(&connection.key, CURRENT);
+	if (sums)
+		__sync_fetch_and_add(&sums->opened, 1);
+}
+
+static __always_inline void end_connection(struct tcp_sock *tp, bool is_passing)
+{
+	const __u64 id = (__u64)tp;
+	struct connection *connection = bpf_map_lookup_elem(&connections, &id);
+	struct retrans_census_sums *sums;
+	struct counts last = {};
+
+	if (!connection) {
+		struct connection unknown = {};
+
+		if (identify(&unknown, tp, is_of_listener(tp, false), false)) {
+			sums = sums_of(&unknown.key, CURRENT);
+			if (sums)
+				__sync_fetch_and_add(&sums->unknown, 1);
+		}
+		return;
+	}
+	read_counts(&last, tp, false);
+	if (!is_passing) {
+		end(id, connection, &last);
+		return;
+	}
+	bpf_map_update_elem(&ended, &id, &last, 0);
+	end_if_ended(id);
+}
+
+/*
+ * The beginning of a connection: it leaves the handshake. (A Fast Open child whose process closes it goes
+ * from SYN_RECV to FIN_WAIT1.) Its end: CLOSE, which precedes both the release of the socket and the reset of its
+ * counters in tcp_disconnect(). The tracepoint fires before the state changes.
+ */
+SEC("tp_btf/inet_sock_set_state")
+int census_state(__u64 *ctx)
+{
+	struct sock *sk = (struct sock *)ctx[0];
+	const int from = (int)ctx[1];
+	const int to = (int)ctx[2];
+	const bool from_handshake = from == TCP_SYN_SENT || from == TCP_SYN_RECV;
+	const volatile struct retrans_census_control *control;
+	struct tcp_sock *tp;
+
+	if (to == TCP_SYN_SENT || to == TCP_SYN_RECV || to == TCP_LISTEN)
+		return 0;
+	if (from_handshake == (to == TCP_CLOSE))
+		return 0;
+	if (from == TCP_CLOSE || from == TCP_LISTEN)
+		return 0;
+	control = orders();
+	if (!control || !control->is_counting)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	if (to == TCP_CLOSE)
+		end_connection(tp, control->is_passing);
+	else
+		begin_connection(tp, from == TCP_SYN_RECV, control->is_passing);
+	return 0;
+}
+
+/* The socket's retransmits include FINs without data, its segments do not. */
+SEC("tp_btf/tcp_retransmit_skb")
+int census_retransmit(__u64 *ctx)
+{
+	const __u64 id = ctx[0];
+	struct sk_buff *skb = (struct sk_buff *)ctx[1];
+	struct tcp_skb_cb *cb = (struct tcp_skb_cb *)&skb->cb[0];
+	struct connection *connection;
+
+	if (!(read_tcp_flags(cb, false) & TCPHDR_FIN) || skb->len)
+		return 0;
+	if (HAS_ERR && failed_before_counting((int)ctx[2]))
+		return 0;
+	connection = bpf_map_lookup_elem(&connections, &id);
+	if (connection)
+		__sync_fetch_and_add(&connection->bare_fins, 1);
+	return 0;
+}
+
+/* Does the entry belong to the connection that the socket is used for? */
+static __always_inline bool is_current(struct connection *connection, struct sock *sk)
+{
+	struct inet_sock *inet = (struct inet_sock *)sk;
+	const bool probed = true;
+
+	return LOAD(sk, __sk_common.skc_state) != TCP_CLOSE &&
+	       bpf_ntohs(LOAD(inet, inet_sport)) == connection->local_port &&
+	       bpf_ntohs(LOAD(sk, __sk_common.skc_dport)) == connection->peer_port;
+}
+
+/* The pass adds to the previous rows, to which no other program adds. */
+static __always_inline void visit(__u64 id, struct connection *connection)
+{
+	struct sock *sk = (struct sock *)id;
+	struct retrans_census_sums *sums;
+	struct counts now = {};
+
+	if (!is_current(connection, sk)) {
+		/* Or its end is just being counted: the next pass tells. */
+		if (connection->is_suspect) {
+			COUNT_LOSS(stale);
+			bpf_map_delete_elem(&connections, &id);
+			return;
+		}
+		connection->is_suspect = 1;
+		return;
+	}
+	connection->is_suspect = 0;
+	read_counts(&now, (struct tcp_sock *)sk, true);
+	/* It has ended meanwhile, and its memory may have been used again before it was read. */
+	if (bpf_map_lookup_elem(&ended, &id))
+		return;
+	sums = sums_of(&connection->key, PREVIOUS);
+	if (!sums)
+		return;
+	settle(connection, &now, sums);
+	__sync_fetch_and_add(&sums->open, 1);
+}
+
+SEC("iter/bpf_map_elem")
+int census_pass(struct bpf_iter__bpf_map_elem *ctx)
+{
+	const volatile struct retrans_census_control *control = orders();
+	const __u8 any = 0;
+	/* Read once: the verifier forgets the check of a value that is read again. */
+	const __u64 *key = ctx->key;
+	struct connection *connection;
+	__u64 id;
+
+	if (!key || !control)
+		return 0;
+	id = *key;
+	connection = bpf_map_lookup_elem(&connections, &id);
+	if (connection && connection->pass != control->pass && claim(id)) {
+		connection = bpf_map_lookup_elem(&connections, &id);
+		if (connection) {
+			connection->pass = control->pass;
+			visit(id, connection);
+		}
+		release(id);
+		end_if_ended(id);
+	}
+	/*
+	 * A read ends when its buffer is full. Without output the kernel would make the whole pass at once, without
+	 * letting other tasks run.
+	 */
+	bpf_seq_write(ctx->meta->seq, &any, sizeof(any));
+	return 0;
+}
+
+static __always_inline void adopt(struct sock *sk)
+{
+	const bool probed = true;
+	const __u64 id = (__u64)sk;
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+	struct connection connection = {};
+	const unsigned char state = LOAD(sk, __sk_common.skc_state);
+
+	if (state == TCP_CLOSE || state == TCP_LISTEN || state == TCP_SYN_SENT ||
+	    state == TCP_SYN_RECV)
+		return;
+	if (!identify(&connection, tp, is_of_listener(tp, true), true))
+		return;
+	read_counts(&connection.counted, tp, true);
+	/* One that began after the programs were attached has an entry. */
+	bpf_map_update_elem(&connections, &id, &connection, BPF_NOEXIST);
+	if (LOAD(sk, __sk_common.skc_state) == TCP_CLOSE)
+		bpf_map_delete_elem(&connections, &id);
+}
+
+static __always_inline void adopt_subflows(struct sock *sk)
+{
+	struct mptcp_sock *mptcp = (struct mptcp_sock *)sk;
+	struct list_head *head, *node;
+	int index;
+
+	if (!bpf_core_type_exists(struct mptcp_subflow_context))
+		return;
+	head = __builtin_preserve_access_index(&mptcp->conn_list);
+	node = BPF_CORE_READ(mptcp, conn_list.next);
+	for (index = 0; index < MAX_SUBFLOWS; index++) {
+		struct mptcp_subflow_context *subflow;
+		struct sock *tcp;
+
+		if (!node || node == head)
+			return;
+		subflow = (void *)node - bpf_core_field_offset(struct mptcp_subflow_context, node);
+		tcp = BPF_CORE_READ(subflow, tcp_sock);
+		if (tcp)
+			adopt(tcp);
+		node = BPF_CORE_READ(node, next);
+	}
+}
+
+/*
+ * Two passes over all open files when the census begins: the ports that are listened on, then the connections that
+ * are there already. What they have sent so far is not counted.
+ */
+SEC("iter/task_file")
+int census_adopt(struct bpf_iter__task_file *ctx)
+{
+	const volatile struct retrans_census_control *control = orders();
+	const bool probed = true;
+	struct file *file = ctx->file;
+	struct socket *socket;
+	struct sock *sk;
+	__u16 protocol;
+
+	if (!ctx->task || !file || !control)
+		return 0;
+	/* As in holders.bpf.c. */
+	if ((file->f_inode->i_mode & S_IFMT) != S_IFSOCK)
+		return 0;
+	socket = file->private_data;
+	sk = BPF_CORE_READ(socket, sk);
+	if (!sk)
+		return 0;
+	protocol = LOAD(sk, sk_protocol);
+	if (control->adopts_listeners) {
+		struct net *net = LOAD(sk, __sk_common.skc_net.net);
+		const struct listener listener = {
+			.netns_inode = LOAD(net, ns.inum),
+			.port = LOAD(sk, __sk_common.skc_num),
+		};
+		const __u8 any = 0;
+
+		if ((protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP) &&
+		    LOAD(sk, __sk_common.skc_state) == TCP_LISTEN)
+			bpf_map_update_elem(&listeners, &listener, &any, 0);
+	} else if (protocol == IPPROTO_TCP) {
+		adopt(sk);
+	} else if (protocol == IPPROTO_MPTCP) {
+		adopt_subflows(sk);
+	}
+	return 0;
+}

@@ -1,0 +1,316 @@
+//! The census counts each segment that a connection sends once, and what is a retransmit among them, as the kernel's own
+//! counters do.
+
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Result;
+use rustix::net::connect_unspec;
+use socket2::Domain;
+use socket2::Socket;
+use socket2::Type;
+
+use crate::support::census::CensusHost;
+use crate::support::census::first_sent;
+use crate::support::census::ss;
+use crate::support::census::sum;
+use crate::support::lab;
+use crate::support::lab::Flow;
+use crate::support::lab::HAS_PAYLOAD;
+use crate::support::lab::Lab;
+use crate::support::lab::PORT;
+use crate::support::lab::RECEIVER_V4;
+use crate::support::lab::RECEIVER_V6;
+use crate::support::lab::SEGMENT;
+use crate::support::lab::SENDER_V4;
+use crate::support::lab::SENDER_V6;
+use crate::support::oracle::Nstat;
+use crate::support::oracle::wait_for_counter;
+use crate::support::root_test;
+
+const SEGMENT_BYTES: u64 = SEGMENT as u64;
+
+/// Sends segments one by one, which are received.
+fn exchange(flow: &mut Flow, segments: usize) -> Result<()> {
+    for _ in 0..segments {
+        flow.send_segment()?;
+    }
+    flow.receive_segments(segments)
+}
+
+#[test]
+fn root_what_is_sent_again_is_counted_beside_what_is_sent() -> Result<()> {
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let host = CensusHost::start(root, "1s", &[])?;
+        let v4 = lab.five_fast_retransmits(RECEIVER_V4)?;
+        assert_eq!(ss(&lab.sender, PORT, "data_segs_out:")?, 25);
+        assert_eq!(ss(&lab.sender, PORT, "retrans:")?, 5);
+        assert_eq!(ss(&lab.sender, PORT, "bytes_sent:")?, 25 * SEGMENT_BYTES);
+        assert_eq!(ss(&lab.sender, PORT, "bytes_retrans:")?, 5 * SEGMENT_BYTES);
+        let counted = host.stop()?;
+        let first = first_sent(&lab.sender)?;
+        drop(v4);
+        let sent = counted.only(&lab.sender, RECEIVER_V4, PORT);
+        assert_eq!(
+            (sent.opened, sent.open, sent.closed, sent.unknown),
+            (1, 1, 0, 0)
+        );
+        assert_eq!(sent.segments, 25);
+        assert_eq!(sent.retransmitted_segments, 5);
+        assert_eq!(sent.bytes, 25 * SEGMENT_BYTES);
+        assert_eq!(sent.retransmitted_bytes, 5 * SEGMENT_BYTES);
+        assert_eq!(sent.segments - sent.retransmitted_segments, first);
+        // The side that accepted has sent nothing. Its service is its own port.
+        let received = counted.only(&lab.receiver, SENDER_V4, PORT);
+        assert_eq!((received.opened, received.open), (1, 1));
+        assert_eq!(
+            (received.segments, received.bytes, received.rtt_count),
+            (0, 0, 0)
+        );
+        counted.run.ledger.assert_complete();
+        Ok(())
+    })
+}
+
+#[test]
+fn root_both_versions_of_ip_have_rows_of_their_own() -> Result<()> {
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let host = CensusHost::start(root, "5m", &[])?;
+        for peer in [IpAddr::from(RECEIVER_V4), IpAddr::from(RECEIVER_V6)] {
+            exchange(&mut lab.connect(peer)?, 3)?;
+        }
+        // An IPv6 socket with an IPv4 peer.
+        exchange(&mut lab.connect(RECEIVER_V4.to_ipv6_mapped())?, 4)?;
+        let counted = host.stop()?;
+        let mut rows = counted.rows_of(&lab.sender);
+        rows.sort_by_key(|row| row.peer_address);
+        let of = rows
+            .iter()
+            .map(|row| (row.peer_address, row.segments, row.opened));
+        let expected = [
+            (IpAddr::from(RECEIVER_V4), 7, 2),
+            (IpAddr::from(RECEIVER_V6), 3, 1),
+        ];
+        assert_eq!(of.collect::<Vec<_>>(), expected);
+        let peers = counted.rows_of(&lab.receiver);
+        let mut peers: Vec<_> = peers.iter().map(|row| row.peer_address).collect();
+        peers.sort();
+        assert_eq!(peers, [IpAddr::from(SENDER_V4), IpAddr::from(SENDER_V6)]);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_thousand_short_connections_are_counted_each_once() -> Result<()> {
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let host = CensusHost::start(root, "1s", &[])?;
+        let listener = lab::listen(&lab.receiver, SocketAddr::new(RECEIVER_V4.into(), PORT))?;
+        for _ in 0..1_000 {
+            let peer = SocketAddr::new(RECEIVER_V4.into(), PORT);
+            let client = lab.sender.enter(|| TcpStream::connect(peer))??;
+            let (server, _) = listener.accept()?;
+            let mut flow = Flow { client, server };
+            flow.client.set_nodelay(true)?;
+            exchange(&mut flow, 1)?;
+        }
+        let counted = host.stop()?;
+        let sent = counted.only(&lab.sender, RECEIVER_V4, PORT);
+        assert_eq!((sent.opened, sent.segments), (1_000, 1_000));
+        // With the FIN of each.
+        assert_eq!(sent.segments + 1_000, first_sent(&lab.sender)?);
+        assert_eq!(sent.bytes, 1_000 * SEGMENT_BYTES);
+        assert_eq!(sent.unknown, 0);
+        // Those in FIN-WAIT-2 or LAST-ACK end in a moment.
+        assert!(sent.closed > 990, "{sent:?}");
+        let received = counted.only(&lab.receiver, SENDER_V4, PORT);
+        assert_eq!((received.opened, received.segments), (1_000, 0));
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_fin_that_is_sent_again_is_no_data() -> Result<()> {
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let host = CensusHost::start(root, "1s", &[])?;
+        let mut flow = lab.connect(RECEIVER_V4)?;
+        exchange(&mut flow, 2)?;
+        lab.lose_first(1, &format!("tcp dport {PORT} tcp flags & fin == fin"))?;
+        let before = Nstat::of(&lab.sender)?.retransmitted_segments()?;
+        let Flow { client, server } = flow;
+        drop(client);
+        wait_for_counter(&lab.sender, "TcpRetransSegs", before + 1)?;
+        drop(server);
+        let counted = host.stop()?;
+        let sent = counted.only(&lab.sender, RECEIVER_V4, PORT);
+        assert_eq!((sent.segments, sent.retransmitted_segments), (2, 0));
+        Ok(())
+    })
+}
+
+#[test]
+fn root_handshakes_that_are_sent_again_are_no_data() -> Result<()> {
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let host = CensusHost::start(root, "1s", &[])?;
+        lab.lose_first(1, &format!("tcp dport {PORT} tcp flags & (syn|ack) == syn"))?;
+        let mut flow = lab.connect(RECEIVER_V4)?;
+        assert_eq!(Nstat::of(&lab.sender)?.retransmitted_segments()?, 1);
+        exchange(&mut flow, 2)?;
+        let counted = host.stop()?;
+        let sent = counted.only(&lab.sender, RECEIVER_V4, PORT);
+        assert_eq!((sent.segments, sent.retransmitted_segments), (2, 0));
+        Ok(())
+    })
+}
+
+#[test]
+fn root_data_in_a_syn_is_data() -> Result<()> {
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let host = CensusHost::start(root, "1s", &[])?;
+        // The server does not take it: it is sent again, behind the handshake.
+        let flow = lab.refused_fast_open_data(RECEIVER_V4.into())?;
+        let counted = host.stop()?;
+        let first = first_sent(&lab.sender)?;
+        drop(flow);
+        let sent = counted.only(&lab.sender, RECEIVER_V4, PORT);
+        let again = Nstat::of(&lab.sender)?.retransmitted_segments()?;
+        assert_eq!(sent.retransmitted_segments, again);
+        assert_eq!(sent.segments - sent.retransmitted_segments, first);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_what_was_sent_before_the_census_began_is_not_counted() -> Result<()> {
+    root_test(|root| {
+        let lab = Lab::new()?;
+        // The listener stays open, as that of a service does.
+        let listener = lab::listen(&lab.receiver, SocketAddr::new(RECEIVER_V4.into(), PORT))?;
+        let peer = SocketAddr::new(RECEIVER_V4.into(), PORT);
+        let client = lab.sender.enter(|| TcpStream::connect(peer))??;
+        let (server, _) = listener.accept()?;
+        let mut flow = Flow { client, server };
+        exchange(&mut flow, 10)?;
+        let host = CensusHost::start(root, "1s", &[])?;
+        exchange(&mut flow, 7)?;
+        let Flow { client, server } = flow;
+        drop((client, server));
+        let counted = host.stop()?;
+        let sent = counted.only(&lab.sender, RECEIVER_V4, PORT);
+        assert_eq!((sent.opened, sent.segments, sent.unknown), (0, 7, 0));
+        assert_eq!(sent.bytes, 7 * SEGMENT_BYTES);
+        // The port of the service is known by its listener.
+        counted.only(&lab.receiver, SENDER_V4, PORT);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_socket_that_several_processes_hold_is_counted_once() -> Result<()> {
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let mut flow = lab.connect(RECEIVER_V4)?;
+        let copies: Vec<_> = (0..20)
+            .map(|_| flow.client.try_clone())
+            .collect::<Result<_, _>>()?;
+        let host = CensusHost::start(root, "1s", &[])?;
+        for _ in 0..30 {
+            exchange(&mut flow, 3)?;
+            thread::sleep(Duration::from_millis(100));
+        }
+        let counted = host.stop()?;
+        drop(copies);
+        let rows = counted.rows_of(&lab.sender);
+        assert!(rows.len() > 2, "several intervals: {rows:?}");
+        assert!(rows.iter().all(|row| row.open == 1), "{rows:?}");
+        assert_eq!(counted.only(&lab.sender, RECEIVER_V4, PORT).segments, 90);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_socket_that_is_used_again_is_another_connection() -> Result<()> {
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let host = CensusHost::start(root, "1s", &[])?;
+        let listener = lab::listen(&lab.receiver, SocketAddr::new(RECEIVER_V4.into(), PORT))?;
+        let peer = SocketAddr::new(RECEIVER_V4.into(), PORT);
+        let socket = lab
+            .sender
+            .enter(|| Socket::new(Domain::IPV4, Type::STREAM, None))??;
+        for segments in [5, 3] {
+            socket.connect(&peer.into())?;
+            let (server, _) = listener.accept()?;
+            let client = socket.try_clone()?.into();
+            exchange(&mut Flow { client, server }, segments)?;
+            // tcp_disconnect() sets the counters to 0.
+            connect_unspec(&socket)?;
+        }
+        let counted = host.stop()?;
+        let sent = counted.only(&lab.sender, RECEIVER_V4, PORT);
+        assert_eq!((sent.opened, sent.closed, sent.segments), (2, 2, 8));
+        assert_eq!(sent.segments, first_sent(&lab.sender)?);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_socket_without_a_process_is_counted_until_it_ends() -> Result<()> {
+    root_test(|root| {
+        let lab = Lab::new()?;
+        lab.patient_timers()?;
+        let host = CensusHost::start(root, "1s", &[])?;
+        let mut flow = lab.connect(RECEIVER_V4)?;
+        exchange(&mut flow, 2)?;
+        lab.lose(&format!("tcp dport {PORT} {HAS_PAYLOAD}"))?;
+        let before = Nstat::of(&lab.sender)?.retransmitted_segments()?;
+        flow.send_segment()?;
+        let Flow { client, server } = flow;
+        drop(client);
+        wait_for_counter(&lab.sender, "TcpRetransSegs", before + 2)?;
+        let again = ss(&lab.sender, PORT, "retrans:")?;
+        let counted = host.stop()?;
+        drop(server);
+        let sent = counted.only(&lab.sender, RECEIVER_V4, PORT);
+        assert!(again >= 2, "{again}");
+        assert!(sent.retransmitted_segments >= again, "{sent:?}");
+        // With the FIN.
+        assert_eq!(
+            sent.segments - sent.retransmitted_segments + 1,
+            first_sent(&lab.sender)?
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn root_filters_for_addresses_ports_and_namespaces_apply() -> Result<()> {
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let netns = lab.sender.inode().to_string();
+        let mut rows = Vec::new();
+        for filters in [
+            vec!["--netns", netns.as_str()],
+            vec!["--peer", "10.7.0.2", "--kind", "syn"],
+            vec!["--peer-port", "1"],
+            vec!["-6"],
+        ] {
+            let host = CensusHost::start(root, "1s", &filters)?;
+            exchange(&mut lab.connect(RECEIVER_V4)?, 2)?;
+            let counted = host.stop()?;
+            let ours = sum(&counted.rows_of(&lab.sender)).segments;
+            let theirs = counted.rows_of(&lab.receiver).len();
+            rows.push((ours, theirs));
+        }
+        assert_eq!(rows, [(2, 0), (2, 0), (0, 0), (0, 0)]);
+        Ok(())
+    })
+}
