@@ -324,6 +324,10 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub seed: u64,
 
+    /// Adds a census once an interval from 1s to 5m: what is sent beside what is sent again
+    #[arg(long, value_name = "INTERVAL")]
+    pub census: Option<String>,
+
     /// Loses some events after every 10,000, as a full ring does. If there are at most 10,000 events, they have one
     /// gap, after half of them
     #[arg(long)]

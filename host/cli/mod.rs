@@ -333,6 +333,7 @@ fn generate(args: GenerateArgs, verbosity: Verbosity) -> Result<Generate, UsageE
         events: values::count("--events", &args.events)?,
         connections: values::count("--connections", &args.connections)?,
         seed: args.seed,
+        census: args.census.as_deref().map(values::census).transpose()?,
         gaps: args.gaps,
         force: args.force,
         verbosity,

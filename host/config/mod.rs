@@ -322,6 +322,8 @@ pub struct Generate {
     pub connections: u64,
     /// Seed of the generator.
     pub seed: u64,
+    /// The interval of the census; `None`: there is none.
+    pub census: Option<Duration>,
     /// Whether some events are lost.
     pub gaps: bool,
     /// Whether an existing file is overwritten.

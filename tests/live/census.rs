@@ -27,7 +27,10 @@ use crate::support::lab::RECEIVER_V6;
 use crate::support::lab::SEGMENT;
 use crate::support::lab::SENDER_V4;
 use crate::support::lab::SENDER_V6;
+use crate::support::mptcp::has_mptcp;
+use crate::support::mptcp::mptcp_socket;
 use crate::support::oracle::Nstat;
+use crate::support::oracle::WAIT_TIMEOUT;
 use crate::support::oracle::wait_for_counter;
 use crate::support::root_test;
 
@@ -311,6 +314,54 @@ fn root_filters_for_addresses_ports_and_namespaces_apply() -> Result<()> {
             rows.push((ours, theirs));
         }
         assert_eq!(rows, [(2, 0), (2, 0), (0, 0), (0, 0)]);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_subflows_of_mptcp_are_connections_whether_they_begin_before_the_census_or_later()
+-> Result<()> {
+    root_test(|root| {
+        if !has_mptcp() {
+            return Ok(());
+        }
+        let lab = Lab::new()?;
+        let at = SocketAddr::new(RECEIVER_V4.into(), PORT);
+        let listener = lab.receiver.enter(|| -> Result<Socket> {
+            let socket = mptcp_socket()?;
+            socket.bind(&at.into())?;
+            socket.listen(2)?;
+            Ok(socket)
+        })??;
+        let connect = || -> Result<Flow> {
+            let client = lab.sender.enter(|| -> Result<Socket> {
+                let socket = mptcp_socket()?;
+                socket.connect_timeout(&at.into(), WAIT_TIMEOUT)?;
+                Ok(socket)
+            })??;
+            let (server, _) = listener.accept()?;
+            let client: TcpStream = client.into();
+            client.set_nodelay(true)?;
+            let server: TcpStream = server.into();
+            server.set_read_timeout(Some(WAIT_TIMEOUT))?;
+            Ok(Flow { client, server })
+        };
+        let mut before = connect()?;
+        exchange(&mut before, 4)?;
+        let sent_before = first_sent(&lab.sender)?;
+        let host = CensusHost::start(root, "1s", &[])?;
+        exchange(&mut before, 3)?;
+        let mut later = connect()?;
+        exchange(&mut later, 5)?;
+        let sent = first_sent(&lab.sender)? - sent_before;
+        let counted = host.stop()?;
+        let row = counted.only(&lab.sender, RECEIVER_V4, PORT);
+        assert_eq!((row.open, row.opened, row.unknown), (2, 1, 0));
+        assert_eq!(row.segments - row.retransmitted_segments, sent);
+        assert!(row.bytes >= 8 * SEGMENT_BYTES, "{row:?}");
+        // Who accepted them is known by the listener, and by the handshake.
+        let received = counted.only(&lab.receiver, SENDER_V4, PORT);
+        assert_eq!((received.open, received.opened), (2, 1));
         Ok(())
     })
 }

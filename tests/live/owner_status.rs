@@ -7,22 +7,20 @@
 use std::fs;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
-use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::Context as _;
 use anyhow::Result;
 use serde_json::Value;
-use socket2::Domain;
-use socket2::Protocol;
 use socket2::Socket;
-use socket2::Type;
 
 use crate::support::host::Host;
 use crate::support::lab::HAS_PAYLOAD;
 use crate::support::lab::Lab;
 use crate::support::lab::PORT;
 use crate::support::lab::SENDER_V4;
+use crate::support::mptcp::has_mptcp;
+use crate::support::mptcp::mptcp_socket;
 use crate::support::netns::Namespace;
 use crate::support::oracle::WAIT_TIMEOUT;
 use crate::support::oracle::wait_for_counter;
@@ -43,7 +41,6 @@ use crate::support::owners::listen;
 use crate::support::owners::lose_a_segment;
 use crate::support::owners::lose_it_again;
 use crate::support::processes::Process;
-use crate::support::root::skipped;
 use crate::support::root_test;
 
 /// Where the sender's second subflow comes from.
@@ -227,11 +224,6 @@ fn lab_with_two_paths() -> Result<Lab> {
     Ok(lab)
 }
 
-fn mptcp_socket() -> Result<Socket> {
-    Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::MPTCP))
-        .context("cannot make an MPTCP socket")
-}
-
 /// Waits for the second subflow, and then until a segment of each is lost.
 fn lose_segments_of_both_subflows(lab: &Lab, process: &mut Process) -> Result<()> {
     wait_until("the second subflow", || {
@@ -269,12 +261,4 @@ fn events_from(events: &[Value], address: Ipv4Addr) -> Vec<Value> {
     let found: Vec<Value> = events.iter().filter(is_from).cloned().collect();
     assert!(!found.is_empty(), "no event of {address}: {events:#?}");
     found
-}
-
-fn has_mptcp() -> bool {
-    let has = Path::new("/proc/sys/net/mptcp").exists();
-    if !has {
-        skipped("this kernel is built without CONFIG_MPTCP");
-    }
-    has
 }

@@ -122,7 +122,11 @@ fn files_of_another_kind() {
         b"\x89PNG\r\n\x1a\n0000",
         &[no_capture, "does not begin with the magic bytes"],
     );
-    refused(b"\x89RETRAN\x02", &[no_capture, "of this version"]);
+    refused(
+        b"\x89RETRAN\x03",
+        &["it has version 3 of the format, and this program reads versions up to 2"],
+    );
+    refused(b"\x89RETRAN\x00", &["it has version 0 of the format"]);
     refused(
         b"\x89RETRA",
         &[no_capture, "cut off before its first event"],

@@ -8,6 +8,7 @@ mod bad_capture;
 mod bad_lines;
 mod capture;
 mod causes;
+mod census;
 mod end;
 mod files;
 mod filters;

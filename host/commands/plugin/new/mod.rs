@@ -90,6 +90,7 @@ fn write_project(to: &Path, name: &str, template: Template, sdk: Option<&Path>) 
         events,
         connections,
         seed,
+        census: None,
         gaps: false,
         file: PathBuf::from("sample.rtc"),
         force: false,

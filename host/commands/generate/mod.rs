@@ -1,5 +1,7 @@
 //! The command `generate`: writes a capture of synthetic events.
 
+mod census;
+
 use std::io;
 use std::io::BufWriter;
 use std::io::ErrorKind;
@@ -12,6 +14,7 @@ use anyhow::bail;
 use retrans_event::synth::Synth;
 use tempfile::Builder;
 
+use self::census::SyntheticCensus;
 use super::capture_output::capture_output;
 use crate::capture::Head;
 use crate::capture::Writer;
@@ -23,6 +26,7 @@ use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 use crate::stream::batch::MAX_EVENTS;
 use crate::stream::batch::Mark;
+use crate::stream::census::Census;
 use crate::system::stdio;
 use crate::system::stdio::print_status;
 
@@ -100,7 +104,11 @@ pub(super) fn write(
     to: &mut impl Write,
     is_interrupted: impl Fn() -> bool,
 ) -> io::Result<u64> {
-    let head = Head::new(None, BEGUN.to_owned());
+    let head = Head {
+        has_census: config.census.is_some(),
+        ..Head::new(None, BEGUN.to_owned())
+    };
+    let mut census = config.census.map(SyntheticCensus::new);
     let mut writer = Writer::new(BufWriter::new(to), &head)?;
     let mut batch = Batch::new();
     let mut next_mark: Option<Duration> = None;
@@ -122,12 +130,14 @@ pub(super) fn write(
             send(&mut writer, &mut batch)?;
             let since_mark = record.time() - *due;
             let wall_time = record.wall_time().saturating_sub(since_mark);
-            let (time, lost) = (*due, 0);
-            writer.item(&Item::Mark(Mark {
-                time,
+            let mark = Mark {
+                time: *due,
                 wall_time,
-                lost,
-            }))?;
+                lost: 0,
+            };
+            let made = census.as_mut().and_then(|census| census.due(mark.now()));
+            made.map_or(Ok(()), |made| write_census(&mut writer, made))?;
+            writer.item(&Item::Mark(mark))?;
             *due += Duration::from_secs(1);
         }
         if config.gaps && gap_interval > 0 && number % gap_interval == gap_interval - 1 {
@@ -136,11 +146,24 @@ pub(super) fn write(
             batch.lost = 1 + (config.seed ^ number) % 64;
         }
         last = Mark::at(&record, 0);
+        if let Some(census) = &mut census {
+            census.add(&record);
+        }
         batch.push(record.as_bytes());
     }
     send(&mut writer, &mut batch)?;
+    if let Some(mut census) = census {
+        write_census(&mut writer, census.take(last.now()))?;
+    }
     writer.item(&Item::End(last))?;
     writer.finish()
+}
+
+fn write_census(writer: &mut Writer<impl Write>, census: Census) -> io::Result<()> {
+    match census.is_empty() {
+        true => Ok(()),
+        false => writer.item(&Item::Census(census)),
+    }
 }
 
 /// Writes the batch, unless it is empty, and clears it.
