@@ -54,7 +54,7 @@ struct connection {
 	__u32 bare_fins; /* retransmits of FINs without data */
 	__u32 bare_fins_counted;
 	__u32 is_suspect; /* the last pass found its socket closed, or used for another connection */
-	__u32 reserved;
+	__u32 is_new; /* its beginning is not counted yet */
 };
 
 /* By the address of the socket. */
@@ -211,12 +211,21 @@ static __always_inline void settle(struct connection *connection, const struct c
 	const __u32 fins = bare_fins - connection->bare_fins_counted;
 	__u64 bucket; /* of 32 bits, it would be extended after its range is checked */
 
-	__sync_fetch_and_add(&sums->segments, segments);
-	__sync_fetch_and_add(&sums->retransmitted_segments, (__u64)retransmits - fins);
-	__sync_fetch_and_add(&sums->bytes, now->bytes - counted->bytes);
-	__sync_fetch_and_add(&sums->retransmitted_bytes,
-			     now->retransmitted_bytes - counted->retransmitted_bytes);
-	__sync_fetch_and_add(&sums->dsacks, (__u32)(now->dsacks - counted->dsacks));
+	if (connection->is_new) {
+		connection->is_new = 0;
+		__sync_fetch_and_add(&sums->opened, 1);
+	}
+	if (segments) {
+		__sync_fetch_and_add(&sums->segments, segments);
+		__sync_fetch_and_add(&sums->bytes, now->bytes - counted->bytes);
+	}
+	if (retransmits || fins) {
+		__sync_fetch_and_add(&sums->retransmitted_segments, (__u64)retransmits - fins);
+		__sync_fetch_and_add(&sums->retransmitted_bytes,
+				     now->retransmitted_bytes - counted->retransmitted_bytes);
+	}
+	if (now->dsacks != counted->dsacks)
+		__sync_fetch_and_add(&sums->dsacks, (__u32)(now->dsacks - counted->dsacks));
 	/* That of a connection which sends nothing is old. */
 	if (segments && now->srtt_us) {
 		bucket = log2_of(now->srtt_us);
@@ -316,8 +325,7 @@ static __always_inline void end_if_ended(__u64 id)
 static __always_inline void begin_connection(struct tcp_sock *tp, bool accepted, bool is_passing)
 {
 	const __u64 id = (__u64)tp;
-	struct connection connection = {};
-	struct retrans_census_sums *sums;
+	struct connection connection = { .is_new = 1 };
 
 	if (!identify(&connection, tp, accepted, false))
 		return;
@@ -328,13 +336,8 @@ static __always_inline void begin_connection(struct tcp_sock *tp, bool accepted,
 	connection.counted.retransmits = tp->total_retrans;
 	if (is_passing && !bpf_map_delete_elem(&ended, &id))
 		COUNT_LOSS(stale);
-	if (bpf_map_update_elem(&connections, &id, &connection, 0)) {
+	if (bpf_map_update_elem(&connections, &id, &connection, 0))
 		COUNT_LOSS(connections);
-		return;
-	}
-	sums = sums_of(&connection.key, CURRENT);
-	if (sums)
-		__sync_fetch_and_add(&sums->opened, 1);
 }
 
 static __always_inline void end_connection(struct tcp_sock *tp, bool is_passing)
