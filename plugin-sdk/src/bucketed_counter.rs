@@ -13,6 +13,7 @@ use serde::de;
 
 use crate::lru_map::LruMap;
 use crate::sliding_counter::MAX_KEYS;
+use crate::window::ANOTHER_STREAM;
 use buckets::Buckets;
 
 /// Largest number of buckets of a window.
@@ -36,7 +37,8 @@ const MAX_BUCKETS: u32 = 3_600;
 /// one bucket, and for at most the window. Counts are exact within that, up to 2^32 - 1 in a bucket.
 ///
 /// The window ends at the latest time that was seen for the key. Times may step back, as they do between sockets by up to
-/// 1 s: a late event counts in the bucket of its own time.
+/// 1 s: a late event counts in the bucket of its own time. After a step back by more than the window and a minute, as to
+/// the stream of another boot, the counts of the key begin anew.
 ///
 /// Memory is bounded by 16 to 32 bytes for each bucket of a key that has events, and by the number of keys: the least
 /// recently used one is evicted. It can be saved as part of a plugin's [state](crate::Stateful).
@@ -85,6 +87,13 @@ impl Window {
     fn first(self, last: u64) -> u64 {
         last.saturating_sub(u64::from(self.buckets) - 1)
     }
+
+    /// Is `bucket` earlier than the bucket `last` by so much that it is in another stream?
+    fn is_another_stream(self, last: u64, bucket: u64) -> bool {
+        let margin = nanos(ANOTHER_STREAM).div_ceil(self.bucket);
+        let oldest = last.saturating_sub(margin);
+        bucket < oldest.saturating_sub(self.buckets.into())
+    }
 }
 
 impl<K: Hash + Eq> BucketedCounter<K> {
@@ -117,12 +126,12 @@ impl<K: Hash + Eq> BucketedCounter<K> {
         let (count, evicted) = self
             .keys
             .touch(key, now, |buckets| buckets.add(window, bucket, weight));
-        self.evicted += u64::from(evicted.is_some());
+        self.evicted = self.evicted.saturating_add(evicted.is_some().into());
         count
     }
 
     /// The count of a key in the window that ends at `now`, or at the latest time seen for the key if that is later; 0 for
-    /// an unknown key. Does not count as a use.
+    /// an unknown key, and for one of another stream. Does not count as a use.
     pub fn count<Q: Hash + Eq + ?Sized>(&self, key: &Q, now: Duration) -> u64
     where
         K: Borrow<Q>,
@@ -157,15 +166,12 @@ impl<K: Hash + Eq> BucketedCounter<K> {
     pub fn restore(&mut self, other: BucketedCounter<K>) {
         let max_keys = self.keys.capacity();
         self.keys = other.keys;
-        self.evicted = other.evicted;
-        self.keys.set_capacity(max_keys);
+        let evicted = self.keys.shrink_to(max_keys) as u64;
+        self.evicted = other.evicted.saturating_add(evicted);
         self.keys.retain(|_, buckets| {
             buckets.change_window(other.window, self.window);
             true
         });
-        while self.keys.len() > max_keys && self.keys.pop_least_recent().is_some() {
-            self.evicted += 1;
-        }
     }
 
     /// Removes all keys.

@@ -7,6 +7,8 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde::de;
 
+use crate::window::ANOTHER_STREAM;
+
 /// A moving average by time: the weight of a value halves with each half-life of its age.
 ///
 /// ```
@@ -18,7 +20,8 @@ use serde::de;
 ///
 /// [`mean`](Ewma::mean) is the weighted average of the values, [`per_second`](Ewma::per_second) their sum by time, such
 /// as segments a second. Values at the same time weigh the same. Values may arrive in any order, as events of two sockets
-/// do by up to 1 s: a late one has the weight of its age. It takes 32 bytes, and can be saved as part of a plugin's
+/// do by up to 1 s: a late one has the weight of its age. After a step back by more than a minute, as to the stream of
+/// another boot, the average begins anew. It takes 32 bytes, and can be saved as part of a plugin's
 /// [state](crate::Stateful).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Saved")]
@@ -74,6 +77,9 @@ impl Ewma {
     /// one with which the sum would not be finite.
     pub fn add(&mut self, value: f64, now: Duration) -> f64 {
         let now = nanos(now);
+        if value.is_finite() && self.is_of_another_stream(now) {
+            *self = Ewma::new(Duration::from_nanos(self.half_life));
+        }
         let decay = self.decay(now.saturating_sub(self.latest));
         let own = self.decay(self.latest.saturating_sub(now));
         let sum = self.sum * decay + value * own;
@@ -91,10 +97,13 @@ impl Ewma {
         (self.weight > 0.0 && mean.is_finite()).then_some(mean)
     }
 
-    /// The sum of the values by time, in a second, at `now`, or at the latest time of a value if that is later. It falls
-    /// while no value is added. In the first half-lives it is too small: the time before the first value counts as a time
-    /// without values.
+    /// The sum of the values by time, in a second, at `now`, or at the latest time of a value if that is later; 0 if that
+    /// is later by more than a minute. It falls while no value is added. In the first half-lives it is too small: the time
+    /// before the first value counts as a time without values.
     pub fn per_second(&self, now: Duration) -> f64 {
+        if self.is_of_another_stream(nanos(now)) {
+            return 0.0;
+        }
         let sum = self.sum * self.decay(nanos(now).saturating_sub(self.latest));
         let half_life = Duration::from_nanos(self.half_life).as_secs_f64();
         sum * std::f64::consts::LN_2 / half_life
@@ -107,6 +116,11 @@ impl Ewma {
             half_life: self.half_life,
             ..other
         };
+    }
+
+    /// Are the values of another stream than the time `now`?
+    fn is_of_another_stream(&self, now: u64) -> bool {
+        now < self.latest.saturating_sub(nanos(ANOTHER_STREAM))
     }
 
     /// The weight of a value with this age in ns.
@@ -188,10 +202,11 @@ mod tests {
         );
         assert!((ewma.per_second(end + at(10_000)) - 50.0).abs() < 0.2);
         assert_eq!(
-            ewma.per_second(at(0)),
+            ewma.per_second(at(150_000)),
             ewma.per_second(at(199_980)),
             "time does not step back"
         );
+        assert_eq!(ewma.per_second(at(100_000)), 0.0, "another stream");
     }
 
     #[test]
@@ -212,7 +227,25 @@ mod tests {
         ewma.add(2.0, at(0));
         assert_eq!(ewma.mean(), Some(2.0));
         assert_eq!(ewma.add(5.0, Duration::MAX), 5.0);
-        assert_eq!(ewma.add(7.0, at(0)), 5.0, "too old to weigh anything");
+        let late = Duration::from_nanos(u64::MAX) - at(30_000);
+        assert_eq!(ewma.add(7.0, late), 5.0, "too old to weigh anything");
+    }
+
+    #[test]
+    fn a_step_back_beyond_a_minute_begins_anew() {
+        let mut ewma = Ewma::new(at(1_000));
+        ewma.add(2.0, at(1_000_000_000));
+        ewma.add(4.0, at(1_000_000_000));
+        assert_eq!(
+            ewma.add(9.0, at(1_000_000_000 - 60_000)),
+            3.0,
+            "a very late one"
+        );
+        assert_eq!(ewma.add(f64::NAN, at(5_000)), 3.0, "it is ignored");
+        // Of another boot.
+        assert_eq!(ewma.add(8.0, at(5_000)), 8.0);
+        assert_eq!(ewma.add(2.0, at(5_000)), 5.0);
+        assert!(ewma.per_second(at(5_000)) > 6.0);
     }
 
     #[test]

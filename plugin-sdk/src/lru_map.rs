@@ -141,6 +141,27 @@ impl<K: Hash + Eq, V: Default> LruMap<K, V> {
         self.capacity = capacity.max(1);
     }
 
+    /// Sets the maximum number of keys (at least one), and removes the least recently used keys beyond it. Returns the number
+    /// of keys that it removed.
+    ///
+    /// ```
+    /// # use retrans_plugin_sdk::prelude::*;
+    /// let mut seen = LruMap::<&str, u32>::new(10);
+    /// for key in ["a", "b", "c"] {
+    ///     seen.touch(key, Duration::from_secs(1), |times| *times += 1);
+    /// }
+    /// assert_eq!(seen.shrink_to(2), 1);
+    /// assert!(!seen.contains_key("a"));
+    /// ```
+    pub fn shrink_to(&mut self, capacity: usize) -> usize {
+        self.set_capacity(capacity);
+        let before = self.len();
+        while self.len() > self.capacity {
+            self.pop_least_recent();
+        }
+        before - self.len()
+    }
+
     /// Removes the least recently used key. `None` for an empty map.
     pub fn pop_least_recent(&mut self) -> Option<(K, V)> {
         self.map.as_mut()?.pop_front()

@@ -1,5 +1,12 @@
 //! Numbers as bytes, for saved counts: LEB128, in which a small number takes one byte.
 
+use std::fmt;
+
+use serde::Deserializer;
+use serde::de;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
+
 /// The bit of a byte that says that the number continues in the next byte.
 pub(crate) const CONTINUES: u8 = 0x80;
 
@@ -30,6 +37,41 @@ pub(crate) fn read_number(bytes: &mut &[u8]) -> Result<u64, &'static str> {
         }
     }
     Ok(number)
+}
+
+/// Deserializes a value that was serialized as bytes: `read` gets all of them. `expecting` names them in errors.
+pub(crate) fn deserialize<'de, T, D: Deserializer<'de>>(
+    deserializer: D,
+    expecting: &'static str,
+    read: fn(&[u8]) -> Result<T, &'static str>,
+) -> Result<T, D::Error> {
+    deserializer.deserialize_byte_buf(Bytes { expecting, read })
+}
+
+struct Bytes<T> {
+    expecting: &'static str,
+    read: fn(&[u8]) -> Result<T, &'static str>,
+}
+
+impl<'de, T> Visitor<'de> for Bytes<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expecting)
+    }
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<T, E> {
+        (self.read)(bytes).map_err(E::custom)
+    }
+
+    /// Reads the bytes from a list of numbers, for formats without a type for bytes, such as JSON.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<T, A::Error> {
+        let mut bytes = Vec::new();
+        while let Some(byte) = list.next_element()? {
+            bytes.push(byte);
+        }
+        self.visit_bytes(&bytes)
+    }
 }
 
 #[cfg(test)]

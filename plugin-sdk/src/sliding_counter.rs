@@ -36,7 +36,7 @@ pub struct SlidingCounter<K> {
 
 impl<K: Hash + Eq> SlidingCounter<K> {
     /// A counter for up to [`MAX_KEYS`] keys. Counts are exact up to `limit`; a larger count is only known
-    /// to be larger. Memory is bounded by `limit` + 1 times of 16 bytes for each key.
+    /// to be larger. Memory is bounded by `limit` + 1 entries of 16 to 32 bytes for each key.
     pub fn new(window: Duration, limit: u64) -> SlidingCounter<K> {
         SlidingCounter::with_max_keys(window, limit, MAX_KEYS)
     }
@@ -61,7 +61,7 @@ impl<K: Hash + Eq> SlidingCounter<K> {
         let (count, evicted) = self
             .keys
             .touch(key, now, |count| count.add(window, now, weight));
-        self.evicted += u64::from(evicted.is_some());
+        self.evicted = self.evicted.saturating_add(evicted.is_some().into());
         count
     }
 
@@ -70,15 +70,12 @@ impl<K: Hash + Eq> SlidingCounter<K> {
     pub fn restore(&mut self, other: SlidingCounter<K>) {
         let max_keys = self.keys.capacity();
         self.keys = other.keys;
-        self.evicted = other.evicted;
-        self.keys.set_capacity(max_keys);
+        let evicted = self.keys.shrink_to(max_keys) as u64;
+        self.evicted = other.evicted.saturating_add(evicted);
         self.keys.retain(|_, count| {
             count.change_window(&self.window);
             true
         });
-        while self.keys.len() > max_keys && self.keys.pop_least_recent().is_some() {
-            self.evicted += 1;
-        }
     }
 
     /// Removes keys whose count is 0 within the window that ends at `now`.

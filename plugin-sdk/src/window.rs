@@ -9,6 +9,10 @@ use retrans_event::nanos;
 use serde::Deserialize;
 use serde::Serialize;
 
+/// A time that is earlier than the latest one by more than this, and than the window, is that of another stream, such as
+/// the one of the next boot. Within a stream events are out of order by up to 1 s, and by more while the host is behind.
+pub(crate) const ANOTHER_STREAM: Duration = Duration::from_secs(60);
+
 /// The length of a window, and the limit up to which counts in it are exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlidingWindow {
@@ -19,7 +23,7 @@ pub struct SlidingWindow {
 
 impl SlidingWindow {
     /// A window in which counts up to `limit` are exact; a larger count is only known to be larger. This
-    /// bounds the memory of a [`WindowCount`] to `limit` + 1 times of 16 bytes.
+    /// bounds the memory of a [`WindowCount`] to `limit` + 1 entries, which take 16 to 32 bytes each.
     pub fn new(length: Duration, limit: u64) -> SlidingWindow {
         SlidingWindow {
             length: nanos(length),
@@ -32,7 +36,8 @@ impl SlidingWindow {
 ///
 /// The window ends at the latest time that was seen. An entry exactly as old as the window is long is
 /// outside. Times may step back, as they do between sockets by up to 1 s: a late entry counts if it is
-/// within the window.
+/// within the window. After a step back by more than the window and a minute, as to the stream of another
+/// boot, the count begins anew.
 ///
 /// A count can be saved as part of a plugin's [state](crate::Stateful), and continues exactly.
 #[derive(Debug, Clone, Default)]
@@ -55,6 +60,7 @@ impl WindowCount {
     /// but is still above the limit; the first count above the limit is exact.
     #[inline]
     pub fn add(&mut self, window: &SlidingWindow, time: Duration, weight: u32) -> u64 {
+        self.pass(window, time);
         let entry = Entry {
             time: nanos(time),
             weight,
@@ -67,7 +73,9 @@ impl WindowCount {
             self.entries.insert(position, entry);
         }
         self.sum += u64::from(weight);
-        let count = self.count(window, time);
+        // The entry itself may be too old to count.
+        self.pop_old(window);
+        let count = self.sum;
         self.pop_needless(window);
         count
     }
@@ -76,7 +84,7 @@ impl WindowCount {
     /// by its length or limit, had already removed are missing in the new one, until the length of the
     /// new window has passed.
     pub fn change_window(&mut self, window: &SlidingWindow) {
-        self.count(window, Duration::ZERO);
+        self.pop_old(window);
         self.pop_needless(window);
         self.entries.shrink_to_fit();
     }
@@ -84,10 +92,30 @@ impl WindowCount {
     /// The count in the window that ends at `now`, or at the latest time seen if that is later.
     #[inline]
     pub fn count(&mut self, window: &SlidingWindow, now: Duration) -> u64 {
-        let latest = self.latest.max(nanos(now));
-        self.latest = latest;
-        self.pop_while(|oldest, _| latest.saturating_sub(oldest.time) >= window.length);
+        self.pass(window, now);
+        self.pop_old(window);
         self.sum
+    }
+
+    /// Moves the end of the window to `now`, if that is later or in another stream.
+    #[inline]
+    fn pass(&mut self, window: &SlidingWindow, now: Duration) {
+        let now = nanos(now);
+        let earliest = self.latest.saturating_sub(nanos(ANOTHER_STREAM));
+        if now < earliest.saturating_sub(window.length) {
+            // The memory stays: plugins account for it.
+            self.entries.clear();
+            self.sum = 0;
+            self.latest = now;
+        }
+        self.latest = self.latest.max(now);
+    }
+
+    /// Removes entries that are older than the window.
+    #[inline]
+    fn pop_old(&mut self, window: &SlidingWindow) {
+        let latest = self.latest;
+        self.pop_while(|oldest, _| latest.saturating_sub(oldest.time) >= window.length);
     }
 
     /// Removes entries that are not needed to know that the count is above the limit.
@@ -180,6 +208,23 @@ mod tests {
         assert_eq!(count.add(&window, at(1_000), 1), 2);
         assert_eq!(count.count(&window, at(2_000)), 1, "the earlier one is out");
         assert_eq!(count.add(&window, at(500), 1), 1, "too old to count");
+    }
+
+    #[test]
+    fn a_step_back_beyond_the_window_and_a_minute_begins_anew() {
+        let window = SlidingWindow::new(SECOND, 10);
+        let mut count = WindowCount::default();
+        count.add(&window, at(1_000_000_000), 1);
+        count.add(&window, at(1_000_000_000), 1);
+        let late = at(1_000_000_000) - SECOND - ANOTHER_STREAM;
+        assert_eq!(count.add(&window, late, 1), 2, "too old to count");
+        let mut counted = count.clone();
+        assert_eq!(count.add(&window, late - at(1), 1), 1, "another stream");
+        assert_eq!(count.add(&window, at(5_000), 1), 1, "and another one");
+        assert_eq!(count.add(&window, at(5_500), 1), 2);
+        assert_eq!(count.count(&window, at(6_000)), 1);
+        assert_eq!(counted.count(&window, at(5_000)), 0);
+        assert_eq!(counted.latest(), at(5_000));
     }
 
     #[test]

@@ -1,18 +1,15 @@
 //! The counts of one key, in the order of their buckets.
 
 use std::collections::VecDeque;
-use std::fmt;
 
 use serde::Deserialize;
 use serde::Deserializer;
 use serde::Serialize;
 use serde::Serializer;
-use serde::de;
-use serde::de::SeqAccess;
-use serde::de::Visitor;
 
 use super::MAX_BUCKETS;
 use super::Window;
+use crate::packed;
 use crate::packed::CONTINUES;
 use crate::packed::read_number;
 use crate::packed::write;
@@ -34,6 +31,13 @@ struct Count {
 impl Buckets {
     /// Adds to a bucket, and returns the count of the window.
     pub(super) fn add(&mut self, window: Window, bucket: u64, weight: u32) -> u64 {
+        if self
+            .last()
+            .is_some_and(|last| window.is_another_stream(last, bucket))
+        {
+            self.counts.clear();
+            self.sum = 0;
+        }
         let last = self.last().map_or(bucket, |last| last.max(bucket));
         let first = window.first(last);
         self.expire(first);
@@ -61,11 +65,12 @@ impl Buckets {
         self.sum
     }
 
-    /// The count of the window that ends with the bucket `last`, or with the newest bucket if that is later.
+    /// The count of the window that ends with the bucket `last`, or with the newest bucket if that is later; 0 if `last` is
+    /// of another stream.
     pub(super) fn count(&self, window: Window, last: u64) -> u64 {
         let newest = self.last().unwrap_or(0);
         let first = window.first(newest.max(last));
-        if newest < first {
+        if newest < first || window.is_another_stream(newest, last) {
             return 0;
         }
         let expired = self.counts.iter().take_while(|count| count.bucket < first);
@@ -116,30 +121,7 @@ impl Serialize for Buckets {
 
 impl<'de> Deserialize<'de> for Buckets {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_byte_buf(Bytes)
-    }
-}
-
-struct Bytes;
-
-impl<'de> Visitor<'de> for Bytes {
-    type Value = Buckets;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the bytes of counts")
-    }
-
-    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Buckets, E> {
-        read(bytes).map_err(E::custom)
-    }
-
-    /// Reads the bytes from a list of numbers, for formats without a type for bytes, such as JSON.
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Buckets, A::Error> {
-        let mut bytes = Vec::new();
-        while let Some(byte) = list.next_element()? {
-            bytes.push(byte);
-        }
-        self.visit_bytes(&bytes)
+        packed::deserialize(deserializer, "the bytes of counts", read)
     }
 }
 

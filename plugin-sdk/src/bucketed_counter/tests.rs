@@ -84,6 +84,26 @@ fn late_events_count_and_those_before_the_window_do_not() {
 }
 
 #[test]
+fn a_step_back_beyond_the_window_and_a_minute_begins_anew() {
+    let mut counter = BucketedCounter::new(at(10_000), 10);
+    for key in ["a", "b", "c"] {
+        assert_eq!(counter.add_many(key, at(1_000_000_000), 7), 7);
+    }
+    let late = at(1_000_000_000 - 10_000 - 60_000);
+    assert_eq!(counter.count("a", late), 7);
+    assert_eq!(counter.add("a", late), 7, "too old to count");
+    // Of another boot.
+    assert_eq!(counter.count("a", at(5_000)), 0);
+    assert_eq!(counter.iter(at(5_000)).count(), 0);
+    assert_eq!(counter.add("a", at(5_000)), 1);
+    assert_eq!(counter.add("a", at(6_000)), 2);
+    counter.remove_idle(at(6_000));
+    assert_eq!((counter.len(), counter.count("a", at(6_000))), (1, 2));
+    // With the time of the first boot again, it is only later.
+    assert_eq!(counter.add("a", at(1_000_000_000)), 1);
+}
+
+#[test]
 fn keys_are_bounded_and_idle_ones_removed_from_the_least_recent() {
     let mut counter = BucketedCounter::with_max_keys(at(1_000), 10, 2);
     for (key, time) in [("a", 0), ("b", 500), ("a", 600), ("c", 700)] {
@@ -194,5 +214,10 @@ fn saved_bytes_that_are_not_possible_are_refused() {
     let mut counter = BucketedCounter::new(at(1_000), 10);
     counter.restore(odd);
     assert_eq!(counter.add("b".to_owned(), at(1)), 1);
-    assert_eq!(counter.add("a".to_owned(), at(1)), 5);
+    assert_eq!(counter.count("a", Duration::MAX), 5);
+    assert_eq!(
+        counter.add("a".to_owned(), at(1)),
+        1,
+        "it is of another stream"
+    );
 }

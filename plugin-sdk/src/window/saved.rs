@@ -1,18 +1,15 @@
 //! The saved form of a count: few bytes, in an encoding that cannot have entries out of order.
 
 use std::collections::VecDeque;
-use std::fmt;
 
 use serde::Deserialize;
 use serde::Deserializer;
 use serde::Serialize;
 use serde::Serializer;
-use serde::de;
-use serde::de::SeqAccess;
-use serde::de::Visitor;
 
 use super::Entry;
 use super::WindowCount;
+use crate::packed;
 use crate::packed::CONTINUES;
 use crate::packed::read_number;
 use crate::packed::write;
@@ -39,30 +36,7 @@ impl Serialize for WindowCount {
 
 impl<'de> Deserialize<'de> for WindowCount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_byte_buf(Bytes)
-    }
-}
-
-struct Bytes;
-
-impl<'de> Visitor<'de> for Bytes {
-    type Value = WindowCount;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the bytes of a count")
-    }
-
-    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<WindowCount, E> {
-        read(bytes).map_err(E::custom)
-    }
-
-    /// Reads the bytes from a list of numbers, for formats without a type for bytes, such as JSON.
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<WindowCount, A::Error> {
-        let mut bytes = Vec::new();
-        while let Some(byte) = list.next_element()? {
-            bytes.push(byte);
-        }
-        self.visit_bytes(&bytes)
+        packed::deserialize(deserializer, "the bytes of a count", read)
     }
 }
 

@@ -9,6 +9,10 @@ use crate::rule::Rule;
 use crate::settings::Count;
 use crate::settings::Settings;
 
+/// Events may be older than others by up to 1 s, and by more while the host is behind. After a step back by more than this,
+/// and than the window, a count of the SDK begins anew.
+const MAX_LATE: Duration = Duration::from_secs(60);
+
 /// The state that survives a fault, a new version and new settings.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(crate = "retrans_plugin_sdk::serde")]
@@ -79,7 +83,12 @@ impl Watched {
         now: Duration,
         weight: u32,
     ) -> Option<u64> {
+        let latest = self.count.latest();
         let count = self.count.add(window, now, weight);
+        if self.count.latest() < latest {
+            // The count has begun anew in the stream of another boot: the threshold is no longer reached.
+            self.reached_until = self.reached_until.map(|until| until.min(now));
+        }
         let reached_until = self.count.above_limit_until(window)?;
         let was_firing = self.reached_until.replace(reached_until).is_some();
         (!was_firing).then_some(count)
@@ -91,9 +100,19 @@ impl Watched {
     }
 
     /// Is the alert active, and was the count below the threshold for a whole window?
-    pub(crate) fn is_over(&self, rule: &Rule, now: Duration) -> bool {
-        self.reached_until
-            .is_some_and(|until| now >= until.saturating_add(rule.settings.window))
+    pub(crate) fn is_over(&mut self, rule: &Rule, now: Duration) -> bool {
+        let window = rule.settings.window;
+        let Some(until) = &mut self.reached_until else {
+            return false;
+        };
+        // The count falls at most a window after its latest time, which is that of another boot then: the alert would not
+        // end, and the count begins anew.
+        let latest = now.saturating_add(window).saturating_add(MAX_LATE);
+        if *until > latest.saturating_add(window) {
+            self.count.count(&rule.window, now);
+            *until = now;
+        }
+        now >= until.saturating_add(window)
     }
 
     /// Changes to another threshold or window. An active alert stays active, and ends by the new settings:

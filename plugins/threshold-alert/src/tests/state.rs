@@ -28,6 +28,35 @@ fn an_alert_that_has_fired_is_resolved_after_a_reload_when_it_would_have_been() 
 }
 
 #[test]
+fn an_alert_of_another_boot_ends_and_counts_begin_anew() {
+    const BOOT: u64 = 1_000_000_000;
+    let before = at(three_in_ten_seconds(), [BOOT, BOOT, BOOT]);
+    let outcome = run(&at(before.clone(), [5_000, 5_000]).tick(seconds(14)));
+    assert_eq!(states(&outcome), [AlertState::Firing]);
+    let outcome = run(&at(before.clone(), [5_000, 5_000])
+        .tick(seconds(6))
+        .tick(seconds(15)));
+    assert_eq!(states(&outcome), [AlertState::Firing, AlertState::Resolved]);
+    let silent = before.reload().tick(seconds(5));
+    let outcome = run(&silent.clone().tick(seconds(14)));
+    assert_eq!(states(&outcome), [AlertState::Firing]);
+    let outcome = run(&silent.clone().tick(seconds(15)));
+    assert_eq!(states(&outcome), [AlertState::Firing, AlertState::Resolved]);
+    // Below the threshold, and at it.
+    let outcome = run(&at(silent.clone(), [5_000, 5_000]).tick(seconds(15)));
+    assert_eq!(states(&outcome), [AlertState::Firing, AlertState::Resolved]);
+    let again = at(silent, [5_000, 5_000, 6_000]).tick(seconds(24));
+    assert_eq!(states(&run(&again)), [AlertState::Firing]);
+    let outcome = run(&again.tick(seconds(25)));
+    assert_eq!(states(&outcome), [AlertState::Firing, AlertState::Resolved]);
+    // Without an alert.
+    let few = at(three_in_ten_seconds(), [BOOT, BOOT]);
+    assert_eq!(run(&at(few.clone(), [5_000, 5_000])).alerts, []);
+    let outcome = run(&at(few, [5_000, 5_000, 5_000]));
+    assert_eq!(states(&outcome), [AlertState::Firing]);
+}
+
+#[test]
 fn counts_go_on_where_they_were() {
     let scenario = at(three_in_ten_seconds(), [0, 5_000]).reload();
     assert_eq!(run(&at(scenario.clone(), [9_999])).alerts.len(), 1);
