@@ -13,6 +13,9 @@ use crate::plugin::MAX_STEP_BACK;
 /// Largest number of alerts that are remembered: as many as the host remembers of a plugin.
 const MAX_ALERTS: usize = 10_000;
 
+/// Number of severities.
+const SEVERITIES: usize = Severity::Critical as usize + 1;
+
 /// Name and labels, in the order of their keys.
 type Identity = (String, Vec<(String, String)>);
 
@@ -24,12 +27,8 @@ pub struct Repeats {
     raised: LruMap<Identity, Raised>,
 }
 
-#[derive(Debug, Default)]
-struct Raised {
-    severity: Option<Severity>,
-    /// In ns.
-    at: u64,
-}
+/// When an alert was raised last with each severity, in ns.
+type Raised = [Option<u64>; SEVERITIES];
 
 impl Repeats {
     /// Remembers alerts for this period: up to 10,000, then those that were raised last.
@@ -52,12 +51,14 @@ impl Repeats {
         }
         let (period, at) = (self.period, nanos(now));
         let (is_new, _) = self.raised.touch(identity, now, |raised| {
-            let is_within = at < raised.at.saturating_add(period)
-                && at.saturating_add(nanos(MAX_STEP_BACK)) >= raised.at;
-            let is_new = raised.severity != Some(alert.severity) || !is_within;
+            let raised = &mut raised[alert.severity as usize];
+            let is_within = |raised: u64| {
+                at < raised.saturating_add(period)
+                    && at.saturating_add(nanos(MAX_STEP_BACK)) >= raised
+            };
+            let is_new = !raised.is_some_and(is_within);
             if is_new {
-                raised.severity = Some(alert.severity);
-                raised.at = at;
+                *raised = Some(at);
             }
             is_new
         });
@@ -99,12 +100,24 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_that_has_ended_is_admitted_again() {
+    fn an_alert_whose_severity_alternates_is_admitted_once_in_a_period_with_each() {
+        let mut repeats = Repeats::new(at(10));
+        let alerts = [Alert::warning("a"), Alert::critical("a"), Alert::info("a")];
+        let admitted: Vec<u64> = (100..125)
+            .filter(|now| repeats.admit(&alerts[*now as usize % 3], at(*now)))
+            .collect();
+        assert_eq!(admitted, [100, 101, 102, 112, 113, 114, 124]);
+    }
+
+    #[test]
+    fn an_alert_that_has_ended_is_admitted_again_with_each_severity() {
         let mut repeats = Repeats::new(at(10));
         assert!(repeats.admit(&Alert::warning("a"), at(1)));
+        assert!(repeats.admit(&Alert::critical("a"), at(1)));
         assert!(repeats.admit(&Alert::warning("a").resolved(), at(2)));
         assert!(repeats.admit(&Alert::warning("a").resolved(), at(2)));
         assert!(repeats.admit(&Alert::warning("a"), at(3)));
+        assert!(repeats.admit(&Alert::critical("a"), at(3)));
     }
 
     #[test]
