@@ -110,7 +110,8 @@ impl<K> Alarm<K> {
         self.step(Severity::Critical, value)
     }
 
-    /// Sets the value from which an alert has this severity. For a severity that is a setting.
+    /// Sets the value from which an alert has this severity. For a severity that is a setting. Steps must rise with the
+    /// severity: one that is not below those of all higher severities has no effect.
     #[must_use]
     pub fn step(mut self, severity: Severity, value: u64) -> Alarm<K> {
         self.rule.set_step(severity, value);
@@ -158,7 +159,11 @@ impl<K: Hash + Eq> Alarm<K> {
     /// alert is returned. Name, severity and state stay, and so do the labels of the first call until the alert is
     /// resolved, whatever `describe` sets.
     ///
+    /// The labels must differ between keys: the host knows an alert by its name and labels. With the same labels, the alerts
+    /// of two keys would be one, which ends with the first of them.
+    ///
     /// `now` may step back, as it does between sockets by up to 1 s.
+    #[must_use = "pass it to Output::alerts"]
     pub fn update(
         &mut self,
         key: K,
@@ -187,9 +192,11 @@ impl<K: Hash + Eq> Alarm<K> {
     }
 
     /// Lets time pass: resolves the alerts of keys that were low, or silent, for long enough, and lowers severities. Call
-    /// it in [`on_tick`](crate::Plugin::on_tick). The alerts are in the order in which they were first raised.
+    /// it in [`on_tick`](crate::Plugin::on_tick). The alerts are in the order in which their keys had their first alert. A
+    /// key whose next alert is raised right after its cool-down, before a tick, keeps its place.
     ///
     /// `describe` adds the summary; name, labels, severity and state are set.
+    #[must_use = "pass it to Output::alerts"]
     pub fn tick(
         &mut self,
         now: Duration,

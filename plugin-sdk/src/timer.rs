@@ -34,8 +34,8 @@ pub const fn every(period: Duration) -> Every {
 /// Call [`due`](Every::due) in [`on_tick`](crate::Plugin::on_tick). Ticks come every second of the stream: a shorter
 /// period is due at each tick, and any other at the first tick at or after its end.
 ///
-/// It can be saved as part of a plugin's [state](crate::Stateful), at 2 times of 12 bytes; the period that has begun then
-/// goes on. A timer that is not saved begins anew after a fault or with a new version.
+/// It can be saved as part of a plugin's [state](crate::Stateful): the period that has begun then goes on. A timer that is
+/// not saved begins anew after a fault or with a new version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Every {
     #[serde(deserialize_with = "positive")]
@@ -50,13 +50,14 @@ fn positive<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duratio
 }
 
 impl Every {
-    /// Has a period ended since the last call that returned `true`? `now` is the time since boot, as of a tick.
+    /// Has the current period ended? Then the next one begins: it is due once. `now` is the time since boot, as of a tick.
     ///
-    /// After a time without calls, it is due once, and not once for each period that was missed. Periods stay multiples
-    /// of the first one: a late call does not shift those that follow.
+    /// After a time without calls, it is due once, and not once for each period that was missed. Each period begins a
+    /// multiple of the period after the first one: a late call does not shift those that follow.
     ///
     /// `now` may step back by up to 1 s; then nothing is due. If it steps back further, as in a stream of the next boot,
     /// a period begins.
+    #[must_use]
     pub fn due(&mut self, now: Duration) -> bool {
         let Some(begun) = self.begun else {
             self.begun = Some(now);
@@ -143,7 +144,7 @@ mod tests {
     #[test]
     fn a_saved_timer_goes_on_in_its_period() {
         let mut saved = every(at(10));
-        due(&mut saved, [100, 110, 113]);
+        assert_eq!(due(&mut saved, [100, 110, 113]), [110]);
         let text = serde_json::to_string(&saved).expect("it is plain");
         let read: Every = serde_json::from_str(&text).expect("it was just written");
         assert_eq!(read, saved);

@@ -44,11 +44,24 @@ impl Rule {
         SEVERITIES.into_iter().rev().find(reached)
     }
 
+    /// The value of a step that can be the highest one that a value reaches: it is below the steps of all higher
+    /// severities.
+    fn step(&self, severity: Severity) -> Option<u64> {
+        let (_, higher) = self.steps.split_at(severity as usize + 1);
+        let step = self.steps[severity as usize]?;
+        higher
+            .iter()
+            .flatten()
+            .all(|other| step < *other)
+            .then_some(step)
+    }
+
     /// The lowest value with which an alert keeps this severity: the value of its step, or for the lowest step the value
     /// below which an alert ends.
     fn kept_from(&self, severity: Severity) -> Option<u64> {
-        let step = self.steps[severity as usize]?;
-        let is_lowest = self.steps[..severity as usize].iter().all(Option::is_none);
+        let step = self.step(severity)?;
+        let mut lower = SEVERITIES.into_iter().take(severity as usize);
+        let is_lowest = lower.all(|other| self.step(other).is_none());
         match self.resolve_below {
             Some(lower) if is_lowest => Some(lower.min(step)),
             _ => Some(step),

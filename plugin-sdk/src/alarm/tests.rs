@@ -168,6 +168,35 @@ fn the_lower_bound_is_at_most_the_lowest_step() {
 }
 
 #[test]
+fn a_step_that_is_not_below_those_of_higher_severities_has_no_effect() {
+    let critical = (Severity::Critical, AlertState::Firing);
+    let ended = (Severity::Critical, AlertState::Resolved);
+    for warning in [10, 50] {
+        let alarm = Alarm::new("burst").warning_at(warning).critical_at(10);
+        let mut alarm = alarm.resolve_below(5).hold(at(30));
+        assert_eq!(set(&mut alarm, 20, 0), Some(critical));
+        for now in 1..100 {
+            assert_eq!(
+                (set(&mut alarm, 7, now), tick(&mut alarm, now)),
+                (None, vec![])
+            );
+        }
+        assert_eq!(set(&mut alarm, 60, 100), None);
+        assert_eq!(tick(&mut alarm, 130), [ended]);
+    }
+    // The step of a warning has no effect, and that of an information is the lowest.
+    let alarm = Alarm::new("burst").info_at(8).warning_at(50);
+    let mut alarm = alarm.critical_at(10).resolve_below(5).hold(at(30));
+    assert_eq!(set(&mut alarm, 20, 0), Some(critical));
+    for now in 1..30 {
+        assert_eq!(set(&mut alarm, 7, now), None);
+    }
+    let info = (Severity::Info, AlertState::Firing);
+    assert_eq!(set(&mut alarm, 7, 30), Some(info));
+    assert_eq!(set(&mut alarm, 50, 31), Some(critical));
+}
+
+#[test]
 fn without_a_step_nothing_is_raised() {
     assert_eq!(set(&mut Alarm::new("burst"), u64::MAX, 0), None);
 }
@@ -196,7 +225,8 @@ fn name_state_severity_and_first_labels_stay_whatever_is_described() {
     assert_eq!((second.severity, second.state), CRITICAL);
     assert_eq!(last.state, AlertState::Resolved);
     // An alert without labels stays without.
-    alarm.update("b", 10, at(0), |alert| alert);
+    let first = alarm.update("b", 10, at(0), |alert| alert);
+    assert!(first.is_some());
     let second = alarm.update("b", 50, at(0), odd(2)).expect("it rises");
     assert_eq!(second.labels, []);
 }
@@ -218,7 +248,8 @@ fn beyond_the_maximum_nothing_fires_until_an_alert_has_ended() {
 fn keys_have_alerts_of_their_own_in_the_order_in_which_they_fired() {
     let mut alarm: Alarm<u32> = Alarm::new("burst").warning_at(1).hold(at(10));
     for key in [3, 1, 2] {
-        alarm.update(key, 1, at(0), |alert| alert.label("key", key));
+        let raised = alarm.update(key, 1, at(0), |alert| alert.label("key", key));
+        assert!(raised.is_some());
     }
     let resolved = alarm.tick(at(10), |_, alert| alert);
     let keys: Vec<_> = resolved
@@ -226,6 +257,24 @@ fn keys_have_alerts_of_their_own_in_the_order_in_which_they_fired() {
         .map(|alert| alert.label_value("key"))
         .collect();
     assert_eq!(keys, [Some("3"), Some("1"), Some("2")]);
+}
+
+#[test]
+fn a_key_that_fires_again_without_a_tick_keeps_its_place() {
+    let alarm: Alarm<u32> = Alarm::new("burst").warning_at(1).hold(at(1));
+    let mut alarm = alarm.cool_down(at(5));
+    let set = |alarm: &mut Alarm<u32>, key: u32, value, now| {
+        alarm.update(key, value, at(now), |alert| alert.label("key", key))
+    };
+    for (key, value, now) in [(1, 1, 0), (2, 1, 0), (1, 0, 1), (2, 1, 5), (1, 1, 6)] {
+        assert_eq!(
+            set(&mut alarm, key, value, now).is_some(),
+            (key, now) != (2, 5)
+        );
+    }
+    let resolved = alarm.tick(at(20), |_, alert| alert);
+    assert_eq!(resolved.len(), 2);
+    assert_eq!(resolved[0].label_value("key"), Some("1"));
 }
 
 fn handed_over(alarm: &Alarm<String>) -> Alarm<String> {
@@ -291,7 +340,8 @@ fn each_alert_changes_the_state_of_its_labels_and_reloads_make_no_difference() {
 #[test]
 fn a_restored_alarm_goes_by_its_own_steps_and_times() {
     let mut saved = Alarm::new("burst").warning_at(10).hold(at(30));
-    saved.update("a".to_owned(), 10, at(100), |alert| alert.label("key", "a"));
+    let raised = saved.update("a".to_owned(), 10, at(100), |alert| alert.label("key", "a"));
+    assert!(raised.is_some());
     let mut alarm = Alarm::new("burst").critical_at(20).hold(at(5));
     alarm.restore(handed_over(&saved));
     assert_eq!(alarm.severity(&"a".to_owned()), Some(Severity::Warning));
@@ -303,7 +353,8 @@ fn a_restored_alarm_goes_by_its_own_steps_and_times() {
 #[test]
 fn an_alert_with_times_of_another_boot_ends() {
     let mut saved = Alarm::new("burst").warning_at(10).hold(at(30));
-    saved.update("a".to_owned(), 10, at(1_000_000), |alert| alert);
+    let raised = saved.update("a".to_owned(), 10, at(1_000_000), |alert| alert);
+    assert!(raised.is_some());
     let mut alarm = handed_over(&saved);
     assert_eq!(alarm.tick(at(5), |_, alert| alert), []);
     assert_eq!(alarm.tick(at(34), |_, alert| alert), []);
