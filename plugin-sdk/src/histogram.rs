@@ -29,7 +29,7 @@ const BUCKETS: usize = (64 - BITS as usize + 1) * STEPS;
 /// ```
 ///
 /// Values below 64 are exact. For a larger value, [`quantile`](Histogram::quantile) has a relative error of at most 1/64
-/// (1.6%). Count, sum, minimum and maximum are exact until they reach 2^64 - 1, where they stay. A histogram takes at most
+/// (1.6%). Minimum and maximum are exact, and so are count and sum, which saturate at `u64::MAX`. A histogram takes at most
 /// 15,360 bytes, less where all values are small. It can be saved as part of a plugin's [state](crate::Stateful): 2 to 4
 /// bytes for each bucket with a few values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -84,8 +84,9 @@ impl Histogram {
         self.add(nanos(duration));
     }
 
-    /// The value below or at which a share of the values is: 0.5 is the median, 0.99 the 99th percentile. Below 0 is as 0,
-    /// the minimum; above 1 is as 1, the maximum. `None` without values.
+    /// The value below or at which a share of the values is: 0.5 is the median, 0.99 the 99th percentile. A share of 0 is
+    /// the minimum, and a share of 1 the maximum; both are exact. A share below 0 counts as 0, one above 1 as 1. `None`
+    /// without values.
     pub fn quantile(&self, share: f64) -> Option<u64> {
         if self.count == 0 {
             return None;
@@ -96,6 +97,9 @@ impl Histogram {
         let rank = rank.clamp(1, self.count);
         if rank == self.count {
             return Some(self.max);
+        }
+        if rank == 1 {
+            return Some(self.min);
         }
         let mut below = 0_u64;
         let bucket = self.buckets.iter().position(|values| {

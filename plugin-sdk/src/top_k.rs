@@ -75,7 +75,7 @@ impl<K: Ord + Clone> TopK<K> {
         }
     }
 
-    /// Adds a weight, such as a number of segments, to a key. Sums end at the largest number.
+    /// Adds a weight, such as a number of segments, to a key. Sums saturate at `u64::MAX`.
     pub fn add(&mut self, key: K, weight: u64) {
         self.total = self.total.saturating_add(weight);
         if weight > 0 {
@@ -91,6 +91,7 @@ impl<K: Ord + Clone> TopK<K> {
             return;
         }
         let index = if self.places.len() < self.capacity {
+            self.grow();
             self.places.len() as u32
         } else {
             self.pop_lightest()
@@ -105,6 +106,16 @@ impl<K: Ord + Clone> TopK<K> {
         match self.places.get_mut(index as usize) {
             Some(old) => *old = place,
             None => self.places.push(place),
+        }
+    }
+
+    /// Makes room for another place. Doubles it, but not beyond the capacity.
+    fn grow(&mut self) {
+        let places = self.places.len();
+        if places == self.places.capacity() {
+            let more = places.max(4).min(self.capacity - places);
+            self.places.reserve_exact(more);
+            self.lightest.reserve_exact(more);
         }
     }
 
@@ -189,7 +200,7 @@ impl<K: Ord + Clone> TopK<K> {
     }
 
     /// Replaces the counts by those of another collection, such as a saved one. The capacity stays the same: of more keys,
-    /// the heaviest stay.
+    /// the heaviest stay. Errors stay, too: afterwards they are at most the total divided by the smaller capacity of both.
     pub fn restore(&mut self, other: TopK<K>) {
         let capacity = self.capacity;
         *self = other;

@@ -56,6 +56,7 @@ fn read(sum: u64, min: u64, max: u64, numbers: &[u64]) -> Result<Histogram, &'st
         buckets.push(*values);
         count = count.saturating_add(*values);
     }
+    buckets.shrink_to_fit();
     let highest = buckets.len().checked_sub(1);
     let own = |value| (count > 0).then(|| bucket_of(value));
     if own(min) != lowest || own(max) != highest || min > max {

@@ -32,6 +32,7 @@ impl<'de, K: Deserialize<'de> + Ord + Clone> Deserialize<'de> for TopK<K> {
         }
         read.total = total;
         read.floor = floor;
+        read.places.reserve_exact(places.len());
         for (index, (key, count, error)) in (0..).zip(places) {
             if error > count {
                 return Err(de::Error::custom("an error is larger than its count"));

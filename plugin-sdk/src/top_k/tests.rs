@@ -191,7 +191,26 @@ fn what_a_smaller_capacity_drops_is_known_to_be_missing() {
 }
 
 #[test]
-fn sums_end_at_the_largest_number_and_a_weight_of_0_is_no_key() {
+fn no_memory_is_allocated_beyond_the_capacity() {
+    let mut top = TopK::new(1_100);
+    let bounded = |top: &TopK<u64>| {
+        assert_eq!(top.len(), 1_100);
+        assert_eq!(top.places.capacity(), 1_100);
+        assert!(top.lightest.capacity() <= 1_100);
+    };
+    (0..3_000).for_each(|key| top.add(key, 1));
+    bounded(&top);
+    let text = serde_json::to_string(&top).expect("it is plain");
+    let saved: TopK<u64> = serde_json::from_str(&text).expect("it was just written");
+    bounded(&saved);
+    let mut restored = TopK::new(1_100);
+    restored.restore(saved);
+    restored.merge(&top);
+    bounded(&restored);
+}
+
+#[test]
+fn sums_saturate_and_a_weight_of_0_is_no_key() {
     let mut top = TopK::new(2);
     top.add("none", 0);
     assert!(top.is_empty());
