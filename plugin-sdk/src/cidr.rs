@@ -25,7 +25,7 @@ const MAPPED: u8 = 96;
 /// share. All other bits of the address are 0.
 ///
 /// IPv4 has one form: `::ffff:10.0.0.0/104` is `10.0.0.0/8`, and an address such as `::ffff:10.0.0.1` is in it. An IPv6
-/// network contains no IPv4 address, not even `::/0`.
+/// network contains no IPv4 address, not even `::/0` or `::ffff:0:0/95`.
 ///
 /// ```
 /// # use retrans_plugin_sdk::prelude::*;
@@ -136,7 +136,20 @@ impl Cidr {
     }
 
     /// The network of this address that has the given number of leading bits, or all bits of the address if it has
-    /// fewer. Use it to count by network: `Cidr::truncate(peer, 24)`.
+    /// fewer. Use it to count by network, with a number of bits for each version of IP: 24 bits are a site of IPv4, and
+    /// millions of sites of IPv6.
+    ///
+    /// ```
+    /// # use retrans_plugin_sdk::prelude::*;
+    /// fn network(event: &Event) -> Cidr {
+    ///     let bits = if event.is_ipv4() { 24 } else { 48 };
+    ///     Cidr::truncate(event.peer_address(), bits)
+    /// }
+    /// ```
+    ///
+    /// The bits are those of the address as it is given: of an IPv4-mapped IPv6 address, 96 more than of the IPv4 address.
+    /// With fewer than 96, the result is an IPv6 network, which contains no IPv4 address. Addresses of events are never
+    /// mapped; [`IpAddr::to_canonical`] converts others.
     pub fn truncate(address: IpAddr, prefix_len: u8) -> Cidr {
         let prefix_len = prefix_len.min(width(address));
         match masked(address, prefix_len) {

@@ -38,8 +38,9 @@ impl Run {
         }
     }
 
-    /// The time of day of the last tick, as the time since 1970 in UTC; 0 before the first one. For an event's own time
-    /// see [`Event::wall_time`](retrans_event::Event::wall_time).
+    /// The time of day of the last tick, as the time since 1970 in UTC. Before the first tick it is the time at which the
+    /// stream begins, that of its first event. In [`Plugin::new`](crate::Plugin::new), before any event, it means nothing:
+    /// it is 1 ns. For an event's own time see [`Event::wall_time`](retrans_event::Event::wall_time).
     ///
     /// It is the time of the stream: in a replay that of the recording.
     pub fn wall_time() -> Duration {

@@ -1,5 +1,7 @@
-//! A number of each connection. It must never change: hosts with different versions of the plugin select the same
-//! connections.
+//! A number of each connection. It must never change: different versions of the plugin select the same connections of a
+//! recording.
+//!
+//! It is not that of the host's `--sample`, which goes by the cookie of the socket where there is one.
 
 use retrans_plugin_sdk::prelude::*;
 

@@ -1,8 +1,10 @@
 //! Keeps one connection of N, and drops all events of the others.
 //!
-//! A number of the connection decides: it is computed from both addresses, both ports and the network namespace, by a
-//! function that never changes. So all events of a connection are kept or dropped, and every host and every run decides the
-//! same. Addresses and ports that are used again are the same connection here.
+//! A number of the connection decides: it is computed from both addresses, both ports and the network namespace of the
+//! machine that sent the event, by a function that never changes. So all events of a connection are kept or dropped, also
+//! in a replay on another machine, and by another version. The hosts at the two ends of a connection decide
+//! independently: each has its own local address and namespace. Connections that have the same addresses and ports one
+//! after the other are one connection here.
 //!
 //! It samples for the plugins after it. The host's option `--sample` samples for all plugins and for the recording, in the
 //! kernel, at less cost.

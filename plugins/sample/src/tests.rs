@@ -110,10 +110,10 @@ fn the_selection_never_changes() -> Result<()> {
 }
 
 #[test]
-fn one_in_none_is_refused() {
+fn one_in_zero_is_refused() {
     let error = Scenario::new()
         .setting("one_in", 0)
         .run::<Sample>()
-        .expect_err("of none");
+        .expect_err("of zero");
     assert_eq!(error.to_string(), "one_in: expected at least 1");
 }
