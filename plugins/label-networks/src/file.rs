@@ -16,7 +16,7 @@ const MAX_NETWORKS: usize = 1_000_000;
 const MAX_BYTES: u64 = 64 << 20;
 
 /// Maximum length of a name in bytes: labels of the 256 events of a call share 128 KiB.
-const MAX_NAME: usize = 128;
+pub(crate) const MAX_NAME: usize = 128;
 
 /// Reads the networks of a file with their names.
 ///

@@ -19,15 +19,29 @@ pub struct Settings {
     /// 1,000,000 networks and 64 MiB; it is read when the plugin starts.
     #[schemars(extend("examples" = ["/etc/retrans-host/networks"]))]
     pub file: String,
-    /// Key of the label for the network of the peer.
+    /// Key of the label for the network of the peer, of at most 64 bytes.
+    #[schemars(length(min = 1, max = 64))]
     #[serde(default = "peer_label")]
     pub peer_label: String,
     /// Labels the network of the local address as well.
     #[serde(default)]
     pub local: bool,
-    /// Key of the label for the network of the local address.
+    /// Key of the label for the network of the local address, of at most 64 bytes.
+    #[schemars(length(min = 1, max = 64))]
     #[serde(default = "local_label")]
     pub local_label: String,
+}
+
+/// Maximum length of a key in bytes. Labels of the 256 events of a call share 128 KiB, in which a key counts for each event:
+/// two keys and two names of this size and [`file::MAX_NAME`] take 384 bytes of the 512 for an event.
+const MAX_KEY: usize = 64;
+
+fn check_key(setting: &str, key: &str) -> Result<()> {
+    ensure!(
+        (1..=MAX_KEY).contains(&key.len()),
+        "{setting}: expected a key of 1 to {MAX_KEY} bytes"
+    );
+    Ok(())
 }
 
 fn peer_label() -> String {
@@ -55,14 +69,8 @@ impl Plugin for LabelNetworks {
             !settings.file.is_empty(),
             "file: expected the path of a file of networks"
         );
-        ensure!(
-            !settings.peer_label.is_empty(),
-            "peer_label: expected a key"
-        );
-        ensure!(
-            !settings.local_label.is_empty(),
-            "local_label: expected a key"
-        );
+        check_key("peer_label", &settings.peer_label)?;
+        check_key("local_label", &settings.local_label)?;
         ensure!(
             !settings.local || settings.local_label != settings.peer_label,
             "local_label: expected another key than peer_label, {:?}",

@@ -188,11 +188,20 @@ fn settings_that_make_no_sense_are_refused_by_name() {
         ),
         (
             scenario().setting("peer_label", ""),
-            "peer_label: expected a key",
+            "peer_label: expected a key of 1 to 64 bytes",
         ),
         (
             scenario().setting("local_label", ""),
-            "local_label: expected a key",
+            "local_label: expected a key of 1 to 64 bytes",
+        ),
+        (
+            scenario().setting("peer_label", "a".repeat(65)),
+            "peer_label: expected a key of 1 to 64 bytes",
+        ),
+        (
+            // 33 characters, each of two bytes.
+            scenario().setting("local_label", "ä".repeat(33)),
+            "local_label: expected a key of 1 to 64 bytes",
         ),
         (
             scenario()
@@ -203,6 +212,21 @@ fn settings_that_make_no_sense_are_refused_by_name() {
     ] {
         assert_eq!(error(scenario), expected);
     }
+}
+
+#[test]
+fn the_largest_labels_of_a_call_are_within_the_hosts_limit() {
+    // The host allows 128 KiB for the events of a call, and counts the key for each event.
+    let name = "n".repeat(file::MAX_NAME);
+    let networks = Temporary::new(format!("::/0 {name}\n0.0.0.0/0 {name}\n"));
+    let scenario = networks.scenario().setting("local", true);
+    let scenario = scenario.setting("peer_label", "p".repeat(64));
+    let scenario = scenario.setting("local_label", "l".repeat(64));
+    let outcome = run(scenario.events((0..256).map(|_| record("10.0.0.1", "10.0.0.2"))));
+    let labels = outcome.kept.iter().flat_map(|kept| &kept.labels);
+    let bytes: usize = labels.map(|(key, value)| key.len() + value.len()).sum();
+    assert_eq!(bytes, 256 * 2 * (64 + 128));
+    assert!(bytes <= 128 << 10);
 }
 
 #[test]
