@@ -1,7 +1,8 @@
 //! Prints the peers and the connections with the most retransmitted segments, once in an interval and at the end.
 //!
-//! A summary has the retransmits since the summary before. Attempts that failed are counted separately. Memory is bounded:
-//! of more keys than it keeps, a count may be too high, and the summary has the range in which it is.
+//! A summary has the retransmits since the last one. Attempts that failed are counted separately. Memory is bounded: it
+//! keeps a number of peers and of connections. Where there are more, a count may be too high, and the summary shows the
+//! range that the true count is in.
 //!
 //! Counts and interval survive a fault and a new version. With another `top` fewer keys may be left.
 
@@ -90,12 +91,13 @@ impl Period {
         let now = event.time();
         self.begun.get_or_insert(now);
         if !event.sent() {
-            self.failed += 1;
+            self.failed = self.failed.saturating_add(1);
             return;
         }
         let segments = event.segments().unwrap_or(1).max(1);
-        self.events += 1;
-        self.segments += u64::from(segments);
+        // Restored sums may be of any size.
+        self.events = self.events.saturating_add(1);
+        self.segments = self.segments.saturating_add(segments.into());
         let owner = event.owner();
         let process = owner.process();
         let (peer, connection) = (Flow::peer(event), Flow::connection(event));

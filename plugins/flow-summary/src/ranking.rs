@@ -58,14 +58,19 @@ impl Flow {
     }
 }
 
-/// Text such as `10.0.0.2` for a peer, `10.0.0.1:33000 > 10.0.0.2:443` for a connection.
+/// Text such as `10.0.0.2` for a peer, `10.0.0.1:33000 > 10.0.0.2:443` for a connection. The alternate form has the network
+/// namespace as well, if it is known: `10.0.0.1:33000 > 10.0.0.2:443 netns 4026531840`.
 impl fmt::Display for Flow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.connection {
             None => self.peer.fmt(f),
             Some(connection) => {
                 let peer = SocketAddr::new(self.peer, connection.peer_port);
-                write!(f, "{} > {peer}", connection.local)
+                write!(f, "{} > {peer}", connection.local)?;
+                match connection.netns {
+                    Some(netns) if f.alternate() => write!(f, " netns {netns}"),
+                    _ => Ok(()),
+                }
             }
         }
     }
@@ -144,10 +149,7 @@ impl Ranking {
         let kept = self.details.capacity();
         self.sums.restore(other.sums);
         self.details = other.details;
-        self.details.set_capacity(kept);
-        while self.details.len() > kept {
-            self.details.pop_least_recent();
-        }
+        self.details.shrink_to(kept);
     }
 }
 
@@ -175,7 +177,7 @@ impl Detail {
 
     /// Kinds with their segments, the most frequent first.
     pub(crate) fn kinds(&self) -> Vec<(Kind, u64)> {
-        let kinds = (0..)
+        let kinds = (0..=u8::MAX)
             .zip(&self.kinds)
             .filter(|(_, segments)| **segments > 0);
         let kinds = kinds.map(|(number, segments)| (Kind::from_number(number), *segments));

@@ -1,11 +1,12 @@
 //! When summaries are written, and what is in them.
 
+mod state;
+
 use retrans_plugin_sdk::prelude::*;
 use retrans_plugin_sdk::retrans_event::SendError;
 use retrans_plugin_sdk::serde_json;
 use retrans_plugin_sdk::serde_json::Value;
 use retrans_plugin_sdk::serde_json::json;
-use retrans_plugin_sdk::testing::NativePlugin;
 use retrans_plugin_sdk::testing::Outcome;
 use retrans_plugin_sdk::testing::Scenario;
 use retrans_plugin_sdk::testing::Synth;
@@ -201,6 +202,32 @@ fn connections_of_two_namespaces_are_two() {
 }
 
 #[test]
+fn the_namespace_is_shown_where_connections_are_otherwise_the_same() {
+    let netns = |peer, inode| record(1, peer).with(|event| event.set_netns_inode(inode));
+    let same = "10.0.0.2:1";
+    let outcome = run(&Scenario::new().events([
+        netns(same, Some(1)).with_segments(4),
+        netns(same, Some(4_026_531_840)).with_segments(3),
+        netns(same, None).with_segments(2),
+        netns("10.0.0.2:2", Some(1)),
+    ]));
+    let shown = outcome.lines[4..].iter().map(|line| {
+        let connection = line.split("%  ").nth(1).expect("a share");
+        connection.split("  ").next().expect("a connection")
+    });
+    let shown: Vec<&str> = shown.collect();
+    assert_eq!(
+        shown,
+        [
+            "10.0.0.1:33000 > 10.0.0.2:1 netns 1",
+            "10.0.0.1:33000 > 10.0.0.2:1 netns 4026531840",
+            "10.0.0.1:33000 > 10.0.0.2:1",
+            "10.0.0.1:33000 > 10.0.0.2:2",
+        ]
+    );
+}
+
+#[test]
 fn the_heaviest_are_shown_and_a_range_where_a_count_is_not_exact() {
     // 2,000 peers with one segment each, then one with many: more than the 1,000 that are kept.
     let peer = |number: u64| format!("10.1.{}.{}:1", number / 250, number % 250);
@@ -286,41 +313,4 @@ fn settings_that_make_no_sense_are_refused_by_name() {
             .expect_err(expected);
         assert_eq!(error.to_string(), expected);
     }
-}
-
-#[test]
-fn untrusted_bytes_are_refused_or_harmless() {
-    let native =
-        || NativePlugin::<FlowSummary>::configure(&json!({"top": 2})).expect("it is sound");
-    let bytes = |seed: u64, count| -> Vec<u8> {
-        let records = Synth::new(seed).take(count);
-        records
-            .flat_map(|record| record.as_bytes().to_vec())
-            .collect()
-    };
-    let size = Record::new().as_bytes().len() as u32;
-    let mut sound = native();
-    sound.process(&mut bytes(1, 12), size).expect("it is sound");
-    let (version, state) = sound.save().expect("it is writable");
-    let mut refused = 0;
-    for place in 0..state.len() {
-        assert!(
-            native().restore(version, &state[..place]).is_err(),
-            "cut at {place}"
-        );
-        for byte in [0x00, 0x01, 0x1b, 0x5f, 0x7f, 0x80, 0x9f, 0xbf, 0xfb, 0xff] {
-            let mut other = state.clone();
-            other[place] = byte;
-            let mut plugin = native();
-            refused += u32::from(plugin.restore(version, &other).is_err());
-            plugin
-                .process(&mut bytes(2, 4), size)
-                .expect("nothing of an event is an error");
-            let (version, again) = plugin.save().expect("it is writable");
-            plugin
-                .restore(version, &again)
-                .expect("what the plugin has made of it is sound");
-        }
-    }
-    assert!(refused > 100, "{refused}");
 }

@@ -1,5 +1,7 @@
 //! A summary as lines for people.
 
+use std::collections::BTreeMap;
+
 use retrans_plugin_sdk::prelude::*;
 
 use crate::Period;
@@ -12,7 +14,8 @@ const COLUMNS: usize = 5;
 /// Writes a line with the sums, and the tables of peers and connections.
 pub(crate) fn write(period: &Period, top: usize, now: Duration, out: &mut Output) {
     out.line(sums(period, now));
-    if period.events == 0 {
+    // A restored state may have events without segments.
+    if period.events == 0 || period.segments == 0 {
         return;
     }
     // Rounded to a whole number. A sum that is too high does not become more than all.
@@ -20,11 +23,20 @@ pub(crate) fn write(period: &Period, top: usize, now: Duration, out: &mut Output
     let share = |row: u64| format!("{}%", ((200 * u128::from(row) + all) / (2 * all)).min(100));
     for (heading, ranking) in [("peer", &period.peers), ("connection", &period.connections)] {
         let rows = ranking.top(top);
-        table(
-            heading,
-            rows.iter().map(|row| cells(row, share(row.most))),
-            out,
-        );
+        let mut times: BTreeMap<String, u32> = BTreeMap::new();
+        for row in &rows {
+            *times.entry(row.flow.to_string()).or_default() += 1;
+        }
+        let cells = rows.iter().map(|row| {
+            let flow = row.flow.to_string();
+            // Connections of two network namespaces may have the same addresses and ports.
+            let flow = match times.get(&flow) {
+                Some(2..) => format!("{:#}", row.flow),
+                _ => flow,
+            };
+            cells(row, share(row.most), flow)
+        });
+        table(heading, cells, out);
     }
 }
 
@@ -52,7 +64,7 @@ fn sums(period: &Period, now: Duration) -> String {
     text
 }
 
-fn cells(row: &Row, share: String) -> [String; COLUMNS] {
+fn cells(row: &Row, share: String, flow: String) -> [String; COLUMNS] {
     let segments = match row.least == row.most {
         true => row.most.to_string(),
         false => format!("{}-{}", row.least, row.most),
@@ -73,7 +85,7 @@ fn cells(row: &Row, share: String) -> [String; COLUMNS] {
     [
         segments,
         share,
-        row.flow.to_string(),
+        flow,
         kinds.join(", "),
         holder.unwrap_or_default(),
     ]
