@@ -23,7 +23,14 @@ const SDK: &[(&str, &str)] = &[
 ];
 
 /// What a crate consists of, beside its manifest.
-const PARTS: &[&str] = &["src", "bindings", "wit", "README.md"];
+const PARTS: &[&str] = &[
+    "src",
+    "bindings",
+    "wit",
+    "README.md",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+];
 
 /// The name of a manifest in a package of the host, which would leave a directory with a `Cargo.toml` out.
 const RENAMED: &str = "manifest.toml";
