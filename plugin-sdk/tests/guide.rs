@@ -3,6 +3,10 @@
 
 #![allow(missing_docs)]
 
+mod markdown;
+
+use markdown::has_anchor;
+
 const GUIDE: &str = include_str!("../../docs/writing-plugins.md");
 
 /// The guide's Rust blocks that contain this text.
@@ -48,18 +52,12 @@ fn the_guides_alert_that_names_an_owner_is_tested() {
 
 #[test]
 fn every_link_within_the_guide_has_its_heading() {
-    let heading = |anchor: &str| {
-        let mut headings = GUIDE
-            .lines()
-            .filter_map(|line| line.trim_start_matches("#").strip_prefix(" "));
-        headings.any(|heading| heading.to_lowercase().replace(' ', "-") == anchor)
-    };
     let links = GUIDE.split("](#").skip(1);
     let anchors: Vec<&str> = links
         .filter_map(|link| Some(link.split_once(')')?.0))
         .collect();
     assert!(anchors.len() > 8);
     for anchor in anchors {
-        assert!(heading(anchor), "no heading for #{anchor}");
+        assert!(has_anchor(GUIDE, anchor), "no heading for #{anchor}");
     }
 }

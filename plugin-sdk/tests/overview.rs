@@ -2,9 +2,13 @@
 
 #![allow(missing_docs)]
 
+mod markdown;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+
+use markdown::has_anchor;
 
 const OVERVIEW: &str = include_str!("../../docs/sdk.md");
 const LIBRARY: &str = include_str!("../src/lib.rs");
@@ -67,14 +71,6 @@ fn every_line_has_a_link_to_what_is_there() {
         let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
         let text =
             fs::read_to_string(docs.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
-        let headings = text.lines().filter(|line| line.starts_with('#'));
-        let mut anchors = headings.map(|line| {
-            let heading = line.trim_start_matches('#').trim();
-            heading.to_lowercase().replace(' ', "-")
-        });
-        assert!(
-            anchor.is_empty() || anchors.any(|heading| heading == anchor),
-            "{link}"
-        );
+        assert!(anchor.is_empty() || has_anchor(&text, anchor), "{link}");
     }
 }

@@ -1,5 +1,7 @@
 //! Manual pages and completions: complete, without hidden commands, and accepted by what reads them.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -17,25 +19,31 @@ fn printed(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
+/// Adds the names of the manual pages of a command and of those below it, as `--help` lists them.
+fn add_pages(command: &[&str], pages: &mut BTreeSet<String>) {
+    let help = printed(&[command, &["--help"]].concat());
+    pages.insert([&["retrans-host"], command].concat().join("-"));
+    let (_, list) = help.split_once("\nCommands:\n").unwrap_or_default();
+    // The names are indented by two spaces, and further lines of what they do by more.
+    let names = list.lines().take_while(|line| !line.is_empty());
+    let names = names.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    for name in names.filter(|name| !["", "help"].contains(name)) {
+        add_pages(&[command, &[name]].concat(), pages);
+    }
+}
+
 #[test]
 fn every_command_that_is_not_hidden_has_a_manual_page_that_man_accepts() {
     let files = Files::new();
     let directory = files.path().join("man1");
     printed(&["man", "--dir", &directory.display().to_string()]);
-    for name in [
-        "",
-        "-replay",
-        "-check",
-        "-man",
-        "-completions",
-        "-plugin",
-        "-plugin-test",
-    ] {
-        assert!(
-            directory.join(format!("retrans-host{name}.1")).is_file(),
-            "{name}"
-        );
+    let mut commands = BTreeSet::new();
+    add_pages(&[], &mut commands);
+    for name in ["retrans-host-replay", "retrans-host-plugin-test"] {
+        assert!(commands.contains(name), "{commands:?}");
     }
+    assert!(commands.len() > 12, "{commands:?}");
+    let mut pages = BTreeSet::new();
     for entry in fs::read_dir(&directory).expect("a directory") {
         let path = entry.expect("an entry").path();
         let name = path
@@ -47,6 +55,8 @@ fn every_command_that_is_not_hidden_has_a_manual_page_that_man_accepts() {
             !HIDDEN.iter().any(|hidden| name.ends_with(hidden)),
             "{name}"
         );
+        assert_eq!(path.extension(), Some(OsStr::new("1")), "{name}");
+        pages.insert(name.clone());
         // groff is not on every machine.
         let mut groff = Command::new("groff");
         if let Ok(checked) = groff
@@ -61,6 +71,7 @@ fn every_command_that_is_not_hidden_has_a_manual_page_that_man_accepts() {
             );
         }
     }
+    assert_eq!(pages, commands);
 }
 
 #[test]
@@ -71,9 +82,10 @@ fn the_manual_page_of_the_program_has_examples_exit_codes_and_every_variable() {
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operating.md");
     let document = fs::read_to_string(path).expect("a document");
-    let section = document.split("### Environment").nth(1).expect("a section");
+    let (_, rest) = document.split_once("### Environment\n").expect("a section");
+    let (section, _) = rest.split_once("\n#").expect("another one");
     let rows = section.lines().filter(|line| line.starts_with("| `"));
-    let rows: Vec<&str> = rows.take_while(|line| !line.is_empty()).collect();
+    let rows: Vec<&str> = rows.collect();
     let variables = rows.iter().filter_map(|row| row.split('|').nth(1));
     let mut count = 0;
     for variable in variables.flat_map(|cell| cell.split('`').skip(1).step_by(2)) {

@@ -4,6 +4,7 @@ use std::fs;
 use std::fs::File;
 use std::io::BufRead as _;
 use std::io::BufReader;
+use std::io::Read;
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -35,12 +36,14 @@ use crate::common::refusal::BINARY;
 use crate::common::versions::Versions;
 
 /// The longest wait for one line, on a busy machine.
-const LINE_TIMEOUT: Duration = Duration::from_secs(60);
+pub const LINE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A host with the witness that replays what the test writes.
 pub struct Host {
     child: Child,
     stdin: ChildStdin,
+    stdout: Receiver<String>,
+    printed: Vec<String>,
     stderr: Receiver<String>,
     said: Vec<String>,
     sent: u64,
@@ -57,17 +60,13 @@ impl Host {
         let mut command = host(directory, &[&["replay", "-"], options].concat());
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.stderr(Stdio::piped()).spawn().expect("it runs");
-        let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
-        let (line, lines) = mpsc::channel();
-        thread::spawn(move || {
-            let text = stderr.lines().map_while(Result::ok);
-            text.for_each(|text| drop(line.send(text)));
-        });
         let mut host = Host {
             stdin: child.stdin.take().expect("it is piped"),
-            child,
-            stderr: lines,
+            stdout: lines(child.stdout.take().expect("it is piped")),
+            printed: Vec::new(),
+            stderr: lines(child.stderr.take().expect("it is piped")),
             said: Vec::new(),
+            child,
             sent: 0,
         };
         host.wait_for(words);
@@ -97,23 +96,42 @@ impl Host {
         }
     }
 
+    /// Waits for the next line on standard output.
+    #[track_caller]
+    pub fn next_line(&mut self) -> &str {
+        let line = self.stdout.recv_timeout(LINE_TIMEOUT);
+        let line = line.unwrap_or_else(|_| panic!("no line: {:#?}", self.said));
+        self.printed.push(line);
+        self.printed.last().expect("one was just added")
+    }
+
     /// Sends SIGHUP.
     pub fn hang_up(&self) {
         let pid = Pid::from_raw(self.child.id() as i32).expect("a pid");
         kill_process(pid, Signal::HUP).expect("it runs");
     }
 
-    /// Ends the stream; the witness's output, and all of standard error.
+    /// Ends the stream; all of standard output and of standard error.
     #[track_caller]
     pub fn end(mut self) -> (String, String) {
         drop(self.stdin);
-        let output = self.child.wait_with_output().expect("it ends");
+        self.printed.extend(self.stdout.iter());
         self.said.extend(self.stderr.iter());
+        let status = self.child.wait().expect("it ends");
         let stderr = self.said.join("\n");
-        assert!(output.status.success(), "{stderr}");
-        let stdout = String::from_utf8(output.stdout).expect("text");
-        (stdout.trim_end().to_owned(), stderr)
+        assert!(status.success(), "{stderr}");
+        (self.printed.join("\n"), stderr)
     }
+}
+
+/// The lines of a stream, which a thread reads until it ends.
+fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
+    let (line, lines) = mpsc::channel();
+    thread::spawn(move || {
+        let text = BufReader::new(from).lines().map_while(Result::ok);
+        text.for_each(|text| drop(line.send(text)));
+    });
+    lines
 }
 
 const RELOADED: &str = "plugin witness was reloaded: ";
