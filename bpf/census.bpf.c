@@ -20,7 +20,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Connections at the same time. 96 bytes each with the kernel's own part, allocated at the start. */
+/* Connections at the same time. With the kernel's own part, 136 bytes each, allocated when the programs are loaded. */
 #define MAX_CONNECTIONS 262144
 #define MAX_ROWS 65536
 /* Connections that end on one CPU while the pass reads them on another one: at most one for each CPU. */

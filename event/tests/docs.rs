@@ -9,6 +9,8 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
+use retrans_event::CENSUS_FIELDS;
+use retrans_event::CENSUS_ROW_SIZE;
 use retrans_event::CaState;
 use retrans_event::FIELDS;
 use retrans_event::Field;
@@ -49,6 +51,7 @@ fn the_generated_parts_of_the_document_are_up_to_date() {
         ("fields", fields()),
         ("names", names()),
         ("layout", layout()),
+        ("census", census()),
     ] {
         new = with_generated(&new, name, &text);
     }
@@ -170,6 +173,26 @@ fn value(field: &Field) -> String {
         Format::TcpFlags | Format::SendError => numbered,
         other => panic!("{other:?} is not documented"),
     }
+}
+
+/// The table of the fields of a census row.
+fn census() -> String {
+    let mut text = format!("A row of this version has {CENSUS_ROW_SIZE} bytes.\n\n");
+    text.push_str("| key | meaning | offset | size | format |\n");
+    text.push_str("| --- | --- | --- | --- | --- |\n");
+    for field in CENSUS_FIELDS {
+        let key = match field.name {
+            "wall_time_ns" => "timestamp",
+            name => name,
+        };
+        writeln!(
+            text,
+            "| `{key}` | {} | {} | {} | `{}` |",
+            field.doc, field.offset, field.size, field.kind
+        )
+        .unwrap();
+    }
+    text
 }
 
 /// The table of JSON keys in their order, with the top level first.
