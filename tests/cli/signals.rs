@@ -166,6 +166,28 @@ fn while_plugins_compile_a_signal_ends_it_and_no_plugin_is_blamed() {
     }
 }
 
+/// The host may end in the moment between the start of the compiler and its wish to end with it.
+#[test]
+fn a_compiler_whose_host_has_ended_before_it_began_does_not_compile() {
+    let files = Files::new();
+    files.write("slow.wasm", large(60_000));
+    let component = File::open(files.path().join("slow.wasm")).expect("it was written");
+    let (unread, stderr) = pipe();
+    drop(unread);
+    let mut command = Command::new(BINARY);
+    command.args(["compile", "60", "4000000000"]);
+    command
+        .stdin(component)
+        .stdout(Stdio::piped())
+        .stderr(stderr);
+    let mut child = command.spawn().expect("the host runs");
+    drop(command);
+    // Compiling takes longer than this.
+    let status = ends_within(&mut child, SECOND);
+    assert_eq!(status.code(), Some(1));
+    assert_eq!(text(child.stdout.take().expect("it is piped")), "");
+}
+
 #[test]
 fn a_fifo_that_no_process_writes_to_does_not_hold_up_the_end() {
     let files = Files::new();

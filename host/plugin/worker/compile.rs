@@ -8,11 +8,18 @@ use std::io;
 use std::io::Read as _;
 use std::io::Seek as _;
 use std::io::Write as _;
+use std::os::fd::AsFd as _;
+use std::os::fd::BorrowedFd;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use anyhow::ensure;
+use rustix::event::PollFd;
+use rustix::event::PollFlags;
+use rustix::event::Timespec;
+use rustix::event::poll;
 use rustix::process::Resource;
 use rustix::process::Rlimit;
 use rustix::process::Signal;
@@ -167,6 +174,7 @@ pub(crate) fn confine() -> anyhow::Result<()> {
 pub(crate) fn limit_this_process(seconds: u64, bytes: u64) -> anyhow::Result<()> {
     // Without the host there is no use for the result.
     set_parent_process_death_signal(Some(Signal::KILL))?;
+    ensure!(!is_unread(io::stderr().as_fd())?, "the host has ended");
     // No core file after a crash.
     limit(Resource::Core, "RLIMIT_CORE", 0, 0)?;
     limit(
@@ -178,6 +186,14 @@ pub(crate) fn limit_this_process(seconds: u64, bytes: u64) -> anyhow::Result<()>
     // RLIMIT_DATA does not count memory that is reserved but not used. RLIMIT_AS would: the allocator reserves 64 MiB
     // for each thread.
     limit(Resource::Data, "RLIMIT_DATA", bytes, bytes)
+}
+
+/// Returns whether a pipe has no reader. The host reads the standard error of this process: if it does not any more, it has
+/// ended before this process could ask for the signal.
+fn is_unread(stderr: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut fds = [PollFd::from_borrowed_fd(stderr, PollFlags::OUT)];
+    poll(&mut fds, Some(&Timespec::default()))?;
+    Ok(fds[0].revents().contains(PollFlags::ERR))
 }
 
 fn limit(resource: Resource, name: &str, soft: u64, hard: u64) -> anyhow::Result<()> {
