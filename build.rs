@@ -34,6 +34,7 @@ const BUNDLED: &[&str] = &[
     "threshold-alert",
     "flow-summary",
     "label-networks",
+    "ratio-alert",
     "sample",
     "pass-through",
 ];

@@ -27,6 +27,8 @@ pub struct Description {
     pub contract: String,
     /// Its settings.
     pub settings: Vec<Setting>,
+    /// Whether it takes a census.
+    pub census: CensusUse,
     /// What it is told beside events.
     pub exports: Exports,
     /// The grants that it can use.
@@ -41,6 +43,18 @@ pub struct Description {
     pub memory: u64,
     /// What the host needs to hold it beside linear memory, in bytes; `None` if that was not measured.
     pub footprint: Option<u64>,
+}
+
+/// Whether a plugin takes a census.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CensusUse {
+    /// It takes none.
+    None,
+    /// It takes one that is made anyway.
+    Optional,
+    /// A live run makes one for it.
+    Required,
 }
 
 /// Which optional interfaces a plugin exports.
@@ -112,6 +126,7 @@ impl Description {
             summary: joined(value("summary")),
             contract: contract(&loaded),
             settings: schema.settings(),
+            census: census_use(&loaded, &described),
             exports: Exports {
                 timer: instance.has_timer(),
                 state: instance.has_state(),
@@ -123,6 +138,16 @@ impl Description {
             memory: memory as u64,
             footprint: loaded.footprint,
         })
+    }
+}
+
+/// Whether the plugin takes a census, by its imports and its description of itself.
+pub(super) fn census_use(loaded: &Loaded, described: &[(String, String)]) -> CensusUse {
+    let is_optional = |(key, value): &(String, String)| key == "census" && value == "optional";
+    match loaded.imports_census {
+        false => CensusUse::None,
+        true if described.iter().any(is_optional) => CensusUse::Optional,
+        true => CensusUse::Required,
     }
 }
 

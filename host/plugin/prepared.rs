@@ -2,6 +2,8 @@
 
 use std::io;
 
+use super::description;
+use super::description::CensusUse;
 use super::load;
 use super::load::LoadError;
 use super::load::Loaded;
@@ -104,8 +106,8 @@ impl Plugin {
         };
         let mut instance = prepared.new_unconfigured(&prepared.log_lines)?;
         let described = instance.describe()?;
-        let takes_any = described.contains(&("census".to_owned(), "optional".to_owned()));
-        prepared.asks_for_census = prepared.loaded.imports_census && !takes_any;
+        let census = description::census_use(&prepared.loaded, &described);
+        prepared.asks_for_census = census == CensusUse::Required;
         let schema = schema(&described).map_err(|error| settings_error(error.into()))?;
         let settings = spec.settings.to_json(&schema);
         prepared.settings = settings.map_err(|error| settings_error(error.into()))?;

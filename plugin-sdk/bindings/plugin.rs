@@ -491,6 +491,134 @@ pub mod retrans {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// The fields of the rows that `census` returns. The first 4 bytes of a row are its size, which may grow. Kinds beside
+            /// those of `layout`: "duration-ns", 64 bits, and "u32-per-log2-us", numbers of 32 bits for times from 2^n to 2^(n+1) µs.
+            #[allow(async_fn_in_trait)]
+            pub fn census_layout() -> _rt::Vec<Field> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 2
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "retrans:plugin/host@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "census-layout"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = *ptr0.add(0).cast::<*mut u8>();
+                    let l3 = *ptr0
+                        .add(::core::mem::size_of::<*const u8>())
+                        .cast::<usize>();
+                    let base13 = l2;
+                    let len13 = l3;
+                    let mut result13 = _rt::Vec::with_capacity(len13);
+                    for i in 0..len13 {
+                        let base = base13
+                            .add(i * (8 + 5 * ::core::mem::size_of::<*const u8>()));
+                        let e13 = {
+                            let l4 = *base.add(0).cast::<*mut u8>();
+                            let l5 = *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let len6 = l5;
+                            let bytes6 = _rt::Vec::from_raw_parts(l4.cast(), len6, len6);
+                            let l7 = *base
+                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<i32>();
+                            let l8 = *base
+                                .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<i32>();
+                            let l9 = *base
+                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>();
+                            let l10 = *base
+                                .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let len11 = l10;
+                            let bytes11 = _rt::Vec::from_raw_parts(
+                                l9.cast(),
+                                len11,
+                                len11,
+                            );
+                            let l12 = *base
+                                .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                .cast::<i32>();
+                            Field {
+                                name: _rt::string_lift(bytes6),
+                                offset: l7 as u32,
+                                size: l8 as u32,
+                                kind: _rt::string_lift(bytes11),
+                                presence_bit: l12 as u32,
+                            }
+                        };
+                        result13.push(e13);
+                    }
+                    _rt::cabi_dealloc(
+                        base13,
+                        len13 * (8 + 5 * ::core::mem::size_of::<*const u8>()),
+                        ::core::mem::size_of::<*const u8>(),
+                    );
+                    let result14 = result13;
+                    result14
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// What connections have sent since the last census, in rows by network namespace, peer and service: the next 1,024
+            /// rows at most, back to back. It is empty when there are no more. Only `tick` and `finish` have rows, of the censuses
+            /// since the `tick` before: a census is made once an interval of the user's choice. The host makes none, unless the
+            /// user or a plugin that imports this function asks for it.
+            #[allow(async_fn_in_trait)]
+            pub fn census() -> _rt::Vec<u8> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 2
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "retrans:plugin/host@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "census"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = *ptr0.add(0).cast::<*mut u8>();
+                    let l3 = *ptr0
+                        .add(::core::mem::size_of::<*const u8>())
+                        .cast::<usize>();
+                    let len4 = l3;
+                    let result5 = <_ as From<
+                        _rt::Vec<_>,
+                    >>::from(_rt::Vec::from_raw_parts(l2.cast(), len4, len4));
+                    result5
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
             /// The effects of the following functions are staged, and committed when the call succeeds. A call that
             /// traps, misses its deadline or gives a malformed answer has no effects.
             /// Replaces the records of some of this call's events, which must be among the kept ones: strictly
@@ -1187,8 +1315,8 @@ pub mod exports {
                     }
                 }
                 pub trait Guest {
-                    /// Describes the plugin. Keys: "name", "version", "summary", and "settings", a JSON schema of the
-                    /// object that `configure` takes.
+                    /// Describes the plugin. Keys: "name", "version", "summary", "settings", a JSON schema of the object that `configure`
+                    /// takes, and "census": with the value "optional", the host makes no census for a plugin that imports the function.
                     #[allow(async_fn_in_trait)]
                     fn describe() -> _rt::Vec<(_rt::String, _rt::String)>;
                     /// Sets the plugin up: called once, before any event, with the settings as a JSON object. An error
@@ -1396,10 +1524,10 @@ macro_rules! __export_ticking_plugin_impl {
         (link_section =
         "component-type:wit-bindgen:0.63.0:retrans:plugin@0.1.0:ticking-plugin:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 989] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 1023] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd8\x06\x01A\x02\x01\
-A\x06\x01B'\x01m\x05\x05error\x04warn\x04info\x05debug\x05trace\x04\0\x05level\x03\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xfa\x06\x01A\x02\x01\
+A\x06\x01B*\x01m\x05\x05error\x04warn\x04info\x05debug\x05trace\x04\0\x05level\x03\
 \0\0\x01m\x03\x04info\x07warning\x08critical\x04\0\x08severity\x03\0\x02\x01m\x02\
 \x06firing\x08resolved\x04\0\x0balert-state\x03\0\x04\x01r\x05\x04names\x06offse\
 ty\x04sizey\x04kinds\x0cpresence-bity\x04\0\x05field\x03\0\x06\x01py\x01r\x04\x03\
@@ -1407,20 +1535,21 @@ keys\x06events\x08\x04ends\x08\x04texts\x04\0\x0clabel-column\x03\0\x09\x01o\x02
 ss\x01p\x0b\x01ky\x01r\x06\x04names\x08severity\x03\x05state\x05\x07summarys\x06\
 labels\x0c\x05event\x0d\x04\0\x05alert\x03\0\x0e\x01p\x07\x01@\0\0\x10\x04\0\x06\
 layout\x01\x11\x01p\x0a\x01@\0\0\x12\x04\0\x06labels\x01\x13\x01@\0\0w\x04\0\x04\
-lost\x01\x14\x01@\0\0\x0c\x04\0\x03run\x01\x15\x01p}\x01@\x02\x06events\x08\x07r\
-ecords\x16\x01\0\x04\0\x06change\x01\x17\x01@\x01\x06column\x0a\x01\0\x04\0\x08a\
-nnotate\x01\x18\x01@\x01\x05alert\x0f\x01\0\x04\0\x04emit\x01\x19\x01@\x01\x05li\
-nes\x16\x01\0\x04\0\x05write\x01\x1a\x01@\x02\x06metrics\x02byw\x01\0\x04\0\x05c\
-ount\x01\x1b\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x1c\x03\0\x19\
-retrans:plugin/host@0.1.0\x05\0\x01B\x04\x01j\0\x01s\x01@\x01\x06now-nsw\0\0\x04\
-\0\x04tick\x01\x01\x04\0\x06finish\x01\x01\x04\0\x1aretrans:plugin/timer@0.1.0\x05\
-\x01\x01B\x0d\x01p}\x01q\x03\x03all\0\0\x04none\0\0\x04bits\x01\0\0\x04\0\x04kee\
-p\x03\0\x01\x01o\x02ss\x01p\x03\x01@\0\0\x04\x04\0\x08describe\x01\x05\x01j\0\x01\
-s\x01@\x01\x08settingss\0\x06\x04\0\x09configure\x01\x07\x01j\x01\x02\x01s\x01@\x03\
-\x05county\x0brecord-sizey\x07records\0\0\x08\x04\0\x07process\x01\x09\x04\0\x1e\
-retrans:plugin/processor@0.1.0\x05\x02\x04\0#retrans:plugin/ticking-plugin@0.1.0\
-\x04\0\x0b\x14\x01\0\x0eticking-plugin\x03\0\0\0G\x09producers\x01\x0cprocessed-\
-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
+lost\x01\x14\x01@\0\0\x0c\x04\0\x03run\x01\x15\x04\0\x0dcensus-layout\x01\x11\x01\
+p}\x01@\0\0\x16\x04\0\x06census\x01\x17\x01@\x02\x06events\x08\x07records\x16\x01\
+\0\x04\0\x06change\x01\x18\x01@\x01\x06column\x0a\x01\0\x04\0\x08annotate\x01\x19\
+\x01@\x01\x05alert\x0f\x01\0\x04\0\x04emit\x01\x1a\x01@\x01\x05lines\x16\x01\0\x04\
+\0\x05write\x01\x1b\x01@\x02\x06metrics\x02byw\x01\0\x04\0\x05count\x01\x1c\x01@\
+\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x1d\x03\0\x19retrans:plugin\
+/host@0.1.0\x05\0\x01B\x04\x01j\0\x01s\x01@\x01\x06now-nsw\0\0\x04\0\x04tick\x01\
+\x01\x04\0\x06finish\x01\x01\x04\0\x1aretrans:plugin/timer@0.1.0\x05\x01\x01B\x0d\
+\x01p}\x01q\x03\x03all\0\0\x04none\0\0\x04bits\x01\0\0\x04\0\x04keep\x03\0\x01\x01\
+o\x02ss\x01p\x03\x01@\0\0\x04\x04\0\x08describe\x01\x05\x01j\0\x01s\x01@\x01\x08\
+settingss\0\x06\x04\0\x09configure\x01\x07\x01j\x01\x02\x01s\x01@\x03\x05county\x0b\
+record-sizey\x07records\0\0\x08\x04\0\x07process\x01\x09\x04\0\x1eretrans:plugin\
+/processor@0.1.0\x05\x02\x04\0#retrans:plugin/ticking-plugin@0.1.0\x04\0\x0b\x14\
+\x01\0\x0eticking-plugin\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-\
+component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
         };
     };
 }
@@ -1433,9 +1562,9 @@ pub use __export_ticking_plugin_impl as export_component;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 794] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf5\x04\x01A\x02\x01\
-A\x02\x01B'\x01m\x05\x05error\x04warn\x04info\x05debug\x05trace\x04\0\x05level\x03\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 828] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x97\x05\x01A\x02\x01\
+A\x02\x01B*\x01m\x05\x05error\x04warn\x04info\x05debug\x05trace\x04\0\x05level\x03\
 \0\0\x01m\x03\x04info\x07warning\x08critical\x04\0\x08severity\x03\0\x02\x01m\x02\
 \x06firing\x08resolved\x04\0\x0balert-state\x03\0\x04\x01r\x05\x04names\x06offse\
 ty\x04sizey\x04kinds\x0cpresence-bity\x04\0\x05field\x03\0\x06\x01py\x01r\x04\x03\
@@ -1443,15 +1572,16 @@ keys\x06events\x08\x04ends\x08\x04texts\x04\0\x0clabel-column\x03\0\x09\x01o\x02
 ss\x01p\x0b\x01ky\x01r\x06\x04names\x08severity\x03\x05state\x05\x07summarys\x06\
 labels\x0c\x05event\x0d\x04\0\x05alert\x03\0\x0e\x01p\x07\x01@\0\0\x10\x04\0\x06\
 layout\x01\x11\x01p\x0a\x01@\0\0\x12\x04\0\x06labels\x01\x13\x01@\0\0w\x04\0\x04\
-lost\x01\x14\x01@\0\0\x0c\x04\0\x03run\x01\x15\x01p}\x01@\x02\x06events\x08\x07r\
-ecords\x16\x01\0\x04\0\x06change\x01\x17\x01@\x01\x06column\x0a\x01\0\x04\0\x08a\
-nnotate\x01\x18\x01@\x01\x05alert\x0f\x01\0\x04\0\x04emit\x01\x19\x01@\x01\x05li\
-nes\x16\x01\0\x04\0\x05write\x01\x1a\x01@\x02\x06metrics\x02byw\x01\0\x04\0\x05c\
-ount\x01\x1b\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x1c\x03\0\x19\
-retrans:plugin/host@0.1.0\x05\0\x04\0Cretrans:plugin/ticking-plugin-with-all-of-\
-its-exports-removed@0.1.0\x04\0\x0b4\x01\0.ticking-plugin-with-all-of-its-export\
-s-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.\
-262.0\x10wit-bindgen-rust\x060.63.0";
+lost\x01\x14\x01@\0\0\x0c\x04\0\x03run\x01\x15\x04\0\x0dcensus-layout\x01\x11\x01\
+p}\x01@\0\0\x16\x04\0\x06census\x01\x17\x01@\x02\x06events\x08\x07records\x16\x01\
+\0\x04\0\x06change\x01\x18\x01@\x01\x06column\x0a\x01\0\x04\0\x08annotate\x01\x19\
+\x01@\x01\x05alert\x0f\x01\0\x04\0\x04emit\x01\x1a\x01@\x01\x05lines\x16\x01\0\x04\
+\0\x05write\x01\x1b\x01@\x02\x06metrics\x02byw\x01\0\x04\0\x05count\x01\x1c\x01@\
+\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x1d\x03\0\x19retrans:plugin\
+/host@0.1.0\x05\0\x04\0Cretrans:plugin/ticking-plugin-with-all-of-its-exports-re\
+moved@0.1.0\x04\0\x0b4\x01\0.ticking-plugin-with-all-of-its-exports-removed\x03\0\
+\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bi\
+ndgen-rust\x060.63.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

@@ -88,12 +88,16 @@ where
 {
     fn describe() -> Vec<(String, String)> {
         let schema = settings::schema::<<E::Plugin as Plugin>::Settings>();
-        vec![
+        let mut described = vec![
             ("name".to_owned(), E::NAME.to_owned()),
             ("version".to_owned(), E::VERSION.to_owned()),
             ("summary".to_owned(), E::SUMMARY.to_owned()),
             ("settings".to_owned(), schema.as_value().to_string()),
-        ]
+        ];
+        if let Some(census) = <E::Plugin as Plugin>::CENSUS.described() {
+            described.push(("census".to_owned(), census.to_owned()));
+        }
+        described
     }
 
     fn configure(settings: String) -> Result<(), String> {
@@ -155,6 +159,10 @@ struct Imports;
 impl Host for Imports {
     fn lost(&self) -> u64 {
         host::lost()
+    }
+
+    fn census(&self) -> Vec<u8> {
+        host::census()
     }
 
     fn labels(&self) -> Vec<Column> {

@@ -5,11 +5,13 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+use crate::census::Census;
+use crate::census::CensusUse;
 use crate::event::Event;
 use crate::output::Output;
 use crate::result::Result;
 
-/// Events may be older than the last tick by as much.
+/// Events may be older than the last tick by as much, and by more while the host is behind.
 pub(crate) const MAX_STEP_BACK: Duration = Duration::from_secs(1);
 
 /// Whether an event goes on to the next plugin.
@@ -45,6 +47,9 @@ pub trait Plugin: Sized {
     /// [`settings!`](crate::settings).
     type Settings: DeserializeOwned + JsonSchema;
 
+    /// Whether the plugin takes censuses, which [`on_census`](Plugin::on_census) gets.
+    const CENSUS: CensusUse = CensusUse::None;
+
     /// Creates the plugin, before any event.
     ///
     /// # Errors
@@ -70,9 +75,21 @@ pub trait Plugin: Sized {
         Ok(())
     }
 
+    /// Called with what connections have sent, once in an interval of the user's choice and at the end of the stream; right
+    /// before [`on_tick`](Plugin::on_tick) or [`on_finish`](Plugin::on_finish). Never called unless
+    /// [`CENSUS`](Plugin::CENSUS) asks for it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`on_event`](Plugin::on_event).
+    fn on_census(&mut self, census: &Census, out: &mut Output) -> Result<()> {
+        let _ = (census, out);
+        Ok(())
+    }
+
     /// Called for every second of the stream, also while there are no events. `now` is the time since
     /// boot, as in [`Event::time`](retrans_event::Event::time). Events that follow may be up to 1 s
-    /// older.
+    /// older, and by more while the host is behind.
     ///
     /// # Errors
     ///

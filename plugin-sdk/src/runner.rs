@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use retrans_event::CORE_SIZE;
+use retrans_event::CensusRow;
 
+use crate::census::Census;
 use crate::event::Event;
 use crate::host::Host;
 use crate::labels::Labels;
@@ -98,6 +100,7 @@ impl<P: Plugin> Runner<P> {
     /// Passes the time to the plugin.
     pub(crate) fn tick(&mut self, host: &dyn Host, now: Duration) -> Result<()> {
         self.begin(host)?;
+        self.pass_census(host)?;
         self.plugin.on_tick(now, &mut self.output)?;
         self.output.commit(host);
         Ok(())
@@ -106,9 +109,30 @@ impl<P: Plugin> Runner<P> {
     /// Passes the end of the stream to the plugin.
     pub(crate) fn finish(&mut self, host: &dyn Host, now: Duration) -> Result<()> {
         self.begin(host)?;
+        self.pass_census(host)?;
         self.plugin.on_finish(now, &mut self.output)?;
         self.output.commit(host);
         Ok(())
+    }
+
+    /// Passes the rows that have arrived to the plugin. One that takes none has no import of the function: the host knows
+    /// by it whether to make a census.
+    fn pass_census(&mut self, host: &dyn Host) -> Result<()> {
+        if !P::CENSUS.is_any() {
+            return Ok(());
+        }
+        let mut rows = Vec::new();
+        loop {
+            let part = host.census();
+            if part.is_empty() {
+                break;
+            }
+            rows.extend(CensusRow::rows(&part));
+        }
+        match rows.is_empty() {
+            true => Ok(()),
+            false => self.plugin.on_census(&Census::new(rows), &mut self.output),
+        }
     }
 
     /// Begins a call. Clears what an earlier call left, also one that failed.

@@ -40,6 +40,9 @@ fn example(name: &str) -> &'static str {
             "sudo retrans-host --plugin label-networks --set file=/etc/retrans-host/networks \\\n  \
              --allow read=/etc/retrans-host --plugin json-print"
         }
+        "ratio-alert" => {
+            "sudo retrans-host --census 10s --plugin ratio-alert --set percent=2 --set critical=10"
+        }
         "sample" => "sudo retrans-host --plugin sample --plugin json-print",
         other => panic!("{other} needs an example here"),
     }
@@ -56,6 +59,7 @@ fn value(value: &Value) -> String {
                 .map(|item| item.as_str().map_or(item.to_string(), str::to_owned));
             format!("`{}`", items.collect::<Vec<_>>().join(","))
         }
+        Value::Null => "none".to_owned(),
         Value::Bool(true) => "`yes`".to_owned(),
         Value::Bool(false) => "`no`".to_owned(),
         other => format!("`{other}`"),

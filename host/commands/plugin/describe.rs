@@ -12,6 +12,7 @@ use crate::plugin::Compiler;
 use crate::plugin::Engine;
 use crate::plugin::Origin;
 use crate::plugin::Spec;
+use crate::plugin::description::CensusUse;
 use crate::plugin::description::Description;
 use crate::plugin::spec::schema::Setting;
 
@@ -70,7 +71,12 @@ impl fmt::Display for Text<'_> {
             true => "events, every second, and the end",
             false => "events",
         };
-        property("is told", told)?;
+        let census = match plugin.census {
+            CensusUse::None => "",
+            CensusUse::Optional => "; a census, if one is made",
+            CensusUse::Required => "; a census, which a live run makes for it",
+        };
+        property("is told", &format!("{told}{census}"))?;
         let state = match plugin.exports.state {
             true => "survives faults and new versions",
             false => "none",
@@ -113,6 +119,7 @@ fn write_setting(f: &mut fmt::Formatter<'_>, setting: &Setting) -> fmt::Result {
 fn as_set(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
+        Value::Null => "none".to_owned(),
         Value::Array(items) if items.is_empty() => "none".to_owned(),
         Value::Array(items) => items.iter().map(as_set).collect::<Vec<_>>().join(","),
         other => other.to_string(),

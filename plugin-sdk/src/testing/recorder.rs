@@ -2,10 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use anyhow::Context;
 use anyhow::bail;
+use retrans_event::CensusRow;
 use retrans_event::RECORD_SIZE;
 use retrans_event::Record;
 
@@ -21,6 +23,9 @@ use crate::testing::logs;
 use crate::testing::outcome::KeptEvent;
 use crate::testing::outcome::Outcome;
 
+/// Rows in a part of a census, as in the host.
+const CENSUS_PART: usize = 1_024;
+
 /// Maximum length of a counter's name in bytes, as in the host.
 const MAX_METRIC_LEN: usize = 64;
 
@@ -32,6 +37,8 @@ pub(super) struct Recorder<P> {
     events: u32,
     /// Number of events lost since the last call.
     lost: u64,
+    /// The rows that come with the next tick.
+    census: Vec<CensusRow>,
 }
 
 impl<P: Plugin> Recorder<P> {
@@ -42,12 +49,18 @@ impl<P: Plugin> Recorder<P> {
             outcome: Outcome::default(),
             events: 0,
             lost: 0,
+            census: Vec::new(),
         })
     }
 
     /// Loses events. The plugin is told at the next call.
     pub(super) fn lose(&mut self, events: u64) {
         self.lost += events;
+    }
+
+    /// Adds rows to the census that comes with the next tick.
+    pub(super) fn take_census(&mut self, rows: &[CensusRow]) {
+        self.census.extend_from_slice(rows);
     }
 
     pub(super) fn process(&mut self, events: &[KeptEvent]) -> Result<()> {
@@ -67,19 +80,32 @@ impl<P: Plugin> Recorder<P> {
     }
 
     pub(super) fn tick(&mut self, now: Duration) -> Result<()> {
-        let call = Call::new(self.lost, &[]);
+        let call = self.timer_call();
         self.runner.tick(&call, now).context("at a tick")?;
         self.commit(call, &Keep::None)
     }
 
     pub(super) fn finish(mut self, now: Duration) -> Result<Outcome> {
-        let call = Call::new(self.lost, &[]);
+        let call = self.timer_call();
         self.runner
             .finish(&call, now)
             .context("at the end of the stream")?;
         self.commit(call, &Keep::None)?;
         self.outcome.logs = logs::take();
         Ok(self.outcome)
+    }
+
+    /// A call without events, with the rows of the census.
+    fn timer_call(&mut self) -> Call {
+        let rows = std::mem::take(&mut self.census);
+        let parts = rows.chunks(CENSUS_PART).map(|part| {
+            let bytes = part.iter().map(CensusRow::to_bytes);
+            bytes.collect::<Vec<_>>().concat()
+        });
+        Call {
+            census: RefCell::new(parts.collect()),
+            ..Call::new(self.lost, &[])
+        }
     }
 
     /// Commits the effects of a call that succeeded.
@@ -124,6 +150,8 @@ impl<P: Stateful> Recorder<P> {
 struct Call {
     lost: u64,
     labels: BTreeMap<String, Vec<(u32, String)>>,
+    /// Rows that the plugin has not taken yet, in parts.
+    census: RefCell<VecDeque<Vec<u8>>>,
     effects: RefCell<Effects>,
 }
 
@@ -157,6 +185,7 @@ impl Call {
         Call {
             lost,
             labels,
+            census: RefCell::default(),
             effects: RefCell::new(Effects {
                 events: events.to_vec(),
                 alerts: Vec::new(),
@@ -171,6 +200,10 @@ impl Call {
 impl Host for Call {
     fn lost(&self) -> u64 {
         self.lost
+    }
+
+    fn census(&self) -> Vec<u8> {
+        self.census.borrow_mut().pop_front().unwrap_or_default()
     }
 
     fn labels(&self) -> Vec<Column> {

@@ -6,6 +6,7 @@ mod lines;
 use std::time::Duration;
 
 use anyhow::Context;
+use retrans_event::CensusRow;
 use retrans_event::Record;
 
 use crate::plugin::Plugin;
@@ -77,6 +78,7 @@ type Settings = serde_json::Map<String, serde_json::Value>;
 enum Step {
     Event(Box<KeptEvent>),
     Lost(u64),
+    Census(Vec<CensusRow>),
     Tick(Duration),
     Reload,
 }
@@ -139,6 +141,12 @@ impl Scenario {
     /// Adds a loss of this number of events.
     pub fn lost(mut self, events: u64) -> Scenario {
         self.steps.push(Step::Lost(events));
+        self
+    }
+
+    /// Adds rows of a census, which the plugin gets with the next tick, or at the end.
+    pub fn census(mut self, rows: impl IntoIterator<Item = CensusRow>) -> Scenario {
+        self.steps.push(Step::Census(rows.into_iter().collect()));
         self
     }
 
@@ -249,9 +257,10 @@ impl Scenario {
                     batch.push(KeptEvent::clone(event));
                 }
                 Step::Lost(events) => plugin.lose(*events),
+                Step::Census(rows) => plugin.take_census(rows),
                 Step::Tick(tick) => {
                     now = now.max(*tick);
-                    run::set_wall_time(boot.unwrap_or_default() + *tick);
+                    run::set_wall_time(boot.unwrap_or_default().saturating_add(*tick));
                     plugin.tick(*tick)?;
                 }
                 Step::Reload => {

@@ -1,10 +1,12 @@
-//! Prints each event as one line of JSON, and keeps all events. Prints a line where events were lost.
+//! Prints each event as one line of JSON, and keeps all events. Prints a line where events were lost, and the census if
+//! that is asked for.
 
 use retrans_plugin_sdk::prelude::*;
 
 /// The plugin.
 pub struct JsonPrint {
     writer: Box<LineWriter>,
+    prints_census: bool,
 }
 
 settings! {
@@ -13,6 +15,9 @@ settings! {
         /// Fields to print, as paths in the line: source.ip, retransmit.kind; whole objects, such as tcp; labels. One
         /// word with commas, or a list. Without any, all are printed.
         pub fields: OneOrMany<String> = OneOrMany(Vec::new()),
+        /// Whether to print each row of a census as a line of type census, if one is made: with --census, or for another
+        /// plugin.
+        pub census: bool = false,
     }
 }
 
@@ -26,6 +31,7 @@ struct Gap {
 
 impl Plugin for JsonPrint {
     type Settings = Settings;
+    const CENSUS: CensusUse = CensusUse::Optional;
 
     fn new(settings: Settings) -> Result<Self> {
         let paths = settings.fields.iter();
@@ -40,12 +46,20 @@ impl Plugin for JsonPrint {
         };
         Ok(JsonPrint {
             writer: Box::new(writer),
+            prints_census: settings.census,
         })
     }
 
     fn on_event(&mut self, event: &mut Event, out: &mut Output) -> Result<Verdict> {
         out.json_event(event, &mut self.writer)?;
         Ok(Verdict::Keep)
+    }
+
+    fn on_census(&mut self, census: &Census, out: &mut Output) -> Result<()> {
+        if self.prints_census {
+            census.rows().iter().try_for_each(|row| out.json(row))?;
+        }
+        Ok(())
     }
 
     fn on_lost(&mut self, events: u64, out: &mut Output) -> Result<()> {
@@ -216,6 +230,31 @@ mod tests {
             r#"{"type":"gap","lost":2}"#,
         ];
         assert_eq!(lines(&outcome), expected);
+        Ok(())
+    }
+
+    #[test]
+    fn a_census_is_printed_where_that_is_asked_for() -> Result<()> {
+        let rows = [1, 2].map(|port| CensusRow {
+            service_port: port,
+            time: Duration::from_secs(7),
+            segments: 1_000,
+            ..CensusRow::EMPTY
+        });
+        let scenario = Scenario::new().census(rows).tick(Duration::from_secs(8));
+        assert_eq!(scenario.run::<JsonPrint>()?.lines, [""; 0]);
+        let scenario = scenario.setting("census", true);
+        let lines = scenario.run::<JsonPrint>()?.lines;
+        assert_eq!(lines.len(), 2);
+        for (line, row) in lines.iter().zip(&rows) {
+            assert!(
+                line.starts_with(r#"{"type":"census","timestamp":"#),
+                "{line}"
+            );
+            assert_eq!(serde_json::from_str::<CensusRow>(line)?, *row);
+        }
+        let read = Scenario::from_json_lines(&lines.join("\n"))?.setting("census", true);
+        assert_eq!(read.run::<JsonPrint>()?.lines, lines);
         Ok(())
     }
 

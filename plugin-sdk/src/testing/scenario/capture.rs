@@ -17,10 +17,10 @@ use crate::result::Result;
 const VARIABLE: &str = "RETRANS_HOST";
 
 impl Scenario {
-    /// The stream of a capture that `retrans-host --record` wrote: its events with their labels, and its losses. Ticks are
+    /// The stream of a capture that `retrans-host --record` wrote: its events with their labels, its losses and its census. Ticks are
     /// those of [`from_json_lines`](Scenario::from_json_lines).
     ///
-    /// Runs `retrans-host replay PATH --plugin json-print`: the program is that of the environment variable `RETRANS_HOST`,
+    /// Runs `retrans-host replay PATH --plugin json-print --set census=true`: the program is that of the environment variable `RETRANS_HOST`,
     /// else `retrans-host` in `PATH`.
     ///
     /// ```no_run
@@ -49,7 +49,7 @@ fn read(program: &OsStr, path: &Path) -> Result<Scenario> {
     command
         .arg("replay")
         .arg(path)
-        .args(["--plugin", "json-print"]);
+        .args(["--plugin", "json-print", "--set", "census=true"]);
     let program = Path::new(program).display();
     let output = command.output().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => anyhow!(
@@ -63,7 +63,7 @@ fn read(program: &OsStr, path: &Path) -> Result<Scenario> {
         bail!("{program}: {}: {}", output.status, said.trim());
     }
     let lines = String::from_utf8(output.stdout);
-    let lines = lines.with_context(|| format!("{program} printed what is not text"))?;
+    let lines = lines.with_context(|| format!("{program} printed output that is not UTF-8"))?;
     Scenario::from_json_lines(&lines).with_context(|| format!("{program} printed an unknown form"))
 }
 
@@ -109,8 +109,7 @@ mod tests {
 
     #[test]
     fn the_lines_of_the_host_are_the_stream() {
-        let script =
-            r#"[ "$*" = "replay a.rtc --plugin json-print" ] && echo '{"type":"gap","lost":3}'"#;
+        let script = r#"[ "$*" = "replay a.rtc --plugin json-print --set census=true" ] && echo '{"type":"gap","lost":3}'"#;
         let scenario = Program::new("lines", script)
             .read()
             .expect("it prints a loss");

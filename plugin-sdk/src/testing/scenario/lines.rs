@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use anyhow::bail;
 use anyhow::ensure;
+use retrans_event::CensusRow;
 use retrans_event::Record;
 use serde::Deserialize;
 use serde_json::Value;
@@ -31,12 +32,12 @@ const REQUIRED: [&str; 6] = [
 ];
 
 impl Scenario {
-    /// A stream from lines of JSON, as `json-print` writes them: events with their labels, and losses. Between events it
+    /// A stream from lines of JSON, as `json-print` writes them: events with their labels, losses, and rows of a census. Between events it
     /// has a tick for every second, as a replay of the lines has: at most 3,600 in a time without events.
     ///
     /// A line needs `type`, and an event `timestamp`, `state`, and `ip` and `port` of `source` and `destination`. Without
-    /// `record.boot_time_ns` the time since boot is the time of day. Empty lines, and lines of other types than `retransmit`
-    /// and `gap`, are ignored.
+    /// `record.boot_time_ns` the time since boot is the time of day. Empty lines, and lines of other types than `retransmit`,
+    /// `gap` and `census`, are ignored.
     ///
     /// ```
     /// use retrans_plugin_sdk::prelude::*;
@@ -73,6 +74,20 @@ impl Scenario {
                     scenario.tick_until(&mut next_tick, event.record.time());
                     scenario.steps.push(Step::Event(event));
                 }
+                Some(Step::Census(rows)) => {
+                    let time = rows.first().map_or(Duration::ZERO, |row| row.time);
+                    match scenario.steps.last_mut() {
+                        Some(Step::Census(earlier))
+                            if earlier.first().is_some_and(|row| row.time == time) =>
+                        {
+                            earlier.extend(rows);
+                        }
+                        _ => {
+                            scenario.tick_until(&mut next_tick, time);
+                            scenario.steps.push(Step::Census(rows));
+                        }
+                    }
+                }
                 step => scenario.steps.extend(step),
             }
         }
@@ -107,6 +122,7 @@ fn parse(line: &str) -> Result<Option<Step>> {
     ensure!(line.is_object(), "expected an object");
     match line["type"].as_str() {
         Some("retransmit") => event(line).map(Some),
+        Some("census") => Ok(Some(Step::Census(vec![CensusRow::deserialize(line)?]))),
         Some("gap") => {
             let lost = line["lost"].as_u64();
             let lost = lost.context("lost: expected a number from 0 to 18446744073709551615")?;

@@ -1,0 +1,138 @@
+//! What the plugin knows of keys: sums, usual ratios and active alerts.
+
+use retrans_plugin_sdk::prelude::*;
+
+use crate::key::Key;
+use crate::key::Parts;
+use crate::rule::BUCKETS;
+use crate::rule::Counted;
+use crate::rule::Rule;
+
+/// The most active alerts: as many as the host remembers of a plugin.
+const MAX_ALERTS: usize = 10_000;
+
+/// The most keys of which sums are kept.
+const MAX_KEYS: usize = 65_536;
+
+/// The state of the plugin.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(crate = "retrans_plugin_sdk::serde")]
+pub struct State {
+    pub(crate) parts: Parts,
+    /// The end of the last census, and its interval.
+    pub(crate) last: Option<(Duration, Duration)>,
+    sent: BucketedCounter<Key>,
+    again: BucketedCounter<Key>,
+    usual: LruMap<Key, Option<Usual>>,
+    /// Severities of active alerts.
+    active: LruMap<Key, Option<Severity>>,
+}
+
+/// The usual ratio of a key.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(crate = "retrans_plugin_sdk::serde")]
+struct Usual {
+    ratio: Ewma,
+    /// When it was learned for the first time.
+    since: Duration,
+}
+
+impl State {
+    pub(crate) fn new(rule: &Rule) -> State {
+        let counter = || BucketedCounter::with_max_keys(rule.window, BUCKETS, MAX_KEYS);
+        State {
+            parts: rule.parts.clone(),
+            last: None,
+            sent: counter(),
+            again: counter(),
+            usual: LruMap::new(MAX_KEYS),
+            active: LruMap::new(MAX_ALERTS),
+        }
+    }
+
+    /// Adds the segments of a row.
+    pub(crate) fn add(&mut self, key: Key, row: &CensusRow) {
+        let weight = |segments: u64| u32::try_from(segments).unwrap_or(u32::MAX);
+        self.sent.add_many(key, row.time, weight(row.segments));
+        self.again
+            .add_many(key, row.time, weight(row.retransmitted_segments));
+    }
+
+    /// The segments of a key within the window that ends at `now`.
+    pub(crate) fn counted(&self, key: &Key, now: Duration) -> Counted {
+        Counted {
+            sent: self.sent.count(key, now),
+            again: self.again.count(key, now),
+        }
+    }
+
+    /// The number of keys that were evicted.
+    pub(crate) fn evicted(&self) -> u64 {
+        self.sent.evicted()
+    }
+
+    /// The usual ratio of a key, if it is known for long enough.
+    pub(crate) fn usual(&self, key: &Key, rule: &Rule, now: Duration) -> Option<f64> {
+        let usual = self.usual.get(key)?.as_ref()?;
+        let is_known = now.saturating_sub(usual.since) >= rule.learning_time();
+        usual.ratio.mean().filter(|_| is_known)
+    }
+
+    /// Learns from a ratio of a key.
+    pub(crate) fn learn(&mut self, key: Key, rule: &Rule, ratio: f64, now: Duration) {
+        self.usual.touch(key, now, |usual| {
+            let usual = usual.get_or_insert_with(|| Usual {
+                ratio: Ewma::new(rule.history),
+                since: now,
+            });
+            // A stream of another boot has earlier times.
+            usual.since = usual.since.min(now);
+            usual.ratio.add(ratio, now);
+        });
+    }
+
+    /// The severity of the active alert of a key.
+    pub(crate) fn severity(&self, key: &Key) -> Option<Severity> {
+        *self.active.get(key)?
+    }
+
+    /// Sets the severity of the alert of a key. Returns false where there are too many alerts.
+    pub(crate) fn activate(&mut self, key: Key, severity: Severity, now: Duration) -> bool {
+        let is_full = self.active.len() >= self.active.capacity();
+        if is_full && !self.active.contains_key(&key) {
+            return false;
+        }
+        self.active
+            .touch(key, now, |active| *active = Some(severity));
+        true
+    }
+
+    /// Ends the alert of a key.
+    pub(crate) fn deactivate(&mut self, key: &Key) {
+        self.active.remove(key);
+    }
+
+    /// The keys with an active alert.
+    pub(crate) fn active(&self) -> Vec<Key> {
+        self.active.iter().map(|(key, _)| *key).collect()
+    }
+
+    /// Takes over the saved state, which has keys of the same parts.
+    pub(crate) fn restore(&mut self, saved: State) {
+        let State {
+            parts: _,
+            last,
+            sent,
+            again,
+            usual,
+            active,
+        } = saved;
+        self.last = last;
+        self.sent.restore(sent);
+        self.again.restore(again);
+        self.usual = usual;
+        self.usual.shrink_to(MAX_KEYS);
+        self.active = active;
+        self.active.set_capacity(MAX_ALERTS);
+    }
+}
