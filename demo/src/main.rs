@@ -62,10 +62,20 @@ const CHAIN: &[&str] = &[
     "--set",
     "window=5s",
     "--plugin",
+    "ratio-alert",
+    "--set",
+    "percent=5",
+    "--set",
+    "min_segments=100",
+    "--plugin",
     "json-print",
+    "--set",
+    "census=true",
     "--alerts",
     "json",
 ];
+/// Connections of the transfer, over IPv4 and IPv6.
+const CONNECTIONS: (usize, usize) = (9, 4);
 /// Where the host records, in a directory that goes with the demo.
 const CAPTURE: &str = "demo.rtc";
 
@@ -73,7 +83,7 @@ fn main() -> ExitCode {
     match demo() {
         Ok(seen) => {
             let _ = writeln!(io::stdout(), "\n{seen}");
-            if seen.events > 0 && !seen.alerts.is_empty() {
+            if seen.is_as_expected() {
                 ExitCode::SUCCESS
             } else {
                 ExitCode::FAILURE
@@ -92,7 +102,7 @@ fn demo() -> Result<Seen> {
         "network namespaces and the probe need root; run `make demo` as root or where there is sudo"
     );
     let directory = tempfile::tempdir()?;
-    let arguments = [CHAIN, &["--record", CAPTURE]].concat();
+    let arguments = [CHAIN, &["--census", "1s", "--record", CAPTURE]].concat();
     eprintln!("$ retrans-host {}", arguments.join(" "));
     // First: its error says why a probe cannot be loaded here.
     let host = Host::start(&arguments, directory.path())?;
@@ -100,7 +110,8 @@ fn demo() -> Result<Seen> {
     eprintln!("Two private network namespaces, one link, every eighth segment lost:");
 
     let begin = Instant::now();
-    lab.lossy_transfer()?;
+    let (ipv4, ipv6) = CONNECTIONS;
+    lab.lossy_transfer_of(ipv4, ipv6)?;
     let took = begin.elapsed();
 
     let counted = Nstat::of(&lab.sender)?.retransmitted_segments()?;
@@ -137,6 +148,9 @@ struct Seen {
     events: usize,
     segments: u64,
     connections: usize,
+    /// Segments with data that were sent, and those of them that were sent again, by the census.
+    sent: u64,
+    again: u64,
     alerts: Vec<String>,
     counted: u64,
     lines: usize,
@@ -156,6 +170,11 @@ impl Seen {
             .iter()
             .map(|event| format!("{}{}", event["source"], event["destination"]))
             .collect();
+        let rows = lines
+            .iter()
+            .filter(|line| line["type"] == "census")
+            .filter(|row| row["netns_inode"] == lab.sender.inode());
+        let sum = |field: &str| rows.clone().filter_map(|row| row[field].as_u64()).sum();
         let alerts = lines
             .iter()
             .filter(|line| line["type"] == "alert" && line["state"] == "firing")
@@ -170,11 +189,20 @@ impl Seen {
                 .filter_map(|event| event["retransmit"]["segments"].as_u64())
                 .sum(),
             connections: connections.len(),
+            sent: sum("segments"),
+            again: sum("retransmitted_segments"),
             alerts,
             counted,
             lines: lines.len(),
             capture,
         }
+    }
+}
+
+impl Seen {
+    /// Whether the host has seen losses, told of them, and counted as the kernel did. All retransmits are of data.
+    fn is_as_expected(&self) -> bool {
+        self.events > 0 && !self.alerts.is_empty() && self.again == self.counted
     }
 }
 
@@ -185,6 +213,8 @@ impl fmt::Display for Seen {
             events,
             segments,
             connections,
+            sent,
+            again,
             alerts,
             counted,
             lines,
@@ -193,12 +223,14 @@ impl fmt::Display for Seen {
         write!(
             f,
             "In {:.1} s, retrans-host saw {events} retransmits of {connections} connections \
-             ({segments} segments; the kernel's own count, RetransSegs, is {counted}), and ",
-            took.as_secs_f64()
+             ({segments} segments; the kernel's own count, RetransSegs, is {counted}). Of {sent} segments that \
+             these sent, {again} were sent again: {:.1} %. ",
+            took.as_secs_f64(),
+            100.0 * *again as f64 / *sent as f64
         )?;
         match alerts.as_slice() {
-            [] => write!(f, "no alert fired."),
-            [alert] => write!(f, "one alert fired: {alert}."),
+            [] => write!(f, "No alert fired."),
+            [alert] => write!(f, "One alert fired: {alert}."),
             alerts => write!(f, "{} alerts fired: {}.", alerts.len(), alerts.join("; ")),
         }?;
         write!(

@@ -151,10 +151,7 @@ mod tests {
             .join("\n");
         let scenario = Scenario::from_json_lines(&text).expect("it is sound");
         let lines = scenario.run::<Ports>().expect("it is sound").lines;
-        assert_eq!(
-            lines,
-            ["1 2 at 5, true", "tick 6", "tick 7", "3 at 7, true"]
-        );
+        assert_eq!(lines, ["1 2 at 5, true", "tick 6", "3 at 7, true"]);
         let error = Scenario::from_json_lines(r#"{"type":"census"}"#).expect_err("no row");
         assert!(format!("{error:#}").starts_with("line 1: "), "{error:#}");
     }

@@ -172,3 +172,48 @@ fn events_alone_are_as_before() {
         .collect();
     assert!(records.collect::<Vec<_>>().concat() == expected);
 }
+
+#[test]
+fn lines_that_were_printed_are_replayed_to_the_same_lines_and_alerts() {
+    let files = Files::new();
+    let arguments = ["--events", "20k", "--census", "1s", "--connections", "50"];
+    generated(files.path(), "a.rtc", &arguments);
+    let plugins = [
+        "--plugin",
+        "ratio-alert",
+        "--set",
+        "key=port",
+        "--set",
+        "percent=0.2",
+        "--plugin",
+        "json-print",
+        "--set",
+        "census=true",
+        "--alerts",
+        "json",
+        "--quiet",
+    ];
+    let replayed = |file: &str| {
+        let arguments = [&["replay", file], &plugins[..]].concat();
+        ran(&mut host(files.path(), &arguments)).0
+    };
+    let printed = replayed("a.rtc");
+    files.write("a.jsonl", printed.as_bytes());
+    let again = replayed("a.jsonl");
+    let of_type = |text: &str, name: &str| {
+        let start = format!("{{\"type\":\"{name}\"");
+        let lines = text.lines().filter(|line| line.starts_with(&start));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    for name in ["census", "alert", "retransmit"] {
+        assert!(!of_type(&printed, name).is_empty(), "{name}");
+        assert!(of_type(&again, name) == of_type(&printed, name), "{name}");
+    }
+    // And recorded: the capture of the lines has them too.
+    ran(&mut host(
+        files.path(),
+        &["replay", "a.jsonl", "--record", "b.rtc", "--quiet"],
+    ));
+    let read = |name: &str| rows(&fs::read(files.path().join(name)).expect("it was written"));
+    assert!(read("b.rtc") == read("a.rtc"));
+}

@@ -99,7 +99,10 @@ fn while_standard_input_is_waited_for_a_signal_ends_it() {
     std::io::Write::write_all(&mut stdin, batch.as_bytes()).expect("it reads");
     let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
     let mut line = String::new();
-    stdout.read_line(&mut line).expect("it prints text");
+    // Both: the second may be read only after the first was sent.
+    for _ in 0..2 {
+        stdout.read_line(&mut line).expect("it prints text");
+    }
     terminate(child.id());
     stdout.read_to_string(&mut line).expect("it prints text");
     let ended = child.wait_with_output().expect("it ends");

@@ -251,8 +251,14 @@ impl<R: Pollable> Lines<R> {
             time: row.time,
             wall_time: row.wall_time,
         };
-        if self.is_mark_due(now.time) {
-            self.insert_marks(now);
+        self.next_mark.get_or_insert(now.time + MARK_INTERVAL);
+        // As in a live run, a census precedes the mark of its time.
+        let before = Moment {
+            time: now.time.saturating_sub(Duration::from_nanos(1)),
+            wall_time: now.wall_time.saturating_sub(Duration::from_nanos(1)),
+        };
+        if self.is_mark_due(before.time) {
+            self.insert_marks(before);
             self.next = Some(Next::Census(row));
             return self.ready.pop_front();
         }

@@ -201,11 +201,15 @@ impl Lab {
     /// Three connections at once, two over IPv4 and one over IPv6, on a link that loses every eighth
     /// segment. The numbers and kinds of retransmits depend on the machine.
     pub fn lossy_transfer(&self) -> Result<()> {
-        let mut flows = [
-            self.connect(RECEIVER_V4)?,
-            self.connect(RECEIVER_V4)?,
-            self.connect(RECEIVER_V6)?,
-        ];
+        self.lossy_transfer_of(2, 1)
+    }
+
+    /// The same with these numbers of connections over IPv4 and IPv6, which together are no multiple of 7.
+    pub fn lossy_transfer_of(&self, ipv4: usize, ipv6: usize) -> Result<()> {
+        let peers = [IpAddr::from(RECEIVER_V4)].repeat(ipv4);
+        let peers = [peers, [IpAddr::from(RECEIVER_V6)].repeat(ipv6)].concat();
+        let flows = peers.iter().map(|peer| self.connect(*peer));
+        let mut flows = flows.collect::<Result<Vec<_>>>()?;
         // Retransmits are counted, too: of seven new segments one is lost. Seven is no multiple of the
         // number of flows, so that each has losses.
         self.lose(&format!(

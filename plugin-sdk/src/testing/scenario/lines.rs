@@ -83,7 +83,10 @@ impl Scenario {
                             earlier.extend(rows);
                         }
                         _ => {
-                            scenario.tick_until(&mut next_tick, time);
+                            // A census precedes the tick of its time.
+                            next_tick.get_or_insert(time + TICK);
+                            let before = time.saturating_sub(Duration::from_nanos(1));
+                            scenario.tick_until(&mut next_tick, before);
                             scenario.steps.push(Step::Census(rows));
                         }
                     }
