@@ -29,6 +29,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* The kernel's own limit of subflows is lower. */
 #define MAX_SUBFLOWS 32
 
+/* A round-trip time in µs of the last class. */
+#define MAX_BUCKET_RTT (1U << (CENSUS_RTT_BUCKETS - 1))
+
 /* Set by the host before the programs are loaded. Of the filters only those of addresses, ports and namespaces. */
 const volatile struct retrans_filters filters = {};
 
@@ -228,10 +231,13 @@ static __always_inline void settle(struct connection *connection, const struct c
 		__sync_fetch_and_add(&sums->dsacks, (__u32)(now->dsacks - counted->dsacks));
 	/* That of a connection which sends nothing is old. */
 	if (segments && now->srtt_us) {
-		bucket = log2_of(now->srtt_us);
+		bucket = log2_of(now->srtt_us < MAX_BUCKET_RTT ? now->srtt_us : MAX_BUCKET_RTT);
+		/*
+		 * A comparison of the index does not satisfy the verifier of 5.10, which follows branches that cannot
+		 * be taken. It must see a mask, which clang would leave out.
+		 */
 		barrier_var(bucket);
-		if (bucket >= CENSUS_RTT_BUCKETS)
-			bucket = CENSUS_RTT_BUCKETS - 1;
+		bucket &= 31;
 		__sync_fetch_and_add(&sums->rtt_sum_us, now->srtt_us);
 		__sync_fetch_and_add(&sums->rtt_count, 1);
 		__sync_fetch_and_add(&sums->rtt_buckets[bucket], 1);

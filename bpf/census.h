@@ -29,6 +29,7 @@ struct retrans_census_sums {
 	__u64 rtt_sum_us;
 	__u64 rtt_count;
 	__u32 rtt_buckets[CENSUS_RTT_BUCKETS]; /* [n]: 2^n to 2^(n+1) µs; the last one has no end */
+	__u32 unused[32 - CENSUS_RTT_BUCKETS]; /* the verifier knows that an index is below 32 */
 };
 
 /* What the census has not counted, since it began. */

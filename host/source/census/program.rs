@@ -15,12 +15,12 @@ use libbpf_rs::MapHandle;
 use libbpf_rs::skel::OpenSkel as _;
 use libbpf_rs::skel::SkelBuilder as _;
 
+use super::rows::KEY_SIZE;
+use super::rows::SUMS_SIZE;
 use super::rows::Sums;
 use crate::source::bpf::census::CensusSkelBuilder;
 use crate::source::bpf::census::types::retrans_census_control;
-use crate::source::bpf::census::types::retrans_census_key;
 use crate::source::bpf::census::types::retrans_census_losses;
-use crate::source::bpf::census::types::retrans_census_sums;
 use crate::source::bpf::census::types::retrans_filters as CensusFilters;
 use crate::source::bpf::iterator;
 use crate::source::bpf::iterator::LoadError;
@@ -48,9 +48,6 @@ const FILTERS: u32 = retrans_filter::FILTER_IP_VERSION.0
     | retrans_filter::FILTER_LOCAL.0
     | retrans_filter::FILTER_PEER.0
     | retrans_filter::FILTER_NETNS.0;
-
-const KEY_SIZE: usize = size_of::<retrans_census_key>();
-const SUMS_SIZE: usize = size_of::<retrans_census_sums>();
 
 /// Why there is no census.
 #[derive(Debug, thiserror::Error)]

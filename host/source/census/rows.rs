@@ -9,15 +9,17 @@ use retrans_event::CensusRow;
 use crate::source::bpf::census::types::retrans_census_key;
 use crate::source::bpf::census::types::retrans_census_sums;
 
-const KEY_SIZE: usize = size_of::<retrans_census_key>();
-const SUMS_SIZE: usize = size_of::<retrans_census_sums>();
+pub(super) const KEY_SIZE: usize = size_of::<retrans_census_key>();
+/// Size of the sums in the kernel, and of the part of them that is in a row.
+pub(super) const SUMS_SIZE: usize = size_of::<retrans_census_sums>();
+const ROW_SUMS_SIZE: usize = offset_of!(retrans_census_sums, unused);
 
 /// Where a row has the key; the sums follow it.
 const KEY_OFFSET: usize = 32;
 
 // The row has both as the kernel does: the build fails where bpf/census.h and event/src/census.rs differ.
 const _: () = {
-    assert!(KEY_OFFSET + KEY_SIZE + SUMS_SIZE == CENSUS_ROW_SIZE);
+    assert!(KEY_OFFSET + KEY_SIZE + ROW_SUMS_SIZE == CENSUS_ROW_SIZE);
     const fn is_at(name: &str, offset: usize) -> bool {
         let mut index = 0;
         while index < retrans_event::CENSUS_FIELDS.len() {
@@ -81,7 +83,7 @@ impl Sums<'_> {
         }
         let mut bytes = CensusRow::EMPTY.to_bytes();
         bytes[KEY_OFFSET..][..KEY_SIZE].copy_from_slice(self.key);
-        bytes[KEY_OFFSET + KEY_SIZE..].copy_from_slice(self.sums);
+        bytes[KEY_OFFSET + KEY_SIZE..].copy_from_slice(&self.sums[..ROW_SUMS_SIZE]);
         let row = CensusRow::read(&bytes)?;
         Some(CensusRow {
             wall_time: interval.wall_time,

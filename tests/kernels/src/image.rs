@@ -47,6 +47,7 @@ const MODULES: &[&str] = &[
     "veth",
     "nf_tables",
     "nft_numgen",
+    "tcp_diag",
     "nft_counter",
     "nft_limit",
     "sch_netem",

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use anyhow::Context;
 use anyhow::Result;
-use anyhow::ensure;
+use anyhow::bail;
 use retrans_event::CensusRow;
 use retrans_host::capture::Reader;
 use retrans_host::stream::batch::Batch;
@@ -38,11 +38,13 @@ impl CensusHost {
         let capture = directory.file("census.rtc");
         let census = ["--census", interval, "--record", &capture];
         let host = Host::start(root, &[&census[..], arguments].concat())?;
-        let said = host.said();
-        ensure!(
-            !said.iter().any(|line| line.contains("no census")),
-            "{said:#?}"
-        );
+        let is_refused = |host: &Host| host.said().iter().any(|line| line.contains("no census"));
+        if is_refused(&host) {
+            // Once more, with the words of the verifier.
+            let verbose = Host::start(root, &["--census", interval, "-vv"])?;
+            let said = verbose.said().join("\n");
+            bail!("the kernel refuses the census: {said}");
+        }
         Ok(CensusHost { host, directory })
     }
 
