@@ -18,6 +18,7 @@ use crate::support::captures::Directory;
 use crate::support::captures::assert_same;
 use crate::support::captures::replay;
 use crate::support::census::CensusHost;
+use crate::support::census::census_test;
 use crate::support::census::first_sent;
 use crate::support::census::rows;
 use crate::support::census::ss;
@@ -38,7 +39,6 @@ use crate::support::mptcp::mptcp_socket;
 use crate::support::oracle::Nstat;
 use crate::support::oracle::WAIT_TIMEOUT;
 use crate::support::oracle::wait_for_counter;
-use crate::support::root_test;
 
 const SEGMENT_BYTES: u64 = SEGMENT as u64;
 
@@ -52,7 +52,7 @@ fn exchange(flow: &mut Flow, segments: usize) -> Result<()> {
 
 #[test]
 fn root_what_is_sent_again_is_counted_beside_what_is_sent() -> Result<()> {
-    root_test(|root| {
+    census_test(|root| {
         let lab = Lab::new()?;
         let host = CensusHost::start(root, "1s", &[])?;
         let v4 = lab.five_fast_retransmits(RECEIVER_V4)?;
@@ -87,7 +87,7 @@ fn root_what_is_sent_again_is_counted_beside_what_is_sent() -> Result<()> {
 
 #[test]
 fn root_both_versions_of_ip_have_rows_of_their_own() -> Result<()> {
-    root_test(|root| {
+    census_test(|root| {
         let lab = Lab::new()?;
         let host = CensusHost::start(root, "5m", &[])?;
         for peer in [IpAddr::from(RECEIVER_V4), IpAddr::from(RECEIVER_V6)] {
@@ -116,7 +116,7 @@ fn root_both_versions_of_ip_have_rows_of_their_own() -> Result<()> {
 
 #[test]
 fn root_a_thousand_short_connections_are_counted_each_once() -> Result<()> {
-    root_test(|root| {
+    census_test(|root| {
         let lab = Lab::new()?;
         let host = CensusHost::start(root, "1s", &[])?;
         let listener = lab::listen(&lab.receiver, SocketAddr::new(RECEIVER_V4.into(), PORT))?;
@@ -145,7 +145,7 @@ fn root_a_thousand_short_connections_are_counted_each_once() -> Result<()> {
 
 #[test]
 fn root_a_fin_that_is_sent_again_is_no_data() -> Result<()> {
-    root_test(|root| {
+    census_test(|root| {
         let lab = Lab::new()?;
         let host = CensusHost::start(root, "1s", &[])?;
         let mut flow = lab.connect(RECEIVER_V4)?;
@@ -165,7 +165,7 @@ fn root_a_fin_that_is_sent_again_is_no_data() -> Result<()> {
 
 #[test]
 fn root_handshakes_that_are_sent_again_are_no_data() -> Result<()> {
-    root_test(|root| {
+    census_test(|root| {
         let lab = Lab::new()?;
         let host = CensusHost::start(root, "1s", &[])?;
         lab.lose_first(1, &format!("tcp dport {PORT} tcp flags & (syn|ack) == syn"))?;
@@ -181,7 +181,7 @@ fn root_handshakes_that_are_sent_again_are_no_data() -> Result<()> {
 
 #[test]
 fn root_data_in_a_syn_is_data() -> Result<()> {
-    root_test(|root| {
+    census_test(|root| {
         let lab = Lab::new()?;
         let host = CensusHost::start(root, "1s", &[])?;
         // The server does not take it: it is sent again, behind the handshake.
@@ -199,7 +199,7 @@ fn root_data_in_a_syn_is_data() -> Result<()> {
 
 #[test]
 fn root_what_was_sent_before_the_census_began_is_not_counted() -> Result<()> {
-    root_test(|root| {
+    census_test(|root| {
         let lab = Lab::new()?;
         // The listener stays open, as that of a service does.
         let listener = lab::listen(&lab.receiver, SocketAddr::new(RECEIVER_V4.into(), PORT))?;
@@ -224,7 +224,7 @@ fn root_what_was_sent_before_the_census_began_is_not_counted() -> Result<()> {
 
 #[test]
 fn root_a_socket_that_several_processes_hold_is_counted_once() -> Result<()> {
-    root_test(|root| {
+    census_test(|root| {
         let lab = Lab::new()?;
         let mut flow = lab.connect(RECEIVER_V4)?;
         let copies: Vec<_> = (0..20)
@@ -247,7 +247,7 @@ fn root_a_socket_that_several_processes_hold_is_counted_once() -> Result<()> {
 
 #[test]
 fn root_a_socket_that_is_used_again_is_another_connection() -> Result<()> {
-    root_test(|root| {
+    census_test(|root| {
         let lab = Lab::new()?;
         let host = CensusHost::start(root, "1s", &[])?;
         let listener = lab::listen(&lab.receiver, SocketAddr::new(RECEIVER_V4.into(), PORT))?;
@@ -273,7 +273,7 @@ fn root_a_socket_that_is_used_again_is_another_connection() -> Result<()> {
 
 #[test]
 fn root_a_socket_without_a_process_is_counted_until_it_ends() -> Result<()> {
-    root_test(|root| {
+    census_test(|root| {
         let lab = Lab::new()?;
         lab.patient_timers()?;
         let host = CensusHost::start(root, "1s", &[])?;
@@ -302,7 +302,7 @@ fn root_a_socket_without_a_process_is_counted_until_it_ends() -> Result<()> {
 
 #[test]
 fn root_filters_for_addresses_ports_and_namespaces_apply() -> Result<()> {
-    root_test(|root| {
+    census_test(|root| {
         let lab = Lab::new()?;
         let netns = lab.sender.inode().to_string();
         let mut rows = Vec::new();
@@ -327,7 +327,7 @@ fn root_filters_for_addresses_ports_and_namespaces_apply() -> Result<()> {
 #[test]
 fn root_subflows_of_mptcp_are_connections_whether_they_begin_before_the_census_or_later()
 -> Result<()> {
-    root_test(|root| {
+    census_test(|root| {
         if !has_mptcp() {
             return Ok(());
         }
@@ -374,7 +374,7 @@ fn root_subflows_of_mptcp_are_connections_whether_they_begin_before_the_census_o
 
 #[test]
 fn root_the_ratio_alert_has_the_numbers_of_the_kernel_live_and_in_a_replay() -> Result<()> {
-    root_test(|root| {
+    census_test(|root| {
         let lab = Lab::new()?;
         // Without --census: the plugin asks for one.
         let directory = Directory::new()?;
@@ -418,7 +418,7 @@ fn root_the_ratio_alert_has_the_numbers_of_the_kernel_live_and_in_a_replay() -> 
 
 #[test]
 fn root_without_a_wish_for_it_there_is_no_census() -> Result<()> {
-    root_test(|root| {
+    census_test(|root| {
         let lab = Lab::new()?;
         let directory = Directory::new()?;
         for (plugins, is_made) in [

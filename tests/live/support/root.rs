@@ -98,11 +98,12 @@ pub fn lacks(reason: &str) {
 }
 
 /// Not `eprintln!`: the test harness captures that, and drops it when the test passes.
-fn say(words: fmt::Arguments) {
+pub fn say(words: fmt::Arguments) {
     let _ = writeln!(io::stderr(), "{words}");
 }
 
-fn test_name() -> String {
+/// The name of the calling test.
+pub fn test_name() -> String {
     let thread = thread::current();
     thread.name().unwrap_or("a test without a name").to_owned()
 }
