@@ -79,6 +79,7 @@ fn assert_names_the_place(error: InputError, bytes: &[u8]) {
             format!("name:{line}: ")
         }
         InputError::Capture(CaptureError::NotACapture(_)) => "not a capture: ".to_owned(),
+        InputError::Capture(CaptureError::Version(_)) => "of the format".to_owned(),
         InputError::Capture(CaptureError::Layout(_)) => "its layout is invalid: ".to_owned(),
         InputError::Line(LineError::Empty) => "the file is empty".to_owned(),
         error => panic!("a file in memory can be read: {error}"),
@@ -94,10 +95,13 @@ fn assert_written(items: &[Item]) {
     // Batches with many labels are not written: a recording has only the host's labels, which are few.
     let few = |item: &&Item| match item {
         Item::Events(batch) => batch.labels.columns().len() <= 64,
-        Item::Mark(_) | Item::End(_) => true,
+        Item::Census(_) | Item::Mark(_) | Item::End(_) => true,
     };
     let mut file = Vec::new();
-    let head = Head::new(None, String::new());
+    let head = Head {
+        has_census: true,
+        ..Head::new(None, String::new())
+    };
     let mut writer = Writer::new(&mut file, &head).expect("there is memory");
     for item in items.iter().filter(few) {
         writer.item(item).expect("there is memory");
@@ -120,6 +124,7 @@ fn assert_same(written: &Item, read: &Item) {
             assert!(a.records() == b.records());
             assert_eq!((&a.labels, a.lost), (&b.labels, b.lost));
         }
+        (Item::Census(a), Item::Census(b)) => assert!(a == b),
         (Item::Mark(a), Item::Mark(b)) | (Item::End(a), Item::End(b)) => {
             assert_eq!(mark(a), mark(b));
         }

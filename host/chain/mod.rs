@@ -9,6 +9,7 @@ mod quarantine;
 mod resource_usage;
 mod slot;
 
+use std::collections::VecDeque;
 #[cfg(fuzzing)]
 use std::io;
 use std::sync::Arc;
@@ -38,6 +39,10 @@ use crate::stream::batch::Mark;
 use crate::stream::batch::Moment;
 use crate::stream::census::Census;
 use crate::system::heap;
+
+/// The most rows that wait for a mark, 30 MiB, unless a single census has more. A live census has half as many at most, and
+/// a mark follows it.
+const MAX_CENSUS_ROWS: usize = 131_072;
 
 /// A new version of a plugin, configured and ready to replace the running one.
 pub struct Reload {
@@ -71,7 +76,7 @@ pub struct Chain<S> {
     /// The ages of events; `None` in a replay.
     latency: Option<Latency>,
     /// The censuses since the last mark, which plugins get with the next one.
-    censuses: Vec<Arc<Census>>,
+    censuses: VecDeque<Arc<Census>>,
     /// The last mark of the stream, or the time of its first item before the first mark. `None` before the first item.
     clock: Option<Moment>,
 }
@@ -85,7 +90,7 @@ impl<S: Sink> Chain<S> {
             reloads: never(),
             publisher: None,
             latency: None,
-            censuses: Vec::new(),
+            censuses: VecDeque::new(),
             clock: None,
         }
     }
@@ -195,7 +200,7 @@ impl<S: Sink> Chain<S> {
                     heap::note_freed(unsent.into_inner().capacity());
                 }
             }
-            Item::Census(census) => self.censuses.push(Arc::new(census)),
+            Item::Census(census) => self.keep_census(census),
             Item::Mark(mark) => {
                 self.mark(&mark, Slot::tick)?;
                 self.publish();
@@ -224,13 +229,24 @@ impl<S: Sink> Chain<S> {
         }
     }
 
+    /// Keeps a census for the next mark. A file may have any number of them without a mark: the oldest are dropped then.
+    fn keep_census(&mut self, census: Census) {
+        self.censuses.push_back(Arc::new(census));
+        let rows = |censuses: &VecDeque<Arc<Census>>| -> usize {
+            censuses.iter().map(|census| census.len()).sum()
+        };
+        while self.censuses.len() > 1 && rows(&self.censuses) > MAX_CENSUS_ROWS {
+            self.censuses.pop_front();
+        }
+    }
+
     fn mark(
         &mut self,
         mark: &Mark,
         call: fn(&mut Slot, &Mark, &mut S) -> Result<(), ChainError>,
     ) -> Result<(), ChainError> {
         self.clock = Some(mark.now());
-        let censuses = std::mem::take(&mut self.censuses);
+        let censuses = Vec::from(std::mem::take(&mut self.censuses));
         self.slots.iter_mut().try_for_each(|slot| {
             slot.set_clock(mark.now());
             slot.set_censuses(&censuses);

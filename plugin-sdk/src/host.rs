@@ -13,10 +13,6 @@ pub(crate) trait Host {
     /// Labels that the host and earlier plugins put on the events of this call.
     fn labels(&self) -> Vec<Column>;
 
-    /// The next rows of the censuses since the last tick, back to back; empty if there are no more. In ticks and at the end
-    /// of the stream.
-    fn census(&self) -> Vec<u8>;
-
     /// Replaces the records of the events with these numbers; `records` has them back to back.
     fn change(&self, events: &[u32], records: &[u8]);
 

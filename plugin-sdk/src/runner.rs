@@ -31,6 +31,18 @@ pub enum Keep {
     Bits(Vec<u8>),
 }
 
+/// The rows of a call's censuses. `part` returns the next ones, back to back; empty if there are no more.
+pub(crate) fn census_rows(mut part: impl FnMut() -> Vec<u8>) -> Vec<CensusRow> {
+    let mut rows = Vec::new();
+    loop {
+        let bytes = part();
+        if bytes.is_empty() {
+            return rows;
+        }
+        rows.extend(CensusRow::rows(&bytes));
+    }
+}
+
 /// A plugin with the buffers that its calls reuse.
 #[derive(Debug)]
 pub(crate) struct Runner<P> {
@@ -97,39 +109,36 @@ impl<P: Plugin> Runner<P> {
         Ok(dropped.into_keep())
     }
 
-    /// Passes the time to the plugin.
-    pub(crate) fn tick(&mut self, host: &dyn Host, now: Duration) -> Result<()> {
+    /// Passes the time to the plugin, and before it the rows of censuses.
+    pub(crate) fn tick(
+        &mut self,
+        host: &dyn Host,
+        rows: Vec<CensusRow>,
+        now: Duration,
+    ) -> Result<()> {
         self.begin(host)?;
-        self.pass_census(host)?;
+        self.pass_census(rows)?;
         self.plugin.on_tick(now, &mut self.output)?;
         self.output.commit(host);
         Ok(())
     }
 
-    /// Passes the end of the stream to the plugin.
-    pub(crate) fn finish(&mut self, host: &dyn Host, now: Duration) -> Result<()> {
+    /// Passes the end of the stream to the plugin, and before it the rows of censuses.
+    pub(crate) fn finish(
+        &mut self,
+        host: &dyn Host,
+        rows: Vec<CensusRow>,
+        now: Duration,
+    ) -> Result<()> {
         self.begin(host)?;
-        self.pass_census(host)?;
+        self.pass_census(rows)?;
         self.plugin.on_finish(now, &mut self.output)?;
         self.output.commit(host);
         Ok(())
     }
 
-    /// Passes the rows that have arrived to the plugin. One that takes none has no import of the function: the host knows
-    /// by it whether to make a census.
-    fn pass_census(&mut self, host: &dyn Host) -> Result<()> {
-        if !P::CENSUS.is_any() {
-            return Ok(());
-        }
-        let mut rows = Vec::new();
-        loop {
-            let part = host.census();
-            if part.is_empty() {
-                break;
-            }
-            rows.extend(CensusRow::rows(&part));
-        }
-        match rows.is_empty() {
+    fn pass_census(&mut self, rows: Vec<CensusRow>) -> Result<()> {
+        match rows.is_empty() || !P::CENSUS.is_any() {
             true => Ok(()),
             false => self.plugin.on_census(&Census::new(rows), &mut self.output),
         }

@@ -37,7 +37,7 @@ fn json(arguments: &[&str]) -> Value {
 fn bundled_plugins_are_listed_with_what_they_do() {
     let text = printed(&["list"]);
     let lines: Vec<_> = text.lines().collect();
-    assert_eq!(lines.len(), 5, "{text}");
+    assert_eq!(lines.len(), 6, "{text}");
     assert!(
         lines[0].starts_with("json-print         Prints each event"),
         "{text}"
@@ -47,7 +47,7 @@ fn bundled_plugins_are_listed_with_what_they_do() {
         "{text}"
     );
     assert!(
-        lines[4].starts_with("sample             Keeps one connection"),
+        lines[5].starts_with("sample             Keeps one connection"),
         "{text}"
     );
 }
@@ -77,18 +77,19 @@ fn a_directory_is_listed_too_and_a_file_that_is_no_plugin_says_why() {
             "threshold-alert",
             "flow-summary",
             "label-networks",
+            "ratio-alert",
             "sample",
             &paths[0],
             &paths[1]
         ]
     );
-    assert_eq!(listed[0]["bundled"], true);
-    assert_eq!(listed[5]["bundled"], false);
-    assert_eq!(listed[5]["description"]["name"], "witness");
-    let error = listed[6]["error"].as_str().expect("an error");
+    assert_eq!(listed[1]["bundled"], true);
+    assert_eq!(listed[6]["bundled"], false);
+    assert_eq!(listed[6]["description"]["name"], "witness");
+    let error = listed[7]["error"].as_str().expect("an error");
     assert!(error.contains("a core module, not a component"), "{error}");
     let text = printed(&["list", "--dir", &directory]);
-    assert!(text.lines().count() == 7, "{text}");
+    assert!(text.lines().count() == 8, "{text}");
     assert!(text.contains("c-bad.wasm cannot be used: "), "{text}");
 }
 
@@ -116,6 +117,29 @@ fn a_plugin_is_described_with_its_settings_in_words() {
         Some(0)
     );
     assert!(described["footprint"].as_u64() > described["size"].as_u64());
+}
+
+/// A live run makes a census for a plugin that imports the function, so that no other plugin may import it.
+#[test]
+fn a_plugin_that_takes_no_census_does_not_import_it() {
+    let fixture = fixture(WITNESS).display().to_string();
+    for (name, expected) in [
+        ("json-print", "optional"),
+        ("threshold-alert", "none"),
+        ("flow-summary", "none"),
+        ("label-networks", "none"),
+        ("ratio-alert", "required"),
+        ("sample", "none"),
+        (fixture.as_str(), "none"),
+    ] {
+        let described = json(&["describe", name, "--json"]);
+        assert_eq!(described["census"], expected, "{name}");
+    }
+    let text = printed(&["describe", "ratio-alert"]);
+    let words =
+        "is told    events, every second, and the end; a census, which a live run makes for it\n";
+    assert!(text.contains(words), "{text}");
+    assert!(text.contains(", by default none\n"), "{text}");
 }
 
 #[test]

@@ -46,10 +46,6 @@ impl Host for RecordingHost {
         ]
     }
 
-    fn census(&self) -> Vec<u8> {
-        Vec::new()
-    }
-
     fn change(&self, events: &[u32], records: &[u8]) {
         let change = (events.to_vec(), records.to_vec());
         self.changes.borrow_mut().push(change);

@@ -69,10 +69,6 @@ impl Host for NoHost {
         Vec::new()
     }
 
-    fn census(&self) -> Vec<u8> {
-        Vec::new()
-    }
-
     fn change(&self, _: &[u32], _: &[u8]) {}
 
     fn annotate(&self, _: &Column) {}

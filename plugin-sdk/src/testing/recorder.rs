@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -18,6 +17,7 @@ use crate::plugin::Plugin;
 use crate::result::Result;
 use crate::runner::Keep;
 use crate::runner::Runner;
+use crate::runner::census_rows;
 use crate::state::Stateful;
 use crate::testing::logs;
 use crate::testing::outcome::KeptEvent;
@@ -80,32 +80,29 @@ impl<P: Plugin> Recorder<P> {
     }
 
     pub(super) fn tick(&mut self, now: Duration) -> Result<()> {
-        let call = self.timer_call();
-        self.runner.tick(&call, now).context("at a tick")?;
+        let (call, rows) = (Call::new(self.lost, &[]), self.rows());
+        self.runner.tick(&call, rows, now).context("at a tick")?;
         self.commit(call, &Keep::None)
     }
 
     pub(super) fn finish(mut self, now: Duration) -> Result<Outcome> {
-        let call = self.timer_call();
+        let (call, rows) = (Call::new(self.lost, &[]), self.rows());
         self.runner
-            .finish(&call, now)
+            .finish(&call, rows, now)
             .context("at the end of the stream")?;
         self.commit(call, &Keep::None)?;
         self.outcome.logs = logs::take();
         Ok(self.outcome)
     }
 
-    /// A call without events, with the rows of the census.
-    fn timer_call(&mut self) -> Call {
+    /// The rows of the census, through the form in which the host passes them.
+    fn rows(&mut self) -> Vec<CensusRow> {
         let rows = std::mem::take(&mut self.census);
-        let parts = rows.chunks(CENSUS_PART).map(|part| {
+        let mut parts = rows.chunks(CENSUS_PART).map(|part| {
             let bytes = part.iter().map(CensusRow::to_bytes);
             bytes.collect::<Vec<_>>().concat()
         });
-        Call {
-            census: RefCell::new(parts.collect()),
-            ..Call::new(self.lost, &[])
-        }
+        census_rows(|| parts.next().unwrap_or_default())
     }
 
     /// Commits the effects of a call that succeeded.
@@ -150,8 +147,6 @@ impl<P: Stateful> Recorder<P> {
 struct Call {
     lost: u64,
     labels: BTreeMap<String, Vec<(u32, String)>>,
-    /// Rows that the plugin has not taken yet, in parts.
-    census: RefCell<VecDeque<Vec<u8>>>,
     effects: RefCell<Effects>,
 }
 
@@ -185,7 +180,6 @@ impl Call {
         Call {
             lost,
             labels,
-            census: RefCell::default(),
             effects: RefCell::new(Effects {
                 events: events.to_vec(),
                 alerts: Vec::new(),
@@ -200,10 +194,6 @@ impl Call {
 impl Host for Call {
     fn lost(&self) -> u64 {
         self.lost
-    }
-
-    fn census(&self) -> Vec<u8> {
-        self.census.borrow_mut().pop_front().unwrap_or_default()
     }
 
     fn labels(&self) -> Vec<Column> {
