@@ -111,7 +111,7 @@ fn an_unknown_setting_is_refused_by_its_name() {
     let refused = refusal(&bundled, &[("treshold", "1")]);
     assert_eq!(refused, "unknown setting treshold; did you mean threshold?");
     let refused = refusal(&Origin::Bundled("json-print"), &[("x", "1")]);
-    assert_eq!(refused, "unknown setting x; there are fields");
+    assert_eq!(refused, "unknown setting x; there are census, fields");
 }
 
 #[test]
