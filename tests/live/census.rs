@@ -8,22 +8,17 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
-use anyhow::bail;
 use rustix::net::connect_unspec;
 use socket2::Domain;
 use socket2::Socket;
 use socket2::Type;
 
-use crate::support::captures::Directory;
-use crate::support::captures::assert_same;
-use crate::support::captures::replay;
 use crate::support::census::CensusHost;
 use crate::support::census::census_test;
+use crate::support::census::exchange;
 use crate::support::census::first_sent;
-use crate::support::census::rows;
 use crate::support::census::ss;
 use crate::support::census::sum;
-use crate::support::host::Host;
 use crate::support::lab;
 use crate::support::lab::Flow;
 use crate::support::lab::HAS_PAYLOAD;
@@ -41,14 +36,6 @@ use crate::support::oracle::WAIT_TIMEOUT;
 use crate::support::oracle::wait_for_counter;
 
 const SEGMENT_BYTES: u64 = SEGMENT as u64;
-
-/// Sends segments one by one, which are received.
-fn exchange(flow: &mut Flow, segments: usize) -> Result<()> {
-    for _ in 0..segments {
-        flow.send_segment()?;
-    }
-    flow.receive_segments(segments)
-}
 
 #[test]
 fn root_what_is_sent_again_is_counted_beside_what_is_sent() -> Result<()> {
@@ -368,75 +355,6 @@ fn root_subflows_of_mptcp_are_connections_whether_they_begin_before_the_census_o
         // Who accepted them is known by the listener, and by the handshake.
         let received = counted.only(&lab.receiver, SENDER_V4, PORT);
         assert_eq!((received.open, received.opened), (2, 1));
-        Ok(())
-    })
-}
-
-#[test]
-fn root_the_ratio_alert_has_the_numbers_of_the_kernel_live_and_in_a_replay() -> Result<()> {
-    census_test(|root| {
-        let lab = Lab::new()?;
-        // Without --census: the plugin asks for one.
-        let directory = Directory::new()?;
-        let capture = directory.file("a.rtc");
-        let netns = lab.sender.inode().to_string();
-        let plugins = [
-            "--plugin",
-            "ratio-alert",
-            "--set",
-            "min_segments=20",
-            "--set",
-            "key=peer,port",
-            "--plugin",
-            "json-print",
-            "--set",
-            "census=true",
-            "--alerts",
-            "json",
-        ];
-        let record = ["--record", &capture, "--netns", &netns];
-        let host = Host::start(root, &[&plugins[..], &record].concat())?;
-        let flow = lab.five_fast_retransmits(RECEIVER_V4)?;
-        let run = host.stop()?;
-        drop(flow);
-        let [alert] = &run.of_type("alert")?[..] else {
-            bail!("one alert: {:#?}", run.lines);
-        };
-        let summary =
-            "20 % of the segments to 10.7.0.2 of port 5201 were sent again: 5 of 25 in 60s";
-        assert_eq!(alert["summary"], summary, "{alert}");
-        assert_eq!(alert["labels"]["peer"], "10.7.0.2");
-        assert_eq!(alert["labels"]["service_port"], "5201");
-        let rows = run.of_type("census")?;
-        let sent: u64 = rows.iter().filter_map(|row| row["segments"].as_u64()).sum();
-        assert_eq!(sent, 25, "{rows:?}");
-        let replayed = replay(&[capture], &plugins)?;
-        assert_same(&run.stdout(), &replayed.stdout);
-        Ok(())
-    })
-}
-
-#[test]
-fn root_without_a_wish_for_it_there_is_no_census() -> Result<()> {
-    census_test(|root| {
-        let lab = Lab::new()?;
-        let directory = Directory::new()?;
-        for (plugins, is_made) in [
-            (
-                &["--plugin", "json-print", "--set", "census=true"][..],
-                false,
-            ),
-            (&["--plugin", "threshold-alert"], false),
-            (&["--plugin", "ratio-alert"], true),
-        ] {
-            let capture = directory.file("b.rtc");
-            let arguments = [plugins, &["--record", &capture, "--force"]].concat();
-            let host = Host::start(root, &arguments)?;
-            exchange(&mut lab.connect(RECEIVER_V4)?, 2)?;
-            let run = host.stop()?;
-            assert_eq!(run.ledger.census.is_some(), is_made, "{plugins:?}");
-            assert_eq!(!rows(&capture)?.is_empty(), is_made, "{plugins:?}");
-        }
         Ok(())
     })
 }

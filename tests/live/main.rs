@@ -12,6 +12,7 @@ mod bulk;
 mod captures;
 mod causes;
 mod census;
+mod census_chain;
 mod chain;
 mod check;
 mod container;

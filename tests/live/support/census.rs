@@ -19,6 +19,7 @@ use super::Root;
 use super::captures::Directory;
 use super::host::Host;
 use super::host::Run;
+use super::lab::Flow;
 use super::netns::Namespace;
 use super::oracle::Nstat;
 use super::root::say;
@@ -173,4 +174,12 @@ pub fn ss(namespace: &Namespace, port: u16, word: &str) -> Result<u64> {
     number
         .parse()
         .with_context(|| format!("{word} in what ss prints: {text}"))
+}
+
+/// Sends segments one by one, which are received.
+pub fn exchange(flow: &mut Flow, segments: usize) -> Result<()> {
+    for _ in 0..segments {
+        flow.send_segment()?;
+    }
+    flow.receive_segments(segments)
 }
