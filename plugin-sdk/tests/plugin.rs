@@ -447,3 +447,29 @@ fn a_tick_has_the_time_of_day_and_the_name_of_the_host() -> Result<()> {
     assert_eq!(outcome.lines, expected);
     Ok(())
 }
+
+/// Keeps the time of day of its start, and prints that of its events with it.
+struct Started(Duration);
+
+impl Plugin for Started {
+    type Settings = NoSettings;
+
+    fn new(_: NoSettings) -> Result<Self> {
+        Ok(Started(Run::wall_time()))
+    }
+
+    fn on_event(&mut self, _: &mut Event, out: &mut Output) -> Result<Verdict> {
+        let now = Run::wall_time().as_nanos();
+        out.line(format_args!("{} {now}", self.0.as_nanos()));
+        Ok(Verdict::Keep)
+    }
+}
+
+#[test]
+fn before_the_first_tick_the_time_of_day_is_that_of_the_first_event() -> Result<()> {
+    let events: Vec<_> = Synth::new(1).take(20).collect();
+    let first = events[0].wall_time().as_nanos();
+    let outcome = Scenario::new().events(events).run::<Started>()?;
+    assert_eq!(outcome.lines, vec![format!("1 {first}"); 20]);
+    Ok(())
+}

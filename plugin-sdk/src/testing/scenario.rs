@@ -233,7 +233,8 @@ impl Scenario {
             .iter()
             .map(|host| ("host".to_owned(), host.clone()));
         run::set_run(host.collect());
-        run::set_wall_time(Duration::ZERO);
+        // As in the host: 1 ns in `new`, and the time of the first item until the first tick.
+        run::set_wall_time(Duration::from_nanos(1));
         let mut plugin = Recorder::<P>::configure(&current)?;
         let after_call = reload.filter(|_| after_every_call);
         let mut batch = Vec::new();
@@ -252,6 +253,9 @@ impl Scenario {
             }
             match step {
                 Step::Event(event) => {
+                    if now.is_zero() {
+                        run::set_wall_time(event.record.wall_time());
+                    }
                     now = now.max(event.record.time());
                     boot = event.record.wall_time().checked_sub(event.record.time());
                     batch.push(KeptEvent::clone(event));
