@@ -71,6 +71,14 @@ fn few_segments_are_not_judged() {
 }
 
 #[test]
+fn an_alert_stays_with_fewer_segments_and_ends_with_half_as_many() {
+    for (sent, alerts) in [(999, 1), (500, 1), (499, 2)] {
+        let scenario = censuses(&[(1_000, 100), (sent, sent)]).setting("window", "10s");
+        assert_eq!(run(&scenario).alerts.len(), alerts, "{sent}");
+    }
+}
+
+#[test]
 fn it_ends_below_the_lower_percentage_and_not_before() {
     // In a window of 10 s each census stands alone.
     let scenario = censuses(&[(1_000, 10), (1_000, 5), (1_000, 4), (1_000, 9), (1_000, 10)]);
@@ -229,6 +237,8 @@ fn a_ratio_many_times_the_usual_one_is_told() {
     let mut counts = vec![(10_000, 10); 70];
     counts.push((10_000, 60));
     counts.extend([(10_000, 60); 3]);
+    // Still an alert: it teaches nothing either.
+    counts.extend([(10_000, 30); 3]);
     counts.push((10_000, 10));
     let scenario = censuses(&counts)
         .setting("percent", 50.0)
