@@ -580,7 +580,7 @@ pub mod retrans {
             /// What connections have sent since the last census, in rows by network namespace, peer and service: the next 1,024
             /// rows at most, back to back. It is empty when there are no more. Only `tick` and `finish` have rows, of the censuses
             /// since the `tick` before: a census is made once an interval of the user's choice. The host makes none, unless the
-            /// user or a plugin that imports this function asks for it.
+            /// user asks for it, or a plugin imports this function and does not say in `describe` that it is "optional".
             #[allow(async_fn_in_trait)]
             pub fn census() -> _rt::Vec<u8> {
                 unsafe {

@@ -150,6 +150,14 @@ impl<K: Hash + Eq> BucketedCounter<K> {
         counts.filter(|(_, count)| *count > 0)
     }
 
+    /// Removes a key with its count. Returns whether it was there.
+    pub fn remove<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+    {
+        self.keys.remove(key).is_some()
+    }
+
     /// Removes keys whose count is 0 in the window that ends at `now`. Takes time by the number of keys that it removes:
     /// it ends at the first key, from the least recently used one, that stays.
     pub fn remove_idle(&mut self, now: Duration) {

@@ -221,3 +221,19 @@ fn saved_bytes_that_are_not_possible_are_refused() {
         "it is of another stream"
     );
 }
+
+#[test]
+fn a_key_that_was_removed_counts_anew() {
+    let mut counter = BucketedCounter::new(Duration::from_secs(60), 60);
+    let at = Duration::from_secs;
+    counter.add_many("a", at(1), 5);
+    counter.add_many("b", at(1), 7);
+    assert!(counter.remove("a"));
+    assert!(!counter.remove("a"));
+    assert_eq!(
+        (counter.count("a", at(2)), counter.count("b", at(2))),
+        (0, 7)
+    );
+    assert_eq!(counter.add("a", at(2)), 1);
+    assert_eq!((counter.len(), counter.evicted()), (2, 0));
+}

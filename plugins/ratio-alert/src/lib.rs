@@ -35,6 +35,9 @@ pub use state::State;
 /// The time of the stream without a census after which a warning is logged.
 const MAX_WAIT: Duration = Duration::from_secs(360);
 
+/// A time that is earlier than that of the last census by more than this is of the stream of another boot.
+const ANOTHER_STREAM: Duration = Duration::from_secs(60);
+
 /// The plugin.
 #[derive(Debug)]
 pub struct RatioAlert {
@@ -87,11 +90,11 @@ impl Plugin for RatioAlert {
             self.evicted = evicted;
         }
         let now = census.time();
+        self.state.remove_idle(now);
         for key in keys {
             self.judge(key, now, census.is_complete(), out);
         }
-        let intervals = census.rows().iter().map(|row| row.interval);
-        self.state.last = Some((now, intervals.max().unwrap_or_default()));
+        self.state.last = Some((now, census.interval()));
         Ok(())
     }
 
@@ -101,7 +104,14 @@ impl Plugin for RatioAlert {
         let Some((last, interval)) = self.state.last else {
             return Ok(());
         };
-        if now.saturating_sub(last) < self.rule.window + 2 * interval {
+        if now.saturating_add(ANOTHER_STREAM) < last {
+            // Otherwise its alerts would stay until this stream is as old.
+            self.state.last = Some((now, interval));
+            return Ok(());
+        }
+        // The interval may be from a saved state, and the window may be of any length.
+        let silence = self.rule.window.saturating_add(interval.saturating_mul(2));
+        if now.saturating_sub(last) < silence {
             return Ok(());
         }
         for key in self.state.active() {
@@ -120,7 +130,14 @@ impl RatioAlert {
         let counted = state.counted(&key, now);
         let usual = state.usual(&key, rule, now);
         let active = state.severity(&key);
-        match rule.judge(counted, usual) {
+        let judgement = match rule.judge(counted, usual) {
+            // What is left of a critical alert below `percent` is a warning.
+            Judgement::Between if active == Some(Severity::Critical) => {
+                Judgement::Firing(Severity::Warning)
+            }
+            judgement => judgement,
+        };
+        match judgement {
             Judgement::Firing(severity) if active != Some(severity) => {
                 if state.activate(key, severity, now) {
                     let summary = rule.summary(&key, counted, usual, is_complete);
@@ -130,7 +147,7 @@ impl RatioAlert {
                 }
             }
             Judgement::Firing(_) => {}
-            Judgement::Between if active.is_some() => {}
+            Judgement::Between | Judgement::Unknown if active.is_some() => {}
             judgement => {
                 if counted.sent >= rule.min_segments && rule.has_baseline() {
                     state.learn(key, rule, counted.ratio(), now);
@@ -178,7 +195,7 @@ impl Stateful for RatioAlert {
             saved.parts == self.rule.parts,
             "the saved state has other keys: key, prefix4 or prefix6 has changed"
         );
-        self.state.restore(saved);
+        self.state.restore(saved, &self.rule);
         self.evicted = self.state.evicted();
         Ok(())
     }

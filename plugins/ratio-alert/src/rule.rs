@@ -13,6 +13,9 @@ pub(crate) const BUCKETS: u32 = 60;
 /// The least usual ratio: that of a key without retransmits is 0, and no multiple of it would be reached.
 const MIN_USUAL: f64 = 0.000_1;
 
+/// The part of a ratio by which it may miss a limit: 0.07 / 100.0 is a little more than 7 / 10,000.
+const ROUNDING: f64 = 1e-12;
+
 /// A key is judged by its baseline after this part of `history`.
 const PART_OF_HISTORY: u32 = 6;
 
@@ -48,8 +51,10 @@ impl Counted {
 pub(crate) enum Judgement {
     /// The alert has this severity.
     Firing(Severity),
-    /// An alert that fires stays, and none begins.
+    /// The ratio is below that of an alert, but not low: an alert that fires stays, as a warning, and none begins.
     Between,
+    /// Too few segments to judge, but not much too few: an alert that fires stays as it is, and none begins.
+    Unknown,
     /// There is no alert.
     Low,
 }
@@ -129,17 +134,18 @@ impl Rule {
             // Not at once, so that traffic about the minimum does not make an alert come and go.
             return match counted.sent < self.min_segments.div_ceil(2) {
                 true => Judgement::Low,
-                false => Judgement::Between,
+                false => Judgement::Unknown,
             };
         }
         let ratio = counted.ratio();
         let by_baseline = self.baseline.zip(usual);
         let by_baseline = by_baseline.map(|(factor, usual)| factor * usual.max(MIN_USUAL));
         let fires_at = self.ratio.min(by_baseline.unwrap_or(f64::INFINITY));
+        let reaches = |limit: f64| ratio >= limit * (1.0 - ROUNDING);
         match self.critical {
-            Some(critical) if ratio >= critical => Judgement::Firing(Severity::Critical),
-            _ if ratio >= fires_at => Judgement::Firing(Severity::Warning),
-            _ if ratio >= fires_at * self.resolve_part && ratio > 0.0 => Judgement::Between,
+            Some(critical) if reaches(critical) => Judgement::Firing(Severity::Critical),
+            _ if reaches(fires_at) => Judgement::Firing(Severity::Warning),
+            _ if reaches(fires_at * self.resolve_part) && ratio > 0.0 => Judgement::Between,
             _ => Judgement::Low,
         }
     }
@@ -150,7 +156,7 @@ impl Rule {
             .summary(summary)
     }
 
-    /// What a firing alert says.
+    /// What an alert says, also at its end: there may be too few segments for a percentage then, or none.
     pub(crate) fn summary(
         &self,
         key: &Key,
@@ -159,7 +165,6 @@ impl Rule {
         is_complete: bool,
     ) -> String {
         let Counted { sent, again } = counted;
-        let percent = percent(counted.ratio());
         let usual = match usual.filter(|_| self.has_baseline()) {
             Some(usual) => format!(", usually {} %", self::percent(usual)),
             None => String::new(),
@@ -169,6 +174,10 @@ impl Rule {
             false => "; the census is incomplete",
         };
         let window = self.window;
+        if sent < self.min_segments {
+            return format!("too few segments {key} to judge: {sent} in {window:?}{incomplete}");
+        }
+        let percent = percent(counted.ratio());
         format!(
             "{percent} % of the segments {key} were sent again: {again} of {sent} in {window:?}{usual}{incomplete}"
         )

@@ -52,10 +52,33 @@ impl State {
 
     /// Adds the segments of a row.
     pub(crate) fn add(&mut self, key: Key, row: &CensusRow) {
+        if row.segments == 0 && row.retransmitted_segments == 0 {
+            // Of connections that are idle: these must not evict other keys.
+            return;
+        }
         let weight = |segments: u64| u32::try_from(segments).unwrap_or(u32::MAX);
+        if self.sent.count(&key, row.time) == 0 {
+            // What it sent was evicted, or is too long ago: what it sent again then must not be compared with what it sends
+            // now.
+            self.again.remove(&key);
+        }
         self.sent.add_many(key, row.time, weight(row.segments));
-        self.again
-            .add_many(key, row.time, weight(row.retransmitted_segments));
+        if row.retransmitted_segments > 0 {
+            self.again
+                .add_many(key, row.time, weight(row.retransmitted_segments));
+        }
+    }
+
+    /// Removes the sums of keys that have sent nothing within the window that ends at `now`.
+    pub(crate) fn remove_idle(&mut self, now: Duration) {
+        self.sent.remove_idle(now);
+        self.again.remove_idle(now);
+    }
+
+    /// The numbers of keys of which sent segments and those that were sent again are kept.
+    #[cfg(test)]
+    pub(crate) fn keys_with_sums(&self) -> (usize, usize) {
+        (self.sent.len(), self.again.len())
     }
 
     /// The segments of a key within the window that ends at `now`.
@@ -117,8 +140,8 @@ impl State {
         self.active.iter().map(|(key, _)| *key).collect()
     }
 
-    /// Takes over the saved state, which has keys of the same parts.
-    pub(crate) fn restore(&mut self, saved: State) {
+    /// Takes over the saved state, which has keys of the same parts. The settings apply to it from now on.
+    pub(crate) fn restore(&mut self, saved: State, rule: &Rule) {
         let State {
             parts: _,
             last,
@@ -132,6 +155,14 @@ impl State {
         self.again.restore(again);
         self.usual = usual;
         self.usual.shrink_to(MAX_KEYS);
+        self.usual.retain(|_, usual| {
+            if let Some(usual) = usual {
+                let mut ratio = Ewma::new(rule.history);
+                ratio.restore(usual.ratio.clone());
+                usual.ratio = ratio;
+            }
+            true
+        });
         self.active = active;
         self.active.set_capacity(MAX_ALERTS);
     }

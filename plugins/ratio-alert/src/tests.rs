@@ -1,3 +1,5 @@
+mod bounds;
+
 use retrans_plugin_sdk::serde_json;
 use retrans_plugin_sdk::testing::Outcome;
 use retrans_plugin_sdk::testing::Scenario;

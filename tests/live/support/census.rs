@@ -154,6 +154,13 @@ pub fn sum(rows: &[CensusRow]) -> CensusRow {
     sum
 }
 
+/// Segments and bytes that were sent for the first time. Where acknowledgements are late, as in a busy virtual machine, the
+/// kernel sends a segment again that was not lost.
+pub fn first(row: &CensusRow) -> (u64, u64) {
+    let segments = row.segments - row.retransmitted_segments;
+    (segments, row.bytes - row.retransmitted_bytes)
+}
+
 /// Segments that a namespace has sent for the first time: TCPOrigDataSent. The kernel counts a FIN without data there, and not
 /// in the socket's segments with data.
 pub fn first_sent(namespace: &Namespace) -> Result<u64> {
