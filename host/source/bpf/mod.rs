@@ -4,6 +4,7 @@ pub mod iterator;
 pub mod kernel_error;
 pub mod libbpf;
 pub mod permissions;
+pub mod recursion;
 
 #[allow(
     missing_docs,

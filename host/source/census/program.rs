@@ -1,6 +1,5 @@
 //! The programs of the census: loads them, gives them orders, and reads what they have counted.
 
-use std::fs;
 use std::io;
 use std::mem::MaybeUninit;
 use std::mem::offset_of;
@@ -25,6 +24,7 @@ use crate::source::bpf::census::types::retrans_filters as CensusFilters;
 use crate::source::bpf::iterator;
 use crate::source::bpf::iterator::LoadError;
 use crate::source::bpf::libbpf;
+use crate::source::bpf::recursion;
 use crate::source::bpf::retrans::types::retrans_filter;
 use crate::source::bpf::retrans::types::retrans_filters;
 use crate::source::filter::LiveFilters;
@@ -277,7 +277,8 @@ impl CensusProgram {
             losses.beyond += counter(offset_of!(retrans_census_losses, beyond));
             losses.stale += counter(offset_of!(retrans_census_losses, stale));
         }
-        let misses = self.programs.iter().filter_map(recursion_misses);
+        let misses = self.programs.iter();
+        let misses = misses.filter_map(|program| recursion::misses(program.as_fd()));
         losses.recursion_misses = misses.sum();
         Ok(losses)
     }
@@ -315,15 +316,4 @@ fn drain(half: &MapHandle, take: &mut impl FnMut(Sums<'_>)) -> Result<(), Census
             "some rows are left",
         ))),
     }
-}
-
-/// The calls of a program that the kernel skipped, because it was running on that CPU already; `None` before 5.12.
-fn recursion_misses(program: &OwnedFd) -> Option<u64> {
-    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", program.as_raw_fd())).ok()?;
-    let mut lines = info.lines();
-    lines
-        .find_map(|line| line.strip_prefix("recursion_misses:"))?
-        .trim()
-        .parse()
-        .ok()
 }

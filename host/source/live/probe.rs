@@ -1,10 +1,8 @@
 //! Loads and attaches the probe, and runs the live source.
 
 use std::cell::RefCell;
-use std::fs;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd as _;
-use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
 use libbpf_rs::Link;
@@ -31,6 +29,7 @@ use crate::pipeline::channel::Channel;
 use crate::pipeline::stop::Stop;
 use crate::pipeline::stop::Wake;
 use crate::source::bpf::libbpf;
+use crate::source::bpf::recursion;
 use crate::source::bpf::retrans::RetransSkel;
 use crate::source::bpf::retrans::RetransSkelBuilder;
 use crate::source::clock;
@@ -200,12 +199,6 @@ fn recursion_misses(skel: &RetransSkel<'_>) -> Option<u64> {
     let programs = skel.object().progs();
     programs
         .filter(|program| program.autoload())
-        .map(|program| {
-            let fd = program.as_fd().as_raw_fd();
-            let info = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
-            let lines = info.lines();
-            let mut misses = lines.filter_map(|line| line.strip_prefix("recursion_misses:"));
-            misses.next()?.trim().parse::<u64>().ok()
-        })
+        .map(|program| recursion::misses(program.as_fd()))
         .sum()
 }
