@@ -10,8 +10,6 @@ use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
-use std::os::fd::FromRawFd as _;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
@@ -23,11 +21,11 @@ use std::time::Instant;
 use anyhow::Context;
 use anyhow::Result;
 use anyhow::ensure;
-use libbpf_rs::libbpf_sys;
 use socket2::Domain;
 use socket2::Socket;
 use socket2::Type;
 
+mod bpf_statistics;
 #[path = "../tests/common/mod.rs"]
 mod common;
 #[path = "../tests/live/support/mod.rs"]
@@ -38,6 +36,8 @@ mod common;
 )]
 mod live;
 
+use bpf_statistics::enable_statistics;
+use bpf_statistics::programs_of;
 use live::Root;
 use live::host::Host;
 use live::netns::Namespace;
@@ -189,28 +189,6 @@ fn connect_and_close() -> Result<()> {
         drop(client);
     }
     Ok(())
-}
-
-/// Has the kernel measure the runs of all BPF programs as long as the descriptor is open.
-fn enable_statistics() -> Result<OwnedFd> {
-    // SAFETY: the call has no pointers, and the descriptor that it returns belongs to the caller.
-    let fd = unsafe { libbpf_sys::bpf_enable_stats(libbpf_sys::BPF_STATS_RUN_TIME) };
-    ensure!(
-        fd >= 0,
-        "cannot enable the statistics of BPF programs: error {fd}"
-    );
-    // SAFETY: as above.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-/// The files with the statistics of a process's BPF programs.
-fn programs_of(pid: u32) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(format!("/proc/{pid}/fdinfo"))?;
-    let paths = entries.map(|entry| Ok(entry?.path()));
-    let paths = paths.collect::<Result<Vec<_>>>()?.into_iter();
-    let is_program =
-        |path: &PathBuf| fs::read_to_string(path).is_ok_and(|info| info.contains("prog_type:"));
-    Ok(paths.filter(is_program).collect())
 }
 
 /// The time of all runs of programs in ns.

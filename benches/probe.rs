@@ -13,9 +13,6 @@ use std::fs;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd as _;
 use std::os::fd::AsRawFd as _;
-use std::os::fd::FromRawFd as _;
-use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -24,10 +21,10 @@ use anyhow::Context;
 use anyhow::Result;
 use anyhow::ensure;
 use libbpf_rs::Link;
-use libbpf_rs::libbpf_sys;
 use libbpf_rs::skel::OpenSkel as _;
 use libbpf_rs::skel::SkelBuilder as _;
 
+mod bpf_statistics;
 #[path = "../tests/common/mod.rs"]
 mod common;
 #[path = "../tests/live/support/mod.rs"]
@@ -50,6 +47,8 @@ mod baseline {
 }
 
 use baseline::BaselineSkelBuilder;
+use bpf_statistics::enable_statistics;
+use bpf_statistics::programs_of;
 use live::Root;
 use live::burst;
 use live::host::Host;
@@ -150,18 +149,6 @@ fn main() -> Result<()> {
     })
 }
 
-/// Has the kernel measure the runs of all BPF programs as long as the descriptor is open.
-fn enable_statistics() -> Result<OwnedFd> {
-    // SAFETY: the call has no pointers, and the descriptor that it returns belongs to the caller.
-    let fd = unsafe { libbpf_sys::bpf_enable_stats(libbpf_sys::BPF_STATS_RUN_TIME) };
-    ensure!(
-        fd >= 0,
-        "cannot enable the statistics of BPF programs: error {fd}"
-    );
-    // SAFETY: as above.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
 fn measure(root: &Root, traffic: &str, make: impl Fn(&Lab) -> Result<()>) -> Result<()> {
     let mut rounds: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for round in 0..ROUNDS {
@@ -252,7 +239,7 @@ fn attach_host(root: &Root, name: &'static str, arguments: &[&str]) -> Result<At
     } else {
         Host::start(root, &arguments)?
     };
-    let statistics = programs_of(&Path::new("/proc").join(host.pid().to_string()))?;
+    let statistics = programs_of(host.pid())?;
     Ok(Attached {
         name,
         statistics,
@@ -276,19 +263,6 @@ fn attach_baseline() -> Result<[Attached; 2]> {
     // The descriptors of the programs stay open until the process ends.
     std::mem::forget(skel);
     Ok([empty, few_fields])
-}
-
-/// The files with the statistics of a process's BPF programs.
-fn programs_of(process: &Path) -> Result<Vec<PathBuf>> {
-    let mut programs = Vec::new();
-    for entry in fs::read_dir(process.join("fdinfo"))? {
-        let path = entry?.path();
-        let info = fs::read_to_string(&path).unwrap_or_default();
-        if info.contains("prog_type:") {
-            programs.push(path);
-        }
-    }
-    Ok(programs)
 }
 
 impl Runs {
