@@ -1,0 +1,15 @@
+//! What a stream of retransmits says, and how it is shown.
+//!
+//! ```text
+//!  events, census, losses ──▶ groups     sums by key: peer, process, container, …
+//!                         ──▶ timeline   sums over time
+//!                         ──▶ ratios     what was sent beside what was sent again
+//! ```
+//!
+//! Everything here has bounded memory, however long the stream is. Nothing here reads files or prints.
+
+pub mod groups;
+pub mod key;
+pub mod ratios;
+pub mod sums;
+pub mod timeline;
