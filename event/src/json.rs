@@ -4,12 +4,15 @@
 //! key, and the number under that key with `_number` appended. Readers prefer the number.
 
 mod line;
+mod path;
 mod read;
 mod time;
 mod write;
 
 pub use line::LineWriter;
 pub use line::UnknownPath;
+pub use path::FieldPath;
+pub use path::FieldValue;
 pub(crate) use time::nanoseconds;
 pub(crate) use time::timestamp;
 

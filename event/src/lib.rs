@@ -50,6 +50,10 @@ pub use fields::FIELDS;
 pub use fields::RECORD_SIZE;
 pub use format::Format;
 #[cfg(feature = "serde")]
+pub use json::FieldPath;
+#[cfg(feature = "serde")]
+pub use json::FieldValue;
+#[cfg(feature = "serde")]
 pub use json::LineWriter;
 #[cfg(feature = "serde")]
 pub use json::UnknownPath;
