@@ -10,6 +10,7 @@
 
 pub mod groups;
 pub mod key;
+pub mod palette;
 pub mod ratios;
 pub mod sums;
 pub mod timeline;
