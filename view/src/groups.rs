@@ -1,32 +1,50 @@
 //! Sums by key, of a bounded number of keys.
 
+use std::ops::AddAssign;
+
 use foldhash::fast::RandomState;
 use hashlink::LinkedHashMap;
+use hashlink::linked_hash_map::RawEntryMut;
 use retrans_event::Event;
 
 use crate::key::Grouping;
 use crate::key::Key;
 use crate::sums::Sums;
 
-/// Sums by key. Once there are as many keys as it may keep, the one whose last event came first makes room: its sums are
-/// added to those of the rest.
+/// What is known about the events of a key.
+pub trait Tally: Default + AddAssign {
+    /// Adds an event.
+    fn add(&mut self, event: &Event);
+}
+
+impl Tally for Sums {
+    fn add(&mut self, event: &Event) {
+        Sums::add(self, event);
+    }
+}
+
+/// Sums by key.
+pub type Groups = GroupsOf<Sums>;
+
+/// Sums by key, or more than sums. Once there are as many keys as it may keep, the one whose last event came first makes
+/// room: its sums are added to those of the rest.
 #[derive(Debug, Clone)]
-pub struct Groups {
+pub struct GroupsOf<T> {
     grouping: Grouping,
     max: usize,
-    sums: LinkedHashMap<Key, Sums, RandomState>,
-    rest: Sums,
+    sums: LinkedHashMap<Key, T, RandomState>,
+    rest: T,
     evicted: u64,
 }
 
-impl Groups {
+impl<T: Tally> GroupsOf<T> {
     /// Groups of at most `max` keys, at least one.
-    pub fn new(grouping: impl Into<Grouping>, max: usize) -> Groups {
-        Groups {
+    pub fn new(grouping: impl Into<Grouping>, max: usize) -> GroupsOf<T> {
+        GroupsOf {
             grouping: grouping.into(),
             max: max.max(1),
             sums: LinkedHashMap::with_hasher(RandomState::default()),
-            rest: Sums::default(),
+            rest: T::default(),
             evicted: 0,
         }
     }
@@ -39,20 +57,27 @@ impl Groups {
     /// Adds an event to the sums of its key.
     pub fn add(&mut self, event: &Event) {
         let key = self.grouping.key(event);
-        if let Some(sums) = self.sums.get_mut(&key) {
-            sums.add(event);
-            self.sums.to_back(&key);
-            return;
+        match self.sums.raw_entry_mut().from_key(&key) {
+            RawEntryMut::Occupied(mut entry) => {
+                entry.to_back();
+                entry.get_mut().add(event);
+            }
+            RawEntryMut::Vacant(entry) => {
+                let (_, sums) = entry.insert(key, T::default());
+                sums.add(event);
+                self.make_room();
+            }
         }
-        if self.sums.len() >= self.max
+    }
+
+    /// Evicts the key whose last event came first, if there are too many.
+    fn make_room(&mut self) {
+        if self.sums.len() > self.max
             && let Some((_, evicted)) = self.sums.pop_front()
         {
             self.rest += evicted;
             self.evicted += 1;
         }
-        let mut sums = Sums::default();
-        sums.add(event);
-        self.sums.insert(key, sums);
     }
 
     /// Number of keys that have sums of their own.
@@ -66,30 +91,40 @@ impl Groups {
     }
 
     /// The sums of a key.
-    pub fn get(&self, key: &Key) -> Option<&Sums> {
+    pub fn get(&self, key: &Key) -> Option<&T> {
         self.sums.get(key)
     }
 
     /// All keys that have sums of their own, the one with the latest event last.
-    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Sums)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, &T)> {
         self.sums.iter()
     }
 
     /// The sums of all keys that made room. A key that came back is in both.
-    pub fn rest(&self) -> &Sums {
+    pub fn rest(&self) -> &T {
         &self.rest
     }
 
-    /// How often a key made room. If it is 0, the sums of all keys are exact, and [`len`](Groups::len) is their number.
+    /// How often a key made room. If it is 0, the sums of all keys are exact, and [`len`](GroupsOf::len) is their number.
     pub fn evicted(&self) -> u64 {
         self.evicted
     }
 
     /// The `number` keys with the largest measure, the largest first. Of equal ones the smaller key is first.
-    pub fn top<M: Ord>(&self, number: usize, measure: impl Fn(&Sums) -> M) -> Vec<(&Key, &Sums)> {
+    pub fn top<M: Ord>(&self, number: usize, measure: impl Fn(&T) -> M) -> Vec<(&Key, &T)> {
+        self.top_by(number, |_, sums| measure(sums))
+    }
+
+    /// Like [`top`](GroupsOf::top), with a measure that depends on the key as well.
+    pub fn top_by<M: Ord>(
+        &self,
+        number: usize,
+        measure: impl Fn(&Key, &T) -> M,
+    ) -> Vec<(&Key, &T)> {
         let mut all: Vec<_> = self.sums.iter().collect();
-        let order = |(one, of_one): &(&Key, &Sums), (other, of_other): &(&Key, &Sums)| {
-            measure(of_other).cmp(&measure(of_one)).then(one.cmp(other))
+        let order = |(one, of_one): &(&Key, &T), (other, of_other): &(&Key, &T)| {
+            let measures = measure(other, of_other).cmp(&measure(one, of_one));
+            measures.then(one.cmp(other))
         };
         if all.len() > number && number > 0 {
             all.select_nth_unstable_by(number - 1, order);
