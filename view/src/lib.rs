@@ -12,5 +12,7 @@ pub mod groups;
 pub mod key;
 pub mod palette;
 pub mod ratios;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod sums;
 pub mod timeline;
