@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use retrans_event::Event;
 use retrans_event::FieldPath;
+use retrans_event::FieldValue;
+use retrans_event::Format;
 use retrans_event::RECORD_SIZE;
 use retrans_event::synth::Synth;
 use serde_json::Value;
@@ -107,5 +109,33 @@ fn a_path_is_found_by_its_name_and_an_object_is_all_that_is_in_it() {
         "", ".", "ip", "size", "tc", "tcp.", "source.", ".ip", "labels", "type", "pid",
     ] {
         assert_eq!(found(none), [""; 0], "{none:?}");
+    }
+}
+
+#[test]
+fn the_format_of_a_path_tells_what_its_value_is() {
+    for event in Synth::new(6).take(500) {
+        for path in FieldPath::all() {
+            let Some(value) = path.value(&event) else {
+                continue;
+            };
+            let is_as_expected = match (path.is_number(), path.format()) {
+                (true, Format::SendError) => matches!(value, FieldValue::Signed(_)),
+                (true, _) => matches!(value, FieldValue::Unsigned(_)),
+                (_, Format::Address) => matches!(value, FieldValue::Address(_)),
+                (_, Format::Text) => matches!(value, FieldValue::Text(_)),
+                (_, Format::Bool) => matches!(value, FieldValue::Bool(_)),
+                (_, Format::U8 | Format::U16 | Format::U32 | Format::U64 | Format::Micros) => {
+                    matches!(value, FieldValue::Unsigned(_))
+                }
+                (false, _) => !matches!(value, FieldValue::Signed(_)),
+            };
+            assert!(is_as_expected, "{path}: {value:?}");
+            assert_eq!(
+                path.is_number(),
+                path.to_string().ends_with("_number"),
+                "{path}"
+            );
+        }
     }
 }

@@ -74,6 +74,16 @@ impl FieldPath {
         })
     }
 
+    /// The format of the field that the value is of.
+    pub fn format(self) -> Format {
+        self.field().format
+    }
+
+    /// Whether the value is the kernel's number beside a name, as at `state_number`.
+    pub fn is_number(self) -> bool {
+        self.is_number
+    }
+
     fn field(self) -> &'static Field {
         &FIELDS[usize::from(self.index)]
     }
