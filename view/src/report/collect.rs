@@ -150,9 +150,13 @@ impl Collected {
     /// Adds the rows of a census.
     pub fn census(&mut self, rows: impl IntoIterator<Item = CensusRow>) {
         let rows = rows.into_iter().inspect(|row| {
-            self.census_rtt
-                .at(row.wall_time)
-                .add_powers(&row.rtt_buckets);
+            if self.census_rtt.is_empty() {
+                // An interval without a census would look like one without a connection. A census may come early.
+                let width = row.interval.mul_f64(0.9);
+                self.census_rtt = Timeline::with_width(MAX_INTERVALS, width);
+            }
+            let times = self.census_rtt.at(row.wall_time);
+            times.add_powers(&row.rtt_buckets);
         });
         self.ratios.add(rows);
     }
@@ -162,7 +166,12 @@ impl Collected {
         if number > 0 {
             self.lost.0 = self.lost.0.saturating_add(number);
             self.lost.1 += 1;
-            *self.lost_at.at(self.now) += number;
+            // Before the first event there is no time.
+            if !self.now.is_zero() {
+                let sum = self.lost_at.at(self.now);
+                // Intervals are added up later: a number that no kernel counts must not overflow.
+                *sum = sum.saturating_add(number).min(1 << 48);
+            }
         }
     }
 

@@ -19,3 +19,6 @@ mod trend;
 pub use self::page::ReportError;
 pub use self::page::in_short;
 pub use self::page::render;
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! Numbers, times and names as people read them.
+//! Numbers, times and names as people read them. A number and its unit stay on one line.
 
 use std::time::Duration;
 
@@ -27,13 +27,13 @@ pub fn counted(count: u64, one: &str, many: &str) -> String {
 pub fn percent(share: f64) -> String {
     let percent = 100.0 * share;
     match percent {
-        _ if percent <= 0.0 => "0 %".to_owned(),
-        _ if percent < 0.01 => "< 0.01 %".to_owned(),
-        _ if percent < 1.0 => format!("{percent:.2} %"),
-        _ if percent < 10.0 => format!("{percent:.1} %"),
-        _ if percent < 99.5 => format!("{percent:.0} %"),
-        _ if percent < 100.0 => format!("{:.1} %", percent.min(99.9)),
-        _ => "100 %".to_owned(),
+        _ if percent <= 0.0 => "0\u{a0}%".to_owned(),
+        _ if percent < 0.01 => "<\u{a0}0.01\u{a0}%".to_owned(),
+        _ if percent < 1.0 => format!("{percent:.2}\u{a0}%"),
+        _ if percent < 10.0 => format!("{percent:.1}\u{a0}%"),
+        _ if percent < 99.5 => format!("{percent:.0}\u{a0}%"),
+        _ if percent < 100.0 => format!("{:.1}\u{a0}%", percent.min(99.9)),
+        _ => "100\u{a0}%".to_owned(),
     }
 }
 
@@ -47,10 +47,10 @@ pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     let whole = duration.as_secs();
     match seconds {
-        _ if duration.is_zero() => "0 s".to_owned(),
-        _ if seconds < 0.001 => format!("{} µs", duration.as_micros()),
-        _ if seconds < 1.0 => format!("{} ms", digits(1_000.0 * seconds)),
-        _ if seconds < 60.0 => format!("{} s", digits(seconds)),
+        _ if duration.is_zero() => "0\u{a0}s".to_owned(),
+        _ if seconds < 0.001 => format!("{}\u{a0}µs", duration.as_micros()),
+        _ if seconds < 1.0 => format!("{}\u{a0}ms", digits(1_000.0 * seconds)),
+        _ if seconds < 60.0 => format!("{}\u{a0}s", digits(seconds)),
         _ if whole < 3_600 => two((whole / 60, "min"), (whole % 60, "s")),
         _ if whole < 86_400 => two((whole / 3_600, "h"), (whole / 60 % 60, "min")),
         _ => two((whole / 86_400, "d"), (whole / 3_600 % 24, "h")),
@@ -64,8 +64,11 @@ pub fn micros(micros: u64) -> String {
 
 fn two((large, large_unit): (u64, &str), (small, small_unit): (u64, &str)) -> String {
     match small {
-        0 => format!("{} {large_unit}", number(large)),
-        _ => format!("{} {large_unit} {small} {small_unit}", number(large)),
+        0 => format!("{}\u{a0}{large_unit}", number(large)),
+        _ => format!(
+            "{}\u{a0}{large_unit}\u{a0}{small}\u{a0}{small_unit}",
+            number(large)
+        ),
     }
 }
 
@@ -94,7 +97,7 @@ pub fn bytes(bytes: u64) -> String {
         }
         (size, unit) = (size / 1_000.0, next);
     }
-    format!("{} {unit}", digits(size))
+    format!("{}\u{a0}{unit}", digits(size))
 }
 
 /// A time of day in UTC, with milliseconds: `2026-01-01 00:16:40.000`.
@@ -118,6 +121,11 @@ pub fn clean(text: &str) -> String {
         cleaned.push('…');
     }
     cleaned
+}
+
+/// The text with usual spaces for those that keep a number and its unit on one line.
+pub fn spaced(text: &str) -> String {
+    text.replace('\u{a0}', " ")
 }
 
 fn printable(char: char) -> char {
@@ -148,7 +156,7 @@ mod tests {
             (999_999, "1 MB"),
             (u64::MAX, "18.4 EB"),
         ] {
-            assert_eq!(bytes(count), expected);
+            assert_eq!(spaced(&bytes(count)), expected);
         }
     }
 
@@ -164,7 +172,7 @@ mod tests {
             ((7, 7), "100 %"),
             ((0, 0), "0 %"),
         ] {
-            assert_eq!(share(of.0, of.1), expected);
+            assert_eq!(spaced(&share(of.0, of.1)), expected);
         }
     }
 
@@ -182,7 +190,7 @@ mod tests {
             (11_520_000_000, "3 h 12 min"),
             (90_000_000_000, "1 d 1 h"),
         ] {
-            assert_eq!(super::micros(micros), expected);
+            assert_eq!(spaced(&super::micros(micros)), expected);
         }
         assert_eq!(
             time(Duration::from_secs(1_767_225_600)),

@@ -84,7 +84,7 @@ pub fn note(collected: &Collected, shown: usize) -> String {
     format!(
         "{of}{evicted}The diagrams show sequence numbers against time, as tcptrace draws them, but only of segments \
          that were sent again: the first copies and the acknowledgements are not recorded. The lower line is what was \
-         acknowledged at each retransmit, the upper line what had been sent."
+         acknowledged at each retransmit, the upper line what had been sent, in bytes since the first of them."
     )
 }
 
@@ -116,8 +116,8 @@ fn view(
         plot_note: plot_note(track),
         no_reading: match sums.events < MIN_OF_CONNECTION {
             true => format!(
-                "No rule fits: {} are too few to say more.",
-                counted(sums.events, "event", "events")
+                "No rule fits: {} too little.",
+                counted(sums.events, "event says", "events say")
             ),
             false => "No rule fits these retransmits.".to_owned(),
         },
@@ -174,7 +174,7 @@ fn facts(
         facts.push((
             "In its life",
             format!(
-                "{} of {} with data ({})",
+                "{} of {} with data were sent again ({})",
                 number(u64::from(again)),
                 counted(u64::from(sent), "segment", "segments"),
                 share(u64::from(again), u64::from(sent))

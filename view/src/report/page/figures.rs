@@ -67,10 +67,10 @@ pub fn over_time(collected: &Collected) -> Result<Option<Figure>, PlotError> {
     });
     let mut caption = format!("Segments sent again in each {width}, by cause.{peak}");
     if !gaps.is_empty() {
-        caption += " Grey: not recorded.";
+        caption += " Shaded: not recorded.";
     }
     if collected.lost.0 > 0 {
-        caption += " Black bars at the top: events were lost.";
+        caption += " Bars at the upper edge: events were lost.";
     }
     if !alerts.is_empty() {
         caption += " Triangles: alerts.";
@@ -144,19 +144,19 @@ pub fn round_trips(collected: &Collected) -> Result<Vec<Figure>, PlotError> {
             "Round-trip times when segments were sent again",
             "Smoothed round-trip times of the connections at each retransmit: connections without a loss are not in \
              it.",
-            &collected.rtt,
+            (&collected.rtt, 1),
         ),
         (
             "plot-rtt-census",
             "Round-trip times of all connections",
             "Smoothed round-trip times of the connections that sent data, by census.",
-            &collected.census_rtt,
+            (&collected.census_rtt, 2),
         ),
     ];
     let mut figures = Vec::new();
-    for (id, title, what, times) in maps {
+    for (id, title, what, (times, step)) in maps {
         let caption = format!(
-            "{what} The darker a cell, the more of them in {}; on a logarithmic scale.",
+            "{what} The stronger the colour, the more of them in {}, on a logarithmic scale.",
             text::duration(times.width())
         );
         let words = Words {
@@ -164,7 +164,7 @@ pub fn round_trips(collected: &Collected) -> Result<Vec<Figure>, PlotError> {
             title,
             description: &caption,
         };
-        if let Some(plot) = heat::plot(words, times, span)? {
+        if let Some(plot) = heat::plot(words, times, step, span)? {
             figures.push(Figure {
                 title: title.to_owned(),
                 caption,

@@ -5,6 +5,8 @@ mod facts;
 mod figures;
 mod keys;
 
+use std::net::IpAddr;
+
 use askama::Template;
 
 use self::connections::ConnectionView;
@@ -42,9 +44,6 @@ pub enum ReportError {
 
 /// Number of peers for which the rules are asked.
 const PEERS_READ: usize = 10;
-
-/// Maximum number of readings of peers that are shown.
-const MAX_PEER_READINGS: usize = 6;
 
 /// A reading, as it is shown.
 pub struct ReadingView {
@@ -142,25 +141,37 @@ fn whole(collected: &Collected) -> Whole<'_> {
     }
 }
 
-/// The readings of all, then those of the peers with the most segments.
+/// The readings of all, then those of the peers with the most segments that say something else. Of several peers with
+/// the same one, the first is shown.
 fn readings(whole: &Whole<'_>) -> Vec<ReadingView> {
-    let all = readings::of(&Subject::All(whole));
-    let mut shown: Vec<ReadingView> = all
-        .into_iter()
-        .map(|reading| ReadingView::new("All connections".to_owned(), reading))
-        .collect();
-    // With one peer, all that can be said of it was said.
-    let peers = match whole.peers.len() {
-        1 if !shown.is_empty() => Vec::new(),
-        _ => whole.peers.top(PEERS_READ),
-    };
-    let of_peers = peers.into_iter().flat_map(|(peer, together)| {
-        let readings = readings::of(&Subject::Peer(peer, together));
-        readings
-            .into_iter()
-            .map(move |reading| ReadingView::new(format!("Peer {peer}"), reading))
-    });
-    shown.extend(of_peers.take(MAX_PEER_READINGS));
+    let mut said = Vec::new();
+    let mut shown = Vec::new();
+    for reading in readings::of(&Subject::All(whole)) {
+        said.push(reading.rule.name);
+        shown.push(ReadingView::new("All connections".to_owned(), reading));
+    }
+    let mut of_peers: Vec<(&str, Vec<IpAddr>, Reading)> = Vec::new();
+    for (peer, together) in whole.peers.top(PEERS_READ) {
+        for reading in readings::of(&Subject::Peer(peer, together)) {
+            let rule = reading.rule.name;
+            match of_peers.iter_mut().find(|(name, ..)| *name == rule) {
+                _ if said.contains(&rule) => {}
+                Some((_, peers, _)) => peers.push(peer),
+                None => of_peers.push((rule, vec![peer], reading)),
+            }
+        }
+    }
+    shown.extend(of_peers.into_iter().map(|(_, peers, reading)| {
+        let about = match peers.as_slice() {
+            [peer] => format!("Peer {peer}"),
+            [peer, others @ ..] => {
+                let others: Vec<String> = others.iter().map(IpAddr::to_string).collect();
+                format!("Peer {peer}; the same is so of {}", others.join(", "))
+            }
+            [] => String::new(),
+        };
+        ReadingView::new(about, reading)
+    }));
     shown
 }
 
@@ -237,6 +248,7 @@ pub fn in_short(collected: &Collected) -> [String; 3] {
     let whole = whole(collected);
     let readings = readings(&whole);
     let reading = match readings.as_slice() {
+        [] if collected.sums.events == 0 => "nothing to read".to_owned(),
         [] => "no rule fits these retransmits".to_owned(),
         [first] => format!("consistent with {}", first.what),
         [first, more @ ..] => format!("consistent with {} (and {} more)", first.what, more.len()),
@@ -245,7 +257,7 @@ pub fn in_short(collected: &Collected) -> [String; 3] {
     let (connections, more_connections) = collected.tracks.connections();
     let more = |more: bool| if more { "more than " } else { "" };
     [
-        facts::summary(collected),
+        text::spaced(&facts::summary(collected)),
         format!(
             "{}{}, {}{}; {} lost; {}",
             more(more_peers),

@@ -17,28 +17,29 @@ const HEIGHTS: (u32, u32) = (11, 44);
 /// Least number of classes that are shown.
 const MIN_CLASSES: usize = 12;
 
-/// Draws the heat map; `None` without a round-trip time.
+/// Draws the heat map; `None` without a round-trip time. A cell has this number of classes.
 pub fn plot(
     words: Words<'_>,
     times: &Timeline<ByClass>,
+    step: usize,
     span: (Duration, Duration),
 ) -> Result<Option<Plot>, PlotError> {
-    let Some((lowest, highest)) = classes(times) else {
+    let Some((lowest, highest)) = classes(times, step) else {
         return Ok(None);
     };
     let (height, around) = HEIGHTS;
     let height = (highest - lowest + 1) as u32 * height + around;
     let plot = draw(words, height, |area| {
-        draw_on(area, times, span, (lowest, highest)).map_err(PlotError::new)
+        draw_on(area, times, step, span, (lowest, highest)).map_err(PlotError::new)
     })?;
     Ok(Some(plot))
 }
 
 /// The classes to be shown: those with a number, and some around them if they are few.
-fn classes(times: &Timeline<ByClass>) -> Option<(usize, usize)> {
+fn classes(times: &Timeline<ByClass>, step: usize) -> Option<(usize, usize)> {
     let has = |class: usize| times.iter().any(|(_, classes)| classes.0[class] > 0);
     let lowest = (0..CLASSES).find(|class| has(*class))?;
-    let highest = (0..CLASSES).rfind(|class| has(*class))?;
+    let highest = (0..CLASSES).rfind(|class| has(*class))? + step - 1;
     let missing = MIN_CLASSES.saturating_sub(highest - lowest + 1);
     let highest = (highest + missing.div_ceil(2)).min(CLASSES - 1);
     Some((lowest.saturating_sub(missing / 2), highest))
@@ -47,6 +48,7 @@ fn classes(times: &Timeline<ByClass>) -> Option<(usize, usize)> {
 fn draw_on(
     area: &Area<'_>,
     times: &Timeline<ByClass>,
+    step: usize,
     (first, last): (Duration, Duration),
     (lowest, highest): (usize, usize),
 ) -> Result<(), DrawingAreaErrorKind<std::io::Error>> {
@@ -88,7 +90,7 @@ fn draw_on(
             .filter(|(_, number)| **number > 0);
         let cells: Vec<_> = shown
             .map(|(class, number)| {
-                let corners = [(from, class as f64), (from + width, class as f64 + 1.0)];
+                let corners = [(from, class as f64), (from + width, (class + step) as f64)];
                 Rectangle::new(corners, ACCENT.mix(shade(*number)).filled())
             })
             .collect();
@@ -114,7 +116,10 @@ fn decades(lowest: usize, highest: usize) -> Vec<(f64, String)> {
     let decades = (1..9).map(|power| {
         let micros = 10_u64.pow(power);
         let class = 2.0 * (micros as f64 * 1e-6 / first).log2();
-        (class, crate::report::text::micros(micros))
+        (
+            class,
+            crate::report::text::spaced(&crate::report::text::micros(micros)),
+        )
     });
     let range = lowest as f64..=(highest + 1) as f64;
     decades.filter(|(class, _)| range.contains(class)).collect()
@@ -127,11 +132,11 @@ mod tests {
     #[test]
     fn the_map_has_the_classes_with_a_number_and_some_around_them() {
         let mut times: Timeline<ByClass> = Timeline::new(10);
-        assert_eq!(classes(&times), None);
+        assert_eq!(classes(&times, 1), None);
         times
             .at(Duration::from_secs(1))
             .add(Duration::from_millis(10));
-        let (lowest, highest) = classes(&times).expect("there is one");
+        let (lowest, highest) = classes(&times, 1).expect("there is one");
         assert_eq!(highest - lowest + 1, MIN_CLASSES);
         assert!(rtt::begin(lowest) < Duration::from_millis(10));
         let texts: Vec<String> = decades(lowest, highest)

@@ -7,6 +7,7 @@ use super::axis::Axis;
 use super::*;
 use crate::palette::look_of;
 use crate::report::points::Point;
+use crate::report::text;
 
 /// Height in pixels.
 const HEIGHT: u32 = 230;
@@ -90,7 +91,7 @@ fn draw_on(area: &Area<'_>, places: &[Place]) -> Result<(), DrawingAreaErrorKind
     let top = lowest + ys[ys.len() - 1];
     let ys = ys
         .into_iter()
-        .map(|y| (lowest + y, crate::report::text::bytes(y.round() as u64)));
+        .map(|y| (lowest + y, text::spaced(&text::bytes(y.round() as u64))));
     let ys: Vec<(f64, String)> = ys.collect();
     let margin = (top - lowest) * 0.03;
     let mut chart = ChartBuilder::on(area)
