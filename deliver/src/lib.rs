@@ -1,0 +1,48 @@
+//! Delivers the alerts of a host over the network: to the replicas of an Alertmanager, and to webhooks.
+//!
+//! ```text
+//!  Outlets::send ──▶ limit ──▶ outbox: alertmanager::active ──▶ courier ──▶ http   a replica
+//!  (never waits)     a plugin  │                            └─▶ courier ──▶ http   another one
+//!                              └─▶ outbox: webhook::queue   ──▶ courier ──▶ http   a webhook
+//! ```
+//!
+//! An outbox is a state machine without network and clock: it counts each alert, and says what is due. A courier
+//! delivers that to one receiver and reports the outcome. All couriers run in one thread ([`Runner::run`]), which the
+//! caller starts when it likes; [`prepare`] does everything that needs files.
+//!
+//! Each receiver counts every alert that was handed over ([`Counted`]): as sent, queued, dropped or failed. Memory is
+//! bounded, whatever plugins raise and however long a receiver is away.
+
+mod alert;
+pub mod alertmanager;
+mod counted;
+mod health;
+pub mod http;
+mod limit;
+mod moment;
+mod outbox;
+mod outlets;
+mod retry;
+#[cfg(test)]
+mod testing;
+mod text;
+pub mod webhook;
+
+pub use alert::Alert;
+pub use alert::Severity;
+pub use alert::State;
+pub use counted::Counted;
+pub use counted::LastError;
+pub use limit::ALERT_NAME as LIMIT_ALERT_NAME;
+pub use outlets::Config;
+pub use outlets::ConfigError;
+pub use outlets::Outlets;
+pub use outlets::Runner;
+pub use outlets::prepare;
+pub use retry::Retry;
+pub use retry::TimeError;
+
+/// The example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
