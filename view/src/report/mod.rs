@@ -3,6 +3,7 @@
 pub mod alert;
 mod by_peer;
 pub mod collect;
+pub mod compare;
 mod coverage;
 mod evidence;
 mod page;

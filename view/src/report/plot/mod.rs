@@ -2,6 +2,7 @@
 //! one.
 
 mod axis;
+pub mod forest;
 pub mod heat;
 pub mod over_time;
 pub mod sequence;
