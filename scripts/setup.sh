@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the build, the tests and the demo need and this machine lacks. Says nothing where
-# nothing is missing. "setup.sh kernels": also what make kernels needs.
+# nothing is missing. "setup.sh tests": also what only tests need. "setup.sh kernels": also what make kernels needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # Where Debian has ip and nft, which is not on every user's path.
@@ -28,6 +28,13 @@ needs_command nftables nft
 needs_header libc6-dev stdio.h
 needs_header libelf-dev libelf.h
 needs_header zlib1g-dev zlib.h
+if [ "${1-}" = tests ]; then
+    needs_command python3 python3
+    # They deliver to real servers.
+    needs_command openssl openssl
+    needs_command prometheus-alertmanager prometheus-alertmanager
+    python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
+fi
 if [ "${1-}" = kernels ]; then
     needs_command dpkg dpkg-deb
     needs_command util-linux setpriv
@@ -49,7 +56,22 @@ if [ ${#missing[@]} -gt 0 ]; then
     install=(apt-get install --yes --no-install-recommends "${missing[@]}")
     # A fresh machine has no package lists, an old one has stale ones.
     "${as_root[@]}" apt-get update --quiet </dev/null
+    # Its package starts a service that listens on every address. The tests start their own.
+    if [[ " ${missing[*]} " == *" prometheus-alertmanager "* ]] && command -v systemctl >/dev/null; then
+        "${as_root[@]}" systemctl mask prometheus-alertmanager.service </dev/null
+    fi
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}" </dev/null
+fi
+
+# A collector of OTLP, which Debian does not have. The tests in deliver/ look for the same version.
+readonly ROTEL=0.0.1a15
+if [ "${1-}" = tests ] && [ ! -x "target/rotel-$ROTEL/rotel/rotel-agent" ]; then
+    echo "setup: fetching rotel $ROTEL from PyPI" >&2
+    fetched=$(mktemp -d)
+    python3 -m pip download --quiet --no-deps --only-binary=:all: --dest "$fetched" "rotel==$ROTEL" </dev/null
+    python3 -m zipfile -e "$fetched"/rotel-*.whl "target/rotel-$ROTEL"
+    chmod +x "target/rotel-$ROTEL/rotel/rotel-agent"
+    rm -r "$fetched"
 fi
 
 command -v rustup >/dev/null || fail "rustup is missing; https://rustup.rs says how to install it"

@@ -3,7 +3,7 @@
 # up. Arguments go to cargo test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/setup.sh
+scripts/setup.sh tests
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 

@@ -1,8 +1,9 @@
-//! The counters of a receiver, in alerts.
+//! The counters of a receiver.
 
 use std::time::Duration;
 
-/// What became of the alerts for one receiver. Each alert that was handed over is in exactly one of the other counters.
+/// What became of what was handed over for one receiver: alerts; for collectors of logs, alerts and events; for those
+/// of metrics, sets of them. Each that was received is in exactly one of the other counters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counted {
     /// Name of the receiver, such as `alertmanager am-1:9093`. It has no secret in it.

@@ -10,11 +10,13 @@ use crate::moment::Moment;
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// Whether a receiver can be reached, and what was not told yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Health {
+    /// What is delivered: the word for one, and for several.
+    unit: (&'static str, &'static str),
     /// Since when the receiver fails.
     failing_since: Option<Duration>,
-    /// Alerts that were lost, and why the last one was.
+    /// Number of what was lost, and why the last one was.
     lost: Option<(u64, String)>,
     /// When losses were told the last time.
     told_at: Option<Duration>,
@@ -32,6 +34,18 @@ pub(crate) enum Note {
 }
 
 impl Health {
+    /// A receiver of which nothing is known.
+    pub(crate) fn new(one: &'static str, several: &'static str) -> Health {
+        Health {
+            unit: (one, several),
+            failing_since: None,
+            lost: None,
+            told_at: None,
+            last_error: None,
+            notes: Vec::new(),
+        }
+    }
+
     /// The last failure.
     pub(crate) fn last_error(&self) -> Option<&LastError> {
         self.last_error.as_ref()
@@ -53,22 +67,22 @@ impl Health {
             self.failing_since = Some(now.steady);
             self.notes.push(Note::Warning(format!(
                 "cannot deliver: {why}; {} not delivered yet, and it is tried again",
-                count(queued, "is", "are")
+                self.count(queued, "is", "are")
             )));
         }
     }
 
-    /// Something is wrong, of which no alert is lost.
+    /// Something is wrong, of which nothing is lost.
     pub(crate) fn warn(&mut self, what: &str, now: Moment) {
         self.set_error(what, now);
         self.notes.push(Note::Warning(what.to_owned()));
     }
 
-    /// Alerts were lost.
-    pub(crate) fn lost(&mut self, alerts: u64, why: &str, now: Moment) {
+    /// Something was lost.
+    pub(crate) fn lost(&mut self, number: u64, why: &str, now: Moment) {
         self.set_error(why, now);
         let before = self.lost.take().map_or(0, |(before, _)| before);
-        self.lost = Some((before + alerts, why.to_owned()));
+        self.lost = Some((before + number, why.to_owned()));
     }
 
     /// The steady time at which there is something to tell.
@@ -83,14 +97,22 @@ impl Health {
     /// Takes what is to be told now. At the end, everything is.
     pub(crate) fn notes(&mut self, now: Moment, is_end: bool) -> Vec<Note> {
         if self.next().is_some_and(|next| is_end || next <= now.steady)
-            && let Some((alerts, why)) = self.lost.take()
+            && let Some((number, why)) = self.lost.take()
         {
             self.told_at = Some(now.steady);
-            let lost = count(alerts, "was", "were");
+            let lost = self.count(number, "was", "were");
             self.notes
                 .push(Note::Warning(format!("{lost} lost: {why}")));
         }
         std::mem::take(&mut self.notes)
+    }
+
+    /// A number, its unit, and the verb that fits it.
+    fn count(&self, number: u64, one: &str, several: &str) -> String {
+        match number {
+            1 => format!("1 {} {one}", self.unit.0),
+            number => format!("{number} {} {several}", self.unit.1),
+        }
     }
 
     fn set_error(&mut self, why: &str, now: Moment) {
@@ -98,14 +120,6 @@ impl Health {
             cause: why.to_owned(),
             at: now.wall,
         });
-    }
-}
-
-/// A number of alerts, and the verb that fits it.
-fn count(alerts: u64, one: &str, several: &str) -> String {
-    match alerts {
-        1 => format!("1 alert {one}"),
-        alerts => format!("{alerts} alerts {several}"),
     }
 }
 
@@ -119,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_row_of_failures_is_told_once_and_so_is_its_end() {
-        let mut health = Health::default();
+        let mut health = Health::new("alert", "alerts");
         health.is_well(Moment::at(1));
         assert_eq!(health.notes(Moment::at(1), false), []);
         health.failed("connection refused", 1, Moment::at(2));
@@ -134,7 +148,7 @@ mod tests {
 
     #[test]
     fn losses_are_told_at_once_and_then_once_a_minute_with_their_number() {
-        let mut health = Health::default();
+        let mut health = Health::new("alert", "alerts");
         health.lost(1, "no room", Moment::at(1));
         assert_eq!(
             health.notes(Moment::at(1), false),
@@ -156,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_last_failure_is_kept_with_its_time() {
-        let mut health = Health::default();
+        let mut health = Health::new("alert", "alerts");
         health.failed("timed out", 1, Moment::at(5));
         health.is_well(Moment::at(6));
         let error = health.last_error().expect("an error");

@@ -1,16 +1,19 @@
-//! Delivers the alerts of a host over the network: to the replicas of an Alertmanager, and to webhooks.
+//! Delivers the alerts of a host over the network: to the replicas of an Alertmanager, and to webhooks. Alerts, events
+//! and metrics: to collectors of OTLP.
 //!
 //! ```text
 //!  Outlets::send ──▶ limit ──▶ outbox: alertmanager::active ──▶ courier ──▶ http   a replica
 //!  (never waits)     a plugin  │                            └─▶ courier ──▶ http   another one
-//!                              └─▶ outbox: webhook::queue   ──▶ courier ──▶ http   a webhook
+//!                              ├─▶ outbox: webhook::queue   ──▶ courier ──▶ http   a webhook
+//!  send_events ────────────────┴─▶ outbox: otlp::logs       ──▶ courier ──▶ http   a collector
+//!  send_metrics ─────────────────▶ outbox: otlp::metrics    ──▶ courier ──▶ http   a collector
 //! ```
 //!
 //! An outbox is a state machine without network and clock: it counts each alert, and says what is due. A courier
 //! delivers that to one receiver and reports the outcome. All couriers run in one thread ([`Runner::run`]), which the
 //! caller starts when it likes; [`prepare`] does everything that needs files.
 //!
-//! Each receiver counts every alert that was handed over ([`Counted`]): as sent, queued, dropped or failed. Memory is
+//! Each receiver counts everything that was handed over ([`Counted`]): as sent, queued, dropped or failed. Memory is
 //! bounded, whatever plugins raise and however long a receiver is away.
 
 mod alert;
@@ -20,6 +23,7 @@ mod health;
 pub mod http;
 mod limit;
 mod moment;
+pub mod otlp;
 mod outbox;
 mod outlets;
 mod retry;
@@ -36,6 +40,7 @@ pub use counted::LastError;
 pub use limit::ALERT_NAME as LIMIT_ALERT_NAME;
 pub use outlets::Config;
 pub use outlets::ConfigError;
+pub use outlets::EventRecord;
 pub use outlets::Outlets;
 pub use outlets::Runner;
 pub use outlets::prepare;

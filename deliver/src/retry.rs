@@ -12,6 +12,13 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
 pub(crate) enum Outcome {
     /// The receiver has accepted it.
     Delivered,
+    /// The receiver has accepted it, except for some parts, which it will never accept.
+    Partly {
+        /// Number of these parts.
+        refused: u64,
+        /// The cause, in one line.
+        why: String,
+    },
     /// The receiver will never accept it: what was sent is at fault.
     Refused(String),
     /// It may be accepted later: the network, the receiver or the configuration is at fault.

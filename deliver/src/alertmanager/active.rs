@@ -81,7 +81,7 @@ impl Active {
                 name,
                 ..Counted::default()
             },
-            health: Health::default(),
+            health: Health::new("alert", "alerts"),
             backoff,
             in_flight: Vec::new(),
         });
@@ -311,7 +311,8 @@ impl Outbox for Active {
     fn answered(&mut self, receiver: usize, outcome: Outcome, now: Moment) {
         let in_flight = std::mem::take(&mut self.replicas[receiver].in_flight);
         match outcome {
-            Outcome::Delivered => self.delivered(receiver, in_flight, now),
+            // Alertmanager never accepts a part only.
+            Outcome::Delivered | Outcome::Partly { .. } => self.delivered(receiver, in_flight, now),
             Outcome::Refused(why) => self.refused(receiver, &in_flight, &why, now),
             Outcome::Later { why, retry_after } => {
                 let replica = &mut self.replicas[receiver];

@@ -11,6 +11,7 @@ use hyper::HeaderMap;
 use hyper::Method;
 use hyper::Request;
 use hyper::Response;
+use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::header;
 use hyper::header::HeaderName;
@@ -57,6 +58,24 @@ pub(crate) struct Post {
     pub(crate) content_type: HeaderValue,
     /// Further headers.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// The answer to a request.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    /// The time for which the receiver asks to be left alone.
+    pub(crate) retry_after: Option<Duration>,
+    /// The begin of the body; all of it, if it is not longer than 16 KiB.
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// What its status means. The body is taken for text.
+    pub(crate) fn outcome(&self) -> Outcome {
+        let excerpt = text::quoted(&String::from_utf8_lossy(&self.body));
+        Outcome::of_answer(self.status, self.retry_after, &excerpt)
+    }
 }
 
 /// A client cannot be made.
@@ -112,23 +131,33 @@ impl Client {
         Some(authorization.path().to_owned())
     }
 
-    /// Sends a request, and waits for the answer. `now` is the time, for an answer that names one.
-    pub(crate) async fn post(&mut self, post: Post, now: Moment) -> Outcome {
+    /// Sends a request, and waits for the answer. `now` is the time, for an answer that names one. Without an answer,
+    /// the request may be made again later.
+    pub(crate) async fn post(&mut self, post: Post, now: Moment) -> Result<Answer, Outcome> {
         let request = match self.request(post) {
             Ok(request) => request,
-            Err(why) => return later(why),
+            Err(why) => return Err(later(why)),
         };
         let deadline = Instant::now() + self.timeout;
         let answer = match tokio::time::timeout_at(deadline, self.inner.request(request)).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return later(cause(&error)),
-            Err(_) => return later(format!("it did not answer within {:?}", self.timeout)),
+            Ok(Err(error)) => return Err(later(cause(&error))),
+            Err(_) => {
+                return Err(later(format!(
+                    "it did not answer within {:?}",
+                    self.timeout
+                )));
+            }
         };
         let status = answer.status();
         let retry_after = retry_after(answer.headers(), now);
         // The status says it all, also if the rest does not come.
-        let excerpt = tokio::time::timeout_at(deadline, excerpt(answer)).await;
-        Outcome::of_answer(status, retry_after, &excerpt.unwrap_or_default())
+        let body = tokio::time::timeout_at(deadline, begin(answer)).await;
+        Ok(Answer {
+            status,
+            retry_after,
+            body: body.unwrap_or_default(),
+        })
     }
 
     fn request(&mut self, post: Post) -> Result<Request<Full<Bytes>>, String> {
@@ -187,8 +216,8 @@ fn cause(error: &hyper_util::client::legacy::Error) -> String {
     cause
 }
 
-/// The begin of the body, as one line.
-async fn excerpt(mut answer: Response<Incoming>) -> String {
+/// The begin of the body.
+async fn begin(mut answer: Response<Incoming>) -> Vec<u8> {
     let mut bytes = Vec::new();
     // A connection is used again only if its answer was read to the end.
     while bytes.len() < MAX_ANSWER {
@@ -199,7 +228,7 @@ async fn excerpt(mut answer: Response<Incoming>) -> String {
             bytes.extend_from_slice(&data[..data.len().min(MAX_ANSWER)]);
         }
     }
-    text::quoted(&String::from_utf8_lossy(&bytes))
+    bytes
 }
 
 /// The time for which the header `Retry-After` asks: a number of seconds, or a date.

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use crate::alert::Alert;
 use crate::counted::Counted;
 use crate::health::Note;
+use crate::http::client::Answer;
 use crate::http::client::Client;
 use crate::http::client::Post;
 use crate::moment::Clock;
@@ -29,6 +30,11 @@ const GATHER: Duration = Duration::from_millis(50);
 pub(crate) trait Compose<J>: Send {
     /// The request. An error is final: no attempt at this job can succeed.
     fn compose(&mut self, job: J, now: Moment) -> Result<Post, String>;
+
+    /// What became of a request, by its answer.
+    fn judge(&self, answer: &Answer) -> Outcome {
+        answer.outcome()
+    }
 
     /// The files that it reads again.
     fn files(&self) -> Vec<PathBuf>;
@@ -89,6 +95,12 @@ impl<O: Outbox> Desk<O> {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Changes the outbox, of which there is something to deliver then.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut O)) {
+        change(&mut self.outbox());
+        self.wake();
+    }
+
     fn wake(&self) {
         self.wake.iter().for_each(Notify::notify_one);
     }
@@ -134,7 +146,10 @@ pub(crate) async fn run<O: Outbox>(
         match next {
             Next::Deliver(job) => {
                 let outcome = match route.compose.compose(job, now) {
-                    Ok(post) => route.client.post(post, now).await,
+                    Ok(post) => match route.client.post(post, now).await {
+                        Ok(answer) => route.compose.judge(&answer),
+                        Err(outcome) => outcome,
+                    },
                     Err(why) => Outcome::Refused(why),
                 };
                 desk.outbox().answered(receiver, outcome, clock.now());

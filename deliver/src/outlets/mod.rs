@@ -23,6 +23,11 @@ use crate::alertmanager;
 use crate::counted::Counted;
 use crate::limit::Limit;
 use crate::moment::Clock;
+use crate::otlp;
+use crate::otlp::Item;
+use crate::otlp::Latest;
+use crate::otlp::Logs;
+use crate::otlp::Metrics;
 use crate::outbox::Outbox;
 use crate::webhook;
 
@@ -38,6 +43,8 @@ pub struct Config {
     pub alertmanagers: Vec<alertmanager::Config>,
     /// Webhooks.
     pub webhooks: Vec<webhook::Config>,
+    /// Collectors of OTLP.
+    pub otlp: Vec<otlp::Config>,
 }
 
 /// A receiver cannot be used.
@@ -49,12 +56,24 @@ pub enum ConfigError {
     /// A webhook cannot be used.
     #[error(transparent)]
     Webhook(#[from] webhook::ConfigError),
+    /// A collector cannot be used.
+    #[error(transparent)]
+    Otlp(#[from] otlp::ConfigError),
 }
 
 /// The sender of alerts to all receivers. It never waits for the network.
 pub struct Outlets {
     clock: Clock,
     shared: Arc<Shared>,
+}
+
+/// An event, for collectors of logs.
+#[derive(Debug, Clone, Copy)]
+pub struct EventRecord<'a> {
+    /// The bytes of a [`retrans_event::Event`].
+    pub record: &'a [u8],
+    /// Its labels. `container.id` and `k8s.pod.uid` say where it belongs.
+    pub labels: &'a [(&'a str, &'a str)],
 }
 
 /// What runs in the thread that delivers.
@@ -72,6 +91,10 @@ struct Shared {
     /// The limit was reached.
     limit_reached: Notify,
     desks: Vec<Arc<dyn Counter>>,
+    /// Those of the desks that take events.
+    logs: Vec<Arc<Desk<Logs>>>,
+    /// Those of the desks that take metrics.
+    metrics: Vec<Arc<Desk<Latest>>>,
     /// Couriers that have not ended.
     running: Mutex<usize>,
     /// Notified when the last courier has ended.
@@ -90,6 +113,7 @@ pub fn prepare(config: &Config) -> Result<(Outlets, Runner), ConfigError> {
         couriers: Vec::new(),
         files: Vec::new(),
     };
+    let (mut logs, mut metrics) = (Vec::new(), Vec::new());
     for config in &config.alertmanagers {
         let (active, routes) = alertmanager::prepare(config)?;
         built.add(active, routes);
@@ -98,10 +122,21 @@ pub fn prepare(config: &Config) -> Result<(Outlets, Runner), ConfigError> {
         let (queue, route) = webhook::prepare(config)?;
         built.add(queue, vec![route]);
     }
+    for config in &config.otlp {
+        let prepared = otlp::prepare(config)?;
+        if let Some((outbox, route)) = prepared.logs {
+            logs.push(built.add(outbox, vec![route]));
+        }
+        if let Some((outbox, route)) = prepared.metrics {
+            metrics.push(built.add(outbox, vec![route]));
+        }
+    }
     let shared = Arc::new(Shared {
         limit: Mutex::new(Limit::new(config.alerts_per_minute)),
         limit_reached: Notify::new(),
         desks: built.desks,
+        logs,
+        metrics,
         running: Mutex::new(built.couriers.len()),
         ended: Condvar::new(),
         stop: Notify::new(),
@@ -123,14 +158,15 @@ struct Built {
 }
 
 impl Built {
-    fn add<O: Outbox>(&mut self, outbox: O, routes: Vec<Route<O::Job>>) {
+    fn add<O: Outbox>(&mut self, outbox: O, routes: Vec<Route<O::Job>>) -> Arc<Desk<O>> {
         let desk = Desk::new(outbox, routes.len());
         for (receiver, route) in routes.into_iter().enumerate() {
             self.files.extend(route.files());
             let courier = courier::run(Arc::clone(&desk), receiver, route, self.clock);
             self.couriers.push(Box::pin(courier));
         }
-        self.desks.push(desk);
+        self.desks.push(Arc::clone(&desk) as Arc<dyn Counter>);
+        desk
     }
 }
 
@@ -176,6 +212,26 @@ impl Outlets {
         }
     }
 
+    /// Hands events to every collector of logs. Those that find no room are counted as dropped.
+    pub fn send_events(&self, events: &[EventRecord<'_>]) {
+        let now = self.clock.now();
+        for desk in &self.shared.logs {
+            desk.change(|logs| {
+                events
+                    .iter()
+                    .for_each(|event| logs.push(Item::of(event), now))
+            });
+        }
+    }
+
+    /// Hands metrics to every collector of metrics. They replace those that wait there.
+    pub fn send_metrics(&self, metrics: Metrics) {
+        let metrics = Arc::new(metrics);
+        for desk in &self.shared.metrics {
+            desk.change(|latest| latest.replace(Arc::clone(&metrics)));
+        }
+    }
+
     /// The counters of each receiver so far.
     pub fn counted(&self) -> Vec<Counted> {
         self.shared
@@ -200,7 +256,7 @@ impl Outlets {
         let counted = self.counted();
         for Counted { name, queued, .. } in counted.iter().filter(|counted| counted.queued > 0) {
             tracing::warn!(
-                "{name}: {queued} alerts were not delivered within {timeout:?} of the end of the run"
+                "{name}: {queued} were not delivered within {timeout:?} of the end of the run"
             );
         }
         counted

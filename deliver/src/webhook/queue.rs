@@ -100,7 +100,7 @@ impl Queue {
                 name,
                 ..Counted::default()
             },
-            health: Health::default(),
+            health: Health::new("alert", "alerts"),
             backoff,
             waiting: BTreeMap::new(),
             last: HashMap::default(),
@@ -279,7 +279,8 @@ impl Outbox for Queue {
             return;
         };
         match outcome {
-            Outcome::Delivered => {
+            // A delivery has no parts.
+            Outcome::Delivered | Outcome::Partly { .. } => {
                 self.health.is_well(now);
                 self.backoff.succeeded();
                 self.counted.send(delivery.raised);

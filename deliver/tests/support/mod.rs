@@ -4,6 +4,7 @@
 
 pub mod alertmanager;
 pub mod receiver;
+pub mod rotel;
 pub mod tls;
 
 use std::io::Read as _;

@@ -3,7 +3,8 @@
 Arguments: --key KEY: checks the signature as the README of retrans-deliver says.
 --certificate FILE --private-key FILE: TLS.
 --answers A,B,…: the answers, in turn; the last one stays. An answer is a status, or
-429:SECONDS (with Retry-After), 302:URL, never, close, endless (200 with a body without an end).
+429:SECONDS (with Retry-After), 302:URL, never, close, endless (200 with a body without an end),
+partial (200 of a collector of OTLP that refuses one record).
 """
 
 import argparse
@@ -45,7 +46,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             request = {
                 "path": self.path,
                 "headers": {name.lower(): value for name, value in self.headers.items()},
-                "body": body.decode(),
+                "body": body.decode("utf-8" if "json" in self.headers["Content-Type"] else "latin-1"),
                 "peer_port": self.client_address[1],
             }
             if options.key:
@@ -58,7 +59,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if status == "close":
             self.close_connection = True
             return
-        self.send_response(200 if status == "endless" else int(status))
+        self.send_response(int(status) if status.isdigit() else 200)
         if status == "endless":
             self.end_headers()
             while True:
@@ -66,6 +67,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if value:
             self.send_header("Location" if status == "302" else "Retry-After", value)
         text = f"this is {status}\x1b[2J".encode()
+        if status == "partial":
+            # Field 1, 11 bytes: field 1 is 1, field 2 has 7 bytes.
+            text = b"\x0a\x0b\x08\x01\x12\x07too old"
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
