@@ -54,10 +54,10 @@ fn watched(collected: &Collected) -> Duration {
     }
 }
 
-/// Segments a minute, if the time is long enough to say so.
+/// Segments a minute, if it was a minute at least.
 fn rate(collected: &Collected) -> Option<f64> {
     let minutes = watched(collected).as_secs_f64() / 60.0;
-    (minutes >= 1.0 / 60.0).then(|| collected.sums.segments as f64 / minutes)
+    (minutes >= 1.0).then(|| collected.sums.segments as f64 / minutes)
 }
 
 fn per_minute(rate: f64) -> String {
