@@ -1,0 +1,168 @@
+//! The command line of `report`.
+
+use std::path::PathBuf;
+
+use clap::ArgMatches;
+use clap::Args;
+use clap::Command;
+use clap::parser::ValueSource;
+
+use super::at_most_one_stdin;
+use super::filters;
+use super::filters::FilterArgs;
+use super::plugins;
+use super::plugins::ChainOptions;
+use super::time_range;
+use super::usage_error::UsageError;
+use crate::config::ChainConfig;
+use crate::config::LinesTo;
+use crate::config::Report;
+use crate::config::Reported;
+use crate::config::Verbosity;
+
+/// The files to report on, the part of them, and the output.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Captures, or files of JSON lines as json-print writes them, the oldest first. - is standard input
+    #[arg(
+        value_name = "FILE",
+        required_unless_present = "compare",
+        conflicts_with = "compare"
+    )]
+    pub files: Vec<PathBuf>,
+
+    /// Tells what has changed between two captures, and how certain that is
+    ///
+    /// Ratios are from the censuses of both, else rates are compared, and marked as such. The method is a block bootstrap
+    /// over blocks of 10 s; with fewer than 30 blocks it is too short to say.
+    #[arg(long, value_names = ["BEFORE", "AFTER"], num_args = 2)]
+    pub compare: Option<Vec<PathBuf>>,
+
+    /// Writes to this file, which appears once it is complete. - is standard output, as is no option if that is a pipe
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Overwrites the file of --output if it exists
+    #[arg(long, requires = "output")]
+    pub force: bool,
+
+    /// Passes the events through this plugin as well, and lists the alerts that it raises. Repeatable, as in a replay
+    ///
+    /// The report is about all events that were read: what a plugin drops, changes or prints has no effect on it.
+    #[arg(
+        short,
+        long = "plugin",
+        value_name = "[NAME=]FILE",
+        conflicts_with = "compare"
+    )]
+    pub plugins: Vec<String>,
+
+    /// Sets a setting of the plugin named just before it, such as --set threshold=50. Repeatable
+    #[arg(short, long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+
+    /// Reads settings of the plugin named just before it from a file: TOML, or JSON if its name ends in .json
+    #[arg(long = "settings", value_name = "FILE")]
+    pub settings_files: Vec<PathBuf>,
+
+    /// Sets limits of the plugin named just before it
+    #[arg(long = "limit", value_name = "KEY=VALUE,...")]
+    pub limits: Vec<String>,
+
+    /// Grants the plugin named just before it a variable (env=NAME) or files (read=DIR). Repeatable
+    #[arg(long = "allow", value_name = "GRANT")]
+    pub allow: Vec<String>,
+
+    /// Omits events before this time of day, such as 2026-01-01T12:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+
+    /// Omits events at this time of day and later
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+
+    /// The filters.
+    #[command(flatten)]
+    pub filters: FilterArgs,
+}
+
+/// The configuration of a report. `matches` are those of the command.
+pub fn config(
+    args: ReportArgs,
+    verbosity: Verbosity,
+    matches: &ArgMatches,
+) -> Result<Report, UsageError> {
+    let selection = selection(matches);
+    let options = ChainOptions {
+        is_trial: true,
+        plugins: &args.plugins,
+        settings: &args.settings,
+        settings_files: &args.settings_files,
+        settings_json: &[],
+        limits: &args.limits,
+        allow: &args.allow,
+        on_fault: Vec::new(),
+    };
+    // Also without a plugin: an option that no plugin precedes is an error.
+    let plugins = plugins::plugins(&options, matches)?;
+    let chain = (!args.plugins.is_empty()).then(|| ChainConfig {
+        plugins,
+        is_default: false,
+        watch_files: false,
+        lines: LinesTo::Discard,
+        json_alerts: false,
+        sinks: Vec::new(),
+        count: None,
+        duration: None,
+        stats_every: None,
+        verbosity,
+    });
+    let compare = args.compare.map(at_most_one_stdin).transpose()?;
+    let what = match compare.as_deref() {
+        Some([before, after]) => Reported::Compare {
+            before: before.clone(),
+            after: after.clone(),
+        },
+        _ => Reported::Files {
+            files: at_most_one_stdin(args.files)?,
+            chain,
+        },
+    };
+    Ok(Report {
+        what,
+        output: args.output.filter(|file| file.as_os_str() != "-"),
+        force: args.force,
+        times: time_range(args.from, args.to)?,
+        filters: filters::replay(&args.filters)?,
+        selection,
+        verbosity,
+    })
+}
+
+/// The filters and times that were given, in words: each option with its values.
+fn selection(matches: &ArgMatches) -> Vec<(String, String)> {
+    let filters = FilterArgs::augment_args(Command::new("filters"));
+    let filters = filters
+        .get_arguments()
+        .map(|argument| argument.get_id().to_string());
+    let ids = filters.chain(["from", "to"].map(str::to_owned));
+    let given = ids.filter(|id| {
+        let source = matches
+            .try_contains_id(id)
+            .map(|_| matches.value_source(id));
+        source.ok().flatten() == Some(ValueSource::CommandLine)
+    });
+    let words = given.map(|id| {
+        let values = matches.get_raw(&id).into_iter().flatten();
+        let values: Vec<_> = values
+            .map(|value| value.to_string_lossy().into_owned())
+            .collect();
+        let values = match values.as_slice() {
+            // A flag.
+            [value] if value == "true" => String::new(),
+            values => values.join(","),
+        };
+        (format!("--{}", id.replace('_', "-")), values)
+    });
+    words.collect()
+}

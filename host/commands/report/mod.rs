@@ -1,0 +1,93 @@
+//! The command `report`: writes a page about recorded events, or about what has changed between two captures.
+
+mod chain;
+mod output;
+mod read;
+mod take;
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use anyhow::Result;
+use anyhow::bail;
+use indicatif::ProgressBar;
+use retrans_view::report;
+use retrans_view::report::collect::Collected;
+use retrans_view::report::compare;
+use retrans_view::report::compare::Series;
+
+use self::output::Output;
+use self::read::Reading;
+use self::take::Take;
+use super::progress;
+use crate::config::Report;
+use crate::config::Reported;
+use crate::config::Verbosity;
+use crate::pipeline::stop::Stop;
+use crate::system::stdio::print_status;
+
+/// Writes the page. A signal ends the command without a page.
+pub fn report(config: &Report) -> Result<()> {
+    let output = Output::check(config)?;
+    let stop = Stop::at_signals().context("cannot listen for signals")?;
+    stop.stdout_status().set_other_output();
+    let is_verbose = config.verbosity >= Verbosity::Normal;
+    let progress = progress::beside_a_file(is_verbose);
+    let made = make(config, &stop, &progress);
+    progress.finish_and_clear();
+    let (page, in_short) = made?;
+    output.write(&page)?;
+    if is_verbose {
+        print_status(&format!("wrote {output} ({} bytes)", page.len()));
+        in_short.iter().for_each(|line| print_status(line));
+    }
+    Ok(())
+}
+
+/// The page, and what it says in three lines.
+fn make(config: &Report, stop: &Stop, progress: &ProgressBar) -> Result<(String, [String; 3])> {
+    let reading = Reading::new(config, stop, progress);
+    match &config.what {
+        Reported::Files { files, chain } => {
+            let mut collected = Collected::default();
+            collected.selection.clone_from(&config.selection);
+            match chain {
+                None => read_all(&reading, files, &mut collected)?,
+                Some(chain) => chain::run(chain, &reading, files, &mut collected)?,
+            }
+            Ok((report::render(&collected)?, report::in_short(&collected)))
+        }
+        Reported::Compare { before, after } => {
+            let mut sides = [Series::default(), Series::default()];
+            for (file, side) in [before, after].into_iter().zip(&mut sides) {
+                read_all(&reading, std::slice::from_ref(file), side)?;
+            }
+            let [before, after] = &sides;
+            Ok((
+                compare::render(before, after)?,
+                compare::in_short(before, after),
+            ))
+        }
+    }
+}
+
+/// Reads the files to their end, without a chain.
+fn read_all(reading: &Reading<'_>, files: &[PathBuf], to: &mut dyn Take) -> Result<()> {
+    let inputs = reading.open(files)?;
+    reading.read(files, inputs, to, |_| true)?;
+    Ok(())
+}
+
+/// The error of a run that was to end before its files did.
+fn interrupted<T>() -> Result<T> {
+    bail!("interrupted by a signal: there is no report")
+}
+
+/// A file as it is named in errors and in the page.
+fn shown(file: &Path) -> String {
+    match file.as_os_str() == "-" {
+        true => "standard input".to_owned(),
+        false => file.display().to_string(),
+    }
+}
