@@ -35,6 +35,7 @@ use crate::support::mptcp::mptcp_socket;
 use crate::support::oracle::Nstat;
 use crate::support::oracle::WAIT_TIMEOUT;
 use crate::support::oracle::wait_for_counter;
+use crate::support::oracle::wait_until;
 
 const SEGMENT_BYTES: u64 = SEGMENT as u64;
 
@@ -288,6 +289,36 @@ fn root_a_socket_without_a_process_is_counted_until_it_ends() -> Result<()> {
         assert!(sent.retransmitted_segments >= again, "{sent:?}");
         // With the FIN.
         assert_eq!(first(&sent).0 + 1, first_sent(&lab.sender)?);
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_connection_in_time_wait_has_ended() -> Result<()> {
+    census_test(|root| {
+        let lab = Lab::new()?;
+        let host = CensusHost::start(root, "1s", &[])?;
+        let mut flow = lab.connect(RECEIVER_V4)?;
+        exchange(&mut flow, 3)?;
+        let Flow { client, server } = flow;
+        // The side that closes first is in TIME-WAIT, the other one in CLOSE.
+        drop(client);
+        wait_until("the FIN arrives", || {
+            let states = lab.receiver.run("ss -tnH")?;
+            Ok(states.starts_with("CLOSE-WAIT"))
+        })?;
+        drop(server);
+        wait_until("the last FIN arrives", || {
+            let states = lab.sender.run("ss -tanH state time-wait")?;
+            Ok(states.lines().count() == 1)
+        })?;
+        let counted = host.stop()?;
+        let sent = counted.only(&lab.sender, RECEIVER_V4, PORT);
+        assert_eq!((sent.opened, sent.closed, sent.open), (1, 1, 0));
+        assert_eq!(first(&sent), (3, 3 * SEGMENT_BYTES));
+        assert_eq!(first(&sent).0 + 1, first_sent(&lab.sender)?);
+        let received = counted.only(&lab.receiver, SENDER_V4, PORT);
+        assert_eq!((received.opened, received.closed, received.open), (1, 1, 0));
         Ok(())
     })
 }

@@ -1,7 +1,15 @@
 //! The census on its way: plugins ask for it, captures have it, other users may make it, and namespaces come and go.
 
+use std::io::Write as _;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::net::TcpStream;
+use std::time::Duration;
+
 use anyhow::Result;
 use anyhow::bail;
+use socket2::SockRef;
 
 use crate::support::captures::Directory;
 use crate::support::captures::assert_same;
@@ -13,8 +21,11 @@ use crate::support::census::first;
 use crate::support::census::rows;
 use crate::support::census::sum;
 use crate::support::host::Host;
+use crate::support::lab;
 use crate::support::lab::Lab;
+use crate::support::lab::PORT;
 use crate::support::lab::RECEIVER_V4;
+use crate::support::netns::Namespace;
 
 #[test]
 fn root_the_ratio_alert_has_the_numbers_of_the_kernel_live_and_in_a_replay() -> Result<()> {
@@ -129,6 +140,80 @@ fn root_another_user_with_the_two_capabilities_makes_one() -> Result<()> {
         };
         let first = sum("segments") - sum("retransmitted_segments");
         assert_eq!(first, 4, "{rows:?} {:?}", run.stderr);
+        Ok(())
+    })
+}
+
+/// Rows that the kernel keeps (MAX_ROWS in bpf/census_sums.h), and more peers than that.
+const MAX_ROWS: u32 = 65_536;
+const PEERS: u32 = MAX_ROWS + 1_000;
+
+#[test]
+fn root_what_finds_no_row_is_counted_in_one_that_all_share() -> Result<()> {
+    census_test(|root| {
+        let namespace = Namespace::new()?;
+        let inode = namespace.inode();
+        let host = CensusHost::start(root, "5m", &["--netns", &inode.to_string()])?;
+        let any = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), PORT);
+        let listener = lab::listen(&namespace, any)?;
+        // Every address of 127.0.0.0/8 is local.
+        let peer = |number| Ipv4Addr::from_bits(Ipv4Addr::LOCALHOST.to_bits() + number);
+        namespace.enter(|| -> Result<()> {
+            for number in 0..PEERS {
+                let mut client = TcpStream::connect(SocketAddr::new(peer(number).into(), PORT))?;
+                client.write_all(b".")?;
+                let (server, _) = listener.accept()?;
+                // No TIME-WAIT.
+                SockRef::from(&client).set_linger(Some(Duration::ZERO))?;
+                drop((client, server));
+            }
+            Ok(())
+        })??;
+        let counted = host.stop()?;
+        let rows = &counted.rows;
+        assert!(rows.iter().all(|row| row.is_complete));
+        let (shared, rest): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.is_overflow);
+        let [shared] = shared[..] else {
+            bail!("one row is shared: {shared:?}");
+        };
+        // One row is that of the listener's side.
+        assert_eq!(
+            rest.len(),
+            MAX_ROWS as usize - 1,
+            "the shared row takes one"
+        );
+        let listeners = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let (ours, peers): (Vec<_>, Vec<_>) = rest
+            .into_iter()
+            .partition(|row| row.peer_address == listeners);
+        let ours: u64 = ours.iter().map(|row| row.opened).sum();
+        let opened: u64 = peers.iter().map(|row| row.opened).sum();
+        // The first peer has the address that all connections come from.
+        assert_eq!(ours, u64::from(PEERS) + 1);
+        assert_eq!(opened + 1 + shared.opened, u64::from(PEERS));
+        let mut all = sum(rows);
+        all.segments -= all.retransmitted_segments;
+        assert_eq!(
+            (
+                all.opened,
+                all.closed,
+                all.segments,
+                all.bytes - all.retransmitted_bytes
+            ),
+            (
+                2 * u64::from(PEERS),
+                2 * u64::from(PEERS),
+                u64::from(PEERS),
+                u64::from(PEERS)
+            )
+        );
+        let ledger = counted.run.ledger.census.as_ref();
+        let beyond = ledger.map(|census| census.get("beyond"));
+        assert!(
+            beyond.is_some_and(|beyond| beyond >= shared.opened),
+            "{beyond:?}"
+        );
+        counted.run.ledger.assert_complete();
         Ok(())
     })
 }

@@ -104,6 +104,7 @@ fn root_a_forced_retransmit_is_seen() -> Result<()> {
         checked.assert_met("capabilities", "CAP_BPF")?;
         checked.assert_met("BTF-typed probe", "attaches")?;
         checked.assert_met("owners", "")?;
+        checked.assert_met("census", "can be counted")?;
         checked.assert_met("processes", "")?;
         checked.assert_met("live", "in a network namespace of its own was seen ")
     })
@@ -121,6 +122,7 @@ fn root_with_the_two_capabilities_the_forced_retransmit_is_on_the_loopback_inter
         checked.assert_runs();
         checked.assert_met("live", "in the network namespace of this process was seen ")?;
         checked.assert_met("namespaces", "of all processes")?;
+        checked.assert_met("census", "can be counted")?;
         let kernel = Nstat::of(&namespace)?;
         assert_eq!(kernel.retransmitted_segments()?, 1);
         assert_eq!(kernel.get("TcpExtTCPSynRetrans")?, 1);

@@ -18,6 +18,7 @@ use crate::config::Check;
 use crate::plugin::cache;
 use crate::plugin::worker::confinement;
 use crate::source::bpf::permissions::Facts;
+use crate::source::census::CensusProgram;
 use crate::source::clock::Clock;
 use crate::source::filter::LiveFilters;
 use crate::source::live::attach::Attach;
@@ -150,6 +151,7 @@ fn of_the_kernel() -> Vec<Finding> {
         classic,
         owners(),
         namespaces(),
+        census(),
     ];
     match preflight::kernel_features() {
         Ok(features) => findings.extend(of_the_version(features)),
@@ -178,6 +180,15 @@ fn namespaces() -> Finding {
         "namespaces",
         outcome.map(|_| "network namespaces of all processes can be listed".to_owned()),
         "--reconcile",
+    )
+}
+
+fn census() -> Finding {
+    let outcome = CensusProgram::load(&LiveFilters::default()).map_err(|error| error.to_string());
+    Finding::new(
+        "census",
+        outcome.map(|_| "what all connections send can be counted".to_owned()),
+        "--census, and ratio-alert and other plugins that ask for a census",
     )
 }
 

@@ -6,7 +6,7 @@
 //! taker     the thread that makes a census once an interval
 //! ```
 //!
-//! How each segment is counted once is told in `bpf/census.bpf.c`.
+//! How each segment is counted once is told in `bpf/census.bpf.c`. Counters are added up in `bpf/census_settle.h`.
 
 mod program;
 mod rows;
@@ -15,3 +15,6 @@ mod taker;
 pub use program::CensusError;
 pub use program::CensusProgram;
 pub use taker::CensusTaker;
+
+#[cfg(test)]
+mod tests;
