@@ -68,11 +68,8 @@ pub(crate) struct Desk<O> {
 
 /// A desk, whatever its outbox.
 pub(crate) trait Counter: Send + Sync {
-    /// Takes an alert.
-    fn accept(&self, alert: &Alert, now: Moment);
-
-    /// Counts an alert that the limit of alerts holds back.
-    fn hold_back(&self);
+    /// Takes alerts, all at once: each with whether the limit of alerts lets it through. Others are only counted.
+    fn accept(&self, alerts: &[(&Alert, bool)], now: Moment);
 
     /// From now on only what is queued is delivered.
     fn close(&self);
@@ -107,13 +104,15 @@ impl<O: Outbox> Desk<O> {
 }
 
 impl<O: Outbox> Counter for Desk<O> {
-    fn accept(&self, alert: &Alert, now: Moment) {
-        self.outbox().accept(alert, now);
-        self.wake();
-    }
-
-    fn hold_back(&self) {
-        self.outbox().hold_back();
+    fn accept(&self, alerts: &[(&Alert, bool)], now: Moment) {
+        self.change(|outbox| {
+            for (alert, is_admitted) in alerts {
+                match is_admitted {
+                    true => outbox.accept(alert, now),
+                    false => outbox.hold_back(),
+                }
+            }
+        });
     }
 
     fn close(&self) {

@@ -23,6 +23,7 @@ use crate::alertmanager;
 use crate::counted::Counted;
 use crate::limit::Limit;
 use crate::moment::Clock;
+use crate::moment::Moment;
 use crate::otlp;
 use crate::otlp::Item;
 use crate::otlp::Latest;
@@ -183,8 +184,13 @@ impl Shared {
     fn tell_of_limit(&self, clock: Clock) {
         let now = clock.now();
         let own = self.limit().take_own(now);
-        for alert in &own {
-            self.desks.iter().for_each(|desk| desk.accept(alert, now));
+        let own: Vec<(&Alert, bool)> = own.iter().map(|alert| (alert, true)).collect();
+        self.accept(&own, now);
+    }
+
+    fn accept(&self, alerts: &[(&Alert, bool)], now: Moment) {
+        if !alerts.is_empty() {
+            self.desks.iter().for_each(|desk| desk.accept(alerts, now));
         }
     }
 }
@@ -193,19 +199,15 @@ impl Outlets {
     /// Hands alerts to every receiver. Those that find no room, or are beyond the limit, are counted as dropped.
     pub fn send(&self, alerts: &[Alert]) {
         let now = self.clock.now();
-        let mut is_beyond = false;
-        for alert in alerts {
-            // A statement of its own: the lock ends here.
-            let is_admitted = self.shared.limit().admits(alert, now);
-            for desk in &self.shared.desks {
-                if is_admitted {
-                    desk.accept(alert, now);
-                } else {
-                    desk.hold_back();
-                }
-            }
-            is_beyond |= !is_admitted;
-        }
+        let alerts: Vec<(&Alert, bool)> = {
+            let mut limit = self.shared.limit();
+            let alerts = alerts.iter();
+            alerts
+                .map(|alert| (alert, limit.admits(alert, now)))
+                .collect()
+        };
+        self.shared.accept(&alerts, now);
+        let is_beyond = alerts.iter().any(|(_, is_admitted)| !is_admitted);
         if is_beyond {
             self.shared.tell_of_limit(self.clock);
             self.shared.limit_reached.notify_one();

@@ -70,7 +70,11 @@ impl Network {
 
     /// Ends the run, and returns the final counters. The thread must end as well.
     pub fn finish(mut self, timeout: Duration) -> Vec<Counted> {
+        let begin = Instant::now();
         let counted = self.outlets.finish(timeout);
+        // It does not wait once everything is delivered.
+        let is_waiting = counted.iter().any(|receiver| receiver.queued > 0);
+        assert!(is_waiting || begin.elapsed() < timeout, "{counted:?}");
         assert!(counted.iter().all(Counted::balances), "{counted:?}");
         let thread = self.thread.take().expect("a thread");
         eventually("the end of the thread", || {
