@@ -31,6 +31,7 @@ use sources::Sources;
 /// beside it.
 const BUNDLED: &[&str] = &[
     "json-print",
+    "table-print",
     "threshold-alert",
     "flow-summary",
     "label-networks",

@@ -185,6 +185,7 @@ fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duratio
         chain: config::ChainConfig {
             watch_files: false,
             plugins: Vec::new(),
+            is_default: false,
             lines: config::LinesTo::Stdout,
             count: None,
             duration: None,

@@ -8,7 +8,7 @@ use retrans_host::commands;
 fn main() -> ExitCode {
     let result = cli::config()
         .map_err(anyhow::Error::from)
-        .and_then(|config| commands::run(&config));
+        .and_then(|config| commands::run(&config.for_this_output()));
     let Err(error) = result else {
         return ExitCode::SUCCESS;
     };

@@ -42,6 +42,8 @@ impl Counters {
 /// What the effects of one plugin's calls change.
 pub(super) struct Effects<'a, S> {
     pub(super) plugin: &'a str,
+    /// Whether its lines have colours.
+    pub(super) is_coloured: bool,
     pub(super) active_alerts: &'a mut ActiveAlerts,
     pub(super) counters: &'a mut Counters,
     pub(super) sink: &'a mut S,
@@ -100,7 +102,10 @@ impl<S: Sink> Effects<'_, S> {
         for (metric, by) in staged.counts {
             self.counters.add(metric, by);
         }
-        self.sink.lines(&staged.lines)
+        match self.is_coloured {
+            true => self.sink.coloured_lines(&staged.lines),
+            false => self.sink.lines(&staged.lines),
+        }
     }
 
     /// Passes alerts to the sink, all in one call, with the connection and the time of day of each.

@@ -59,6 +59,7 @@ pub struct Reload {
 pub fn commit(batch: &mut Batch, outcome: Outcome, sink: &mut impl Sink) -> io::Result<u64> {
     let mut effects = commit::Effects {
         plugin: "fuzz",
+        is_coloured: false,
         active_alerts: &mut active_alerts::ActiveAlerts::default(),
         counters: &mut commit::Counters::default(),
         sink,

@@ -224,6 +224,7 @@ impl Slot {
         let before = cpu_clock::now();
         let result = effect(&mut Effects {
             plugin: &self.stats.name,
+            is_coloured: self.prepared.is_coloured(),
             active_alerts: &mut self.active_alerts,
             counters: &mut self.counters,
             sink,

@@ -100,7 +100,7 @@ pub struct ChainArgs {
     ///
     /// Repeatable: each plugin sees the events that the plugin before it kept. NAME= names the instance, so
     /// that one file can be used twice. FILE#sha256=HEX accepts only the file with that digest. Without this
-    /// option, json-print runs.
+    /// option, table-print runs if standard output is a terminal, and json-print otherwise.
     #[arg(short, long = "plugin", value_name = "[NAME=]FILE")]
     pub plugins: Vec<String>,
 

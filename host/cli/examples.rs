@@ -3,7 +3,7 @@
 /// Of watching, and the exit codes.
 pub const RUN: &str = "\
 Examples:
-  sudo retrans-host                                print one JSON line for each retransmit
+  sudo retrans-host                                print each retransmit: columns, or JSON in a pipe
   sudo retrans-host | jq -r .destination.ip        print the peers to which segments were lost
   sudo retrans-host --plugin threshold-alert --set threshold=50 --set window=30s
   sudo retrans-host --reconcile > events.jsonl     at the end, compare with the kernel's counters
@@ -24,7 +24,7 @@ any other error, and for a `generate` that a signal cut short; 130 after a secon
 /// Of `replay`.
 pub const REPLAY: &str = "\
 Examples:
-  retrans-host replay lossy.rtc                    print one JSON line for each event
+  retrans-host replay lossy.rtc                    print each event: columns, or JSON in a pipe
   retrans-host replay lossy.rtc.1 lossy.rtc --plugin ./mine.wasm
   retrans-host replay lossy.rtc --peer 10.0.0.0/8 --comm nginx --kind timeout,fast
   retrans-host replay events.jsonl --plugin threshold-alert --set threshold=5

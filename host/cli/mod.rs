@@ -203,6 +203,7 @@ fn chain(
     };
     Ok(ChainConfig {
         plugins: plugins::plugins(&options, matches)?,
+        is_default: args.plugins.is_empty(),
         watch_files: args.watch,
         lines: LinesTo::Stdout,
         json_alerts: args.alerts == AlertFormat::Json,

@@ -7,6 +7,8 @@ use crate::plugin::Grants;
 use crate::plugin::Limits;
 use crate::plugin::OnFault;
 use crate::plugin::Settings;
+use crate::plugin::Spec;
+use crate::system::stdio::Terminal;
 
 fn config(args: &[&str]) -> Result<Watch, UsageError> {
     match any_config(args)? {
@@ -88,6 +90,45 @@ fn without_a_plugin_json_print_runs() {
     );
     assert_eq!(config.ring_size, 4 << 20);
     assert_eq!(config.backlog, 64_000);
+}
+
+#[test]
+fn on_a_terminal_columns_are_printed_unless_a_plugin_is_named() {
+    let on_terminal = |args: &[&str]| {
+        let mut chain = config(args).expect("well-formed").chain;
+        chain.fit(Terminal {
+            has_colours: false,
+            columns: 132,
+        });
+        chain.plugins
+    };
+    let names = |plugins: &[Spec]| -> Vec<String> {
+        plugins.iter().map(|plugin| plugin.name.clone()).collect()
+    };
+    let plugins = on_terminal(&["--limit", "time=1s", "--on-fault", "stop"]);
+    let origin = crate::plugin::Origin::Bundled("table-print");
+    assert_eq!(names(&plugins), ["table-print"]);
+    assert_eq!(plugins[0].origin, origin);
+    assert_eq!(plugins[0].limits.time, Duration::from_secs(1));
+    assert_eq!(plugins[0].on_fault, OnFault::Stop);
+    let offered = [("color", false.into()), ("width", 132.into())];
+    assert_eq!(plugins[0].settings.offered, offered);
+    let named = on_terminal(&["-p", "json-print", "-p", "a.wasm"]);
+    assert_eq!(names(&named), ["json-print", "a"]);
+    assert!(
+        named
+            .iter()
+            .all(|plugin| plugin.settings.offered == offered)
+    );
+    // The lines go elsewhere.
+    for args in [
+        &["--record", "-"][..],
+        &["--record", "-", "-p", "json-print"],
+    ] {
+        let plugins = on_terminal(args);
+        assert_eq!(names(&plugins), ["json-print"]);
+        assert_eq!(plugins[0].settings.offered, []);
+    }
 }
 
 #[test]

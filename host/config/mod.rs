@@ -1,5 +1,7 @@
 //! The configuration of a run: checked, and independent of the command line's syntax.
 
+mod terminal;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -182,6 +184,8 @@ pub struct PluginTest {
 pub struct ChainConfig {
     /// The plugins in order; never empty.
     pub plugins: Vec<Spec>,
+    /// Whether no plugin was named, so that the one that runs depends on where its lines go.
+    pub is_default: bool,
     /// Whether a plugin is reloaded as soon as its file changes.
     pub watch_files: bool,
     /// Destination of the lines of plugins.

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use serde_json::Value;
+
 use super::description;
 use super::description::CensusUse;
 use super::load;
@@ -68,6 +70,8 @@ pub struct Prepared {
     loaded: Loaded,
     /// The settings, as a JSON object.
     settings: String,
+    /// Whether its lines have colours.
+    is_coloured: bool,
     log_lines: LogBudget,
     /// Whether a live run makes a census for it.
     asks_for_census: bool,
@@ -101,6 +105,7 @@ impl Plugin {
             spec: spec.clone(),
             loaded: loaded.map_err(load_error)?,
             settings: String::new(),
+            is_coloured: false,
             log_lines: LogBudget::new(spec.limits.log),
             asks_for_census: false,
         };
@@ -109,8 +114,10 @@ impl Plugin {
         let census = description::census_use(&prepared.loaded, &described);
         prepared.asks_for_census = census == CensusUse::Required;
         let schema = schema(&described).map_err(|error| settings_error(error.into()))?;
-        let settings = spec.settings.to_json(&schema);
-        prepared.settings = settings.map_err(|error| settings_error(error.into()))?;
+        let settings = spec.settings.in_force(&schema);
+        let settings = settings.map_err(|error| settings_error(error.into()))?;
+        prepared.is_coloured = settings.get("color") == Some(&Value::Bool(true));
+        prepared.settings = Value::Object(settings).to_string();
         let configured = prepared.configure(&mut instance);
         read.clone_from(instance.files_read());
         match configured {
@@ -155,6 +162,11 @@ impl Prepared {
     /// Returns whether a live run makes a census for the plugin.
     pub fn asks_for_census(&self) -> bool {
         self.asks_for_census
+    }
+
+    /// Returns whether the plugin was told to use colours: its setting `color` is true.
+    pub fn is_coloured(&self) -> bool {
+        self.is_coloured
     }
 
     /// Makes another instance and configures it as the first one. If there is a snapshot, restores it. `clock` is the

@@ -24,6 +24,19 @@ impl<S: Sink> FanOut<S> {
         FanOut { direct, queues }
     }
 
+    fn queue_lines(&self, lines: &[u8]) {
+        if lines.is_empty() {
+            return;
+        }
+        for queue in self
+            .queues
+            .iter()
+            .filter(|queue| queue.subscription().lines)
+        {
+            queue.send(Message::Lines(lines.to_vec()));
+        }
+    }
+
     /// Handles with which SIGHUP makes the destinations of the queues reopen their files.
     pub fn reopens(&self) -> Vec<Reopen> {
         self.queues.iter().map(Queue::reopen).collect()
@@ -32,16 +45,13 @@ impl<S: Sink> FanOut<S> {
 
 impl<S: Sink> Sink for FanOut<S> {
     fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
-        if !lines.is_empty() {
-            for queue in self
-                .queues
-                .iter()
-                .filter(|queue| queue.subscription().lines)
-            {
-                queue.send(Message::Lines(lines.to_vec()));
-            }
-        }
+        self.queue_lines(lines);
         self.direct.lines(lines)
+    }
+
+    fn coloured_lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.queue_lines(lines);
+        self.direct.coloured_lines(lines)
     }
 
     fn alerts(&mut self, alerts: &[Alert]) -> io::Result<()> {

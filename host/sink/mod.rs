@@ -22,6 +22,11 @@ pub trait Sink {
     /// Receives the lines that one call of a plugin printed, each with its newline.
     fn lines(&mut self, lines: &[u8]) -> io::Result<()>;
 
+    /// The same, from a plugin that was told to use colours.
+    fn coloured_lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.lines(lines)
+    }
+
     /// Receives the alerts that one call of a plugin raised or resolved.
     fn alerts(&mut self, alerts: &[Alert]) -> io::Result<()>;
 

@@ -41,8 +41,12 @@ impl StdSink {
         })
     }
 
-    /// Writes lines to standard output, or counts them if nothing is printed any more.
-    fn print(&mut self, lines: &[u8]) -> io::Result<()> {
+    /// Writes lines to standard output with `write`, or counts them if nothing is printed any more.
+    fn print(
+        &mut self,
+        lines: &[u8],
+        write: fn(&mut Stdout, &[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
         if lines.is_empty() {
             return Ok(());
         }
@@ -51,7 +55,7 @@ impl StdSink {
             return Ok(());
         }
         self.stdout_status.set_used();
-        let written = self.stdout.write_all(lines);
+        let written = write(&mut self.stdout, lines);
         // An error here is one of earlier lines in the buffer. These lines did not reach the buffer.
         let not_buffered = match &written {
             Ok(()) => 0,
@@ -87,11 +91,18 @@ impl StdSink {
 impl Sink for StdSink {
     fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
         match self.lines {
-            LinesTo::Stdout => return self.print(lines),
+            LinesTo::Stdout => return self.print(lines, Stdout::write_all),
             LinesTo::Stderr => stdio::print(&clean_lines(&String::from_utf8_lossy(lines))),
             LinesTo::Discard => {}
         }
         Ok(())
+    }
+
+    fn coloured_lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        match self.lines {
+            LinesTo::Stdout => self.print(lines, Stdout::write_coloured),
+            LinesTo::Stderr | LinesTo::Discard => self.lines(lines),
+        }
     }
 
     fn alerts(&mut self, alerts: &[Alert]) -> io::Result<()> {
@@ -107,7 +118,7 @@ impl Sink for StdSink {
         alerts
             .iter()
             .try_for_each(|alert| alert_lines::write_json(alert, &mut lines))?;
-        self.print(&lines)
+        self.print(&lines, Stdout::write_all)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -64,7 +64,7 @@ fn a_bundled_plugin_that_is_not_there() {
     let words = [
         "--plugin",
         "no bundled plugin \"json-prin\"",
-        "there are json-print, threshold-alert",
+        "there are json-print, table-print, threshold-alert",
         "./json-prin",
     ];
     refused(&["--plugin", "json-prin"], USAGE, &words);

@@ -6,6 +6,7 @@ mod common;
 mod alerts_file;
 mod bad_filters;
 mod bad_input;
+mod columns;
 mod layout;
 mod manual;
 mod plugin_commands;

@@ -37,17 +37,21 @@ fn json(arguments: &[&str]) -> Value {
 fn bundled_plugins_are_listed_with_what_they_do() {
     let text = printed(&["list"]);
     let lines: Vec<_> = text.lines().collect();
-    assert_eq!(lines.len(), 6, "{text}");
+    assert_eq!(lines.len(), 7, "{text}");
     assert!(
         lines[0].starts_with("json-print         Prints each event"),
         "{text}"
     );
     assert!(
-        lines[1].starts_with("threshold-alert    Alerts when"),
+        lines[1].starts_with("table-print        Prints each event as a line of columns"),
         "{text}"
     );
     assert!(
-        lines[5].starts_with("sample             Keeps one connection"),
+        lines[2].starts_with("threshold-alert    Alerts when"),
+        "{text}"
+    );
+    assert!(
+        lines[6].starts_with("sample             Keeps one connection"),
         "{text}"
     );
 }
@@ -74,6 +78,7 @@ fn a_directory_is_listed_too_and_a_file_that_is_no_plugin_says_why() {
         names,
         [
             "json-print",
+            "table-print",
             "threshold-alert",
             "flow-summary",
             "label-networks",
@@ -84,12 +89,12 @@ fn a_directory_is_listed_too_and_a_file_that_is_no_plugin_says_why() {
         ]
     );
     assert_eq!(listed[1]["bundled"], true);
-    assert_eq!(listed[6]["bundled"], false);
-    assert_eq!(listed[6]["description"]["name"], "witness");
-    let error = listed[7]["error"].as_str().expect("an error");
+    assert_eq!(listed[7]["bundled"], false);
+    assert_eq!(listed[7]["description"]["name"], "witness");
+    let error = listed[8]["error"].as_str().expect("an error");
     assert!(error.contains("a core module, not a component"), "{error}");
     let text = printed(&["list", "--dir", &directory]);
-    assert!(text.lines().count() == 8, "{text}");
+    assert!(text.lines().count() == 9, "{text}");
     assert!(text.contains("c-bad.wasm cannot be used: "), "{text}");
 }
 
@@ -125,6 +130,7 @@ fn a_plugin_that_takes_no_census_does_not_import_it() {
     let fixture = fixture(WITNESS).display().to_string();
     for (name, expected) in [
         ("json-print", "optional"),
+        ("table-print", "none"),
         ("threshold-alert", "none"),
         ("flow-summary", "none"),
         ("label-networks", "none"),

@@ -32,6 +32,9 @@ fn example(name: &str) -> &'static str {
         "json-print" => {
             "retrans-host replay lossy.rtc --plugin json-print --set fields=timestamp,destination"
         }
+        "table-print" => {
+            "sudo retrans-host --plugin table-print --set columns=time,comm,peer,kind,tcp.mss,netns.inode"
+        }
         "threshold-alert" => {
             "sudo retrans-host --plugin threshold-alert --set threshold=50 --set window=30s"
         }

@@ -11,6 +11,7 @@ use retrans_host::pipeline::reload::Trigger;
 use retrans_host::plugin::Digest;
 use retrans_host::plugin::Origin;
 use retrans_host::plugin::Spec;
+use retrans_host::plugin::bundled;
 use retrans_host::stream::alert::Alert;
 use retrans_host::stream::alert::State;
 use retrans_host::stream::batch::Batch;
@@ -58,6 +59,27 @@ fn a_file_that_has_not_changed_is_left_alone() {
     let expected = format!("INFO plugin witness: {} has not changed", path.display());
     assert_eq!(log, [expected]);
     assert_eq!(running.end().1.usage[0].reloads, 0);
+}
+
+#[test]
+fn a_new_version_is_offered_what_the_old_one_was() {
+    let versions = Versions::begin();
+    let path = versions.directory().join("table.wasm");
+    let first = bundled::component("table-print").expect("it is bundled");
+    fs::write(&path, first).expect("a temporary file");
+    let mut spec = Spec::new("table", Origin::File(path.clone()));
+    spec.settings.offered = vec![("color", true.into()), ("width", 20.into())];
+    let mut running = Running::begin(&spec);
+    running.events(1);
+    // An empty custom section changes the file's digest.
+    fs::write(&path, [first, &[0, 2, 1, b'x']].concat()).expect("a temporary file");
+    running.reload();
+    running.events(1);
+    let (said, report) = running.end();
+    assert_eq!(report.usage[0].reloads, 1);
+    let heading = "\u{1b}[1mTIME             PID\u{1b}[0m";
+    let headings = said.lines.iter().filter(|line| *line == heading);
+    assert_eq!((said.lines.len(), headings.count()), (4, 2));
 }
 
 #[test]

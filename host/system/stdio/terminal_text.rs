@@ -13,6 +13,12 @@ pub enum Colours {
     Remove,
 }
 
+/// Begins an escape sequence.
+const ESCAPE: char = '\x1b';
+
+/// The escape sequence that ends all colours and styles.
+const PLAIN: &str = "\x1b[0m";
+
 /// Replaces control characters, except newlines, and except colours if these are kept.
 pub fn sanitize_text(text: &str, colours: Colours) -> Cow<'_, str> {
     if !text.contains(|char: char| char != '\n' && printable_char(char) != char) {
@@ -42,6 +48,26 @@ pub fn sanitize_text(text: &str, colours: Colours) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
+/// Like [`sanitize_text`], for lines of a plugin: colours end with the line, so that none can hide or mark what others
+/// print.
+pub fn coloured_lines(text: &str, colours: Colours) -> Cow<'_, str> {
+    let clean = sanitize_text(text, colours);
+    if !clean.contains(ESCAPE) {
+        return clean;
+    }
+    let mut lines = String::with_capacity(clean.len());
+    for line in clean.split_inclusive('\n') {
+        let text = line.strip_suffix('\n').unwrap_or(line);
+        lines.push_str(text);
+        let last = text.rfind(ESCAPE).map(|last| &text[last..]);
+        if last.is_some_and(|last| !last.starts_with(PLAIN)) {
+            lines.push_str(PLAIN);
+        }
+        lines.push_str(&line[text.len()..]);
+    }
+    Cow::Owned(lines)
+}
+
 /// The length of the escape sequence at the begin of the text, if it sets colours and styles (SGR).
 fn colour_length(text: &str) -> Option<usize> {
     let parameters = text.strip_prefix("\x1b[")?;
@@ -52,6 +78,19 @@ fn colour_length(text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colours_of_a_plugin_end_with_the_line() {
+        let text = "\x1b[8mhidden\nplain\n\x1b[1mbold\x1b[0m.\n\x1b[31mred\x1b[0m \x1b[2J\x1b[7m";
+        let kept = "\x1b[8mhidden\x1b[0m\nplain\n\x1b[1mbold\x1b[0m.\n\x1b[31mred\x1b[0m \u{fffd}[2J\x1b[7m\x1b[0m";
+        assert_eq!(coloured_lines(text, Colours::Keep), kept);
+        let removed = "hidden\nplain\nbold.\nred \u{fffd}[2J";
+        assert_eq!(coloured_lines(text, Colours::Remove), removed);
+        assert!(matches!(
+            coloured_lines("a\nb\n", Colours::Keep),
+            Cow::Borrowed(_)
+        ));
+    }
 
     #[test]
     fn colours_stay_where_they_may_and_nothing_else_does() {

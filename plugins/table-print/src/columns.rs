@@ -103,7 +103,8 @@ const NAMED: &[Named] = &[
     left("comm", "COMM", Content::Comm, Widths::new(8, 15)),
     left("local", "LADDR:LPORT", Content::Local, END),
     left("peer", "PEER:PPORT", Content::Peer, END),
-    left("kind", "KIND", Content::Kind, Widths::new(8, 15)),
+    // The most frequent causes are the longest words.
+    left("kind", "KIND", Content::Kind, Widths::new(15, 15)),
     left("state", "STATE", Content::State, Widths::new(11, 12)),
     right(
         "srtt",
@@ -219,7 +220,7 @@ fn of_field(path: FieldPath) -> Column {
         Format::Address => (Widths::new(10, 15).up_to(39), false),
         Format::Text => (Widths::new(8, 15).up_to(16), false),
         Format::Bool => (Widths::new(5, 5), false),
-        Format::Kind => (Widths::new(8, 15), false),
+        Format::Kind => (Widths::new(15, 15), false),
         Format::Tracepoint => (Widths::new(10, 21), false),
         Format::TcpState | Format::OwnerStatus => (Widths::new(11, 12), false),
         Format::CaState => (Widths::new(8, 8), false),

@@ -60,6 +60,13 @@ impl Schema {
         }
     }
 
+    /// Returns whether there is a setting with this key, for values of the type of this one, that takes it. A number must be
+    /// a whole one. A setting that takes anything is for nothing in particular.
+    pub fn takes(&self, key: &str, value: &Value) -> bool {
+        let property = self.0.property(key);
+        property.is_some_and(|property| property.shape.is_for(value))
+    }
+
     /// Describes each setting in words.
     pub fn settings(&self) -> Vec<Setting> {
         words::settings(&self.0)
@@ -89,6 +96,19 @@ enum Shape {
     OneOf(Vec<Shape>),
     /// All of these.
     AllOf(Vec<Shape>),
+}
+
+impl Shape {
+    fn is_for(&self, value: &Value) -> bool {
+        match self {
+            Shape::Boolean => value.is_boolean(),
+            Shape::Number(range) => range.whole && check::fits(self, value),
+            Shape::AnyOf(choices) | Shape::OneOf(choices) => {
+                choices.iter().any(|choice| choice.is_for(value))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Which numbers.
