@@ -16,3 +16,5 @@ pub mod ratios;
 pub mod report;
 pub mod sums;
 pub mod timeline;
+#[cfg(feature = "top")]
+pub mod top;
