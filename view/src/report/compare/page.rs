@@ -7,7 +7,9 @@ use super::rows;
 use super::rows::Measure;
 use super::rows::Row;
 use super::rows::Verdict;
+use super::series::MAX_KEYS;
 use super::series::Series;
+use crate::key::Part;
 use crate::report::ReportError;
 use crate::report::plot::Plot;
 use crate::report::plot::Words;
@@ -158,11 +160,13 @@ fn caveats(before: &Series, after: &Series) -> Vec<String> {
                 caveats.push(format!("{}: {}", clean(&source.name), clean(cut)));
             }
         }
-        if side.has_more_keys() {
-            caveats.push(format!(
-                "There were more peers or processes {name} than can be compared: the rates of those that are may be \
-                 too low."
-            ));
+        for (part, words) in [(Part::Peer, "peers"), (Part::Process, "processes")] {
+            if side.has_more(part) {
+                let most = number(MAX_KEYS as u64);
+                caveats.push(format!(
+                    "There were more than {most} {words} {name}: they are not compared."
+                ));
+            }
         }
     }
     caveats
@@ -236,6 +240,9 @@ fn change(row: &Row) -> String {
         return "–".to_owned();
     };
     let signed = |share: f64| {
+        if share == 0.0 {
+            return text::percent(share);
+        }
         format!(
             "{}{}",
             if share < 0.0 { "−" } else { "+" },

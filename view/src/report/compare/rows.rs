@@ -148,6 +148,9 @@ pub fn rows(before: &Series, after: &Series) -> Vec<Row> {
         );
     }
     for (part, word) in [(Part::Peer, "Peer"), (Part::Process, "Process")] {
+        if before.has_more(part) || after.has_more(part) {
+            continue;
+        }
         for key in keys(before, after, part) {
             let name = format!("{word} {}", clean(&key.to_string()));
             let shares = address(&key).filter(|_| has_census);

@@ -28,8 +28,8 @@ pub const BLOCK: Duration = Duration::from_secs(10);
 /// Maximum number of blocks: those of 5 hours have 10 s.
 const MAX_BLOCKS: usize = 2_048;
 
-/// Maximum number of peers, and of processes, that are compared: 8 MB each.
-const MAX_KEYS: usize = 256;
+/// Maximum number of peers, and of processes, on each side: beyond it they are not compared. 17 to 50 MB each.
+pub const MAX_KEYS: usize = 1_024;
 
 /// What was counted in a block.
 #[derive(Debug, Clone, Copy, Default)]
@@ -305,9 +305,12 @@ impl Series {
             .collect()
     }
 
-    /// Whether there were more keys than are kept.
-    pub fn has_more_keys(&self) -> bool {
-        self.peers.evicted() > 0 || self.processes.evicted() > 0
+    /// Whether there were more keys than are kept: then their numbers are too low.
+    pub fn has_more(&self, part: Part) -> bool {
+        match part {
+            Part::Process => self.processes.evicted() > 0,
+            _ => self.peers.evicted() > 0,
+        }
     }
 }
 

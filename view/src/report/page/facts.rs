@@ -212,9 +212,18 @@ pub fn facts(collected: &Collected) -> Vec<Fact> {
             "",
         ));
     }
+    let whole = collected
+        .sources
+        .iter()
+        .filter(|source| source.cut.is_none());
+    let whole: Vec<String> = whole.map(|source| clean(&source.name)).collect();
+    if !whole.is_empty() {
+        facts.push(Fact::new("", "Source", whole.join(", "), ""));
+    }
     for source in &collected.sources {
-        let note = source.cut.as_deref().map(clean).unwrap_or_default();
-        facts.push(Fact::new("", "Source", clean(&source.name), note));
+        if let Some(cut) = &source.cut {
+            facts.push(Fact::new("", "Source", clean(&source.name), clean(cut)));
+        }
     }
     facts
 }

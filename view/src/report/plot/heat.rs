@@ -60,7 +60,7 @@ fn draw_on(
     let (begin, end) = (begin.as_secs_f64(), end.as_secs_f64());
     let mut chart = ChartBuilder::on(area)
         .margin_top(10)
-        .margin_right(14)
+        .margin_right(34)
         .x_label_area_size(28)
         .y_label_area_size(60)
         .build_cartesian_2d(

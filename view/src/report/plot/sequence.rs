@@ -1,6 +1,8 @@
 //! The events of a connection: sequence numbers against time, as tcptrace draws them, but of retransmitted segments
 //! only.
 
+use std::collections::HashSet;
+
 use plotters::prelude::*;
 
 use super::axis::Axis;
@@ -96,7 +98,7 @@ fn draw_on(area: &Area<'_>, places: &[Place]) -> Result<(), DrawingAreaErrorKind
     let margin = (top - lowest) * 0.03;
     let mut chart = ChartBuilder::on(area)
         .margin_top(10)
-        .margin_right(14)
+        .margin_right(24)
         .x_label_area_size(28)
         .y_label_area_size(60)
         .build_cartesian_2d(
@@ -118,8 +120,22 @@ fn draw_on(area: &Area<'_>, places: &[Place]) -> Result<(), DrawingAreaErrorKind
     ] {
         chart.draw_series([PathElement::new(line, MUTED)])?;
     }
-    let least = (top - lowest) / f64::from(HEIGHT - 44) * MIN_HEIGHT;
-    chart.draw_series(places.iter().map(|place| {
+    let pixel = (
+        (end - begin) / f64::from(pixels - 84),
+        (top - lowest) / f64::from(HEIGHT - 44),
+    );
+    let least = pixel.1 * MIN_HEIGHT;
+    // Of segments at the same place of the plot one is drawn.
+    let mut drawn = HashSet::new();
+    let mut is_first = |place: &&Place| {
+        let at = |value: f64, pixel: f64| (value / pixel) as i64;
+        let (from, to) = place.seq;
+        let (from, to) = (at(from, pixel.1), at(to, pixel.1));
+        let Point { kind, sent, .. } = place.point;
+        drawn.insert((at(place.seconds, pixel.0), from, to, kind, sent))
+    };
+    let shown: Vec<&Place> = places.iter().filter(|place| is_first(place)).collect();
+    chart.draw_series(shown.into_iter().map(|place| {
         let (from, to) = place.seq;
         let half = (least - (to - from)).max(0.0) / 2.0;
         let style = colour_of(look_of(place.point.kind));
@@ -128,7 +144,7 @@ fn draw_on(area: &Area<'_>, places: &[Place]) -> Result<(), DrawingAreaErrorKind
             filled: place.point.sent,
             ..style.filled()
         };
-        let half_width = (end - begin) / f64::from(pixels - 74) * 2.0;
+        let half_width = pixel.0 * 2.0;
         let corners = [
             (place.seconds - half_width, from - half),
             (place.seconds + half_width, to + half),

@@ -100,9 +100,9 @@ fn single(subject: &Subject<'_>) -> Option<Found> {
 pub(super) const MANY_AT_ONCE: Rule = Rule {
     name: "many-at-once",
     when: "At least 50 % of the segments, and 20 or more, were sent again in seconds in which segments to 5 peers or \
-           more were, and no peer has more than 50 % of them.",
-    limits: "Whether the peers share more than this host, such as a site or a provider. Without a census: whether a \
-             busy host just has peers with unrelated losses at all times.",
+           more were, these seconds are at most half of the time, and no peer has more than 50 % of the segments.",
+    limits: "Whether the peers share more than this host, such as a site or a provider, and whether more was sent to \
+             them in these seconds.",
     levels: &[Level::All],
     unless: &[],
     find: many_at_once,
@@ -114,10 +114,13 @@ fn many_at_once(subject: &Subject<'_>) -> Option<Found> {
     };
     let segments = whole.peers.all.evidence.sums.segments;
     let shared = &whole.shared;
+    let seconds = whole.peers.all.evidence.sums.duration().as_secs();
     let top = whole.peers.top(1);
     let (_, top) = top.first()?;
     let fits = shared.segments >= MIN_SEGMENTS
         && is_share(shared.segments, segments, 50)
+        // On a busy host every second may have as many peers, by chance.
+        && shared.seconds * 2 <= seconds
         && top.evidence.sums.segments * 2 <= segments;
     fits.then(|| Found {
         what: "a cause that many peers share: this host, its link, or the network near it".to_owned(),
