@@ -16,6 +16,7 @@ use super::read::Reading;
 use crate::config::ChainConfig;
 use crate::pipeline;
 use crate::pipeline::Handlers;
+use crate::pipeline::Outputs;
 use crate::pipeline::channel::REPLAY_BACKLOG;
 use crate::plugin::Compiler;
 use crate::plugin::run::EventSource;
@@ -85,8 +86,12 @@ pub fn run(
     let raised = Raised::default();
     let queue = Queue::start(raised.clone()).context("cannot start the thread of a sink")?;
     let compiler = Compiler::this_program();
+    let outputs = Outputs {
+        queues: vec![queue],
+        ..Outputs::default()
+    };
     let prepared =
-        pipeline::prepare_with(config, compiler, handlers, stop, &shared, &run, vec![queue])?;
+        pipeline::prepare_with(config, compiler, handlers, stop, &shared, &run, outputs)?;
     let Some(chain) = prepared else {
         return interrupted();
     };

@@ -37,8 +37,7 @@ pub fn report(config: &Report) -> Result<()> {
     let made = make(config, &stop, &progress);
     progress.finish_and_clear();
     let (page, in_short) = made?;
-    output.write(&page)?;
-    if is_verbose {
+    if output.write(&page)? && is_verbose {
         print_status(&format!("wrote {output} ({} bytes)", page.len()));
         in_short.iter().for_each(|line| print_status(line));
     }

@@ -58,9 +58,9 @@ impl Output {
         Ok(Output::File(file.clone(), config.force))
     }
 
-    /// Writes the page. A pipe that its reader has closed is a quiet end. A file that cannot be written to its end does not
-    /// appear.
-    pub fn write(&self, page: &str) -> Result<()> {
+    /// Writes the page. A file that cannot be written to its end does not appear. Returns false if the reader of standard
+    /// output has closed it, which is a quiet end.
+    pub fn write(&self, page: &str) -> Result<bool> {
         match self {
             Output::Stdout => {
                 let written = Stdout::new().and_then(|mut stdout| {
@@ -72,14 +72,18 @@ impl Output {
                         if error.kind() == ErrorKind::BrokenPipe
                             && StdoutStatus::new()?.is_pipe() =>
                     {
-                        Ok(())
+                        Ok(false)
                     }
-                    written => written.context("cannot write to standard output"),
+                    written => written
+                        .map(|()| true)
+                        .context("cannot write to standard output"),
                 }
             }
             Output::File(file, force) => {
                 let written = write_file(file, *force, page);
-                written.with_context(|| format!("cannot write {}", file.display()))
+                written
+                    .map(|()| true)
+                    .with_context(|| format!("cannot write {}", file.display()))
             }
         }
     }

@@ -120,14 +120,14 @@ pub fn rows(before: &Series, after: &Series) -> Vec<Row> {
     let has_census = before.ratios.censuses() > 0 && after.ratios.censuses() > 0;
     if has_census {
         add(
-            "All segments".to_owned(),
+            "All segments, ratio".to_owned(),
             Measure::Share,
             before.shares(),
             after.shares(),
         );
     }
     add(
-        "All segments".to_owned(),
+        "All segments, rate".to_owned(),
         Measure::Rate,
         before.rate(None),
         after.rate(None),

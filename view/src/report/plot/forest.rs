@@ -9,7 +9,7 @@ use super::axis::Axis;
 use super::*;
 
 /// Height of a change in pixels, and of what is around them.
-const HEIGHTS: (u32, u32) = (24, 44);
+const HEIGHTS: (u32, u32) = (24, 34);
 
 /// Changes beyond this are cut off.
 const MOST: f64 = 3.0;
