@@ -29,7 +29,9 @@ needs_header libc6-dev stdio.h
 needs_header libelf-dev libelf.h
 needs_header zlib1g-dev zlib.h
 if [ "${1-}" = tests ]; then
+    # They read what export writes.
     needs_command python3 python3
+    needs_command tshark tshark
     # They deliver to real servers.
     needs_command openssl openssl
     needs_command prometheus-alertmanager prometheus-alertmanager

@@ -1,8 +1,9 @@
 //! `make demo`: two private network namespaces, a link between them that loses every eighth segment, and
-//! `retrans-host` watching what the kernel does about it. What it has seen is recorded, and replayed at
-//! the end.
+//! `retrans-host` watching what the kernel does about it. What it has seen is recorded, replayed, shown as columns, and
+//! told in a report at the end.
 //!
-//! Nothing outside of the namespaces is touched, and they are gone when this program is.
+//! Nothing outside of the namespaces is touched, and they are gone when this program is. The report stays, beside the
+//! host's program.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -78,6 +79,10 @@ const CHAIN: &[&str] = &[
 const CONNECTIONS: (usize, usize) = (9, 4);
 /// Where the host records, in a directory that goes with the demo.
 const CAPTURE: &str = "demo.rtc";
+/// Events that are shown as columns.
+const COLUMNS: &str = "12";
+/// The report, beside the program of the host.
+const REPORT: &str = "demo-report.html";
 
 fn main() -> ExitCode {
     match demo() {
@@ -121,12 +126,17 @@ fn demo() -> Result<Seen> {
         replayed == lines,
         "replayed, the capture prints other lines"
     );
+    show_columns(directory.path())?;
+    let report = report(directory.path())?;
     let capture = fs::metadata(directory.path().join(CAPTURE))?.len();
     let lines = lines.iter().map(|line| serde_json::from_str(line));
     let lines = lines
         .collect::<Result<Vec<Value>, _>>()
         .context("retrans-host printed a line that is not JSON")?;
-    Ok(Seen::in_lines(&lines, &lab, took, counted, capture))
+    Ok(Seen {
+        report,
+        ..Seen::in_lines(&lines, &lab, took, counted, capture)
+    })
 }
 
 /// What the capture prints once more, without a probe.
@@ -140,6 +150,39 @@ fn replay(directory: &Path) -> Result<Vec<String>> {
     ensure!(output.status.success(), "the replay failed: {said}");
     let printed = String::from_utf8(output.stdout)?;
     Ok(printed.lines().map(str::to_owned).collect())
+}
+
+/// Runs the host on the capture once more. What it prints is shown.
+fn run(directory: &Path, arguments: &[&str]) -> Result<()> {
+    eprintln!("\n$ retrans-host {}", arguments.join(" "));
+    let status = Command::new(binary()?)
+        .args(arguments)
+        .current_dir(directory)
+        .status()?;
+    ensure!(status.success(), "retrans-host {}: {status}", arguments[0]);
+    Ok(())
+}
+
+/// Shows the first events as columns.
+fn show_columns(directory: &Path) -> Result<()> {
+    let columns = ["--quiet", "--plugin", "table-print", "--count", COLUMNS];
+    run(directory, &[&["replay", CAPTURE], &columns[..]].concat())
+}
+
+/// Writes the report, with the alerts of the chain. Returns its path.
+fn report(directory: &Path) -> Result<PathBuf> {
+    let path = binary()?.with_file_name(REPORT);
+    let to = path.to_str().context("the path of the report is no text")?;
+    let plugins = CHAIN.iter().take_while(|word| **word != "json-print");
+    // Without the option before that plugin.
+    let plugins: Vec<&str> = plugins.copied().collect();
+    let plugins = &plugins[..plugins.len() - 1];
+    let output = ["--output", to, "--force"];
+    run(
+        directory,
+        &[&["report", CAPTURE], plugins, &output].concat(),
+    )?;
+    Ok(path)
 }
 
 /// What the host reported, and what the kernel itself counted.
@@ -156,6 +199,8 @@ struct Seen {
     lines: usize,
     /// Bytes of the capture.
     capture: u64,
+    /// Path of the report.
+    report: PathBuf,
 }
 
 impl Seen {
@@ -195,6 +240,7 @@ impl Seen {
             counted,
             lines: lines.len(),
             capture,
+            report: PathBuf::new(),
         }
     }
 }
@@ -219,6 +265,7 @@ impl fmt::Display for Seen {
             counted,
             lines,
             capture,
+            report,
         } = self;
         write!(
             f,
@@ -235,7 +282,8 @@ impl fmt::Display for Seen {
         }?;
         write!(
             f,
-            " The recording has {capture} bytes; replayed, it has printed the same {lines} lines."
+            " The recording has {capture} bytes; replayed, it has printed the same {lines} lines. The report is {}.",
+            report.display()
         )
     }
 }

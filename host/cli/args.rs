@@ -10,10 +10,12 @@ use clap::Subcommand;
 use clap::ValueEnum;
 
 use super::examples;
+use super::export::ExportArgs;
 use super::filters::FilterArgs;
 use super::filters::LiveFilterArgs;
 use super::manual::Shell;
 use super::plugin_args::PluginArgs;
+use super::report::ReportArgs;
 use crate::plugin::Limits;
 use crate::plugin::OnFault;
 use crate::source::live::attach;
@@ -57,9 +59,19 @@ pub enum Command {
     /// Writes a capture of synthetic events. The same seed produces the same events
     #[command(max_term_width = 100, after_help = examples::GENERATE)]
     Generate(GenerateArgs),
-    /// Prints a summary of captures: machine, time, events by kind, losses, peers
-    #[command(max_term_width = 100)]
-    Inspect(InspectArgs),
+    /// Writes recorded events as a table (CSV) or as packets (pcapng), which Wireshark reads
+    #[command(max_term_width = 100, after_help = examples::EXPORT)]
+    Export(Box<ExportArgs>),
+    /// Prints a summary of captures: machine, time, events by kind, losses, the peers with the most events
+    #[command(max_term_width = 100, after_help = examples::INSPECT)]
+    Inspect(Box<InspectArgs>),
+    /// Writes a page (HTML) about recorded events: when, where and why segments were sent again, the worst connections.
+    /// It can be mailed
+    #[command(max_term_width = 100, after_help = examples::REPORT)]
+    Report(Box<ReportArgs>),
+    /// Checks a configuration file, and tells what is in force
+    #[command(max_term_width = 100, after_help = examples::CONFIG)]
+    Config(ConfigArgs),
     /// Tells whether the host can run here: what it needs and what it can use, yes or no, and what to do
     #[command(max_term_width = 100, after_help = examples::CHECK)]
     Check(CheckArgs),
@@ -113,6 +125,10 @@ pub struct ChainArgs {
     /// Repeatable: a later file replaces settings of an earlier one, and --set replaces both.
     #[arg(long = "settings", value_name = "FILE")]
     pub settings_files: Vec<PathBuf>,
+
+    /// Settings of the plugin named just before it, as a JSON object: a configuration file has them with types.
+    #[arg(long = "settings-json", hide = true)]
+    pub settings_json: Vec<String>,
 
     /// Sets limits of the plugin named just before it.
     #[arg(
@@ -168,6 +184,11 @@ pub struct ChainArgs {
 /// Options of watching.
 #[derive(Debug, Args)]
 pub struct WatchArgs {
+    /// Reads options from this file (TOML): see docs/configuration.md. What is on the command line, or in a variable such
+    /// as RETRANS_HOST_RING_SIZE, replaces what the file says
+    #[arg(short = 'c', long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
     /// The chain.
     #[command(flatten)]
     pub chain: ChainArgs,
@@ -344,6 +365,59 @@ pub struct InspectArgs {
     /// Captures. - is standard input
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+
+    /// Groups events by these: peer, peer_port, local, local_port, connection, process, container, user, netns, kind,
+    /// state, congestion_control. Repeatable: each is a table, and peer,kind is one of both
+    #[arg(long, value_name = "KEYS", default_value = "peer")]
+    pub by: Vec<String>,
+
+    /// Number of keys in a table: those with the most events
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    pub top: usize,
+
+    /// Prints each summary as a line of JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// Omits events before this time of day, such as 2026-01-01T12:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+
+    /// Omits events at this time of day and later
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+
+    /// The filters.
+    #[command(flatten)]
+    pub filters: FilterArgs,
+}
+
+/// What is done with a configuration file.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// The command.
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// A command about configuration files.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Tells whether the host would start with this file: its keys and values, and the settings of its plugins
+    Check {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Prints what is in force with this file, the environment and these options, and where each value is from
+    Show {
+        /// The file; - for none
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Options of the command line, as in --peer 10.0.0.0/8
+        #[arg(value_name = "OPTION", trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<std::ffi::OsString>,
+    },
 }
 
 /// What is checked.

@@ -32,6 +32,31 @@ Examples:
   retrans-host replay lossy.rtc --from 2026-01-01T12:00:00Z --count 10k --record part.rtc
   retrans-host replay lossy.rtc --speed 1x --from 2026-01-01T12:00:00Z --to 2026-01-01T12:05:00Z";
 
+/// Of `inspect`.
+pub const INSPECT: &str = "\
+Examples:
+  retrans-host inspect lossy.rtc                   machine, time, kinds, losses, peers, events over time
+  retrans-host inspect lossy.rtc --by process --by peer,kind --top 20
+  retrans-host inspect lossy.rtc --comm nginx --from 2026-01-01T12:00:00Z --by connection
+  retrans-host inspect lossy.rtc --json --by container | jq '.by[0].top'";
+
+/// Of `report`.
+pub const REPORT: &str = "\
+Examples:
+  retrans-host report lossy.rtc -o report.html
+  retrans-host report lossy.rtc.1 lossy.rtc --peer 10.0.0.0/8 --from 2026-01-01T12:00:00Z -o report.html
+  retrans-host report lossy.rtc --plugin threshold-alert --set threshold=20 -o report.html
+  retrans-host report --compare before.rtc after.rtc -o changes.html
+  sudo retrans-host --record - --duration 1h | retrans-host report - -o report.html";
+
+/// Of `config`.
+pub const CONFIG: &str = "\
+Examples:
+  retrans-host config check /etc/retrans-host/config.toml
+  retrans-host config show /etc/retrans-host/config.toml
+  retrans-host config show config.toml --census 1m --peer 10.0.0.0/8
+  sudo retrans-host --config /etc/retrans-host/config.toml";
+
 /// Of `check`, and its exit codes.
 pub const CHECK: &str = "\
 Examples:
@@ -60,6 +85,15 @@ pub const GENERATE: &str = "\
 Examples:
   retrans-host generate test.rtc --events 1M --connections 5k --seed 7 --gaps
   retrans-host replay test.rtc --plugin ./mine.wasm";
+
+/// Of `export`.
+pub const EXPORT: &str = "\
+Examples:
+  retrans-host export lossy.rtc --to csv -o lossy.csv
+  retrans-host export lossy.rtc --to csv --fields timestamp,destination.ip,retransmit.kind,tcp.rto_us
+  retrans-host export lossy.rtc.1 lossy.rtc --to pcapng -o lossy.pcapng && wireshark lossy.pcapng
+  retrans-host export events.jsonl --to pcapng --peer 10.0.0.0/8 --kind timeout | tshark -r -
+  sudo retrans-host --record - | retrans-host export - --to pcapng | wireshark -k -i -";
 
 /// Of `plugin`.
 pub const PLUGIN: &str = "\

@@ -29,7 +29,10 @@ const ENVIRONMENT: &[(&str, &str)] = &[
         "NO_COLOR, TERM",
         "No colours if the first is set and not empty, or if the second is \"dumb\".",
     ),
-    ("SUDO_UID, SUDO_GID", "Owner of the files of --record."),
+    (
+        "SUDO_UID, SUDO_GID",
+        "Owner of the files of --record and of export.",
+    ),
     (
         "COLUMNS",
         "Width of --help if its output is not a terminal.",

@@ -1,14 +1,17 @@
 //! Parses and checks the command line, and converts it to a [`Config`]. No other module uses clap.
 
 mod args;
+mod config_file;
 mod crate_name;
 mod examples;
+mod export;
 mod filters;
 mod hint;
 mod limits;
 mod manual;
 mod plugin_args;
 mod plugins;
+mod report;
 mod settings_file;
 mod usage_error;
 mod values;
@@ -33,18 +36,23 @@ use self::args::CheckArgs;
 use self::args::Cli;
 use self::args::Command;
 use self::args::CompileArgs;
+use self::args::ConfigArgs;
+use self::args::ConfigCommand;
 use self::args::FootprintArgs;
 use self::args::GenerateArgs;
+use self::args::InspectArgs;
 use self::args::RecordArgs;
 use self::args::ReplayArgs;
 use self::args::VerbosityArgs;
 use self::args::WatchArgs;
+use self::config_file::Layered;
 use self::plugins::ChainOptions;
 pub use self::usage_error::UsageError;
 use crate::config::ChainConfig;
 use crate::config::Check;
 use crate::config::Config;
 use crate::config::Generate;
+use crate::config::Inspect;
 use crate::config::LinesTo;
 use crate::config::RecordConfig;
 use crate::config::RecordFile;
@@ -65,9 +73,97 @@ const MAX_RING_SIZE: u64 = 1 << 30;
 /// Parses the command line of this process. If clap refuses it, or if it asks for help or the version, the process
 /// ends.
 pub fn config() -> Result<Config, UsageError> {
-    match Cli::command().try_get_matches() {
-        Ok(matches) => from_matches(&matches),
+    let arguments: Vec<_> = env::args_os().collect();
+    let matches = match Cli::command().try_get_matches_from(&arguments) {
+        Ok(matches) => matches,
         Err(error) => exit_with(&error),
+    };
+    match matches.subcommand() {
+        None => Ok(Config::Watch(layered(arguments, env::vars_os())?.watch()?)),
+        Some(_) => from_matches(&matches),
+    }
+}
+
+/// The command line of a watch, together with the environment and the configuration file.
+fn layered(
+    given: Vec<OsString>,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Layers, UsageError> {
+    let matches = Cli::command().try_get_matches_from(&given);
+    let matches = matches.unwrap_or_else(|error| exit_with(&error));
+    let layered = config_file::layer(given, &matches, variables)?;
+    let arguments = layered.as_ref().map(Layered::arguments);
+    let matches = match arguments.map(|all| Cli::command().try_get_matches_from(all)) {
+        None => matches,
+        Some(Ok(matches)) => matches,
+        Some(Err(error)) => match layered.as_ref().and_then(|layered| layered.blame(mistake)) {
+            Some(blamed) => return Err(blamed),
+            None => exit_with(&error),
+        },
+    };
+    Ok(Layers { matches, layered })
+}
+
+/// What is wrong with a command line of a watch.
+fn mistake(arguments: Vec<OsString>) -> Option<String> {
+    match Cli::command().try_get_matches_from(arguments) {
+        Ok(matches) => watch_of(&matches).err().map(|error| error.to_string()),
+        Err(error) => {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            Some(first.trim_start_matches("error: ").to_owned())
+        }
+    }
+}
+
+/// The configuration of a command line without a subcommand.
+fn watch_of(matches: &ArgMatches) -> Result<Watch, UsageError> {
+    let cli = Cli::from_arg_matches(matches).unwrap_or_else(|error| exit_with(&error));
+    watch(cli.watch, verbosity(&cli.verbosity), matches)
+}
+
+/// The options of a watch, from all places.
+struct Layers {
+    matches: ArgMatches,
+    /// What is not of the command line.
+    layered: Option<Layered>,
+}
+
+impl Layers {
+    fn watch(&self) -> Result<Watch, UsageError> {
+        watch_of(&self.matches).map_err(|error| {
+            let layered = self.layered.as_ref();
+            let blamed = layered.and_then(|layered| layered.blame(mistake));
+            blamed.unwrap_or(error)
+        })
+    }
+}
+
+/// The configuration of a command about configuration files.
+fn of_config_file(args: ConfigArgs) -> Result<Config, UsageError> {
+    let program = || OsString::from(env!("CARGO_PKG_NAME"));
+    let with = |file: &PathBuf| {
+        let mut option = OsString::from("--config=");
+        option.push(file);
+        option
+    };
+    match args.command {
+        ConfigCommand::Check { file } => {
+            let watch = layered(vec![program(), with(&file)], [])?.watch()?;
+            Ok(Config::CheckFile { file, watch })
+        }
+        ConfigCommand::Show { file, options } => {
+            let mut given = vec![program()];
+            given.extend(options);
+            if file.as_os_str() != "-" {
+                given.push(with(&file));
+            }
+            let layers = layered(given, env::vars_os())?;
+            let watch = layers.watch()?;
+            let plugins = &watch.chain.plugins;
+            let text = config_file::show(&layers.matches, layers.layered.as_ref(), plugins);
+            Ok(Config::Print(text))
+        }
     }
 }
 
@@ -86,7 +182,11 @@ fn from_matches(matches: &ArgMatches) -> Result<Config, UsageError> {
         None => watch(cli.watch, verbosity, matches).map(Config::Watch),
         Some(Command::Replay(args)) => replay(*args, verbosity, matches).map(Config::Replay),
         Some(Command::Generate(args)) => generate(args, verbosity).map(Config::Generate),
-        Some(Command::Inspect(args)) => Ok(Config::Inspect(at_most_one_stdin(args.files)?)),
+        Some(Command::Export(args)) => export::config(*args, verbosity).map(Config::Export),
+        Some(Command::Inspect(args)) => inspect(*args).map(Config::Inspect),
+        Some(Command::Report(args)) => {
+            report::config(*args, verbosity, matches).map(Config::Report)
+        }
         Some(Command::Check(CheckArgs { live, json })) => Ok(Config::Check(Check {
             live,
             json,
@@ -96,6 +196,7 @@ fn from_matches(matches: &ArgMatches) -> Result<Config, UsageError> {
             let matches = matches.subcommand().map_or(matches, |(_, own)| own);
             plugin_args::config(args, verbosity, matches).map(Config::Plugin)
         }
+        Some(Command::Config(args)) => of_config_file(args),
         Some(Command::Completions { shell }) => Ok(Config::Print(manual::completions(shell))),
         Some(Command::Man { directory }) => {
             let pages = manual::pages().map_err(|error| UsageError::Manual(error.to_string()))?;
@@ -197,6 +298,7 @@ fn chain(
         plugins: &args.plugins,
         settings: &args.settings,
         settings_files: &args.settings_files,
+        settings_json: &args.settings_json,
         limits: &args.limits,
         allow: &args.allow,
         on_fault: args.on_fault.iter().copied().map(Into::into).collect(),
@@ -299,22 +401,7 @@ fn replay(
     verbosity: Verbosity,
     matches: &ArgMatches,
 ) -> Result<Replay, UsageError> {
-    let time = |option, text: &Option<String>| {
-        let text = text.as_deref();
-        text.map(|text| values::time(option, text)).transpose()
-    };
-    let times = TimeRange {
-        from: time("--from", &args.from)?,
-        to: time("--to", &args.to)?,
-    };
-    if let (Some(from), Some(to)) = (times.from, times.to)
-        && to <= from
-    {
-        return Err(UsageError::EmptyTimeRange {
-            from: args.from.unwrap_or_default(),
-            to: args.to.unwrap_or_default(),
-        });
-    }
+    let times = time_range(args.from, args.to)?;
     // In the foreground a replay is a trial: its operator wants every line of the log.
     let is_trial = io::stderr().is_terminal();
     let (chain, record) = recorded_chain(&args.chain, &args.record, verbosity, matches, is_trial)?;
@@ -325,6 +412,37 @@ fn replay(
         filters: filters::replay(&args.filters)?,
         speed: args.speed.as_deref().map(values::speed).transpose()?,
         times,
+    })
+}
+
+/// The times of day of `--from` and `--to`.
+fn time_range(from: Option<String>, to: Option<String>) -> Result<TimeRange, UsageError> {
+    let time = |option, text: &Option<String>| {
+        let text = text.as_deref();
+        text.map(|text| values::time(option, text)).transpose()
+    };
+    let times = TimeRange {
+        from: time("--from", &from)?,
+        to: time("--to", &to)?,
+    };
+    match (times.from, times.to) {
+        (Some(begin), Some(end)) if end <= begin => Err(UsageError::EmptyTimeRange {
+            from: from.unwrap_or_default(),
+            to: to.unwrap_or_default(),
+        }),
+        _ => Ok(times),
+    }
+}
+
+fn inspect(args: InspectArgs) -> Result<Inspect, UsageError> {
+    let by = args.by.iter().map(|text| text.parse());
+    Ok(Inspect {
+        files: at_most_one_stdin(args.files)?,
+        by: by.collect::<Result<_, _>>().map_err(UsageError::Grouping)?,
+        top: args.top,
+        times: time_range(args.from, args.to)?,
+        filters: filters::replay(&args.filters)?,
+        json: args.json,
     })
 }
 

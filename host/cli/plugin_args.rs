@@ -295,6 +295,7 @@ pub fn config(
                 plugins: &args.plugins,
                 settings: &args.settings,
                 settings_files: &args.settings_files,
+                settings_json: &[],
                 limits: &args.limits,
                 allow: &args.allow,
                 on_fault: Vec::new(),

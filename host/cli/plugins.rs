@@ -23,6 +23,7 @@ enum PluginOption<'a> {
     Plugin(&'a str),
     Set(&'a str),
     Settings(&'a Path),
+    SettingsJson(&'a str),
     Limit(&'a str),
     Allow(&'a str),
     OnFault(OnFault),
@@ -46,6 +47,8 @@ pub struct ChainOptions<'a> {
     pub settings: &'a [String],
     /// `--settings`
     pub settings_files: &'a [PathBuf],
+    /// `--settings-json`
+    pub settings_json: &'a [String],
     /// `--limit`
     pub limits: &'a [String],
     /// `--allow`
@@ -83,6 +86,8 @@ pub fn plugins(args: &ChainOptions<'_>, matches: &ArgMatches) -> Result<Vec<Spec
     let settings = args.settings.iter().map(|text| PluginOption::Set(text));
     let files = args.settings_files.iter();
     let files = files.map(|file| PluginOption::Settings(file));
+    let jsons = args.settings_json.iter();
+    let jsons = jsons.map(|text| PluginOption::SettingsJson(text));
     let limits = args.limits.iter().map(|text| PluginOption::Limit(text));
     let grants = args.allow.iter().map(|text| PluginOption::Allow(text));
     let actions = args.on_fault.iter().copied();
@@ -90,6 +95,7 @@ pub fn plugins(args: &ChainOptions<'_>, matches: &ArgMatches) -> Result<Vec<Spec
     options.extend(positions("plugins").zip(names));
     options.extend(positions("settings").zip(settings));
     options.extend(positions("settings_files").zip(files));
+    options.extend(positions("settings_json").zip(jsons));
     options.extend(positions("limits").zip(limits));
     options.extend(positions("allow").zip(grants));
     options.extend(positions("on_fault").zip(actions.map(PluginOption::OnFault)));
@@ -118,6 +124,10 @@ pub fn plugins(args: &ChainOptions<'_>, matches: &ArgMatches) -> Result<Vec<Spec
             PluginOption::Settings(file) => {
                 let option = || no_plugin("--settings", &file.display().to_string());
                 settings_file::read(plugin.ok_or_else(option)?, file)?;
+            }
+            PluginOption::SettingsJson(text) => {
+                let option = || no_plugin("--settings-json", text);
+                settings_file::read_json(plugin.ok_or_else(option)?, text)?;
             }
             PluginOption::Limit(text) => {
                 limits::apply(

@@ -33,6 +33,16 @@ pub fn read(plugin: &mut Spec, file: &Path) -> Result<(), UsageError> {
     Ok(())
 }
 
+/// Adds the settings in a JSON object to those of a plugin.
+pub fn read_json(plugin: &mut Spec, text: &str) -> Result<(), UsageError> {
+    let values = json(text).map_err(|cause| UsageError::SettingsFile {
+        file: "-".into(),
+        cause,
+    })?;
+    plugin.settings.values.extend(values);
+    Ok(())
+}
+
 fn text(file: &Path) -> Result<String, String> {
     let cannot = |error| format!("cannot read it: {error}");
     let mut bytes = Vec::new();

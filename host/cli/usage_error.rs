@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use retrans_view::key::BadGrouping;
+
+use super::config_file::FileError;
 use crate::plugin::ParseDigestError;
 use crate::source::filter::Contradiction;
 use crate::system::privileges::UserError;
@@ -20,6 +23,15 @@ pub enum UsageError {
     /// An option of watching before a subcommand: the option and the subcommand.
     #[error("--{0}: it has no effect before {1}; write options of {1} after the word {1}")]
     BeforeSubcommand(String, String),
+    /// A key of `--by` that is none.
+    #[error("--by: {0}")]
+    Grouping(BadGrouping),
+    /// A mistake in a configuration file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A variable of the environment that is no option, or has no value of one: its name, and why.
+    #[error("{0}: {1}")]
+    Variable(String, String),
     /// A setting without a key.
     #[error("--set {0}: expected KEY=VALUE, such as threshold=10")]
     NoKey(String),

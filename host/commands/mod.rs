@@ -1,8 +1,10 @@
 //! The commands, each in a file of its own.
 
 mod capture_output;
+mod config;
 mod check;
 mod confine;
+mod export;
 mod generate;
 mod inspect;
 mod manual;
@@ -10,6 +12,7 @@ mod plugin;
 mod progress;
 mod recording;
 mod replay;
+mod report;
 mod watch;
 
 use std::io;
@@ -40,10 +43,15 @@ pub fn run(config: &Config) -> Result<()> {
     log_to_stderr(config.verbosity());
     match config {
         Config::Watch(_) | Config::Check(_) => {}
-        Config::Replay(_) | Config::Generate(_) | Config::Inspect(_) | Config::Plugin(_) => {
+        Config::Replay(_)
+        | Config::Generate(_)
+        | Config::Export(_)
+        | Config::Inspect(_)
+        | Config::Report(_)
+        | Config::Plugin(_) => privileges::keep_files()?,
+        Config::CheckFile { .. } | Config::Print(_) | Config::WritePages { .. } => {
             privileges::keep_files()?;
         }
-        Config::Print(_) | Config::WritePages { .. } => privileges::keep_files()?,
         // They confine themselves, after they have set their limits.
         Config::Compile { .. } | Config::Footprint(_) | Config::Helper => {}
     }
@@ -51,9 +59,12 @@ pub fn run(config: &Config) -> Result<()> {
         Config::Watch(watch) => watch::watch(watch),
         Config::Replay(replay) => replay::replay(replay),
         Config::Generate(generate) => generate::generate(generate),
-        Config::Inspect(files) => inspect::inspect(files),
+        Config::Export(config) => export::export(config),
+        Config::Inspect(inspect) => inspect::inspect(inspect),
+        Config::Report(report) => report::report(report),
         Config::Check(check) => check::check(*check),
         Config::Plugin(plugin) => plugin::run(&plugin.command),
+        Config::CheckFile { file, watch } => config::check(file, watch),
         Config::Print(text) => manual::print(text),
         Config::WritePages { directory, pages } => manual::write(directory, pages),
         Config::Compile { seconds, bytes } => compile::run(*seconds, *bytes),

@@ -1,4 +1,4 @@
-//! The progress bar of a replay.
+//! The progress bar of a replay or an export.
 
 use std::io;
 use std::io::IsTerminal as _;
@@ -15,11 +15,16 @@ use crate::system::stdio;
 /// Width in columns of a terminal that does not report its size.
 const DEFAULT_WIDTH: u16 = 80;
 
-/// Creates the progress bar. It is visible if `wanted`, if standard error is a terminal, and if standard output is
-/// not: it would be in the way of the lines.
+/// Creates the progress bar of a command that prints. It is visible if `wanted`, if standard error is a terminal, and if
+/// standard output is not: it would be in the way of the lines.
 pub fn on_terminal(wanted: bool) -> ProgressBar {
-    let is_visible = wanted && stdio::is_terminal() && !io::stdout().is_terminal();
-    let target = match is_visible {
+    beside_a_file(wanted && !io::stdout().is_terminal())
+}
+
+/// Creates the progress bar of a command that prints nothing while it runs. It is visible if `wanted`, and if standard
+/// error is a terminal.
+pub fn beside_a_file(wanted: bool) -> ProgressBar {
+    let target = match wanted && stdio::is_terminal() {
         true => ProgressDrawTarget::term_like_with_hz(Box::new(StandardError), 10),
         false => ProgressDrawTarget::hidden(),
     };

@@ -2,8 +2,12 @@
 
 mod terminal;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use retrans_event::FieldPath;
+use retrans_view::key::Grouping;
 
 use crate::plugin::Limits;
 use crate::plugin::Origin;
@@ -22,12 +26,23 @@ pub enum Config {
     Replay(Replay),
     /// Write a capture of synthetic events.
     Generate(Generate),
-    /// Print a summary of each of these captures.
-    Inspect(Vec<PathBuf>),
+    /// Write recorded events in another form.
+    Export(Export),
+    /// Print a summary of captures.
+    Inspect(Inspect),
+    /// Write a page about recorded events.
+    Report(Report),
     /// Tell whether the host can run here.
     Check(Check),
     /// Tell about plugins.
     Plugin(PluginConfig),
+    /// Tell whether the host would start with a configuration file.
+    CheckFile {
+        /// The file.
+        file: PathBuf,
+        /// What it says.
+        watch: Watch,
+    },
     /// Print this text: a manual page, or a script for a shell.
     Print(String),
     /// Write manual pages.
@@ -336,6 +351,109 @@ pub struct Generate {
     pub verbosity: Verbosity,
 }
 
+/// The configuration of the summary of captures.
+#[derive(Debug, PartialEq)]
+pub struct Inspect {
+    /// The captures; `-` is standard input.
+    pub files: Vec<PathBuf>,
+    /// What events are grouped by, each a table.
+    pub by: Vec<Grouping>,
+    /// Number of keys in a table.
+    pub top: usize,
+    /// The times of day of the events to count.
+    pub times: TimeRange,
+    /// The wanted events.
+    pub filters: Filters,
+    /// Whether to print JSON.
+    pub json: bool,
+}
+
+/// The configuration of a report.
+#[derive(Debug, PartialEq)]
+pub struct Report {
+    /// What it is about.
+    pub what: Reported,
+    /// The file to write; `None`: standard output.
+    pub output: Option<PathBuf>,
+    /// Whether an existing file is overwritten.
+    pub force: bool,
+    /// The times of day of the events.
+    pub times: TimeRange,
+    /// The wanted events.
+    pub filters: Filters,
+    /// Times and filters as they were given: names of options with their values.
+    pub selection: Vec<(String, String)>,
+    /// Verbosity of standard error.
+    pub verbosity: Verbosity,
+}
+
+/// What a report is about.
+#[derive(Debug, PartialEq)]
+pub enum Reported {
+    /// The events of files.
+    Files {
+        /// The files, in this order; `-` is standard input.
+        files: Vec<PathBuf>,
+        /// The chain through which they go as well; `None`: there is none.
+        chain: Option<ChainConfig>,
+    },
+    /// What has changed from one file to another.
+    Compare {
+        /// The one.
+        before: PathBuf,
+        /// The other.
+        after: PathBuf,
+    },
+}
+
+/// The configuration of an export.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Export {
+    /// The files, in this order; `-` is standard input.
+    pub files: Vec<PathBuf>,
+    /// The form.
+    pub format: ExportFormat,
+    /// The file to write; `None`: standard output.
+    pub output: Option<PathBuf>,
+    /// Whether an existing file is overwritten.
+    pub force: bool,
+    /// The fields of each event; `None`: those of the form.
+    pub fields: Option<Vec<ExportField>>,
+    /// The times of day of the events to export.
+    pub times: TimeRange,
+    /// The wanted events.
+    pub filters: Filters,
+    /// Verbosity of standard error.
+    pub verbosity: Verbosity,
+}
+
+/// A form other than captures and lines of JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// A table.
+    Csv,
+    /// Packets, with the fields in their comments.
+    Pcapng,
+}
+
+/// A field of an event that is exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExportField {
+    /// A value of the JSON form.
+    Path(FieldPath),
+    /// All labels.
+    Labels,
+}
+
+impl fmt::Display for ExportField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ExportField::Path(path) => path.fmt(f),
+            ExportField::Labels => f.write_str("labels"),
+        }
+    }
+}
+
 /// What is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Check {
@@ -368,10 +486,14 @@ impl Config {
             Config::Watch(watch) => watch.chain.verbosity,
             Config::Replay(replay) => replay.chain.verbosity,
             Config::Generate(generate) => generate.verbosity,
+            Config::Export(export) => export.verbosity,
             Config::Inspect(_) => Verbosity::Normal,
+            Config::Report(report) => report.verbosity,
             Config::Check(check) => check.verbosity,
             Config::Plugin(plugin) => plugin.verbosity,
-            Config::Print(_) | Config::WritePages { .. } => Verbosity::Normal,
+            Config::CheckFile { .. } | Config::Print(_) | Config::WritePages { .. } => {
+                Verbosity::Normal
+            }
             Config::Compile { .. } | Config::Footprint(_) | Config::Helper => Verbosity::Normal,
         }
     }

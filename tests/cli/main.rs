@@ -7,6 +7,7 @@ mod alerts_file;
 mod bad_filters;
 mod bad_input;
 mod columns;
+mod config;
 mod layout;
 mod manual;
 mod plugin_commands;

@@ -106,6 +106,7 @@ fn a_files_name_on_a_terminal_cannot_steer_it() {
         &["inspect", name][..],
         &["replay", name],
         &["generate", name],
+        &["export", name, "--to", "csv"],
     ] {
         let (controller, terminal) = terminal();
         let mut command = host(files.path(), arguments);

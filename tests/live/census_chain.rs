@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use anyhow::bail;
+use retrans_event::CensusRow;
 use socket2::SockRef;
 
 use crate::support::captures::Directory;
@@ -172,7 +173,8 @@ fn root_what_finds_no_row_is_counted_in_one_that_all_share() -> Result<()> {
         let counted = host.stop()?;
         let rows = &counted.rows;
         assert!(rows.iter().all(|row| row.is_complete));
-        let (shared, rest): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.is_overflow);
+        let (shared, rest): (Vec<CensusRow>, Vec<CensusRow>) =
+            rows.iter().copied().partition(|row| row.is_overflow);
         let [shared] = shared[..] else {
             bail!("one row is shared: {shared:?}");
         };
@@ -183,7 +185,7 @@ fn root_what_finds_no_row_is_counted_in_one_that_all_share() -> Result<()> {
             "the shared row takes one"
         );
         let listeners = IpAddr::from(Ipv4Addr::LOCALHOST);
-        let (ours, peers): (Vec<_>, Vec<_>) = rest
+        let (ours, peers): (Vec<CensusRow>, Vec<CensusRow>) = rest
             .into_iter()
             .partition(|row| row.peer_address == listeners);
         let ours: u64 = ours.iter().map(|row| row.opened).sum();

@@ -272,8 +272,9 @@ fn root_what_does_not_watch_keeps_no_capabilities() -> Result<()> {
         let replay = ["replay", "-", "--plugin", "json-print"];
         let generate = ["generate", "--force", "--events", "1G", &capture];
         let inspect = ["inspect", "-"];
+        let export = ["export", "-", "--to", "csv"];
         let compile = ["compile", "100", "1000000000"];
-        for arguments in [&replay[..], &generate, &inspect, &compile] {
+        for arguments in [&replay[..], &generate, &inspect, &export, &compile] {
             let mut host = command("setpriv");
             host.args(nobody).args(ambient).arg(BINARY).args(arguments);
             assert_drops_capabilities(host.env("XDG_CACHE_HOME", files.path()))?;

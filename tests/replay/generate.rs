@@ -145,16 +145,26 @@ fn inspect_counts_what_is_there() {
         next(),
         format!("  lost        {} in 4 gaps", lost.iter().sum::<u64>())
     );
-    assert_eq!(next(), format!("  peers       {}", peers.len()));
+    assert_eq!(next(), format!("  by peer: {} keys", peers.len()));
+    assert_eq!(next(), "       events  segments     share  peer");
     let mut top: Vec<_> = peers
         .into_iter()
         .map(|(peer, count)| (count, peer))
         .collect();
     top.sort_by_key(|(count, peer)| (std::cmp::Reverse(*count), *peer));
     for (count, peer) in top.iter().take(10) {
-        assert_eq!(next(), format!("    {count:>9} {peer}"));
+        let share = 100.0 * *count as f64 / EVENTS as f64;
+        let line = format!("    {count:>9} {count:>9} {share:>7.1} %  {peer}");
+        assert_eq!(next(), line);
     }
-    assert_eq!(lines.next(), None);
+    let line = next();
+    let heading = line.strip_prefix("  over time   events in each ");
+    assert!(heading.is_some(), "{line}");
+    let over_time: usize = lines
+        .map(|line| line.split_whitespace().next().unwrap_or_default())
+        .map(|number| number.parse::<usize>().expect("a number"))
+        .sum();
+    assert_eq!(over_time, EVENTS);
 
     let printed = printed(files.path(), &["a.rtc"]);
     let gaps = printed.lines().enumerate().filter_map(|(number, line)| {

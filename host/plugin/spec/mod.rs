@@ -7,6 +7,8 @@ pub mod origin;
 pub mod schema;
 pub mod settings;
 
+use std::fmt;
+
 use self::digest::Digest;
 use self::grants::Grants;
 use self::limits::Limits;
@@ -58,4 +60,15 @@ pub enum OnFault {
     Drop,
     /// The host ends.
     Stop,
+}
+
+/// The word of the command line.
+impl fmt::Display for OnFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            OnFault::Pass => "pass",
+            OnFault::Drop => "drop",
+            OnFault::Stop => "stop",
+        })
+    }
 }

@@ -5,6 +5,7 @@ mod line;
 mod lines;
 mod pace;
 mod readable;
+mod selection;
 
 use std::fmt;
 use std::path::Path;
@@ -17,10 +18,8 @@ use self::pace::Pace;
 use super::outflow::Outflow;
 use crate::capture::CaptureError;
 use crate::config::Replay;
-use crate::config::TimeRange;
 use crate::pipeline::channel::Channel;
 use crate::pipeline::stop::Stop;
-use crate::source::filter::Filters;
 use crate::source::observer::Observer;
 use crate::stats::Publisher;
 use crate::stats::SharedStats;
@@ -34,6 +33,7 @@ use crate::stream::batch::Mark;
 pub use self::input::Input;
 pub use self::input::InputError;
 pub use self::lines::LineError;
+pub use self::selection::Selection;
 
 /// A file that cannot be replayed.
 #[derive(Debug)]
@@ -105,9 +105,7 @@ pub fn run(
     let mut sender = Sender {
         out: Outflow::new(channel, stop, observers),
         publisher: Publisher::new(shared.clone()),
-        times: replay.times,
-        filters: replay.filters.clone(),
-        is_filtered: replay.filters != Filters::default(),
+        selection: Selection::new(replay.times, replay.filters.clone()),
         count: replay.chain.count,
         pace: replay.speed.map(Pace::new),
         stop,
@@ -178,12 +176,7 @@ struct Sender<'a> {
     out: Outflow<'a>,
     /// Publishes the statistics at each mark.
     publisher: Publisher,
-    /// The times of day of the events to send.
-    times: TimeRange,
-    /// The wanted events.
-    filters: Filters,
-    /// Whether there are any filters.
-    is_filtered: bool,
+    selection: Selection,
     /// Number of events after which the stream ends; `None` if there is no such limit.
     count: Option<u64>,
     /// `None` if the replay is not paced.
@@ -219,9 +212,7 @@ impl Sender<'_> {
                 (Item::Events(batch), last)
             }
             Item::Census(mut census) => {
-                if self.is_filtered {
-                    census.retain(|row| self.filters.want_row(row));
-                }
+                self.selection.select_rows(&mut census);
                 let now = census.now().map(|now| Mark {
                     time: now.time,
                     wall_time: now.wall_time,
@@ -293,7 +284,7 @@ impl Sender<'_> {
 
     /// The time of a mark, if it is within the requested times.
     fn selected_time(&self, mark: &Mark) -> Option<Mark> {
-        let within = self.times.contains(mark.wall_time);
+        let within = self.selection.has_time(mark.wall_time);
         within.then_some(Mark { lost: 0, ..*mark })
     }
 
@@ -307,25 +298,7 @@ impl Sender<'_> {
     /// Removes the events that are outside the requested times, those that a filter leaves out, and those beyond the
     /// requested number.
     fn select(&self, batch: &mut Batch) {
-        let times = self.times;
-        if times != TimeRange::default() {
-            let within: Vec<bool> = batch
-                .events()
-                .map(|event| times.contains(event.wall_time()))
-                .collect();
-            // A loss before an event that is removed is removed with it.
-            if within.first() == Some(&false) {
-                batch.lost = 0;
-            }
-            batch.retain(|event| within[event]);
-        }
-        if self.is_filtered {
-            let wanted: Vec<bool> = batch
-                .events()
-                .map(|event| self.filters.want(event))
-                .collect();
-            batch.retain(|event| wanted[event]);
-        }
+        self.selection.select(batch);
         let left = self.count.map(|count| count - self.read.delivered);
         if let Some(left) = left.filter(|left| (batch.len() as u64) > *left) {
             batch.retain(|event| (event as u64) < left);

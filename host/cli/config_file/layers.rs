@@ -1,0 +1,190 @@
+//! Puts command line, environment and configuration file together: each takes precedence over the next.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+
+use super::ConfigFile;
+use super::Entry;
+use super::FileError;
+use super::keys::Form;
+use super::keys::KEYS;
+use super::keys::unknown;
+use crate::cli::UsageError;
+
+/// Variables of the environment with this prefix are options: `RETRANS_HOST_RING_SIZE` is `--ring-size`.
+const PREFIX: &str = "RETRANS_HOST_";
+
+/// Variables with the prefix that are none: the host sets them for its own processes.
+const OTHERS: [&str; 1] = ["RETRANS_HOST_GRANTED"];
+
+/// The options that belong to a plugin.
+const OF_PLUGINS: [&str; 6] = [
+    "plugin",
+    "settings",
+    "settings-json",
+    "limit",
+    "allow",
+    "on-fault",
+];
+
+/// A command line, and the options that were added to it.
+#[derive(Debug)]
+pub struct Layered {
+    /// The arguments of the user, with the name of the program.
+    given: Vec<OsString>,
+    /// The file, if there is one.
+    file: Option<PathBuf>,
+    /// The options of the environment and of the file that are in force.
+    added: Vec<Entry>,
+}
+
+/// Adds to the command line `given`, parsed as `matches`, the options of environment and configuration file that it does
+/// not have itself. `None` if there is neither file nor variable.
+///
+/// # Errors
+///
+/// If the file cannot be read or has a mistake, or if a variable is unknown.
+pub fn layer(
+    given: Vec<OsString>,
+    matches: &ArgMatches,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Option<Layered>, UsageError> {
+    let is_given = |option: &str| {
+        let id = option.replace('-', "_");
+        matches.value_source(&id) == Some(ValueSource::CommandLine)
+    };
+    let (variables, config) = of_environment(variables)?;
+    let file = matches.get_one::<PathBuf>("config").cloned().or(config);
+    let mut added: Vec<Entry> = variables
+        .into_iter()
+        .filter(|entry| !is_given(entry.option))
+        .collect();
+    if let Some(path) = &file {
+        let ConfigFile { entries, .. } = ConfigFile::read(path)?;
+        let of_environment: Vec<_> = added.iter().map(|entry| entry.option).collect();
+        // A list of plugins replaces the other one as a whole.
+        let has_plugins = is_given("plugins");
+        added.extend(entries.into_iter().filter(
+            |entry| match OF_PLUGINS.contains(&entry.option) {
+                true => !has_plugins,
+                false => !is_given(entry.option) && !of_environment.contains(&entry.option),
+            },
+        ));
+    }
+    if file.is_none() && added.is_empty() {
+        return Ok(None);
+    }
+    // What another option requires comes before it, and plugins last.
+    let place = |entry: &Entry| KEYS.iter().position(|key| key.option == entry.option);
+    added.sort_by_key(|entry| place(entry).unwrap_or(KEYS.len()));
+    Ok(Some(Layered { given, file, added }))
+}
+
+/// The options of the environment, and the configuration file that it names.
+fn of_environment(
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<(Vec<Entry>, Option<PathBuf>), UsageError> {
+    let options: BTreeMap<String, _> = KEYS.iter().map(|key| (variable(key.option), key)).collect();
+    let mut entries = Vec::new();
+    let mut config = None;
+    for (name, value) in variables {
+        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
+            continue;
+        };
+        if OTHERS.contains(&name) {
+            continue;
+        }
+        if name == variable("config") {
+            config = Some(PathBuf::from(value));
+            continue;
+        }
+        let refused = |what: String| UsageError::Variable(name.to_owned(), what);
+        let Some(key) = options.get(name) else {
+            let mut names: Vec<_> = options.keys().map(String::as_str).collect();
+            let config = variable("config");
+            names.push(&config);
+            let what = unknown(name, &names).replace("such key", "such variable");
+            return Err(refused(what));
+        };
+        let value = value.into_string();
+        let value = value.map_err(|_| refused("it is not UTF-8 text".to_owned()))?;
+        let value = match key.form {
+            Form::One | Form::File | Form::Many => Some(value),
+            Form::WhereTrue | Form::WhereFalse => match value.as_str() {
+                "true" | "1" => None,
+                "false" | "0" | "" => continue,
+                _ => return Err(refused(format!("expected true or false, found {value:?}"))),
+            },
+        };
+        entries.push(Entry {
+            key: name.to_owned(),
+            line: 0,
+            option: key.option,
+            value,
+        });
+    }
+    Ok((entries, config))
+}
+
+/// The variable of an option.
+fn variable(option: &str) -> String {
+    let name = option.replace('-', "_").to_uppercase();
+    format!("{PREFIX}{name}")
+}
+
+impl Entry {
+    /// The argument.
+    fn argument(&self) -> OsString {
+        match &self.value {
+            Some(value) => format!("--{}={value}", self.option).into(),
+            None => format!("--{}", self.option).into(),
+        }
+    }
+}
+
+impl Layered {
+    /// The whole command line.
+    pub fn arguments(&self) -> Vec<OsString> {
+        self.with(self.added.len())
+    }
+
+    /// The command line with the first of the added options.
+    fn with(&self, number: usize) -> Vec<OsString> {
+        let added = self.added.iter().take(number).map(Entry::argument);
+        self.given.iter().cloned().chain(added).collect()
+    }
+
+    /// Where an added option is from: `config.toml:7` or the name of a variable. `None` if it was not added.
+    pub(super) fn place(&self, option: &str, number: usize) -> Option<String> {
+        let mut added = self.added.iter().filter(|entry| entry.option == option);
+        let entry = added.nth(number)?;
+        Some(match (&self.file, entry.line) {
+            (Some(file), 1..) => format!("{}:{}", file.display(), entry.line),
+            _ => entry.key.clone(),
+        })
+    }
+
+    /// The error of the command line as one of the option that it is about: the first one with which `error` finds one.
+    /// `None` if it is about the arguments of the user.
+    pub fn blame(&self, error: impl Fn(Vec<OsString>) -> Option<String>) -> Option<UsageError> {
+        if error(self.given.clone()).is_some() {
+            return None;
+        }
+        let mut numbers = 1..=self.added.len();
+        let (number, text) =
+            numbers.find_map(|number| Some((number, error(self.with(number))?)))?;
+        let entry = &self.added[number - 1];
+        Some(match (&self.file, entry.line) {
+            (Some(file), line @ 1..) => UsageError::File(FileError::At {
+                file: file.clone(),
+                line,
+                mistake: format!("{}: {text}", entry.key),
+            }),
+            _ => UsageError::Variable(entry.key.clone(), text),
+        })
+    }
+}
