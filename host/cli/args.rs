@@ -415,7 +415,11 @@ pub enum ConfigCommand {
         #[arg(value_name = "FILE")]
         file: PathBuf,
         /// Options of the command line, as in --peer 10.0.0.0/8
-        #[arg(value_name = "OPTION", trailing_var_arg = true, allow_hyphen_values = true)]
+        #[arg(
+            value_name = "OPTION",
+            trailing_var_arg = true,
+            allow_hyphen_values = true
+        )]
         options: Vec<std::ffi::OsString>,
     },
 }

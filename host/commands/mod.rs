@@ -1,8 +1,8 @@
 //! The commands, each in a file of its own.
 
 mod capture_output;
-mod config;
 mod check;
+mod config;
 mod confine;
 mod export;
 mod generate;

@@ -35,6 +35,7 @@ use crate::plugin::StartError;
 use crate::plugin::THREAD_STACK;
 use crate::plugin::run::RunInfo;
 use crate::plugin::worker::confinement;
+use crate::sink::Sink;
 use crate::sink::alerts_file::AlertsFile;
 use crate::sink::fan_out::FanOut;
 use crate::sink::queue::Queue;
@@ -50,7 +51,7 @@ use crate::system::stdio::print_status;
 use crate::system::threads;
 
 /// The sinks of a run.
-pub type Sinks = FanOut<StdSink>;
+pub type Sinks = FanOut<Box<dyn Sink + Send>>;
 
 /// Handlers of signals that would otherwise end the process. They are registered before anything that takes time.
 pub struct Handlers {
@@ -78,6 +79,29 @@ pub fn prepare(
     shared: &SharedStats,
     run: &RunInfo,
 ) -> Result<Option<Chain<Sinks>>> {
+    let outputs = Outputs::default();
+    prepare_with(config, compiler, handlers, stop, shared, run, outputs)
+}
+
+/// Outputs of a command that are not configured.
+#[derive(Default)]
+pub struct Outputs {
+    /// A sink in the place of that of the standard streams.
+    pub direct: Option<Box<dyn Sink + Send>>,
+    /// Queues beside those of the configured sinks.
+    pub queues: Vec<Queue>,
+}
+
+/// Like [`prepare`], with these outputs.
+pub fn prepare_with(
+    config: &ChainConfig,
+    compiler: Compiler,
+    handlers: Handlers,
+    stop: &Stop,
+    shared: &SharedStats,
+    run: &RunInfo,
+    outputs: Outputs,
+) -> Result<Option<Chain<Sinks>>> {
     shared
         .print_on_request(
             handlers.requests,
@@ -85,7 +109,7 @@ pub fn prepare(
             config.stats_every,
         )
         .context("cannot listen for SIGUSR1")?;
-    let sinks = start_sinks(config, stop.stdout_status())?;
+    let sinks = start_sinks(config, stop.stdout_status(), outputs)?;
     confinement::check(config.plugins.len())?;
     let mut engine =
         Engine::new(compiler).map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
@@ -112,8 +136,11 @@ pub fn prepare(
 }
 
 /// Starts the sink of the standard streams, and the sinks behind queues. Each kind of sink has a line in the `match`.
-fn start_sinks(config: &ChainConfig, stdout_status: &Arc<StdoutStatus>) -> Result<Sinks> {
-    let mut queues = Vec::new();
+fn start_sinks(
+    config: &ChainConfig,
+    stdout_status: &Arc<StdoutStatus>,
+    Outputs { direct, mut queues }: Outputs,
+) -> Result<Sinks> {
     for sink in &config.sinks {
         let queue = match sink {
             SinkConfig::AlertsFile(path) => Queue::start(AlertsFile::open(path)?),
@@ -122,11 +149,14 @@ fn start_sinks(config: &ChainConfig, stdout_status: &Arc<StdoutStatus>) -> Resul
         // The run goes on without a reader of standard output.
         stdout_status.set_other_output();
     }
-    let output = StdSink::new(stdout_status.clone(), config.lines, config.json_alerts);
-    Ok(FanOut::new(
-        output.context("cannot use standard output")?,
-        queues,
-    ))
+    let direct = match direct {
+        Some(direct) => direct,
+        None => {
+            let output = StdSink::new(stdout_status.clone(), config.lines, config.json_alerts);
+            Box::new(output.context("cannot use standard output")?)
+        }
+    };
+    Ok(FanOut::new(direct, queues))
 }
 
 /// Starts the plugins, in a thread with the stack size that plugins may use. `None`: a signal arrived first. The thread

@@ -52,3 +52,37 @@ pub trait Sink {
         self.counted()
     }
 }
+
+impl Sink for Box<dyn Sink + Send> {
+    fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        (**self).lines(lines)
+    }
+
+    fn coloured_lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        (**self).coloured_lines(lines)
+    }
+
+    fn alerts(&mut self, alerts: &[Alert]) -> io::Result<()> {
+        (**self).alerts(alerts)
+    }
+
+    fn events(&mut self, batch: &Batch) -> io::Result<()> {
+        (**self).events(batch)
+    }
+
+    fn stats(&mut self, stats: &Stats) {
+        (**self).stats(stats);
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        (**self).flush()
+    }
+
+    fn counted(&self) -> Vec<SinkStats> {
+        (**self).counted()
+    }
+
+    fn finish(&mut self) -> Vec<SinkStats> {
+        (**self).finish()
+    }
+}

@@ -63,11 +63,7 @@ fn a_file_is_checked_with_the_settings_of_its_plugins() {
             "[[plugin]]\nfile = 'threshold-alert'\nsettings = {settings}\n"
         ));
         let mut command = host(files.path(), &["config", "check", "config.toml"]);
-        assert_refused(
-            &mut command,
-            USAGE,
-            &["config.toml: plugin[1]: ", words],
-        );
+        assert_refused(&mut command, USAGE, &["config.toml: plugin[1]: ", words]);
     }
     let files = with("[[plugin]]\nfile = './none.wasm'\n");
     let mut command = host(files.path(), &["config", "check", "config.toml"]);
@@ -124,10 +120,7 @@ fn a_mistake_is_told_with_its_place() {
             "census = '10s'\nzzz = 1\n",
             &["config.toml:2: zzz: there is no such key"],
         ),
-        (
-            "\ncensus = '0s'\n",
-            &["config.toml:2: census: --census: "],
-        ),
+        ("\ncensus = '0s'\n", &["config.toml:2: census: --census: "]),
         (
             "attach = 'x'\n",
             &["config.toml:1: attach: invalid value 'x' for '--attach <MODE>'"],
@@ -138,14 +131,9 @@ fn a_mistake_is_told_with_its_place() {
         ),
         (
             "[[plugin]]\nfile = 'json-print'\n[[plugin]]\nfile = 'json-print'\n",
-            &[
-                "config.toml:4: plugin[2].file: --plugin: two instances have the name json-print",
-            ],
+            &["config.toml:4: plugin[2].file: --plugin: two instances have the name json-print"],
         ),
-        (
-            "[record]\nkeep = 3\n",
-            &["config.toml:2: record.keep: "],
-        ),
+        ("[record]\nkeep = 3\n", &["config.toml:2: record.keep: "]),
         ("census = \n", &["config.toml:1: it is not TOML: "]),
     ];
     for (text, words) in cases {

@@ -133,7 +133,10 @@ fn what_a_controller_of_a_terminal_is_given_is_shown_by_that_terminal() {
     files.write("a.jsonl", least(0, "192.0.2.1"));
     let (controller, terminal) = terminal();
     // What the test writes to the controlling side is the terminal's input; echo is off.
-    let mut command = host(files.path(), &["replay", "a.jsonl", "--quiet", "--plugin", "json-print"]);
+    let mut command = host(
+        files.path(),
+        &["replay", "a.jsonl", "--quiet", "--plugin", "json-print"],
+    );
     let child = spawn(command.stdout(controller));
     let mut line = String::new();
     BufReader::new(terminal).read_line(&mut line).expect("text");

@@ -194,7 +194,7 @@ impl<W: Write> Blocks<W> {
 
     /// Writes an option with a text, unless that is empty. A text that is too long is cut, and ends in `…`.
     fn text(&mut self, code: u16, text: &str) {
-        const CUT: &str = ".";
+        const CUT: &str = "…";
         if text.len() > MAX_TEXT {
             let kept = &text[..text.floor_char_boundary(MAX_TEXT - CUT.len())];
             self.option(code, format!("{kept}{CUT}").as_bytes());

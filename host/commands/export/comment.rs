@@ -96,7 +96,7 @@ fn write_value(exported: &Exported<'_>, field: ExportField, to: &mut String) -> 
     let _ = match path.value(exported.event) {
         None => return false,
         Some(FieldValue::Text(text)) => {
-            write!(to, "{}", serde_json::Value::from(text.as_str()))
+            write!(to, "{}", serde_json::Value::from(clean(text.as_str())))
         }
         Some(value) => write!(to, "{value}"),
     };

@@ -14,10 +14,10 @@ use retrans_event::Event;
 pub const MAX_SIZE: usize = Ipv6Header::LEN + TcpHeader::MIN_LEN;
 
 /// Time to live, or hop limit: the default of Linux. No event has it, and a small one would be reported as a fault.
-const HOPS: u8 = 3;
+const HOPS: u8 = 64;
 
 /// The receive window of this side. No event has it, and 0 would be reported as a closed window.
-const WINDOW: u16 = 0;
+const WINDOW: u16 = u16::MAX;
 
 /// Writes the headers of the packet that an event describes, and returns the length of the whole packet in bytes. The
 /// packets of an event with several segments are one, which is cut to the length that a header can have.

@@ -257,7 +257,7 @@ impl Run<'_> {
                 }
                 Err(error) => return Err(Failure::Input(failed(file, error))),
             }
-            
+            self.exporter.flush()?;
         }
     }
 

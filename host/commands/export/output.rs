@@ -55,7 +55,7 @@ pub fn refuse(config: &Export) -> Result<()> {
     if of_output.is_some() && config.files.iter().any(is_output) {
         bail!("cannot write {name}: it is a file that is exported; choose another name");
     }
-    if file.exists() && !config.force {
+    if fs::symlink_metadata(file).is_ok() && !config.force {
         bail!("cannot write {name}: the file exists; --force overwrites it");
     }
     Ok(())

@@ -124,7 +124,7 @@ impl<W: Write> Exporter for Packets<W> {
     fn event(&mut self, exported: &Exported<'_>) -> io::Result<()> {
         let number = self.of_input[exported.input];
         let interface = &mut self.interfaces[number];
-        let lost = interface.lost_since;
+        let lost = std::mem::take(&mut interface.lost_since);
         let time = nanos(exported.event.wall_time());
         interface.packets += 1;
         interface.latest = interface.latest.max(time);
@@ -144,7 +144,7 @@ impl<W: Write> Exporter for Packets<W> {
 
     fn lost(&mut self, input: usize, count: u64) {
         let interface = &mut self.interfaces[self.of_input[input]];
-        interface.lost = count;
+        interface.lost = interface.lost.saturating_add(count);
         interface.lost_since = interface.lost_since.saturating_add(count);
     }
 

@@ -103,7 +103,7 @@ impl<W: Write> Exporter for Table<W> {
 /// apostrophe, so that the text can be restored. Other users choose such texts: the names of their processes.
 fn guard(cell: &mut String) {
     if cell.starts_with(UNSAFE) {
-        let _ = GUARD;
+        cell.insert(0, GUARD);
     }
 }
 

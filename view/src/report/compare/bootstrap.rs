@@ -15,7 +15,7 @@ pub const MIN_BLOCKS: usize = 30;
 const DRAWS: usize = 1_000;
 
 /// The seed: the same input gives the same result.
-const SEED: u64 = 0x7265_7472_616e_73;
+const SEED: u64 = 0x0072_6574_7261_6e73;
 
 /// What was counted in a block, and what it is compared with: segments that were sent again and minutes, or segments
 /// that were sent.

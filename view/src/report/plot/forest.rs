@@ -89,7 +89,7 @@ fn draw_on(
         chart.draw_series([Circle::new((within(change.value), y), 4, style)])?;
         let anchor = Pos::new(HPos::Right, VPos::Center);
         let middle = 6 + (height as i32) * place as i32 + height as i32 / 2;
-        let at = (names as i32 - 10, middle);
+        let at = (names - 10, middle);
         let name = shortened(change.name, names as usize / 8);
         area.draw(&Text::new(name, at, axis_text().color(&colour).pos(anchor)))?;
     }
