@@ -72,7 +72,8 @@ pub fn render(before: &Series, after: &Series) -> Result<String, ReportError> {
         rows: rows.iter().map(view).collect(),
         min_blocks: MIN_BLOCKS,
     };
-    Ok(page.render()?)
+    // The template library takes the last newline.
+    Ok(page.render()? + "\n")
 }
 
 /// What a comparison says, in three lines.

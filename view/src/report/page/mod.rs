@@ -128,7 +128,8 @@ pub fn render(collected: &Collected) -> Result<String, ReportError> {
         alerts_note: alerts_note(collected),
         has_chain: collected.plugins.is_some(),
     };
-    Ok(page.render()?)
+    // The template library takes the last newline.
+    Ok(page.render()? + "\n")
 }
 
 /// What is known of the whole stream, for the rules.
