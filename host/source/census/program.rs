@@ -303,17 +303,24 @@ fn add_shared_row(half: &MapHandle) -> Result<(), CensusError> {
 /// Reads and removes all rows of a half to which no program adds any more.
 fn drain(half: &MapHandle, take: &mut impl FnMut(Sums<'_>)) -> Result<(), CensusError> {
     let failed = map("read the rows of the census");
-    let rows = half.lookup_and_delete_batch(BATCH, MapFlags::ANY, MapFlags::ANY);
-    for (key, sums) in rows.map_err(&failed)? {
-        if let (Ok(key), Ok(sums)) = (key.as_slice().try_into(), sums.as_slice().try_into()) {
-            take(Sums { key, sums });
+    loop {
+        let rows = half.lookup_and_delete_batch(BATCH, MapFlags::ANY, MapFlags::ANY);
+        let mut is_empty = true;
+        for (key, sums) in rows.map_err(&failed)? {
+            is_empty = false;
+            if let (Ok(key), Ok(sums)) = (key.as_slice().try_into(), sums.as_slice().try_into()) {
+                take(Sums { key, sums });
+            }
         }
-    }
-    // The iterator ends without an error where the kernel refuses the rest: a row that was left would count twice.
-    match half.keys().next() {
-        None => Ok(()),
-        Some(_) => Err(system("read all rows of the census")(io::Error::other(
-            "some rows are left",
-        ))),
+        // The iterator ends at a batch that is not full. The kernel makes such a batch where the next bucket of the map does
+        // not fit in it as a whole, which happens in any map with more rows than a batch has.
+        if half.keys().next().is_none() {
+            return Ok(());
+        }
+        // It also ends without an error where the kernel refuses the rest: a row that was left would count twice.
+        if is_empty {
+            let error = io::Error::other("some rows are left");
+            return Err(system("read all rows of the census")(error));
+        }
     }
 }
