@@ -1,9 +1,9 @@
 //! Prints each event as a line of columns, and keeps all events. Prints a line where events were lost.
 //!
 //! A heading is the first line, right before the first event. It is not repeated: in a pipe, lines that are no events
-//! would be in the way, and a terminal has them when it scrolls back.
+//! would be in the way, and a terminal can be scrolled back.
 //!
-//! With a `width`, columns that have no room are left out, and no line is longer ([`layout`]). `wide` prints more columns,
+//! With a `width`, columns that have no room are left out, and no line is longer (layout.rs). `wide` prints more columns,
 //! and shortens nothing.
 
 mod cells;
