@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::fs::File;
-use std::io::BufRead as _;
-use std::io::BufReader;
+use std::io::Read as _;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Child;
 use std::process::Command;
 
 use rustix::process::Signal;
@@ -22,7 +22,9 @@ use crate::common::captures::host;
 use crate::common::captures::least;
 use crate::common::captures::ran;
 use crate::common::components::Files;
+use crate::common::pipes::WAIT_TIMEOUT;
 use crate::common::pipes::ended;
+use crate::common::pipes::lines_of;
 use crate::common::pipes::pipe;
 use crate::common::pipes::signal;
 use crate::common::pipes::spawn;
@@ -223,66 +225,71 @@ fn a_reader_that_goes_away_ends_it_in_silence() {
                 write
             }
         });
-        std::io::Read::read_exact(&mut reader, &mut [0; 1_000]).expect("it writes");
+        reader.read_exact(&mut [0; 1_000]).expect("it writes");
         drop(reader);
         assert_eq!(ended(child), (Some(0), String::new()), "{format}");
         drop(writing.join().expect("it was written"));
     }
 }
 
+/// A table of two events.
+const TWO: &str = "destination.ip\n192.0.2.7\n192.0.2.8\n";
+
+/// Starts an export of standard input with more arguments, and writes two events to it. Returns it with its input, which
+/// stays open, and its output.
+fn started(directory: &Path, arguments: &[&str]) -> (Child, File, File) {
+    let export = ["export", "-", "--to", "csv", "--fields", "destination.ip"];
+    let (input, mut write) = pipe();
+    let (reader, writer) = pipe();
+    let mut command = host(directory, &export);
+    let child = spawn(command.args(arguments).stdin(input).stdout(writer));
+    let lines = least(0, "192.0.2.7") + &least(500, "192.0.2.8");
+    write.write_all(lines.as_bytes()).expect("it reads");
+    (child, write, reader)
+}
+
 #[test]
-fn events_are_written_as_they_arrive_and_a_signal_ends_it_as_the_end_of_the_input() {
+fn events_are_written_as_they_arrive_and_a_signal_ends_the_export_as_the_end_of_the_input() {
     let files = Files::new();
-    for is_file in [false, true] {
-        let mut command = host(
-            files.path(),
-            &["export", "-", "--to", "csv", "--fields", "destination.ip"],
-        );
-        if is_file {
-            command.args(["-o", "a.csv"]);
-        }
-        let (input, mut write) = pipe();
-        let (reader, writer) = pipe();
-        let mut command = command;
-        let child = spawn(command.stdin(input).stdout(writer));
-        drop(command);
-        let lines = least(0, "192.0.2.7") + &least(500, "192.0.2.8");
-        write.write_all(lines.as_bytes()).expect("it reads");
-        let mut reader = BufReader::new(reader);
-        let mut table = String::new();
-        if is_file {
-            // What is written is read.
-            wait_until("the lines to be read", || {
-                rustix::io::ioctl_fionread(&write).is_ok_and(|left| left == 0)
-            });
-            wait_until("a file beside the output", || {
-                names(files.path()).len() == 1
-            });
-        } else {
-            for _ in 0..3 {
-                reader.read_line(&mut table).expect("it prints text");
-            }
-        }
-        signal(&child, Signal::TERM);
-        let (code, stderr) = ended(child);
-        assert_eq!(code, Some(0), "{stderr}");
-        let place = if is_file { "a.csv" } else { "standard output" };
-        let warning = format!(
-            "WARN interrupted by a signal: {place} has the events that were read until then"
-        );
-        assert!(stderr.contains(&warning), "{stderr}");
-        if is_file {
-            assert_eq!(names(files.path()), ["a.csv"]);
-            table = fs::read_to_string(files.path().join("a.csv")).expect("it was written");
-            assert!(table.starts_with("destination.ip\n"), "{table}");
-        } else {
-            assert!(
-                stderr.contains("exported 2 events to standard output"),
-                "{stderr}"
-            );
-            assert_eq!(table, "destination.ip\n192.0.2.7\n192.0.2.8\n");
-        }
+    let (child, input, reader) = started(files.path(), &[]);
+    let lines = lines_of(reader);
+    for expected in TWO.lines() {
+        let line = lines.recv_timeout(WAIT_TIMEOUT);
+        assert_eq!(line.as_deref(), Ok(expected));
     }
+    signal(&child, Signal::TERM);
+    let (code, stderr) = ended(child);
+    drop(input);
+    assert_eq!(code, Some(0), "{stderr}");
+    let said = "standard output has the events that were read until then\n\
+                retrans-host: exported 2 events to standard output\n";
+    assert!(
+        stderr.contains("WARN interrupted by a signal: "),
+        "{stderr}"
+    );
+    assert!(stderr.ends_with(said), "{stderr}");
+}
+
+#[test]
+fn a_file_has_what_was_read_before_a_signal() {
+    let files = Files::new();
+    let (child, input, _reader) = started(files.path(), &["-o", "a.csv"]);
+    wait_until("the lines to be read", || {
+        rustix::io::ioctl_fionread(&input).is_ok_and(|left| left == 0)
+    });
+    // Under a name of its own.
+    wait_until("a file", || names(files.path()).len() == 1);
+    assert_ne!(names(files.path()), ["a.csv"]);
+    signal(&child, Signal::INT);
+    let (code, stderr) = ended(child);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(
+        stderr.contains("WARN interrupted by a signal: a.csv has "),
+        "{stderr}"
+    );
+    assert_eq!(names(files.path()), ["a.csv"]);
+    let table = fs::read_to_string(files.path().join("a.csv"));
+    assert_eq!(table.expect("it was written"), TWO);
 }
 
 #[test]
