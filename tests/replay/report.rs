@@ -382,3 +382,21 @@ fn two_captures_are_compared() {
         "{stderr}"
     );
 }
+
+#[test]
+fn recorded_captures_of_each_cause_make_a_page() {
+    let files = Files::new();
+    let captures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
+    for kind in Kind::ALL.iter().filter(|kind| **kind != Kind::Unknown) {
+        let name = format!("{kind}.rtc");
+        let bytes = fs::read(captures.join(&name)).expect("there is a capture of each cause");
+        files.write(&name, bytes);
+        let (page, _) = page(files.path(), &[&name]);
+        let segments = &cells(&page, &format!("<tr id=\"kind-{kind}\">"))[0];
+        assert!(number(segments) > 0, "{kind}");
+        assert!(page.contains(" id=\"host\">lab, Linux "), "{kind}");
+        assert!(page.contains("id=\"connection-1\""), "{kind}");
+        // They are far too few for a rule about all.
+        assert!(page.contains("No rule fits these retransmits."), "{kind}");
+    }
+}
