@@ -16,6 +16,7 @@ use super::filters::LiveFilterArgs;
 use super::manual::Shell;
 use super::plugin_args::PluginArgs;
 use super::report::ReportArgs;
+use super::top::TopArgs;
 use crate::plugin::Limits;
 use crate::plugin::OnFault;
 use crate::source::live::attach;
@@ -69,6 +70,10 @@ pub enum Command {
     /// It can be mailed
     #[command(max_term_width = 100, after_help = examples::REPORT)]
     Report(Box<ReportArgs>),
+    /// Shows retransmits on the whole terminal, live or of a capture: rates by cause, the top peers, processes, containers
+    /// and connections, alerts
+    #[command(max_term_width = 100, after_help = examples::TOP)]
+    Top(Box<TopArgs>),
     /// Checks a configuration file, and tells what is in force
     #[command(max_term_width = 100, after_help = examples::CONFIG)]
     Config(ConfigArgs),

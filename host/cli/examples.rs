@@ -57,6 +57,16 @@ Examples:
   retrans-host config show config.toml --census 1m --peer 10.0.0.0/8
   sudo retrans-host --config /etc/retrans-host/config.toml";
 
+/// Of `top`.
+pub const TOP: &str = "\
+Examples:
+  sudo retrans-host top                            keys are at the bottom; ? explains them, q ends it
+  sudo retrans-host top --peer 10.0.0.0/8 --record-dir /var/tmp
+  sudo retrans-host top --plugin threshold-alert --set threshold=50
+  retrans-host top lossy.rtc --speed 10x           a capture, ten times as fast as it was recorded
+  retrans-host top lossy.rtc.1 lossy.rtc --speed max
+  ssh web1 sudo retrans-host --record - | retrans-host top -";
+
 /// Of `check`, and its exit codes.
 pub const CHECK: &str = "\
 Examples:

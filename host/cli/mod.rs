@@ -13,6 +13,7 @@ mod plugin_args;
 mod plugins;
 mod report;
 mod settings_file;
+mod top;
 mod usage_error;
 mod values;
 
@@ -187,6 +188,7 @@ fn from_matches(matches: &ArgMatches) -> Result<Config, UsageError> {
         Some(Command::Report(args)) => {
             report::config(*args, verbosity, matches).map(Config::Report)
         }
+        Some(Command::Top(args)) => top::config(*args, verbosity, matches).map(Config::Top),
         Some(Command::Check(CheckArgs { live, json })) => Ok(Config::Check(Check {
             live,
             json,

@@ -136,6 +136,22 @@ pub enum UsageError {
     /// `-`, standard input, as more than one of the files.
     #[error("-: standard input can be read once only")]
     StdinTwice,
+    /// Without a terminal, there is no live view: why.
+    #[error(
+        "top: {0}; without a terminal, retrans-host prints events, and --plugin flow-summary their sums every 10 seconds"
+    )]
+    NoScreen(String),
+    /// An output of a live view that would be on the screen.
+    #[error(
+        "{0}: standard output is the screen of top; record to a file with --record FILE, write alerts with --alerts-file"
+    )]
+    ScreenTaken(&'static str),
+    /// An option of watching that top does not have here.
+    #[error("--{}: top does not have it {}", .0.replace('_', "-"), if *.0 == "config" { "yet" } else { "for files" })]
+    OfWatching(&'static str),
+    /// A directory of recordings that is none.
+    #[error("--record-dir {}: there is no such directory; make it first", .0.display())]
+    RecordDirectory(PathBuf),
     /// Two options name one file.
     #[error("--alerts-file {0}: it is the file of --record, too; choose another name")]
     SameFile(String),

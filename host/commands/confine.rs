@@ -1,6 +1,8 @@
 //! Gives up what only the start of watching needs: capabilities, the user, and most of what a process may ask of the
 //! kernel. What a run still needs follows from its configuration.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use rustix::thread::CapabilitySet;
 
@@ -17,10 +19,12 @@ use crate::system::sandbox::files;
 use crate::system::sandbox::files::Files;
 use crate::system::sandbox::system_calls::Calls;
 
-/// Confines this process, which has one thread, to what the run needs. Returns what the kernel lacks for that.
-pub fn confine(config: &Watch, may_have_census: bool) -> Result<Vec<Lacking>> {
-    let files = files(config);
-    let kept = kept(config);
+/// Confines this process, which has one thread, to what the run needs, and to writing in the directories `written`.
+/// Returns what the kernel lacks for that.
+pub fn confine(config: &Watch, written: &[PathBuf], may_have_census: bool) -> Result<Vec<Lacking>> {
+    let mut files = files(config);
+    written.iter().for_each(|directory| files.write(directory));
+    let kept = kept(config, !written.is_empty());
     match &config.user {
         Some(user) => privileges::become_user(user, kept)?,
         None => privileges::keep_only(kept)?,
@@ -46,9 +50,9 @@ pub fn confine(config: &Watch, may_have_census: bool) -> Result<Vec<Lacking>> {
 }
 
 /// The capabilities that the run keeps.
-fn kept(config: &Watch) -> CapabilitySet {
+fn kept(config: &Watch, writes_files: bool) -> CapabilitySet {
     let mut kept = permissions::needed_after_attach();
-    if config.user.is_none() && uses_files(config) {
+    if config.user.is_none() && (writes_files || uses_files(config)) {
         kept |= privileges::of_files();
     }
     kept

@@ -9,10 +9,12 @@ mod generate;
 mod inspect;
 mod manual;
 mod plugin;
+mod presentation;
 mod progress;
 mod recording;
 mod replay;
 mod report;
+mod top;
 mod watch;
 
 use std::io;
@@ -26,6 +28,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::Config;
+use crate::config::Top;
+use crate::config::TopSource;
 use crate::config::Verbosity;
 use crate::plugin::worker::compile;
 use crate::plugin::worker::footprint;
@@ -42,12 +46,21 @@ pub fn run(config: &Config) -> Result<()> {
     inherited::end_at_exec();
     log_to_stderr(config.verbosity());
     match config {
-        Config::Watch(_) | Config::Check(_) => {}
+        Config::Watch(_)
+        | Config::Top(Top {
+            source: TopSource::Live(_),
+            ..
+        })
+        | Config::Check(_) => {}
         Config::Replay(_)
         | Config::Generate(_)
         | Config::Export(_)
         | Config::Inspect(_)
         | Config::Report(_)
+        | Config::Top(Top {
+            source: TopSource::Replay(_),
+            ..
+        })
         | Config::Plugin(_) => privileges::keep_files()?,
         Config::CheckFile { .. } | Config::Print(_) | Config::WritePages { .. } => {
             privileges::keep_files()?;
@@ -62,6 +75,7 @@ pub fn run(config: &Config) -> Result<()> {
         Config::Export(config) => export::export(config),
         Config::Inspect(inspect) => inspect::inspect(inspect),
         Config::Report(report) => report::report(report),
+        Config::Top(top) => top::top(top),
         Config::Check(check) => check::check(*check),
         Config::Plugin(plugin) => plugin::run(&plugin.command),
         Config::CheckFile { file, watch } => config::check(file, watch),

@@ -5,14 +5,14 @@ use std::time::Instant;
 use anyhow::Context as _;
 use anyhow::Result;
 
+use super::presentation::Lines;
+use super::presentation::Presentation;
+use super::presentation::Stream;
 use super::progress;
 use super::recording;
 use crate::config::Replay;
-use crate::config::Verbosity;
 use crate::pipeline;
-use crate::pipeline::Handlers;
 use crate::pipeline::channel::REPLAY_BACKLOG;
-use crate::pipeline::stop::Stop;
 use crate::plugin::Compiler;
 use crate::plugin::run::EventSource;
 use crate::plugin::run::Run;
@@ -26,13 +26,27 @@ use crate::system::stdio::print_status;
 
 /// Replays the files, until their end, `--count`, `--duration` or a signal.
 pub fn replay(config: &Replay) -> Result<()> {
+    replay_with(config, &mut Lines)
+}
+
+/// Like [`replay`], shown by `presentation`.
+pub fn replay_with(config: &Replay, presentation: &mut impl Presentation) -> Result<()> {
     recording::refuse_inputs(config)?;
-    let stop = Stop::at_signals().context("cannot listen for signals")?;
-    let handlers = Handlers::listen()?;
+    let (signals, handlers) = presentation.signals()?;
+    let stop = signals.start().context("cannot listen for signals")?;
     let shared = SharedStats::default();
     let compiler = Compiler::this_program();
     let run = RunInfo::default();
-    let prepared = pipeline::prepare(&config.chain, compiler, handlers, &stop, &shared, &run)?;
+    let outputs = presentation.outputs();
+    let prepared = pipeline::prepare_with(
+        &config.chain,
+        compiler,
+        handlers,
+        &stop,
+        &shared,
+        &run,
+        outputs,
+    )?;
     let Some(chain) = prepared else {
         return Ok(());
     };
@@ -40,8 +54,8 @@ pub fn replay(config: &Replay) -> Result<()> {
         stop.end_after(duration)
             .context("cannot measure --duration")?;
     }
-    let is_verbose = config.chain.verbosity >= Verbosity::Normal;
-    let progress = progress::on_terminal(is_verbose);
+    let verbosity = config.chain.verbosity;
+    let progress = presentation.progress(verbosity);
     let begun = Instant::now();
     let source = |channel: &_| {
         let inputs = match replay::open(&config.files, &stop, &progress)? {
@@ -64,20 +78,34 @@ pub fn replay(config: &Replay) -> Result<()> {
         });
         let has_census = inputs.iter().any(Input::may_have_census);
         let record = config.record.as_ref();
-        let observers = recording::begin(record, host, has_census, stop.stdout_status())?;
+        let shown = presentation.observers(&Stream {
+            host: host.as_ref(),
+            has_census,
+            progress: Some(&progress),
+        });
+        let mut observers = recording::begin(record, host, has_census, stop.stdout_status())?;
+        observers.extend(shown);
+        presentation.begin("", verbosity, &stop)?;
         let stats = replay::run(config, inputs, observers, channel, &stop, &shared);
         progress.finish_and_clear();
+        if let Err(error) = &stats {
+            presentation.failed(error);
+        }
+        presentation.hold(&stop);
         Ok(stats?)
     };
-    let ended = match pipeline::run(chain, &stop, REPLAY_BACKLOG, source) {
+    let ended = pipeline::run(chain, &stop, REPLAY_BACKLOG, source);
+    let shown = presentation.end();
+    let ended = match ended {
         // The reader closed the pipe before the first byte, as in `--record - | true`.
         Err(error) if recording::has_no_reader(&error, stop.stdout_status()) => return Ok(()),
         ended => ended?,
     };
+    shown?;
     let Some(ended) = ended else {
         return Ok(());
     };
-    if is_verbose {
+    if presentation.prints_ledger(verbosity) {
         ended.print_ledger();
         let seconds = begun.elapsed().as_secs_f64();
         let events = ended.stats.delivered();

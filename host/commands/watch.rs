@@ -9,13 +9,13 @@ use anyhow::Context as _;
 use anyhow::Result;
 
 use super::confine::confine;
+use super::presentation::Lines;
+use super::presentation::Presentation;
+use super::presentation::Stream;
 use super::recording;
 use crate::capture;
-use crate::config::Verbosity;
 use crate::config::Watch;
 use crate::pipeline;
-use crate::pipeline::Handlers;
-use crate::pipeline::stop::Signals;
 use crate::plugin;
 use crate::plugin::Compiler;
 use crate::plugin::run::EventSource;
@@ -43,15 +43,18 @@ use crate::stats::reconcile::Reconciliation;
 use crate::system::privileges;
 use crate::system::sandbox::Lacking;
 use crate::system::stdio;
-use crate::system::stdio::print_status;
 use crate::system::timestamp;
 
 /// Watches until a signal arrives, `--count` or `--duration` is reached, or the reader closes standard output.
 pub fn watch(config: &Watch) -> Result<()> {
+    watch_with(config, &mut Lines)
+}
+
+/// Like [`watch`], shown by `presentation`.
+pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Result<()> {
     // Until the process is confined it has one thread: those that it starts later are confined as well.
     privileges::forbid_new()?;
-    let signals = Signals::listen().context("cannot listen for signals")?;
-    let handlers = Handlers::listen()?;
+    let (signals, handlers) = presentation.signals()?;
     preflight::check(config.attach)?;
     kernel_filters::check(&config.filters)?;
     let clock = Clock::of_this_process()?;
@@ -75,7 +78,8 @@ pub fn watch(config: &Watch) -> Result<()> {
     let attached = probe.attached.name();
     let scan = config.owners.then(ScanProgram::load);
     let census = may_have_census(config).then(|| CensusProgram::load(&config.filters));
-    let lacking = confine(config, census.is_some())?;
+    let written = presentation.written_directories();
+    let lacking = confine(config, &written, census.is_some())?;
 
     let stop = signals.start().context("cannot listen for signals")?;
     let shared = SharedStats::default();
@@ -87,7 +91,16 @@ pub fn watch(config: &Watch) -> Result<()> {
         host: Some(host.name.clone()),
         kernel: Some(host.kernel.clone()),
     });
-    let prepared = pipeline::prepare(&config.chain, compiler, handlers, &stop, &shared, &run)?;
+    let outputs = presentation.outputs();
+    let prepared = pipeline::prepare_with(
+        &config.chain,
+        compiler,
+        handlers,
+        &stop,
+        &shared,
+        &run,
+        outputs,
+    )?;
     let Some(chain) = prepared else {
         return Ok(());
     };
@@ -98,7 +111,12 @@ pub fn watch(config: &Watch) -> Result<()> {
     };
     // Without an interval, the memory of the census is freed here.
     let census = census.zip(interval);
-    let observers = match recording::begin(
+    let shown = presentation.observers(&Stream {
+        host: Some(&host),
+        has_census: census.is_some(),
+        progress: None,
+    });
+    let mut observers = match recording::begin(
         config.record.as_ref(),
         Some(host),
         census.is_some(),
@@ -108,6 +126,7 @@ pub fn watch(config: &Watch) -> Result<()> {
         Err(error) if error.is_broken_pipe() && stop.stdout_status().is_pipe() => return Ok(()),
         begun => begun?,
     };
+    observers.extend(shown);
     let owners = owners(scan, clock);
     let census = census.and_then(|(program, interval)| begin_census(program, interval, clock));
     probe.begin_to_record();
@@ -126,19 +145,22 @@ pub fn watch(config: &Watch) -> Result<()> {
         count: config.chain.count,
         publisher: Publisher::new(shared),
     };
-    let is_verbose = config.chain.verbosity >= Verbosity::Normal;
-    if is_verbose {
-        print_status(&attached_line(config, attached, &lacking));
-    }
+    let verbosity = config.chain.verbosity;
+    let line = attached_line(config, attached, &lacking);
+    presentation.begin(&line, verbosity, &stop)?;
     if let Some(duration) = config.chain.duration {
         stop.end_after(duration)
             .context("cannot measure --duration")?;
     }
     let source = |channel: &_| Ok(probe.run(processing, channel, &stop)?);
-    let Some(ended) = pipeline::run(chain, &stop, config.backlog, source)? else {
+    let ended = pipeline::run(chain, &stop, config.backlog, source);
+    let shown = presentation.end();
+    let ended = ended?;
+    shown?;
+    let Some(ended) = ended else {
         return Ok(());
     };
-    if is_verbose {
+    if presentation.prints_ledger(verbosity) {
         ended.print_ledger();
     }
     // --reconcile is an explicit request: --quiet does not suppress its report.

@@ -1,6 +1,7 @@
 //! The configuration of a run: checked, and independent of the command line's syntax.
 
 mod terminal;
+mod top;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,6 +10,9 @@ use std::time::Duration;
 use retrans_event::FieldPath;
 use retrans_view::key::Grouping;
 
+pub use self::top::FilterWords;
+pub use self::top::Top;
+pub use self::top::TopSource;
 use crate::plugin::Limits;
 use crate::plugin::Origin;
 use crate::plugin::Spec;
@@ -32,6 +36,8 @@ pub enum Config {
     Inspect(Inspect),
     /// Write a page about recorded events.
     Report(Report),
+    /// Show a run on the whole terminal.
+    Top(Top),
     /// Tell whether the host can run here.
     Check(Check),
     /// Tell about plugins.
@@ -489,6 +495,7 @@ impl Config {
             Config::Export(export) => export.verbosity,
             Config::Inspect(_) => Verbosity::Normal,
             Config::Report(report) => report.verbosity,
+            Config::Top(top) => top.source.verbosity(),
             Config::Check(check) => check.verbosity,
             Config::Plugin(plugin) => plugin.verbosity,
             Config::CheckFile { .. } | Config::Print(_) | Config::WritePages { .. } => {

@@ -60,6 +60,14 @@ pub struct Handlers {
 }
 
 impl Handlers {
+    /// Registers a handler of SIGUSR1: SIGHUP ends the run.
+    pub fn listen_on_terminal() -> Result<Handlers> {
+        Ok(Handlers {
+            hangups: Hangups::none().context("cannot start without SIGHUP")?,
+            requests: Requests::listen().context("cannot listen for SIGUSR1")?,
+        })
+    }
+
     /// Registers handlers of SIGHUP and SIGUSR1.
     pub fn listen() -> Result<Handlers> {
         Ok(Handlers {

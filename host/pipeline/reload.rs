@@ -381,6 +381,15 @@ impl Hangups {
         Ok(Hangups { signals, terminal })
     }
 
+    /// None ever arrives: for a run that SIGHUP ends.
+    pub fn none() -> io::Result<Hangups> {
+        let (signals, _) = UnixStream::pair()?;
+        Ok(Hangups {
+            signals,
+            terminal: None,
+        })
+    }
+
     /// Starts a thread that forwards SIGHUP: to `trigger` and to the sinks, or, if the terminal is closed, to `end`.
     fn forward(
         mut self,

@@ -20,6 +20,7 @@ use rustix::event::PollFd;
 use rustix::event::PollFlags;
 use rustix::event::Timespec;
 use rustix::event::poll;
+use signal_hook::consts::SIGHUP;
 use signal_hook::consts::SIGINT;
 use signal_hook::consts::SIGTERM;
 use signal_hook::consts::SIGXFSZ;
@@ -62,13 +63,22 @@ impl Signals {
     /// Registers handlers: the first SIGINT or SIGTERM ends the run, and one that arrives a second later or more ends
     /// the process.
     pub fn listen() -> io::Result<Signals> {
+        Signals::listen_to(&[SIGINT, SIGTERM])
+    }
+
+    /// The same, with SIGHUP as a further signal: for a run that ends with its terminal.
+    pub fn listen_on_terminal() -> io::Result<Signals> {
+        Signals::listen_to(&[SIGINT, SIGTERM, SIGHUP])
+    }
+
+    fn listen_to(numbers: &[i32]) -> io::Result<Signals> {
         let (wake, trigger) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         let (signals, signal) = UnixStream::pair()?;
-        for number in [SIGINT, SIGTERM] {
-            // A shell ignores SIGINT in background jobs, which Ctrl-C must not end: it stays ignored.
-            if !procfs::ignores(number) {
-                signal_hook::low_level::pipe::register(number, signal.try_clone()?)?;
+        for number in numbers {
+            // A shell ignores SIGINT in background jobs, which Ctrl-C must not end, and nohup SIGHUP: they stay ignored.
+            if !procfs::ignores(*number) {
+                signal_hook::low_level::pipe::register(*number, signal.try_clone()?)?;
             }
         }
         // Beyond a limit on the file size, a write then fails with an error. Without a handler, SIGXFSZ would end the
@@ -268,6 +278,7 @@ impl SignalWatcher {
         for (timeout, step) in steps {
             while let Some(left) = timeout.checked_sub(first.elapsed()) {
                 if self.wait_for_signal(Some(left)) && first.elapsed() >= SAME_SIGNAL_INTERVAL {
+                    stdio::leave_screen();
                     signal_hook::low_level::exit(INTERRUPTED);
                 }
             }
@@ -295,6 +306,7 @@ impl SignalWatcher {
 
 /// Ends the process, whatever blocks it.
 fn exit_with_error() {
+    stdio::leave_screen();
     stdio::print(&format!(
         "retrans-host: error: the run did not end within {END_TIMEOUT:?} of the signal: a plugin, a disk \
          or a reader blocks it\n"

@@ -21,6 +21,7 @@ mod signals;
 mod statistics;
 mod streams;
 mod terminals;
+mod top;
 mod tutorial;
 
 use std::time::Duration;

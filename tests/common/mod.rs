@@ -10,4 +10,5 @@ pub mod ledger;
 pub mod pipes;
 pub mod refusal;
 pub mod release;
+pub mod screens;
 pub mod versions;

@@ -8,6 +8,7 @@ use std::os::fd::AsFd as _;
 use std::sync::Mutex;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
+use std::sync::RwLock;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
@@ -19,6 +20,12 @@ use crate::system::sanitize::clean_lines;
 
 /// `None`: standard error cannot be used. No other stream is left to report that.
 static STDERR: OnceLock<Option<Mutex<WaitingWriter>>> = OnceLock::new();
+
+/// Where messages go instead, while the terminal is a screen.
+static REDIRECTED: RwLock<Option<Box<Receiver>>> = RwLock::new(None);
+
+/// Receives messages of one or more lines, without colours.
+pub type Receiver = dyn Fn(&str) + Send + Sync;
 
 /// Whether a progress bar is drawn on the current line of the terminal.
 static IS_DRAWN: AtomicBool = AtomicBool::new(false);
@@ -42,6 +49,11 @@ pub fn has_colours() -> bool {
 /// Creates an empty message, which is written when it is dropped.
 pub fn stderr() -> Message {
     Message(Vec::new())
+}
+
+/// Sends messages to `receiver` instead; `None`: to standard error again. The receiver must not log.
+pub fn redirect(receiver: Option<Box<Receiver>>) {
+    *REDIRECTED.write().unwrap_or_else(PoisonError::into_inner) = receiver;
 }
 
 /// Prints a text, in which the colours of this program are kept if they are wanted.
@@ -76,6 +88,12 @@ impl Drop for Message {
             false => Colours::Remove,
         };
         let text = String::from_utf8_lossy(&self.0);
+        let redirected = REDIRECTED.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(receiver) = &*redirected {
+            receiver(&sanitize_text(&text, Colours::Remove));
+            return;
+        }
+        drop(redirected);
         let text = sanitize_text(&text, colours);
         // The message replaces the progress bar, which is drawn again below it.
         let prefix = match IS_DRAWN.swap(false, Ordering::Relaxed) {
