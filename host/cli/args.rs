@@ -70,8 +70,8 @@ pub enum Command {
     /// It can be mailed
     #[command(max_term_width = 100, after_help = examples::REPORT)]
     Report(Box<ReportArgs>),
-    /// Shows retransmits on the whole terminal, live or of a capture: rates by cause, the top peers, processes, containers
-    /// and connections, alerts
+    /// Shows retransmits on the whole terminal, live or of a capture: rates by cause, the top peers, processes and
+    /// connections, alerts
     #[command(max_term_width = 100, after_help = examples::TOP)]
     Top(Box<TopArgs>),
     /// Checks a configuration file, and tells what is in force

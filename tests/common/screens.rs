@@ -26,6 +26,9 @@ use super::pipes::wait_until;
 
 pub use rustix::process::Signal;
 
+/// What the emulator shows instead of U+FFFD, which it would leave out.
+const STAND_IN: &str = "\u{2370}";
+
 /// What a terminal has been sent.
 struct Shown {
     emulator: vt100::Parser,
@@ -108,11 +111,21 @@ impl Screen {
         );
         let reader = thread::spawn(move || {
             let mut buffer = [0; 4_096];
+            let mut pending = Vec::new();
             // EIO: no program has the terminal open any more.
             while let Ok(read @ 1..) = reads.read(&mut buffer) {
+                pending.extend_from_slice(&buffer[..read]);
                 let mut shown = to.lock().unwrap_or_else(PoisonError::into_inner);
-                shown.emulator.process(&buffer[..read]);
                 shown.bytes.extend_from_slice(&buffer[..read]);
+                // A character may have arrived in part.
+                let whole = match std::str::from_utf8(&pending) {
+                    Err(error) if error.error_len().is_none() => error.valid_up_to(),
+                    _ => pending.len(),
+                };
+                let text = String::from_utf8_lossy(&pending[..whole]);
+                let text = text.replace(char::REPLACEMENT_CHARACTER, STAND_IN);
+                shown.emulator.process(text.as_bytes());
+                pending.drain(..whole);
             }
         });
         Screen {
@@ -131,7 +144,9 @@ impl Screen {
 
     /// The lines that are shown, without spaces at their ends.
     pub fn text(&self) -> String {
-        self.with(|shown| shown.emulator.screen().contents())
+        let text = self.with(|shown| shown.emulator.screen().contents());
+        let lines: Vec<_> = text.lines().map(str::trim_end).collect();
+        lines.join("\n").replace(STAND_IN, "\u{fffd}")
     }
 
     /// A line, from 0.

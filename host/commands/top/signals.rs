@@ -8,6 +8,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use rustix::process::getpid;
@@ -22,6 +24,11 @@ use signal_hook::consts::SIGTSTP;
 use signal_hook::consts::SIGWINCH;
 
 use crate::system::procfs;
+
+/// How long a process runs at most between the signal that stops it and the stop, and how often it is looked whether it was
+/// continued.
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
+const STOP_POLL: Duration = Duration::from_millis(5);
 
 /// What has arrived. A byte can be read from it after each signal.
 #[derive(Debug)]
@@ -91,6 +98,19 @@ impl TerminalSignals {
         self.stop.swap(false, Ordering::Relaxed)
     }
 
+    /// Stops this process, as SIGTSTP does without a handler, until it is continued.
+    pub fn stop_this_process(&self) {
+        self.takes_resume();
+        let _ = kill_process(getpid(), Signal::STOP);
+        // The signal may stop another thread first: this one must not go on before the process was continued.
+        for _ in 0..STOP_TIMEOUT.as_millis() / STOP_POLL.as_millis() {
+            if self.takes_resume() {
+                break;
+            }
+            thread::sleep(STOP_POLL);
+        }
+    }
+
     /// Whether the process was stopped and goes on. Asked once, it is no more.
     pub fn takes_resume(&self) -> bool {
         self.resume.swap(false, Ordering::Relaxed)
@@ -101,9 +121,4 @@ impl TerminalSignals {
 pub fn can_stop_this_process() -> bool {
     let session = |pid| getsid(pid).ok();
     session(getppid()).is_some_and(|parent| Some(parent) == session(None))
-}
-
-/// Stops this process, as SIGTSTP does without a handler, until it is continued.
-pub fn stop_this_process() {
-    let _ = kill_process(getpid(), Signal::STOP);
 }

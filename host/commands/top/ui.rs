@@ -162,7 +162,7 @@ impl Painter {
             }
             if self.signals.takes_stop() && signals::can_stop_this_process() {
                 stdio::leave_screen();
-                signals::stop_this_process();
+                self.signals.stop_this_process();
                 self.resume(&screen, &mut terminal)?;
                 is_touched = true;
             } else if self.signals.takes_resume() {

@@ -139,7 +139,12 @@ impl View {
             }
             Key::Char('?' | 'h') => self.toggle(Pane::Help),
             Key::Char('l') => self.toggle(Pane::Log),
-            Key::Enter => self.toggle(Pane::Events),
+            Key::Enter => {
+                if self.pane == Pane::Table {
+                    self.select(model);
+                }
+                self.toggle(Pane::Events);
+            }
             Key::Escape if self.pane != Pane::Table => self.toggle(self.pane),
             Key::Char('/') => {
                 let filtered = self.shown(model).filtered();
@@ -154,6 +159,13 @@ impl View {
             },
         }
         None
+    }
+
+    /// Moves the selection now: the next frame does not show the table.
+    fn select(&mut self, model: &Model) {
+        let frozen = self.frozen.take();
+        self.resolve_selection(frozen.as_deref().unwrap_or(model));
+        self.frozen = frozen;
     }
 
     fn toggle(&mut self, pane: Pane) {

@@ -62,9 +62,10 @@ impl View {
         // A closed pane leaves nothing behind: the buffer of a frame is empty.
         let buffer = frame.buffer_mut();
         status::draw(buffer, layout.status, scene);
-        self.resolve_selection(scene, layout.main);
+        self.page = usize::from(layout.main.height.saturating_sub(2)).max(1);
         match self.pane {
             Pane::Table => {
+                self.resolve_selection(scene.model);
                 if let Some(area) = layout.chart {
                     chart::draw(buffer, area, scene, self.step);
                 }

@@ -14,6 +14,9 @@ use crate::top::model::Source;
 use crate::top::order::RATE_SPAN;
 use crate::top::text;
 
+/// Maximum width of the filter.
+const MAX_FILTER: usize = 40;
+
 /// A part of a line. Those with the highest number are left out first.
 struct Part {
     rank: u8,
@@ -92,6 +95,10 @@ fn source(scene: Scene<'_>) -> Vec<Part> {
                 parts.push(part(9, format!("from {host}"), plain));
             }
         }
+    }
+    if let Some(filtered) = model.filtered() {
+        let text = text::cut(&text::clean(&filtered.filter.text), MAX_FILTER);
+        parts.push(part(2, format!("/{text}"), theme.strong()));
     }
     if !model.now.is_zero() {
         parts.push(part(1, format!("{}Z", text::clock(model.now)), plain));

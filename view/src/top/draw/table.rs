@@ -15,13 +15,13 @@ use crate::key::Key;
 use crate::key::Part;
 use crate::palette::LOOKS;
 use crate::sums::ByKind;
+use crate::top::model::Model;
 use crate::top::order;
 use crate::top::order::LONG_RATE_SPAN;
 use crate::top::order::Order;
 use crate::top::order::RATE_SPAN;
 use crate::top::row::Row;
 use crate::top::text;
-use crate::top::view::Pane;
 use crate::top::view::View;
 
 /// Maximum number of rows to which one can scroll.
@@ -107,13 +107,9 @@ fn columns(width: u16, part: Part, order: Order) -> Vec<&'static Column> {
 
 impl View {
     /// Finds the selected row, whose place may have changed, and moves the selection.
-    pub(super) fn resolve_selection(&mut self, scene: Scene<'_>, area: Rect) {
-        self.page = usize::from(area.height.saturating_sub(2)).max(1);
-        if self.pane != Pane::Table {
-            return;
-        }
+    pub(in crate::top) fn resolve_selection(&mut self, model: &Model) {
         let shift = std::mem::take(&mut self.shift);
-        let rows = order::rows(scene.model, self.grouping, self.order, MAX_ROWS);
+        let rows = order::rows(model, self.grouping, self.order, MAX_ROWS);
         let found = self.selected.as_ref();
         let found = found.and_then(|key| rows.iter().position(|(other, _)| *other == key));
         let place = match (&self.selected, found) {
@@ -191,9 +187,6 @@ impl View {
         if groups.evicted() > 0 {
             let others = text::count(groups.rest().sums.segments);
             title = format!("{name} ({} latest, others {others})", groups.len());
-        }
-        if let Some(filtered) = scene.model.filtered() {
-            title = format!("{title}  /{}", text::clean(&filtered.filter.text));
         }
         pen.put(rest, &title, theme.strong());
         pen.shade(area, theme.title());
