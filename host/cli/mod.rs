@@ -81,18 +81,20 @@ pub fn config() -> Result<Config, UsageError> {
     };
     match matches.subcommand() {
         None => Ok(Config::Watch(layered(arguments, env::vars_os())?.watch()?)),
+        Some(("top", own)) if top::is_live(own) => layered(arguments, env::vars_os())?.config(),
         Some(_) => from_matches(&matches),
     }
 }
 
-/// The command line of a watch, together with the environment and the configuration file.
+/// The command line of a watch, also of one that is shown by `top`, together with the environment and the configuration file.
 fn layered(
     given: Vec<OsString>,
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Layers, UsageError> {
     let matches = Cli::command().try_get_matches_from(&given);
     let matches = matches.unwrap_or_else(|error| exit_with(&error));
-    let layered = config_file::layer(given, &matches, variables)?;
+    let own = matches.subcommand().map_or(&matches, |(_, own)| own);
+    let layered = config_file::layer(given, own, variables)?;
     let arguments = layered.as_ref().map(Layered::arguments);
     let matches = match arguments.map(|all| Cli::command().try_get_matches_from(all)) {
         None => matches,
@@ -108,7 +110,7 @@ fn layered(
 /// What is wrong with a command line of a watch.
 fn mistake(arguments: Vec<OsString>) -> Option<String> {
     match Cli::command().try_get_matches_from(arguments) {
-        Ok(matches) => watch_of(&matches).err().map(|error| error.to_string()),
+        Ok(matches) => from_matches(&matches).err().map(|error| error.to_string()),
         Err(error) => {
             let text = error.to_string();
             let first = text.lines().next().unwrap_or_default();
@@ -132,7 +134,16 @@ struct Layers {
 
 impl Layers {
     fn watch(&self) -> Result<Watch, UsageError> {
-        watch_of(&self.matches).map_err(|error| {
+        self.blaming(watch_of(&self.matches))
+    }
+
+    fn config(&self) -> Result<Config, UsageError> {
+        self.blaming(from_matches(&self.matches))
+    }
+
+    /// An error as one of the option that it is about, if that is not of the command line.
+    fn blaming<T>(&self, result: Result<T, UsageError>) -> Result<T, UsageError> {
+        result.map_err(|error| {
             let layered = self.layered.as_ref();
             let blamed = layered.and_then(|layered| layered.blame(mistake));
             blamed.unwrap_or(error)

@@ -76,14 +76,19 @@ pub struct TopArgs {
     #[arg(long, value_name = "DIR")]
     pub record_dir: Option<PathBuf>,
 
-    /// Makes no census, so that the share of segments that are sent again is not known. Without this option, one is
-    /// made every 10s, or as --census says
-    #[arg(long, conflicts_with = "census")]
+    /// Makes no census, whatever --census says, so that the share of segments that are sent again is not known. Without
+    /// this option, one is made every 10s
+    #[arg(long)]
     pub no_census: bool,
 
     /// The options of watching.
     #[command(flatten)]
     pub watch: WatchArgs,
+}
+
+/// Returns whether the live probe is shown.
+pub fn is_live(matches: &ArgMatches) -> bool {
+    !matches.contains_id("files")
 }
 
 /// The configuration.
@@ -120,13 +125,11 @@ fn live(
     verbosity: Verbosity,
     matches: &ArgMatches,
 ) -> Result<TopSource, UsageError> {
-    if args.watch.config.is_some() {
-        return Err(UsageError::OfWatching("config"));
-    }
     let mut options = args.watch;
-    if options.census.is_none() && !args.no_census {
-        options.census = Some(CENSUS.to_owned());
-    }
+    options.census = match args.no_census {
+        true => None,
+        false => Some(options.census.unwrap_or_else(|| CENSUS.to_owned())),
+    };
     let mut watch = watch(options, verbosity, matches)?;
     pass_on(&mut watch.chain);
     Ok(TopSource::Live(Box::new(watch)))

@@ -147,7 +147,7 @@ pub enum UsageError {
     )]
     ScreenTaken(&'static str),
     /// An option of watching that top does not have here.
-    #[error("--{}: top does not have it {}", .0.replace('_', "-"), if *.0 == "config" { "yet" } else { "for files" })]
+    #[error("--{}: top does not have it for files", .0.replace('_', "-"))]
     OfWatching(&'static str),
     /// A directory of recordings that is none.
     #[error("--record-dir {}: there is no such directory; make it first", .0.display())]

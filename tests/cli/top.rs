@@ -1,6 +1,8 @@
 //! `top` on a terminal: what is on the screen, keys, and how the terminal is left.
 
 use std::fs;
+use std::io::Read as _;
+use std::process::Command;
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
@@ -17,6 +19,8 @@ use crate::common::captures::host;
 use crate::common::captures::least;
 use crate::common::captures::ran;
 use crate::common::components::Files;
+use crate::common::pipes::WAIT_TIMEOUT;
+use crate::common::pipes::ends_within;
 use crate::common::pipes::terminal;
 use crate::common::refusal::FAILURE;
 use crate::common::refusal::USAGE;
@@ -270,12 +274,41 @@ fn each_signal_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
+fn a_terminal_that_goes_away_ends_the_run_even_without_its_signal() {
+    let files = Files::new();
+    generated(files.path(), "a.rtc", &["--events", "500"]);
+    for ignores in [&[][..], &["--ignore-signal=HUP"]] {
+        let host_command = host(files.path(), &["top", "a.rtc", "--speed", "max"]);
+        let (mut controller, terminal) = terminal();
+        let stream = || terminal.try_clone().expect("a descriptor");
+        let mut command = Command::new("setsid");
+        command.arg("--ctty").arg("env").args(ignores);
+        command
+            .arg(host_command.get_program())
+            .args(host_command.get_args());
+        command.current_dir(files.path()).env("TERM", "xterm");
+        command.stdin(stream()).stdout(stream()).stderr(stream());
+        let mut child = command.spawn().expect("setsid of util-linux is there");
+        drop(command);
+        drop(terminal);
+        let (mut shown, mut buffer) = (String::new(), [0; 4_096]);
+        while !shown.contains("END") {
+            let read = controller.read(&mut buffer).expect("it draws");
+            shown.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+        drop(controller);
+        let status = ends_within(&mut child, WAIT_TIMEOUT);
+        assert_eq!(status.code(), Some(0), "{ignores:?}");
+    }
+}
+
+#[test]
 fn a_process_that_was_stopped_goes_on_where_it_was() {
     let files = Files::new();
     generated(files.path(), "a.rtc", &["--events", "500"]);
     let host_command = host(files.path(), &["top", "a.rtc", "--speed", "max"]);
     let program = host_command.get_program().to_string_lossy().into_owned();
-    let mut shell = std::process::Command::new("bash");
+    let mut shell = Command::new("bash");
     shell
         .args(["--norc", "--noprofile", "-i"])
         .current_dir(files.path());
@@ -361,6 +394,20 @@ fn options_that_cannot_work_are_refused() {
         let arguments = [&["top"], arguments].concat();
         assert_refused(&mut host(files.path(), &arguments), USAGE, &[words]);
     }
+}
+
+#[test]
+fn mistakes_of_a_configuration_file_have_their_line() {
+    let files = Files::new();
+    files.write("config.toml", "ring-size = \"8MiB\"\ncensus = \"never\"\n");
+    let command = host(files.path(), &["top", "-c", "config.toml"]);
+    let screen = Screen::run(&command, (200, 24));
+    screen.wait_for("error: config.toml:2: census: ");
+    assert_eq!(screen.left().status.code(), Some(USAGE));
+    let mut command = host(files.path(), &["top"]);
+    let screen = Screen::run(command.env("RETRANS_HOST_BACKLOG", "1"), (200, 24));
+    screen.wait_for("error: RETRANS_HOST_BACKLOG: ");
+    assert_eq!(screen.left().status.code(), Some(USAGE));
 }
 
 #[test]

@@ -36,4 +36,5 @@ mod record_files;
 mod retransmits;
 mod seed_faults;
 mod streams;
+mod top;
 mod tracepoint;

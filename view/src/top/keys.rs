@@ -43,21 +43,34 @@ pub enum Key {
 pub struct Keyboard(Parser);
 
 impl Keyboard {
-    /// The keys in these bytes. `has_more`: further bytes follow at once, so that an escape character at the end is
+    /// The keys in these bytes. Alt and a letter are an escape character and the letter, which a slow line may have put
+    /// together. `has_more`: further bytes follow at once, so that an escape character at the end is
     /// not the key, but the begin of another key's sequence. What is no key is left out.
     pub fn keys(&mut self, bytes: &[u8], has_more: bool) -> Vec<Key> {
         self.0.advance(bytes, has_more);
-        self.0.by_ref().filter_map(key).collect()
+        let sequences = self.0.by_ref();
+        sequences
+            .flat_map(|sequence| [escape_before(sequence), key(sequence)])
+            .flatten()
+            .collect()
+    }
+}
+
+/// The escape character that was taken for Alt.
+fn escape_before(sequence: Sequence) -> Option<Key> {
+    match sequence {
+        Sequence::Key(KeyCode::Char(_), modifiers) if modifiers.contains(KeyModifiers::ALT) => {
+            Some(Key::Escape)
+        }
+        _ => None,
     }
 }
 
 fn key(sequence: Sequence) -> Option<Key> {
-    let Sequence::Key(code, modifiers) = sequence else {
+    let Sequence::Key(code, _) = sequence else {
         return None;
     };
     Some(match code {
-        // As Alt and a letter: no key of the view.
-        KeyCode::Char(_) if modifiers.contains(KeyModifiers::ALT) => return None,
         KeyCode::Char('\x08') => Key::Backspace,
         KeyCode::Char(char @ '\x01'..='\x1a') => Key::Control((char as u8 - 1 + b'a') as char),
         KeyCode::Char(char) if char.is_control() => return None,
@@ -155,8 +168,9 @@ mod tests {
                 vec![Key::Char('?'), Key::Char('q'), Key::Delete],
             ),
             ("é中".as_bytes(), vec![Key::Char('é'), Key::Char('中')]),
-            // A mouse, a report of the cursor, Alt, and what is nothing at all.
-            (b"\x1b[<0;5;5M\x1b[20;10R\x1bx\x1b[99~\xff\xfe", vec![]),
+            (b"\x1bx", vec![Key::Escape, Key::Char('x')]),
+            // A mouse, a report of the cursor, and what is nothing at all.
+            (b"\x1b[<0;5;5M\x1b[20;10R\x1b[99~\xff\xfe", vec![]),
         ] {
             assert_eq!(
                 Keyboard::default().keys(bytes, false),

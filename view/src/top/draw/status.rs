@@ -17,6 +17,9 @@ use crate::top::text;
 /// Maximum width of the filter.
 const MAX_FILTER: usize = 40;
 
+/// Maximum width of the error of a recording, which the log has in full.
+const MAX_ERROR: usize = 40;
+
 /// A part of a line. Those with the highest number are left out first.
 struct Part {
     rank: u8,
@@ -202,10 +205,9 @@ fn recording(recording: &Recording, problem: Style, strong: Style) -> Option<Par
                 missing => part(3, format!("{text}, {missing} NOT RECORDED"), problem),
             })
         }
-        Recording::Failed(error) => Some(part(
-            3,
-            format!("REC FAILED: {}", text::clean(error)),
-            problem,
-        )),
+        Recording::Failed(error) => {
+            let error = text::cut(&text::clean(error), MAX_ERROR);
+            Some(part(3, format!("REC FAILED: {error}"), problem))
+        }
     }
 }
