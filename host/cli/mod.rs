@@ -86,7 +86,7 @@ pub fn config() -> Result<Config, UsageError> {
     }
 }
 
-/// The command line of a watch, also of one that is shown by `top`, together with the environment and the configuration file.
+/// The command line of a watch, also of one that `top` shows, with the environment and the configuration file.
 fn layered(
     given: Vec<OsString>,
     variables: impl IntoIterator<Item = (OsString, OsString)>,

@@ -25,8 +25,8 @@ use signal_hook::consts::SIGWINCH;
 
 use crate::system::procfs;
 
-/// How long a process runs at most between the signal that stops it and the stop, and how often it is looked whether it was
-/// continued.
+/// Maximum time between the signal that stops this process and the stop, and the interval at which this thread looks
+/// whether the process was continued.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 const STOP_POLL: Duration = Duration::from_millis(5);
 
@@ -73,7 +73,7 @@ impl TerminalSignals {
         Ok(signals)
     }
 
-    /// Wakes whatever waits for a signal from another thread.
+    /// A stream that wakes the thread that waits for a signal, by a byte.
     pub fn waker(&self) -> io::Result<UnixStream> {
         self.waker.try_clone()
     }
@@ -93,7 +93,7 @@ impl TerminalSignals {
         self.end.load(Ordering::Relaxed)
     }
 
-    /// Whether the process is to stop. Asked once, it is no more.
+    /// Returns whether the process is to stop, and clears the request.
     pub fn takes_stop(&self) -> bool {
         self.stop.swap(false, Ordering::Relaxed)
     }
@@ -111,7 +111,7 @@ impl TerminalSignals {
         }
     }
 
-    /// Whether the process was stopped and goes on. Asked once, it is no more.
+    /// Returns whether the process was stopped and goes on, and clears that.
     pub fn takes_resume(&self) -> bool {
         self.resume.swap(false, Ordering::Relaxed)
     }
