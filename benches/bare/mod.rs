@@ -74,6 +74,14 @@ impl host::Host for UncheckedHost {
         black_box((metric, by));
     }
 
+    fn gauge(&mut self, metric: String, value: f64) {
+        black_box((metric, value));
+    }
+
+    fn observe(&mut self, metric: String, values: Vec<f64>) {
+        black_box((metric, values));
+    }
+
     fn log(&mut self, level: host::Level, message: String) {
         black_box((level, message));
     }

@@ -1,6 +1,5 @@
 //! Commits the staged effects of a call that has succeeded.
 
-use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
@@ -9,6 +8,7 @@ use std::time::Duration;
 use retrans_event::Event;
 
 use super::active_alerts::ActiveAlerts;
+use super::own_metrics::OwnMetrics;
 use crate::plugin::Outcome;
 use crate::plugin::Staged;
 use crate::plugin::StagedAlert;
@@ -16,36 +16,13 @@ use crate::sink::Sink;
 use crate::stream::alert::Alert;
 use crate::stream::batch::Batch;
 
-/// Maximum number of counters of one plugin. Counters beyond it are not counted.
-const MAX_COUNTERS: usize = 256;
-
-/// A plugin's own counters, by name.
-#[derive(Debug, Default)]
-pub(super) struct Counters(BTreeMap<String, u64>);
-
-impl Counters {
-    fn add(&mut self, metric: String, by: u64) {
-        if let Some(count) = self.0.get_mut(&metric) {
-            *count = count.saturating_add(by);
-        } else if self.0.len() < MAX_COUNTERS {
-            self.0.insert(metric, by);
-        }
-    }
-
-    /// Returns names and counts.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
-        let counters = self.0.iter();
-        counters.map(|(metric, count)| (metric.as_str(), *count))
-    }
-}
-
 /// What the effects of one plugin's calls change.
 pub(super) struct Effects<'a, S> {
     pub(super) plugin: &'a str,
     /// Whether its lines have colours.
     pub(super) is_coloured: bool,
     pub(super) active_alerts: &'a mut ActiveAlerts,
-    pub(super) counters: &'a mut Counters,
+    pub(super) metrics: &'a mut OwnMetrics,
     pub(super) sink: &'a mut S,
 }
 
@@ -97,10 +74,10 @@ impl<S: Sink> Effects<'_, S> {
         self.emit(staged)
     }
 
-    /// Commits counters and lines.
+    /// Commits metrics and lines.
     fn emit(&mut self, staged: Staged) -> io::Result<()> {
-        for (metric, by) in staged.counts {
-            self.counters.add(metric, by);
+        for (name, metric) in staged.metrics {
+            self.metrics.apply(name, metric);
         }
         match self.is_coloured {
             true => self.sink.coloured_lines(&staged.lines),

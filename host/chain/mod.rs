@@ -5,6 +5,7 @@ mod commit;
 mod error;
 mod fault_log;
 mod latency;
+mod own_metrics;
 mod quarantine;
 mod resource_usage;
 mod slot;
@@ -61,7 +62,7 @@ pub fn commit(batch: &mut Batch, outcome: Outcome, sink: &mut impl Sink) -> io::
         plugin: "fuzz",
         is_coloured: false,
         active_alerts: &mut active_alerts::ActiveAlerts::default(),
-        counters: &mut commit::Counters::default(),
+        metrics: &mut own_metrics::OwnMetrics::default(),
         sink,
     };
     effects.commit(batch, outcome)
@@ -288,11 +289,8 @@ impl<S: Sink> Chain<S> {
 fn chain_stats(slots: &[Slot]) -> ChainStats {
     let mut chain = ChainStats::default();
     for slot in slots {
-        let (plugin, usage, counters) = slot.stats();
-        for (metric, count) in counters.iter() {
-            let key = (plugin.name.clone(), metric.to_owned());
-            chain.counters.insert(key, count);
-        }
+        let (plugin, usage, metrics) = slot.stats();
+        metrics.report(&plugin.name, &mut chain);
         chain.plugins.push(plugin.clone());
         chain.usage.push(usage);
     }

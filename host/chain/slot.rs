@@ -11,9 +11,9 @@ use std::io;
 use std::sync::Arc;
 
 use super::active_alerts::ActiveAlerts;
-use super::commit::Counters;
 use super::commit::Effects;
 use super::error::ChainError;
+use super::own_metrics::OwnMetrics;
 use super::quarantine::Quarantine;
 use super::resource_usage::Usage;
 use crate::plugin::CallContext;
@@ -53,7 +53,7 @@ pub(super) struct Slot {
     now: Moment,
     stats: PluginStats,
     usage: Usage,
-    counters: Counters,
+    metrics: OwnMetrics,
     /// Whether an instance was dropped since the last tick. The host then returns the freed memory to the system.
     memory_freed: bool,
 }
@@ -88,7 +88,7 @@ impl Slot {
             censuses: Vec::new(),
             now: Moment::default(),
             usage,
-            counters: Counters::default(),
+            metrics: OwnMetrics::default(),
             memory_freed: false,
         }
     }
@@ -123,10 +123,10 @@ impl Slot {
         self.prepared.log_suppressed();
     }
 
-    /// Returns the plugin's statistics for the ledger, its usage, and its own counters.
-    pub(super) fn stats(&self) -> (&PluginStats, PluginUsage, &Counters) {
+    /// Returns the plugin's statistics for the ledger, its usage, and its own metrics.
+    pub(super) fn stats(&self) -> (&PluginStats, PluginUsage, &OwnMetrics) {
         let usage = self.usage.stats(&self.stats.name);
-        (&self.stats, usage, &self.counters)
+        (&self.stats, usage, &self.metrics)
     }
 
     /// Processes a batch. Afterwards it contains the events that go on.
@@ -226,7 +226,7 @@ impl Slot {
             plugin: &self.stats.name,
             is_coloured: self.prepared.is_coloured(),
             active_alerts: &mut self.active_alerts,
-            counters: &mut self.counters,
+            metrics: &mut self.metrics,
             sink,
         });
         self.usage

@@ -33,6 +33,7 @@ pub use self::runtime::files_read::FilesRead;
 pub use self::runtime::instance::Instance;
 pub use self::runtime::instance::Snapshot;
 pub use self::runtime::outcome::Outcome;
+pub use self::runtime::staged_effects::Metric;
 pub use self::runtime::staged_effects::Staged;
 pub use self::runtime::staged_effects::StagedAlert;
 pub use self::runtime::store::CallContext;

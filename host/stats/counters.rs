@@ -6,6 +6,8 @@ use std::time::Duration;
 use retrans_event::Owner;
 use retrans_event::OwnerStatus;
 
+use super::histogram::Histogram;
+
 /// Counters of the probe.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KernelStats {
@@ -164,6 +166,12 @@ pub struct ChainStats {
     pub usage: Vec<PluginUsage>,
     /// Counters that plugins count themselves, by instance and name.
     pub counters: BTreeMap<(String, String), u64>,
+    /// Gauges of plugins, by instance and name.
+    pub gauges: BTreeMap<(String, String), f64>,
+    /// Histograms of plugins, by instance and name.
+    pub histograms: BTreeMap<(String, String), Histogram>,
+    /// Changes of metrics beyond the maximum number of metrics, by instance.
+    pub metrics_refused: BTreeMap<String, u64>,
     /// How old events were when the first plugin got them; `None` in a replay.
     pub latency: Option<LatencyStats>,
     /// Counters of each sink behind a queue. Standard output has none.

@@ -55,6 +55,9 @@ impl fmt::Display for ChainStats {
             plugins,
             usage,
             counters,
+            gauges,
+            histograms,
+            metrics_refused,
             latency,
             sinks,
         } = self;
@@ -71,6 +74,21 @@ impl fmt::Display for ChainStats {
         for ((plugin, counter), count) in counters {
             let counter = sanitize::key(counter);
             writeln!(f, "ledger: counter {plugin} {counter}={count}")?;
+        }
+        for ((plugin, gauge), value) in gauges {
+            let gauge = sanitize::key(gauge);
+            writeln!(f, "ledger: gauge {plugin} {gauge}={value}")?;
+        }
+        for ((plugin, name), histogram) in histograms {
+            let (count, sum) = (histogram.count(), histogram.sum());
+            let name = sanitize::key(name);
+            writeln!(
+                f,
+                "ledger: histogram {plugin} {name} count={count} sum={sum}"
+            )?;
+        }
+        for (plugin, refused) in metrics_refused {
+            writeln!(f, "ledger: metrics {plugin} refused={refused}")?;
         }
         for sink in sinks {
             write!(f, "{sink}")?;

@@ -2,6 +2,7 @@
 //! ledger is its text form.
 
 pub mod counters;
+pub mod histogram;
 mod ledger;
 pub mod reconcile;
 mod shared;

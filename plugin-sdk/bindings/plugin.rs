@@ -838,7 +838,7 @@ pub mod retrans {
             }
             #[allow(unused_unsafe, clippy::all)]
             /// Adds to one of the plugin's own counters. Its name has 1 to 64 bytes, and no spaces or control
-            /// characters. At most 256 times a call.
+            /// characters.
             #[allow(async_fn_in_trait)]
             pub fn count(metric: &str, by: u64) -> () {
                 unsafe {
@@ -856,6 +856,58 @@ pub mod retrans {
                         unreachable!()
                     }
                     wit_import1(ptr0.cast_mut(), len0, _rt::as_i64(&by));
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Sets one of the plugin's own gauges to a finite number. Its name is as that of a counter. Counters, gauges and
+            /// observations are at most 256 times a call, all together.
+            #[allow(async_fn_in_trait)]
+            pub fn gauge(metric: &str, value: f64) -> () {
+                unsafe {
+                    let vec0 = metric;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "retrans:plugin/host@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "gauge"]
+                        fn wit_import1(_: *mut u8, _: usize, _: f64);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8, _: usize, _: f64) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0.cast_mut(), len0, _rt::as_f64(&value));
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Adds finite numbers to one of the plugin's own histograms, whose buckets end at 1, 2 and 5 times each power of ten
+            /// from 10^-6 to 10^6. Its name is as that of a counter.
+            #[allow(async_fn_in_trait)]
+            pub fn observe(metric: &str, values: &[f64]) -> () {
+                unsafe {
+                    let vec0 = metric;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec1 = values;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "retrans:plugin/host@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "observe"]
+                        fn wit_import2(_: *mut u8, _: usize, _: *mut u8, _: usize);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1);
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -1484,6 +1536,23 @@ mod _rt {
             self as i64
         }
     }
+    pub fn as_f64<T: AsF64>(t: T) -> f64 {
+        t.as_f64()
+    }
+    pub trait AsF64 {
+        fn as_f64(self) -> f64;
+    }
+    impl<'a, T: Copy + AsF64> AsF64 for &'a T {
+        fn as_f64(self) -> f64 {
+            (*self).as_f64()
+        }
+    }
+    impl AsF64 for f64 {
+        #[inline]
+        fn as_f64(self) -> f64 {
+            self as f64
+        }
+    }
     #[cfg(target_arch = "wasm32")]
     pub fn run_ctors_once() {
         wit_bindgen::rt::run_ctors_once();
@@ -1524,10 +1593,10 @@ macro_rules! __export_ticking_plugin_impl {
         (link_section =
         "component-type:wit-bindgen:0.63.0:retrans:plugin@0.1.0:ticking-plugin:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 1023] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 1089] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xfa\x06\x01A\x02\x01\
-A\x06\x01B*\x01m\x05\x05error\x04warn\x04info\x05debug\x05trace\x04\0\x05level\x03\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xbc\x07\x01A\x02\x01\
+A\x06\x01B/\x01m\x05\x05error\x04warn\x04info\x05debug\x05trace\x04\0\x05level\x03\
 \0\0\x01m\x03\x04info\x07warning\x08critical\x04\0\x08severity\x03\0\x02\x01m\x02\
 \x06firing\x08resolved\x04\0\x0balert-state\x03\0\x04\x01r\x05\x04names\x06offse\
 ty\x04sizey\x04kinds\x0cpresence-bity\x04\0\x05field\x03\0\x06\x01py\x01r\x04\x03\
@@ -1540,16 +1609,18 @@ p}\x01@\0\0\x16\x04\0\x06census\x01\x17\x01@\x02\x06events\x08\x07records\x16\x0
 \0\x04\0\x06change\x01\x18\x01@\x01\x06column\x0a\x01\0\x04\0\x08annotate\x01\x19\
 \x01@\x01\x05alert\x0f\x01\0\x04\0\x04emit\x01\x1a\x01@\x01\x05lines\x16\x01\0\x04\
 \0\x05write\x01\x1b\x01@\x02\x06metrics\x02byw\x01\0\x04\0\x05count\x01\x1c\x01@\
-\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x1d\x03\0\x19retrans:plugin\
-/host@0.1.0\x05\0\x01B\x04\x01j\0\x01s\x01@\x01\x06now-nsw\0\0\x04\0\x04tick\x01\
-\x01\x04\0\x06finish\x01\x01\x04\0\x1aretrans:plugin/timer@0.1.0\x05\x01\x01B\x0d\
-\x01p}\x01q\x03\x03all\0\0\x04none\0\0\x04bits\x01\0\0\x04\0\x04keep\x03\0\x01\x01\
-o\x02ss\x01p\x03\x01@\0\0\x04\x04\0\x08describe\x01\x05\x01j\0\x01s\x01@\x01\x08\
-settingss\0\x06\x04\0\x09configure\x01\x07\x01j\x01\x02\x01s\x01@\x03\x05county\x0b\
-record-sizey\x07records\0\0\x08\x04\0\x07process\x01\x09\x04\0\x1eretrans:plugin\
-/processor@0.1.0\x05\x02\x04\0#retrans:plugin/ticking-plugin@0.1.0\x04\0\x0b\x14\
-\x01\0\x0eticking-plugin\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-\
-component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
+\x02\x06metrics\x05valueu\x01\0\x04\0\x05gauge\x01\x1d\x01pu\x01@\x02\x06metrics\
+\x06values\x1e\x01\0\x04\0\x07observe\x01\x1f\x01@\x02\x05level\x01\x07messages\x01\
+\0\x04\0\x03log\x01\x20\x03\0\x19retrans:plugin/host@0.1.0\x05\0\x01B\x04\x01j\0\
+\x01s\x01@\x01\x06now-nsw\0\0\x04\0\x04tick\x01\x01\x04\0\x06finish\x01\x01\x04\0\
+\x1aretrans:plugin/timer@0.1.0\x05\x01\x01B\x0d\x01p}\x01q\x03\x03all\0\0\x04non\
+e\0\0\x04bits\x01\0\0\x04\0\x04keep\x03\0\x01\x01o\x02ss\x01p\x03\x01@\0\0\x04\x04\
+\0\x08describe\x01\x05\x01j\0\x01s\x01@\x01\x08settingss\0\x06\x04\0\x09configur\
+e\x01\x07\x01j\x01\x02\x01s\x01@\x03\x05county\x0brecord-sizey\x07records\0\0\x08\
+\x04\0\x07process\x01\x09\x04\0\x1eretrans:plugin/processor@0.1.0\x05\x02\x04\0#\
+retrans:plugin/ticking-plugin@0.1.0\x04\0\x0b\x14\x01\0\x0eticking-plugin\x03\0\0\
+\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bind\
+gen-rust\x060.63.0";
         };
     };
 }
@@ -1562,9 +1633,9 @@ pub use __export_ticking_plugin_impl as export_component;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 828] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x97\x05\x01A\x02\x01\
-A\x02\x01B*\x01m\x05\x05error\x04warn\x04info\x05debug\x05trace\x04\0\x05level\x03\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 894] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd9\x05\x01A\x02\x01\
+A\x02\x01B/\x01m\x05\x05error\x04warn\x04info\x05debug\x05trace\x04\0\x05level\x03\
 \0\0\x01m\x03\x04info\x07warning\x08critical\x04\0\x08severity\x03\0\x02\x01m\x02\
 \x06firing\x08resolved\x04\0\x0balert-state\x03\0\x04\x01r\x05\x04names\x06offse\
 ty\x04sizey\x04kinds\x0cpresence-bity\x04\0\x05field\x03\0\x06\x01py\x01r\x04\x03\
@@ -1577,11 +1648,12 @@ p}\x01@\0\0\x16\x04\0\x06census\x01\x17\x01@\x02\x06events\x08\x07records\x16\x0
 \0\x04\0\x06change\x01\x18\x01@\x01\x06column\x0a\x01\0\x04\0\x08annotate\x01\x19\
 \x01@\x01\x05alert\x0f\x01\0\x04\0\x04emit\x01\x1a\x01@\x01\x05lines\x16\x01\0\x04\
 \0\x05write\x01\x1b\x01@\x02\x06metrics\x02byw\x01\0\x04\0\x05count\x01\x1c\x01@\
-\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x1d\x03\0\x19retrans:plugin\
-/host@0.1.0\x05\0\x04\0Cretrans:plugin/ticking-plugin-with-all-of-its-exports-re\
-moved@0.1.0\x04\0\x0b4\x01\0.ticking-plugin-with-all-of-its-exports-removed\x03\0\
-\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bi\
-ndgen-rust\x060.63.0";
+\x02\x06metrics\x05valueu\x01\0\x04\0\x05gauge\x01\x1d\x01pu\x01@\x02\x06metrics\
+\x06values\x1e\x01\0\x04\0\x07observe\x01\x1f\x01@\x02\x05level\x01\x07messages\x01\
+\0\x04\0\x03log\x01\x20\x03\0\x19retrans:plugin/host@0.1.0\x05\0\x04\0Cretrans:p\
+lugin/ticking-plugin-with-all-of-its-exports-removed@0.1.0\x04\0\x0b4\x01\0.tick\
+ing-plugin-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cproces\
+sed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

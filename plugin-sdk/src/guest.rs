@@ -228,6 +228,14 @@ impl Host for Imports {
     fn count(&self, metric: &str, by: u64) {
         host::count(metric, by);
     }
+
+    fn gauge(&self, metric: &str, value: f64) {
+        host::gauge(metric, value);
+    }
+
+    fn observe(&self, metric: &str, values: &[f64]) {
+        host::observe(metric, values);
+    }
 }
 
 /// Sends the messages of the `log` macros and of panics to the host, which filters them.

@@ -27,4 +27,10 @@ pub(crate) trait Host {
 
     /// Adds to one of the plugin's own counters.
     fn count(&self, metric: &str, by: u64);
+
+    /// Sets one of the plugin's own gauges.
+    fn gauge(&self, metric: &str, value: f64);
+
+    /// Adds values to one of the plugin's own histograms.
+    fn observe(&self, metric: &str, values: &[f64]);
 }

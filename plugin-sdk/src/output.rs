@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::host::Host;
 use crate::result::Result;
 
-/// Collects the alerts, lines and counts of a plugin.
+/// Collects the alerts, lines and metrics of a plugin.
 ///
 /// They take effect when the call of the host has succeeded. A call that fails has no effects.
 #[derive(Debug, Default)]
@@ -21,13 +21,36 @@ pub struct Output {
     event: Option<u32>,
     alerts: Vec<Alert>,
     lines: Vec<u8>,
-    counts: Vec<Count>,
+    metrics: Vec<(String, Metric)>,
 }
 
+/// What the call says of a metric so far.
 #[derive(Debug)]
-struct Count {
-    metric: String,
-    by: u64,
+enum Metric {
+    /// A counter grows by this; by 0 if the call does not use it.
+    Count(u64),
+    /// A gauge has this value; `None` if the call does not set it.
+    Gauge(Option<f64>),
+    /// A histogram has these further values.
+    Observed(Vec<f64>),
+}
+
+impl Metric {
+    fn is_used(&self) -> bool {
+        match self {
+            Metric::Count(by) => *by > 0,
+            Metric::Gauge(value) => value.is_some(),
+            Metric::Observed(values) => !values.is_empty(),
+        }
+    }
+
+    fn clear(&mut self) {
+        match self {
+            Metric::Count(by) => *by = 0,
+            Metric::Gauge(value) => *value = None,
+            Metric::Observed(values) => values.clear(),
+        }
+    }
 }
 
 impl Output {
@@ -88,16 +111,55 @@ impl Output {
         written.context("cannot write a value as JSON")
     }
 
-    /// Adds to one of the plugin's own counters, which the host prints in the ledger. The name has 1 to 64
-    /// bytes, and no spaces.
+    /// Adds to one of the plugin's own counters, which the host prints in the ledger and serves with `--listen`. The name
+    /// has 1 to 64 bytes, and no spaces.
     pub fn count(&mut self, metric: &str, by: u64) {
-        match self.counts.iter_mut().find(|count| count.metric == metric) {
-            Some(count) => count.by = count.by.saturating_add(by),
-            None => self.counts.push(Count {
-                metric: metric.to_owned(),
-                by,
-            }),
+        for (name, known) in &mut self.metrics {
+            if let Metric::Count(count) = known
+                && name == metric
+            {
+                *count = count.saturating_add(by);
+                return;
+            }
         }
+        self.metrics.push((metric.to_owned(), Metric::Count(by)));
+    }
+
+    /// Sets one of the plugin's own gauges, such as the number of keys that it keeps. The host shows the value that was
+    /// set last. The name is as that of a counter; a value that is no finite number is left out.
+    pub fn gauge(&mut self, metric: &str, value: f64) {
+        if !value.is_finite() {
+            return;
+        }
+        for (name, known) in &mut self.metrics {
+            if let Metric::Gauge(last) = known
+                && name == metric
+            {
+                *last = Some(value);
+                return;
+            }
+        }
+        self.metrics
+            .push((metric.to_owned(), Metric::Gauge(Some(value))));
+    }
+
+    /// Adds a value to one of the plugin's own histograms, such as a time in seconds. The host has buckets up to 1, 2 and
+    /// 5 times each power of ten from 10^-6 to 10^6. The name is as that of a counter; a value that is no finite number is
+    /// left out.
+    pub fn observe(&mut self, metric: &str, value: f64) {
+        if !value.is_finite() {
+            return;
+        }
+        for (name, known) in &mut self.metrics {
+            if let Metric::Observed(values) = known
+                && name == metric
+            {
+                values.push(value);
+                return;
+            }
+        }
+        self.metrics
+            .push((metric.to_owned(), Metric::Observed(vec![value])));
     }
 
     /// Clears the effects of the last call, and keeps the buffers.
@@ -105,9 +167,11 @@ impl Output {
         self.event = None;
         self.alerts.clear();
         self.lines.clear();
-        // Removes counters that the last call did not use: generated names must not accumulate.
-        self.counts.retain(|count| count.by > 0);
-        self.counts.iter_mut().for_each(|count| count.by = 0);
+        // Removes metrics that the last call did not use: generated names must not accumulate.
+        self.metrics.retain(|(_, metric)| metric.is_used());
+        self.metrics
+            .iter_mut()
+            .for_each(|(_, metric)| metric.clear());
     }
 
     #[inline]
@@ -122,8 +186,13 @@ impl Output {
         if !self.lines.is_empty() {
             host.write(&self.lines);
         }
-        for count in self.counts.iter().filter(|count| count.by > 0) {
-            host.count(&count.metric, count.by);
+        for (name, metric) in self.metrics.iter().filter(|(_, metric)| metric.is_used()) {
+            match metric {
+                Metric::Count(by) => host.count(name, *by),
+                Metric::Gauge(Some(value)) => host.gauge(name, *value),
+                Metric::Gauge(None) => {}
+                Metric::Observed(values) => host.observe(name, values),
+            }
         }
     }
 }
@@ -133,13 +202,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unused_counters_do_not_accumulate() {
+    fn unused_metrics_do_not_accumulate() {
         let mut output = Output::default();
         for call in 0..100 {
             output.begin();
             output.count("often", 1);
+            output.gauge("often", 1.0);
+            output.observe("often", 1.0);
             output.count(&format!("once {call}"), 1);
-            assert!(output.counts.len() <= 3);
+            output.gauge(&format!("once {call}"), 1.0);
+            output.observe(&format!("once {call}"), 1.0);
+            assert!(output.metrics.len() <= 9);
         }
     }
 }

@@ -378,7 +378,10 @@ plugin!(Nameless, |event, out| {
 fn what_the_host_would_refuse_is_an_error() {
     for (skip, expected) in [
         (0, "an alert has no name"),
-        (1, "a counter's name has from 1 to 64 bytes, and no spaces"),
+        (
+            1,
+            "the name of a counter, gauge or histogram has from 1 to 64 bytes, and no spaces",
+        ),
         (2, "a label has an empty key"),
     ] {
         let one = Synth::new(7).skip(skip).take(1);

@@ -200,13 +200,60 @@ fn output_that_is_not_whole_lines_of_text_is_refused() {
 fn counters_with_names_that_nobody_could_read_are_refused() {
     assert_eq!(
         fault_in_process("count_without_name"),
-        "count: the counter has no name"
+        "count: the name is empty"
     );
     for act in ["count_in_two_words", "count_at_length"] {
         assert_eq!(
             fault_in_process(act),
             "count: a name has at most 64 bytes, and no spaces"
         );
+    }
+}
+
+#[test]
+fn gauges_and_observations_are_checked_as_counters_are() {
+    for (act, error) in [
+        ("gauge_without_name", "gauge: the name is empty"),
+        (
+            "gauge_that_is_no_number",
+            "gauge: a value is no finite number",
+        ),
+        ("observe_infinity", "observe: a value is no finite number"),
+        (
+            "observe_a_million_times",
+            "observe: more than 256 times in one call",
+        ),
+        (
+            "observe_more_than_the_output",
+            "more than 8388608 bytes of output in one call",
+        ),
+    ] {
+        assert_eq!(fault_in_process(act), error, "{act}");
+    }
+}
+
+#[test]
+fn the_gauges_and_histograms_of_one_plugin_are_bounded_and_the_others_counted() {
+    let items = (0..4).map(|_| Item::Events(labelled()));
+    let ran = run(vec![start_as("many", "metrics_ever_more")], items);
+    ran.result.expect("it fits the contract");
+    assert_eq!(
+        (ran.report.gauges.len(), ran.report.histograms.len()),
+        (256, 32)
+    );
+    let key = |name: &str| ("many".to_owned(), name.to_owned());
+    assert_eq!(ran.report.gauges[&key("gauge_255")], -0.5);
+    let histogram = &ran.report.histograms[&key("histogram_0")];
+    assert_eq!((histogram.count(), histogram.sum()), (2, 3.2));
+    let refused = 400 - 256 + 400 - 32;
+    assert_eq!(ran.report.metrics_refused["many"], refused);
+    let ledger = ran.report.to_string();
+    for line in [
+        "ledger: gauge many gauge_0=-0.5\n",
+        "ledger: histogram many histogram_0 count=2 sum=3.2\n",
+        "ledger: metrics many refused=512\n",
+    ] {
+        assert!(ledger.contains(line), "{ledger}");
     }
 }
 

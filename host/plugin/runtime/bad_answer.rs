@@ -51,12 +51,12 @@ pub enum BadAnswer {
     /// Printed output that is not UTF-8, with the offset of the first invalid byte.
     #[error("write: not UTF-8 at byte {0}")]
     NotUtf8(usize),
-    /// A counter without a name, or with an invalid one.
-    #[error("count: {0}")]
-    Metric(&'static str),
-    /// More increments of counters than one call may do.
-    #[error("count: more than {0} times in one call")]
-    Counts(usize),
+    /// A metric without a name, with an invalid one, or with a value that is no finite number; and the function.
+    #[error("{0}: {1}")]
+    Metric(&'static str, &'static str),
+    /// More counters, gauges and observations than one call may have.
+    #[error("{0}: more than {1} times in one call")]
+    Counts(&'static str, usize),
     /// An answer with too few or too many bits.
     #[error("keep: {bytes} bytes of bits for {count} events, expected {expected}")]
     KeepSize {

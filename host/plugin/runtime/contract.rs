@@ -4,6 +4,7 @@
 use wasmtime::Result;
 
 use super::bad_answer::BadAnswer;
+use super::staged_effects::Metric;
 use super::staged_effects::StagedAlert;
 use super::store::HostState;
 use crate::stream::alert::Severity;
@@ -50,7 +51,7 @@ const MAX_LABEL_BYTES: usize = 128 << 10;
 /// Maximum length of a label's key in bytes.
 const MAX_KEY: usize = 256;
 
-/// Maximum length of a counter's name in bytes, because the name is part of a line of the ledger.
+/// Maximum length of the name of a metric in bytes, because the name is part of a line of the ledger.
 const MAX_METRIC: usize = 64;
 
 /// Every function that takes time checks the deadline first: epochs do not interrupt the host's own code.
@@ -211,19 +212,22 @@ impl wit::Host for HostState {
     }
 
     fn count(&mut self, metric: String, by: u64) -> Result<()> {
-        self.deadline.check()?;
-        self.charge(metric.len())?;
-        if metric.is_empty() {
-            return Err(BadAnswer::Metric("the counter has no name").into());
-        }
-        let odd = metric.contains(char::is_whitespace) || clean(&metric) != metric;
-        if metric.len() > MAX_METRIC || odd {
-            return Err(BadAnswer::Metric("a name has at most 64 bytes, and no spaces").into());
-        }
-        if self.staged.counts.len() >= self.limits.counts {
-            return Err(BadAnswer::Counts(self.limits.counts).into());
-        }
-        self.staged.counts.push((metric, by));
+        self.stage_metric("count", &metric, 0)?;
+        self.staged.metrics.push((metric, Metric::Count(by)));
+        Ok(())
+    }
+
+    fn gauge(&mut self, metric: String, value: f64) -> Result<()> {
+        self.stage_metric("gauge", &metric, size_of::<f64>())?;
+        check_finite("gauge", &[value])?;
+        self.staged.metrics.push((metric, Metric::Gauge(value)));
+        Ok(())
+    }
+
+    fn observe(&mut self, metric: String, values: Vec<f64>) -> Result<()> {
+        self.stage_metric("observe", &metric, size_of_val(values.as_slice()))?;
+        check_finite("observe", &values)?;
+        self.staged.metrics.push((metric, Metric::Observed(values)));
         Ok(())
     }
 
@@ -238,6 +242,33 @@ impl wit::Host for HostState {
         };
         self.logs.log(level, &message);
         Ok(())
+    }
+}
+
+impl HostState {
+    /// Checks a call of `function` about a metric, which passes this number of bytes beside the name.
+    fn stage_metric(&mut self, function: &'static str, name: &str, bytes: usize) -> Result<()> {
+        self.deadline.check()?;
+        self.charge(name.len().saturating_add(bytes))?;
+        if name.is_empty() {
+            return Err(BadAnswer::Metric(function, "the name is empty").into());
+        }
+        let is_odd = name.contains(char::is_whitespace) || clean(name) != name;
+        if name.len() > MAX_METRIC || is_odd {
+            let error = "a name has at most 64 bytes, and no spaces";
+            return Err(BadAnswer::Metric(function, error).into());
+        }
+        if self.staged.metrics.len() >= self.limits.counts {
+            return Err(BadAnswer::Counts(function, self.limits.counts).into());
+        }
+        Ok(())
+    }
+}
+
+fn check_finite(function: &'static str, values: &[f64]) -> Result<(), BadAnswer> {
+    match values.iter().all(|value| value.is_finite()) {
+        true => Ok(()),
+        false => Err(BadAnswer::Metric(function, "a value is no finite number")),
     }
 }
 

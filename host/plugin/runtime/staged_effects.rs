@@ -15,8 +15,8 @@ pub struct Staged {
     pub alerts: Vec<StagedAlert>,
     /// Complete lines for standard output.
     pub lines: Vec<u8>,
-    /// Names of the plugin's own counters, and by how much they grow.
-    pub counts: Vec<(String, u64)>,
+    /// Names of the plugin's own metrics, and what the call says of them.
+    pub metrics: Vec<(String, Metric)>,
     /// Bytes of labels. A key counts once for each of its values.
     pub label_bytes: usize,
     pub(crate) bytes: usize,
@@ -30,7 +30,7 @@ impl Staged {
             columns,
             alerts,
             lines,
-            counts,
+            metrics,
             label_bytes: _,
             bytes: _,
         } = self;
@@ -38,8 +38,19 @@ impl Staged {
             && columns.is_empty()
             && alerts.is_empty()
             && lines.is_empty()
-            && counts.is_empty()
+            && metrics.is_empty()
     }
+}
+
+/// What a call says of a metric of the plugin's own.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Metric {
+    /// A counter grows by this.
+    Count(u64),
+    /// A gauge has this finite value.
+    Gauge(f64),
+    /// A histogram has these further, finite values.
+    Observed(Vec<f64>),
 }
 
 /// An alert that refers to its event by number.

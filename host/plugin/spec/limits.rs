@@ -197,7 +197,7 @@ limits! {
     "alerts" alerts: usize, Count 10_000, 0 => MILLION;
     /// Label columns in one call; 128 KiB of labels on a batch at most.
     "labels" labels: usize, Count 256, 0 => MILLION;
-    /// Increments of counters in one call.
+    /// Counters, gauges and observations in one call.
     "counts" counts: usize, Count 256, 0 => MILLION;
     /// Log lines a second; further lines are counted and reported.
     "log" log: u64, Count 100, 0 => MILLION;

@@ -20,6 +20,8 @@ struct RecordingHost {
     columns: RefCell<Vec<(String, Vec<u32>, String)>>,
     lines: RefCell<Vec<u8>>,
     counts: RefCell<Vec<(String, u64)>>,
+    gauges: RefCell<Vec<(String, f64)>>,
+    observed: RefCell<Vec<(String, Vec<f64>)>>,
 }
 
 impl Host for RecordingHost {
@@ -67,6 +69,15 @@ impl Host for RecordingHost {
 
     fn count(&self, metric: &str, by: u64) {
         self.counts.borrow_mut().push((metric.to_owned(), by));
+    }
+
+    fn gauge(&self, metric: &str, value: f64) {
+        self.gauges.borrow_mut().push((metric.to_owned(), value));
+    }
+
+    fn observe(&self, metric: &str, values: &[f64]) {
+        let observed = (metric.to_owned(), values.to_vec());
+        self.observed.borrow_mut().push(observed);
     }
 }
 
@@ -265,6 +276,10 @@ fn a_call_that_fails_says_nothing_and_leaves_nothing() {
         event.set_label("n", 1);
         out.line("said");
         out.count("said", 1);
+        out.gauge("sequence", event.sequence() as f64);
+        out.observe("sequence", event.sequence() as f64);
+        out.gauge("none", f64::NAN);
+        out.observe("none", f64::INFINITY);
         ensure!(event.sequence() < 2, "no further");
         Ok(Verdict::Keep)
     });
@@ -273,10 +288,21 @@ fn a_call_that_fails_says_nothing_and_leaves_nothing() {
     assert!(host.columns.borrow().is_empty());
     assert!(host.lines.borrow().is_empty());
     assert!(host.counts.borrow().is_empty());
+    assert!(host.gauges.borrow().is_empty());
+    assert!(host.observed.borrow().is_empty());
 
     process(&mut runner, &host, 1).expect("one event is sound");
     assert_eq!(host.changes.borrow()[0].0, [0]);
     assert_eq!(host.columns.borrow()[0].1, [0]);
     assert_eq!(*host.lines.borrow(), b"said\n");
     assert_eq!(*host.counts.borrow(), [("said".to_owned(), 1)]);
+
+    process(&mut runner, &host, 2).expect("two events are sound");
+    assert_eq!(host.counts.borrow()[1], ("said".to_owned(), 2));
+    let sequence = |value| ("sequence".to_owned(), value);
+    assert_eq!(host.gauges.borrow()[1..], [sequence(1.0)]);
+    assert_eq!(
+        host.observed.borrow()[1..],
+        [("sequence".to_owned(), vec![0.0, 1.0])]
+    );
 }

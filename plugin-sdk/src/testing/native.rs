@@ -78,4 +78,8 @@ impl Host for NoHost {
     fn write(&self, _: &[u8]) {}
 
     fn count(&self, _: &str, _: u64) {}
+
+    fn gauge(&self, _metric: &str, _value: f64) {}
+
+    fn observe(&self, _metric: &str, _values: &[f64]) {}
 }

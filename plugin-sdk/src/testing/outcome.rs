@@ -9,7 +9,7 @@ use retrans_event::Record;
 use crate::alert::Alert;
 
 /// The results of a plugin for a whole stream.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Outcome {
     /// Events that went on to the next plugin.
@@ -20,6 +20,10 @@ pub struct Outcome {
     pub lines: Vec<String>,
     /// The plugin's own counters, by name.
     pub counts: BTreeMap<String, u64>,
+    /// The last value of each of the plugin's own gauges, by name.
+    pub gauges: BTreeMap<String, f64>,
+    /// The values of the plugin's own histograms in their order, by name.
+    pub observed: BTreeMap<String, Vec<f64>>,
     /// Log lines.
     pub logs: Vec<(Level, String)>,
 }
@@ -56,12 +60,20 @@ impl Outcome {
             .or_else(|| difference("alert", &self.alerts, &other.alerts, debug))
             .or_else(|| difference("line", &self.lines, &other.lines, debug))
             .or_else(|| difference("log line", &self.logs, &other.logs, debug))
-            .or_else(|| {
-                let counts = |outcome: &Outcome| outcome.counts.clone().into_iter().collect();
-                let (ours, theirs): (Vec<_>, Vec<_>) = (counts(self), counts(other));
-                difference("count", &ours, &theirs, debug)
-            })
+            .or_else(|| map_difference("count", &self.counts, &other.counts))
+            .or_else(|| map_difference("gauge", &self.gauges, &other.gauges))
+            .or_else(|| map_difference("histogram", &self.observed, &other.observed))
     }
+}
+
+fn map_difference<V: Clone + PartialEq + fmt::Debug>(
+    what: &str,
+    ours: &BTreeMap<String, V>,
+    theirs: &BTreeMap<String, V>,
+) -> Option<String> {
+    let list = |map: &BTreeMap<String, V>| map.clone().into_iter().collect();
+    let (ours, theirs): (Vec<_>, Vec<_>) = (list(ours), list(theirs));
+    difference(what, &ours, &theirs, debug)
 }
 
 fn debug(value: &impl fmt::Debug) -> String {

@@ -26,7 +26,7 @@ use crate::testing::outcome::Outcome;
 /// Rows in a part of a census, as in the host.
 const CENSUS_PART: usize = 1_024;
 
-/// Maximum length of a counter's name in bytes, as in the host.
+/// Maximum length of the name of a counter, gauge or histogram in bytes, as in the host.
 const MAX_METRIC_LEN: usize = 64;
 
 /// Runs a plugin over a stream, call by call, and collects the outcome.
@@ -129,6 +129,11 @@ impl<P: Plugin> Recorder<P> {
         for (metric, by) in effects.counts {
             *self.outcome.counts.entry(metric).or_default() += by;
         }
+        self.outcome.gauges.extend(effects.gauges);
+        for (metric, values) in effects.observed {
+            let all = self.outcome.observed.entry(metric).or_default();
+            all.extend(values);
+        }
         Ok(())
     }
 }
@@ -156,6 +161,8 @@ struct Effects {
     alerts: Vec<Alert>,
     lines: Vec<u8>,
     counts: Vec<(String, u64)>,
+    gauges: Vec<(String, f64)>,
+    observed: Vec<(String, Vec<f64>)>,
     /// Reason for which the host would refuse the effects.
     refused: Option<&'static str>,
 }
@@ -165,6 +172,14 @@ impl Effects {
         if condition {
             self.refused = Some(why);
         }
+    }
+
+    fn check_metric(&mut self, name: &str) {
+        let odd = |char: char| char.is_whitespace() || char.is_control();
+        self.refuse_if(
+            name.is_empty() || name.len() > MAX_METRIC_LEN || name.contains(odd),
+            "the name of a counter, gauge or histogram has from 1 to 64 bytes, and no spaces",
+        );
     }
 }
 
@@ -185,6 +200,8 @@ impl Call {
                 alerts: Vec::new(),
                 lines: Vec::new(),
                 counts: Vec::new(),
+                gauges: Vec::new(),
+                observed: Vec::new(),
                 refused: None,
             }),
         }
@@ -247,11 +264,19 @@ impl Host for Call {
 
     fn count(&self, metric: &str, by: u64) {
         let mut effects = self.effects.borrow_mut();
-        let odd = |char: char| char.is_whitespace() || char.is_control();
-        effects.refuse_if(
-            metric.is_empty() || metric.len() > MAX_METRIC_LEN || metric.contains(odd),
-            "a counter's name has from 1 to 64 bytes, and no spaces",
-        );
+        effects.check_metric(metric);
         effects.counts.push((metric.to_owned(), by));
+    }
+
+    fn gauge(&self, metric: &str, value: f64) {
+        let mut effects = self.effects.borrow_mut();
+        effects.check_metric(metric);
+        effects.gauges.push((metric.to_owned(), value));
+    }
+
+    fn observe(&self, metric: &str, values: &[f64]) {
+        let mut effects = self.effects.borrow_mut();
+        effects.check_metric(metric);
+        effects.observed.push((metric.to_owned(), values.to_vec()));
     }
 }
