@@ -13,7 +13,8 @@ use crossbeam_channel::bounded;
 use retrans_event::Record;
 use retrans_event::synth::Synth;
 use retrans_host::chain::Chain;
-use retrans_host::chain::Reload;
+use retrans_host::chain::Change;
+use retrans_host::chain::Member;
 use retrans_host::plugin::Compiler;
 use retrans_host::plugin::Engine;
 use retrans_host::plugin::Origin;
@@ -172,8 +173,8 @@ fn recoveries(engine: &Engine) -> Vec<Duration> {
 
 /// Measures for how long a swap blocks the chain. The plugin has processed retransmits to this number of `peers`.
 fn swaps(engine: &Engine, origin: &Origin, peers: usize) -> Vec<Duration> {
-    let (reloads, receiver) = bounded(1);
-    let chain = Chain::new(vec![start(engine, origin)], Nowhere).reload_from(receiver);
+    let (changes, receiver) = bounded(1);
+    let chain = Chain::new(vec![start(engine, origin)], Nowhere).change_by(receiver);
     let (items, received) = bounded(1);
     let (used, _recycled) = bounded(1);
     let running = std::thread::spawn(move || chain.run(&received, &used, ()).1);
@@ -197,15 +198,12 @@ fn swaps(engine: &Engine, origin: &Origin, peers: usize) -> Vec<Duration> {
         let plugin = start(engine, origin);
         let (done, swapped) = bounded(1);
         let before = Instant::now();
-        let reload = Reload {
-            index: 0,
-            plugin,
-            done,
-        };
-        reloads.send(reload).expect("the chain is there");
+        let members = vec![Member::Replaced(0, Box::new(plugin))];
+        let change = Change { members, done };
+        changes.send(change).expect("the chain is there");
         let swapped = swapped.recv().expect("the chain answers");
         times.push(before.elapsed());
-        swapped.expect("it is the same plugin");
+        assert_eq!(swapped, [Ok(())], "it is the same plugin");
     }
     drop(items);
     running.join().expect("no panic").expect("nothing fails");

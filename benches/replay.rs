@@ -186,6 +186,7 @@ fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duratio
             watch_files: false,
             plugins: Vec::new(),
             is_default: false,
+            reread: None,
             lines: config::LinesTo::Stdout,
             count: None,
             duration: None,

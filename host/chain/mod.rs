@@ -1,6 +1,7 @@
 //! The chain of plugins. Each plugin sees the events that the plugin before it kept.
 
 mod active_alerts;
+mod change;
 mod commit;
 mod error;
 mod fault_log;
@@ -21,10 +22,13 @@ use crossbeam_channel::TryRecvError;
 use crossbeam_channel::never;
 use crossbeam_channel::select;
 
+pub use self::change::Change;
+pub use self::change::Member;
 pub use self::error::ChainError;
 pub use self::error::SwapError;
 pub use self::fault_log::FaultReport;
 use self::latency::Latency;
+use self::change::History;
 use self::slot::Slot;
 #[cfg(fuzzing)]
 use crate::plugin::Outcome;
@@ -45,16 +49,6 @@ use crate::system::heap;
 /// a mark follows it.
 const MAX_CENSUS_ROWS: usize = 131_072;
 
-/// A new version of a plugin, configured and ready to replace the running one.
-pub struct Reload {
-    /// Index of the plugin in the chain.
-    pub index: usize,
-    /// The new version.
-    pub plugin: Plugin,
-    /// Reply channel for the result of the swap.
-    pub done: Sender<Result<(), SwapError>>,
-}
-
 /// For fuzz/: commits the outcome of a call of a plugin named "fuzz".
 #[cfg(fuzzing)]
 pub fn commit(batch: &mut Batch, outcome: Outcome, sink: &mut impl Sink) -> io::Result<u64> {
@@ -72,7 +66,8 @@ pub fn commit(batch: &mut Batch, outcome: Outcome, sink: &mut impl Sink) -> io::
 pub struct Chain<S> {
     slots: Vec<Slot>,
     sink: S,
-    reloads: Receiver<Reload>,
+    changes: Receiver<Change>,
+    history: History,
     /// Updates the chain's statistics at marks.
     publisher: Option<Publisher>,
     /// The ages of events; `None` in a replay.
@@ -89,7 +84,8 @@ impl<S: Sink> Chain<S> {
         Chain {
             slots: plugins.into_iter().map(Slot::new).collect(),
             sink,
-            reloads: never(),
+            changes: never(),
+            history: History::default(),
             publisher: None,
             latency: None,
             censuses: VecDeque::new(),
@@ -97,9 +93,9 @@ impl<S: Sink> Chain<S> {
         }
     }
 
-    /// Takes new versions of plugins from this channel. They replace the running ones between two batches.
-    pub fn reload_from(mut self, reloads: Receiver<Reload>) -> Chain<S> {
-        self.reloads = reloads;
+    /// Takes changes from this channel, such as new versions of plugins. They are made between two batches.
+    pub fn change_by(mut self, changes: Receiver<Change>) -> Chain<S> {
+        self.changes = changes;
         self
     }
 
@@ -111,7 +107,7 @@ impl<S: Sink> Chain<S> {
 
     /// The statistics of the plugins so far.
     pub fn stats(&self) -> ChainStats {
-        chain_stats(&self.slots)
+        chain_stats(&self.slots, &self.history)
     }
 
     /// Returns whether a plugin was granted files, which each of its instances opens.
@@ -150,7 +146,7 @@ impl<S: Sink> Chain<S> {
         for slot in &self.slots {
             slot.log_suppressed();
         }
-        let mut stats = chain_stats(&self.slots);
+        let mut stats = chain_stats(&self.slots, &self.history);
         stats.latency = self.latency.as_ref().map(Latency::stats);
         stats.sinks = self.sink.finish();
         (stats, result)
@@ -162,11 +158,11 @@ impl<S: Sink> Chain<S> {
         recycled: &Sender<Batch>,
     ) -> Result<(), ChainError> {
         loop {
-            // Swaps have priority. While there are none, this check costs next to nothing.
-            match self.reloads.try_recv() {
-                Ok(reload) => self.swap(reload)?,
+            // Changes have priority. While there are none, this check costs next to nothing.
+            match self.changes.try_recv() {
+                Ok(change) => self.change(change)?,
                 Err(TryRecvError::Empty) => {}
-                Err(TryRecvError::Disconnected) => self.reloads = never(),
+                Err(TryRecvError::Disconnected) => self.changes = never(),
             }
             let item = match items.try_recv() {
                 Err(TryRecvError::Disconnected) => return Ok(()),
@@ -176,10 +172,10 @@ impl<S: Sink> Chain<S> {
                         Ok(item) => item,
                         Err(_) => return Ok(()),
                     },
-                    recv(self.reloads) -> reload => {
-                        match reload {
-                            Ok(reload) => self.swap(reload)?,
-                            Err(_) => self.reloads = never(),
+                    recv(self.changes) -> change => {
+                        match change {
+                            Ok(change) => self.change(change)?,
+                            Err(_) => self.changes = never(),
                         }
                         continue;
                     }
@@ -256,27 +252,12 @@ impl<S: Sink> Chain<S> {
         })
     }
 
-    fn swap(&mut self, reload: Reload) -> Result<(), ChainError> {
-        let Reload {
-            index,
-            plugin,
-            done,
-        } = reload;
-        let Some(slot) = self.slots.get_mut(index) else {
-            return Ok(());
-        };
-        let swapped = slot.replace(plugin, &mut self.sink)?;
-        // The reloader may have ended.
-        let _ = done.send(swapped);
-        Ok(self.sink.flush()?)
-    }
-
     fn publish(&mut self) {
-        let (slots, sink) = (&self.slots, &mut self.sink);
+        let (slots, history, sink) = (&self.slots, &self.history, &mut self.sink);
         let latency = self.latency.as_ref().map(Latency::stats);
         if let Some(publisher) = &mut self.publisher {
             publisher.publish(|stats| {
-                stats.chain = chain_stats(slots);
+                stats.chain = chain_stats(slots, history);
                 stats.chain.latency = latency;
                 stats.chain.sinks = sink.counted();
                 sink.stats(stats);
@@ -286,13 +267,12 @@ impl<S: Sink> Chain<S> {
 }
 
 /// Returns the statistics of the plugins so far.
-fn chain_stats(slots: &[Slot]) -> ChainStats {
+fn chain_stats(slots: &[Slot], history: &History) -> ChainStats {
     let mut chain = ChainStats::default();
     for slot in slots {
-        let (plugin, usage, metrics) = slot.stats();
-        metrics.report(&plugin.name, &mut chain);
-        chain.plugins.push(plugin.clone());
-        chain.usage.push(usage);
+        let counts = slot.report(&mut chain).clone();
+        chain.plugins.push(counts);
     }
+    history.report(&mut chain);
     chain
 }

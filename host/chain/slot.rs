@@ -28,8 +28,8 @@ use crate::plugin::Staged;
 use crate::plugin::TimerContext;
 use crate::plugin::runtime::cpu_clock;
 use crate::sink::Sink;
+use crate::stats::counters::ChainStats;
 use crate::stats::counters::PluginStats;
-use crate::stats::counters::PluginUsage;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Mark;
 use crate::stream::batch::Moment;
@@ -123,10 +123,40 @@ impl Slot {
         self.prepared.log_suppressed();
     }
 
-    /// Returns the plugin's statistics for the ledger, its usage, and its own metrics.
-    pub(super) fn stats(&self) -> (&PluginStats, PluginUsage, &OwnMetrics) {
-        let usage = self.usage.stats(&self.stats.name);
-        (&self.stats, usage, &self.metrics)
+    /// What happened to the events of the plugin.
+    pub(super) fn counts(&self) -> &PluginStats {
+        &self.stats
+    }
+
+    /// Adds usage and own metrics of the plugin to the statistics of the chain. Returns what happened to its events.
+    pub(super) fn report(&self, chain: &mut ChainStats) -> &PluginStats {
+        chain.usage.push(self.usage.stats(&self.stats.name));
+        self.metrics.report(&self.stats.name, chain);
+        &self.stats
+    }
+
+    /// Ends the plugin, which is removed from the chain: calls `finish`, and resolves its alerts.
+    pub(super) fn end<S: Sink>(&mut self, mark: &Mark, sink: &mut S) -> ChainResult {
+        self.set_clock(mark.now());
+        self.finish(mark, sink)?;
+        self.instance = None;
+        self.snapshot = None;
+        self.usage.record_memory((0, 0));
+        self.log_suppressed();
+        let active = self.active_alerts.take_all();
+        self.resolve(active, "was removed from the configuration", sink)
+    }
+
+    /// The slot of a plugin with the name of this one, which was removed before. It goes on with the counts.
+    pub(super) fn started_again(self, plugin: Plugin) -> Slot {
+        let mut usage = self.usage;
+        usage.record_memory(plugin.instance.memory());
+        Slot {
+            stats: self.stats,
+            usage,
+            metrics: self.metrics,
+            ..Slot::new(plugin)
+        }
     }
 
     /// Processes a batch. Afterwards it contains the events that go on.

@@ -21,6 +21,7 @@ use std::env;
 use std::ffi::OsString;
 use std::io;
 use std::io::IsTerminal as _;
+use std::path::Path;
 use std::path::PathBuf;
 use std::path::absolute;
 use std::process;
@@ -58,6 +59,7 @@ use crate::config::LinesTo;
 use crate::config::RecordConfig;
 use crate::config::RecordFile;
 use crate::config::Replay;
+use crate::config::Reread;
 use crate::config::SinkConfig;
 use crate::config::TimeRange;
 use crate::config::Verbosity;
@@ -80,7 +82,16 @@ pub fn config() -> Result<Config, UsageError> {
         Err(error) => exit_with(&error),
     };
     match matches.subcommand() {
-        None => Ok(Config::Watch(layered(arguments, env::vars_os())?.watch()?)),
+        None => {
+            let variables: Vec<_> = env::vars_os().collect();
+            let layers = layered(arguments.clone(), variables.clone())?;
+            let mut watch = layers.watch()?;
+            if let Some(file) = layers.file() {
+                let read = move || reread(arguments.clone(), variables.clone());
+                watch.chain.reread = Some(Reread::new(file.to_owned(), watch.clone(), read));
+            }
+            Ok(Config::Watch(watch))
+        }
         Some(("top", own)) if top::is_live(own) => layered(arguments, env::vars_os())?.config(),
         Some(_) => from_matches(&matches),
     }
@@ -91,8 +102,31 @@ fn layered(
     given: Vec<OsString>,
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Layers, UsageError> {
+    layers(given, variables).map_err(|refused| match refused {
+        Refused::Usage(error) => error,
+        Refused::Clap(error) => exit_with(&error),
+    })
+}
+
+/// Why there is no configuration.
+enum Refused {
+    Usage(UsageError),
+    Clap(clap::Error),
+}
+
+impl From<UsageError> for Refused {
+    fn from(error: UsageError) -> Refused {
+        Refused::Usage(error)
+    }
+}
+
+/// Like [`layered`], also for a process that goes on after an error.
+fn layers(
+    given: Vec<OsString>,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Layers, Refused> {
     let matches = Cli::command().try_get_matches_from(&given);
-    let matches = matches.unwrap_or_else(|error| exit_with(&error));
+    let matches = matches.map_err(Refused::Clap)?;
     let own = matches.subcommand().map_or(&matches, |(_, own)| own);
     let layered = config_file::layer(given, own, variables)?;
     let arguments = layered.as_ref().map(Layered::arguments);
@@ -100,22 +134,35 @@ fn layered(
         None => matches,
         Some(Ok(matches)) => matches,
         Some(Err(error)) => match layered.as_ref().and_then(|layered| layered.blame(mistake)) {
-            Some(blamed) => return Err(blamed),
-            None => exit_with(&error),
+            Some(blamed) => return Err(Refused::Usage(blamed)),
+            None => return Err(Refused::Clap(error)),
         },
     };
     Ok(Layers { matches, layered })
+}
+
+/// Reads the configuration of a watch again, with the arguments and variables of its start.
+fn reread(given: Vec<OsString>, variables: Vec<(OsString, OsString)>) -> Result<Watch, String> {
+    let layers = layers(given, variables);
+    let watch = layers.and_then(|layers| Ok(layers.watch()?));
+    watch.map_err(|refused| match refused {
+        Refused::Usage(error) => error.to_string(),
+        Refused::Clap(error) => first_line(&error),
+    })
+}
+
+/// The error of clap without its usage.
+fn first_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    first.trim_start_matches("error: ").to_owned()
 }
 
 /// What is wrong with a command line of a watch.
 fn mistake(arguments: Vec<OsString>) -> Option<String> {
     match Cli::command().try_get_matches_from(arguments) {
         Ok(matches) => from_matches(&matches).err().map(|error| error.to_string()),
-        Err(error) => {
-            let text = error.to_string();
-            let first = text.lines().next().unwrap_or_default();
-            Some(first.trim_start_matches("error: ").to_owned())
-        }
+        Err(error) => Some(first_line(&error)),
     }
 }
 
@@ -133,6 +180,11 @@ struct Layers {
 }
 
 impl Layers {
+    /// The configuration file, if there is one.
+    fn file(&self) -> Option<&Path> {
+        self.layered.as_ref().and_then(Layered::file)
+    }
+
     fn watch(&self) -> Result<Watch, UsageError> {
         self.blaming(watch_of(&self.matches))
     }
@@ -319,6 +371,7 @@ fn chain(
     Ok(ChainConfig {
         plugins: plugins::plugins(&options, matches)?,
         is_default: args.plugins.is_empty(),
+        reread: None,
         watch_files: args.watch,
         lines: LinesTo::Stdout,
         json_alerts: args.alerts == AlertFormat::Json,

@@ -108,6 +108,7 @@ pub fn config(
     let chain = (!args.plugins.is_empty()).then(|| ChainConfig {
         plugins,
         is_default: false,
+        reread: None,
         watch_files: false,
         lines: LinesTo::Discard,
         json_alerts: false,

@@ -66,6 +66,7 @@ fn uses_files(config: &Watch) -> bool {
     };
     plugins.clone().any(of_plugins)
         || !config.chain.sinks.is_empty()
+        || config.chain.reread.is_some()
         || matches!(config.record, Some(RecordConfig::File(_)))
 }
 
@@ -94,6 +95,12 @@ fn files(config: &Watch) -> Files {
     });
     for file in alerts.chain(record) {
         files.write_file(file);
+    }
+    // It is read again at SIGHUP, and plugins may lie beside it.
+    if let Some(reread) = &config.chain.reread {
+        files::directories(reread.file())
+            .into_iter()
+            .for_each(|directory| files.read(directory));
     }
     // Compiled code is kept in it.
     cache::user_directory()

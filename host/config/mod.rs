@@ -1,5 +1,6 @@
 //! The configuration of a run: checked, and independent of the command line's syntax.
 
+mod reread;
 mod terminal;
 mod top;
 
@@ -10,6 +11,8 @@ use std::time::Duration;
 use retrans_event::FieldPath;
 use retrans_view::key::Grouping;
 
+pub use self::reread::Reconfigured;
+pub use self::reread::Reread;
 pub use self::top::FilterWords;
 pub use self::top::Top;
 pub use self::top::TopSource;
@@ -201,12 +204,14 @@ pub struct PluginTest {
 }
 
 /// The chain, the outputs of the run, and when it ends.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChainConfig {
     /// The plugins in order; never empty.
     pub plugins: Vec<Spec>,
     /// Whether no plugin was named, so that the one that runs depends on where its lines go.
     pub is_default: bool,
+    /// Reads the plugins again at SIGHUP; `None`: there is no configuration file.
+    pub reread: Option<Reread>,
     /// Whether a plugin is reloaded as soon as its file changes.
     pub watch_files: bool,
     /// Destination of the lines of plugins.
@@ -244,7 +249,7 @@ pub enum LinesTo {
 }
 
 /// The configuration of watching.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watch {
     /// The chain.
     pub chain: ChainConfig,

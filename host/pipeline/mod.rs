@@ -2,6 +2,7 @@
 //! the statistics at the end.
 
 pub mod channel;
+pub mod reconfigure;
 pub mod reload;
 pub mod stop;
 
@@ -22,6 +23,8 @@ use crate::config::SinkConfig;
 use crate::config::Verbosity;
 use crate::pipeline::channel::Channel;
 use crate::pipeline::channel::MAX_RECYCLED;
+use crate::pipeline::reconfigure::Can;
+use crate::pipeline::reconfigure::Reconfigurer;
 use crate::pipeline::reload::Hangups;
 use crate::pipeline::reload::Reloader;
 use crate::pipeline::stop::POLL_INTERVAL;
@@ -125,7 +128,15 @@ pub fn prepare_with(
     let Some(plugins) = start_plugins(&engine, &config.plugins, stop)? else {
         return Ok(None);
     };
-    let (reloader, reloads) = Reloader::new(engine, &plugins);
+    let (mut reloader, changes) = Reloader::new(engine, &plugins);
+    if let Some(reread) = config.reread.clone() {
+        let any = |has: fn(&Plugin) -> bool| plugins.iter().any(has);
+        let can = Can {
+            have_census: reread.has_census() || any(|plugin| plugin.prepared.asks_for_census()),
+            read_files: any(|plugin| !plugin.prepared.spec().grants.read.is_empty()),
+        };
+        reloader = reloader.reconfigure_by(Reconfigurer::new(reread, can));
+    }
     let end = stop.end_handle().context("cannot listen for a hang-up")?;
     reloader.spawn(config.watch_files, handlers.hangups, sinks.reopens(), end)?;
     // Only now: a reader of these lines may replace a file or send SIGHUP, and both are noticed from here on.
@@ -139,7 +150,7 @@ pub fn prepare_with(
         }
     }
     plugins.iter().for_each(Plugin::log_files);
-    let chain = Chain::new(plugins, sinks).reload_from(reloads);
+    let chain = Chain::new(plugins, sinks).change_by(changes);
     Ok(Some(chain.publish_to(shared.clone())))
 }
 

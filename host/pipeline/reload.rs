@@ -31,8 +31,10 @@ use rustix::event::Timespec;
 use rustix::event::poll;
 use signal_hook::consts::SIGHUP;
 
-use crate::chain::Reload;
+use crate::chain::Change;
+use crate::chain::Member;
 use crate::chain::SwapError;
+use crate::pipeline::reconfigure::Reconfigurer;
 use crate::pipeline::stop::EndHandle;
 use crate::plugin::Digest;
 use crate::plugin::Engine;
@@ -71,14 +73,16 @@ pub enum Trigger {
 
 /// Checks for new versions of plugins, and loads them.
 pub struct Reloader {
-    engine: Engine,
-    plugins: Vec<Watched>,
-    reloads: Sender<Reload>,
+    pub(super) engine: Engine,
+    pub(super) plugins: Vec<Watched>,
+    changes: Sender<Change>,
+    /// Reads the configuration file at SIGHUP; `None`: there is none.
+    reconfigurer: Option<Reconfigurer>,
 }
 
 /// A plugin of the chain.
-struct Watched {
-    spec: Spec,
+pub(super) struct Watched {
+    pub(super) spec: Spec,
     running: Digest,
     /// What the running instance has read of its granted files.
     files: FilesRead,
@@ -95,8 +99,20 @@ enum Failure {
     Unusable(Digest, FilesRead),
 }
 
+impl Watched {
+    /// For a plugin that was just started.
+    pub(super) fn new(plugin: &Plugin) -> Watched {
+        Watched {
+            spec: plugin.prepared.spec().clone(),
+            running: plugin.prepared.digest(),
+            files: plugin.instance.files_read().clone(),
+            failure: None,
+        }
+    }
+}
+
 /// What has changed since a plugin was started.
-struct Change {
+struct FilesChanged {
     /// Digest of the plugin's file.
     code: Digest,
     is_code_new: bool,
@@ -105,21 +121,22 @@ struct Change {
 }
 
 impl Reloader {
-    /// For the plugins of a chain, in their order. The chain receives new versions from the returned channel.
-    pub fn new(engine: Engine, plugins: &[Plugin]) -> (Reloader, Receiver<Reload>) {
-        let (reloads, receiver) = bounded(0);
-        let plugins = plugins.iter().map(|plugin| Watched {
-            spec: plugin.prepared.spec().clone(),
-            running: plugin.prepared.digest(),
-            files: plugin.instance.files_read().clone(),
-            failure: None,
-        });
+    /// For the plugins of a chain, in their order. The chain receives changes from the returned channel.
+    pub fn new(engine: Engine, plugins: &[Plugin]) -> (Reloader, Receiver<Change>) {
+        let (changes, receiver) = bounded(0);
         let reloader = Reloader {
             engine,
-            plugins: plugins.collect(),
-            reloads,
+            plugins: plugins.iter().map(Watched::new).collect(),
+            changes,
+            reconfigurer: None,
         };
         (reloader, receiver)
+    }
+
+    /// Reads the configuration file at SIGHUP, too.
+    pub fn reconfigure_by(mut self, reconfigurer: Reconfigurer) -> Reloader {
+        self.reconfigurer = Some(reconfigurer);
+        self
     }
 
     /// The directories to watch: a change in one of them may be a new version.
@@ -169,8 +186,18 @@ impl Reloader {
     /// Replaces every plugin whose file, or whose granted files, have changed. At SIGHUP, every plugin that was granted
     /// files.
     pub fn check(&mut self, trigger: Trigger) {
+        let mut started = Vec::new();
+        if trigger == Trigger::Requested
+            && let Some(reconfigurer) = self.reconfigurer.take()
+        {
+            started = reconfigurer.reconfigure(self);
+            self.reconfigurer = Some(reconfigurer);
+        }
         for index in 0..self.plugins.len() {
             let Watched { spec, running, .. } = &self.plugins[index];
+            if started.contains(&spec.name) {
+                continue;
+            }
             let code = match &spec.origin {
                 Origin::Bundled(_) if spec.grants.read.is_empty() => continue,
                 Origin::Bundled(_) => Ok(*running),
@@ -197,7 +224,7 @@ impl Reloader {
     /// at SIGHUP only, until it changes.
     fn check_plugin(&mut self, index: usize, code: Digest, trigger: Trigger) {
         let plugin = &mut self.plugins[index];
-        let change = Change {
+        let change = FilesChanged {
             code,
             is_code_new: code != plugin.running,
             files: plugin.files.changed(),
@@ -223,7 +250,7 @@ impl Reloader {
     }
 
     /// Replaces a plugin, and logs what became of it.
-    fn replace(&mut self, index: usize, change: &Change) {
+    fn replace(&mut self, index: usize, change: &FilesChanged) {
         // A failed start may have read a part of the files only.
         let mut attempted = self.plugins[index].files.now();
         let mut read = FilesRead::default();
@@ -269,16 +296,24 @@ impl Reloader {
         let plugin = plugin.map_err(|error| SwapError::NewFailed(error.to_string()))?;
         // The digest of the bytes that were compiled: the file may have changed again.
         let digest = plugin.prepared.digest();
-        let (done, swapped) = bounded(1);
-        let reload = Reload {
-            index,
-            plugin,
-            done,
-        };
-        let ended = || SwapError::OldFailed("the chain has ended".to_owned());
-        self.reloads.send(reload).map_err(|_| ended())?;
-        swapped.recv().map_err(|_| ended())??;
+        let members = (0..self.plugins.len()).map(Member::Same);
+        let mut members: Vec<_> = members.collect();
+        members[index] = Member::Replaced(index, Box::new(plugin));
+        let mut results = self.change(members)?;
+        results.swap_remove(index)?;
         Ok(digest)
+    }
+
+    /// Sends a change to the chain, and waits for it. Returns what became of each member.
+    pub(super) fn change(
+        &self,
+        members: Vec<Member>,
+    ) -> Result<Vec<Result<(), SwapError>>, SwapError> {
+        let (done, changed) = bounded(1);
+        let ended = || SwapError::OldFailed("the chain has ended".to_owned());
+        let change = Change { members, done };
+        self.changes.send(change).map_err(|_| ended())?;
+        changed.recv().map_err(|_| ended())
     }
 
     /// Starts a thread that checks for new versions, as long as the process lives: at SIGHUP, and with `watch_files`

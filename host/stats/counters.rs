@@ -162,6 +162,10 @@ pub struct PluginUsage {
 pub struct ChainStats {
     /// Events of each plugin, in the order of the chain.
     pub plugins: Vec<PluginStats>,
+    /// Events of plugins that were removed from the chain.
+    pub removed: Vec<PluginStats>,
+    /// The accounts before the last change of the order.
+    pub since: Since,
     /// Resource usage of each plugin.
     pub usage: Vec<PluginUsage>,
     /// Counters that plugins count themselves, by instance and name.
@@ -254,14 +258,75 @@ impl ChainStats {
     /// Returns whether each plugin accounts for what it received, beginning with `delivered` events, and each sink as
     /// well.
     pub(super) fn balances(&self, delivered: u64) -> bool {
-        let mut passed_on = delivered;
-        let plugins = self.plugins.iter().all(|plugin| {
-            let received = std::mem::replace(&mut passed_on, plugin.kept + plugin.passed_unseen);
-            plugin.events == received
-                && plugin.events
-                    == plugin.kept + plugin.dropped + plugin.passed_unseen + plugin.lost
-        });
-        plugins && self.sinks.iter().all(SinkStats::balances)
+        let received = self.since.received(&self.plugins);
+        received == Some(delivered)
+            && self.removed.iter().all(PluginStats::balances)
+            && self.sinks.iter().all(SinkStats::balances)
+    }
+}
+
+impl PluginStats {
+    fn balances(&self) -> bool {
+        self.events == self.kept + self.dropped + self.passed_unseen + self.lost
+    }
+
+    fn passed_on(&self) -> u64 {
+        self.kept + self.passed_unseen
+    }
+}
+
+/// The accounts of a chain until plugins were last added, removed or put in another order. From then on a plugin gets
+/// what the one before it passes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Since {
+    /// Events that the chain had received; `None` if the plugins did not account for all of them.
+    received: Option<u64>,
+    /// The counts of the plugins that are there now, in their order; empty if all were zero.
+    plugins: Vec<PluginStats>,
+}
+
+impl Default for Since {
+    fn default() -> Since {
+        Since {
+            received: Some(0),
+            plugins: Vec::new(),
+        }
+    }
+}
+
+impl Since {
+    /// Events that the chain has received so far, as of the counts of its plugins; `None` if these do not account for
+    /// all of them.
+    fn received(&self, plugins: &[PluginStats]) -> Option<u64> {
+        let before = self.received?;
+        let mut passed_on = None;
+        let mut received = 0;
+        for (place, plugin) in plugins.iter().enumerate() {
+            let at_change = self.plugins.get(place);
+            let at_change = |count: fn(&PluginStats) -> u64| at_change.map_or(0, count);
+            let events = plugin.events.checked_sub(at_change(|plugin| plugin.events))?;
+            match passed_on {
+                None => received = events,
+                Some(passed_on) if passed_on != events => return None,
+                Some(_) => {}
+            }
+            if !plugin.balances() {
+                return None;
+            }
+            let passed = plugin.passed_on();
+            passed_on = Some(passed.checked_sub(at_change(PluginStats::passed_on))?);
+        }
+        Some(before + received)
+    }
+
+    /// Closes the accounts at a change, with the counts of the plugins that were there.
+    pub fn close(&mut self, plugins: &[PluginStats]) {
+        self.received = self.received(plugins);
+    }
+
+    /// Begins the accounts after a change, with the counts of the plugins that are there.
+    pub fn begin(&mut self, plugins: Vec<PluginStats>) {
+        self.plugins = plugins;
     }
 }
 

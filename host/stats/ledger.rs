@@ -53,6 +53,8 @@ impl fmt::Display for ChainStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ChainStats {
             plugins,
+            removed,
+            since: _,
             usage,
             counters,
             gauges,
@@ -65,7 +67,7 @@ impl fmt::Display for ChainStats {
             write_quantiles(f, "latency", at_once)?;
             write_quantiles(f, "latency_after_waiting", waited)?;
         }
-        for plugin in plugins {
+        for plugin in plugins.iter().chain(removed) {
             write!(f, "{plugin}")?;
         }
         for usage in usage {

@@ -30,6 +30,7 @@ mod owner_status;
 mod preflight;
 mod privileges;
 mod reconcile;
+mod reconfigure;
 mod record;
 mod record_disk;
 mod record_files;

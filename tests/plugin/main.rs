@@ -8,6 +8,7 @@ mod support;
 mod answers;
 mod chain;
 mod chain_end;
+mod change;
 mod compilation;
 mod faults;
 mod granted_files;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::Path;
 use std::path::PathBuf;
 
 use clap::ArgMatches;
@@ -147,6 +148,11 @@ impl Entry {
 }
 
 impl Layered {
+    /// The configuration file.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
     /// The whole command line.
     pub fn arguments(&self) -> Vec<OsString> {
         self.with(self.added.len())

@@ -47,9 +47,9 @@ impl Running {
     pub fn begin(spec: &Spec) -> Running {
         let plugin = Plugin::start(engine(), spec).unwrap_or_else(|error| panic!("{error}"));
         let plugins = vec![plugin];
-        let (reloader, reloads) = Reloader::new(engine().clone(), &plugins);
+        let (reloader, changes) = Reloader::new(engine().clone(), &plugins);
         let recorder = Recorder::default();
-        let chain = Chain::new(plugins, recorder.clone()).reload_from(reloads);
+        let chain = Chain::new(plugins, recorder.clone()).change_by(changes);
         let (items, receiver) = bounded(0);
         let chain = thread::spawn(move || {
             let (used, _recycled) = unbounded();

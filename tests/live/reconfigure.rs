@@ -1,0 +1,123 @@
+//! The configuration file is read again at SIGHUP, by a host in its sandbox: plugins join and leave, and no event is lost.
+
+use std::fs;
+
+use anyhow::Context as _;
+use anyhow::Result;
+use rustix::process::Signal;
+
+use crate::support::captures::Directory;
+use crate::support::expect::kinds;
+use crate::support::host::Host;
+use crate::support::lab::Lab;
+use crate::support::lab::RECEIVER_V4;
+use crate::support::oracle::Nstat;
+use crate::support::oracle::wait_until;
+use crate::support::root_test;
+
+/// The chain of the start.
+const PRINTER: &str = "[[plugin]]\nfile = \"json-print\"\n";
+
+/// A plugin before it.
+const ALERT: &str = "[[plugin]]\nfile = \"threshold-alert\"\nsettings = { threshold = 5, key = [\"peer\"] }\n";
+
+/// A host with a configuration file.
+struct Configured {
+    host: Host,
+    file: String,
+    /// Lines of standard error that were read.
+    read: usize,
+}
+
+impl Configured {
+    /// Replaces the file, sends SIGHUP, and waits for a line with this text.
+    fn reconfigure(&mut self, text: &str, expected: &str) -> Result<String> {
+        fs::write(&self.file, text)?;
+        self.read = self.host.said().len();
+        self.host.signal(Signal::HUP)?;
+        self.wait_for(expected)
+    }
+
+    fn wait_for(&self, expected: &str) -> Result<String> {
+        let found = || {
+            let said = self.host.said().into_iter().skip(self.read);
+            said.into_iter().find(|line| line.contains(expected))
+        };
+        let waited = wait_until(expected, || Ok(found().is_some()));
+        waited.with_context(|| format!("{:#?}", self.host.said()))?;
+        found().context("it is there")
+    }
+}
+
+#[test]
+fn root_plugins_join_and_leave_at_sighup_and_all_retransmits_are_seen() -> Result<()> {
+    root_test(|root| {
+        let lab = Lab::new()?;
+        let directory = Directory::new()?;
+        let file = directory.file("config.toml");
+        let netns = lab.sender.inode().to_string();
+        let filter = format!("[filter]\nnetns = [\"{netns}\"]\n");
+        fs::write(&file, format!("{filter}{PRINTER}"))?;
+        let host = Host::start(root, &["-c", &file, "--alerts", "json"])?;
+        let mut configured = Configured {
+            host,
+            file: file.clone(),
+            read: 0,
+        };
+        let first = lab.five_fast_retransmits(RECEIVER_V4)?;
+        configured.reconfigure(
+            &format!("{filter}{ALERT}{PRINTER}"),
+            "the plugins are now threshold-alert, json-print",
+        )?;
+        let second = lab.five_fast_retransmits(RECEIVER_V4)?;
+        configured.wait_for("5 segments retransmitted to 10.7.0.2")?;
+
+        // A mistake, and a plugin that does not start: all stays as it is.
+        let text = format!("{filter}{ALERT}{PRINTER}colour = \"red\"\n");
+        let line = configured.reconfigure(&text, "the running configuration stays")?;
+        assert!(
+            line.contains("config.toml:8: plugin[2].colour: there is no such key"),
+            "{line}"
+        );
+        let text = format!("{filter}[[plugin]]\nfile = \"./missing.wasm\"\n");
+        let line = configured.reconfigure(&text, "the running plugins stay")?;
+        assert!(line.contains("missing.wasm"), "{line}");
+        // What was given up with the sandbox.
+        let text = format!("ring-size = \"1MiB\"\n{filter}{ALERT}{PRINTER}");
+        let line = configured.reconfigure(&text, "needs a restart")?;
+        assert!(line.contains("config.toml: ring-size has changed"), "{line}");
+        let text = format!("{filter}[[plugin]]\nfile = \"ratio-alert\"\n{PRINTER}");
+        let line = configured.reconfigure(&text, "the running plugins stay")?;
+        assert!(line.contains("ratio-alert asks for a census"), "{line}");
+        let text = format!("{filter}{ALERT}{PRINTER}");
+        configured.reconfigure(&text, "the configuration has not changed")?;
+
+        configured.reconfigure(
+            &format!("{filter}{PRINTER}"),
+            "the plugins are now json-print",
+        )?;
+        let third = lab.five_fast_retransmits(RECEIVER_V4)?;
+        let segments = Nstat::of(&lab.sender)?.retransmitted_segments()?;
+        let run = configured.host.stop()?;
+        drop((first, second, third));
+
+        let events = run.retransmits_in(&lab.sender)?;
+        assert_eq!(kinds(&events), ["fast"; 15]);
+        assert_eq!(segments, 15);
+        let alerts = run.of_type("alert")?;
+        let states: Vec<_> = alerts.iter().map(|alert| &alert["state"]).collect();
+        assert_eq!(states, ["firing", "resolved"], "{alerts:#?}");
+        let plugin = |name: &str| {
+            let start = format!("ledger: plugin {name} in=");
+            let line = run.stderr.iter().find(|line| line.starts_with(&start));
+            line.map(|line| line[start.len()..].to_owned())
+        };
+        let counted = "5 kept=5 dropped=0 passed_unseen=0 lost=0";
+        assert_eq!(plugin("threshold-alert").as_deref(), Some(counted));
+        let counted = "15 kept=15 dropped=0 passed_unseen=0 lost=0";
+        assert_eq!(plugin("json-print").as_deref(), Some(counted));
+        let unbalanced = run.stderr.iter().any(|line| line.contains("does not balance"));
+        assert!(!unbalanced, "{:#?}", run.stderr);
+        Ok(())
+    })
+}
