@@ -88,7 +88,9 @@ impl<S: Sink> Chain<S> {
         }
         let members = kept;
         let is_order_same = members.len() == self.slots.len()
-            && (0..).zip(&members).all(|(place, member)| member.place() == Some(place));
+            && (0..)
+                .zip(&members)
+                .all(|(place, member)| member.place() == Some(place));
         if !is_order_same {
             self.end_removed(&places)?;
             self.reorder(members);

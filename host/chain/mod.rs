@@ -23,12 +23,12 @@ use crossbeam_channel::never;
 use crossbeam_channel::select;
 
 pub use self::change::Change;
+use self::change::History;
 pub use self::change::Member;
 pub use self::error::ChainError;
 pub use self::error::SwapError;
 pub use self::fault_log::FaultReport;
 use self::latency::Latency;
-use self::change::History;
 use self::slot::Slot;
 #[cfg(fuzzing)]
 use crate::plugin::Outcome;

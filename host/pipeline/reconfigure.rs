@@ -58,7 +58,9 @@ impl Reconfigurer {
             }
         };
         for option in &needs_restart {
-            tracing::warn!("{file}: {option} has changed: that needs a restart; the old value stays");
+            tracing::warn!(
+                "{file}: {option} has changed: that needs a restart; the old value stays"
+            );
         }
         let running = reloader.plugins.iter().map(|plugin| &plugin.spec);
         if running.eq(&plugins) {
@@ -121,7 +123,9 @@ impl Reconfigurer {
                 }
                 (Some(new), Err(error)) => {
                     let name = &new.spec.name;
-                    tracing::warn!("plugin {name} is as before, its new options are refused: {error}");
+                    tracing::warn!(
+                        "plugin {name} is as before, its new options are refused: {error}"
+                    );
                     old()
                 }
                 (None, _) => old(),

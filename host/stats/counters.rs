@@ -304,7 +304,9 @@ impl Since {
         for (place, plugin) in plugins.iter().enumerate() {
             let at_change = self.plugins.get(place);
             let at_change = |count: fn(&PluginStats) -> u64| at_change.map_or(0, count);
-            let events = plugin.events.checked_sub(at_change(|plugin| plugin.events))?;
+            let events = plugin
+                .events
+                .checked_sub(at_change(|plugin| plugin.events))?;
             match passed_on {
                 None => received = events,
                 Some(passed_on) if passed_on != events => return None,

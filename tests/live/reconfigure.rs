@@ -19,7 +19,8 @@ use crate::support::root_test;
 const PRINTER: &str = "[[plugin]]\nfile = \"json-print\"\n";
 
 /// A plugin before it.
-const ALERT: &str = "[[plugin]]\nfile = \"threshold-alert\"\nsettings = { threshold = 5, key = [\"peer\"] }\n";
+const ALERT: &str =
+    "[[plugin]]\nfile = \"threshold-alert\"\nsettings = { threshold = 5, key = [\"peer\"] }\n";
 
 /// A host with a configuration file.
 struct Configured {
@@ -85,7 +86,10 @@ fn root_plugins_join_and_leave_at_sighup_and_all_retransmits_are_seen() -> Resul
         // What was given up with the sandbox.
         let text = format!("ring-size = \"1MiB\"\n{filter}{ALERT}{PRINTER}");
         let line = configured.reconfigure(&text, "needs a restart")?;
-        assert!(line.contains("config.toml: ring-size has changed"), "{line}");
+        assert!(
+            line.contains("config.toml: ring-size has changed"),
+            "{line}"
+        );
         let text = format!("{filter}[[plugin]]\nfile = \"ratio-alert\"\n{PRINTER}");
         let line = configured.reconfigure(&text, "the running plugins stay")?;
         assert!(line.contains("ratio-alert asks for a census"), "{line}");
@@ -116,7 +120,10 @@ fn root_plugins_join_and_leave_at_sighup_and_all_retransmits_are_seen() -> Resul
         assert_eq!(plugin("threshold-alert").as_deref(), Some(counted));
         let counted = "15 kept=15 dropped=0 passed_unseen=0 lost=0";
         assert_eq!(plugin("json-print").as_deref(), Some(counted));
-        let unbalanced = run.stderr.iter().any(|line| line.contains("does not balance"));
+        let unbalanced = run
+            .stderr
+            .iter()
+            .any(|line| line.contains("does not balance"));
         assert!(!unbalanced, "{:#?}", run.stderr);
         Ok(())
     })

@@ -127,10 +127,7 @@ fn plugins_join_leave_and_change_places_and_every_event_is_accounted_for() {
     let lines: Vec<_> = said.lines.iter().map(String::as_str).collect();
     assert_eq!(
         lines,
-        [
-            "version 1: seen 60, gaps 49",
-            "version 1: seen 70, gaps 50"
-        ]
+        ["version 1: seen 60, gaps 49", "version 1: seen 70, gaps 50"]
     );
 }
 
@@ -141,10 +138,7 @@ fn a_plugin_that_leaves_and_comes_again_goes_on_with_its_counts_and_without_its_
         Step::Events(10),
         Step::Change(vec![Member::New(witness("other", &[]))]),
         Step::Events(10),
-        Step::Change(vec![
-            Member::New(witness("witness", &[])),
-            Member::Same(0),
-        ]),
+        Step::Change(vec![Member::New(witness("witness", &[])), Member::Same(0)]),
         Step::Events(10),
     ];
     let (said, report, sent) = run(vec![*witness("witness", &alert)], steps);
@@ -224,9 +218,7 @@ fn a_change_that_is_none_is_refused_and_the_chain_goes_on() {
     let records: Vec<Record> = Synth::new(9).take(3).collect();
     let batch = Item::Events(batch(&records));
     items.send(batch).expect("the chain is there");
-    items
-        .send(Item::End(mark(1)))
-        .expect("the chain is there");
+    items.send(Item::End(mark(1))).expect("the chain is there");
     drop(items);
     let (report, result) = chain.join().expect("no panic");
     result.expect("nothing ends the chain");
@@ -257,7 +249,8 @@ fn three_hundred_changes_while_events_go_through_lose_nothing() {
         if next.is_empty() {
             next.push("a");
         }
-        next.rotate_left(below(next.len() as u64) as usize);
+        let by = below(next.len() as u64) as usize;
+        next.rotate_left(by);
         if below(2) == 0 {
             next.reverse();
         }
