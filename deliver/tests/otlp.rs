@@ -227,7 +227,12 @@ fn metrics_arrive() {
     );
     has_lines(
         part(&output, "Name: retrans.cpu", "Metric #"),
-        &["-> DataType: Sum", "-> IsMonotonic: true", cumulative, "Value: 1.25"],
+        &[
+            "-> DataType: Sum",
+            "-> IsMonotonic: true",
+            cumulative,
+            "Value: 1.25",
+        ],
     );
     let rtt = part(&output, "Name: retrans.rtt", "Metric #");
     has_lines(

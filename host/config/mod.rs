@@ -1,5 +1,6 @@
 //! The configuration of a run: checked, and independent of the command line's syntax.
 
+mod network;
 mod terminal;
 mod top;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 use retrans_event::FieldPath;
 use retrans_view::key::Grouping;
 
+pub use self::network::Network;
 pub use self::top::FilterWords;
 pub use self::top::Top;
 pub use self::top::TopSource;
@@ -213,8 +215,10 @@ pub struct ChainConfig {
     pub lines: LinesTo,
     /// Whether alerts are also written to standard output as JSON.
     pub json_alerts: bool,
-    /// Sinks other than the standard streams.
+    /// Sinks other than the standard streams and the network.
     pub sinks: Vec<SinkConfig>,
+    /// What is delivered over the network.
+    pub network: Network,
     /// Number of events after which the run ends.
     pub count: Option<u64>,
     /// Time after which the run ends.
@@ -225,7 +229,7 @@ pub struct ChainConfig {
     pub verbosity: Verbosity,
 }
 
-/// A sink other than the standard streams.
+/// A sink other than the standard streams and the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SinkConfig {
     /// Appends alerts to this file, each as a line of JSON.

@@ -164,6 +164,8 @@ fn every_key_stands_for_an_option_that_there_is() {
         "limit",
         "on-fault",
         "allow",
+        "sink",
+        "sink-set",
         "config",
         "verbose",
     ];
