@@ -282,3 +282,6 @@ impl List {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,9 +32,7 @@ pub enum SinkError {
         what: String,
     },
     /// Two sinks with the same name.
-    #[error(
-        "two sinks have the name {0}; give one of them another name, as in --sink-set name=other"
-    )]
+    #[error("two sinks have the name {0}; give one of them another name with the key name")]
     DuplicateName(String),
     /// A name that would be hard to read in a ledger.
     #[error("sink {0:?}: the name of a sink consists of letters, digits, -, _ and . only")]
@@ -72,6 +70,10 @@ pub enum SinkError {
         /// Which one, and why.
         error: retrans_deliver::otlp::environment::EnvironmentError,
     },
+    /// A URL for people that is none.
+    #[cfg(feature = "network")]
+    #[error("--external-url: {0}")]
+    ExternalUrl(retrans_deliver::http::UrlError),
     /// A sink that cannot be used: its name, and why.
     #[cfg(feature = "network")]
     #[error("sink {0}")]

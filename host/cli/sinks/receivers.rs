@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use retrans_deliver::Config;
 use retrans_deliver::alertmanager;
+use retrans_deliver::http;
 use retrans_deliver::otlp;
 use retrans_deliver::otlp::environment;
 use retrans_deliver::otlp::environment::Kind;
@@ -30,6 +31,9 @@ pub fn network(args: &NetworkArgs, sinks: &[SinkOptions]) -> Result<Network, Sin
     };
     let host = procfs::of_kernel("hostname");
     let external_url = args.external_url.as_deref();
+    if let Some(url) = external_url {
+        http::check_url(url).map_err(SinkError::ExternalUrl)?;
+    }
     let mut metrics_interval = None;
     for sink in sinks {
         match sink.kind {
@@ -71,7 +75,7 @@ fn alertmanager(
     let mut config = alertmanager::Config::new(urls, instance(sink, host));
     config.name.clone_from(&sink.name);
     config.labels = sink.table("labels");
-    config.external_url = external(sink, external_url);
+    config.external_url = external(sink, external_url)?;
     sink.set_time("resolve-after", &mut config.resolve_after)?;
     sink.set_time("repeat", &mut config.repeat)?;
     sink.set_retry(&mut config.retry)?;
@@ -92,7 +96,7 @@ fn webhook(
     };
     let mut config = webhook::Config::new(url, instance(sink, host));
     config.name.clone_from(&sink.name);
-    config.external_url = external(sink, external_url);
+    config.external_url = external(sink, external_url)?;
     config.template = sink.contents("template-file")?;
     if let Some(content_type) = sink.text("content-type") {
         config.content_type = content_type;
@@ -191,7 +195,15 @@ fn instance(sink: &SinkOptions, host: &str) -> String {
     sink.text("instance").unwrap_or_else(|| host.to_owned())
 }
 
-fn external(sink: &SinkOptions, of_all: Option<&str>) -> Option<String> {
-    let own = sink.text("external-url");
-    own.or_else(|| of_all.map(str::to_owned))
+fn external(sink: &SinkOptions, of_all: Option<&str>) -> Result<Option<String>, SinkError> {
+    let Some(own) = sink.text("external-url") else {
+        return Ok(of_all.map(str::to_owned));
+    };
+    match http::check_url(&own) {
+        Ok(()) => Ok(Some(own)),
+        Err(_) => Err(sink.expected(
+            "external-url",
+            "a URL such as https://grafana.example.com/d/x",
+        )),
+    }
 }

@@ -87,7 +87,8 @@ fn stats(received: u64, sent: u64, queued: u64, dropped: u64, failed: u64) -> Si
 }
 
 fn finish_one(queue: &Queue) -> SinkStats {
-    let [stats] = finish(std::slice::from_ref(queue))
+    let [stats] = close(std::slice::from_ref(queue))
+        .finish()
         .try_into()
         .expect("one queue");
     stats
