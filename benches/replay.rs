@@ -193,6 +193,7 @@ fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duratio
             stats_every: None,
             json_alerts: false,
             sinks: Vec::new(),
+            network: config::Network::default(),
             verbosity: config::Verbosity::Quiet,
         },
         files: vec![capture.to_owned()],

@@ -14,7 +14,7 @@
 //! - [`stream`]: what flows: batches of events with labels, marks of time, alerts.
 //! - [`pipeline`]: threads, the bounded channel, the end of a run, and new versions of plugins.
 //! - [`chain`]: each batch goes through the [`plugin`]s in order; what one keeps, the next one sees.
-//! - [`sink`]: where lines, alerts and events leave the host.
+//! - [`sink`]: where lines, alerts and events leave the host. [`network`]: over the network.
 //! - [`stats`]: what every stage counts. An event can be lost in one place only, the kernel's ring, unless
 //!   `--max-rate` asks for it, and is counted there; the ledger shows that every stage accounts for every event.
 //! - [`capture`]: the file format of recorded streams.
@@ -27,6 +27,7 @@ pub mod chain;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod network;
 pub mod pipeline;
 pub mod plugin;
 pub mod sink;

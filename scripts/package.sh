@@ -10,7 +10,8 @@ cargo run --quiet --locked --example package_sources -- sources
 # without this, an earlier build of the same version would be used.
 rm -rf "${CARGO_TARGET_DIR:-target}"/debug/.fingerprint/retrans-event-* \
     "${CARGO_TARGET_DIR:-target}"/debug/.fingerprint/retrans-plugin-sdk-* \
-    "${CARGO_TARGET_DIR:-target}"/debug/.fingerprint/retrans-view-*
+    "${CARGO_TARGET_DIR:-target}"/debug/.fingerprint/retrans-view-* \
+    "${CARGO_TARGET_DIR:-target}"/debug/.fingerprint/retrans-deliver-*
 cargo package --locked --allow-dirty \
-    --package retrans-event --package retrans-plugin-sdk --package retrans-view --package retrans-host-prerequisites \
+    --package retrans-event --package retrans-plugin-sdk --package retrans-view --package retrans-deliver --package retrans-host-prerequisites \
     --package retrans-host "$@"

@@ -39,6 +39,7 @@ pub use counted::Counted;
 pub use counted::LastError;
 pub use limit::ALERT_NAME as LIMIT_ALERT_NAME;
 pub use outlets::Config;
+pub use outlets::ConfigCause;
 pub use outlets::ConfigError;
 pub use outlets::EventRecord;
 pub use outlets::Outlets;

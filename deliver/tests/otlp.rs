@@ -183,6 +183,11 @@ fn metrics_arrive() {
                 Values::Gauge(vec![point("all", 2.5)]),
             ),
             metric(
+                "retrans.cpu",
+                "s",
+                Values::Time(vec![point("all", Duration::from_millis(1_250))]),
+            ),
+            metric(
                 "retrans.rtt",
                 "s",
                 Values::Histogram(vec![point("fast", distribution)]),
@@ -219,6 +224,15 @@ fn metrics_arrive() {
     has_lines(
         part(&output, "Name: retrans.plugins", "Metric #"),
         &["-> DataType: Gauge", "Value: 2.5"],
+    );
+    has_lines(
+        part(&output, "Name: retrans.cpu", "Metric #"),
+        &[
+            "-> DataType: Sum",
+            "-> IsMonotonic: true",
+            cumulative,
+            "Value: 1.25",
+        ],
     );
     let rtt = part(&output, "Name: retrans.rtt", "Metric #");
     has_lines(

@@ -381,7 +381,7 @@ fn what_cannot_be_used_is_an_error_at_the_start_without_the_url() {
     let url = "https://hooks.example.com/T0-B0";
     let scheme = error(config("hooks.example.com/T0-B0".to_owned()));
     assert!(
-        scheme.starts_with("the URL of the webhook cannot be used: the URL has no scheme"),
+        scheme.starts_with("webhook: the URL of the webhook cannot be used: the URL has no scheme"),
         "{scheme}"
     );
     let template = error(webhook::Config {
@@ -389,7 +389,7 @@ fn what_cannot_be_used_is_an_error_at_the_start_without_the_url() {
         ..config(url.to_owned())
     });
     assert!(
-        template.starts_with("the template makes no JSON"),
+        template.starts_with("webhook: the template makes no JSON"),
         "{template}"
     );
     let key = error(webhook::Config {
@@ -405,7 +405,7 @@ fn what_cannot_be_used_is_an_error_at_the_start_without_the_url() {
     let mut authority = config(url.to_owned());
     authority.http.ca_file = Some(directory.path().join("ca.pem"));
     let authority = error(authority);
-    let expected = "requests to the webhook hooks.example.com cannot be made: ";
+    let expected = "webhook: requests to the webhook hooks.example.com cannot be made: ";
     assert!(
         authority.starts_with(expected) && authority.contains("/ca.pem"),
         "{authority}"

@@ -37,6 +37,7 @@ use crate::sink::Sink;
 use crate::source::clock::Clock;
 use crate::stats::Publisher;
 use crate::stats::SharedStats;
+use crate::stats::Stats;
 use crate::stats::counters::ChainStats;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
@@ -146,6 +147,7 @@ impl<S: Sink> Chain<S> {
         for slot in &self.slots {
             slot.log_suppressed();
         }
+        self.publish(true);
         let mut stats = chain_stats(&self.slots, &self.history);
         stats.latency = self.latency.as_ref().map(Latency::stats);
         stats.sinks = self.sink.finish();
@@ -201,7 +203,7 @@ impl<S: Sink> Chain<S> {
             Item::Census(census) => self.keep_census(census),
             Item::Mark(mark) => {
                 self.mark(&mark, Slot::tick)?;
-                self.publish();
+                self.publish(false);
             }
             Item::End(mark) => self.mark(&mark, Slot::finish)?,
         }
@@ -252,16 +254,20 @@ impl<S: Sink> Chain<S> {
         })
     }
 
-    fn publish(&mut self) {
+    fn publish(&mut self, is_end: bool) {
         let (slots, history, sink) = (&self.slots, &self.history, &mut self.sink);
         let latency = self.latency.as_ref().map(Latency::stats);
         if let Some(publisher) = &mut self.publisher {
-            publisher.publish(|stats| {
+            let refresh = |stats: &mut Stats| {
                 stats.chain = chain_stats(slots, history);
                 stats.chain.latency = latency;
                 stats.chain.sinks = sink.counted();
                 sink.stats(stats);
-            });
+            };
+            match is_end {
+                true => publisher.publish_last(refresh),
+                false => publisher.publish(refresh),
+            }
         }
     }
 }

@@ -7,6 +7,8 @@ Examples:
   sudo retrans-host | jq -r .destination.ip        print the peers to which segments were lost
   sudo retrans-host --plugin threshold-alert --set threshold=50 --set window=30s
   sudo retrans-host --reconcile > events.jsonl     at the end, compare with the kernel's counters
+  sudo retrans-host --plugin threshold-alert --sink alertmanager=http://localhost:9093
+  sudo retrans-host --sink otlp=http://localhost:4318 --sink-set interval=30s
   sudo pkill -USR1 retrans-host                    have a running host print the ledger so far
   sudo retrans-host --peer 10.0.0.0/8 --port 443,8000-8999 --kind timeout
   sudo retrans-host --cgroup system.slice/nginx.service --sample 1/10
@@ -29,6 +31,7 @@ Examples:
   retrans-host replay lossy.rtc --peer 10.0.0.0/8 --comm nginx --kind timeout,fast
   retrans-host replay events.jsonl --plugin threshold-alert --set threshold=5
   zcat events.jsonl.gz | retrans-host replay -     replay JSON lines, of json-print or your own
+  retrans-host replay lossy.rtc --plugin threshold-alert --sink alertmanager=http://localhost:9093
   retrans-host replay lossy.rtc --from 2026-01-01T12:00:00Z --count 10k --record part.rtc
   retrans-host replay lossy.rtc --speed 1x --from 2026-01-01T12:00:00Z --to 2026-01-01T12:05:00Z";
 

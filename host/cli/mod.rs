@@ -13,6 +13,7 @@ mod plugin_args;
 mod plugins;
 mod report;
 mod settings_file;
+mod sinks;
 mod top;
 mod usage_error;
 mod values;
@@ -225,7 +226,10 @@ fn of_config_file(args: ConfigArgs) -> Result<Config, UsageError> {
             let layers = layered(given, env::vars_os())?;
             let watch = layers.watch()?;
             let plugins = &watch.chain.plugins;
-            let text = config_file::show(&layers.matches, layers.layered.as_ref(), plugins);
+            let cli = Cli::from_arg_matches(&layers.matches);
+            let cli = cli.unwrap_or_else(|error| exit_with(&error));
+            let sinks = sinks::sinks(&cli.watch.chain.network, &layers.matches)?;
+            let text = config_file::show(&layers.matches, layers.layered.as_ref(), plugins, &sinks);
             Ok(Config::Print(text))
         }
     }
@@ -381,6 +385,7 @@ fn chain(
             .cloned()
             .map(SinkConfig::AlertsFile)
             .collect(),
+        network: sinks::network(&args.network, matches)?,
         count: count.transpose()?,
         duration: duration.transpose()?,
         stats_every: every.transpose()?,

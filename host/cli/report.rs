@@ -16,6 +16,7 @@ use super::time_range;
 use super::usage_error::UsageError;
 use crate::config::ChainConfig;
 use crate::config::LinesTo;
+use crate::config::Network;
 use crate::config::Report;
 use crate::config::Reported;
 use crate::config::Verbosity;
@@ -113,6 +114,7 @@ pub fn config(
         lines: LinesTo::Discard,
         json_alerts: false,
         sinks: Vec::new(),
+        network: Network::default(),
         count: None,
         duration: None,
         stats_every: None,

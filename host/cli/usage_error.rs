@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use retrans_view::key::BadGrouping;
 
 use super::config_file::FileError;
+use super::sinks::SinkError;
 use crate::plugin::ParseDigestError;
 use crate::source::filter::Contradiction;
 use crate::system::privileges::UserError;
@@ -32,6 +33,9 @@ pub enum UsageError {
     /// A variable of the environment that is no option, or has no value of one: its name, and why.
     #[error("{0}: {1}")]
     Variable(String, String),
+    /// An error in the options of sinks.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
     /// A setting without a key.
     #[error("--set {0}: expected KEY=VALUE, such as threshold=10")]
     NoKey(String),

@@ -8,6 +8,7 @@ use anyhow::anyhow;
 
 use super::print_result;
 use crate::config::Watch;
+use crate::network;
 use crate::plugin::Compiler;
 use crate::plugin::Engine;
 use crate::plugin::Plugin;
@@ -27,9 +28,14 @@ pub fn check(file: &Path, watch: &Watch) -> Result<()> {
         .iter()
         .map(|plugin| plugin.name.as_str())
         .collect();
+    let sinks = network::names(&watch.chain.network);
+    let sinks = match sinks.is_empty() {
+        true => String::new(),
+        false => format!("; it would deliver to {}", sinks.join(", ")),
+    };
     let file = printable(&file.to_string_lossy());
     print_result(&format!(
-        "{file}: the host would start, with {}\n",
+        "{file}: the host would start, with {}{sinks}\n",
         names.join(", ")
     ))
 }

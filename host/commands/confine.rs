@@ -9,6 +9,7 @@ use rustix::thread::CapabilitySet;
 use crate::config::RecordConfig;
 use crate::config::SinkConfig;
 use crate::config::Watch;
+use crate::network;
 use crate::plugin::Origin;
 use crate::plugin::cache;
 use crate::source::bpf::permissions;
@@ -21,8 +22,14 @@ use crate::system::sandbox::system_calls::Calls;
 
 /// Confines this process, which has one thread, to what the run needs, and to writing in the directories `written`.
 /// Returns what the kernel lacks for that.
-pub fn confine(config: &Watch, written: &[PathBuf], may_have_census: bool) -> Result<Vec<Lacking>> {
+pub fn confine(
+    config: &Watch,
+    written: &[PathBuf],
+    may_have_census: bool,
+    network: &network::Plan,
+) -> Result<Vec<Lacking>> {
     let mut files = files(config);
+    network.allow_files(&mut files);
     written.iter().for_each(|directory| files.write(directory));
     let kept = kept(config, !written.is_empty());
     match &config.user {
@@ -38,7 +45,7 @@ pub fn confine(config: &Watch, written: &[PathBuf], may_have_census: bool) -> Re
     }
     if files.are_all() {
         tracing::warn!(
-            "a plugin, a grant, --record or --alerts-file is in the directory /: the sandbox allows all files; \
+            "a plugin, a grant, --record, --alerts-file or a file of a sink is in the directory /: the sandbox allows all files; \
              use a directory of its own"
         );
     }
@@ -46,7 +53,7 @@ pub fn confine(config: &Watch, written: &[PathBuf], may_have_census: bool) -> Re
         true => Calls::ChangeMaps,
         false => Calls::ReadBpf,
     };
-    sandbox::confine(&files, calls)
+    sandbox::confine(&files, calls, network.sockets())
 }
 
 /// The capabilities that the run keeps.

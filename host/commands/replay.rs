@@ -11,6 +11,7 @@ use super::presentation::Stream;
 use super::progress;
 use super::recording;
 use crate::config::Replay;
+use crate::network;
 use crate::pipeline;
 use crate::pipeline::channel::REPLAY_BACKLOG;
 use crate::plugin::Compiler;
@@ -37,7 +38,10 @@ pub fn replay_with(config: &Replay, presentation: &mut impl Presentation) -> Res
     let shared = SharedStats::default();
     let compiler = Compiler::this_program();
     let run = RunInfo::default();
-    let outputs = presentation.outputs();
+    let mut outputs = presentation.outputs();
+    outputs
+        .beside
+        .extend(network::Plan::prepare(&config.chain)?.start()?);
     let prepared = pipeline::prepare_with(
         &config.chain,
         compiler,

@@ -1,6 +1,5 @@
 //! The default command: attaches the probe, and passes its events to the chain.
 
-use std::fs;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use super::presentation::Stream;
 use super::recording;
 use crate::capture;
 use crate::config::Watch;
+use crate::network;
 use crate::pipeline;
 use crate::plugin;
 use crate::plugin::Compiler;
@@ -41,6 +41,7 @@ use crate::stats::SharedStats;
 use crate::stats::reconcile::LeftOutSums;
 use crate::stats::reconcile::Reconciliation;
 use crate::system::privileges;
+use crate::system::procfs;
 use crate::system::sandbox::Lacking;
 use crate::system::stdio;
 use crate::system::timestamp;
@@ -64,6 +65,8 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
         None => "cannot start the process that starts compilers",
     })?;
     let comparison = config.reconcile.then(prepare_comparison).transpose()?;
+    // Its files are read here, with all rights.
+    let network = network::Plan::prepare(&config.chain)?;
     let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
     let options = ProbeOptions {
         ring_size: config.ring_size,
@@ -79,7 +82,7 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
     let scan = config.owners.then(ScanProgram::load);
     let census = may_have_census(config).then(|| CensusProgram::load(&config.filters));
     let written = presentation.written_directories();
-    let lacking = confine(config, &written, census.is_some())?;
+    let lacking = confine(config, &written, census.is_some(), &network)?;
 
     let stop = signals.start().context("cannot listen for signals")?;
     let shared = SharedStats::default();
@@ -91,7 +94,8 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
         host: Some(host.name.clone()),
         kernel: Some(host.kernel.clone()),
     });
-    let outputs = presentation.outputs();
+    let mut outputs = presentation.outputs();
+    outputs.beside.extend(network.start()?);
     let prepared = pipeline::prepare_with(
         &config.chain,
         compiler,
@@ -238,16 +242,12 @@ fn owners(scan: Option<Result<ScanProgram, ScanError>>, clock: Clock) -> Owners 
 
 /// The description of this machine in a capture.
 fn this_host(attached: &str, clock: Clock) -> capture::Host {
-    let kernel = |name: &str| {
-        let text = fs::read_to_string(format!("/proc/sys/kernel/{name}"));
-        text.map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned())
-    };
     let now = clock.now();
     capture::Host {
-        name: kernel("hostname"),
-        kernel: kernel("osrelease"),
+        name: procfs::of_kernel("hostname"),
+        kernel: procfs::of_kernel("osrelease"),
         booted: timestamp::show(now.wall_at(Duration::ZERO), 3),
-        boot_id: kernel("random/boot_id"),
+        boot_id: procfs::of_kernel("random/boot_id"),
         attached: attached.to_owned(),
     }
 }

@@ -1,5 +1,6 @@
 //! The configuration of a run: checked, and independent of the command line's syntax.
 
+mod network;
 mod reread;
 mod terminal;
 mod top;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use retrans_event::FieldPath;
 use retrans_view::key::Grouping;
 
+pub use self::network::Network;
 pub use self::reread::Reconfigured;
 pub use self::reread::Reread;
 pub use self::top::FilterWords;
@@ -218,8 +220,10 @@ pub struct ChainConfig {
     pub lines: LinesTo,
     /// Whether alerts are also written to standard output as JSON.
     pub json_alerts: bool,
-    /// Sinks other than the standard streams.
+    /// Sinks other than the standard streams and the network.
     pub sinks: Vec<SinkConfig>,
+    /// What is delivered over the network.
+    pub network: Network,
     /// Number of events after which the run ends.
     pub count: Option<u64>,
     /// Time after which the run ends.
@@ -230,7 +234,7 @@ pub struct ChainConfig {
     pub verbosity: Verbosity,
 }
 
-/// A sink other than the standard streams.
+/// A sink other than the standard streams and the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SinkConfig {
     /// Appends alerts to this file, each as a line of JSON.

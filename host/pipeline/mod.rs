@@ -101,6 +101,8 @@ pub struct Outputs {
     pub direct: Option<Box<dyn Sink + Send>>,
     /// Queues beside those of the configured sinks.
     pub queues: Vec<Queue>,
+    /// Sinks that are called in the chain's thread and never wait.
+    pub beside: Vec<Box<dyn Sink + Send>>,
 }
 
 /// Like [`prepare`], with these outputs.
@@ -158,8 +160,16 @@ pub fn prepare_with(
 fn start_sinks(
     config: &ChainConfig,
     stdout_status: &Arc<StdoutStatus>,
-    Outputs { direct, mut queues }: Outputs,
+    outputs: Outputs,
 ) -> Result<Sinks> {
+    let Outputs {
+        direct,
+        mut queues,
+        beside,
+    } = outputs;
+    if !beside.is_empty() {
+        stdout_status.set_other_output();
+    }
     for sink in &config.sinks {
         let queue = match sink {
             SinkConfig::AlertsFile(path) => Queue::start(AlertsFile::open(path)?),
@@ -175,7 +185,7 @@ fn start_sinks(
             Box::new(output.context("cannot use standard output")?)
         }
     };
-    Ok(FanOut::new(direct, queues))
+    Ok(FanOut::new(direct, beside, queues))
 }
 
 /// Starts the plugins, in a thread with the stack size that plugins may use. `None`: a signal arrived first. The thread

@@ -21,6 +21,9 @@ const fn names() -> [&'static str; COMPONENTS.len().saturating_sub(1)] {
 /// The bundled plugins for which a live run makes a census. json-print prints one that is made anyway.
 pub const ASKING_FOR_CENSUS: &[&str] = &["ratio-alert"];
 
+/// The bundled plugins that resolve each of their alerts.
+pub const RESOLVING_ALERTS: &[&str] = &["ratio-alert", "threshold-alert"];
+
 /// Returns the component of the bundled plugin `name`.
 pub fn component(name: &str) -> Option<&'static [u8]> {
     let found = COMPONENTS.iter().find(|(bundled, _)| *bundled == name);

@@ -1,4 +1,4 @@
-//! Passes the results of the chain to all sinks: the standard streams, and the sinks behind queues.
+//! Passes the results of the chain to all sinks: the standard streams, those that never wait, and those behind queues.
 
 use std::io;
 
@@ -12,16 +12,22 @@ use crate::stats::counters::SinkStats;
 use crate::stream::alert::Alert;
 use crate::stream::batch::Batch;
 
-/// A sink that is called in the thread of the chain, and queues, each of which gets what it subscribed to.
+/// Sinks that are called in the thread of the chain, and queues, each of which gets what it subscribed to.
 pub struct FanOut<S> {
     direct: S,
+    beside: Vec<Box<dyn Sink + Send>>,
     queues: Vec<Queue>,
 }
 
 impl<S: Sink> FanOut<S> {
-    /// `direct` is called in the thread of the chain.
-    pub fn new(direct: S, queues: Vec<Queue>) -> FanOut<S> {
-        FanOut { direct, queues }
+    /// `direct` may wait, as for a reader of standard output. The sinks `beside` it get everything but lines, first, and
+    /// must not wait.
+    pub fn new(direct: S, beside: Vec<Box<dyn Sink + Send>>, queues: Vec<Queue>) -> FanOut<S> {
+        FanOut {
+            direct,
+            beside,
+            queues,
+        }
     }
 
     fn queue_lines(&self, lines: &[u8]) {
@@ -62,6 +68,9 @@ impl<S: Sink> Sink for FanOut<S> {
         {
             queue.send(Message::Alerts(alerts.to_vec()));
         }
+        for sink in &mut self.beside {
+            sink.alerts(alerts)?;
+        }
         self.direct.alerts(alerts)
     }
 
@@ -72,6 +81,9 @@ impl<S: Sink> Sink for FanOut<S> {
             .filter(|queue| queue.subscription().events)
         {
             queue.send(Message::Events(batch.clone()));
+        }
+        for sink in &mut self.beside {
+            sink.events(batch)?;
         }
         self.direct.events(batch)
     }
@@ -84,6 +96,7 @@ impl<S: Sink> Sink for FanOut<S> {
         {
             queue.send(Message::Stats(Box::new(stats.clone())));
         }
+        self.beside.iter_mut().for_each(|sink| sink.stats(stats));
         self.direct.stats(stats);
     }
 
@@ -92,11 +105,18 @@ impl<S: Sink> Sink for FanOut<S> {
     }
 
     fn counted(&self) -> Vec<SinkStats> {
-        self.queues.iter().map(Queue::stats).collect()
+        let queues = self.queues.iter().map(Queue::stats);
+        let beside = self.beside.iter().flat_map(|sink| sink.counted());
+        queues.chain(beside).collect()
     }
 
     fn finish(&mut self) -> Vec<SinkStats> {
         self.direct.finish();
-        queue::finish(&self.queues)
+        // All sinks deliver at the same time.
+        let closing = queue::close(&self.queues);
+        let beside: Vec<_> = self.beside.iter_mut().map(|sink| sink.finish()).collect();
+        let mut counted = closing.finish();
+        counted.extend(beside.into_iter().flatten());
+        counted
     }
 }

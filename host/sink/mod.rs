@@ -1,8 +1,8 @@
 //! Sinks: the outputs of the chain.
 //!
 //! Standard output is written in the thread of the chain: a slow reader makes the kernel's ring fill, where losses are
-//! counted. Every other sink is a [`Destination`](queue::Destination) behind a [`Queue`](queue::Queue): it never blocks
-//! the chain, and has a line in the ledger.
+//! counted. Every other sink is a [`Destination`](queue::Destination) behind a [`Queue`](queue::Queue), or hands over to
+//! a thread of its own as [`network`](crate::network) does: it never blocks the chain, and has a line in the ledger.
 
 pub mod alert_lines;
 pub mod alerts_file;
@@ -11,11 +11,15 @@ pub mod queue;
 pub mod stdout;
 
 use std::io;
+use std::time::Duration;
 
 use crate::stats::Stats;
 use crate::stats::counters::SinkStats;
 use crate::stream::alert::Alert;
 use crate::stream::batch::Batch;
+
+/// Time after the end of the stream within which sinks may deliver what they have. The process ends 4.5 s after a signal.
+pub const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Receives the results of the chain, in its thread. An error ends the run.
 pub trait Sink {

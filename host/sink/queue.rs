@@ -7,9 +7,9 @@ use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
-use std::time::Duration;
 use std::time::Instant;
 
+use super::FINISH_TIMEOUT;
 use crate::stats::Stats;
 use crate::stats::counters::SinkStats;
 use crate::stream::alert::Alert;
@@ -19,10 +19,6 @@ use crate::system::threads;
 
 /// Maximum size of the messages in a queue, in bytes. One call of a plugin may produce 8 MiB by default.
 const MAX_QUEUED_BYTES: usize = 16 << 20;
-
-/// Time after the end of the stream within which a sink may deliver what is queued. The process ends 4.5 s after a
-/// signal.
-const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A message to a sink.
 #[derive(Debug, Clone)]
@@ -207,16 +203,30 @@ impl Queue {
     }
 }
 
-/// Ends queues at the end of the stream: waits until all messages are delivered, but not longer than
-/// [`FINISH_TIMEOUT`] for all queues together. Returns their statistics; messages that are not delivered by then remain
-/// counted as queued.
-pub fn finish(queues: &[Queue]) -> Vec<SinkStats> {
+/// Queues that deliver what they have, after the end of the stream.
+pub struct Closing<'a> {
+    queues: &'a [Queue],
+    deadline: Instant,
+}
+
+/// Ends queues at the end of the stream. They deliver from now on, for [`FINISH_TIMEOUT`] at most.
+pub fn close(queues: &[Queue]) -> Closing<'_> {
     queues.iter().for_each(Queue::close);
-    let deadline = Instant::now() + FINISH_TIMEOUT;
-    queues
-        .iter()
-        .map(|queue| queue.wait_until(deadline))
-        .collect()
+    Closing {
+        queues,
+        deadline: Instant::now() + FINISH_TIMEOUT,
+    }
+}
+
+impl Closing<'_> {
+    /// Waits until all messages are delivered, but not beyond the deadline. Returns the statistics of the queues;
+    /// messages that are not delivered by then remain counted as queued.
+    pub fn finish(self) -> Vec<SinkStats> {
+        let queues = self.queues.iter();
+        queues
+            .map(|queue| queue.wait_until(self.deadline))
+            .collect()
+    }
 }
 
 impl Reopen {

@@ -88,6 +88,11 @@ impl Publisher {
         Publisher { shared, last: None }
     }
 
+    /// Refreshes the statistics with `change` at the end of the stage.
+    pub fn publish_last(&mut self, change: impl FnOnce(&mut Stats)) {
+        change(&mut self.shared.stats());
+    }
+
     /// Refreshes the statistics with `change`, unless that was done within [`MIN_INTERVAL`]. A stage calls it at its
     /// marks.
     pub fn publish(&mut self, change: impl FnOnce(&mut Stats)) {

@@ -38,6 +38,12 @@ pub fn own_status(name: &str) -> Option<String> {
     Some(line?.strip_prefix(':')?.trim().to_owned())
 }
 
+/// A value of the kernel in `/proc/sys/kernel`, such as `hostname` or `osrelease`; `unknown` if it cannot be read.
+pub fn of_kernel(name: &str) -> String {
+    let text = fs::read_to_string(format!("/proc/sys/kernel/{name}"));
+    text.map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned())
+}
+
 /// Returns whether this signal is ignored. Before a handler is registered, this is so if the signal was ignored when
 /// the process was started, as `nohup` does with SIGHUP, and a shell with SIGINT for background jobs.
 pub fn ignores(signal: i32) -> bool {

@@ -2,6 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../../deliver/tests/support/mod.rs"]
+mod receivers;
 
 mod alerts_file;
 mod bad_filters;
@@ -18,6 +20,7 @@ mod plugin_profile;
 mod plugin_test;
 mod prerequisites;
 mod signals;
+mod sinks;
 mod statistics;
 mod streams;
 mod terminals;

@@ -5,6 +5,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../../deliver/tests/support/mod.rs"]
+mod receivers;
 mod support;
 
 mod attempts;
@@ -36,6 +38,7 @@ mod record_disk;
 mod record_files;
 mod retransmits;
 mod seed_faults;
+mod sinks;
 mod streams;
 mod top;
 mod tracepoint;

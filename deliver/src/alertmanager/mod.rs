@@ -33,6 +33,8 @@ const SHORTEST: Duration = Duration::from_secs(1);
 /// The replicas of an Alertmanager. Each gets every alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
+    /// Its name in the log and in names of counters.
+    pub name: String,
     /// The URL of each replica, such as `http://alertmanager-1:9093`. It may have a path before that of the interface.
     pub urls: Vec<String>,
     /// The label `instance` of each alert: the name of this host.
@@ -58,6 +60,7 @@ impl Config {
     /// Replicas with the usual times: ended after five minutes, repeated every minute.
     pub fn new(urls: Vec<String>, instance: impl Into<String>) -> Config {
         Config {
+            name: "alertmanager".to_owned(),
             urls,
             instance: instance.into(),
             labels: Vec::new(),
@@ -140,7 +143,8 @@ pub(crate) fn prepare(config: &Config) -> Result<(Active, Vec<ReplicaRoute>), Co
     for text in &config.urls {
         let url = endpoint(text)?;
         let name = format!(
-            "alertmanager {}{}",
+            "{} {}{}",
+            config.name,
             url.authority(),
             url.path().trim_end_matches(PATH)
         );

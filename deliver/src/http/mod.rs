@@ -18,6 +18,15 @@ pub use tls::ClientCertificate;
 pub use tls::TlsError;
 pub use url::UrlError;
 
+/// Checks that a text is a URL of HTTP or HTTPS.
+///
+/// # Errors
+///
+/// If it is none. The error does not contain the text.
+pub fn check_url(text: &str) -> Result<(), UrlError> {
+    url::Url::parse(text).map(drop)
+}
+
 /// How requests to a receiver are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {

@@ -52,6 +52,8 @@ pub struct Metric {
 pub enum Values {
     /// Sums since the start, which only grow.
     Counter(Vec<Point<u64>>),
+    /// Sums of time since the start, which only grow, in seconds.
+    Time(Vec<Point<Duration>>),
     /// Values at the moment.
     Gauge(Vec<Point<f64>>),
     /// Distributions since the start.
@@ -89,11 +91,11 @@ impl Metrics {
 
     fn encode_one(&self, metric: &Metric) -> proto::Metric {
         let data = match &metric.values {
-            Values::Counter(points) => proto::MetricData::Sum(proto::Sum {
-                data_points: points.iter().map(|point| self.counter(point)).collect(),
-                aggregation_temporality: CUMULATIVE,
-                is_monotonic: true,
-            }),
+            Values::Counter(points) => {
+                let value = |value: &u64| Number::Int(i64::try_from(*value).unwrap_or(i64::MAX));
+                self.sum(points, value)
+            }
+            Values::Time(points) => self.sum(points, |time| Number::Double(time.as_secs_f64())),
             Values::Gauge(points) => proto::MetricData::Gauge(proto::Gauge {
                 data_points: points.iter().map(|point| self.gauge(point)).collect(),
             }),
@@ -110,13 +112,18 @@ impl Metrics {
         }
     }
 
-    fn counter(&self, point: &Point<u64>) -> proto::NumberDataPoint {
-        proto::NumberDataPoint {
+    fn sum<T>(&self, points: &[Point<T>], value: impl Fn(&T) -> Number) -> proto::MetricData {
+        let points = points.iter().map(|point| proto::NumberDataPoint {
             attributes: attributes(&point.attributes),
             start_time_unix_nano: nanos(self.start),
             time_unix_nano: nanos(self.at),
-            value: Some(Number::Int(i64::try_from(point.value).unwrap_or(i64::MAX))),
-        }
+            value: Some(value(&point.value)),
+        });
+        proto::MetricData::Sum(proto::Sum {
+            data_points: points.collect(),
+            aggregation_temporality: CUMULATIVE,
+            is_monotonic: true,
+        })
     }
 
     fn gauge(&self, point: &Point<f64>) -> proto::NumberDataPoint {

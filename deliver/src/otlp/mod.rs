@@ -48,6 +48,8 @@ use crate::retry::TimeError;
 /// A collector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
+    /// Its name in the log and in names of counters.
+    pub name: String,
     /// Where events and alerts are sent as log records.
     pub logs: Option<Signal>,
     /// Where metrics are sent.
@@ -94,6 +96,7 @@ impl Config {
             ("service.name", "retrans-host".to_owned()),
         ];
         Config {
+            name: "otlp".to_owned(),
             logs: None,
             metrics: None,
             resource: resource.map(|(key, value)| (key.to_owned(), value)).into(),
@@ -189,7 +192,7 @@ where
         error,
     })?;
     Ok(Route {
-        name: format!("otlp {kind} {}", url.authority()),
+        name: format!("{} {kind} {}", config.name, url.authority()),
         client,
         compose: Box::new(composer),
     })

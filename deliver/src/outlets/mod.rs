@@ -50,7 +50,17 @@ pub struct Config {
 
 /// A receiver cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
+#[error("{name}: {cause}")]
+pub struct ConfigError {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub cause: ConfigCause,
+}
+
+/// Why a receiver cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigCause {
     /// An Alertmanager cannot be used.
     #[error(transparent)]
     Alertmanager(#[from] alertmanager::ConfigError),
@@ -81,11 +91,13 @@ pub struct EventRecord<'a> {
 pub struct Runner {
     clock: Clock,
     shared: Arc<Shared>,
-    couriers: Vec<Courier>,
+    couriers: Vec<Task>,
+    /// What else runs in the thread.
+    tasks: Vec<Task>,
     files: Vec<PathBuf>,
 }
 
-type Courier = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 struct Shared {
     limit: Mutex<Limit>,
@@ -116,15 +128,16 @@ pub fn prepare(config: &Config) -> Result<(Outlets, Runner), ConfigError> {
     };
     let (mut logs, mut metrics) = (Vec::new(), Vec::new());
     for config in &config.alertmanagers {
-        let (active, routes) = alertmanager::prepare(config)?;
+        let prepared = alertmanager::prepare(config).map_err(of(&config.name))?;
+        let (active, routes) = prepared;
         built.add(active, routes);
     }
     for config in &config.webhooks {
-        let (queue, route) = webhook::prepare(config)?;
+        let (queue, route) = webhook::prepare(config).map_err(of(&config.name))?;
         built.add(queue, vec![route]);
     }
     for config in &config.otlp {
-        let prepared = otlp::prepare(config)?;
+        let prepared = otlp::prepare(config).map_err(of(&config.name))?;
         if let Some((outbox, route)) = prepared.logs {
             logs.push(built.add(outbox, vec![route]));
         }
@@ -146,15 +159,24 @@ pub fn prepare(config: &Config) -> Result<(Outlets, Runner), ConfigError> {
         clock,
         shared: Arc::clone(&shared),
         couriers: built.couriers,
+        tasks: Vec::new(),
         files: built.files,
     };
     Ok((Outlets { clock, shared }, runner))
 }
 
+/// The error of the receiver with this name.
+fn of<E: Into<ConfigCause>>(name: &str) -> impl FnOnce(E) -> ConfigError {
+    move |cause| ConfigError {
+        name: name.to_owned(),
+        cause: cause.into(),
+    }
+}
+
 struct Built {
     clock: Clock,
     desks: Vec<Arc<dyn Counter>>,
-    couriers: Vec<Courier>,
+    couriers: Vec<Task>,
     files: Vec<PathBuf>,
 }
 
@@ -234,6 +256,16 @@ impl Outlets {
         }
     }
 
+    /// Returns whether a collector takes events.
+    pub fn take_events(&self) -> bool {
+        !self.shared.logs.is_empty()
+    }
+
+    /// Returns whether a collector takes metrics.
+    pub fn take_metrics(&self) -> bool {
+        !self.shared.metrics.is_empty()
+    }
+
     /// The counters of each receiver so far.
     pub fn counted(&self) -> Vec<Counted> {
         self.shared
@@ -272,6 +304,12 @@ impl Runner {
         &self.files
     }
 
+    /// Runs a further task in the same thread, from the start until the end of [`run`](Runner::run), which does not wait
+    /// for it: the task is dropped then. It must not block the thread.
+    pub fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.push(Box::pin(task));
+    }
+
     /// Delivers, until [`Outlets::finish`]. Call it in a thread of its own. It starts at most two further threads, to
     /// look up the names of hosts.
     pub fn run(mut self) -> io::Result<()> {
@@ -288,6 +326,9 @@ impl Runner {
                 courier.await;
                 drop(running);
             });
+        }
+        for task in std::mem::take(&mut self.tasks) {
+            runtime.spawn(task);
         }
         runtime.spawn(watch_limit(Arc::clone(&shared), self.clock));
         runtime.block_on(shared.stop.notified());
@@ -331,3 +372,6 @@ async fn watch_limit(shared: Arc<Shared>, clock: Clock) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

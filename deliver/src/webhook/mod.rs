@@ -40,6 +40,8 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// A webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
+    /// Its name in the log and in names of counters.
+    pub name: String,
     /// Where the URL is. It may be a secret, and is not shown.
     pub url: UrlSource,
     /// Name of this host in bodies.
@@ -75,6 +77,7 @@ impl Config {
     /// A webhook with the usual times: raised again within a minute, given up after an hour.
     pub fn new(url: UrlSource, instance: impl Into<String>) -> Config {
         Config {
+            name: "webhook".to_owned(),
             url,
             instance: instance.into(),
             external_url: None,
@@ -141,7 +144,7 @@ pub(crate) fn prepare(config: &Config) -> Result<(Queue, Route<Delivery>), Confi
         .transpose()?;
     let content_type = HeaderValue::from_str(&config.content_type);
     let key = config.key_file.as_deref().map(Secret::open).transpose()?;
-    let name = format!("webhook {}", url.authority());
+    let name = format!("{} {}", config.name, url.authority());
     let composer = Composer {
         host,
         template,

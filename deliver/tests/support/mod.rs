@@ -11,6 +11,7 @@ use std::io::Read as _;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
 use std::thread::JoinHandle;
@@ -27,6 +28,15 @@ use retrans_deliver::State;
 
 /// Time within which something must happen that happens at once on an idle machine.
 pub const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The directory of this repository. The tests of the host use these receivers as well.
+pub fn repository() -> PathBuf {
+    let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    match package.join("deliver").exists() {
+        true => package,
+        false => package.join(".."),
+    }
+}
 
 /// Receivers, and the thread that delivers to them.
 pub struct Network {

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::Process;
 use super::eventually;
+use super::repository;
 
 /// A running receiver.
 pub struct Receiver {
@@ -50,7 +51,7 @@ impl Request {
 impl Receiver {
     /// Starts one, with options of `receiver.py`.
     pub fn start(options: &[&str]) -> Receiver {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/receiver.py");
+        let script = repository().join("deliver/tests/support/receiver.py");
         let mut command = Command::new("python3");
         command
             .arg(script)

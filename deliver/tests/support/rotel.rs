@@ -11,6 +11,7 @@ use std::sync::Mutex;
 use super::Process;
 use super::eventually;
 use super::free_port;
+use super::repository;
 
 /// Version of the package on PyPI. scripts/setup.sh has the same.
 const VERSION: &str = "0.0.1a15";
@@ -91,8 +92,7 @@ impl Rotel {
 }
 
 fn program() -> PathBuf {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-    let program = root.join(format!("target/rotel-{VERSION}/rotel/rotel-agent"));
+    let program = repository().join(format!("target/rotel-{VERSION}/rotel/rotel-agent"));
     assert!(
         program.exists(),
         "{} is missing: scripts/setup.sh tests installs it, from PyPI",

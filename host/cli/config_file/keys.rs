@@ -10,6 +10,7 @@ use super::Entry;
 use super::Lines;
 use super::Mistake;
 use super::plugins;
+use super::sinks;
 
 /// How the value of a key becomes that of an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,11 +48,13 @@ const fn key(table: &'static str, name: &'static str, option: &'static str, form
     }
 }
 
-/// All keys but those of plugins, in the order of the help text.
+/// All keys but those of plugins and sinks, in the order of the help text.
 pub(super) const KEYS: &[Key] = &[
     key("", "watch", "watch", Form::WhereTrue),
     key("", "alerts", "alerts", Form::One),
     key("", "alerts-file", "alerts-file", Form::File),
+    key("", "alerts-per-minute", "alerts-per-minute", Form::One),
+    key("", "external-url", "external-url", Form::One),
     key("", "duration", "duration", Form::One),
     key("", "stats-every", "stats-every", Form::One),
     key("", "count", "count", Form::One),
@@ -190,14 +193,17 @@ pub(super) fn read<'a>(
                 }
             }
             _ if tables.contains(&name) => return Err(at.expected("a table")),
-            _ if name == "plugin" => {}
+            _ if name == "plugin" || name == "sink" => {}
             _ => one("", name, &at, directory, entries)?,
         }
     }
     // Last, so that limits and actions for all plugins precede them.
-    let plugin = members("", file, lines);
-    let plugin = plugin.iter().find(|(name, _)| *name == "plugin");
-    plugin.map_or(Ok(()), |(_, at)| plugins::read(at, directory, entries))
+    let lists = members("", file, lines);
+    let list = |wanted| lists.iter().find(|(name, _)| *name == wanted);
+    if let Some((_, at)) = list("plugin") {
+        plugins::read(at, directory, entries)?;
+    }
+    list("sink").map_or(Ok(()), |(_, at)| sinks::read(at, directory, entries))
 }
 
 /// Reads the value of a key.
@@ -212,7 +218,7 @@ fn one(
     let Some(key) = known.clone().find(|key| key.name == name) else {
         let mut names: Vec<_> = known.map(|key| key.name).collect();
         if table.is_empty() {
-            names.extend(["filter", "record", "plugin"]);
+            names.extend(["filter", "record", "plugin", "sink"]);
         }
         return Err(at.mistake(unknown(name, &names)));
     };
@@ -240,7 +246,7 @@ fn one(
 }
 
 /// What is said of a key that is none: the nearest one, or all.
-pub(super) fn unknown(name: &str, names: &[&str]) -> String {
+pub(in crate::cli) fn unknown(name: &str, names: &[&str]) -> String {
     let nearest = names
         .iter()
         .map(|known| (strsim::jaro_winkler(known, name), *known))

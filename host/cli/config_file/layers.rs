@@ -32,6 +32,9 @@ const OF_PLUGINS: [&str; 6] = [
     "on-fault",
 ];
 
+/// The options that belong to a sink.
+const OF_SINKS: [&str; 2] = ["sink", "sink-set"];
+
 /// A command line, and the options that were added to it.
 #[derive(Debug)]
 pub struct Layered {
@@ -67,19 +70,18 @@ pub fn layer(
     if let Some(path) = &file {
         let ConfigFile { entries, .. } = ConfigFile::read(path)?;
         let of_environment: Vec<_> = added.iter().map(|entry| entry.option).collect();
-        // A list of plugins replaces the other one as a whole.
-        let has_plugins = is_given("plugins");
-        added.extend(entries.into_iter().filter(
-            |entry| match OF_PLUGINS.contains(&entry.option) {
-                true => !has_plugins,
-                false => !is_given(entry.option) && !of_environment.contains(&entry.option),
-            },
-        ));
+        // A list of plugins, or of sinks, replaces the other one as a whole.
+        let (has_plugins, has_sinks) = (is_given("plugins"), is_given("sinks"));
+        added.extend(entries.into_iter().filter(|entry| match entry.option {
+            option if OF_PLUGINS.contains(&option) => !has_plugins,
+            option if OF_SINKS.contains(&option) => !has_sinks,
+            option => !is_given(option) && !of_environment.contains(&option),
+        }));
     }
     if file.is_none() && added.is_empty() {
         return Ok(None);
     }
-    // What another option requires comes before it, and plugins last.
+    // What another option requires comes before it, and plugins and sinks last.
     let place = |entry: &Entry| KEYS.iter().position(|key| key.option == entry.option);
     added.sort_by_key(|entry| place(entry).unwrap_or(KEYS.len()));
     Ok(Some(Layered { given, file, added }))
@@ -174,15 +176,16 @@ impl Layered {
         })
     }
 
-    /// The error of the command line as one of the option that it is about: the first one with which `error` finds one.
-    /// `None` if it is about the arguments of the user.
+    /// The error of the command line as one of the option that it is about: the first one with which `error` finds what it
+    /// finds in all of them. `None` if it is about the arguments of the user.
     pub fn blame(&self, error: impl Fn(Vec<OsString>) -> Option<String>) -> Option<UsageError> {
         if error(self.given.clone()).is_some() {
             return None;
         }
+        let text = error(self.arguments())?;
         let mut numbers = 1..=self.added.len();
-        let (number, text) =
-            numbers.find_map(|number| Some((number, error(self.with(number))?)))?;
+        // With some of the options, something else may be missing that a later one has.
+        let number = numbers.find(|number| error(self.with(*number)).as_ref() == Some(&text))?;
         let entry = &self.added[number - 1];
         Some(match (&self.file, entry.line) {
             (Some(file), line @ 1..) => UsageError::File(FileError::At {

@@ -3,6 +3,7 @@
 //! ```text
 //! keys      the keys that there are, and the options that they stand for
 //! plugins   [[plugin]], with what belongs to each
+//! sinks     [[sink]], with what belongs to each
 //! layers    command line over environment over file
 //! show      what is in force, and where it comes from
 //! ```
@@ -14,6 +15,7 @@ mod keys;
 mod layers;
 mod plugins;
 mod show;
+mod sinks;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +26,7 @@ use std::path::PathBuf;
 
 use toml::de::DeTable;
 
+pub(super) use self::keys::unknown;
 pub use self::layers::Layered;
 pub use self::layers::layer;
 pub use self::show::show;

@@ -117,7 +117,8 @@ fn beside(directory: &Path, file: String) -> String {
     }
 }
 
-fn beside_always(directory: &Path, file: String) -> String {
+/// The path of a file, relative to the directory of the configuration.
+pub(super) fn beside_always(directory: &Path, file: String) -> String {
     directory.join(file).to_string_lossy().into_owned()
 }
 

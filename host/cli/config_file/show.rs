@@ -9,15 +9,21 @@ use super::Layered;
 use super::keys::Form;
 use super::keys::KEYS;
 use super::keys::Key;
+use crate::cli::sinks::SinkOptions;
 use crate::plugin::Origin;
 use crate::plugin::Spec;
 
 /// Column at which the places begin.
 const PLACES: usize = 44;
 
-/// The text: keys in the order of [`KEYS`], then the plugins. `matches` are those of the whole command line, of which
+/// The text: keys in the order of [`KEYS`], then the plugins and the sinks, without secrets. `matches` are those of the whole command line, of which
 /// `layered` is a part.
-pub fn show(matches: &ArgMatches, layered: Option<&Layered>, plugins: &[Spec]) -> String {
+pub fn show(
+    matches: &ArgMatches,
+    layered: Option<&Layered>,
+    plugins: &[Spec],
+    sinks: &[SinkOptions],
+) -> String {
     let mut text = String::new();
     let mut table = "";
     for key in KEYS {
@@ -56,6 +62,14 @@ pub fn show(matches: &ArgMatches, layered: Option<&Layered>, plugins: &[Spec]) -
             &quoted(&plugin.on_fault.to_string()),
             "",
         );
+    }
+    for (number, sink) in sinks.iter().enumerate() {
+        let place = of_file("sink", number).unwrap_or_else(|| "command line".to_owned());
+        let _ = writeln!(text, "\n[[sink]]");
+        for (key, value) in sink.shown() {
+            let place = if key == "type" { &place } else { "" };
+            line(&mut text, key, &value, place);
+        }
     }
     text
 }

@@ -46,6 +46,17 @@ fn keys_are_options_in_the_order_of_the_file_and_plugins_are_last() {
         [record]
         file = "lossy.rtc"
         keep = 3
+
+        [[sink]]
+        url = "http://a"
+        type = "webhook"
+        token-file = "token"
+
+        [[sink]]
+        type = "alertmanager"
+        urls = ["http://b", "http://c"]
+        labels = { site = "fra", rack = 7 }
+        logs = false
     "#;
     let expected = [
         (2, "--no-owners"),
@@ -67,6 +78,14 @@ fn keys_are_options_in_the_order_of_the_file_and_plugins_are_last() {
         (16, "--limit=memory=8MiB"),
         (17, "--allow=env=ZONE"),
         (17, "--allow=read=/srv/zones"),
+        (29, "--sink=webhook"),
+        (28, "--sink-set=url=http://a"),
+        (30, "--sink-set=token-file=/etc/rh/token"),
+        (33, "--sink=alertmanager"),
+        (34, "--sink-set=url=http://b,http://c"),
+        (35, "--sink-set=labels.site=fra"),
+        (35, "--sink-set=labels.rack=7"),
+        (36, "--sink-set=logs=false"),
     ];
     let expected = expected.map(|(line, option)| (line, option.to_owned()));
     assert_eq!(options(text), expected);
@@ -134,6 +153,21 @@ fn a_mistake_has_its_line_and_its_key() {
             3,
             "plugin[1].grants.write: there is no such key; there are env, read",
         ),
+        (
+            "[sink]\ntype = 'otlp'\n",
+            1,
+            "sink: expected [[sink]], with two brackets",
+        ),
+        (
+            "[[sink]]\nurl = 'http://a'\n",
+            1,
+            "sink[1]: it has no type: ",
+        ),
+        (
+            "[[sink]]\ntype = 'otlp'\nlogs = [true]\n",
+            3,
+            "sink[1].logs: expected text or a number, found array",
+        ),
     ];
     for (text, line, words) in cases {
         let (at, text) = mistake(text);
@@ -164,6 +198,8 @@ fn every_key_stands_for_an_option_that_there_is() {
         "limit",
         "on-fault",
         "allow",
+        "sink",
+        "sink-set",
         "config",
         "verbose",
     ];

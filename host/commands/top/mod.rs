@@ -107,7 +107,7 @@ impl Presentation for LiveView {
     fn outputs(&self) -> Outputs {
         Outputs {
             direct: Some(Box::new(Results::new(Arc::clone(&self.shared)))),
-            queues: Vec::new(),
+            ..Outputs::default()
         }
     }
 

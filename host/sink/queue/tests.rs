@@ -87,7 +87,8 @@ fn stats(received: u64, sent: u64, queued: u64, dropped: u64, failed: u64) -> Si
 }
 
 fn finish_one(queue: &Queue) -> SinkStats {
-    let [stats] = finish(std::slice::from_ref(queue))
+    let [stats] = close(std::slice::from_ref(queue))
+        .finish()
         .try_into()
         .expect("one queue");
     stats
@@ -190,7 +191,7 @@ fn each_queue_is_sent_what_it_wants() {
     };
     let (all, all_controller) = controlled(ALL);
     let (events, events_controller) = controlled(only_events);
-    let mut sinks = FanOut::new(DirectSink::default(), vec![all, events]);
+    let mut sinks = FanOut::new(DirectSink::default(), Vec::new(), vec![all, events]);
     let mut batch = Batch::new();
     batch.push(retrans_event::Record::new().as_bytes());
     sinks.events(&batch).expect("taken");
@@ -225,7 +226,7 @@ fn destinations_that_hang_share_the_time_at_the_end() {
     let (queues, controllers): (Vec<_>, Vec<_>) = (0..4).map(|_| controlled(ALL)).unzip();
     queues.iter().for_each(|queue| queue.send(lines(1)));
     let begun = Instant::now();
-    assert_eq!(finish(&queues), vec![stats(1, 0, 1, 0, 0); 4]);
+    assert_eq!(close(&queues).finish(), vec![stats(1, 0, 1, 0, 0); 4]);
     // A signal leaves 4.5 s for the whole end of a run.
     assert!(
         begun.elapsed() < 2 * FINISH_TIMEOUT,

@@ -164,13 +164,19 @@ impl<'a> Intake<'a> {
             }
             stats
         });
+        let live = StreamStats::Live {
+            kernel,
+            source,
+            owners,
+        };
+        let mut publisher = self.processing.publisher;
+        publisher.publish_last(|stats| {
+            stats.stream = Some(live);
+            stats.census = census;
+        });
         let reconciliation = self.processing.reconciliation;
         let mut stats = Stats {
-            stream: Some(StreamStats::Live {
-                kernel,
-                source,
-                owners,
-            }),
+            stream: Some(live),
             census,
             reconciliation: reconciliation.map(|reconciliation| reconciliation.finish(&kernel)),
             ..Stats::default()

@@ -305,7 +305,10 @@ impl Sender<'_> {
         }
     }
 
-    fn end(self) -> Stats {
+    fn end(mut self) -> Stats {
+        let read = self.read;
+        self.publisher
+            .publish_last(|stats| stats.stream = Some(StreamStats::Replay(read)));
         let mut stats = Stats::of_replay(self.read);
         let mut end = self.recorded_end.unwrap_or(self.last);
         end.lost += self.lost_before;

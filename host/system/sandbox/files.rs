@@ -29,6 +29,7 @@ use rustix::fs::FileType;
 use rustix::fs::fstat;
 
 use super::Lacking;
+use super::system_calls::Sockets;
 
 /// The version of Landlock whose restrictions are asked for (Linux 6.12). Older ones restrict less.
 const VERSION: ABI = ABI::V6;
@@ -108,12 +109,18 @@ pub fn directories(file: &Path) -> BTreeSet<PathBuf> {
 }
 
 /// Restricts this thread and those that it starts to these files, to those of [`SYSTEM`], and to the terminal of its standard
-/// streams. It can also connect to no address, and send no signal to other processes. Returns what the kernel lacks.
-pub(super) fn restrict(files: &Files) -> anyhow::Result<Option<Lacking>> {
+/// streams. It can also send no signal to other processes, listen on no port, and connect to none unless it delivers over
+/// the network. Returns what the kernel lacks.
+pub(super) fn restrict(files: &Files, sockets: Sockets) -> anyhow::Result<Option<Lacking>> {
+    // No port is named: sinks may be added while the process runs, and restrictions cannot be lifted.
+    let network = match sockets.connects {
+        true => AccessNet::BindTcp.into(),
+        false => AccessNet::from_all(VERSION),
+    };
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(VERSION))?
-        .handle_access(AccessNet::from_all(VERSION))?
+        .handle_access(network)?
         .scope(Scope::from_all(VERSION))?
         .create()?;
     let system = SYSTEM.iter().map(Path::new);

@@ -18,6 +18,7 @@ use super::system_calls::Calls;
 use super::system_calls::REFUSED;
 use super::system_calls::REFUSED_HERE;
 use super::system_calls::STARTING;
+use super::system_calls::Sockets;
 use super::*;
 use crate::system::privileges;
 
@@ -27,10 +28,21 @@ fn confined<T: Send + 'static>(
     calls: Calls,
     inside: impl FnOnce() -> T + Send + 'static,
 ) -> T {
+    confined_with(files, calls, Sockets::default(), inside)
+}
+
+/// The same, with these uses of sockets.
+fn confined_with<T: Send + 'static>(
+    files: Files,
+    calls: Calls,
+    sockets: Sockets,
+    inside: impl FnOnce() -> T + Send + 'static,
+) -> T {
     let thread = thread::spawn(move || {
         privileges::forbid_new().expect("any thread may");
-        assert_eq!(files::restrict(&files).expect("Landlock"), None);
-        assert_eq!(system_calls::restrict(calls).expect("seccomp"), None);
+        assert_eq!(files::restrict(&files, sockets).expect("Landlock"), None);
+        let restricted = system_calls::restrict(calls, sockets);
+        assert_eq!(restricted.expect("seccomp"), None);
         inside()
     });
     thread
@@ -106,6 +118,38 @@ fn there_is_no_network() {
         // Without seccomp, Landlock refuses it.
         let duplicate = listener.try_clone();
         assert!(duplicate.is_ok(), "open sockets stay");
+    });
+}
+
+#[test]
+fn a_process_that_delivers_connects_and_listens_nowhere() {
+    use rustix::net::AddressFamily;
+    use rustix::net::SocketType;
+    use rustix::net::socket;
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let sockets = Sockets { connects: true };
+    confined_with(Files::default(), Calls::ReadBpf, sockets, move || {
+        assert!(TcpStream::connect(address).is_ok());
+        for family in [AddressFamily::INET, AddressFamily::INET6] {
+            // Those of look-ups.
+            assert!(socket(family, SocketType::DGRAM, None).is_ok());
+            let raw = socket(family, SocketType::RAW, None);
+            assert_eq!(raw.map(drop), Err(Errno::PERM));
+        }
+        for family in [
+            AddressFamily::UNIX,
+            AddressFamily::NETLINK,
+            AddressFamily::PACKET,
+        ] {
+            let other = socket(family, SocketType::DGRAM, None);
+            assert_eq!(other.map(drop), Err(Errno::PERM), "{family:?}");
+        }
+        let bound = TcpListener::bind("127.0.0.1:0").map_err(|error| error.kind());
+        assert_eq!(bound.map(drop), Err(io::ErrorKind::PermissionDenied));
+        for number in [libc::SYS_bind, libc::SYS_listen, libc::SYS_accept4] {
+            assert_eq!(try_call(number), Some(libc::EPERM), "{number}");
+        }
     });
 }
 
@@ -289,7 +333,8 @@ fn memory_with_a_descriptor_is_opened_by_its_path() {
 #[test]
 fn a_process_with_other_threads_is_not_confined() {
     // The test harness has several.
-    let refused = confine(&Files::default(), Calls::ReadBpf).expect_err("it has other threads");
+    let refused = confine(&Files::default(), Calls::ReadBpf, Sockets::default())
+        .expect_err("it has other threads");
     assert!(
         refused.to_string().contains("threads before the sandbox"),
         "{refused}"

@@ -1,0 +1,29 @@
+//! Delivers alerts, events and metrics over the network, with the crate `retrans-deliver`. Without the feature `network`
+//! there is nothing to deliver.
+//!
+//! ```text
+//!  plan      files are read before the process is confined, the thread is started afterwards
+//!  files     what a process needs to look up names of hosts
+//!  sink      results of the chain, in its thread ──▶ Outlets ┄┄▶ thread "network"
+//!  metrics   statistics as metrics of OTLP
+//! ```
+
+#[cfg(not(feature = "network"))]
+mod absent;
+#[cfg(feature = "network")]
+mod files;
+#[cfg(feature = "network")]
+mod metrics;
+#[cfg(feature = "network")]
+mod plan;
+#[cfg(feature = "network")]
+mod sink;
+
+#[cfg(not(feature = "network"))]
+pub use self::absent::Plan;
+#[cfg(not(feature = "network"))]
+pub use self::absent::names;
+#[cfg(feature = "network")]
+pub use self::plan::Plan;
+#[cfg(feature = "network")]
+pub use self::plan::names;

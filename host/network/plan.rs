@@ -1,0 +1,122 @@
+//! What is to run in the network's thread, prepared while the process has all its rights, and started when it is confined.
+
+use anyhow::Context as _;
+use anyhow::Result;
+use retrans_deliver::Outlets;
+use retrans_deliver::Runner;
+
+use super::files;
+use super::sink::NetworkSink;
+use crate::config::ChainConfig;
+use crate::config::Network;
+use crate::plugin::Origin;
+use crate::plugin::bundled;
+use crate::sink::Sink;
+use crate::system::sandbox;
+use crate::system::sandbox::files::Files;
+use crate::system::sandbox::system_calls::Sockets;
+use crate::system::threads;
+
+/// What is to run in the network's thread.
+pub struct Plan {
+    sink: NetworkSink,
+    runner: Runner,
+    /// Something is delivered.
+    has_receivers: bool,
+    /// Something else runs in the thread.
+    has_tasks: bool,
+}
+
+impl Plan {
+    /// Reads the files of the receivers. Makes no connection and starts no thread.
+    ///
+    /// # Errors
+    ///
+    /// If a receiver cannot be used; the error has its name.
+    pub fn prepare(chain: &ChainConfig) -> Result<Plan> {
+        let mut receivers = chain.network.receivers.clone();
+        let resolving = resolving_plugins(chain);
+        for alertmanager in &mut receivers.alertmanagers {
+            alertmanager.resolving_plugins.extend(resolving.clone());
+        }
+        let (outlets, runner) = prepare(&receivers)?;
+        Ok(Plan {
+            has_receivers: !outlets.counted().is_empty(),
+            sink: NetworkSink::new(outlets, chain.network.metrics_interval),
+            runner,
+            has_tasks: false,
+        })
+    }
+
+    /// Runs a further task in the thread, from the start until the end of the run, which does not wait for it.
+    pub fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runner.spawn(task);
+        self.has_tasks = true;
+    }
+
+    /// Allows what deliveries read while the run lasts: secrets, which may be renewed, and what names of hosts are looked
+    /// up with.
+    pub fn allow_files(&self, files: &mut Files) {
+        if !self.has_receivers {
+            return;
+        }
+        for file in self.runner.files() {
+            sandbox::files::directories(file)
+                .into_iter()
+                .for_each(|directory| files.read(directory));
+        }
+        files::allow(files);
+    }
+
+    /// The uses of sockets that deliveries need.
+    pub fn sockets(&self) -> Sockets {
+        Sockets {
+            connects: self.has_receivers,
+        }
+    }
+
+    /// Starts the thread, if there is something to run in it. Returns the sink, which ends the thread.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses a further thread.
+    pub fn start(self) -> Result<Option<Box<dyn Sink + Send>>> {
+        let Plan { sink, runner, .. } = self;
+        if !self.has_receivers && !self.has_tasks {
+            return Ok(None);
+        }
+        let run = || {
+            if let Err(error) = runner.run() {
+                tracing::error!("nothing is delivered over the network: {error}");
+            }
+        };
+        let started = threads::named("network").spawn(run);
+        started.context("cannot start the thread of the network")?;
+        Ok(Some(Box::new(sink)))
+    }
+}
+
+/// The names of the sinks.
+pub fn names(network: &Network) -> Vec<String> {
+    let receivers = &network.receivers;
+    let alertmanagers = receivers.alertmanagers.iter().map(|sink| &sink.name);
+    let webhooks = receivers.webhooks.iter().map(|sink| &sink.name);
+    let otlp = receivers.otlp.iter().map(|sink| &sink.name);
+    alertmanagers.chain(webhooks).chain(otlp).cloned().collect()
+}
+
+fn prepare(receivers: &retrans_deliver::Config) -> Result<(Outlets, Runner)> {
+    let prepared = retrans_deliver::prepare(receivers);
+    prepared.map_err(|error| anyhow::anyhow!("sink {error}"))
+}
+
+/// The instances of plugins that resolve each of their alerts.
+fn resolving_plugins(chain: &ChainConfig) -> Vec<String> {
+    let resolves = |origin: &Origin| match origin {
+        Origin::Bundled(name) => bundled::RESOLVING_ALERTS.contains(name),
+        Origin::File(_) => false,
+    };
+    let plugins = chain.plugins.iter();
+    let plugins = plugins.filter(|plugin| resolves(&plugin.origin));
+    plugins.map(|plugin| plugin.name.clone()).collect()
+}
