@@ -16,26 +16,36 @@ use crate::sink::Sink;
 use crate::stream::alert::Alert;
 use crate::stream::batch::Batch;
 
-/// Maximum number of counters of one plugin. Counters beyond it are not counted.
+/// Maximum number of counters of one plugin. What it counts under further names is not kept.
 const MAX_COUNTERS: usize = 256;
 
 /// A plugin's own counters, by name.
 #[derive(Debug, Default)]
-pub(super) struct Counters(BTreeMap<String, u64>);
+pub(super) struct Counters {
+    counts: BTreeMap<String, u64>,
+    refused: u64,
+}
 
 impl Counters {
     fn add(&mut self, metric: String, by: u64) {
-        if let Some(count) = self.0.get_mut(&metric) {
+        if let Some(count) = self.counts.get_mut(&metric) {
             *count = count.saturating_add(by);
-        } else if self.0.len() < MAX_COUNTERS {
-            self.0.insert(metric, by);
+        } else if self.counts.len() < MAX_COUNTERS {
+            self.counts.insert(metric, by);
+        } else {
+            self.refused += 1;
         }
     }
 
     /// Returns names and counts.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
-        let counters = self.0.iter();
+        let counters = self.counts.iter();
         counters.map(|(metric, count)| (metric.as_str(), *count))
+    }
+
+    /// Number of times that something was counted under a name for which there was no room.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused
     }
 }
 

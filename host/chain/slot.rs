@@ -125,7 +125,11 @@ impl Slot {
 
     /// Returns the plugin's statistics for the ledger, its usage, and its own counters.
     pub(super) fn stats(&self) -> (&PluginStats, PluginUsage, &Counters) {
-        let usage = self.usage.stats(&self.stats.name);
+        let usage = PluginUsage {
+            is_in_quarantine: self.instance.is_none(),
+            counts_refused: self.counters.refused(),
+            ..self.usage.stats(&self.stats.name)
+        };
         (&self.stats, usage, &self.counters)
     }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 use retrans_event::Owner;
 use retrans_event::OwnerStatus;
 
+use super::histogram::Histogram;
+
 /// Counters of the probe.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KernelStats {
@@ -137,6 +139,8 @@ pub struct PluginUsage {
     pub changed: u64,
     /// CPU time of all calls and restarts.
     pub cpu: Duration,
+    /// CPU time of each call.
+    pub call_cpu: Histogram,
     /// CPU time that half of the calls did not exceed.
     pub p50: Duration,
     /// CPU time that 99 of 100 calls did not exceed.
@@ -153,6 +157,10 @@ pub struct PluginUsage {
     pub reloads: u64,
     /// Number of failed calls, by their cause.
     pub faults: BTreeMap<&'static str, u64>,
+    /// Whether it is left out for a while, because it failed too often.
+    pub is_in_quarantine: bool,
+    /// Number of times that it counted something under a name for which there was no room.
+    pub counts_refused: u64,
 }
 
 /// Counters of the chain.
@@ -190,6 +198,8 @@ pub struct Quantiles {
     pub p99: Duration,
     /// None took longer.
     pub max: Duration,
+    /// All of them by class.
+    pub histogram: Histogram,
 }
 
 /// Counters of one sink, in its own unit: alerts for a file of alerts.

@@ -86,6 +86,7 @@ fn write_quantiles(f: &mut fmt::Formatter<'_>, name: &str, quantiles: &Quantiles
         p50,
         p99,
         max,
+        histogram: _,
     } = quantiles;
     if *events == 0 {
         return Ok(());

@@ -2,7 +2,9 @@
 //! ledger is its text form.
 
 pub mod counters;
+pub mod histogram;
 mod ledger;
+mod progress;
 pub mod reconcile;
 mod shared;
 
@@ -10,6 +12,7 @@ use self::counters::CensusStats;
 use self::counters::ChainStats;
 use self::counters::ReplayStats;
 use self::counters::StreamStats;
+pub use self::progress::Progress;
 use self::reconcile::Report;
 pub use self::shared::Publisher;
 pub use self::shared::Requests;
