@@ -39,6 +39,7 @@ use crate::system::privileges;
 use crate::system::sandbox;
 use crate::system::sandbox::files::Files;
 use crate::system::sandbox::system_calls::Calls;
+use crate::system::sandbox::system_calls::Sockets;
 use crate::system::sanitize::one_line;
 
 /// Why a component was not compiled.
@@ -166,7 +167,7 @@ pub(crate) fn precompile(component: &[u8]) -> Result<Vec<u8>, String> {
 /// Gives up all rights of this process, which handles the code of a plugin: capabilities, files, and most system calls.
 pub(crate) fn confine() -> anyhow::Result<()> {
     privileges::drop_all()?;
-    sandbox::confine(&Files::default(), Calls::Threads)?;
+    sandbox::confine(&Files::default(), Calls::Threads, Sockets::default())?;
     Ok(())
 }
 

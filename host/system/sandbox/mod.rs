@@ -24,6 +24,7 @@ use rustix::fs::accessat;
 
 use self::files::Files;
 use self::system_calls::Calls;
+use self::system_calls::Sockets;
 use super::privileges;
 use super::procfs;
 use super::threads;
@@ -80,7 +81,8 @@ impl fmt::Display for Lacking {
 /// If the kernel refuses a part that it has.
 pub fn confine_helper() -> anyhow::Result<()> {
     files::forbid_writing().context("cannot restrict files with Landlock")?;
-    system_calls::restrict(Calls::Processes).context("cannot restrict system calls")?;
+    system_calls::restrict(Calls::Processes, Sockets::default())
+        .context("cannot restrict system calls")?;
     Ok(())
 }
 
@@ -89,14 +91,14 @@ pub fn confine_helper() -> anyhow::Result<()> {
 /// # Errors
 ///
 /// If there are other threads, which would not be confined, or if the kernel refuses a part that it has.
-pub fn confine(files: &Files, calls: Calls) -> anyhow::Result<Vec<Lacking>> {
+pub fn confine(files: &Files, calls: Calls, sockets: Sockets) -> anyhow::Result<Vec<Lacking>> {
     if let Some(threads) = procfs::own_status("Threads").filter(|threads| threads != "1") {
         bail!("this process has {threads} threads before the sandbox, which confines one");
     }
     let without = files::restrict(files).context("cannot restrict files with Landlock")?;
     ARE_FILES_RESTRICTED.store(without != Some(Lacking::Files), Ordering::Relaxed);
     let mut lacking = Vec::from_iter(without);
-    lacking.extend(system_calls::restrict(calls).context("cannot restrict system calls")?);
+    lacking.extend(system_calls::restrict(calls, sockets).context("cannot restrict system calls")?);
     Ok(lacking)
 }
 
@@ -132,7 +134,7 @@ pub fn try_out() -> Result<String, String> {
         privileges::forbid_new()?;
         let lacking = [
             files::restrict(&Files::default())?,
-            system_calls::restrict(Calls::ReadBpf)?,
+            system_calls::restrict(Calls::ReadBpf, Sockets::default())?,
         ];
         let lacking: Vec<_> = lacking.iter().flatten().map(Lacking::to_string).collect();
         if !lacking.is_empty() {

@@ -32,7 +32,14 @@ pub enum Calls {
     Processes,
 }
 
-/// System calls that no process of the host needs once it is set up.
+/// What a process may do with sockets that it has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sockets {
+    /// Accept connections: it listens since before it was confined.
+    pub accepts: bool,
+}
+
+/// System calls that no process of the host needs once it is set up, but for [`Sockets`].
 pub(super) const REFUSED: &[libc::c_long] = &[
     // Other processes.
     libc::SYS_ptrace,
@@ -229,14 +236,18 @@ const REFUSED_WITH: &[(libc::c_long, Condition)] = &[
 const X32: u32 = 0x4000_0000;
 
 /// Refuses system calls to this thread and to those that it starts. Returns what the kernel lacks.
-pub(super) fn restrict(calls: Calls) -> anyhow::Result<Option<Lacking>> {
+pub(super) fn restrict(calls: Calls, sockets: Sockets) -> anyhow::Result<Option<Lacking>> {
     #[cfg(target_arch = "x86_64")]
     let x32 = Some(without_x32());
     #[cfg(not(target_arch = "x86_64"))]
     let x32 = None;
-    for filter in [x32, Some(without_clone3()?), Some(refusing(calls)?)]
-        .into_iter()
-        .flatten()
+    for filter in [
+        x32,
+        Some(without_clone3()?),
+        Some(refusing(calls, sockets)?),
+    ]
+    .into_iter()
+    .flatten()
     {
         match apply_filter(&filter) {
             Ok(()) => {}
@@ -252,7 +263,7 @@ pub(super) fn restrict(calls: Calls) -> anyhow::Result<Option<Lacking>> {
 }
 
 /// The filter for the calls that fail with EPERM.
-fn refusing(calls: Calls) -> Result<BpfProgram, BackendError> {
+fn refusing(calls: Calls, sockets: Sockets) -> Result<BpfProgram, BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
     let mut refuse = |numbers: &[libc::c_long]| {
         // Without a condition: in any case.
@@ -267,6 +278,9 @@ fn refusing(calls: Calls) -> Result<BpfProgram, BackendError> {
             refuse(&[libc::SYS_bpf]);
         }
         Calls::Processes => refuse(&[libc::SYS_bpf]),
+    }
+    if sockets.accepts {
+        rules.remove(&libc::SYS_accept4);
     }
     let changing = match calls {
         Calls::ReadBpf => Some(&[][..]),

@@ -18,6 +18,7 @@ use super::system_calls::Calls;
 use super::system_calls::REFUSED;
 use super::system_calls::REFUSED_HERE;
 use super::system_calls::STARTING;
+use super::system_calls::Sockets;
 use super::*;
 use crate::system::privileges;
 
@@ -30,7 +31,8 @@ fn confined<T: Send + 'static>(
     let thread = thread::spawn(move || {
         privileges::forbid_new().expect("any thread may");
         assert_eq!(files::restrict(&files).expect("Landlock"), None);
-        assert_eq!(system_calls::restrict(calls).expect("seccomp"), None);
+        let restricted = system_calls::restrict(calls, Sockets::default());
+        assert_eq!(restricted.expect("seccomp"), None);
         inside()
     });
     thread
@@ -107,6 +109,33 @@ fn there_is_no_network() {
         let duplicate = listener.try_clone();
         assert!(duplicate.is_ok(), "open sockets stay");
     });
+}
+
+#[test]
+fn a_process_that_listens_accepts_connections_and_makes_none() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let client = TcpStream::connect(address).expect("it listens");
+    let client = client.local_addr().expect("an address");
+    let inside = thread::spawn(move || {
+        privileges::forbid_new().expect("any thread may");
+        files::restrict(&Files::default()).expect("Landlock");
+        let sockets = Sockets { accepts: true };
+        system_calls::restrict(Calls::ReadBpf, sockets).expect("seccomp");
+        let (_, accepted) = listener.accept().expect("allowed");
+        assert_eq!(accepted, client);
+        for call in [
+            libc::SYS_socket,
+            libc::SYS_bind,
+            libc::SYS_listen,
+            libc::SYS_connect,
+        ] {
+            assert_eq!(try_call(call), Some(libc::EPERM), "{call}");
+        }
+    });
+    inside
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
 }
 
 #[test]
@@ -289,7 +318,8 @@ fn memory_with_a_descriptor_is_opened_by_its_path() {
 #[test]
 fn a_process_with_other_threads_is_not_confined() {
     // The test harness has several.
-    let refused = confine(&Files::default(), Calls::ReadBpf).expect_err("it has other threads");
+    let refused = confine(&Files::default(), Calls::ReadBpf, Sockets::default())
+        .expect_err("it has other threads");
     assert!(
         refused.to_string().contains("threads before the sandbox"),
         "{refused}"
