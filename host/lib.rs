@@ -27,6 +27,7 @@ pub mod chain;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod metrics;
 pub mod pipeline;
 pub mod plugin;
 pub mod sink;

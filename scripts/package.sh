@@ -9,8 +9,9 @@ cargo run --quiet --locked --example package_sources -- sources
 # cargo takes what it has built of a package from a registry as up to date for ever, also of the packages that it makes here:
 # without this, an earlier build of the same version would be used.
 rm -rf "${CARGO_TARGET_DIR:-target}"/debug/.fingerprint/retrans-event-* \
+    "${CARGO_TARGET_DIR:-target}"/debug/.fingerprint/retrans-deliver-* \
     "${CARGO_TARGET_DIR:-target}"/debug/.fingerprint/retrans-plugin-sdk-* \
     "${CARGO_TARGET_DIR:-target}"/debug/.fingerprint/retrans-view-*
 cargo package --locked --allow-dirty \
-    --package retrans-event --package retrans-plugin-sdk --package retrans-view --package retrans-host-prerequisites \
+    --package retrans-event --package retrans-deliver --package retrans-plugin-sdk --package retrans-view --package retrans-host-prerequisites \
     --package retrans-host "$@"

@@ -9,11 +9,13 @@ use anyhow::Context as _;
 use anyhow::Result;
 
 use super::confine::confine;
+use super::listen;
 use super::presentation::Lines;
 use super::presentation::Presentation;
 use super::presentation::Stream;
 use super::recording;
 use crate::capture;
+use crate::config::Verbosity;
 use crate::config::Watch;
 use crate::pipeline;
 use crate::plugin;
@@ -54,6 +56,7 @@ pub fn watch(config: &Watch) -> Result<()> {
 pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Result<()> {
     // Until the process is confined it has one thread: those that it starts later are confined as well.
     privileges::forbid_new()?;
+    let server = listen::bind(config.listen)?;
     let (signals, handlers) = presentation.signals()?;
     preflight::check(config.attach)?;
     kernel_filters::check(&config.filters)?;
@@ -91,7 +94,10 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
         host: Some(host.name.clone()),
         kernel: Some(host.kernel.clone()),
     });
-    let outputs = presentation.outputs();
+    let is_verbose = config.chain.verbosity >= Verbosity::Normal;
+    let listening = listen::start(server, &shared, &stop, is_verbose)?;
+    let mut outputs = presentation.outputs();
+    outputs.queues.extend(listening.queue()?);
     let prepared = pipeline::prepare_with(
         &config.chain,
         compiler,
@@ -116,6 +122,7 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
         has_census: census.is_some(),
         progress: None,
     });
+    let watched = listening.observer(true, Some(&host));
     let mut observers = match recording::begin(
         config.record.as_ref(),
         Some(host),
@@ -127,9 +134,11 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
         begun => begun?,
     };
     observers.extend(shown);
+    observers.extend(watched);
     let owners = owners(scan, clock);
     let census = census.and_then(|(program, interval)| begin_census(program, interval, clock));
     probe.begin_to_record();
+    listening.begin();
     let processing = Processing {
         clock,
         owners,
