@@ -232,7 +232,7 @@ impl Counts {
 fn usual_state(kind: &str) -> Option<&'static str> {
     let state = match kind {
         "syn" => TcpState::SynSent,
-        "syn_ack" => TcpState::NewSynRecv,
+        "syn_ack" => TcpState::SynRecv,
         "tail_loss_probe" | "timeout" | "loss_recovery" | "fast" => TcpState::Established,
         _ => return None,
     };

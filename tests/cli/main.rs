@@ -13,6 +13,7 @@ mod manual;
 mod metrics;
 mod metrics_docs;
 mod metrics_prometheus;
+mod metrics_top;
 mod plugin_commands;
 mod plugin_docs;
 mod plugin_explain;
