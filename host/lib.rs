@@ -4,9 +4,9 @@
 //!  kernel ──ring──▶ source ──channel──▶ chain ──▶ sinks
 //!                     │                   │         standard streams, or a queue and a thread each
 //!                     │                   └─ a slot for each plugin
-//!                     └─ observers: the recorder
+//!                     └─ observers: the recorder, metrics
 //!                                 ╲       │       ╱
-//!                                   statistics ──▶ the ledger
+//!                                   statistics ──▶ the ledger, metrics ──▶ HTTP
 //! ```
 //!
 //! - [`source`]: the live probe ([`source::live`]) or a [`source::replay`]. It completes records, finds the owner
@@ -17,6 +17,7 @@
 //! - [`sink`]: where lines, alerts and events leave the host. [`network`]: over the network.
 //! - [`stats`]: what every stage counts. An event can be lost in one place only, the kernel's ring, unless
 //!   `--max-rate` asks for it, and is counted there; the ledger shows that every stage accounts for every event.
+//! - [`metrics`]: what a run tells over HTTP while it lasts: numbers, health, a report of the last minutes.
 //! - [`capture`]: the file format of recorded streams.
 //! - [`cli`], [`config`], [`commands`]: the command line, what it means, and what is done.
 //!
@@ -27,6 +28,7 @@ pub mod chain;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod metrics;
 pub mod network;
 pub mod pipeline;
 pub mod plugin;

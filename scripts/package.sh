@@ -9,6 +9,7 @@ cargo run --quiet --locked --example package_sources -- sources
 # cargo takes what it has built of a package from a registry as up to date for ever, also of the packages that it makes here:
 # without this, an earlier build of the same version would be used.
 rm -rf "${CARGO_TARGET_DIR:-target}"/debug/.fingerprint/retrans-event-* \
+    "${CARGO_TARGET_DIR:-target}"/debug/.fingerprint/retrans-deliver-* \
     "${CARGO_TARGET_DIR:-target}"/debug/.fingerprint/retrans-plugin-sdk-* \
     "${CARGO_TARGET_DIR:-target}"/debug/.fingerprint/retrans-view-* \
     "${CARGO_TARGET_DIR:-target}"/debug/.fingerprint/retrans-deliver-*

@@ -35,6 +35,9 @@ if [ "${1-}" = tests ]; then
     # They deliver to real servers.
     needs_command openssl openssl
     needs_command prometheus-alertmanager prometheus-alertmanager
+    # A real server scrapes the host, and promtool checks what it gets.
+    needs_command prometheus prometheus
+    needs_command prometheus promtool
     python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
 fi
 if [ "${1-}" = kernels ]; then
@@ -58,10 +61,12 @@ if [ ${#missing[@]} -gt 0 ]; then
     install=(apt-get install --yes --no-install-recommends "${missing[@]}")
     # A fresh machine has no package lists, an old one has stale ones.
     "${as_root[@]}" apt-get update --quiet </dev/null
-    # Its package starts a service that listens on every address. The tests start their own.
-    if [[ " ${missing[*]} " == *" prometheus-alertmanager "* ]] && command -v systemctl >/dev/null; then
-        "${as_root[@]}" systemctl mask prometheus-alertmanager.service </dev/null
-    fi
+    # Their packages start services that listen on every address. The tests start their own.
+    for service in prometheus prometheus-alertmanager; do
+        if [[ " ${missing[*]} " == *" $service "* ]] && command -v systemctl >/dev/null; then
+            "${as_root[@]}" systemctl mask "$service.service" </dev/null
+        fi
+    done
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}" </dev/null
 fi
 

@@ -13,6 +13,8 @@
 //! delivers that to one receiver and reports the outcome. All couriers run in one thread ([`Runner::run`]), which the
 //! caller starts when it likes; [`prepare`] does everything that needs files.
 //!
+//! [`serve`] is the other direction: pages over HTTP, such as metrics. It runs in the same runtime.
+//!
 //! Each receiver counts everything that was handed over ([`Counted`]): as sent, queued, dropped or failed. Memory is
 //! bounded, whatever plugins raise and however long a receiver is away.
 
@@ -27,6 +29,7 @@ pub mod otlp;
 mod outbox;
 mod outlets;
 mod retry;
+pub mod serve;
 #[cfg(test)]
 mod testing;
 mod text;

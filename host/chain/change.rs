@@ -54,6 +54,9 @@ impl History {
         chain.since = self.since.clone();
         for slot in &self.removed {
             let counts = slot.report(chain).clone();
+            if let Some(usage) = chain.usage.last_mut() {
+                usage.is_in_quarantine = false;
+            }
             chain.removed.push(counts);
         }
     }

@@ -183,6 +183,9 @@ impl<S: Sink> Chain<S> {
                     }
                 },
             };
+            if let Some(publisher) = &self.publisher {
+                publisher.note_taken();
+            }
             self.process_item(item, recycled)?;
         }
     }

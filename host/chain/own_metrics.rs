@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::plugin::Metric;
 use crate::stats::counters::ChainStats;
-use crate::stats::histogram::Histogram;
+use crate::stats::plugin_histogram::PluginHistogram;
 
 /// Maximum number of counters of one plugin, and of gauges.
 const MAX_METRICS: usize = 256;
@@ -17,7 +17,7 @@ const MAX_HISTOGRAMS: usize = 32;
 pub(super) struct OwnMetrics {
     counters: BTreeMap<String, u64>,
     gauges: BTreeMap<String, f64>,
-    histograms: BTreeMap<String, Histogram>,
+    histograms: BTreeMap<String, PluginHistogram>,
     /// Changes of metrics beyond the maximum, which have no other effect.
     refused: u64,
 }
@@ -54,11 +54,11 @@ impl OwnMetrics {
         chain
             .histograms
             .extend(histograms.map(|(name, histogram)| (key(name), histogram.clone())));
-        if self.refused > 0 {
-            chain
-                .metrics_refused
-                .insert(plugin.to_owned(), self.refused);
-        }
+    }
+
+    /// Changes of metrics that had no effect, because there is no room.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused
     }
 }
 
@@ -102,6 +102,6 @@ mod tests {
         assert_eq!(chain.histograms.len(), MAX_HISTOGRAMS);
         assert_eq!(chain.histograms[&key("m0")].count(), 3);
         let beyond = 3 + 3 + (MAX_METRICS + 3 - MAX_HISTOGRAMS) as u64;
-        assert_eq!(chain.metrics_refused["p"], beyond);
+        assert_eq!(metrics.refused(), beyond);
     }
 }

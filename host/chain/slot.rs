@@ -30,6 +30,7 @@ use crate::plugin::runtime::cpu_clock;
 use crate::sink::Sink;
 use crate::stats::counters::ChainStats;
 use crate::stats::counters::PluginStats;
+use crate::stats::counters::PluginUsage;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Mark;
 use crate::stream::batch::Moment;
@@ -130,7 +131,11 @@ impl Slot {
 
     /// Adds usage and own metrics of the plugin to the statistics of the chain. Returns what happened to its events.
     pub(super) fn report(&self, chain: &mut ChainStats) -> &PluginStats {
-        chain.usage.push(self.usage.stats(&self.stats.name));
+        chain.usage.push(PluginUsage {
+            is_in_quarantine: self.instance.is_none(),
+            metrics_refused: self.metrics.refused(),
+            ..self.usage.stats(&self.stats.name)
+        });
         self.metrics.report(&self.stats.name, chain);
         &self.stats
     }

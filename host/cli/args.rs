@@ -281,6 +281,10 @@ pub struct WatchArgs {
     #[arg(long)]
     pub no_sandbox: bool,
 
+    /// What is served over HTTP.
+    #[command(flatten)]
+    pub listen: ListenArgs,
+
     /// The recording.
     #[command(flatten)]
     pub record: RecordArgs,
@@ -292,6 +296,18 @@ pub struct WatchArgs {
     /// The filters that only the probe can apply.
     #[command(flatten)]
     pub live_filters: LiveFilterArgs,
+}
+
+/// What is served over HTTP.
+#[derive(Debug, Args)]
+pub struct ListenArgs {
+    /// Serves metrics for Prometheus at this address, such as 127.0.0.1:9435: /metrics, /healthz, /readyz, and at / a
+    /// report of the last 15 minutes
+    ///
+    /// Whoever can reach the address can read them: there is no password and no encryption. With port 0, the kernel
+    /// chooses a port, which is printed.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
 }
 
 /// The recording of the events that are passed to the chain.
@@ -352,6 +368,10 @@ pub struct ReplayArgs {
     /// Omits events at this time of day and later
     #[arg(long, value_name = "TIME")]
     pub to: Option<String>,
+
+    /// What is served over HTTP.
+    #[command(flatten)]
+    pub listen: ListenArgs,
 
     /// The recording.
     #[command(flatten)]

@@ -6,6 +6,7 @@ Examples:
   sudo retrans-host                                print each retransmit: columns, or JSON in a pipe
   sudo retrans-host | jq -r .destination.ip        print the peers to which segments were lost
   sudo retrans-host --plugin threshold-alert --set threshold=50 --set window=30s
+  sudo retrans-host --listen 127.0.0.1:9435        metrics for Prometheus, and a report of the last minutes
   sudo retrans-host --reconcile > events.jsonl     at the end, compare with the kernel's counters
   sudo retrans-host --plugin threshold-alert --sink alertmanager=http://localhost:9093
   sudo retrans-host --sink otlp=http://localhost:4318 --sink-set interval=30s

@@ -22,6 +22,7 @@ use std::env;
 use std::ffi::OsString;
 use std::io;
 use std::io::IsTerminal as _;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::path::absolute;
@@ -44,6 +45,7 @@ use self::args::ConfigCommand;
 use self::args::FootprintArgs;
 use self::args::GenerateArgs;
 use self::args::InspectArgs;
+use self::args::ListenArgs;
 use self::args::RecordArgs;
 use self::args::ReplayArgs;
 use self::args::VerbosityArgs;
@@ -413,6 +415,7 @@ fn watch(args: WatchArgs, verbosity: Verbosity, matches: &ArgMatches) -> Result<
             .transpose()
             .map_err(UsageError::User)?,
         sandbox: !args.no_sandbox,
+        listen: listen(&args.listen)?,
     })
 }
 
@@ -483,7 +486,12 @@ fn replay(
         filters: filters::replay(&args.filters)?,
         speed: args.speed.as_deref().map(values::speed).transpose()?,
         times,
+        listen: listen(&args.listen)?,
     })
+}
+
+fn listen(args: &ListenArgs) -> Result<Option<SocketAddr>, UsageError> {
+    args.listen.as_deref().map(values::listen).transpose()
 }
 
 /// The times of day of `--from` and `--to`.

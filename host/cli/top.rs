@@ -15,6 +15,7 @@ use super::args::WatchArgs;
 use super::at_most_one_stdin;
 use super::filters;
 use super::filters::FilterArgs;
+use super::listen;
 use super::recorded_chain;
 use super::time_range;
 use super::usage_error::UsageError;
@@ -148,6 +149,7 @@ fn files(
         chain,
         record,
         filters,
+        listen: address,
         ..
     } = args.watch;
     let speed = match args.speed.as_deref() {
@@ -164,6 +166,7 @@ fn files(
         filters: filters::replay(&filters)?,
         speed,
         times: time_range(args.from, args.to)?,
+        listen: listen(&address)?,
     })))
 }
 

@@ -1,5 +1,6 @@
 //! Parses option values: numbers with a unit, durations, times of day, factors, and rotation policies.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -61,6 +62,13 @@ pub fn census(text: &str) -> Result<Duration, UsageError> {
     interval
         .filter(|interval| RANGE.contains(interval))
         .ok_or_else(|| invalid("--census", text, "a time from 1s to 5m, such as 10s"))
+}
+
+/// Parses an address with a port. Names are not looked up: one may have several addresses.
+pub fn listen(text: &str) -> Result<SocketAddr, UsageError> {
+    let expected = "an IP address and a port, such as 127.0.0.1:9435, [::1]:9435 or, for every address, 0.0.0.0:9435";
+    text.parse()
+        .map_err(|_| invalid("--listen", text, expected))
 }
 
 /// Parses a factor such as 1x or 0.5x. It must be at least 0.001.
@@ -169,6 +177,25 @@ mod tests {
             error,
             "--speed: \"0x\", expected a factor from 0.001x, such as 1x or 10x"
         );
+    }
+
+    #[test]
+    fn an_address_has_a_port_and_is_no_name() {
+        for right in ["127.0.0.1:9435", "[::1]:0", "0.0.0.0:80"] {
+            let address = listen(right).map(|address| address.to_string());
+            assert_eq!(address.as_deref(), Ok(right));
+        }
+        for wrong in [
+            "",
+            ":9435",
+            "9435",
+            "127.0.0.1",
+            "localhost:9435",
+            "::1:9435x",
+            "1.2.3.4:65536",
+        ] {
+            assert!(listen(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::system::sandbox::Lacking;
 use crate::system::sandbox::files;
 use crate::system::sandbox::files::Files;
 use crate::system::sandbox::system_calls::Calls;
+use crate::system::sandbox::system_calls::Sockets;
 
 /// Confines this process, which has one thread, to what the run needs, and to writing in the directories `written`.
 /// Returns what the kernel lacks for that.
@@ -53,7 +54,11 @@ pub fn confine(
         true => Calls::ChangeMaps,
         false => Calls::ReadBpf,
     };
-    sandbox::confine(&files, calls, network.sockets())
+    let sockets = Sockets {
+        accepts: config.listen.is_some(),
+        ..network.sockets()
+    };
+    sandbox::confine(&files, calls, sockets)
 }
 
 /// The capabilities that the run keeps.

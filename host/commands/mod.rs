@@ -7,6 +7,8 @@ mod confine;
 mod export;
 mod generate;
 mod inspect;
+#[cfg_attr(not(feature = "network"), path = "listen_without.rs")]
+mod listen;
 mod manual;
 mod plugin;
 mod presentation;

@@ -5,12 +5,14 @@ use std::time::Instant;
 use anyhow::Context as _;
 use anyhow::Result;
 
+use super::listen;
 use super::presentation::Lines;
 use super::presentation::Presentation;
 use super::presentation::Stream;
 use super::progress;
 use super::recording;
 use crate::config::Replay;
+use crate::config::Verbosity;
 use crate::network;
 use crate::pipeline;
 use crate::pipeline::channel::REPLAY_BACKLOG;
@@ -33,15 +35,19 @@ pub fn replay(config: &Replay) -> Result<()> {
 /// Like [`replay`], shown by `presentation`.
 pub fn replay_with(config: &Replay, presentation: &mut impl Presentation) -> Result<()> {
     recording::refuse_inputs(config)?;
+    let server = listen::bind(config.listen)?;
     let (signals, handlers) = presentation.signals()?;
     let stop = signals.start().context("cannot listen for signals")?;
     let shared = SharedStats::default();
     let compiler = Compiler::this_program();
     let run = RunInfo::default();
+    let mut network = network::Plan::prepare(&config.chain)?;
+    let verbosity = config.chain.verbosity;
+    let is_verbose = verbosity >= Verbosity::Normal;
+    let listening = listen::start(server, &mut network, &shared, &stop, is_verbose);
     let mut outputs = presentation.outputs();
-    outputs
-        .beside
-        .extend(network::Plan::prepare(&config.chain)?.start()?);
+    outputs.beside.extend(network.start()?);
+    outputs.queues.extend(listening.queue()?);
     let prepared = pipeline::prepare_with(
         &config.chain,
         compiler,
@@ -58,7 +64,6 @@ pub fn replay_with(config: &Replay, presentation: &mut impl Presentation) -> Res
         stop.end_after(duration)
             .context("cannot measure --duration")?;
     }
-    let verbosity = config.chain.verbosity;
     let progress = presentation.progress(verbosity);
     let begun = Instant::now();
     let source = |channel: &_| {
@@ -87,8 +92,11 @@ pub fn replay_with(config: &Replay, presentation: &mut impl Presentation) -> Res
             has_census,
             progress: Some(&progress),
         });
+        let watched = listening.observer(false, host.as_ref());
         let mut observers = recording::begin(record, host, has_census, stop.stdout_status())?;
         observers.extend(shown);
+        observers.extend(watched);
+        listening.begin();
         presentation.begin("", verbosity, &stop)?;
         let stats = replay::run(config, inputs, observers, channel, &stop, &shared);
         progress.finish_and_clear();

@@ -8,11 +8,13 @@ use anyhow::Context as _;
 use anyhow::Result;
 
 use super::confine::confine;
+use super::listen;
 use super::presentation::Lines;
 use super::presentation::Presentation;
 use super::presentation::Stream;
 use super::recording;
 use crate::capture;
+use crate::config::Verbosity;
 use crate::config::Watch;
 use crate::network;
 use crate::pipeline;
@@ -55,6 +57,7 @@ pub fn watch(config: &Watch) -> Result<()> {
 pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Result<()> {
     // Until the process is confined it has one thread: those that it starts later are confined as well.
     privileges::forbid_new()?;
+    let server = listen::bind(config.listen)?;
     let (signals, handlers) = presentation.signals()?;
     preflight::check(config.attach)?;
     kernel_filters::check(&config.filters)?;
@@ -66,7 +69,7 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
     })?;
     let comparison = config.reconcile.then(prepare_comparison).transpose()?;
     // Its files are read here, with all rights.
-    let network = network::Plan::prepare(&config.chain)?;
+    let mut network = network::Plan::prepare(&config.chain)?;
     let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
     let options = ProbeOptions {
         ring_size: config.ring_size,
@@ -94,8 +97,11 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
         host: Some(host.name.clone()),
         kernel: Some(host.kernel.clone()),
     });
+    let is_verbose = config.chain.verbosity >= Verbosity::Normal;
+    let listening = listen::start(server, &mut network, &shared, &stop, is_verbose);
     let mut outputs = presentation.outputs();
     outputs.beside.extend(network.start()?);
+    outputs.queues.extend(listening.queue()?);
     let prepared = pipeline::prepare_with(
         &config.chain,
         compiler,
@@ -120,6 +126,7 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
         has_census: census.is_some(),
         progress: None,
     });
+    let watched = listening.observer(true, Some(&host));
     let mut observers = match recording::begin(
         config.record.as_ref(),
         Some(host),
@@ -131,9 +138,11 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
         begun => begun?,
     };
     observers.extend(shown);
+    observers.extend(watched);
     let owners = owners(scan, clock);
     let census = census.and_then(|(program, interval)| begin_census(program, interval, clock));
     probe.begin_to_record();
+    listening.begin();
     let processing = Processing {
         clock,
         owners,

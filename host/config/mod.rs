@@ -6,6 +6,7 @@ mod terminal;
 mod top;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -279,6 +280,8 @@ pub struct Watch {
     pub user: Option<User>,
     /// Whether system calls and files are restricted once the probe is attached.
     pub sandbox: bool,
+    /// Where metrics are served; `None`: nowhere.
+    pub listen: Option<SocketAddr>,
 }
 
 /// Destination of a recording.
@@ -327,6 +330,8 @@ pub struct Replay {
     pub filters: Filters,
     /// The recording; `None`: nothing is recorded.
     pub record: Option<RecordConfig>,
+    /// Where metrics are served; `None`: nowhere.
+    pub listen: Option<SocketAddr>,
 }
 
 /// A range of times since 1970-01-01T00:00:00Z.

@@ -78,6 +78,7 @@ impl Watch {
     fn differences(&self, other: &Watch) -> Vec<&'static str> {
         let Watch {
             chain,
+            listen,
             ring_size,
             backlog,
             attach,
@@ -114,6 +115,7 @@ impl Watch {
             ("stats-every", *stats_every == of.stats_every),
             ("count", *count == of.count),
             ("quiet", *verbosity == of.verbosity),
+            ("listen", *listen == other.listen),
             ("ring-size", *ring_size == other.ring_size),
             ("backlog", *backlog == other.backlog),
             ("attach", *attach == other.attach),

@@ -7,6 +7,7 @@ use retrans_event::Owner;
 use retrans_event::OwnerStatus;
 
 use super::histogram::Histogram;
+use super::plugin_histogram::PluginHistogram;
 
 /// Counters of the probe.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -139,6 +140,8 @@ pub struct PluginUsage {
     pub changed: u64,
     /// CPU time of all calls and restarts.
     pub cpu: Duration,
+    /// CPU time of each call.
+    pub call_cpu: Histogram,
     /// CPU time that half of the calls did not exceed.
     pub p50: Duration,
     /// CPU time that 99 of 100 calls did not exceed.
@@ -155,6 +158,10 @@ pub struct PluginUsage {
     pub reloads: u64,
     /// Number of failed calls, by their cause.
     pub faults: BTreeMap<&'static str, u64>,
+    /// Whether it is left out for a while, because it failed too often.
+    pub is_in_quarantine: bool,
+    /// Changes of the plugin's own metrics that had no effect, because it has as many as it may have.
+    pub metrics_refused: u64,
 }
 
 /// Counters of the chain.
@@ -173,9 +180,7 @@ pub struct ChainStats {
     /// Gauges of plugins, by instance and name.
     pub gauges: BTreeMap<(String, String), f64>,
     /// Histograms of plugins, by instance and name.
-    pub histograms: BTreeMap<(String, String), Histogram>,
-    /// Changes of metrics beyond the maximum number of metrics, by instance.
-    pub metrics_refused: BTreeMap<String, u64>,
+    pub histograms: BTreeMap<(String, String), PluginHistogram>,
     /// How old events were when the first plugin got them; `None` in a replay.
     pub latency: Option<LatencyStats>,
     /// Counters of each sink behind a queue. Standard output has none.
@@ -202,6 +207,8 @@ pub struct Quantiles {
     pub p99: Duration,
     /// None took longer.
     pub max: Duration,
+    /// All of them by class.
+    pub histogram: Histogram,
 }
 
 /// Counters of one sink, in its own unit: alerts for a file of alerts.

@@ -1,52 +1,63 @@
-//! The distribution of numbers in buckets that are the same everywhere, so that those of several hosts can be added.
+//! Histograms of durations, whose classes are fixed when the program is compiled.
 
-/// Upper bounds of the buckets, which belong to them: 1, 2 and 5 times each power of ten.
-pub const BOUNDS: [f64; 37] = [
-    1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1,
-    2e-1, 5e-1, 1.0, 2.0, 5.0, 1e1, 2e1, 5e1, 1e2, 2e2, 5e2, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5,
-    2e5, 5e5, 1e6,
-];
+use std::time::Duration;
 
-/// A histogram.
-#[derive(Debug, Clone, PartialEq)]
+/// Maximum number of bounds of a histogram.
+const MAX_BOUNDS: usize = 15;
+
+/// A number of durations by class: each class has those up to its bound that no smaller class has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Histogram {
-    /// Numbers in each bucket; the last one is for those above all bounds.
-    buckets: [u64; BOUNDS.len() + 1],
-    sum: f64,
-}
-
-impl Default for Histogram {
-    fn default() -> Histogram {
-        Histogram {
-            buckets: [0; BOUNDS.len() + 1],
-            sum: 0.0,
-        }
-    }
+    bounds: &'static [Duration],
+    /// The last one in use counts those beyond all bounds.
+    counts: [u64; MAX_BOUNDS + 1],
+    sum: Duration,
 }
 
 impl Histogram {
-    /// Adds a finite number.
-    pub fn observe(&mut self, value: f64) {
-        let bucket = BOUNDS.partition_point(|bound| *bound < value);
-        self.buckets[bucket] = self.buckets[bucket].saturating_add(1);
-        self.sum += value;
+    /// Without durations. At most 15 bounds, in ascending order: in a constant, more of them fail the build.
+    pub const fn new(bounds: &'static [Duration]) -> Histogram {
+        assert!(bounds.len() <= MAX_BOUNDS, "too many bounds");
+        Histogram {
+            bounds,
+            counts: [0; MAX_BOUNDS + 1],
+            sum: Duration::ZERO,
+        }
     }
 
-    /// Numbers in each bucket, in the order of [`BOUNDS`]; the last one is for those above all bounds.
-    pub fn buckets(&self) -> &[u64] {
-        &self.buckets
+    /// Adds a duration.
+    #[inline]
+    pub fn record(&mut self, duration: Duration) {
+        let class = self.bounds.partition_point(|bound| *bound < duration);
+        self.counts[class] += 1;
+        self.sum = self.sum.saturating_add(duration);
     }
 
-    /// How many numbers there are.
+    /// Each bound, and the number of durations up to it. The last one has no bound: it is the number of all.
+    pub fn cumulative(&self) -> impl Iterator<Item = (Option<Duration>, u64)> {
+        let bounds = self.bounds.iter().copied().map(Some).chain([None]);
+        let mut sum = 0;
+        bounds.zip(self.counts).map(move |(bound, count)| {
+            sum += count;
+            (bound, sum)
+        })
+    }
+
+    /// Number of durations.
     pub fn count(&self) -> u64 {
-        self.buckets
-            .iter()
-            .fold(0, |count, bucket| count.saturating_add(*bucket))
+        self.counts.iter().sum()
     }
 
-    /// Their sum.
-    pub fn sum(&self) -> f64 {
+    /// Sum of the durations.
+    pub fn sum(&self) -> Duration {
         self.sum
+    }
+}
+
+/// Without bounds.
+impl Default for Histogram {
+    fn default() -> Histogram {
+        Histogram::new(&[])
     }
 }
 
@@ -54,29 +65,30 @@ impl Histogram {
 mod tests {
     use super::*;
 
+    const MS: Duration = Duration::from_millis(1);
+    const BOUNDS: &[Duration] = &[MS, Duration::from_millis(10)];
+
     #[test]
-    fn bounds_ascend_and_belong_to_their_bucket() {
-        assert!(BOUNDS.is_sorted_by(|a, b| a < b));
-        let mut histogram = Histogram::default();
-        for value in [-1.0, 0.0, 1e-6, 1.1e-6, 1.0, 1e6, 1.1e6] {
-            histogram.observe(value);
+    fn a_bound_is_in_its_class_and_what_is_beyond_all_is_counted() {
+        let mut histogram = Histogram::new(BOUNDS);
+        for ms in [0, 1, 2, 10, 11, 1_000] {
+            histogram.record(ms * MS);
         }
-        let one = BOUNDS.iter().position(|bound| *bound == 1.0);
-        let filled: Vec<_> = (0..)
-            .zip(histogram.buckets())
-            .filter(|(_, n)| **n > 0)
-            .collect();
+        let classes: Vec<_> = histogram.cumulative().collect();
         assert_eq!(
-            filled,
-            [
-                (0, &3),
-                (1, &1),
-                (one.unwrap_or_default(), &1),
-                (36, &1),
-                (37, &1)
-            ]
+            classes,
+            [(Some(MS), 2), (Some(10 * MS), 4), (None, 6)],
+            "up to each bound"
         );
-        assert_eq!(histogram.count(), 7);
-        assert!((histogram.sum() - 2_100_000.000_002_1).abs() < 1e-6);
+        assert_eq!((histogram.count(), histogram.sum()), (6, 1_024 * MS));
+        histogram.record(Duration::MAX);
+        assert_eq!(histogram.sum(), Duration::MAX);
+    }
+
+    #[test]
+    fn without_bounds_there_is_one_class() {
+        let mut histogram = Histogram::default();
+        histogram.record(MS);
+        assert_eq!(histogram.cumulative().collect::<Vec<_>>(), [(None, 1)]);
     }
 }

@@ -59,7 +59,6 @@ impl fmt::Display for ChainStats {
             counters,
             gauges,
             histograms,
-            metrics_refused,
             latency,
             sinks,
         } = self;
@@ -89,8 +88,15 @@ impl fmt::Display for ChainStats {
                 "ledger: histogram {plugin} {name} count={count} sum={sum}"
             )?;
         }
-        for (plugin, refused) in metrics_refused {
-            writeln!(f, "ledger: metrics {plugin} refused={refused}")?;
+        for PluginUsage {
+            plugin,
+            metrics_refused,
+            ..
+        } in usage
+        {
+            if *metrics_refused > 0 {
+                writeln!(f, "ledger: metrics {plugin} refused={metrics_refused}")?;
+            }
         }
         for sink in sinks {
             write!(f, "{sink}")?;
@@ -106,6 +112,7 @@ fn write_quantiles(f: &mut fmt::Formatter<'_>, name: &str, quantiles: &Quantiles
         p50,
         p99,
         max,
+        histogram: _,
     } = quantiles;
     if *events == 0 {
         return Ok(());

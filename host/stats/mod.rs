@@ -4,6 +4,8 @@
 pub mod counters;
 pub mod histogram;
 mod ledger;
+pub mod plugin_histogram;
+mod progress;
 pub mod reconcile;
 mod shared;
 
@@ -11,6 +13,7 @@ use self::counters::CensusStats;
 use self::counters::ChainStats;
 use self::counters::ReplayStats;
 use self::counters::StreamStats;
+pub use self::progress::Progress;
 use self::reconcile::Report;
 pub use self::shared::Publisher;
 pub use self::shared::Requests;

@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use signal_hook::consts::SIGUSR1;
 
+use super::Progress;
 use super::Stats;
 use crate::system::stdio;
 use crate::system::stdio::StdoutStatus;
@@ -38,12 +39,20 @@ impl Requests {
 
 /// The statistics of a run, shared by the stages that refresh them and the code that prints them.
 #[derive(Debug, Clone, Default)]
-pub struct SharedStats(Arc<Mutex<Stats>>);
+pub struct SharedStats {
+    stats: Arc<Mutex<Stats>>,
+    progress: Arc<Progress>,
+}
 
 impl SharedStats {
     /// Locks the statistics, to read or change them.
     pub fn stats(&self) -> MutexGuard<'_, Stats> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the chain takes what it is offered.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// Starts a thread that prints the statistics at each request, and at the interval `every` if there is one, as long
@@ -91,6 +100,11 @@ impl Publisher {
     /// Refreshes the statistics with `change` at the end of the stage.
     pub fn publish_last(&mut self, change: impl FnOnce(&mut Stats)) {
         change(&mut self.shared.stats());
+    }
+
+    /// Notes that the chain has taken an item.
+    pub fn note_taken(&self) {
+        self.shared.progress.take();
     }
 
     /// Refreshes the statistics with `change`, unless that was done within [`MIN_INTERVAL`]. A stage calls it at its

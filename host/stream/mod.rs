@@ -4,4 +4,5 @@
 pub mod alert;
 pub mod batch;
 pub mod census;
+pub mod collect;
 pub mod labels;

@@ -24,6 +24,7 @@ mod filters;
 mod filters_owner;
 mod hostile;
 mod idle;
+mod metrics;
 mod overload;
 mod owner;
 mod owner_crowd;

@@ -246,7 +246,7 @@ fn the_gauges_and_histograms_of_one_plugin_are_bounded_and_the_others_counted() 
     let histogram = &ran.report.histograms[&key("histogram_0")];
     assert_eq!((histogram.count(), histogram.sum()), (2, 3.2));
     let refused = 400 - 256 + 400 - 32;
-    assert_eq!(ran.report.metrics_refused["many"], refused);
+    assert_eq!(ran.report.usage[0].metrics_refused, refused);
     let ledger = ran.report.to_string();
     for line in [
         "ledger: gauge many gauge_0=-0.5\n",

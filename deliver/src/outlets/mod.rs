@@ -32,8 +32,8 @@ use crate::otlp::Metrics;
 use crate::outbox::Outbox;
 use crate::webhook;
 
-/// Most threads that look up names of hosts. The C library does that, and waits for the answers.
-const MAX_LOOKUPS: usize = 2;
+/// Most threads for what takes time: two look-ups of names of hosts, for which the C library waits, and a slow page.
+const MAX_HELPERS: usize = 3;
 
 /// The receivers of a host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -310,14 +310,14 @@ impl Runner {
         self.tasks.push(Box::pin(task));
     }
 
-    /// Delivers, until [`Outlets::finish`]. Call it in a thread of its own. It starts at most two further threads, to
-    /// look up the names of hosts.
+    /// Delivers, until [`Outlets::finish`]. Call it in a thread of its own. It starts at most three further threads, to
+    /// look up the names of hosts and to make slow pages.
     pub fn run(mut self) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
-            .max_blocking_threads(MAX_LOOKUPS)
-            .thread_name("network names")
+            .max_blocking_threads(MAX_HELPERS)
+            .thread_name("network helper")
             .build()?;
         let shared = Arc::clone(&self.shared);
         for courier in std::mem::take(&mut self.couriers) {

@@ -68,6 +68,7 @@ pub(super) const KEYS: &[Key] = &[
     key("", "user", "user", Form::One),
     key("", "sandbox", "no-sandbox", Form::WhereFalse),
     key("", "quiet", "quiet", Form::WhereTrue),
+    key("listen", "address", "listen", Form::One),
     key("record", "file", "record", Form::File),
     key("record", "rotate", "record-rotate", Form::One),
     key("record", "keep", "record-keep", Form::One),
@@ -184,7 +185,7 @@ pub(super) fn read<'a>(
     lines: Lines<'a>,
     entries: &mut Vec<Entry>,
 ) -> Result<(), Mistake> {
-    let tables = ["record", "filter"];
+    let tables = ["listen", "record", "filter"];
     for (name, at) in members("", file, lines) {
         match at.value.get_ref() {
             DeValue::Table(table) if tables.contains(&name) => {
@@ -218,7 +219,7 @@ fn one(
     let Some(key) = known.clone().find(|key| key.name == name) else {
         let mut names: Vec<_> = known.map(|key| key.name).collect();
         if table.is_empty() {
-            names.extend(["filter", "record", "plugin", "sink"]);
+            names.extend(["filter", "listen", "record", "plugin", "sink"]);
         }
         return Err(at.mistake(unknown(name, &names)));
     };

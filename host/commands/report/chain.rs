@@ -31,10 +31,8 @@ use crate::source::replay::Input;
 use crate::stats::SharedStats;
 use crate::stats::Stats;
 use crate::stats::counters::ReplayStats;
-use crate::stream::alert::Alert;
-use crate::stream::alert::Severity;
-use crate::stream::alert::State;
 use crate::stream::batch::Mark;
+use crate::stream::collect;
 
 /// Collects the alerts in the thread of their queue. They are bounded there.
 #[derive(Debug, Clone, Default)]
@@ -66,7 +64,7 @@ impl Destination for Raised {
         let mut raised = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         alerts
             .into_iter()
-            .map(shown)
+            .map(collect::alert)
             .for_each(|alert| raised.add(alert));
         count
     }
@@ -128,22 +126,4 @@ pub fn run(
     ended.result()?;
     collected.alerts = raised.take();
     Ok(())
-}
-
-/// An alert as a report has it.
-fn shown(alert: Alert) -> view::Alert {
-    view::Alert {
-        wall_time: alert.wall_time,
-        plugin: alert.plugin,
-        name: alert.name,
-        severity: match alert.severity {
-            Severity::Info => view::Severity::Info,
-            Severity::Warning => view::Severity::Warning,
-            Severity::Critical => view::Severity::Critical,
-        },
-        is_resolved: alert.state == State::Resolved,
-        summary: alert.summary,
-        labels: alert.labels,
-        connection: alert.connection,
-    }
 }

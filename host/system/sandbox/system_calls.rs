@@ -37,6 +37,8 @@ pub enum Calls {
 pub struct Sockets {
     /// Make sockets of IPv4 and IPv6, and connect them: it delivers over the network.
     pub connects: bool,
+    /// Accept connections: it listens since before it was confined.
+    pub accepts: bool,
 }
 
 /// System calls that no process of the host needs once it is set up, but for [`Sockets`].
@@ -282,6 +284,9 @@ fn refusing(calls: Calls, sockets: Sockets) -> Result<BpfProgram, BackendError> 
     if sockets.connects {
         rules.remove(&libc::SYS_connect);
         rules.insert(libc::SYS_socket, refused_sockets()?);
+    }
+    if sockets.accepts {
+        rules.remove(&libc::SYS_accept4);
     }
     let changing = match calls {
         Calls::ReadBpf => Some(&[][..]),

@@ -128,7 +128,10 @@ fn a_process_that_delivers_connects_and_listens_nowhere() {
     use rustix::net::socket;
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
-    let sockets = Sockets { connects: true };
+    let sockets = Sockets {
+        connects: true,
+        accepts: false,
+    };
     confined_with(Files::default(), Calls::ReadBpf, sockets, move || {
         assert!(TcpStream::connect(address).is_ok());
         for family in [AddressFamily::INET, AddressFamily::INET6] {
@@ -151,6 +154,36 @@ fn a_process_that_delivers_connects_and_listens_nowhere() {
             assert_eq!(try_call(number), Some(libc::EPERM), "{number}");
         }
     });
+}
+
+#[test]
+fn a_process_that_listens_accepts_connections_and_makes_none() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let client = TcpStream::connect(address).expect("it listens");
+    let client = client.local_addr().expect("an address");
+    let inside = thread::spawn(move || {
+        privileges::forbid_new().expect("any thread may");
+        files::restrict(&Files::default(), Sockets::default()).expect("Landlock");
+        let sockets = Sockets {
+            accepts: true,
+            connects: false,
+        };
+        system_calls::restrict(Calls::ReadBpf, sockets).expect("seccomp");
+        let (_, accepted) = listener.accept().expect("allowed");
+        assert_eq!(accepted, client);
+        for call in [
+            libc::SYS_socket,
+            libc::SYS_bind,
+            libc::SYS_listen,
+            libc::SYS_connect,
+        ] {
+            assert_eq!(try_call(call), Some(libc::EPERM), "{call}");
+        }
+    });
+    inside
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
 }
 
 #[test]
