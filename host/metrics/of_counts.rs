@@ -1,6 +1,5 @@
 //! The metrics of what was counted of the stream.
 
-
 use retrans_event::CensusRow;
 use retrans_event::RTT_BUCKETS;
 

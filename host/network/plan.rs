@@ -72,6 +72,7 @@ impl Plan {
     pub fn sockets(&self) -> Sockets {
         Sockets {
             connects: self.has_receivers,
+            accepts: false,
         }
     }
 
