@@ -121,3 +121,91 @@ fn resolving_plugins(chain: &ChainConfig) -> Vec<String> {
     let plugins = plugins.filter(|plugin| resolves(&plugin.origin));
     plugins.map(|plugin| plugin.name.clone()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use retrans_deliver::alertmanager;
+
+    use super::*;
+    use crate::config::LinesTo;
+    use crate::config::Verbosity;
+    use crate::plugin::Spec;
+
+    fn chain(network: Network, plugins: &[(&str, &str)]) -> ChainConfig {
+        let plugins = plugins.iter().map(|(name, file)| {
+            let origin = Origin::named(file).expect("a plugin");
+            Spec::new(name, origin)
+        });
+        ChainConfig {
+            plugins: plugins.collect(),
+            is_default: false,
+            watch_files: false,
+            lines: LinesTo::Stdout,
+            json_alerts: false,
+            sinks: Vec::new(),
+            network,
+            count: None,
+            duration: None,
+            stats_every: None,
+            verbosity: Verbosity::Normal,
+        }
+    }
+
+    #[test]
+    fn without_sinks_and_tasks_there_is_no_thread_and_nothing_is_allowed() {
+        let plan = Plan::prepare(&chain(Network::default(), &[])).expect("nothing to read");
+        assert_eq!(plan.sockets(), Sockets::default());
+        let mut files = Files::default();
+        plan.allow_files(&mut files);
+        assert_eq!(files, Files::default());
+        assert!(plan.start().expect("no thread").is_none());
+    }
+
+    #[test]
+    fn a_task_runs_without_a_sink_until_the_end_and_may_not_connect() {
+        let mut plan = Plan::prepare(&chain(Network::default(), &[])).expect("nothing to read");
+        let (started, wait) = mpsc::channel();
+        plan.spawn(async move {
+            let _ = started.send(());
+            std::future::pending().await
+        });
+        assert_eq!(plan.sockets(), Sockets::default());
+        let mut sink = plan.start().expect("a thread").expect("a task");
+        assert_eq!(wait.recv_timeout(Duration::from_secs(15)), Ok(()));
+        assert_eq!(sink.finish(), []);
+        // Its sender is dropped with the task.
+        let ended = wait.recv_timeout(Duration::from_secs(15));
+        assert_eq!(ended, Err(mpsc::RecvTimeoutError::Disconnected));
+    }
+
+    #[test]
+    fn a_sink_may_connect_and_read_what_names_are_looked_up_with() {
+        let mut network = Network::default();
+        let urls = vec!["http://localhost:9093".to_owned()];
+        let sink = alertmanager::Config::new(urls, "web-1");
+        network.receivers.alertmanagers.push(sink);
+        assert_eq!(names(&network), ["alertmanager"]);
+        let plan = Plan::prepare(&chain(network, &[])).expect("nothing to read");
+        assert!(plan.sockets().connects);
+        let mut files = Files::default();
+        plan.allow_files(&mut files);
+        assert_ne!(files, Files::default());
+        assert!(!files.are_all());
+    }
+
+    #[test]
+    #[cfg_attr(not(feature = "bundled"), ignore = "no plugin is bundled")]
+    fn bundled_plugins_that_resolve_their_alerts_are_known_by_their_instances() {
+        let plugins = [
+            ("a", "threshold-alert"),
+            ("b", "./b.wasm"),
+            ("c", "ratio-alert"),
+            ("d", "json-print"),
+        ];
+        let chain = chain(Network::default(), &plugins);
+        assert_eq!(resolving_plugins(&chain), ["a", "c"]);
+    }
+}

@@ -27,6 +27,7 @@ use crate::receivers::eventually;
 use crate::receivers::free_port;
 use crate::receivers::receiver::Receiver;
 use crate::receivers::rotel::Rotel;
+use crate::receivers::tls::Certificates;
 
 /// What became of what a sink was given: received, sent, queued, dropped, failed.
 #[track_caller]
@@ -264,6 +265,64 @@ fn a_configuration_file_has_secrets_and_a_template() {
     let sink = format!("slack/127.0.0.1:{}", receiver.port);
     let [received, sent, ..] = counted(&Ledger::of(&stderr), &sink);
     assert_eq!(received, sent);
+}
+
+#[test]
+fn an_alert_ends_if_it_is_not_raised_again_unless_its_plugin_resolves_alerts() {
+    let (files, lines) = events(40, 1);
+    files.write(
+        "copy.wasm",
+        include_bytes!(concat!(env!("OUT_DIR"), "/threshold_alert.wasm")),
+    );
+    let alertmanager = Alertmanager::start();
+    let sink = format!("--sink=alertmanager={}", alertmanager.url());
+    let options = [
+        // What a plugin of a file does is not known.
+        "--plugin=./copy.wasm",
+        "--set=threshold=1",
+        &sink,
+        "--sink-set=resolve-after=3s",
+        "--sink-set=repeat=1s",
+    ];
+    let mut running = replay(files.path(), &options);
+    running.write(&lines);
+    let plugins = || -> Vec<String> {
+        let alerts = alertmanager.alerts();
+        let plugins = alerts.iter().map(|alert| label(alert, "plugin").to_owned());
+        plugins.collect::<BTreeSet<_>>().into_iter().collect()
+    };
+    eventually("alerts of both", || {
+        (plugins() == ["copy", "threshold-alert"]).then_some(())
+    });
+    eventually("the end of one", || {
+        (plugins() == ["threshold-alert"]).then_some(())
+    });
+    let (alerts, _) = running.end();
+    assert!(
+        alerts.iter().all(|alert| alert["state"] == "firing"),
+        "{alerts:#?}"
+    );
+}
+
+#[test]
+fn a_webhook_is_trusted_with_the_authority_of_a_file() {
+    let (files, lines) = events(40, 1);
+    let certificates = Certificates::new();
+    let [authority, certificate, key] = [
+        certificates.authority(),
+        certificates.certificate(),
+        certificates.key(),
+    ]
+    .map(|path| path.display().to_string());
+    let receiver = Receiver::start(&["--certificate", &certificate, "--private-key", &key]);
+    let sink = format!("--sink=webhook=https://127.0.0.1:{}/", receiver.port);
+    let mut running = replay(
+        files.path(),
+        &[&sink, &format!("--sink-set=ca-file={authority}")],
+    );
+    running.write(&lines);
+    receiver.wait_for(1);
+    running.end();
 }
 
 #[test]

@@ -105,16 +105,25 @@ fn root_a_token_that_is_renewed_is_read_in_the_sandbox() -> Result<()> {
         fs::write(&token, "first\n")?;
         let lab = Lab::new()?;
         let netns = lab.sender.inode().to_string();
-        let arguments = [
-            "--netns",
-            &netns,
-            "--plugin",
-            "threshold-alert",
-            "--set",
-            "threshold=5",
-            &format!("--sink=webhook={}", receiver.url()),
-            &format!("--sink-set=token-file={token}"),
-        ];
+        let config = directory.file("config.toml");
+        let text = format!(
+            r#"
+            [[plugin]]
+            file = "threshold-alert"
+            settings = {{ threshold = 5 }}
+
+            [[sink]]
+            type = "webhook"
+            url = "{}"
+            token-file = "token"
+
+            [filter]
+            netns = ["{netns}"]
+            "#,
+            receiver.url()
+        );
+        fs::write(&config, text)?;
+        let arguments = ["--config", &config];
         let host = Host::start(root, &arguments)?;
         lab.five_fast_retransmits(RECEIVER_V4)?;
         let requests = receiver.wait_for(1);

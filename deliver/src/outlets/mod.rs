@@ -55,7 +55,7 @@ pub struct ConfigError {
     /// Its name.
     pub name: String,
     /// Why.
-    pub cause: ConfigCause,
+    pub cause: Box<ConfigCause>,
 }
 
 /// Why a receiver cannot be used.
@@ -169,7 +169,7 @@ pub fn prepare(config: &Config) -> Result<(Outlets, Runner), ConfigError> {
 fn of<E: Into<ConfigCause>>(name: &str) -> impl FnOnce(E) -> ConfigError {
     move |cause| ConfigError {
         name: name.to_owned(),
-        cause: cause.into(),
+        cause: Box::new(cause.into()),
     }
 }
 

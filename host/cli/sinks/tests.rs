@@ -2,6 +2,8 @@
 
 use clap::CommandFactory as _;
 use clap::FromArgMatches as _;
+use retrans_deliver::http::Auth;
+use retrans_deliver::http::ClientCertificate;
 
 use super::*;
 use crate::cli::args::Cli;
@@ -86,6 +88,50 @@ fn a_collector_gets_what_it_is_for_at_the_shortest_interval() {
         "http://b/push"
     );
     assert_eq!(network.metrics_interval.as_secs(), 10);
+}
+
+#[test]
+fn requests_are_authorised_and_limited_as_the_keys_say() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), "a secret").expect("a file");
+    let secret = file.path().display();
+    let network = delivered(&[
+        "--sink=webhook=http://a",
+        "--sink-set=user=me",
+        &format!("--sink-set=password-file={secret}"),
+        &format!("--sink-set=hmac-file={secret}"),
+        "--sink-set=connect-timeout=1s",
+        "--sink-set=retry=100ms",
+        "--sink-set=retry-max=2s",
+        "--sink-set=again-after=0s",
+        "--sink-set=give-up-after=1h",
+        "--sink-set=content-type=application/vnd.x+json",
+        // Files of TLS are read where the URL is one of HTTPS.
+        "--sink-set=ca-file=ca.pem",
+        "--sink-set=cert-file=me.pem",
+        "--sink-set=key-file=me.key",
+    ]);
+    let webhook = &network.receivers.webhooks[0];
+    let auth = Auth::Basic {
+        user: "me".to_owned(),
+        password_file: file.path().to_owned(),
+    };
+    assert_eq!(webhook.http.auth, Some(auth));
+    assert_eq!(webhook.key_file.as_deref(), Some(file.path()));
+    assert_eq!(webhook.http.connect_timeout.as_secs(), 1);
+    assert_eq!(webhook.retry.first.as_millis(), 100);
+    assert_eq!(webhook.retry.max.as_secs(), 2);
+    assert_eq!(
+        (webhook.again_after.as_secs(), webhook.max_age.as_secs()),
+        (0, 3_600)
+    );
+    assert_eq!(webhook.content_type, "application/vnd.x+json");
+    let certificate = ClientCertificate {
+        certificate_file: "me.pem".into(),
+        key_file: "me.key".into(),
+    };
+    assert_eq!(webhook.http.client_certificate, Some(certificate));
+    assert_eq!(webhook.http.ca_file, Some("ca.pem".into()));
 }
 
 #[test]
