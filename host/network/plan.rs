@@ -142,6 +142,7 @@ mod tests {
         ChainConfig {
             plugins: plugins.collect(),
             is_default: false,
+            reread: None,
             watch_files: false,
             lines: LinesTo::Stdout,
             json_alerts: false,
