@@ -184,7 +184,9 @@ mod tests {
 
     fn events(number: u64) -> Item {
         let mut batch = Batch::new();
-        (0..number).for_each(|_| drop(batch.push_empty()));
+        for _ in 0..number {
+            batch.push_empty().expect("room for an event");
+        }
         Item::Events(batch)
     }
 
