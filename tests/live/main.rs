@@ -43,3 +43,4 @@ mod sinks;
 mod streams;
 mod top;
 mod tracepoint;
+mod unattended;

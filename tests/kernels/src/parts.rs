@@ -85,6 +85,7 @@ const NOT_IN_GUESTS: &[&str] = &[
     "owner_crowd::",
     "owner_hoard::",
     "sinks::",
+    "unattended::",
     "streams::root_a_capture_that_its_reader_does_not_take",
     "streams::root_a_standard_output_that_does_not_wait",
     "streams::root_the_capture_is_whole",
