@@ -1,6 +1,5 @@
 //! The command line as clap parses it: options, their help texts, and the conversion of their enums.
 
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
@@ -17,6 +16,7 @@ use super::filters::LiveFilterArgs;
 use super::manual::Shell;
 use super::plugin_args::PluginArgs;
 use super::report::ReportArgs;
+use super::sinks::NetworkArgs;
 use super::top::TopArgs;
 use crate::plugin::Limits;
 use crate::plugin::OnFault;
@@ -189,32 +189,6 @@ pub struct ChainArgs {
     /// Ends the run after this number of events, such as 1000 or 20k
     #[arg(long, value_name = "NUMBER")]
     pub count: Option<String>,
-}
-
-/// Deliveries over the network.
-#[derive(Debug, Args)]
-pub struct NetworkArgs {
-    /// Delivers over the network: alerts to alertmanager or webhook; events, alerts and metrics to otlp, as in --sink
-    /// alertmanager=http://localhost:9093
-    ///
-    /// Repeatable. An Alertmanager may have several URLs, one for each replica: all get every alert. Without a URL, otlp
-    /// uses OTEL_EXPORTER_OTLP_ENDPOINT, or http://localhost:4318. A sink never delays the plugins: what it cannot take is
-    /// counted in the ledger.
-    #[arg(long = "sink", value_name = "TYPE[=URL,...]")]
-    pub sinks: Vec<String>,
-
-    /// Sets a key of the sink named just before it.
-    #[arg(long = "sink-set", value_name = "KEY=VALUE", help = super::sinks::SET_HELP)]
-    pub sink_settings: Vec<String>,
-
-    /// Number of new alerts a minute that each plugin may raise at the sinks of --sink, such as 30. One more alert,
-    /// alert-limit, says that a plugin reached it
-    #[arg(long, value_name = "NUMBER")]
-    pub alerts_per_minute: Option<NonZeroU32>,
-
-    /// URL that people follow from an alert, such as that of a dashboard: generatorURL at an Alertmanager
-    #[arg(long, value_name = "URL")]
-    pub external_url: Option<String>,
 }
 
 /// Options of watching.

@@ -1,5 +1,5 @@
-//! Delivers alerts, events and metrics over the network, with the crate `retrans-deliver`. Without the feature `network`
-//! there is nothing to deliver.
+//! Delivers alerts, events and metrics over the network, with the crate `retrans-deliver`. Without the feature
+//! `network` there is nothing to deliver.
 //!
 //! ```text
 //!  plan      files are read before the process is confined, the thread is started afterwards

@@ -1,4 +1,4 @@
-//! What is to run in the network's thread, prepared while the process has all its rights, and started when it is confined.
+//! What is to run in the network's thread: prepared while the process has all its rights, started when it is confined.
 
 use anyhow::Context as _;
 use anyhow::Result;
@@ -54,8 +54,8 @@ impl Plan {
         self.has_tasks = true;
     }
 
-    /// Allows what deliveries read while the run lasts: secrets, which may be renewed, and what names of hosts are looked
-    /// up with.
+    /// Allows what deliveries read while the run lasts: secrets, which may be renewed, and what names of hosts are
+    /// looked up with.
     pub fn allow_files(&self, files: &mut Files) {
         if !self.has_receivers {
             return;

@@ -25,6 +25,7 @@ mod plugin_test;
 mod prerequisites;
 mod signals;
 mod sinks;
+mod sinks_refused;
 mod statistics;
 mod streams;
 mod terminals;

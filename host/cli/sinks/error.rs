@@ -6,8 +6,8 @@ pub enum SinkError {
     /// This build delivers nothing over the network.
     #[cfg(not(feature = "network"))]
     #[error(
-        "this build of retrans-host delivers nothing over the network, so that it has no --sink, --alerts-per-minute and \
-         --external-url; build it with the feature network, which is on by default"
+        "this build of retrans-host delivers nothing over the network, so that it has no --sink, --alerts-per-minute \
+         and --external-url; build it with the feature network, which is on by default"
     )]
     NoNetwork,
     /// A type that is none: its name, and what is said of that.

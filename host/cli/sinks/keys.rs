@@ -6,8 +6,8 @@ use super::SinkOptions;
 use super::unknown;
 
 /// The help of `--sink-set`.
-pub const SET_HELP: &str = "Sets a key of the sink named just before it, such as --sink-set resolve-after=10m. Repeatable. \
-                            docs/sinks.md has all keys";
+pub const SET_HELP: &str = "Sets a key of the sink named just before it, such as --sink-set resolve-after=10m. \
+                            Repeatable. docs/sinks.md has all keys";
 
 /// What a key takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,15 +13,42 @@ mod receivers;
 #[cfg(feature = "network")]
 mod settings;
 
+use std::num::NonZeroU32;
+
 use clap::ArgMatches;
+use clap::Args;
 
 pub use self::error::SinkError;
-pub use self::keys::SET_HELP;
 use self::keys::Shape;
 use super::UsageError;
-use super::args::NetworkArgs;
 use super::config_file::unknown;
 use crate::config::Network;
+
+/// Deliveries over the network.
+#[derive(Debug, Args)]
+pub struct NetworkArgs {
+    /// Delivers over the network: alerts to alertmanager or webhook; events, alerts and metrics to otlp, as in --sink
+    /// alertmanager=http://localhost:9093
+    ///
+    /// Repeatable. An Alertmanager may have several URLs, one for each replica: all get every alert. Without a URL,
+    /// otlp uses OTEL_EXPORTER_OTLP_ENDPOINT, or http://localhost:4318. A sink never delays the plugins: what it cannot
+    /// take is counted in the ledger.
+    #[arg(long = "sink", value_name = "TYPE[=URL,...]")]
+    pub sinks: Vec<String>,
+
+    /// Sets a key of the sink named just before it.
+    #[arg(long = "sink-set", value_name = "KEY=VALUE", help = keys::SET_HELP)]
+    pub sink_settings: Vec<String>,
+
+    /// Number of new alerts a minute that each plugin may raise at the sinks of --sink, such as 30. One more alert,
+    /// alert-limit, says that a plugin reached it
+    #[arg(long, value_name = "NUMBER")]
+    pub alerts_per_minute: Option<NonZeroU32>,
+
+    /// URL that people follow from an alert, such as that of a dashboard: generatorURL at an Alertmanager
+    #[arg(long, value_name = "URL")]
+    pub external_url: Option<String>,
+}
 
 /// A type of sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

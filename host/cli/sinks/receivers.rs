@@ -1,5 +1,5 @@
-//! Sinks as the crate takes them that delivers. All checks are made here, also those of files, so that an error is one of
-//! the command line.
+//! Sinks as the crate takes them that delivers. All checks are made here, also those of files, so that an error is one
+//! of the command line.
 
 use std::env;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use retrans_deliver::otlp::environment::Kind;
 use retrans_deliver::webhook;
 use retrans_deliver::webhook::UrlSource;
 
+use super::NetworkArgs;
 use super::SinkError;
 use super::SinkKind;
 use super::SinkOptions;
-use crate::cli::args::NetworkArgs;
 use crate::config::Network;
 use crate::system::procfs;
 
