@@ -41,6 +41,7 @@ pub use alert::State;
 pub use counted::Counted;
 pub use counted::LastError;
 pub use limit::ALERT_NAME as LIMIT_ALERT_NAME;
+pub use outlets::Changed;
 pub use outlets::Config;
 pub use outlets::ConfigCause;
 pub use outlets::ConfigError;

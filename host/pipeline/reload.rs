@@ -188,7 +188,7 @@ impl Reloader {
     pub fn check(&mut self, trigger: Trigger) {
         let mut started = Vec::new();
         if trigger == Trigger::Requested
-            && let Some(reconfigurer) = self.reconfigurer.take()
+            && let Some(mut reconfigurer) = self.reconfigurer.take()
         {
             started = reconfigurer.reconfigure(self);
             self.reconfigurer = Some(reconfigurer);
