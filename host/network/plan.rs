@@ -25,6 +25,8 @@ use crate::system::threads;
 /// What is to run in the network's thread.
 pub struct Plan {
     network: Network,
+    /// The configuration is read again.
+    is_read_again: bool,
     deliveries: Arc<Deliveries>,
     runner: Runner,
     /// Something is delivered.
@@ -46,6 +48,7 @@ impl Plan {
             has_receivers: !outlets.counted().is_empty(),
             deliveries: Arc::new(Deliveries::new(outlets, network.metrics_interval)),
             network,
+            is_read_again: chain.reread.is_some(),
             runner,
             has_tasks: false,
         })
@@ -66,13 +69,15 @@ impl Plan {
         )
     }
 
-    /// Allows what deliveries read while the run lasts: secrets, which may be renewed, what names of hosts are looked up
-    /// with, and all files of sinks, which are read again with the configuration.
+    /// Allows what deliveries read while the run lasts: secrets, which may be renewed, and what names of hosts are looked up
+    /// with; if the configuration is read again, all files of sinks.
     pub fn allow_files(&self, files: &mut Files) {
         if !self.has_receivers {
             return;
         }
-        for file in self.runner.files().iter().chain(&self.network.files) {
+        let read_again = self.network.files.iter();
+        let read_again = read_again.filter(|_| self.is_read_again);
+        for file in self.runner.files().iter().chain(read_again) {
             sandbox::files::directories(file)
                 .into_iter()
                 .for_each(|directory| files.read(directory));

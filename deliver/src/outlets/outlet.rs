@@ -131,11 +131,7 @@ impl Receiver {
             // Before they are read: if they change meanwhile, they differ the next time.
             outlet: Outlet {
                 contents: self.contents(),
-                files: self
-                    .files_read_once()
-                    .into_iter()
-                    .map(Path::to_owned)
-                    .collect(),
+                files: Vec::new(),
                 receiver: self.clone(),
                 desks: Vec::new(),
                 active: None,
@@ -207,7 +203,7 @@ pub(super) struct Outlet {
     receiver: Receiver,
     /// Hash of the contents of the files that were read once.
     contents: u64,
-    /// All files that it names.
+    /// The files that are read again during the run.
     pub(super) files: Vec<PathBuf>,
     pub(super) desks: Vec<Arc<dyn Counter>>,
     /// The one that holds active alerts.

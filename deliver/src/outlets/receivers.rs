@@ -179,7 +179,7 @@ impl Receivers {
             .filter_map(|outlet| outlet.metrics.as_ref())
     }
 
-    /// The files that those that there are name.
+    /// The files that are read again during the run.
     pub(super) fn files(&self) -> Vec<PathBuf> {
         let files = self.current.iter().flat_map(|outlet| &outlet.files);
         files.cloned().collect()

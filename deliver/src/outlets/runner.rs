@@ -41,8 +41,9 @@ impl Runner {
         }
     }
 
-    /// The files that the configuration names. Secrets are read again during the run, so that they can be renewed: where
-    /// they can no longer be read, they stay as they are. All are read again by [`Outlets::change`](super::Outlets::change).
+    /// The files that are read again during the run: secrets, so that they can be renewed. Where they can no longer be
+    /// read, they stay as they are. [`Outlets::change`](super::Outlets::change) reads the other files of the configuration
+    /// as well.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
     }

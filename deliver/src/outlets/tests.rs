@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use super::*;
 use crate::alert::State;
-use crate::http::ClientCertificate;
 use crate::testing::alert;
 
 /// Tells when it is dropped.
@@ -186,26 +185,11 @@ fn contents_of_files_that_are_read_once_are_part_of_the_configuration() {
     write("http://127.0.0.1:9/first");
     let mut config = webhooks(&["a"]);
     config.webhooks[0].url = webhook::UrlSource::File(file.clone());
-    let (outlets, runner) = prepare(&config).expect("a URL");
-    assert_eq!(runner.files(), [file.clone()]);
+    let (outlets, _runner) = prepare(&config).expect("a URL");
     assert!(outlets.change(&config, NOW).expect("a URL").is_empty());
     write("http://127.0.0.1:9/second");
     let replaced = outlets.change(&config, NOW).expect("a URL");
     assert_eq!(replaced, changed(&["a"], &["a"]));
-}
-
-#[test]
-fn all_files_of_requests_are_named() {
-    let mut config = webhooks(&["a"]);
-    let [ca, certificate, key] = ["ca", "certificate", "key"].map(PathBuf::from);
-    // Without TLS they are not read.
-    config.webhooks[0].http.ca_file = Some(ca.clone());
-    config.webhooks[0].http.client_certificate = Some(ClientCertificate {
-        certificate_file: certificate.clone(),
-        key_file: key.clone(),
-    });
-    let (_outlets, runner) = prepare(&config).expect("nothing to read");
-    assert_eq!(runner.files(), [ca, certificate, key]);
 }
 
 #[test]

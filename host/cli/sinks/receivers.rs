@@ -56,7 +56,11 @@ pub fn network(args: &NetworkArgs, sinks: &[SinkOptions]) -> Result<Network, Sin
         }
     }
     // Reads all files once, and again at the start.
-    let files: Vec<PathBuf> = sinks.iter().flat_map(SinkOptions::files).collect();
+    let mut files: Vec<PathBuf> = sinks.iter().flat_map(SinkOptions::files).collect();
+    // Those of variables.
+    let signals = receivers.otlp.iter();
+    let signals = signals.flat_map(|config| config.logs.iter().chain(&config.metrics));
+    files.extend(signals.flat_map(|signal| files_of(&signal.http)));
     let prepared = retrans_deliver::prepare(&receivers);
     prepared.map_err(|error| SinkError::Unusable(format!("{error}{}", denied(&files))))?;
     let default = Network::default();
@@ -65,6 +69,14 @@ pub fn network(args: &NetworkArgs, sinks: &[SinkOptions]) -> Result<Network, Sin
         metrics_interval: metrics_interval.unwrap_or(default.metrics_interval),
         files,
     })
+}
+
+fn files_of(options: &http::Options) -> Vec<PathBuf> {
+    let mut files = Vec::from_iter(options.ca_file.clone());
+    if let Some(client) = &options.client_certificate {
+        files.extend([client.certificate_file.clone(), client.key_file.clone()]);
+    }
+    files
 }
 
 /// What the sandbox has to do with an error, as its continuation: the first file that it forbids. Empty if there is none.
