@@ -6,7 +6,7 @@ use std::time::Duration;
 /// What a run delivers over the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
-    /// To whom. Plugins that resolve their alerts are added at the start.
+    /// To whom. Plugins that resolve their alerts are added when they are known.
     #[cfg(feature = "network")]
     pub receivers: retrans_deliver::Config,
     /// Shortest time between two sets of metrics.

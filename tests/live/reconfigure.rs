@@ -245,6 +245,40 @@ fn root_sinks_join_and_leave_at_sighup_and_those_that_stay_send_nothing_twice() 
 }
 
 #[test]
+fn root_files_of_sinks_are_read_again_at_sighup_in_directories_that_were_named_at_the_start()
+-> Result<()> {
+    root_test(|root| {
+        let webhook = Receiver::start(&[]);
+        let lab = Lab::new()?;
+        let (directory, elsewhere) = (Directory::new()?, Directory::new()?);
+        let template = elsewhere.file("template");
+        fs::write(&template, "{\"first\": {{ name }}}")?;
+        let text = format!(
+            "[filter]\nnetns = [\"{}\"]\n{ALERT}{}template-file = \"{template}\"\n",
+            lab.sender.inode(),
+            sink("webhook", &webhook.url())
+        );
+        let mut host = Configured::start(root, directory.file("config.toml"), &text)?;
+        host.reconfigure(&text, "the configuration has not changed")?;
+        fs::write(&template, "{\"second\": {{ name }}}")?;
+        host.reconfigure(
+            &text,
+            "the sinks are now: webhook (started: webhook; ended: webhook)",
+        )?;
+        lab.five_fast_retransmits(RECEIVER_V4)?;
+        let requests = webhook.wait_for(1);
+        assert_eq!(requests[0].body()["second"], "retransmit-threshold");
+        let run = host.host.stop()?;
+        run.ledger.assert_complete();
+        let name = format!("webhook/127.0.0.1:{}", webhook.port);
+        let sink = run.ledger.sinks.get(&name);
+        let sink = sink.with_context(|| format!("{:#?}", run.stderr))?;
+        assert_eq!((sink.get("in"), sink.get("sent")), (1, 1));
+        Ok(())
+    })
+}
+
+#[test]
 fn root_a_sink_where_there_was_none_needs_a_restart() -> Result<()> {
     root_test(|root| {
         let webhook = Receiver::start(&[]);
