@@ -128,7 +128,7 @@ pub fn config(
         },
         _ => Reported::Files {
             files: at_most_one_stdin(args.files)?,
-            chain,
+            chain: chain.map(Box::new),
         },
     };
     Ok(Report {

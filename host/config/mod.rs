@@ -295,7 +295,7 @@ pub enum Reported {
         /// The files, in this order; `-` is standard input.
         files: Vec<PathBuf>,
         /// The chain through which they go as well; `None`: there is none.
-        chain: Option<ChainConfig>,
+        chain: Option<Box<ChainConfig>>,
     },
     /// What has changed from one file to another.
     Compare {
