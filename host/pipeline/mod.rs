@@ -2,6 +2,7 @@
 //! the statistics at the end.
 
 pub mod channel;
+pub mod hangups;
 pub mod reconfigure;
 pub mod reload;
 pub mod stop;
@@ -24,9 +25,9 @@ use crate::config::Verbosity;
 use crate::network::Receivers;
 use crate::pipeline::channel::Channel;
 use crate::pipeline::channel::MAX_RECYCLED;
+use crate::pipeline::hangups::Hangups;
 use crate::pipeline::reconfigure::Can;
 use crate::pipeline::reconfigure::Reconfigurer;
-use crate::pipeline::reload::Hangups;
 use crate::pipeline::reload::Reloader;
 use crate::pipeline::stop::POLL_INTERVAL;
 use crate::pipeline::stop::Stop;
