@@ -10,6 +10,7 @@ mod bad_filters;
 mod bad_input;
 mod columns;
 mod config;
+mod deploy;
 mod layout;
 mod manual;
 mod metrics;
