@@ -22,7 +22,10 @@ use crate::common::prometheus::Prometheus;
 use crate::metrics::Served;
 
 const RULES: &str = "deploy/prometheus/retrans-host.rules.yml";
-const TESTS: &str = "deploy/prometheus/retrans-host.rules.test.yml";
+const TESTS: [&str; 2] = [
+    "deploy/prometheus/retrans-host.rules.test.yml",
+    "deploy/prometheus/retrans-host.day.test.yml",
+];
 const DASHBOARD: &str = "deploy/grafana/retrans-host.json";
 
 /// Labels that Prometheus adds, and that of the buckets of a histogram.
@@ -173,14 +176,15 @@ fn promtool_accepts_the_alerts_and_their_tests_pass() {
     let printed = promtool(&["check", "rules", "retrans-host.rules.yml"]);
     let expected = format!("SUCCESS: {} rules found", alerts.len());
     assert!(printed.contains(&expected), "{printed}");
-    let printed = promtool(&["test", "rules", "retrans-host.rules.test.yml"]);
-    assert!(printed.contains("SUCCESS"), "{printed}");
+    let files = TESTS.map(|path| path.rsplit('/').next().expect("a name"));
+    let printed = promtool(&["test", "rules", files[0], files[1]]);
+    assert_eq!(printed.matches("SUCCESS").count(), TESTS.len(), "{printed}");
     promtool(&["check", "config", "scrape.yml"]);
 }
 
 #[test]
 fn each_alert_has_a_test_in_which_it_fires() {
-    let tests = read(TESTS);
+    let tests = TESTS.map(read).concat();
     for alert in alerts(&read(RULES)) {
         let name = format!("  - name: {alert}\n");
         let (_, test) = tests.split_once(&name).unwrap_or_else(|| panic!("{alert}"));
@@ -194,7 +198,7 @@ fn each_alert_has_a_test_in_which_it_fires() {
 #[test]
 fn each_metric_and_label_that_is_named_is_served() {
     let mut count = 0;
-    for path in [RULES, TESTS, DASHBOARD] {
+    for path in [RULES, TESTS[0], TESTS[1], DASHBOARD] {
         let text = read(path);
         for (sample, behind) in named(&text) {
             let family = family_of(sample);
