@@ -37,6 +37,17 @@ impl Counted {
         self.received == self.sent + self.queued + self.dropped + self.failed
     }
 
+    /// Adds the counters of an earlier receiver of the same name, or of a later one.
+    pub(crate) fn add(&mut self, other: Counted) {
+        self.received += other.received;
+        self.sent += other.sent;
+        self.queued += other.queued;
+        self.dropped += other.dropped;
+        self.failed += other.failed;
+        let errors = [self.last_error.take(), other.last_error];
+        self.last_error = errors.into_iter().flatten().max_by_key(|error| error.at);
+    }
+
     /// Counts a received alert as queued.
     pub(crate) fn queue(&mut self) {
         self.received += 1;

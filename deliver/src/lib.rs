@@ -13,6 +13,8 @@
 //! delivers that to one receiver and reports the outcome. All couriers run in one thread ([`Runner::run`]), which the
 //! caller starts when it likes; [`prepare`] does everything that needs files.
 //!
+//! [`Outlets::change`] starts and ends receivers while others deliver.
+//!
 //! [`serve`] is the other direction: pages over HTTP, such as metrics. It runs in the same runtime.
 //!
 //! Each receiver counts everything that was handed over ([`Counted`]): as sent, queued, dropped or failed. Memory is
@@ -41,6 +43,7 @@ pub use alert::State;
 pub use counted::Counted;
 pub use counted::LastError;
 pub use limit::ALERT_NAME as LIMIT_ALERT_NAME;
+pub use outlets::Changed;
 pub use outlets::Config;
 pub use outlets::ConfigCause;
 pub use outlets::ConfigError;

@@ -53,7 +53,7 @@ struct Plugin {
 }
 
 impl Limit {
-    /// A limit; `None`: no limit.
+    /// A limit; `None`: no limit. What is let through is remembered in any case.
     pub(crate) fn new(per_minute: Option<NonZeroU32>) -> Limit {
         Limit {
             per_minute,
@@ -63,11 +63,13 @@ impl Limit {
         }
     }
 
+    /// Changes the limit, from the next alert on. Alerts that were let through may end, also if there was no limit.
+    pub(crate) fn set(&mut self, per_minute: Option<NonZeroU32>) {
+        self.per_minute = per_minute;
+    }
+
     /// Returns whether an alert is let through.
     pub(crate) fn admits(&mut self, alert: &Alert, now: Moment) -> bool {
-        let Some(per_minute) = self.per_minute else {
-            return true;
-        };
         let hash = self.hasher.hash_one(alert.identity());
         let plugin = match self.plugins.get_mut(&alert.plugin) {
             Some(plugin) => plugin,
@@ -83,7 +85,10 @@ impl Limit {
             State::Firing => raised.is_some_and(|raised| now.steady < raised + SAME_WITHIN),
             State::Resolved => raised.is_some(),
         };
-        if !is_known && plugin.used == per_minute.get() {
+        if !is_known
+            && let Some(per_minute) = self.per_minute
+            && plugin.used >= per_minute.get()
+        {
             let held_back = plugin.held_back.get_or_insert(0);
             *held_back += 1;
             if !std::mem::replace(&mut plugin.is_told, true) {
@@ -91,7 +96,7 @@ impl Limit {
             }
             return false;
         }
-        plugin.used += u32::from(!is_known);
+        plugin.used = plugin.used.saturating_add(u32::from(!is_known));
         if alert.state == State::Firing {
             plugin.firing.insert(hash, now.steady);
             if plugin.firing.len() > MAX_REMEMBERED {
@@ -280,6 +285,22 @@ mod tests {
         let_through(&mut limit, 1, 100);
         assert_eq!(limit.next(), Some(Duration::from_secs(160)));
         assert_eq!(states(&limit.take_own(Moment::at(160))), [State::Resolved]);
+    }
+
+    #[test]
+    fn a_limit_that_is_lowered_holds_at_once_and_what_was_let_through_may_end() {
+        let mut limit = Limit::new(None);
+        assert_eq!(let_through(&mut limit, 5, 0), 5);
+        limit.set(NonZeroU32::new(3));
+        assert!(!limit.admits(&alert("new", State::Firing), Moment::at(1)));
+        assert!(limit.admits(&alert("0-4", State::Resolved), Moment::at(1)));
+        assert_eq!(states(&limit.take_own(Moment::at(1))), [State::Firing]);
+        limit.set(None);
+        assert!(limit.admits(&alert("new", State::Firing), Moment::at(2)));
+        // What was said of the limit is taken back.
+        let over = limit.next().expect("the end of the limit");
+        let own = limit.take_own(Moment::at(over.as_secs()));
+        assert_eq!(states(&own), [State::Resolved]);
     }
 
     #[test]

@@ -6,9 +6,9 @@ use clap::Args;
 use clap::ValueEnum;
 use retrans_event::FieldPath;
 
-use super::at_most_one_stdin;
 use super::filters;
 use super::filters::FilterArgs;
+use super::runs::at_most_one_stdin;
 use super::usage_error::UsageError;
 use super::values;
 use crate::config::Export;

@@ -12,6 +12,7 @@ mod manual;
 mod plugin_args;
 mod plugins;
 mod report;
+mod runs;
 mod settings_file;
 mod sinks;
 mod top;
@@ -20,12 +21,8 @@ mod values;
 
 use std::env;
 use std::ffi::OsString;
-use std::io;
-use std::io::IsTerminal as _;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
-use std::path::absolute;
 use std::process;
 
 use clap::Arg;
@@ -34,8 +31,6 @@ use clap::CommandFactory as _;
 use clap::FromArgMatches as _;
 use clap::parser::ValueSource;
 
-use self::args::AlertFormat;
-use self::args::ChainArgs;
 use self::args::CheckArgs;
 use self::args::Cli;
 use self::args::Command;
@@ -43,38 +38,18 @@ use self::args::CompileArgs;
 use self::args::ConfigArgs;
 use self::args::ConfigCommand;
 use self::args::FootprintArgs;
-use self::args::GenerateArgs;
-use self::args::InspectArgs;
-use self::args::ListenArgs;
-use self::args::RecordArgs;
-use self::args::ReplayArgs;
 use self::args::VerbosityArgs;
-use self::args::WatchArgs;
 use self::config_file::Layered;
-use self::plugins::ChainOptions;
 pub use self::usage_error::UsageError;
-use crate::config::ChainConfig;
 use crate::config::Check;
 use crate::config::Config;
-use crate::config::Generate;
-use crate::config::Inspect;
-use crate::config::LinesTo;
-use crate::config::RecordConfig;
-use crate::config::RecordFile;
-use crate::config::Replay;
 use crate::config::Reread;
-use crate::config::SinkConfig;
-use crate::config::TimeRange;
 use crate::config::Verbosity;
 use crate::config::Watch;
 use crate::plugin::StartError;
 use crate::plugin::spec::settings::SettingsError;
-use crate::system::privileges::User;
 use crate::system::sanitize::clean_lines;
 use crate::system::stdio;
-
-/// Maximum size of the ring in bytes. The kernel's own limit is 2 GiB.
-const MAX_RING_SIZE: u64 = 1 << 30;
 
 /// Parses the command line of this process. If clap refuses it, or if it asks for help or the version, the process
 /// ends.
@@ -172,7 +147,7 @@ fn mistake(arguments: Vec<OsString>) -> Option<String> {
 /// The configuration of a command line without a subcommand.
 fn watch_of(matches: &ArgMatches) -> Result<Watch, UsageError> {
     let cli = Cli::from_arg_matches(matches).unwrap_or_else(|error| exit_with(&error));
-    watch(cli.watch, verbosity(&cli.verbosity), matches)
+    runs::watch(cli.watch, verbosity(&cli.verbosity), matches)
 }
 
 /// The options of a watch, from all places.
@@ -249,11 +224,11 @@ fn from_matches(matches: &ArgMatches) -> Result<Config, UsageError> {
     };
     let verbosity = verbosity(&cli.verbosity);
     match cli.command {
-        None => watch(cli.watch, verbosity, matches).map(Config::Watch),
-        Some(Command::Replay(args)) => replay(*args, verbosity, matches).map(Config::Replay),
-        Some(Command::Generate(args)) => generate(args, verbosity).map(Config::Generate),
+        None => runs::watch(cli.watch, verbosity, matches).map(Config::Watch),
+        Some(Command::Replay(args)) => runs::replay(*args, verbosity, matches).map(Config::Replay),
+        Some(Command::Generate(args)) => runs::generate(args, verbosity).map(Config::Generate),
         Some(Command::Export(args)) => export::config(*args, verbosity).map(Config::Export),
-        Some(Command::Inspect(args)) => inspect(*args).map(Config::Inspect),
+        Some(Command::Inspect(args)) => runs::inspect(*args).map(Config::Inspect),
         Some(Command::Report(args)) => {
             report::config(*args, verbosity, matches).map(Config::Report)
         }
@@ -350,211 +325,6 @@ fn exit_with(error: &clap::Error) -> ! {
         false => stdio::print(&text.ansi().to_string()),
     }
     process::exit(error.exit_code())
-}
-
-fn chain(
-    args: &ChainArgs,
-    verbosity: Verbosity,
-    matches: &ArgMatches,
-    is_trial: bool,
-) -> Result<ChainConfig, UsageError> {
-    let count = args.count.as_deref();
-    let count = count.map(|text| values::count("--count", text));
-    let duration = args.duration.as_deref();
-    let duration = duration.map(|text| values::duration("--duration", text));
-    let every = args.stats_every.as_deref();
-    let every = every.map(|text| values::duration("--stats-every", text));
-    let options = ChainOptions {
-        is_trial,
-        plugins: &args.plugins,
-        settings: &args.settings,
-        settings_files: &args.settings_files,
-        settings_json: &args.settings_json,
-        limits: &args.limits,
-        allow: &args.allow,
-        on_fault: args.on_fault.iter().copied().map(Into::into).collect(),
-    };
-    Ok(ChainConfig {
-        plugins: plugins::plugins(&options, matches)?,
-        is_default: args.plugins.is_empty(),
-        reread: None,
-        watch_files: args.watch,
-        lines: LinesTo::Stdout,
-        json_alerts: args.alerts == AlertFormat::Json,
-        sinks: args
-            .alerts_file
-            .iter()
-            .cloned()
-            .map(SinkConfig::AlertsFile)
-            .collect(),
-        network: sinks::network(&args.network, matches)?,
-        count: count.transpose()?,
-        duration: duration.transpose()?,
-        stats_every: every.transpose()?,
-        verbosity,
-    })
-}
-
-fn watch(args: WatchArgs, verbosity: Verbosity, matches: &ArgMatches) -> Result<Watch, UsageError> {
-    let (chain, record) = recorded_chain(&args.chain, &args.record, verbosity, matches, false)?;
-    Ok(Watch {
-        chain,
-        ring_size: ring_size(args.ring_size)?,
-        backlog: values::backlog("--backlog", &args.backlog)?,
-        attach: args.attach.into(),
-        filters: filters::live(&args.filters, &args.live_filters, !args.no_owners)?,
-        show_queued: args.failed,
-        census: args.census.as_deref().map(values::census).transpose()?,
-        owners: !args.no_owners,
-        reconcile: args.reconcile,
-        record,
-        user: args
-            .user
-            .as_deref()
-            .map(User::find)
-            .transpose()
-            .map_err(UsageError::User)?,
-        sandbox: !args.no_sandbox,
-        listen: listen(&args.listen)?,
-    })
-}
-
-/// The configuration of the chain and of the recording.
-fn recorded_chain(
-    args: &ChainArgs,
-    record_args: &RecordArgs,
-    verbosity: Verbosity,
-    matches: &ArgMatches,
-    is_trial: bool,
-) -> Result<(ChainConfig, Option<RecordConfig>), UsageError> {
-    let mut chain = chain(args, verbosity, matches, is_trial)?;
-    let record = record(record_args, args.alerts)?;
-    if let Some(RecordConfig::File(RecordFile { file, .. })) = &record
-        && let Some(alerts) = &args.alerts_file
-        && absolute(file).ok() == absolute(alerts).ok()
-    {
-        return Err(UsageError::SameFile(alerts.display().to_string()));
-    }
-    if record == Some(RecordConfig::Stdout) {
-        // Standard output is used by the capture.
-        chain.lines = match args.plugins.is_empty() {
-            true => LinesTo::Discard,
-            false => LinesTo::Stderr,
-        };
-    }
-    Ok((chain, record))
-}
-
-fn record(args: &RecordArgs, alerts: AlertFormat) -> Result<Option<RecordConfig>, UsageError> {
-    let rotate = args.record_rotate.as_deref().map(values::rotate);
-    let rotate = rotate.transpose()?.unwrap_or_default();
-    let Some(file) = &args.record else {
-        return Ok(None);
-    };
-    if file.as_os_str() != "-" {
-        return Ok(Some(RecordConfig::File(RecordFile {
-            file: file.clone(),
-            rotate,
-            keep: args.record_keep,
-            force: args.force,
-        })));
-    }
-    let refused = [
-        ("--alerts json", alerts == AlertFormat::Json),
-        ("--record-rotate", args.record_rotate.is_some()),
-        ("--force", args.force),
-    ];
-    match refused.iter().find(|(_, given)| *given) {
-        Some((option, _)) => Err(UsageError::RecordToStdout(option)),
-        None => Ok(Some(RecordConfig::Stdout)),
-    }
-}
-
-fn replay(
-    args: ReplayArgs,
-    verbosity: Verbosity,
-    matches: &ArgMatches,
-) -> Result<Replay, UsageError> {
-    let times = time_range(args.from, args.to)?;
-    // In the foreground a replay is a trial: its operator wants every line of the log.
-    let is_trial = io::stderr().is_terminal();
-    let (chain, record) = recorded_chain(&args.chain, &args.record, verbosity, matches, is_trial)?;
-    Ok(Replay {
-        chain,
-        record,
-        files: at_most_one_stdin(args.files)?,
-        filters: filters::replay(&args.filters)?,
-        speed: args.speed.as_deref().map(values::speed).transpose()?,
-        times,
-        listen: listen(&args.listen)?,
-    })
-}
-
-fn listen(args: &ListenArgs) -> Result<Option<SocketAddr>, UsageError> {
-    args.listen.as_deref().map(values::listen).transpose()
-}
-
-/// The times of day of `--from` and `--to`.
-fn time_range(from: Option<String>, to: Option<String>) -> Result<TimeRange, UsageError> {
-    let time = |option, text: &Option<String>| {
-        let text = text.as_deref();
-        text.map(|text| values::time(option, text)).transpose()
-    };
-    let times = TimeRange {
-        from: time("--from", &from)?,
-        to: time("--to", &to)?,
-    };
-    match (times.from, times.to) {
-        (Some(begin), Some(end)) if end <= begin => Err(UsageError::EmptyTimeRange {
-            from: from.unwrap_or_default(),
-            to: to.unwrap_or_default(),
-        }),
-        _ => Ok(times),
-    }
-}
-
-fn inspect(args: InspectArgs) -> Result<Inspect, UsageError> {
-    let by = args.by.iter().map(|text| text.parse());
-    Ok(Inspect {
-        files: at_most_one_stdin(args.files)?,
-        by: by.collect::<Result<_, _>>().map_err(UsageError::Grouping)?,
-        top: args.top,
-        times: time_range(args.from, args.to)?,
-        filters: filters::replay(&args.filters)?,
-        json: args.json,
-    })
-}
-
-fn generate(args: GenerateArgs, verbosity: Verbosity) -> Result<Generate, UsageError> {
-    Ok(Generate {
-        file: args.file,
-        events: values::count("--events", &args.events)?,
-        connections: values::count("--connections", &args.connections)?,
-        seed: args.seed,
-        census: args.census.as_deref().map(values::census).transpose()?,
-        gaps: args.gaps,
-        force: args.force,
-        verbosity,
-    })
-}
-
-/// Returns the files, or an error if standard input (`-`) is more than one of them.
-fn at_most_one_stdin(files: Vec<PathBuf>) -> Result<Vec<PathBuf>, UsageError> {
-    let stdin = files.iter().filter(|file| file.as_os_str() == "-");
-    if stdin.count() > 1 {
-        return Err(UsageError::StdinTwice);
-    }
-    Ok(files)
-}
-
-/// Checks the size of the ring. BPF_MAP_TYPE_RINGBUF requires a power of two, and a multiple of the page size.
-fn ring_size(size: bytesize::ByteSize) -> Result<u32, UsageError> {
-    let page = rustix::param::page_size() as u64;
-    let bytes = size.as_u64();
-    if !bytes.is_power_of_two() || !(page..=MAX_RING_SIZE).contains(&bytes) {
-        return Err(UsageError::RingSize(bytes, page));
-    }
-    u32::try_from(bytes).map_err(|_| UsageError::RingSize(bytes, page))
 }
 
 #[cfg(test)]

@@ -7,12 +7,12 @@ use clap::Args;
 use clap::Command;
 use clap::parser::ValueSource;
 
-use super::at_most_one_stdin;
 use super::filters;
 use super::filters::FilterArgs;
 use super::plugins;
 use super::plugins::ChainOptions;
-use super::time_range;
+use super::runs::at_most_one_stdin;
+use super::runs::time_range;
 use super::usage_error::UsageError;
 use crate::config::ChainConfig;
 use crate::config::LinesTo;
@@ -128,7 +128,7 @@ pub fn config(
         },
         _ => Reported::Files {
             files: at_most_one_stdin(args.files)?,
-            chain,
+            chain: chain.map(Box::new),
         },
     };
     Ok(Report {

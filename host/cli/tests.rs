@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::config::LinesTo;
 use crate::plugin::Grants;
 use crate::plugin::Limits;
 use crate::plugin::OnFault;

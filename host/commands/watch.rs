@@ -100,6 +100,7 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
     let is_verbose = config.chain.verbosity >= Verbosity::Normal;
     let listening = listen::start(server, &mut network, &shared, &stop, is_verbose);
     let mut outputs = presentation.outputs();
+    outputs.receivers = Some(network.receivers());
     outputs.beside.extend(network.start()?);
     outputs.queues.extend(listening.queue()?);
     let prepared = pipeline::prepare_with(

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::ChainConfig;
+use super::Network;
 use super::Watch;
 use crate::plugin::Spec;
 use crate::system::stdio;
@@ -26,6 +27,8 @@ pub struct Reread {
 pub struct Reconfigured {
     /// The plugins of the chain, in their order; never empty.
     pub plugins: Vec<Spec>,
+    /// What is delivered over the network.
+    pub network: Network,
     /// Options, as on the command line, that have other values than at the start, and cannot change during a run.
     pub needs_restart: Vec<&'static str>,
 }
@@ -68,13 +71,14 @@ impl Reread {
         }
         Ok(Reconfigured {
             plugins: now.chain.plugins,
+            network: now.chain.network,
             needs_restart,
         })
     }
 }
 
 impl Watch {
-    /// The options, plugins aside, that differ from those of `other`.
+    /// The options, plugins and deliveries over the network aside, that differ from those of `other`.
     fn differences(&self, other: &Watch) -> Vec<&'static str> {
         let Watch {
             chain,
@@ -99,7 +103,7 @@ impl Watch {
             lines,
             json_alerts,
             sinks,
-            network,
+            network: _,
             count,
             duration,
             stats_every,
@@ -110,7 +114,6 @@ impl Watch {
             ("watch", *watch_files == of.watch_files),
             ("alerts", *json_alerts == of.json_alerts),
             ("alerts-file", *sinks == of.sinks),
-            ("sink", *network == of.network),
             ("duration", *duration == of.duration),
             ("stats-every", *stats_every == of.stats_every),
             ("count", *count == of.count),

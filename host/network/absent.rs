@@ -2,8 +2,10 @@
 
 use anyhow::Result;
 
+use super::Refused;
 use crate::config::ChainConfig;
 use crate::config::Network;
+use crate::plugin::Spec;
 use crate::sink::Sink;
 use crate::system::sandbox::files::Files;
 use crate::system::sandbox::system_calls::Sockets;
@@ -25,9 +27,24 @@ impl Plan {
         Sockets::default()
     }
 
+    /// There is none to change.
+    pub fn receivers(&self) -> Receivers {
+        Receivers
+    }
+
     /// There is no sink.
     pub fn start(self) -> Result<Option<Box<dyn Sink + Send>>> {
         Ok(None)
+    }
+}
+
+/// None.
+pub struct Receivers;
+
+impl Receivers {
+    /// Nothing changes: a configuration with sinks is refused as such.
+    pub fn change(&mut self, _: &Network, _: &[Spec]) -> Result<Vec<String>, Refused> {
+        Ok(Vec::new())
     }
 }
 

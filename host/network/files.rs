@@ -3,6 +3,7 @@
 //! Files are named, and not `/etc`, which has files that only root may read. A file that is replaced by another one can
 //! no longer be read then, unless it is a link to a file elsewhere, as that of systemd-resolved and NetworkManager is.
 
+use std::env;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -29,6 +30,9 @@ const DIRECTORIES: [&str; 7] = [
     "/usr/share/ca-certificates",
 ];
 
+/// Variables that name other certificates: a file, and directories.
+const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
 /// Allows reading them.
 pub fn allow(files: &mut Files) {
     for file in FILES.map(Path::new) {
@@ -43,6 +47,8 @@ pub fn allow(files: &mut Files) {
     DIRECTORIES
         .iter()
         .for_each(|directory| files.read(*directory));
+    let named = CERTIFICATES.into_iter().filter_map(env::var_os);
+    named.for_each(|named| env::split_paths(&named).for_each(|path| files.read(path)));
 }
 
 /// The directory of the target of a link, unless it is that of the link.

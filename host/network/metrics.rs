@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use retrans_deliver::otlp::Distribution;
 use retrans_deliver::otlp::Metric;
 use retrans_deliver::otlp::Metrics;
 use retrans_deliver::otlp::Point;
@@ -18,6 +19,7 @@ use crate::stats::counters::PluginUsage;
 use crate::stats::counters::SinkStats;
 use crate::stats::counters::SourceStats;
 use crate::stats::counters::StreamStats;
+use crate::stats::plugin_histogram::BOUNDS;
 
 /// The metrics of these statistics. `begun` is when they began to count, `now` the present, as times since 1970.
 pub fn of(stats: &Stats, begun: Duration, now: Duration) -> Metrics {
@@ -71,6 +73,11 @@ fn point<T, const N: usize>(attributes: [(&str, &str); N], value: T) -> Point<T>
         attributes: attributes.into(),
         value,
     }
+}
+
+/// A value of a metric that a plugin keeps itself, by the names of both.
+fn own<T>((plugin, name): &(String, String), value: T) -> Point<T> {
+    point([("plugin", plugin.as_str()), ("name", name)], value)
 }
 
 /// The metrics that were put together so far.
@@ -179,18 +186,36 @@ impl List {
     }
 
     fn chain(&mut self, chain: &ChainStats) {
-        self.plugins(&chain.plugins);
+        self.plugins(chain.plugins.iter().chain(&chain.removed));
         self.usage(&chain.usage);
-        let counters = chain.counters.iter().map(|((plugin, name), count)| {
-            point([("plugin", plugin.as_str()), ("name", name)], *count)
-        });
-        let own = "What plugins count themselves.";
-        self.counter(("retrans.plugin.counter", "1", own), counters);
+        self.own(chain);
         self.sinks(&chain.sinks);
     }
 
-    fn plugins(&mut self, plugins: &[PluginStats]) {
-        let points = plugins.iter().flat_map(|plugin| {
+    /// The metrics that plugins keep themselves.
+    fn own(&mut self, chain: &ChainStats) {
+        let counters = chain.counters.iter().map(|(key, count)| own(key, *count));
+        let about = "What plugins count themselves.";
+        self.counter(("retrans.plugin.counter", "1", about), counters);
+        let gauges = chain.gauges.iter().map(|(key, value)| own(key, *value));
+        let about = "What plugins have set themselves.";
+        let gauges = Values::Gauge(gauges.collect());
+        self.add(("retrans.plugin.gauge", "1", about), gauges);
+        let histograms = chain.histograms.iter().map(|(key, histogram)| {
+            let distribution = Distribution {
+                bounds: BOUNDS.to_vec(),
+                counts: histogram.buckets().to_vec(),
+                sum: Some(histogram.sum()),
+            };
+            own(key, distribution)
+        });
+        let about = "Values that plugins have observed themselves.";
+        let histograms = Values::Histogram(histograms.collect());
+        self.add(("retrans.plugin.histogram", "1", about), histograms);
+    }
+
+    fn plugins<'a>(&mut self, plugins: impl Iterator<Item = &'a PluginStats>) {
+        let points = plugins.flat_map(|plugin| {
             let outcomes = [
                 ("kept", plugin.kept),
                 ("dropped", plugin.dropped),

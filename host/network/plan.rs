@@ -1,15 +1,20 @@
 //! What is to run in the network's thread: prepared while the process has all its rights, started when it is confined.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use anyhow::Result;
 use retrans_deliver::Outlets;
 use retrans_deliver::Runner;
 
+use super::Receivers;
 use super::files;
+use super::receivers::Deliveries;
 use super::sink::NetworkSink;
 use crate::config::ChainConfig;
 use crate::config::Network;
 use crate::plugin::Origin;
+use crate::plugin::Spec;
 use crate::plugin::bundled;
 use crate::sink::Sink;
 use crate::system::sandbox;
@@ -19,7 +24,10 @@ use crate::system::threads;
 
 /// What is to run in the network's thread.
 pub struct Plan {
-    sink: NetworkSink,
+    network: Network,
+    /// The configuration is read again.
+    is_read_again: bool,
+    deliveries: Arc<Deliveries>,
     runner: Runner,
     /// Something is delivered.
     has_receivers: bool,
@@ -34,15 +42,13 @@ impl Plan {
     ///
     /// If a receiver cannot be used; the error has its name.
     pub fn prepare(chain: &ChainConfig) -> Result<Plan> {
-        let mut receivers = chain.network.receivers.clone();
-        let resolving = resolving_plugins(chain);
-        for alertmanager in &mut receivers.alertmanagers {
-            alertmanager.resolving_plugins.extend(resolving.clone());
-        }
-        let (outlets, runner) = prepare(&receivers)?;
+        let network = chain.network.clone();
+        let (outlets, runner) = prepare(&receivers_of(&network, &chain.plugins))?;
         Ok(Plan {
             has_receivers: !outlets.counted().is_empty(),
-            sink: NetworkSink::new(outlets, chain.network.metrics_interval),
+            deliveries: Arc::new(Deliveries::new(outlets, network.metrics_interval)),
+            network,
+            is_read_again: chain.reread.is_some(),
             runner,
             has_tasks: false,
         })
@@ -54,13 +60,24 @@ impl Plan {
         self.has_tasks = true;
     }
 
-    /// Allows what deliveries read while the run lasts: secrets, which may be renewed, and what names of hosts are
-    /// looked up with.
+    /// What changes the receivers while the run lasts.
+    pub fn receivers(&self) -> Receivers {
+        Receivers::new(
+            Arc::clone(&self.deliveries),
+            self.has_receivers,
+            self.network.clone(),
+        )
+    }
+
+    /// Allows what deliveries read while the run lasts: secrets, which may be renewed, and what names of hosts are looked up
+    /// with; if the configuration is read again, all files of sinks.
     pub fn allow_files(&self, files: &mut Files) {
         if !self.has_receivers {
             return;
         }
-        for file in self.runner.files() {
+        let read_again = self.network.files.iter();
+        let read_again = read_again.filter(|_| self.is_read_again);
+        for file in self.runner.files().iter().chain(read_again) {
             sandbox::files::directories(file)
                 .into_iter()
                 .for_each(|directory| files.read(directory));
@@ -82,7 +99,9 @@ impl Plan {
     ///
     /// If the system refuses a further thread.
     pub fn start(self) -> Result<Option<Box<dyn Sink + Send>>> {
-        let Plan { sink, runner, .. } = self;
+        let Plan {
+            deliveries, runner, ..
+        } = self;
         if !self.has_receivers && !self.has_tasks {
             return Ok(None);
         }
@@ -93,7 +112,7 @@ impl Plan {
         };
         let started = threads::named("network").spawn(run);
         started.context("cannot start the thread of the network")?;
-        Ok(Some(Box::new(sink)))
+        Ok(Some(Box::new(NetworkSink::new(deliveries))))
     }
 }
 
@@ -111,13 +130,23 @@ fn prepare(receivers: &retrans_deliver::Config) -> Result<(Outlets, Runner)> {
     prepared.map_err(|error| anyhow::anyhow!("sink {error}"))
 }
 
+/// The receivers of alerts of these plugins.
+pub(super) fn receivers_of(network: &Network, plugins: &[Spec]) -> retrans_deliver::Config {
+    let mut receivers = network.receivers.clone();
+    let resolving = resolving_plugins(plugins);
+    for alertmanager in &mut receivers.alertmanagers {
+        alertmanager.resolving_plugins.extend(resolving.clone());
+    }
+    receivers
+}
+
 /// The instances of plugins that resolve each of their alerts.
-fn resolving_plugins(chain: &ChainConfig) -> Vec<String> {
+fn resolving_plugins(plugins: &[Spec]) -> Vec<String> {
     let resolves = |origin: &Origin| match origin {
         Origin::Bundled(name) => bundled::RESOLVING_ALERTS.contains(name),
         Origin::File(_) => false,
     };
-    let plugins = chain.plugins.iter();
+    let plugins = plugins.iter();
     let plugins = plugins.filter(|plugin| resolves(&plugin.origin));
     plugins.map(|plugin| plugin.name.clone()).collect()
 }
@@ -132,7 +161,6 @@ mod tests {
     use super::*;
     use crate::config::LinesTo;
     use crate::config::Verbosity;
-    use crate::plugin::Spec;
 
     fn chain(network: Network, plugins: &[(&str, &str)]) -> ChainConfig {
         let plugins = plugins.iter().map(|(name, file)| {
@@ -207,6 +235,6 @@ mod tests {
             ("d", "json-print"),
         ];
         let chain = chain(Network::default(), &plugins);
-        assert_eq!(resolving_plugins(&chain), ["a", "c"]);
+        assert_eq!(resolving_plugins(&chain.plugins), ["a", "c"]);
     }
 }

@@ -1,15 +1,16 @@
 //! Hands the results of the chain to the network's thread. It never waits: what finds no room is dropped and counted.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 use std::time::SystemTime;
 
 use retrans_deliver::Counted;
 use retrans_deliver::EventRecord;
-use retrans_deliver::Outlets;
 
 use super::metrics;
+use super::receivers::Deliveries;
 use crate::sink::FINISH_TIMEOUT;
 use crate::sink::Sink;
 use crate::stats::Stats;
@@ -21,11 +22,9 @@ use crate::stream::batch::Batch;
 
 /// The sink of all receivers.
 pub struct NetworkSink {
-    outlets: Outlets,
+    deliveries: Arc<Deliveries>,
     /// Since when the run counts, as a time since 1970.
     begun: Duration,
-    /// Shortest time between two sets of metrics.
-    interval: Duration,
     /// When the last set of metrics was sent.
     sent: Option<Instant>,
     /// The last statistics, if they were not sent.
@@ -33,12 +32,11 @@ pub struct NetworkSink {
 }
 
 impl NetworkSink {
-    /// The sink of these receivers, of a run that begins now.
-    pub fn new(outlets: Outlets, interval: Duration) -> NetworkSink {
+    /// The sink of these receivers, which may change, of a run that begins now.
+    pub fn new(deliveries: Arc<Deliveries>) -> NetworkSink {
         NetworkSink {
-            outlets,
+            deliveries,
             begun: now(),
-            interval,
             sent: None,
             unsent: None,
         }
@@ -46,7 +44,7 @@ impl NetworkSink {
 
     fn send_metrics(&self, stats: &Stats) {
         let metrics = metrics::of(stats, self.begun, now());
-        self.outlets.send_metrics(metrics);
+        self.deliveries.outlets.send_metrics(metrics);
     }
 }
 
@@ -62,12 +60,12 @@ impl Sink for NetworkSink {
 
     fn alerts(&mut self, alerts: &[Alert]) -> io::Result<()> {
         let alerts: Vec<_> = alerts.iter().map(delivered).collect();
-        self.outlets.send(&alerts);
+        self.deliveries.outlets.send(&alerts);
         Ok(())
     }
 
     fn events(&mut self, batch: &Batch) -> io::Result<()> {
-        if !self.outlets.take_events() {
+        if !self.deliveries.outlets.take_events() {
             return Ok(());
         }
         let mut labels = vec![Vec::new(); batch.len()];
@@ -83,15 +81,18 @@ impl Sink for NetworkSink {
                 record: batch.record(event),
                 labels,
             });
-        self.outlets.send_events(&records.collect::<Vec<_>>());
+        self.deliveries
+            .outlets
+            .send_events(&records.collect::<Vec<_>>());
         Ok(())
     }
 
     fn stats(&mut self, stats: &Stats) {
-        if !self.outlets.take_metrics() {
+        if !self.deliveries.outlets.take_metrics() {
             return;
         }
-        if self.sent.is_some_and(|sent| sent.elapsed() < self.interval) {
+        let interval = self.deliveries.interval();
+        if self.sent.is_some_and(|sent| sent.elapsed() < interval) {
             self.unsent = Some(stats.clone());
             return;
         }
@@ -105,14 +106,19 @@ impl Sink for NetworkSink {
     }
 
     fn counted(&self) -> Vec<SinkStats> {
-        self.outlets.counted().into_iter().map(counted).collect()
+        self.deliveries
+            .outlets
+            .counted()
+            .into_iter()
+            .map(counted)
+            .collect()
     }
 
     fn finish(&mut self) -> Vec<SinkStats> {
         if let Some(stats) = self.unsent.take() {
             self.send_metrics(&stats);
         }
-        let counters = self.outlets.finish(FINISH_TIMEOUT);
+        let counters = self.deliveries.outlets.finish(FINISH_TIMEOUT);
         counters.into_iter().map(counted).collect()
     }
 }

@@ -2,6 +2,7 @@
 //! the statistics at the end.
 
 pub mod channel;
+pub mod hangups;
 pub mod reconfigure;
 pub mod reload;
 pub mod stop;
@@ -21,11 +22,12 @@ use crate::chain::ChainError;
 use crate::config::ChainConfig;
 use crate::config::SinkConfig;
 use crate::config::Verbosity;
+use crate::network::Receivers;
 use crate::pipeline::channel::Channel;
 use crate::pipeline::channel::MAX_RECYCLED;
+use crate::pipeline::hangups::Hangups;
 use crate::pipeline::reconfigure::Can;
 use crate::pipeline::reconfigure::Reconfigurer;
-use crate::pipeline::reload::Hangups;
 use crate::pipeline::reload::Reloader;
 use crate::pipeline::stop::POLL_INTERVAL;
 use crate::pipeline::stop::Stop;
@@ -103,6 +105,8 @@ pub struct Outputs {
     pub queues: Vec<Queue>,
     /// Sinks that are called in the chain's thread and never wait.
     pub beside: Vec<Box<dyn Sink + Send>>,
+    /// What changes those over the network when the configuration is read again. `None`: they stay.
+    pub receivers: Option<Receivers>,
 }
 
 /// Like [`prepare`], with these outputs.
@@ -113,7 +117,7 @@ pub fn prepare_with(
     stop: &Stop,
     shared: &SharedStats,
     run: &RunInfo,
-    outputs: Outputs,
+    mut outputs: Outputs,
 ) -> Result<Option<Chain<Sinks>>> {
     shared
         .print_on_request(
@@ -122,6 +126,7 @@ pub fn prepare_with(
             config.stats_every,
         )
         .context("cannot listen for SIGUSR1")?;
+    let receivers = outputs.receivers.take();
     let sinks = start_sinks(config, stop.stdout_status(), outputs)?;
     confinement::check(config.plugins.len())?;
     let mut engine =
@@ -137,7 +142,7 @@ pub fn prepare_with(
             have_census: reread.has_census() || any(|plugin| plugin.prepared.asks_for_census()),
             read_files: any(|plugin| !plugin.prepared.spec().grants.read.is_empty()),
         };
-        reloader = reloader.reconfigure_by(Reconfigurer::new(reread, can));
+        reloader = reloader.reconfigure_by(Reconfigurer::new(reread, can, receivers));
     }
     let end = stop.end_handle().context("cannot listen for a hang-up")?;
     reloader.spawn(config.watch_files, handlers.hangups, sinks.reopens(), end)?;
@@ -166,6 +171,7 @@ fn start_sinks(
         direct,
         mut queues,
         beside,
+        receivers: _,
     } = outputs;
     if !beside.is_empty() {
         stdout_status.set_other_output();

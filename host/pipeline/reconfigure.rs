@@ -1,9 +1,11 @@
-//! Changes the chain to what the configuration file says now, between two batches. On any error before the change, the
-//! running chain stays as it is.
+//! Changes the chain and the sinks over the network to what the configuration file says now: the chain between two
+//! batches, and each independently of the other. On any error before a change, what runs stays as it is.
 
 use crate::chain::Member;
+use crate::config::Network;
 use crate::config::Reconfigured;
 use crate::config::Reread;
+use crate::network::Receivers;
 use crate::pipeline::reload::Reloader;
 use crate::pipeline::reload::Watched;
 use crate::plugin::Plugin;
@@ -13,6 +15,8 @@ use crate::plugin::Spec;
 pub struct Reconfigurer {
     reread: Reread,
     can: Can,
+    /// `None`: what is delivered over the network stays.
+    receivers: Option<Receivers>,
 }
 
 /// What plugins that are added can have: the process has given up everything else.
@@ -39,16 +43,22 @@ enum Refused {
 
 impl Reconfigurer {
     /// For a run that can have this.
-    pub fn new(reread: Reread, can: Can) -> Reconfigurer {
-        Reconfigurer { reread, can }
+    pub fn new(reread: Reread, can: Can, receivers: Option<Receivers>) -> Reconfigurer {
+        Reconfigurer {
+            reread,
+            can,
+            receivers,
+        }
     }
 
-    /// Reads the file, changes the chain of `reloader`, and logs what became of it. Returns the names of the plugins that
-    /// were started.
-    pub(super) fn reconfigure(&self, reloader: &mut Reloader) -> Vec<String> {
-        let file = self.reread.file().display();
+    /// Reads the file, changes the sinks over the network and the chain of `reloader`, and logs what became of it. Returns
+    /// the names of the plugins that were started.
+    pub(super) fn reconfigure(&mut self, reloader: &mut Reloader) -> Vec<String> {
+        let file = self.reread.file().to_owned();
+        let file = file.display();
         let Reconfigured {
             plugins,
+            network,
             needs_restart,
         } = match self.reread.read() {
             Ok(reconfigured) => reconfigured,
@@ -62,9 +72,11 @@ impl Reconfigurer {
                 "{file}: {option} has changed: that needs a restart; the old value stays"
             );
         }
+        // Before the plugins: their first alerts then reach sinks that are new.
+        let are_sinks_same = self.change_sinks(&network, &plugins);
         let running = reloader.plugins.iter().map(|plugin| &plugin.spec);
         if running.eq(&plugins) {
-            if needs_restart.is_empty() {
+            if needs_restart.is_empty() && are_sinks_same {
                 tracing::info!("{file}: the configuration has not changed");
             }
             return Vec::new();
@@ -79,6 +91,27 @@ impl Reconfigurer {
             Err(refused) => {
                 tracing::warn!("{file}: {refused}; the running plugins stay");
                 Vec::new()
+            }
+        }
+    }
+
+    /// Changes the sinks over the network, and logs what became of it. Returns whether they are what the file says, as they
+    /// were before.
+    fn change_sinks(&mut self, network: &Network, plugins: &[Spec]) -> bool {
+        let file = self.reread.file().display();
+        let Some(receivers) = &mut self.receivers else {
+            return true;
+        };
+        match receivers.change(network, plugins) {
+            Ok(changes) => {
+                changes
+                    .iter()
+                    .for_each(|change| tracing::info!("{file}: {change}"));
+                changes.is_empty()
+            }
+            Err(refused) => {
+                tracing::warn!("{file}: {refused}; the running sinks stay");
+                false
             }
         }
     }

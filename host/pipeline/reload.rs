@@ -5,11 +5,7 @@
 //! version stays. A plugin whose granted files have changed takes the same way, with the code that it has.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io;
-use std::io::Read as _;
-use std::os::fd::AsFd as _;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,15 +21,11 @@ use notify::RecursiveMode;
 use notify::Watcher as _;
 use notify::event::AccessKind;
 use notify::event::AccessMode;
-use rustix::event::PollFd;
-use rustix::event::PollFlags;
-use rustix::event::Timespec;
-use rustix::event::poll;
-use signal_hook::consts::SIGHUP;
 
 use crate::chain::Change;
 use crate::chain::Member;
 use crate::chain::SwapError;
+use crate::pipeline::hangups::Hangups;
 use crate::pipeline::reconfigure::Reconfigurer;
 use crate::pipeline::stop::EndHandle;
 use crate::plugin::Digest;
@@ -47,7 +39,6 @@ use crate::plugin::digest_now;
 use crate::plugin::runtime::files_read;
 use crate::sink::queue::Reopen;
 use crate::system::privileges;
-use crate::system::procfs;
 use crate::system::sandbox::files;
 use crate::system::threads;
 
@@ -188,7 +179,7 @@ impl Reloader {
     pub fn check(&mut self, trigger: Trigger) {
         let mut started = Vec::new();
         if trigger == Trigger::Requested
-            && let Some(reconfigurer) = self.reconfigurer.take()
+            && let Some(mut reconfigurer) = self.reconfigurer.take()
         {
             started = reconfigurer.reconfigure(self);
             self.reconfigurer = Some(reconfigurer);
@@ -342,7 +333,10 @@ impl Reloader {
             }
             false => None,
         };
-        let forwarding = hangups.forward(trigger, reopens, end);
+        let forwarding = hangups.forward(end, move || {
+            reopens.iter().for_each(Reopen::request);
+            trigger.send(Trigger::Requested).is_ok()
+        });
         forwarding.map_err(ReloadError::Thread)?;
         let spawned = threads::named("reload")
             .stack_size(THREAD_STACK)
@@ -399,69 +393,4 @@ fn watch(
             .map_err(failed(directory))?;
     }
     Ok(watcher)
-}
-
-/// Receives SIGHUP. Before it exists, SIGHUP ends the process.
-pub struct Hangups {
-    signals: UnixStream,
-    terminal: Option<File>,
-}
-
-impl Hangups {
-    /// Registers a handler of SIGHUP.
-    pub fn listen() -> io::Result<Hangups> {
-        let terminal = terminal();
-        let (signals, signal) = UnixStream::pair()?;
-        signal_hook::low_level::pipe::register(SIGHUP, signal)?;
-        Ok(Hangups { signals, terminal })
-    }
-
-    /// None ever arrives: for a run that SIGHUP ends.
-    pub fn none() -> io::Result<Hangups> {
-        let (signals, _) = UnixStream::pair()?;
-        Ok(Hangups {
-            signals,
-            terminal: None,
-        })
-    }
-
-    /// Starts a thread that forwards SIGHUP: to `trigger` and to the sinks, or, if the terminal is closed, to `end`.
-    fn forward(
-        mut self,
-        trigger: Sender<Trigger>,
-        reopens: Vec<Reopen>,
-        end: EndHandle,
-    ) -> io::Result<()> {
-        let spawned = threads::named("sighup").spawn(move || {
-            while self.signals.read(&mut [0; 64]).is_ok_and(|read| read > 0) {
-                if self.terminal.as_ref().is_some_and(is_closed) {
-                    end.end();
-                    return;
-                }
-                reopens.iter().for_each(Reopen::request);
-                if trigger.send(Trigger::Requested).is_err() {
-                    return;
-                }
-            }
-        });
-        spawned.map(drop)
-    }
-}
-
-/// The controlling terminal: the run ends when it is closed, wherever the output goes. `None` for a daemon, and if
-/// SIGHUP was ignored at the start, as under `nohup`.
-fn terminal() -> Option<File> {
-    match procfs::ignores(SIGHUP) {
-        true => None,
-        false => File::open("/dev/tty").ok(),
-    }
-}
-
-fn is_closed(terminal: &File) -> bool {
-    let mut fds = [PollFd::from_borrowed_fd(
-        terminal.as_fd(),
-        PollFlags::empty(),
-    )];
-    poll(&mut fds, Some(&Timespec::default())).is_ok()
-        && fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
 }

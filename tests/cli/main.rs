@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[cfg(feature = "network")]
 #[path = "../../deliver/tests/support/mod.rs"]
 mod receivers;
 
@@ -25,7 +26,9 @@ mod plugin_profile;
 mod plugin_test;
 mod prerequisites;
 mod signals;
+#[cfg(feature = "network")]
 mod sinks;
+#[cfg(feature = "network")]
 mod sinks_refused;
 mod statistics;
 mod streams;

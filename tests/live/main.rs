@@ -5,6 +5,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[cfg(feature = "network")]
 #[path = "../../deliver/tests/support/mod.rs"]
 mod receivers;
 mod support;
@@ -39,6 +40,7 @@ mod record_disk;
 mod record_files;
 mod retransmits;
 mod seed_faults;
+#[cfg(feature = "network")]
 mod sinks;
 mod streams;
 mod top;

@@ -111,15 +111,21 @@ impl Active {
         }
     }
 
-    fn resolve(&mut self, alert: &Alert, now: Moment) {
-        if !self.resolving.contains(&alert.plugin) {
-            self.resolving.insert(alert.plugin.clone());
-            for (labels, entry) in &mut self.entries {
-                entry.is_resolving |= labels
-                    .iter()
-                    .any(|(name, value)| name == "plugin" && *value == alert.plugin);
-            }
+    /// Notes that a plugin resolves its alerts. Those that are active go on until then.
+    pub(crate) fn learn_resolving(&mut self, plugin: &str) {
+        if self.resolving.contains(plugin) {
+            return;
         }
+        self.resolving.insert(plugin.to_owned());
+        for (labels, entry) in &mut self.entries {
+            entry.is_resolving |= labels
+                .iter()
+                .any(|(name, value)| name == "plugin" && *value == plugin);
+        }
+    }
+
+    fn resolve(&mut self, alert: &Alert, now: Moment) {
+        self.learn_resolving(&alert.plugin);
         let mut labels = labels::of(alert, &self.rules.instance, &self.rules.labels);
         // It has the severity with which it was raised.
         let firing = Severity::ALL.into_iter().find(|severity| {

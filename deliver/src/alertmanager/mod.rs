@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hyper::header::HeaderValue;
 
-use self::active::Active;
+pub(crate) use self::active::Active;
 use self::active::Rules;
 use crate::http::Options;
 use crate::http::UrlError;

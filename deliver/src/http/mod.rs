@@ -7,6 +7,7 @@ pub(crate) mod secret;
 pub(crate) mod tls;
 pub(crate) mod url;
 
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -53,5 +54,17 @@ impl Default for Options {
             ca_file: None,
             client_certificate: None,
         }
+    }
+}
+
+impl Options {
+    /// The files that are read when a receiver is prepared, and not again.
+    pub(crate) fn files(&self) -> Vec<&Path> {
+        let mut files = Vec::new();
+        files.extend(self.ca_file.as_deref());
+        if let Some(client) = &self.client_certificate {
+            files.extend([client.certificate_file.as_path(), &client.key_file]);
+        }
+        files
     }
 }

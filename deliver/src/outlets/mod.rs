@@ -1,23 +1,36 @@
 //! All receivers of a host, and the thread that delivers to them.
+//!
+//! ```text
+//!  outlet     one receiver: its configuration, its desks and its couriers
+//!  courier    desks, and the task that delivers from one of them
+//!  receivers  those that there are, and what those before them have counted
+//!  runner     the thread: starts couriers, and ends those of receivers that are gone
+//! ```
 
 pub(crate) mod courier;
+mod outlet;
+mod receivers;
+mod runner;
 
-use std::io;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::RwLock;
+use std::sync::RwLockReadGuard;
+use std::sync::RwLockWriteGuard;
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::sync::mpsc;
 
-use self::courier::Counter;
-use self::courier::Desk;
-use self::courier::Route;
+pub use self::runner::Runner;
+
+use self::outlet::Receiver;
+use self::outlet::Running;
+use self::receivers::Receivers;
+use self::receivers::Step;
 use crate::alert::Alert;
 use crate::alertmanager;
 use crate::counted::Counted;
@@ -26,14 +39,8 @@ use crate::moment::Clock;
 use crate::moment::Moment;
 use crate::otlp;
 use crate::otlp::Item;
-use crate::otlp::Latest;
-use crate::otlp::Logs;
 use crate::otlp::Metrics;
-use crate::outbox::Outbox;
 use crate::webhook;
-
-/// Most threads for what takes time: two look-ups of names of hosts, for which the C library waits, and a slow page.
-const MAX_HELPERS: usize = 3;
 
 /// The receivers of a host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -87,31 +94,33 @@ pub struct EventRecord<'a> {
     pub labels: &'a [(&'a str, &'a str)],
 }
 
-/// What runs in the thread that delivers.
-pub struct Runner {
-    clock: Clock,
-    shared: Arc<Shared>,
-    couriers: Vec<Task>,
-    /// What else runs in the thread.
-    tasks: Vec<Task>,
-    files: Vec<PathBuf>,
+/// What has become of the receivers by [`Outlets::change`]. One whose configuration has changed is in both.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// Names of those that are new.
+    pub started: Vec<String>,
+    /// Names of those that are gone.
+    pub ended: Vec<String>,
 }
 
-type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+impl Changed {
+    /// Returns whether all receivers are the same as before.
+    pub fn is_empty(&self) -> bool {
+        self.started.is_empty() && self.ended.is_empty()
+    }
+}
 
 struct Shared {
     limit: Mutex<Limit>,
-    /// The limit was reached.
+    /// The limit was reached, or has changed.
     limit_reached: Notify,
-    desks: Vec<Arc<dyn Counter>>,
-    /// Those of the desks that take events.
-    logs: Vec<Arc<Desk<Logs>>>,
-    /// Those of the desks that take metrics.
-    metrics: Vec<Arc<Desk<Latest>>>,
-    /// Couriers that have not ended.
-    running: Mutex<usize>,
-    /// Notified when the last courier has ended.
-    ended: Condvar,
+    /// Written to only when receivers change, and never locked while something waits.
+    receivers: RwLock<Receivers>,
+    /// Held by a change: there is one at a time.
+    changing: Mutex<()>,
+    /// What the thread is to start and to end.
+    steps: mpsc::UnboundedSender<Vec<Step>>,
+    running: Arc<Running>,
     /// The thread is to end, whatever is queued.
     stop: Notify,
 }
@@ -120,77 +129,21 @@ struct Shared {
 /// no thread, so that both can be done after the process has given up its privileges.
 pub fn prepare(config: &Config) -> Result<(Outlets, Runner), ConfigError> {
     let clock = Clock::start();
-    let mut built = Built {
-        clock,
-        desks: Vec::new(),
-        couriers: Vec::new(),
-        files: Vec::new(),
-    };
-    let (mut logs, mut metrics) = (Vec::new(), Vec::new());
-    for config in &config.alertmanagers {
-        let prepared = alertmanager::prepare(config).map_err(of(&config.name))?;
-        let (active, routes) = prepared;
-        built.add(active, routes);
-    }
-    for config in &config.webhooks {
-        let (queue, route) = webhook::prepare(config).map_err(of(&config.name))?;
-        built.add(queue, vec![route]);
-    }
-    for config in &config.otlp {
-        let prepared = otlp::prepare(config).map_err(of(&config.name))?;
-        if let Some((outbox, route)) = prepared.logs {
-            logs.push(built.add(outbox, vec![route]));
-        }
-        if let Some((outbox, route)) = prepared.metrics {
-            metrics.push(built.add(outbox, vec![route]));
-        }
-    }
+    let (steps, received) = mpsc::unbounded_channel();
     let shared = Arc::new(Shared {
         limit: Mutex::new(Limit::new(config.alerts_per_minute)),
         limit_reached: Notify::new(),
-        desks: built.desks,
-        logs,
-        metrics,
-        running: Mutex::new(built.couriers.len()),
-        ended: Condvar::new(),
+        receivers: RwLock::default(),
+        changing: Mutex::default(),
+        steps,
+        running: Arc::default(),
         stop: Notify::new(),
     });
-    let runner = Runner {
-        clock,
-        shared: Arc::clone(&shared),
-        couriers: built.couriers,
-        tasks: Vec::new(),
-        files: built.files,
-    };
-    Ok((Outlets { clock, shared }, runner))
-}
-
-/// The error of the receiver with this name.
-fn of<E: Into<ConfigCause>>(name: &str) -> impl FnOnce(E) -> ConfigError {
-    move |cause| ConfigError {
-        name: name.to_owned(),
-        cause: Box::new(cause.into()),
-    }
-}
-
-struct Built {
-    clock: Clock,
-    desks: Vec<Arc<dyn Counter>>,
-    couriers: Vec<Task>,
-    files: Vec<PathBuf>,
-}
-
-impl Built {
-    fn add<O: Outbox>(&mut self, outbox: O, routes: Vec<Route<O::Job>>) -> Arc<Desk<O>> {
-        let desk = Desk::new(outbox, routes.len());
-        for (receiver, route) in routes.into_iter().enumerate() {
-            self.files.extend(route.files());
-            let courier = courier::run(Arc::clone(&desk), receiver, route, self.clock);
-            self.couriers.push(Box::pin(courier));
-        }
-        self.desks.push(Arc::clone(&desk) as Arc<dyn Counter>);
-        desk
-    }
+    let outlets = Outlets { clock, shared };
+    outlets.change(config, Duration::ZERO)?;
+    let files = outlets.shared.receivers().files();
+    let runner = Runner::new(clock, Arc::clone(&outlets.shared), received, files);
+    Ok((outlets, runner))
 }
 
 impl Shared {
@@ -198,8 +151,16 @@ impl Shared {
         self.limit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn running(&self) -> MutexGuard<'_, usize> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    fn receivers(&self) -> RwLockReadGuard<'_, Receivers> {
+        self.receivers
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn receivers_mut(&self) -> RwLockWriteGuard<'_, Receivers> {
+        self.receivers
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Hands alerts about the limit to all receivers.
@@ -212,7 +173,7 @@ impl Shared {
 
     fn accept(&self, alerts: &[(&Alert, bool)], now: Moment) {
         if !alerts.is_empty() {
-            self.desks.iter().for_each(|desk| desk.accept(alerts, now));
+            self.receivers().accept(alerts, now);
         }
     }
 }
@@ -239,7 +200,7 @@ impl Outlets {
     /// Hands events to every collector of logs. Those that find no room are counted as dropped.
     pub fn send_events(&self, events: &[EventRecord<'_>]) {
         let now = self.clock.now();
-        for desk in &self.shared.logs {
+        for desk in self.shared.receivers().logs() {
             desk.change(|logs| {
                 events
                     .iter()
@@ -251,41 +212,68 @@ impl Outlets {
     /// Hands metrics to every collector of metrics. They replace those that wait there.
     pub fn send_metrics(&self, metrics: Metrics) {
         let metrics = Arc::new(metrics);
-        for desk in &self.shared.metrics {
+        for desk in self.shared.receivers().metrics() {
             desk.change(|latest| latest.replace(Arc::clone(&metrics)));
         }
     }
 
     /// Returns whether a collector takes events.
     pub fn take_events(&self) -> bool {
-        !self.shared.logs.is_empty()
+        self.shared.receivers().logs().next().is_some()
     }
 
     /// Returns whether a collector takes metrics.
     pub fn take_metrics(&self) -> bool {
-        !self.shared.metrics.is_empty()
+        self.shared.receivers().metrics().next().is_some()
     }
 
-    /// The counters of each receiver so far.
+    /// The counters of each receiver so far: of those that there are, in the order of the configuration, and then of those
+    /// that are gone. Those with the same name are counted together.
     pub fn counted(&self) -> Vec<Counted> {
-        self.shared
-            .desks
-            .iter()
-            .flat_map(|desk| desk.counted())
-            .collect()
+        self.shared.receivers().counted()
+    }
+
+    /// Changes the receivers and the limit to this configuration. It reads the files that are named, and must not be
+    /// called by what has no time for that.
+    ///
+    /// - A receiver whose configuration is the same, and the contents of its files, goes on: with its queue, its
+    ///   counters and the alerts that it knows to be active. Of the plugins that resolve their alerts, it learns.
+    /// - One that is new gets what is sent from now on. Of alerts that are active it learns when they are raised again.
+    /// - One that is gone delivers what is queued, for `timeout` at most. The rest is counted as failed, and its
+    ///   counters stay in [`counted`](Outlets::counted).
+    /// - One whose configuration has changed is both: the new one begins when the old one has ended.
+    ///
+    /// After [`finish`](Outlets::finish), nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// If a receiver that is new cannot be used. Everything stays as it was then.
+    pub fn change(&self, config: &Config, timeout: Duration) -> Result<Changed, ConfigError> {
+        let shared = &self.shared;
+        let _one_at_a_time = shared
+            .changing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let current = shared.receivers().current().to_vec();
+        let wanted = Receiver::all(config);
+        let next = receivers::next(&current, wanted, self.clock, &shared.running, timeout)?;
+        let changed = next.changed();
+        let Some(steps) = shared.receivers_mut().change(next) else {
+            return Ok(Changed::default());
+        };
+        shared.limit().set(config.alerts_per_minute);
+        shared.limit_reached.notify_one();
+        // Without a thread, its receiving end is gone: what is sent is dropped, and counts as ended.
+        let _ = shared.steps.send(steps);
+        Ok(changed)
     }
 
     /// Delivers what is queued, for this time at most, and ends the thread. Returns the final counters of each
     /// receiver: what is not delivered by then remains counted as queued. Alerts that fire are not resolved: at an
     /// Alertmanager they end by themselves.
     pub fn finish(&self, timeout: Duration) -> Vec<Counted> {
-        self.shared.desks.iter().for_each(|desk| desk.close());
-        let running = self.shared.running();
-        let waited = self
-            .shared
-            .ended
-            .wait_timeout_while(running, timeout, |running| *running > 0);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        self.shared.receivers_mut().close();
+        self.shared.running.wait_for_end(timeout);
         self.shared.stop.notify_one();
         let counted = self.counted();
         for Counted { name, queued, .. } in counted.iter().filter(|counted| counted.queued > 0) {
@@ -294,82 +282,6 @@ impl Outlets {
             );
         }
         counted
-    }
-}
-
-impl Runner {
-    /// The files that are read again during the run: secrets, so that they can be renewed. Where they can no longer be
-    /// read, they stay as they are.
-    pub fn files(&self) -> &[PathBuf] {
-        &self.files
-    }
-
-    /// Runs a further task in the same thread, from the start until the end of [`run`](Runner::run), which does not wait
-    /// for it: the task is dropped then. It must not block the thread.
-    pub fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.push(Box::pin(task));
-    }
-
-    /// Delivers, until [`Outlets::finish`]. Call it in a thread of its own. It starts at most three further threads, to
-    /// look up the names of hosts and to make slow pages.
-    pub fn run(mut self) -> io::Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            .max_blocking_threads(MAX_HELPERS)
-            .thread_name("network helper")
-            .build()?;
-        let shared = Arc::clone(&self.shared);
-        for courier in std::mem::take(&mut self.couriers) {
-            let running = Running(Arc::clone(&shared));
-            runtime.spawn(async move {
-                courier.await;
-                drop(running);
-            });
-        }
-        for task in std::mem::take(&mut self.tasks) {
-            runtime.spawn(task);
-        }
-        runtime.spawn(watch_limit(Arc::clone(&shared), self.clock));
-        runtime.block_on(shared.stop.notified());
-        // A look-up that hangs does not keep the thread.
-        runtime.shutdown_background();
-        Ok(())
-    }
-}
-
-impl Drop for Runner {
-    fn drop(&mut self) {
-        // Couriers that never ran.
-        *self.shared.running() -= self.couriers.len();
-        self.shared.ended.notify_all();
-    }
-}
-
-/// Counts a courier as ended, also if it panics.
-struct Running(Arc<Shared>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        *self.0.running() -= 1;
-        self.0.ended.notify_all();
-    }
-}
-
-/// Tells when the limit is over.
-async fn watch_limit(shared: Arc<Shared>, clock: Clock) {
-    loop {
-        let next = shared.limit().next();
-        let reached = shared.limit_reached.notified();
-        match next {
-            None => reached.await,
-            Some(next) => {
-                let next = clock.instant(next).into();
-                if tokio::time::timeout_at(next, reached).await.is_err() {
-                    shared.tell_of_limit(clock);
-                }
-            }
-        }
     }
 }
 

@@ -2,6 +2,8 @@
 //! of the command line.
 
 use std::env;
+use std::fs::File;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use retrans_deliver::Config;
@@ -19,6 +21,7 @@ use super::SinkKind;
 use super::SinkOptions;
 use crate::config::Network;
 use crate::system::procfs;
+use crate::system::sandbox;
 
 /// Shortest time between two sets of metrics.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
@@ -53,13 +56,38 @@ pub fn network(args: &NetworkArgs, sinks: &[SinkOptions]) -> Result<Network, Sin
         }
     }
     // Reads all files once, and again at the start.
+    let mut files: Vec<PathBuf> = sinks.iter().flat_map(SinkOptions::files).collect();
+    // Those of variables.
+    let signals = receivers.otlp.iter();
+    let signals = signals.flat_map(|config| config.logs.iter().chain(&config.metrics));
+    files.extend(signals.flat_map(|signal| files_of(&signal.http)));
     let prepared = retrans_deliver::prepare(&receivers);
-    prepared.map_err(|error| SinkError::Unusable(error.to_string()))?;
+    prepared.map_err(|error| SinkError::Unusable(format!("{error}{}", denied(&files))))?;
     let default = Network::default();
     Ok(Network {
         receivers,
         metrics_interval: metrics_interval.unwrap_or(default.metrics_interval),
+        files,
     })
+}
+
+fn files_of(options: &http::Options) -> Vec<PathBuf> {
+    let mut files = Vec::from_iter(options.ca_file.clone());
+    if let Some(client) = &options.client_certificate {
+        files.extend([client.certificate_file.clone(), client.key_file.clone()]);
+    }
+    files
+}
+
+/// What the sandbox has to do with an error, as its continuation: the first file that it forbids. Empty if there is none.
+fn denied(files: &[PathBuf]) -> String {
+    let explained = files.iter().find_map(|file| {
+        let error = File::open(file).err()?;
+        let before = error.to_string();
+        let explained = sandbox::explained(file, error).to_string();
+        Some(explained.strip_prefix(&before)?.to_owned()).filter(|reason| !reason.is_empty())
+    });
+    explained.unwrap_or_default()
 }
 
 fn alertmanager(

@@ -14,6 +14,7 @@ use retrans_deliver::http::Options;
 
 use super::SinkError;
 use super::SinkOptions;
+use crate::system::sandbox;
 
 /// Maximum size of a template in bytes.
 const MAX_TEMPLATE: u64 = 64 << 10;
@@ -38,6 +39,13 @@ impl SinkOptions {
         self.value(key).map(PathBuf::from)
     }
 
+    /// All files that it names.
+    pub(super) fn files(&self) -> impl Iterator<Item = PathBuf> {
+        let named = self.settings.iter();
+        let named = named.filter(|(key, _)| key.ends_with("-file"));
+        named.map(|(_, file)| PathBuf::from(file))
+    }
+
     /// The contents of a file.
     pub(super) fn contents(&self, key: &'static str) -> Result<Option<String>, SinkError> {
         let Some(file) = self.file(key) else {
@@ -57,7 +65,7 @@ impl SinkOptions {
         read().map(Some).map_err(|error| SinkError::File {
             sink: self.name.clone(),
             key,
-            cause: error.to_string(),
+            cause: sandbox::explained(&file, error).to_string(),
             file: file.clone(),
         })
     }

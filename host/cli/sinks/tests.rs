@@ -172,3 +172,24 @@ fn every_key_is_documented() {
         assert!(document.lines().any(|line| line.starts_with(&row)), "{row}");
     }
 }
+
+#[test]
+fn all_files_of_sinks_are_known() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path
+    };
+    let template = file("template", "{}");
+    let token = file("token", "secret");
+    let network = delivered(&[
+        "--sink=webhook=http://a/",
+        &format!("--sink-set=template-file={}", template.display()),
+        &format!("--sink-set=token-file={}", token.display()),
+        // Without TLS it is not read, and need not exist.
+        "--sink-set=ca-file=/nowhere/ca.pem",
+    ]);
+    let expected = [template, token, "/nowhere/ca.pem".into()];
+    assert_eq!(network.files, expected);
+}

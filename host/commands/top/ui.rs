@@ -20,6 +20,7 @@ use ratatui_core::terminal::Terminal;
 use retrans_view::top::Keyboard;
 use retrans_view::top::Request;
 use retrans_view::top::View;
+use rustix::io::Errno;
 
 use super::backend::ScreenBackend;
 use super::shared::Shared;
@@ -72,7 +73,10 @@ impl Ui {
             let entered = screen.enter();
             let result = entered.and_then(|()| painter.run(screen));
             stdio::leave_screen();
-            result
+            match result {
+                Err(error) if is_end(&error) => Ok(()),
+                result => result,
+            }
         };
         stdio::redirect(Some(Box::new(move |message| receiver.log(message))));
         let thread = threads::named("view").spawn(run);
@@ -147,7 +151,7 @@ struct Painter {
 }
 
 impl Painter {
-    /// Draws until the view ends. An error of a terminal that is gone is none.
+    /// Draws until the view ends. Fails with an error that [`is_end`] where there is no terminal any more.
     fn run(&mut self, screen: Screen) -> io::Result<()> {
         let screen = Rc::new(RefCell::new(screen));
         let mut terminal = Terminal::new(ScreenBackend::new(Rc::clone(&screen)))?;
@@ -178,11 +182,7 @@ impl Painter {
             is_touched |= drawn.as_ref().is_some_and(|drawn| drawn.size != size);
             let is_changed = drawn.as_ref().is_none_or(|drawn| drawn.changes != changes);
             if is_changed && since >= FRAME || is_touched && since >= KEY_FRAME {
-                match self.draw(&mut terminal) {
-                    // A thread has panicked, and its hook has left the screen; or the terminal takes nothing any more.
-                    Err(error) if is_end(&error) => return Ok(()),
-                    drawn => drawn?,
-                }
+                self.draw(&mut terminal)?;
                 drawn = Some(Drawn {
                     changes,
                     size,
@@ -246,7 +246,10 @@ impl Painter {
     }
 }
 
-/// Returns whether nothing can be drawn any more.
+/// Returns whether nothing can be drawn any more: a thread has panicked, and its hook has left the screen; or the terminal
+/// takes nothing any more, or is gone, perhaps in the middle of a frame (EIO).
 fn is_end(error: &io::Error) -> bool {
-    stdio::is_cancelled(error) || error.kind() == io::ErrorKind::NotConnected
+    stdio::is_cancelled(error)
+        || error.kind() == io::ErrorKind::NotConnected
+        || error.raw_os_error() == Some(Errno::IO.raw_os_error())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::stats::counters::ReplayStats;
+use crate::stats::plugin_histogram::PluginHistogram;
 
 fn named<'a>(metrics: &'a Metrics, name: &str) -> &'a Metric {
     let mut metrics = metrics.metrics.iter();
@@ -183,4 +184,35 @@ fn a_replay_has_no_probe() {
     );
     let probe = |metric: &&Metric| metric.name.starts_with("retrans.probe");
     assert_eq!(metrics.metrics.iter().find(probe), None);
+}
+
+#[test]
+fn gauges_and_histograms_of_plugins_have_their_names() {
+    let key = || ("a".to_owned(), "keys".to_owned());
+    let mut histogram = PluginHistogram::default();
+    [0.5, 2e6]
+        .into_iter()
+        .for_each(|value| histogram.observe(value));
+    let chain = ChainStats {
+        gauges: [(key(), -0.5)].into(),
+        histograms: [(key(), histogram)].into(),
+        ..ChainStats::default()
+    };
+    let stats = Stats {
+        chain,
+        ..Stats::default()
+    };
+    let metrics = of(&stats, Duration::ZERO, Duration::ZERO);
+    let attributes = [("plugin", "a"), ("name", "keys")];
+    let gauge = Values::Gauge(vec![point(attributes, -0.5)]);
+    assert_eq!(named(&metrics, "retrans.plugin.gauge").values, gauge);
+    let Values::Histogram(points) = &named(&metrics, "retrans.plugin.histogram").values else {
+        panic!("it is a histogram");
+    };
+    let [Point { value, .. }] = points.as_slice() else {
+        panic!("one histogram: {points:?}");
+    };
+    assert_eq!(value.counts.len(), value.bounds.len() + 1);
+    assert_eq!(value.counts.last(), Some(&1));
+    assert_eq!(value.sum, Some(2_000_000.5));
 }

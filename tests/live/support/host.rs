@@ -187,7 +187,11 @@ impl Host {
                 .iter()
                 .any(|line| line.contains(ATTACHED)))
         });
-        let said = self.stderr.so_far();
+        // A host that has ended has said all: the reader may be behind.
+        let said = match self.child.try_wait()? {
+            Some(_) => self.stderr.finish(),
+            None => self.stderr.so_far(),
+        };
         waited.with_context(|| format!("retrans-host said: {said:#?}"))?;
         ensure!(
             said.iter()

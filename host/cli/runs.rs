@@ -1,0 +1,256 @@
+//! The configuration of runs, of what makes recorded events, and of what reads them, from their options.
+
+use std::io;
+use std::io::IsTerminal as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::path::absolute;
+
+use clap::ArgMatches;
+
+use super::args::AlertFormat;
+use super::args::ChainArgs;
+use super::args::GenerateArgs;
+use super::args::InspectArgs;
+use super::args::ListenArgs;
+use super::args::RecordArgs;
+use super::args::ReplayArgs;
+use super::args::WatchArgs;
+use super::filters;
+use super::plugins;
+use super::plugins::ChainOptions;
+use super::sinks;
+use super::usage_error::UsageError;
+use super::values;
+use crate::config::ChainConfig;
+use crate::config::Generate;
+use crate::config::Inspect;
+use crate::config::LinesTo;
+use crate::config::RecordConfig;
+use crate::config::RecordFile;
+use crate::config::Replay;
+use crate::config::SinkConfig;
+use crate::config::TimeRange;
+use crate::config::Verbosity;
+use crate::config::Watch;
+use crate::system::privileges::User;
+
+/// Maximum size of the ring in bytes. The kernel's own limit is 2 GiB.
+const MAX_RING_SIZE: u64 = 1 << 30;
+
+fn chain(
+    args: &ChainArgs,
+    verbosity: Verbosity,
+    matches: &ArgMatches,
+    is_trial: bool,
+) -> Result<ChainConfig, UsageError> {
+    let count = args.count.as_deref();
+    let count = count.map(|text| values::count("--count", text));
+    let duration = args.duration.as_deref();
+    let duration = duration.map(|text| values::duration("--duration", text));
+    let every = args.stats_every.as_deref();
+    let every = every.map(|text| values::duration("--stats-every", text));
+    let options = ChainOptions {
+        is_trial,
+        plugins: &args.plugins,
+        settings: &args.settings,
+        settings_files: &args.settings_files,
+        settings_json: &args.settings_json,
+        limits: &args.limits,
+        allow: &args.allow,
+        on_fault: args.on_fault.iter().copied().map(Into::into).collect(),
+    };
+    Ok(ChainConfig {
+        plugins: plugins::plugins(&options, matches)?,
+        is_default: args.plugins.is_empty(),
+        reread: None,
+        watch_files: args.watch,
+        lines: LinesTo::Stdout,
+        json_alerts: args.alerts == AlertFormat::Json,
+        sinks: args
+            .alerts_file
+            .iter()
+            .cloned()
+            .map(SinkConfig::AlertsFile)
+            .collect(),
+        network: sinks::network(&args.network, matches)?,
+        count: count.transpose()?,
+        duration: duration.transpose()?,
+        stats_every: every.transpose()?,
+        verbosity,
+    })
+}
+
+/// Of watching.
+pub(super) fn watch(
+    args: WatchArgs,
+    verbosity: Verbosity,
+    matches: &ArgMatches,
+) -> Result<Watch, UsageError> {
+    let (chain, record) = recorded_chain(&args.chain, &args.record, verbosity, matches, false)?;
+    Ok(Watch {
+        chain,
+        ring_size: ring_size(args.ring_size)?,
+        backlog: values::backlog("--backlog", &args.backlog)?,
+        attach: args.attach.into(),
+        filters: filters::live(&args.filters, &args.live_filters, !args.no_owners)?,
+        show_queued: args.failed,
+        census: args.census.as_deref().map(values::census).transpose()?,
+        owners: !args.no_owners,
+        reconcile: args.reconcile,
+        record,
+        user: args
+            .user
+            .as_deref()
+            .map(User::find)
+            .transpose()
+            .map_err(UsageError::User)?,
+        sandbox: !args.no_sandbox,
+        listen: listen(&args.listen)?,
+    })
+}
+
+/// The configuration of the chain and of the recording.
+pub(super) fn recorded_chain(
+    args: &ChainArgs,
+    record_args: &RecordArgs,
+    verbosity: Verbosity,
+    matches: &ArgMatches,
+    is_trial: bool,
+) -> Result<(ChainConfig, Option<RecordConfig>), UsageError> {
+    let mut chain = chain(args, verbosity, matches, is_trial)?;
+    let record = record(record_args, args.alerts)?;
+    if let Some(RecordConfig::File(RecordFile { file, .. })) = &record
+        && let Some(alerts) = &args.alerts_file
+        && absolute(file).ok() == absolute(alerts).ok()
+    {
+        return Err(UsageError::SameFile(alerts.display().to_string()));
+    }
+    if record == Some(RecordConfig::Stdout) {
+        // Standard output is used by the capture.
+        chain.lines = match args.plugins.is_empty() {
+            true => LinesTo::Discard,
+            false => LinesTo::Stderr,
+        };
+    }
+    Ok((chain, record))
+}
+
+fn record(args: &RecordArgs, alerts: AlertFormat) -> Result<Option<RecordConfig>, UsageError> {
+    let rotate = args.record_rotate.as_deref().map(values::rotate);
+    let rotate = rotate.transpose()?.unwrap_or_default();
+    let Some(file) = &args.record else {
+        return Ok(None);
+    };
+    if file.as_os_str() != "-" {
+        return Ok(Some(RecordConfig::File(RecordFile {
+            file: file.clone(),
+            rotate,
+            keep: args.record_keep,
+            force: args.force,
+        })));
+    }
+    let refused = [
+        ("--alerts json", alerts == AlertFormat::Json),
+        ("--record-rotate", args.record_rotate.is_some()),
+        ("--force", args.force),
+    ];
+    match refused.iter().find(|(_, given)| *given) {
+        Some((option, _)) => Err(UsageError::RecordToStdout(option)),
+        None => Ok(Some(RecordConfig::Stdout)),
+    }
+}
+
+/// Of a replay.
+pub(super) fn replay(
+    args: ReplayArgs,
+    verbosity: Verbosity,
+    matches: &ArgMatches,
+) -> Result<Replay, UsageError> {
+    let times = time_range(args.from, args.to)?;
+    // In the foreground a replay is a trial: its operator wants every line of the log.
+    let is_trial = io::stderr().is_terminal();
+    let (chain, record) = recorded_chain(&args.chain, &args.record, verbosity, matches, is_trial)?;
+    Ok(Replay {
+        chain,
+        record,
+        files: at_most_one_stdin(args.files)?,
+        filters: filters::replay(&args.filters)?,
+        speed: args.speed.as_deref().map(values::speed).transpose()?,
+        times,
+        listen: listen(&args.listen)?,
+    })
+}
+
+/// The address of `--listen`.
+pub(super) fn listen(args: &ListenArgs) -> Result<Option<SocketAddr>, UsageError> {
+    args.listen.as_deref().map(values::listen).transpose()
+}
+
+/// The times of day of `--from` and `--to`.
+pub(super) fn time_range(
+    from: Option<String>,
+    to: Option<String>,
+) -> Result<TimeRange, UsageError> {
+    let time = |option, text: &Option<String>| {
+        let text = text.as_deref();
+        text.map(|text| values::time(option, text)).transpose()
+    };
+    let times = TimeRange {
+        from: time("--from", &from)?,
+        to: time("--to", &to)?,
+    };
+    match (times.from, times.to) {
+        (Some(begin), Some(end)) if end <= begin => Err(UsageError::EmptyTimeRange {
+            from: from.unwrap_or_default(),
+            to: to.unwrap_or_default(),
+        }),
+        _ => Ok(times),
+    }
+}
+
+/// Of a summary.
+pub(super) fn inspect(args: InspectArgs) -> Result<Inspect, UsageError> {
+    let by = args.by.iter().map(|text| text.parse());
+    Ok(Inspect {
+        files: at_most_one_stdin(args.files)?,
+        by: by.collect::<Result<_, _>>().map_err(UsageError::Grouping)?,
+        top: args.top,
+        times: time_range(args.from, args.to)?,
+        filters: filters::replay(&args.filters)?,
+        json: args.json,
+    })
+}
+
+/// Of a synthetic capture.
+pub(super) fn generate(args: GenerateArgs, verbosity: Verbosity) -> Result<Generate, UsageError> {
+    Ok(Generate {
+        file: args.file,
+        events: values::count("--events", &args.events)?,
+        connections: values::count("--connections", &args.connections)?,
+        seed: args.seed,
+        census: args.census.as_deref().map(values::census).transpose()?,
+        gaps: args.gaps,
+        force: args.force,
+        verbosity,
+    })
+}
+
+/// Returns the files, or an error if standard input (`-`) is more than one of them.
+pub(super) fn at_most_one_stdin(files: Vec<PathBuf>) -> Result<Vec<PathBuf>, UsageError> {
+    let stdin = files.iter().filter(|file| file.as_os_str() == "-");
+    if stdin.count() > 1 {
+        return Err(UsageError::StdinTwice);
+    }
+    Ok(files)
+}
+
+/// Checks the size of the ring. BPF_MAP_TYPE_RINGBUF requires a power of two, and a multiple of the page size.
+fn ring_size(size: bytesize::ByteSize) -> Result<u32, UsageError> {
+    let page = rustix::param::page_size() as u64;
+    let bytes = size.as_u64();
+    if !bytes.is_power_of_two() || !(page..=MAX_RING_SIZE).contains(&bytes) {
+        return Err(UsageError::RingSize(bytes, page));
+    }
+    u32::try_from(bytes).map_err(|_| UsageError::RingSize(bytes, page))
+}
