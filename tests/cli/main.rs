@@ -11,6 +11,7 @@ mod bad_filters;
 mod bad_input;
 mod columns;
 mod config;
+mod deploy;
 mod layout;
 mod manual;
 mod metrics;
