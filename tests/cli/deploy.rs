@@ -283,7 +283,7 @@ fn versions_are_those_of_the_project() {
     let channel = channel.expect("a version");
     let dockerfile = read("deploy/Dockerfile");
     for line in [
-        format!("ARG BUILDER=docker.io/library/rust:{channel}-slim-trixie\n"),
+        format!("ARG BUILDER=rust:{channel}-slim-trixie\n"),
         format!("ENV RUSTUP_TOOLCHAIN={channel}\n"),
     ] {
         assert!(dockerfile.contains(&line), "{line}");
