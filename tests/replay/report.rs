@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
+use std::process::Command;
 use std::process::Stdio;
 
 use retrans_event::Kind;
@@ -19,6 +20,7 @@ use crate::common::captures::host;
 use crate::common::captures::least;
 use crate::common::captures::ran;
 use crate::common::components::Files;
+use crate::common::refusal::BINARY;
 use crate::common::refusal::FAILURE;
 use crate::common::refusal::USAGE;
 use crate::common::refusal::assert_refused;
@@ -273,6 +275,19 @@ fn a_page_is_written_whole_or_not_at_all() {
     let full = Stdio::from(full);
     let cannot = ["cannot write to standard output", "No space left on device"];
     assert_refused(report(&[]).stdout(full), FAILURE, &cannot);
+    // A limit of 512 bytes for files. SIGXFSZ is ignored, so that the write fails with an error.
+    let limited = r#"trap '' XFSZ; ulimit -f 1; exec "$0" "$@""#;
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", limited, BINARY, "report", "a.rtc"])
+        .args(["-o", "there.html", "--force"])
+        .current_dir(files.path());
+    let cannot = ["cannot write there.html", "File too large"];
+    assert_refused(&mut command, FAILURE, &cannot);
+    assert_eq!(
+        fs::read(files.path().join("there.html")).expect("it is there"),
+        b"mine"
+    );
     // Nothing is left beside the files.
     let mut names: Vec<_> = fs::read_dir(files.path())
         .expect("it is a directory")
