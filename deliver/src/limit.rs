@@ -185,7 +185,7 @@ mod tests {
         alerts.iter().map(|alert| alert.state).collect()
     }
 
-    /// The number of new alerts, out of so many, that are let through.
+    /// The number of new alerts, out of this number, that are let through.
     fn let_through(limit: &mut Limit, alerts: u32, second: u64) -> usize {
         let names = (0..alerts).map(|number| format!("{second}-{number}"));
         names

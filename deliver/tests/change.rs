@@ -26,7 +26,7 @@ use support::within;
 /// The number of deliveries that wait for a webhook at most.
 const FULL: usize = 4_096;
 
-/// Time for so many deliveries on a machine that is busy.
+/// Time for thousands of deliveries on a machine that is busy.
 const LONG: Duration = Duration::from_secs(120);
 
 /// A receiver that failed is tried again within 200 ms.

@@ -278,8 +278,8 @@ pub struct ListenArgs {
     /// Serves metrics for Prometheus at this address, such as 127.0.0.1:9435: /metrics, /healthz, /readyz, and at / a
     /// report of the last 15 minutes
     ///
-    /// Whoever can reach the address can read them: there is no password and no encryption. With port 0, the kernel
-    /// chooses a port, which is printed.
+    /// Every client that can reach the address can read them: there is no password and no encryption. With port 0, the
+    /// kernel chooses a port, which is printed.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<String>,
 }

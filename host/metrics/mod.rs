@@ -6,7 +6,7 @@
 //!  every stage ───────▶ stats    what each has counted ──────┘
 //! ```
 //!
-//! Whoever asks waits for a short lock, and nothing that is counted waits for an answer.
+//! A request waits for a short lock, and nothing that is counted waits for an answer.
 
 mod accept;
 pub mod counts;

@@ -79,7 +79,7 @@ pub(crate) trait Counter: Send + Sync {
 }
 
 impl<O: Outbox> Desk<O> {
-    /// A desk for so many receivers.
+    /// A desk for this number of receivers.
     pub(crate) fn new(outbox: O, receivers: usize) -> Arc<Desk<O>> {
         Arc::new(Desk {
             outbox: Mutex::new(outbox),

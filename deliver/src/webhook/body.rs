@@ -57,7 +57,7 @@ pub(super) struct Host {
 }
 
 impl<'a> Body<'a> {
-    /// The body for an alert that was raised so many times.
+    /// The body for an alert that was raised this number of times.
     pub(super) fn new(alert: &'a Alert, raised: u64, id: &'a str, host: &'a Host) -> Body<'a> {
         let side = |address: SocketAddr| Side {
             ip: address.ip(),

@@ -95,7 +95,7 @@ impl Receiver {
         self.requests.lock().expect("no panic").clone()
     }
 
-    /// Waits for so many requests.
+    /// Waits for this number of requests.
     pub fn wait_for(&self, number: usize) -> Vec<Request> {
         eventually(&format!("{number} requests"), || {
             Some(self.requests()).filter(|requests| requests.len() >= number)
