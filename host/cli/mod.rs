@@ -12,6 +12,7 @@ mod manual;
 mod plugin_args;
 mod plugins;
 mod report;
+mod run_args;
 mod runs;
 mod settings_file;
 mod sinks;

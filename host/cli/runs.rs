@@ -8,17 +8,17 @@ use std::path::absolute;
 
 use clap::ArgMatches;
 
-use super::args::AlertFormat;
-use super::args::ChainArgs;
 use super::args::GenerateArgs;
 use super::args::InspectArgs;
-use super::args::ListenArgs;
-use super::args::RecordArgs;
-use super::args::ReplayArgs;
-use super::args::WatchArgs;
 use super::filters;
 use super::plugins;
 use super::plugins::ChainOptions;
+use super::run_args::AlertFormat;
+use super::run_args::ChainArgs;
+use super::run_args::ListenArgs;
+use super::run_args::RecordArgs;
+use super::run_args::ReplayArgs;
+use super::run_args::WatchArgs;
 use super::sinks;
 use super::usage_error::UsageError;
 use super::values;

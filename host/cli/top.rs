@@ -10,10 +10,10 @@ use clap::Command;
 use clap::FromArgMatches as _;
 use clap::parser::ValueSource;
 
-use super::args::AlertFormat;
-use super::args::WatchArgs;
 use super::filters;
 use super::filters::FilterArgs;
+use super::run_args::AlertFormat;
+use super::run_args::WatchArgs;
 use super::runs::at_most_one_stdin;
 use super::runs::listen;
 use super::runs::recorded_chain;
