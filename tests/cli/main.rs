@@ -34,6 +34,7 @@ mod statistics;
 mod streams;
 mod terminals;
 mod top;
+mod top_terminal;
 mod tutorial;
 
 use std::time::Duration;

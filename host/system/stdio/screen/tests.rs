@@ -53,7 +53,7 @@ fn entered() -> Screen {
 }
 
 #[test]
-#[ignore = "for a process of its own"]
+#[ignore = "a test below runs it in a process of its own, because it changes the streams of its process"]
 fn another_thread_panics() {
     let mut screen = entered();
     screen.write(b"drawn").expect("it takes it");
@@ -88,7 +88,7 @@ fn a_panic_of_any_thread_leaves_the_screen_before_its_message() {
 }
 
 #[test]
-#[ignore = "for a process of its own"]
+#[ignore = "a test below runs it in a process of its own, because it changes the streams of its process"]
 fn a_thread_draws_on_a_terminal_that_takes_nothing() {
     let mut screen = entered();
     thread::spawn(move || screen.write(&[b'#'; 1 << 20]));
@@ -107,7 +107,7 @@ fn a_terminal_that_takes_nothing_gets_its_modes_back() {
 }
 
 #[test]
-#[ignore = "for a process of its own"]
+#[ignore = "a test below runs it in a process of its own, because it changes the streams of its process"]
 fn keys_are_read_and_signals_stay() {
     let mut screen = entered();
     screen.write(b"ready").expect("it takes it");
