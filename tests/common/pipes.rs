@@ -36,7 +36,7 @@ use rustix::pty::ptsname;
 use rustix::pty::unlockpt;
 
 /// The longest that a test waits. Generous, because loaded machines are slow.
-pub const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A pipe: the read end and the write end.
 pub fn pipe() -> (File, File) {

@@ -14,7 +14,7 @@ use super::netns::Namespace;
 
 /// The longest that a test waits. Not a measurement: a loaded machine may need seconds for what takes
 /// milliseconds.
-pub const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// The SNMP counters of a namespace, as `nstat` shows them.
 pub struct Nstat(BTreeMap<String, u64>);
