@@ -71,6 +71,10 @@ pub enum Command {
     /// connections, alerts
     #[command(max_term_width = 100, after_help = examples::TOP)]
     Top(Box<TopArgs>),
+    /// Shows the host at work: makes a network of its own that loses segments, watches it, and writes a report. Needs
+    /// root and the programs `ip` and `nft`
+    #[command(max_term_width = 100, after_help = examples::DEMO)]
+    Demo(DemoArgs),
     /// Checks a configuration file, and tells what is in force
     #[command(max_term_width = 100, after_help = examples::CONFIG)]
     Config(ConfigArgs),
@@ -170,6 +174,15 @@ pub struct InspectArgs {
     /// The filters.
     #[command(flatten)]
     pub filters: FilterArgs,
+}
+
+/// The demo.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Directory for the recording, the alerts and the report; files of an earlier demo in it are replaced. Without it,
+    /// a new directory is made under $TMPDIR or /tmp
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
 }
 
 /// What is done with a configuration file.

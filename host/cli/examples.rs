@@ -71,6 +71,16 @@ Examples:
   retrans-host top lossy.rtc.1 lossy.rtc --speed max
   ssh web1 sudo retrans-host --record - | retrans-host top -";
 
+/// Of `demo`.
+pub const DEMO: &str = "\
+Examples:
+  sudo retrans-host demo                           takes some five seconds
+  sudo retrans-host demo --quiet --dir /var/tmp/retrans-demo
+
+The demo makes two network namespaces with a link between them, sends data over 13 connections while every
+eighth segment is lost, and watches these namespaces alone. They are gone when it ends. It compares what
+was seen with the kernel's own counter. Exit codes: 0 if they agree; 1 if not, or if it cannot run here.";
+
 /// Of `check`, and its exit codes.
 pub const CHECK: &str = "\
 Examples:

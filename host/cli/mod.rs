@@ -38,12 +38,14 @@ use self::args::Command;
 use self::args::CompileArgs;
 use self::args::ConfigArgs;
 use self::args::ConfigCommand;
+use self::args::DemoArgs;
 use self::args::FootprintArgs;
 use self::args::VerbosityArgs;
 use self::config_file::Layered;
 pub use self::usage_error::UsageError;
 use crate::config::Check;
 use crate::config::Config;
+use crate::config::Demo;
 use crate::config::Reread;
 use crate::config::Verbosity;
 use crate::config::Watch;
@@ -243,6 +245,10 @@ fn from_matches(matches: &ArgMatches) -> Result<Config, UsageError> {
             let matches = matches.subcommand().map_or(matches, |(_, own)| own);
             plugin_args::config(args, verbosity, matches).map(Config::Plugin)
         }
+        Some(Command::Demo(DemoArgs { dir })) => Ok(Config::Demo(Demo {
+            directory: dir,
+            verbosity,
+        })),
         Some(Command::Config(args)) => of_config_file(args),
         Some(Command::Completions { shell }) => Ok(Config::Print(manual::completions(shell))),
         Some(Command::Man { directory }) => {

@@ -4,6 +4,7 @@ mod capture_output;
 mod check;
 mod config;
 mod confine;
+mod demo;
 mod export;
 mod generate;
 mod inspect;
@@ -53,7 +54,8 @@ pub fn run(config: &Config) -> Result<()> {
             source: TopSource::Live(_),
             ..
         })
-        | Config::Check(_) => {}
+        | Config::Check(_)
+        | Config::Demo(_) => {}
         Config::Replay(_)
         | Config::Generate(_)
         | Config::Export(_)
@@ -79,6 +81,7 @@ pub fn run(config: &Config) -> Result<()> {
         Config::Report(report) => report::report(report),
         Config::Top(top) => top::top(top),
         Config::Check(check) => check::check(*check),
+        Config::Demo(demo) => demo::demo(demo),
         Config::Plugin(plugin) => plugin::run(&plugin.command),
         Config::CheckFile { file, watch } => config::check(file, watch),
         Config::Print(text) => manual::print(text),

@@ -55,6 +55,8 @@ pub enum Config {
     Top(Top),
     /// Tell whether the host can run here.
     Check(Check),
+    /// Show the host at work on a network of its own.
+    Demo(Demo),
     /// Tell about plugins.
     Plugin(PluginConfig),
     /// Tell whether the host would start with a configuration file.
@@ -365,6 +367,15 @@ pub struct Check {
     pub verbosity: Verbosity,
 }
 
+/// The configuration of the demo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Demo {
+    /// The directory for its files; `None`: a new one.
+    pub directory: Option<PathBuf>,
+    /// Verbosity of standard error.
+    pub verbosity: Verbosity,
+}
+
 /// Verbosity of standard error. Each level includes the one before it. What was requested explicitly, such as the
 /// report of `--reconcile`, is printed at every level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -391,6 +402,7 @@ impl Config {
             Config::Report(report) => report.verbosity,
             Config::Top(top) => top.source.verbosity(),
             Config::Check(check) => check.verbosity,
+            Config::Demo(demo) => demo.verbosity,
             Config::Plugin(plugin) => plugin.verbosity,
             Config::CheckFile { .. } | Config::Print(_) | Config::WritePages { .. } => {
                 Verbosity::Normal

@@ -19,6 +19,7 @@ mod census_chain;
 mod chain;
 mod check;
 mod container;
+mod demo;
 mod end;
 mod fields;
 mod filters;
