@@ -172,7 +172,7 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
     };
     let verbosity = config.chain.verbosity;
     let line = attached_line(config, attached, &lacking);
-    presentation.begin(&line, verbosity, &stop)?;
+    presentation.begin(&format!("{line}; Ctrl-C ends"), verbosity, &stop)?;
     manager.ready(&line);
     if let Some(duration) = config.chain.duration {
         stop.end_after(duration)
@@ -228,7 +228,7 @@ fn attached_line(config: &Watch, attached: &str, lacking: &[Lacking]) -> String 
     let lacking: String = lacking.collect();
     let names: Vec<_> = plugins.map(|plugin| plugin.name.as_str()).collect();
     format!(
-        "watching TCP retransmits ({attached}, ring {ring}{}{lacking}) with {}; Ctrl-C ends",
+        "watching TCP retransmits ({attached}, ring {ring}{}{lacking}) with {}",
         config.filters,
         names.join(", "),
     )

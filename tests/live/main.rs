@@ -41,6 +41,7 @@ mod record_files;
 mod retransmits;
 mod seed_faults;
 mod service;
+mod service_journal;
 #[cfg(feature = "network")]
 mod sinks;
 mod streams;
