@@ -12,6 +12,6 @@ fn main() -> ExitCode {
     let Err(error) = result else {
         return ExitCode::SUCCESS;
     };
-    commands::print_status(&cli::error_text(&error));
+    commands::print_error(&cli::error_text(&error));
     ExitCode::from(if cli::is_usage(&error) { 2 } else { 1 })
 }

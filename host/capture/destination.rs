@@ -11,6 +11,7 @@ use super::output::CaptureOutput;
 use super::rotation;
 use super::rotation::Existing;
 use crate::config;
+use crate::config::ExistingFile;
 use crate::config::Rotate;
 
 /// Why a recording cannot be begun.
@@ -22,9 +23,9 @@ pub enum RecordError {
         .0.display()
     )]
     Exists(PathBuf),
-    /// Rotation would move or replace an existing file that is not a capture.
+    /// The recording would move or replace an existing file that is not a capture.
     #[error(
-        "cannot record: {} exists and is not a capture, and rotation would move or replace it",
+        "cannot record: {} exists and is not a capture, so it is neither moved nor replaced",
         .0.display()
     )]
     NotACapture(PathBuf),
@@ -72,7 +73,14 @@ impl Destination {
             }
             config::RecordConfig::File(config) => {
                 check(config)?;
-                let opened = rotation::begin(&config.file, head, existing(config));
+                let existing = existing(config);
+                let is_moved =
+                    existing == Existing::MoveAside && rotation::is_capture(&config.file);
+                let opened = rotation::begin(&config.file, head, existing);
+                if is_moved && opened.is_ok() {
+                    let file = config.file.display();
+                    tracing::info!("{file}: the capture of an earlier run is now {file}.1");
+                }
                 (Destination::File(config.clone()), opened)
             }
         };
@@ -112,19 +120,20 @@ impl Destination {
 
 /// Checks that no file would be moved or replaced that the policy protects.
 fn check(config: &config::RecordFile) -> Result<(), RecordError> {
-    let config::RecordFile {
-        file, keep, force, ..
-    } = config;
+    let file = &config.file;
     if rotation::is_special(file) {
         return Err(failed(file, io::Error::other("it is not a regular file")));
     }
-    if rotates(config)
-        && !force
-        && let Some(other) = rotation::find_non_capture(file, *keep)
-    {
-        return Err(RecordError::NotACapture(other));
+    let moved = match existing(config) {
+        Existing::Keep(_) if config.existing == ExistingFile::Replace => None,
+        Existing::Keep(keep) => Some(keep),
+        Existing::MoveAside => Some(u32::MAX),
+        Existing::Refuse | Existing::Replace => None,
+    };
+    match moved.and_then(|numbers| rotation::find_non_capture(file, numbers)) {
+        Some(other) => Err(RecordError::NotACapture(other)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn failed(file: &Path, error: io::Error) -> RecordError {
@@ -140,9 +149,10 @@ fn rotates(config: &config::RecordFile) -> bool {
 }
 
 fn existing(config: &config::RecordFile) -> Existing {
-    match (rotates(config), config.force) {
-        (true, _) => Existing::Keep(config.keep),
-        (false, true) => Existing::Replace,
-        (false, false) => Existing::Refuse,
+    match config.existing {
+        _ if rotates(config) => Existing::Keep(config.keep),
+        ExistingFile::Refuse => Existing::Refuse,
+        ExistingFile::MoveAside => Existing::MoveAside,
+        ExistingFile::Replace => Existing::Replace,
     }
 }

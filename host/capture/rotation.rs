@@ -11,7 +11,11 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 
+use rustix::fs::CWD;
 use rustix::fs::OFlags;
+use rustix::fs::RenameFlags;
+use rustix::fs::renameat_with;
+use rustix::io::Errno;
 use tempfile::Builder;
 
 use super::Head;
@@ -28,6 +32,8 @@ pub enum Existing {
     Refuse,
     /// Replace it.
     Replace,
+    /// Rename a capture to FILE.1, and keep all older files. Refuse to create the new file if it is not a capture.
+    MoveAside,
     /// Rename a capture to FILE.1, and keep at most this number of older files. Replace
     /// anything that is not a capture.
     Keep(u32),
@@ -49,10 +55,17 @@ pub fn begin(file: &Path, head: &Head, existing: Existing) -> io::Result<Writer<
         .make_in(directory(file), create)?;
     let (beside, path) = beside.into_parts();
     let writer = Writer::new(CaptureOutput::File(beside), head)?;
-    if let Existing::Keep(keep) = existing {
-        make_room(file, keep)?;
+    match existing {
+        Existing::MoveAside => {
+            make_room(file, u32::MAX)?;
+            path.persist_noclobber(file)?;
+        }
+        Existing::Keep(keep) => {
+            make_room(file, keep)?;
+            path.persist(file)?;
+        }
+        Existing::Refuse | Existing::Replace => path.persist(file)?,
     }
-    path.persist(file)?;
     Ok(writer)
 }
 
@@ -110,33 +123,47 @@ fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-/// Returns whether the path is a regular file that begins with [`MAGIC`]. A link to one is not. Does not block
-/// on a FIFO.
-fn is_capture(path: &Path) -> bool {
+/// Returns whether the path is a regular file that begins with [`MAGIC`], or an empty one: a machine that loses its power
+/// may leave such a capture. A link to one is not. Does not block on a FIFO.
+pub fn is_capture(path: &Path) -> bool {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let mut options = OpenOptions::new();
     let opened = options
         .read(true)
         .custom_flags(flags.bits().cast_signed())
         .open(path);
+    let Ok(mut file) = opened else { return false };
+    let Ok(about) = file.metadata() else {
+        return false;
+    };
     let mut begin = [0; MAGIC.len()];
-    opened.is_ok_and(|mut file| {
-        file.metadata().is_ok_and(|metadata| metadata.is_file())
-            && file.read_exact(&mut begin).is_ok()
-    }) && begin == MAGIC
+    about.is_file() && (about.len() == 0 || file.read_exact(&mut begin).is_ok() && begin == MAGIC)
 }
 
 /// Renames FILE to FILE.1, FILE.1 to FILE.2, and so on. The oldest file is overwritten if there are `keep` of
-/// them. Leaves FILE in place, to be replaced, if it is not a capture or if `keep` is 0.
+/// them, and no other file is. Leaves FILE in place, to be replaced, if it is not a capture or if `keep` is 0.
 fn make_room(file: &Path, keep: u32) -> io::Result<()> {
     if !is_capture(file) {
         return Ok(());
     }
     let last = (1..=keep).find(|number| *number == keep || !exists(&older(file, *number)));
     for number in (0..last.unwrap_or(0)).rev() {
-        fs::rename(older(file, number), older(file, number + 1))?;
+        let (from, to) = (older(file, number), older(file, number + 1));
+        match number + 1 == keep {
+            true => fs::rename(from, to)?,
+            false => rename_to_free(&from, &to)?,
+        }
     }
     Ok(())
+}
+
+/// Renames a file to a name that was free a moment ago. If it has been taken, that is an error.
+fn rename_to_free(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // The file system has no such flag.
+        Err(Errno::INVAL | Errno::NOSYS) => fs::rename(from, to),
+        renamed => Ok(renamed?),
+    }
 }
 
 #[cfg(test)]
@@ -210,7 +237,9 @@ mod tests {
         }
         assert_eq!(find_non_capture(&path("a"), 6), None);
         assert_eq!(find_non_capture(&path("a"), 7), Some(path("a.7")));
-        // A prefix of the magic bytes is not enough.
+        // A prefix of the magic bytes is not enough. An empty file is a capture that was cut off.
+        fs::write(path("a.5"), "").expect("a file");
+        assert_eq!(find_non_capture(&path("a"), 6), None);
         fs::write(path("a"), &MAGIC[..4]).expect("a file");
         assert_eq!(find_non_capture(&path("a"), 6), Some(path("a")));
         fs::remove_file(path("a")).expect("it was there");

@@ -75,6 +75,8 @@ pub struct Chain<S> {
     latency: Option<Latency>,
     /// The censuses since the last mark, which plugins get with the next one.
     censuses: VecDeque<Arc<Census>>,
+    /// Called when the chain is done with an item.
+    after_item: Option<Box<dyn FnMut() + Send>>,
     /// The last mark of the stream, or the time of its first item before the first mark. `None` before the first item.
     clock: Option<Moment>,
 }
@@ -90,6 +92,7 @@ impl<S: Sink> Chain<S> {
             publisher: None,
             latency: None,
             censuses: VecDeque::new(),
+            after_item: None,
             clock: None,
         }
     }
@@ -103,6 +106,12 @@ impl<S: Sink> Chain<S> {
     /// Measures how old events are when the first plugin gets them. `clock` tells the kernel's time since boot.
     pub fn measure_latency(mut self, clock: Clock) -> Chain<S> {
         self.latency = Some(Latency::new(clock));
+        self
+    }
+
+    /// Calls this whenever the chain is done with an item: the plugins have seen it, and the sinks have its results.
+    pub fn after_items(mut self, call: impl FnMut() + Send + 'static) -> Chain<S> {
+        self.after_item = Some(Box::new(call));
         self
     }
 
@@ -187,6 +196,9 @@ impl<S: Sink> Chain<S> {
                 publisher.note_taken();
             }
             self.process_item(item, recycled)?;
+            if let Some(call) = &mut self.after_item {
+                call();
+            }
         }
     }
 

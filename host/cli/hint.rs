@@ -16,7 +16,7 @@ pub fn hint(error: &anyhow::Error) -> Option<String> {
     match error.downcast_ref() {
         Some(RecordError::Exists(file)) => {
             return Some(format!(
-                "--force overwrites it, --record-rotate moves the capture of an earlier run to {}.1",
+                "--force overwrites it, --record-rotate moves a capture to {}.1",
                 file.display()
             ));
         }

@@ -24,7 +24,18 @@ pub enum Shell {
 
 /// The variables that change what the host does; docs/operating.md says more.
 const ENVIRONMENT: &[(&str, &str)] = &[
-    ("XDG_CACHE_HOME, HOME", "Directory of compiled plugins."),
+    (
+        "CACHE_DIRECTORY, XDG_CACHE_HOME, HOME",
+        "Directory of compiled plugins.",
+    ),
+    (
+        "NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID",
+        "How the service manager is told that the host is ready, and that it works.",
+    ),
+    (
+        "JOURNAL_STREAM",
+        "Whether standard output and standard error are the journal.",
+    ),
     (
         "NO_COLOR, TERM",
         "No colours if the first is set and not empty, or if the second is \"dumb\".",

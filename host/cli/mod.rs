@@ -53,6 +53,7 @@ use crate::plugin::StartError;
 use crate::plugin::spec::settings::SettingsError;
 use crate::system::sanitize::clean_lines;
 use crate::system::stdio;
+use crate::system::stdio::Priority;
 
 /// Parses the command line of this process. If clap refuses it, or if it asks for help or the version, the process
 /// ends.
@@ -328,8 +329,8 @@ fn exit_with(error: &clap::Error) -> ! {
     // In the rendered error, colours of clap cannot be distinguished from escape sequences in an argument.
     let has_control = |argument: OsString| argument.to_string_lossy().contains(char::is_control);
     match env::args_os().any(has_control) {
-        true => stdio::print(&clean_lines(&text.to_string())),
-        false => stdio::print(&text.ansi().to_string()),
+        true => stdio::print_at(Priority::Error, &clean_lines(&text.to_string())),
+        false => stdio::print_at(Priority::Error, &text.ansi().to_string()),
     }
     process::exit(error.exit_code())
 }

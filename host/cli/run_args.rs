@@ -192,7 +192,8 @@ pub struct RecordArgs {
     /// Records every event to this file, before any plugin sees it, for `retrans-host replay`. - is standard
     /// output
     ///
-    /// Withheld attempts are not recorded: see --failed. With -, lines of the plugins named by --plugin go to
+    /// When it watches, a capture of that name is moved to FILE.1, and older ones to FILE.2 and so on. Withheld attempts
+    /// are not recorded: see --failed. With -, lines of the plugins named by --plugin go to
     /// standard error; without --plugin, no lines are printed.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
@@ -214,7 +215,8 @@ pub struct RecordArgs {
 
     /// Overwrites the file of --record if it exists
     ///
-    /// With --record-rotate, captures are still renamed. Only a file that is not a capture is overwritten.
+    /// Otherwise a file that is not a capture is refused, and any file by a replay. With --record-rotate, captures are
+    /// still renamed.
     #[arg(long, requires = "record")]
     pub force: bool,
 }

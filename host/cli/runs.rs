@@ -23,6 +23,7 @@ use super::sinks;
 use super::usage_error::UsageError;
 use super::values;
 use crate::config::ChainConfig;
+use crate::config::ExistingFile;
 use crate::config::Generate;
 use crate::config::Inspect;
 use crate::config::LinesTo;
@@ -87,7 +88,13 @@ pub(super) fn watch(
     verbosity: Verbosity,
     matches: &ArgMatches,
 ) -> Result<Watch, UsageError> {
-    let (chain, record) = recorded_chain(&args.chain, &args.record, verbosity, matches, false)?;
+    let (chain, mut record) = recorded_chain(&args.chain, &args.record, verbosity, matches, false)?;
+    // What was seen live cannot be seen again, and a service that was killed has to go on.
+    if let Some(RecordConfig::File(record)) = &mut record
+        && record.existing == ExistingFile::Refuse
+    {
+        record.existing = ExistingFile::MoveAside;
+    }
     Ok(Watch {
         chain,
         ring_size: ring_size(args.ring_size)?,
@@ -147,7 +154,10 @@ fn record(args: &RecordArgs, alerts: AlertFormat) -> Result<Option<RecordConfig>
             file: file.clone(),
             rotate,
             keep: args.record_keep,
-            force: args.force,
+            existing: match args.force {
+                true => ExistingFile::Replace,
+                false => ExistingFile::Refuse,
+            },
         })));
     }
     let refused = [

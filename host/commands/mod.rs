@@ -25,6 +25,7 @@ use std::io::Write as _;
 
 use anyhow::Context as _;
 use anyhow::Result;
+use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -42,7 +43,7 @@ use crate::system::privileges;
 use crate::system::stdio;
 use crate::system::stdio::Stdout;
 use crate::system::stdio::StdoutStatus;
-pub use crate::system::stdio::print_status;
+pub use crate::system::stdio::print_error;
 
 /// Runs the command, and returns when it is done.
 pub fn run(config: &Config) -> Result<()> {
@@ -109,10 +110,15 @@ fn log_to_stderr(verbosity: Verbosity) {
         .with_target("plugin", level)
         .with_target("libbpf", libbpf);
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(stdio::stderr)
+        .with_writer(stdio::Log)
         .with_ansi(stdio::has_colours())
         .with_target(false)
         .log_internal_errors(false);
+    let lines = match stdio::is_journal() {
+        // The journal has the time of each line.
+        true => lines.without_time().boxed(),
+        false => lines.boxed(),
+    };
     // It fails if this process has a subscriber already, as in tests: that one stays.
     let _ = tracing_subscriber::registry()
         .with(targets)

@@ -18,6 +18,8 @@ use crate::config::Verbosity;
 use crate::config::Watch;
 use crate::network;
 use crate::pipeline;
+use crate::pipeline::heartbeat::EndNotice;
+use crate::pipeline::heartbeat::Heartbeat;
 use crate::plugin;
 use crate::plugin::Compiler;
 use crate::plugin::run::EventSource;
@@ -45,6 +47,7 @@ use crate::stats::reconcile::Reconciliation;
 use crate::system::privileges;
 use crate::system::procfs;
 use crate::system::sandbox::Lacking;
+use crate::system::service_manager::ServiceManager;
 use crate::system::stdio;
 use crate::system::timestamp;
 
@@ -57,6 +60,7 @@ pub fn watch(config: &Watch) -> Result<()> {
 pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Result<()> {
     // Until the process is confined it has one thread: those that it starts later are confined as well.
     privileges::forbid_new()?;
+    let manager = ServiceManager::connect();
     let server = listen::bind(config.listen)?;
     let (signals, handlers) = presentation.signals()?;
     preflight::check(config.attach)?;
@@ -87,6 +91,7 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
     let written = presentation.written_directories();
     let lacking = confine(config, &written, census.is_some(), &network)?;
 
+    manager.status("preparing plugins");
     let stop = signals.start().context("cannot listen for signals")?;
     let shared = SharedStats::default();
     let compiler = Compiler::Helper(Arc::new(helper));
@@ -101,6 +106,7 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
     let listening = listen::start(server, &mut network, &shared, &stop, is_verbose);
     let mut outputs = presentation.outputs();
     outputs.receivers = Some(network.receivers());
+    outputs.manager = manager.clone();
     outputs.beside.extend(network.start()?);
     outputs.queues.extend(listening.queue()?);
     let prepared = pipeline::prepare_with(
@@ -116,6 +122,10 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
         return Ok(());
     };
     let chain = chain.measure_latency(clock);
+    let chain = match Heartbeat::new(&manager, &shared) {
+        Some(mut heartbeat) => chain.after_items(move || heartbeat.beat()),
+        None => chain,
+    };
     let interval = match (config.census, chain.asks_for_census()) {
         (None, true) => Some(CENSUS_INTERVAL),
         (interval, _) => interval,
@@ -140,6 +150,7 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
     };
     observers.extend(shown);
     observers.extend(watched);
+    observers.push(Box::new(EndNotice(manager.clone())));
     let owners = owners(scan, clock);
     let census = census.and_then(|(program, interval)| begin_census(program, interval, clock));
     probe.begin_to_record();
@@ -161,7 +172,8 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
     };
     let verbosity = config.chain.verbosity;
     let line = attached_line(config, attached, &lacking);
-    presentation.begin(&line, verbosity, &stop)?;
+    presentation.begin(&format!("{line}; Ctrl-C ends"), verbosity, &stop)?;
+    manager.ready(&line);
     if let Some(duration) = config.chain.duration {
         stop.end_after(duration)
             .context("cannot measure --duration")?;
@@ -216,7 +228,7 @@ fn attached_line(config: &Watch, attached: &str, lacking: &[Lacking]) -> String 
     let lacking: String = lacking.collect();
     let names: Vec<_> = plugins.map(|plugin| plugin.name.as_str()).collect();
     format!(
-        "watching TCP retransmits ({attached}, ring {ring}{}{lacking}) with {}; Ctrl-C ends",
+        "watching TCP retransmits ({attached}, ring {ring}{}{lacking}) with {}",
         config.filters,
         names.join(", "),
     )

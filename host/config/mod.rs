@@ -182,10 +182,21 @@ pub struct RecordFile {
     pub file: PathBuf,
     /// When a new file is started.
     pub rotate: Rotate,
-    /// Number of older files to keep.
+    /// Number of older files that a rotation keeps.
     pub keep: u32,
-    /// Whether an existing file is overwritten.
-    pub force: bool,
+    /// What becomes of a file that exists when the run begins. A rotation moves captures in any case.
+    pub existing: ExistingFile,
+}
+
+/// What becomes of a file that has the name of a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExistingFile {
+    /// It stays, and nothing is recorded.
+    Refuse,
+    /// A capture is moved aside; nothing is recorded if it is another file.
+    MoveAside,
+    /// It is overwritten.
+    Replace,
 }
 
 /// When a new capture file is started; by default never.

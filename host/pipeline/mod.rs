@@ -3,6 +3,7 @@
 
 pub mod channel;
 pub mod hangups;
+pub mod heartbeat;
 pub mod reconfigure;
 pub mod reload;
 pub mod stop;
@@ -50,6 +51,7 @@ use crate::stats::SharedStats;
 use crate::stats::Stats;
 use crate::stream::batch::MAX_EVENTS;
 use crate::system::privileges;
+use crate::system::service_manager::ServiceManager;
 use crate::system::stdio;
 use crate::system::stdio::StdoutStatus;
 use crate::system::stdio::print_status;
@@ -107,6 +109,8 @@ pub struct Outputs {
     pub beside: Vec<Box<dyn Sink + Send>>,
     /// What changes those over the network when the configuration is read again. `None`: they stay.
     pub receivers: Option<Receivers>,
+    /// Told when the configuration and the plugins are read again.
+    pub manager: ServiceManager,
 }
 
 /// Like [`prepare`], with these outputs.
@@ -127,6 +131,7 @@ pub fn prepare_with(
         )
         .context("cannot listen for SIGUSR1")?;
     let receivers = outputs.receivers.take();
+    let manager = outputs.manager.clone();
     let sinks = start_sinks(config, stop.stdout_status(), outputs)?;
     confinement::check(config.plugins.len())?;
     let mut engine =
@@ -135,7 +140,8 @@ pub fn prepare_with(
     let Some(plugins) = start_plugins(&engine, &config.plugins, stop)? else {
         return Ok(None);
     };
-    let (mut reloader, changes) = Reloader::new(engine, &plugins);
+    let (reloader, changes) = Reloader::new(engine, &plugins);
+    let mut reloader = reloader.tell(manager);
     if let Some(reread) = config.reread.clone() {
         let any = |has: fn(&Plugin) -> bool| plugins.iter().any(has);
         let can = Can {
@@ -172,6 +178,7 @@ fn start_sinks(
         mut queues,
         beside,
         receivers: _,
+        manager: _,
     } = outputs;
     if !beside.is_empty() {
         stdout_status.set_other_output();

@@ -40,6 +40,7 @@ use crate::plugin::runtime::files_read;
 use crate::sink::queue::Reopen;
 use crate::system::privileges;
 use crate::system::sandbox::files;
+use crate::system::service_manager::ServiceManager;
 use crate::system::threads;
 
 /// Files are checked once their directories have not changed for this time: most editors and compilers are done then.
@@ -69,6 +70,8 @@ pub struct Reloader {
     changes: Sender<Change>,
     /// Reads the configuration file at SIGHUP; `None`: there is none.
     reconfigurer: Option<Reconfigurer>,
+    /// Told at SIGHUP when that begins and when it is done.
+    manager: ServiceManager,
 }
 
 /// A plugin of the chain.
@@ -120,6 +123,7 @@ impl Reloader {
             plugins: plugins.iter().map(Watched::new).collect(),
             changes,
             reconfigurer: None,
+            manager: ServiceManager::default(),
         };
         (reloader, receiver)
     }
@@ -128,6 +132,11 @@ impl Reloader {
     pub fn reconfigure_by(mut self, reconfigurer: Reconfigurer) -> Reloader {
         self.reconfigurer = Some(reconfigurer);
         self
+    }
+
+    /// Tells this manager when SIGHUP is acted upon.
+    pub fn tell(self, manager: ServiceManager) -> Reloader {
+        Reloader { manager, ..self }
     }
 
     /// The directories to watch: a change in one of them may be a new version.
@@ -170,7 +179,10 @@ impl Reloader {
             {
                 trigger = next;
             }
-            self.check(trigger);
+            match trigger {
+                Trigger::Requested => self.manager.clone().reload(|| self.check(trigger)),
+                Trigger::Changed | Trigger::Periodic => self.check(trigger),
+            }
         }
     }
 

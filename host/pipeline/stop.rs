@@ -307,9 +307,8 @@ impl SignalWatcher {
 /// Ends the process, whatever blocks it.
 fn exit_with_error() {
     stdio::leave_screen();
-    stdio::print(&format!(
-        "retrans-host: error: the run did not end within {END_TIMEOUT:?} of the signal: a plugin, a disk \
-         or a reader blocks it\n"
+    stdio::print_error(&format!(
+        "error: the run did not end within {END_TIMEOUT:?} of the signal: a plugin, a disk or a reader blocks it"
     ));
     signal_hook::low_level::exit(FAILURE);
 }

@@ -15,21 +15,37 @@ use crate::stream::alert::Alert;
 use crate::stream::alert::Severity;
 use crate::stream::alert::State;
 use crate::system::sanitize::clean;
+use crate::system::stdio::Priority;
 use crate::system::timestamp;
+
+/// The priority of its line in the journal.
+pub fn priority(alert: &Alert) -> Priority {
+    match (alert.state, alert.severity) {
+        (State::Resolved, _) => Priority::Notice,
+        (_, Severity::Info) => Priority::Info,
+        (_, Severity::Warning) => Priority::Warning,
+        (_, Severity::Critical) => Priority::Critical,
+    }
+}
 
 /// The readable line, with colours. The writer of standard error removes them if they are not wanted.
 pub fn line(alert: &Alert) -> String {
+    format!(
+        "{} {}",
+        timestamp::show(alert.wall_time, 3),
+        line_without_time(alert)
+    )
+}
+
+/// The same without its time: the journal has one of its own.
+pub fn line_without_time(alert: &Alert) -> String {
     let (word, style) = match (alert.state, alert.severity) {
         (State::Resolved, _) => ("RESOLVED", AnsiColor::Green.on_default()),
         (_, Severity::Info) => ("INFO", AnsiColor::Cyan.on_default()),
         (_, Severity::Warning) => ("WARNING", AnsiColor::Yellow.on_default().bold()),
         (_, Severity::Critical) => ("CRITICAL", AnsiColor::Red.on_default().bold()),
     };
-    let mut line = format!(
-        "{} {style}{word}{style:#} {}",
-        timestamp::show(alert.wall_time, 3),
-        clean(&alert.name)
-    );
+    let mut line = format!("{style}{word}{style:#} {}", clean(&alert.name));
     if !alert.summary.is_empty() {
         let _ = write!(line, ": {}", clean(&alert.summary));
     }

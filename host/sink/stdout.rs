@@ -11,6 +11,7 @@ use crate::config::LinesTo;
 use crate::stream::alert::Alert;
 use crate::system::sanitize::clean_lines;
 use crate::system::stdio;
+use crate::system::stdio::Priority;
 use crate::system::stdio::Stdout;
 use crate::system::stdio::StdoutStatus;
 use crate::system::stdio::count_lines;
@@ -106,10 +107,16 @@ impl Sink for StdSink {
     }
 
     fn alerts(&mut self, alerts: &[Alert]) -> io::Result<()> {
-        let lines = alerts
-            .iter()
-            .map(|alert| format!("{}\n", alert_lines::line(alert)));
-        stdio::print(&lines.collect::<String>());
+        let line = match stdio::is_journal() {
+            true => alert_lines::line_without_time,
+            false => alert_lines::line,
+        };
+        let priority = alert_lines::priority;
+        for group in alerts.chunk_by(|one, next| priority(one) == priority(next)) {
+            let lines = group.iter().map(|alert| format!("{}\n", line(alert)));
+            let lines: String = lines.collect();
+            stdio::print_at(group.first().map_or(Priority::Info, priority), &lines);
+        }
         if !self.json_alerts {
             self.stdout_status.set_other_output();
             return Ok(());

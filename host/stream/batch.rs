@@ -11,6 +11,9 @@ use crate::stream::labels::Labels;
 /// Maximum number of events in a batch.
 pub const MAX_EVENTS: usize = 256;
 
+/// Interval of the marks in a stream.
+pub const MARK_INTERVAL: Duration = Duration::from_secs(1);
+
 /// What the source sends to the chain.
 #[derive(Debug)]
 pub enum Item {

@@ -1,5 +1,5 @@
-//! The process and the operating system: `/proc`, standard streams, threads, privileges, the heap, timestamps, and
-//! the sanitising of text.
+//! The process and the operating system: `/proc`, standard streams, threads, privileges, the heap, timestamps, the
+//! service manager, and the sanitising of text.
 
 pub mod heap;
 pub mod inherited;
@@ -8,6 +8,7 @@ pub mod privileges;
 pub mod procfs;
 pub mod sandbox;
 pub mod sanitize;
+pub mod service_manager;
 pub mod stdio;
 pub mod threads;
 pub mod timestamp;

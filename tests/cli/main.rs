@@ -12,6 +12,8 @@ mod bad_input;
 mod columns;
 mod config;
 mod deploy;
+mod deploy_systemd;
+mod journal;
 mod layout;
 mod manual;
 mod metrics;

@@ -13,4 +13,5 @@ pub mod prometheus;
 pub mod refusal;
 pub mod release;
 pub mod screens;
+pub mod system_calls;
 pub mod versions;

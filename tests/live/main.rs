@@ -41,6 +41,8 @@ mod record_disk;
 mod record_files;
 mod retransmits;
 mod seed_faults;
+mod service;
+mod service_journal;
 #[cfg(feature = "network")]
 mod sinks;
 mod streams;

@@ -102,7 +102,7 @@ fn root_a_file_that_exists_is_not_overwritten_unless_that_is_asked_for() -> Resu
         let file = directory.file("old.rtc");
         fs::write(&file, PRECIOUS)?;
         fs::set_permissions(&file, Permissions::from_mode(0o644))?;
-        let words = [file.as_str(), "the file exists", "--force"];
+        let words = [file.as_str(), "exists and is not a capture", "--force"];
         refused(root, &["--record", &file], &words);
         assert_eq!(fs::read_to_string(&file)?, PRECIOUS);
 
@@ -268,18 +268,28 @@ fn root_a_service_that_was_killed_begins_again_and_loses_no_capture() -> Result<
         let directory = Directory::new()?;
         let file = directory.file("service.rtc");
         let lab = Lab::new()?;
-        let arguments = ["--record", &file, "--record-rotate", "1d"];
-        let host = Host::start(root, &arguments)?;
-        lab.five_fast_retransmits(RECEIVER_V4)?;
-        wait_until("the events to be in the file", || {
-            Ok(Held::by(&file)?.events_of(&lab.sender) == 5)
-        })?;
-        host.stop_with(Signal::KILL)?;
-        record(root, &arguments)?;
-        assert_eq!(directory.names()?, ["service.rtc", "service.rtc.1"]);
-        let first = Held::by(directory.file("service.rtc.1"))?;
-        assert_eq!((first.events_of(&lab.sender), first.is_cut), (5, true));
-        assert_is_private_capture(&file);
+        let rotating = ["--record", &file, "--record-rotate", "1d"];
+        for (earlier, arguments) in [&rotating[..2], &rotating].into_iter().enumerate() {
+            let host = Host::start(root, arguments)?;
+            lab.five_fast_retransmits(RECEIVER_V4)?;
+            wait_until("the events to be in the file", || {
+                Ok(Held::by(&file)?.events_of(&lab.sender) == 5)
+            })?;
+            host.stop_with(Signal::KILL)?;
+            record(root, arguments)?;
+            // Of the capture that was cut off, and of the one that ended well before it.
+            let names = [
+                "service.rtc",
+                "service.rtc.1",
+                "service.rtc.2",
+                "service.rtc.3",
+            ];
+            assert_eq!(directory.names()?, names[..2 + 2 * earlier]);
+            let first = Held::by(directory.file("service.rtc.1"))?;
+            assert_eq!((first.events_of(&lab.sender), first.is_cut), (5, true));
+            assert_is_private_capture(&file);
+        }
+        let arguments = rotating;
         // A file that is no capture is not moved.
         fs::write(&file, PRECIOUS)?;
         refused(root, &arguments, &[&file, "not a capture", "--force"]);

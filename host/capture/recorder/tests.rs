@@ -14,6 +14,7 @@ use retrans_event::Record as Event;
 use super::*;
 use crate::capture::CaptureError;
 use crate::capture::Reader;
+use crate::config::ExistingFile;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Mark;
 
@@ -39,7 +40,7 @@ impl Folder {
             file: directory.path().join("a.rtc"),
             rotate: config::Rotate::default(),
             keep: 3,
-            force: false,
+            existing: ExistingFile::Refuse,
         };
         Folder { directory, config }
     }
@@ -202,8 +203,12 @@ fn a_file_that_is_deleted_last_is_not_recorded_either() {
 #[test]
 fn a_name_that_was_taken_meanwhile_is_not_taken_back() {
     let mut folder = Folder::new();
-    for force in [false, true] {
-        folder.config.force = force;
+    for existing in [
+        ExistingFile::Refuse,
+        ExistingFile::MoveAside,
+        ExistingFile::Replace,
+    ] {
+        folder.config.existing = existing;
         let file = folder.path("a.rtc");
         let mut recorder = folder.begun();
         recorder.item(&events(3));
@@ -214,12 +219,13 @@ fn a_name_that_was_taken_meanwhile_is_not_taken_back() {
         recorder.item(&events(2));
         recorder.item(&mark(3));
         let summary = finished(recorder);
-        if force {
+        if existing == ExistingFile::Replace {
             assert_eq!((summary.events, summary.not_recorded), (2, 3));
             assert_eq!(folder.contents("a.rtc"), (2, 3));
         } else {
             assert_eq!((summary.events, summary.not_recorded), (0, 5));
             assert_eq!(fs::read_to_string(&file).expect("text"), OTHER_CONTENT);
+            fs::remove_file(&file).expect("it was there");
         }
     }
 }
@@ -308,9 +314,13 @@ fn a_link_that_takes_the_place_of_a_file_is_replaced_at_the_next_rotation() {
 
 #[test]
 fn the_capture_of_an_earlier_run_is_moved_like_any_older_one() {
-    for force in [false, true] {
+    for existing in [
+        ExistingFile::Refuse,
+        ExistingFile::MoveAside,
+        ExistingFile::Replace,
+    ] {
         let mut folder = Folder::with_rotation();
-        folder.config.force = force;
+        folder.config.existing = existing;
         folder.earlier_run("a.rtc", 7);
         folder.earlier_run("a.rtc.1", 8);
         let mut recorder = folder.begun();
@@ -363,7 +373,7 @@ fn what_is_no_capture_is_neither_moved_nor_replaced_unless_asked_for() {
             .to_string();
         assert!(refused.contains(name), "{refused}");
         assert_eq!(folder.names(), [name]);
-        folder.config.force = true;
+        folder.config.existing = ExistingFile::Replace;
         finished(folder.begun());
         assert_eq!(folder.contents("a.rtc").0, 0);
     }
@@ -381,8 +391,52 @@ fn a_link_to_a_capture_is_no_capture() {
     assert!(matches!(folder.begin(), Err(RecordError::NotACapture(_))));
 }
 
+/// A service begins again, as after each crash: nothing that was recorded is lost, and no name is taken from a file that
+/// is no capture.
 #[test]
-fn without_rotation_a_capture_is_refused() {
+fn without_rotation_captures_of_earlier_runs_are_moved_aside_and_none_is_overwritten() {
+    let mut folder = Folder::new();
+    folder.config.existing = ExistingFile::MoveAside;
+    // As many as a rotation would keep, and more.
+    for run in 0..6 {
+        folder.earlier_run("a.rtc", run + 1);
+        let mut recorder = folder.begun();
+        recorder.item(&events(9));
+        finished(recorder);
+        assert_eq!(folder.contents("a.rtc").0, 9);
+        assert_eq!(folder.contents("a.rtc.1").0, run + 1);
+    }
+    let names = folder.names();
+    assert_eq!(names.len(), 7, "{names:?}");
+    let events = (1..=6).map(|number| folder.contents(&format!("a.rtc.{number}")).0);
+    assert_eq!(events.collect::<Vec<_>>(), [6, 5, 4, 3, 2, 1]);
+
+    for name in ["a.rtc", "a.rtc.5"] {
+        fs::write(folder.path(name), OTHER_CONTENT).expect("a file");
+        let refused = folder.begin().err().expect("the file is protected");
+        assert!(refused.to_string().contains(name), "{refused}");
+        assert_eq!(folder.names(), names);
+        fs::remove_file(folder.path(name)).expect("it was there");
+        folder.earlier_run(name, 1);
+    }
+    fs::remove_file(folder.path("a.rtc")).expect("it was there");
+    symlink(folder.path("a.rtc.1"), folder.path("a.rtc")).expect("a link");
+    assert!(matches!(folder.begin(), Err(RecordError::NotACapture(_))));
+}
+
+/// What a machine leaves that lost its power before the first write reached the disk.
+#[test]
+fn an_empty_file_is_a_capture_that_was_cut_off() {
+    let mut folder = Folder::new();
+    folder.config.existing = ExistingFile::MoveAside;
+    fs::write(folder.path("a.rtc"), "").expect("a file");
+    finished(folder.begun());
+    assert_eq!(folder.names(), ["a.rtc", "a.rtc.1"]);
+    assert_eq!(fs::read(folder.path("a.rtc.1")).expect("a file"), b"");
+}
+
+#[test]
+fn a_capture_is_refused_where_that_is_asked_for() {
     let folder = Folder::new();
     folder.earlier_run("a.rtc", 7);
     let refused = folder

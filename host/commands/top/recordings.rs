@@ -12,6 +12,7 @@ use super::shared::Shared;
 use crate::capture::Host;
 use crate::capture::RecordError;
 use crate::capture::Recorder;
+use crate::config::ExistingFile;
 use crate::config::RecordConfig;
 use crate::config::RecordFile;
 use crate::config::Rotate;
@@ -103,7 +104,7 @@ impl Recordings {
             file: file.to_owned(),
             rotate: Rotate::default(),
             keep: 0,
-            force: false,
+            existing: ExistingFile::Refuse,
         });
         let no_stdout = || Err(std::io::ErrorKind::Unsupported.into());
         let begun = Recorder::begin(&config, self.host.clone(), self.has_census, no_stdout);

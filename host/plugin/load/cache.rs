@@ -1,13 +1,15 @@
 //! The cache of compiled plugins, a directory that is kept between runs.
 //!
 //! The files are native code that this process runs, often as root. So the directory is used only if no other user can
-//! have written to it. A process that has capabilities without being root uses no cache: its user could have written to
-//! the directory, and does not have these capabilities. A host that `setcap` gave some has dropped them by then.
+//! have written to it. A process whose executable has given it capabilities (`setcap`) uses no cache as long as it has
+//! them: its user could have written to the directory, and does not have these capabilities. Mostly such a host has
+//! dropped them by then. Capabilities that a service manager gives are those of whoever chose the directory as well.
 //!
 //! Damaged native code has undefined behaviour. So each file begins with a SHA-256 of its content, and is copied into
 //! sealed memory while the SHA-256 is computed. The code that was checked is the code that runs.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::fs::DirBuilder;
 use std::fs::File;
@@ -52,7 +54,7 @@ const MAX_CACHE_BYTES: u64 = 512 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
     /// There is no directory to put it into.
-    #[error("neither XDG_CACHE_HOME nor HOME is an absolute path")]
+    #[error("none of CACHE_DIRECTORY, XDG_CACHE_HOME and HOME is an absolute path")]
     NoHome,
     /// The directory cannot be made or read.
     #[error("{}: {source}", path.display())]
@@ -65,7 +67,7 @@ pub enum CacheError {
     /// Another user could have written to this directory.
     #[error("{} is writable by other users", .0.display())]
     Untrusted(PathBuf),
-    /// The process has capabilities, as after `setcap`, and its user is not root.
+    /// The executable has given the process capabilities, as after `setcap`, and its user is not root.
     #[error("this program has capabilities that its user does not have")]
     Capabilities,
 }
@@ -81,7 +83,7 @@ pub fn user_directory() -> Result<PathBuf, CacheError> {
 }
 
 fn open_for_user() -> Result<Cache, CacheError> {
-    match has_extra_capabilities() {
+    match has_extra_capabilities() && is_secure_execution() {
         true => Err(CacheError::Capabilities),
         false => open_in(&directory()?),
     }
@@ -256,17 +258,29 @@ fn log_unusable(cache: Result<Cache, CacheError>) -> Option<Cache> {
     }
 }
 
-/// Returns `$XDG_CACHE_HOME/retrans-host`, or `~/.cache/retrans-host`.
+/// Returns the first of `$CACHE_DIRECTORY`, which a service manager sets; or else `$XDG_CACHE_HOME/retrans-host`, or
+/// `~/.cache/retrans-host`.
 fn directory() -> Result<PathBuf, CacheError> {
+    directory_by(|name| env::var_os(name))
+}
+
+fn directory_by(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, CacheError> {
     let absolute = |name: &str| {
-        env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
+        let path = PathBuf::from(variable(name)?);
+        path.is_absolute().then_some(path)
     };
-    absolute("XDG_CACHE_HOME")
-        .or_else(|| Some(absolute("HOME")?.join(".cache")))
-        .map(|cache| cache.join("retrans-host"))
-        .ok_or(CacheError::NoHome)
+    // One directory for each word of `CacheDirectory=`.
+    let of_service = || {
+        let list = variable("CACHE_DIRECTORY")?;
+        let first = env::split_paths(&list).next()?;
+        first.is_absolute().then_some(first)
+    };
+    let of_user = || {
+        let home = || Some(absolute("HOME")?.join(".cache"));
+        let cache = absolute("XDG_CACHE_HOME").or_else(home)?;
+        Some(cache.join("retrans-host"))
+    };
+    of_service().or_else(of_user).ok_or(CacheError::NoHome)
 }
 
 fn open_in(directory: &Path) -> Result<Cache, CacheError> {
@@ -312,6 +326,13 @@ fn is_owned_by_user_or_root(metadata: &Metadata) -> bool {
 fn has_extra_capabilities() -> bool {
     let no_capabilities = capabilities(None).is_ok_and(|sets| sets.effective.is_empty());
     !geteuid().is_root() && !no_capabilities
+}
+
+/// Returns whether the executable has given this process rights that whoever started it does not have. Ambient
+/// capabilities are no such rights.
+fn is_secure_execution() -> bool {
+    // SAFETY: it reads what the kernel has told of this process.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd as _;
-use std::time::Duration;
 
 use libbpf_rs::Link;
 use libbpf_rs::MapCore as _;
@@ -37,9 +36,7 @@ use crate::source::filter::LiveFilters;
 use crate::stats::Stats;
 use crate::stats::counters::KernelStats;
 use crate::stats::reconcile::MAX_NAMESPACES;
-
-/// The time between two marks.
-const MARK_INTERVAL: Duration = Duration::from_secs(1);
+use crate::stream::batch::MARK_INTERVAL;
 
 /// What the probe is loaded with.
 pub struct ProbeOptions<'a> {

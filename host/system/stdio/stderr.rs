@@ -1,5 +1,6 @@
 //! Standard error: messages of whole lines, each written as a unit.
 
+use std::borrow::Cow;
 use std::env;
 use std::io;
 use std::io::IsTerminal as _;
@@ -12,6 +13,11 @@ use std::sync::RwLock;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
+use tracing::Metadata;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::journal;
+use super::journal::Priority;
 use super::terminal_text::Colours;
 use super::terminal_text::sanitize_text;
 use super::waiting_writer::WaitingWriter;
@@ -46,9 +52,25 @@ pub fn has_colours() -> bool {
     *COLOURS.get_or_init(|| colours_are_wanted() && is_terminal())
 }
 
-/// Creates an empty message, which is written when it is dropped.
-pub fn stderr() -> Message {
-    Message(Vec::new())
+/// Returns whether standard error is the journal of systemd.
+pub fn is_journal() -> bool {
+    static IS_JOURNAL: OnceLock<bool> = OnceLock::new();
+    *IS_JOURNAL.get_or_init(|| journal::is_journal(io::stderr().as_fd()))
+}
+
+/// Writes each message of the log to standard error.
+pub struct Log;
+
+impl MakeWriter<'_> for Log {
+    type Writer = Message;
+
+    fn make_writer(&self) -> Message {
+        Message::new(Priority::Info)
+    }
+
+    fn make_writer_for(&self, about: &Metadata<'_>) -> Message {
+        Message::new(about.level().into())
+    }
 }
 
 /// Sends messages to `receiver` instead; `None`: to standard error again. The receiver must not log.
@@ -58,22 +80,54 @@ pub fn redirect(receiver: Option<Box<Receiver>>) {
 
 /// Prints a text, in which the colours of this program are kept if they are wanted.
 pub fn print(text: &str) {
+    print_at(Priority::Info, text);
+}
+
+/// The same, with the priority that its lines have in the journal.
+pub fn print_at(priority: Priority, text: &str) {
     // Into memory: it cannot fail.
-    let _ = stderr().write_all(text.as_bytes());
+    let _ = Message::new(priority).write_all(text.as_bytes());
 }
 
 /// Prints a status message of one or more lines, without colours: it may contain the names of files and arguments.
 pub fn print_status(line: &str) {
-    print(&format!("retrans-host: {}\n", clean_lines(line)));
+    print_own(Priority::Info, line);
 }
 
-/// A message for standard error, which is written as a unit: no line of another thread comes in between.
+/// The same of an error that ends the process.
+pub fn print_error(line: &str) {
+    print_own(Priority::Error, line);
+}
+
+fn print_own(priority: Priority, line: &str) {
+    // The journal has the name of the program with each line.
+    let name = match is_journal() {
+        true => "",
+        false => "retrans-host: ",
+    };
+    print_at(priority, &format!("{name}{}\n", clean_lines(line)));
+}
+
+/// A message for standard error, which is written as a unit when it is dropped: no line of another thread comes in
+/// between.
 #[derive(Debug)]
-pub struct Message(Vec<u8>);
+pub struct Message {
+    text: Vec<u8>,
+    priority: Priority,
+}
+
+impl Message {
+    fn new(priority: Priority) -> Message {
+        Message {
+            text: Vec::new(),
+            priority,
+        }
+    }
+}
 
 impl Write for Message {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        self.text.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -87,7 +141,7 @@ impl Drop for Message {
             true => Colours::Keep,
             false => Colours::Remove,
         };
-        let text = String::from_utf8_lossy(&self.0);
+        let text = String::from_utf8_lossy(&self.text);
         let redirected = REDIRECTED.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(receiver) = &*redirected {
             receiver(&sanitize_text(&text, Colours::Remove));
@@ -95,6 +149,10 @@ impl Drop for Message {
         }
         drop(redirected);
         let text = sanitize_text(&text, colours);
+        let text = match is_journal() {
+            true => Cow::Owned(journal::with_priority(&text, self.priority)),
+            false => text,
+        };
         // The message replaces the progress bar, which is drawn again below it.
         let prefix = match IS_DRAWN.swap(false, Ordering::Relaxed) {
             true => CLEAR_LINE,

@@ -1,9 +1,9 @@
 //! What the run knows about standard output: its kind, whether it was used, and whether the run goes on without it.
 //!
 //! `retrans-host | head -1` ends when `head` closes the pipe: for a run that only prints lines, a closed pipe is a
-//! normal end, without a message. Any other error of standard output is an error of the run: a socket, such as that
-//! of a service's journal, does not close because its reader has read enough. A run that also records or has raised
-//! alerts goes on in both cases.
+//! normal end, without a message. Any other error of standard output is an error of the run: a socket does not close
+//! because its reader has read enough. A run that also records or has raised alerts goes on in both cases, and so does
+//! one whose standard output is the journal: a service outlives a journal that breaks.
 
 use std::io;
 use std::os::fd::AsFd as _;
@@ -18,6 +18,8 @@ use rustix::event::Timespec;
 use rustix::event::poll;
 use rustix::fs::FileType;
 use rustix::fs::fstat;
+
+use super::journal::is_journal;
 
 /// The status of standard output, shared by the source, the thread of the chain, and the end of the run.
 #[derive(Debug)]
@@ -37,9 +39,10 @@ impl StdoutStatus {
         let mode = fstat(&stdout)?.st_mode;
         Ok(StdoutStatus {
             is_pipe: FileType::from_raw_mode(mode) == FileType::Fifo,
+            // The alerts of a service have other ways out, and its journal may break.
+            has_other_output: AtomicBool::new(is_journal(stdout.as_fd())),
             stdout,
             used: AtomicBool::new(false),
-            has_other_output: AtomicBool::new(false),
             not_printed: AtomicU64::new(0),
         })
     }

@@ -136,6 +136,20 @@ impl Host {
         Host::spawn(command, usize::MAX)?.attached()
     }
 
+    /// The same with this command, which becomes the host.
+    pub fn start_command(_: &Root, command: Command) -> Result<Host> {
+        Host::spawn(command, usize::MAX)?.attached()
+    }
+
+    /// The same with this standard output, which the test may or may not read.
+    pub fn start_command_into(
+        _: &Root,
+        command: Command,
+        stdout: impl Into<Stdio>,
+    ) -> Result<Host> {
+        Host::spawn_into(command, stdout.into(), 0)?.attached()
+    }
+
     /// The same as a user other than root, with only these two capabilities.
     pub fn start_as_other_user(root: &Root, arguments: &[&str]) -> Result<Host> {
         Host::start_by(root, &other_user_launcher()?, arguments)

@@ -24,6 +24,7 @@ pub mod root;
 pub mod sockopt;
 pub mod timers;
 pub mod tracefs;
+pub mod unit;
 
 pub use root::Root;
 pub use root::root_test;

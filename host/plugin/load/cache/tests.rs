@@ -26,6 +26,29 @@ fn a_directory_that_others_may_write_to_is_not_used() {
     );
 }
 
+#[test]
+fn the_directory_of_a_service_is_the_first_choice() {
+    let directory = |variables: &[(&str, &str)]| {
+        let value = |name: &str| {
+            let mut variables = variables.iter();
+            let found = variables.find(|(variable, _)| *variable == name);
+            found.map(|(_, value)| OsString::from(value))
+        };
+        directory_by(value).map(|path| path.display().to_string())
+    };
+    let service = ("CACHE_DIRECTORY", "/var/cache/one:/var/cache/two");
+    let user = [("XDG_CACHE_HOME", "/x"), ("HOME", "/h")];
+    let found = directory(&[service, user[0], user[1]]);
+    assert_eq!(found.expect("a directory"), "/var/cache/one");
+    for other in ["", "relative", ":/var/cache/two"] {
+        let found = directory(&[("CACHE_DIRECTORY", other), user[0], user[1]]);
+        assert_eq!(found.expect("a directory"), "/x/retrans-host", "{other}");
+    }
+    let found = directory(&[("XDG_CACHE_HOME", "x"), user[1]]);
+    assert_eq!(found.expect("a directory"), "/h/.cache/retrans-host");
+    assert!(matches!(directory(&[]), Err(CacheError::NoHome)));
+}
+
 /// Returns a cache that contains `code`, its key, and the path of its file.
 fn cached(home: &Path, code: &[u8]) -> (Cache, Key, PathBuf) {
     let cache = open_in(home).expect("it belongs to this user");
