@@ -38,6 +38,8 @@ if [ "${1-}" = tests ]; then
     # A real server scrapes the host, and promtool checks what it gets.
     needs_command prometheus prometheus
     needs_command prometheus promtool
+    # It reads the unit of the service.
+    needs_command systemd systemd-analyze
     python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
 fi
 if [ "${1-}" = kernels ]; then

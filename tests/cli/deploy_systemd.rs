@@ -129,10 +129,7 @@ fn what_must_stay_off_is_off() {
     ] {
         let is_set = UNIT.lines().any(|line| line.starts_with(setting));
         assert!(!is_set, "{setting}");
-        assert!(
-            UNIT.contains(&format!("{setting}")),
-            "{setting} is explained"
-        );
+        assert!(UNIT.contains(setting), "{setting} is explained");
     }
 }
 
