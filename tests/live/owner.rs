@@ -25,6 +25,7 @@ use crate::support::owners::listen;
 use crate::support::owners::lose_a_segment;
 use crate::support::owners::lose_it_again;
 use crate::support::owners::receive_a_segment;
+use crate::support::owners::wait_until_printed;
 use crate::support::processes::Process;
 use crate::support::processes::THREAD;
 use crate::support::root_test;
@@ -77,6 +78,7 @@ fn root_after_a_fork_the_parent_is_named_until_it_ends_and_then_the_child() -> R
         // The child sends: neither the sender nor the order of forks matters.
         lose_a_segment(&lab, &mut child, &mut peer)?;
         let (opener, heir) = (Identity::of(&parent)?, Identity::of(&child)?);
+        wait_until_printed(&host, &lab)?;
         drop(parent);
         let ended = boot_time();
         let_answers_expire();
@@ -103,6 +105,7 @@ fn root_of_three_generations_the_oldest_that_has_not_closed_the_socket_is_named(
         let mut child = parent.fork()?;
         let mut grandchild = child.fork()?;
         lose_a_segment(&lab, &mut grandchild, &mut peer)?;
+        wait_until_printed(&host, &lab)?;
         let all_hold_it = boot_time();
         parent.close()?;
         let_answers_expire();
@@ -132,6 +135,7 @@ fn root_a_socket_that_is_passed_on_is_the_receivers_once_the_sender_has_closed_i
         from.pass_to(&mut to)?;
         to.receive_passed()?;
         lose_a_segment(&lab, &mut from, &mut peer)?;
+        wait_until_printed(&host, &lab)?;
         let both_hold_it = boot_time();
         from.close()?;
         let_answers_expire();
@@ -226,6 +230,7 @@ fn root_of_a_pool_of_servers_the_one_that_accepted_is_named() -> Result<()> {
             workers.push(parent.fork()?);
         }
         let mut peer = call_and_lose_a_syn_ack(&lab)?;
+        wait_until_printed(&host, &lab)?;
         let connected = boot_time();
         workers[1].accept()?;
         lose_a_segment(&lab, &mut workers[1], &mut peer)?;

@@ -40,6 +40,7 @@ use crate::support::owners::events_in;
 use crate::support::owners::listen;
 use crate::support::owners::lose_a_segment;
 use crate::support::owners::lose_it_again;
+use crate::support::owners::wait_until_printed;
 use crate::support::processes::Process;
 use crate::support::root_test;
 
@@ -64,6 +65,7 @@ fn root_a_socket_that_is_closed_is_orphaned_and_its_last_owner_is_told() -> Resu
         client.connect(AT_RECEIVER)?;
         let _peer = accept(&listener)?;
         begin_to_lose_a_segment(&lab, &mut client)?;
+        wait_until_printed(&host, &lab)?;
         let held = boot_time();
         client.close()?;
         let closed = boot_time();

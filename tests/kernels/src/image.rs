@@ -100,9 +100,8 @@ pub fn shared(apt: &Apt, tools: &Tools, programs: &Programs, directory: &Path) -
         Ok(())
     };
     // The test programs contain these paths.
-    for file in [&programs.host, &programs.probe] {
-        copy(file, inside(file))?;
-    }
+    copy(&programs.host, inside(&programs.host_of_tests))?;
+    copy(&programs.probe, inside(&programs.probe))?;
     for program in Program::ALL {
         copy(program.of(programs), inside(Path::new(program.in_guest())))?;
     }
@@ -112,7 +111,7 @@ pub fn shared(apt: &Apt, tools: &Tools, programs: &Programs, directory: &Path) -
         root.join("paths"),
         format!(
             "HOST='{}'\nTEMPORARY='{}'\n",
-            programs.host.display(),
+            programs.host_of_tests.display(),
             temporary.display()
         ),
     )?;

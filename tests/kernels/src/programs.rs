@@ -1,4 +1,4 @@
-//! The programs that run in guests: the release host and the test programs, built for an architecture.
+//! The programs that run in guests: the host and the test programs, built for an architecture.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -18,8 +18,10 @@ use crate::packages::Apt;
 pub struct Programs {
     /// Their architecture.
     pub architecture: Architecture,
-    /// The host.
+    /// The host, in the release profile: emulation is slow enough.
     pub host: PathBuf,
+    /// The path at which the test programs look for the host.
+    pub host_of_tests: PathBuf,
     /// tests/live.
     pub live: PathBuf,
     /// tests/machine.
@@ -30,47 +32,55 @@ pub struct Programs {
     pub probe: PathBuf,
 }
 
-/// Builds the programs with cargo, in the release profile: emulation is slow enough.
+/// Builds the programs with cargo.
+///
+/// On the architecture of this machine, both builds are those that `make test` needs as well (the release host is the
+/// one of tests/hostile). The dependencies of tests enable further features of wasmtime: tests in the release profile
+/// would compile it once more. For other architectures nothing is there, and one build is less than two.
 pub fn build(apt: &Apt, architecture: Architecture) -> Result<Programs> {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .current_dir(REPOSITORY)
-        .args([
-            "test",
-            "--release",
+    let tests = ["--test", "live", "--test", "machine"];
+    let is_native = architecture == Architecture::of_this_machine()?;
+    let mut programs = Found::default();
+    let mut built = |arguments: &[&str]| -> Result<Option<PathBuf>> {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(REPOSITORY).args(arguments).args([
             "--locked",
             "--quiet",
-            "--no-run",
             "--message-format=json-render-diagnostics",
-        ])
-        .args([
-            "--package",
-            "retrans-host",
-            "--test",
-            "live",
-            "--test",
-            "machine",
         ]);
-    if architecture != Architecture::of_this_machine()? {
-        cross::configure(&mut cargo, apt, architecture)?;
-    }
-    let messages = output(&mut cargo)
-        .with_context(|| format!("cannot build the host and its tests for {architecture}"))?;
-    let mut programs = Found::default();
-    for line in messages.lines() {
-        programs
-            .read(&serde_json::from_str(line).context("cargo printed a line that is not JSON")?);
-    }
-    let [host, live, machine, probe] = [
-        programs.host,
+        if !is_native {
+            cross::configure(&mut cargo, apt, architecture)?;
+        }
+        let messages = output(&mut cargo)
+            .with_context(|| format!("cannot build the host and its tests for {architecture}"))?;
+        for line in messages.lines() {
+            programs.read(
+                &serde_json::from_str(line).context("cargo printed a line that is not JSON")?,
+            );
+        }
+        Ok(programs.host.take())
+    };
+    let of_tests = match is_native {
+        true => ["test", "--no-run", "--workspace"],
+        false => ["test", "--no-run", "--release"],
+    };
+    let host_of_tests = built(&[&of_tests[..], &tests].concat())?;
+    let host = match is_native {
+        true => built(&["build", "--release", "--bin", "retrans-host"])?,
+        false => host_of_tests.clone(),
+    };
+    let [host, host_of_tests, live, machine, probe] = [
+        host,
+        host_of_tests,
         programs.live,
         programs.machine,
         programs.probe,
     ]
     .map(|path| path.context("cargo named no program"));
-    let (host, live, machine, probe) = (host?, live?, machine?, probe?);
-    // target/release/retrans-host, and target/tmp.
-    let target = host
+    let (host, host_of_tests, live, machine, probe) =
+        (host?, host_of_tests?, live?, machine?, probe?);
+    // target/PROFILE/retrans-host, and target/tmp.
+    let target = host_of_tests
         .ancestors()
         .nth(2)
         .context("the host is below target/")?;
@@ -78,6 +88,7 @@ pub fn build(apt: &Apt, architecture: Architecture) -> Result<Programs> {
         architecture,
         temporary: target.join("tmp"),
         host,
+        host_of_tests,
         live,
         machine,
         probe,
@@ -106,7 +117,8 @@ impl Found {
         } else if let Some(directory) = message["out_dir"].as_str() {
             // Of a build script; that of the host makes the probe.
             let probe = Path::new(directory).join("retrans.bpf.o");
-            if probe.is_file() {
+            // Tests contain the path of their own build, which is the first one.
+            if probe.is_file() && self.probe.is_none() {
                 self.probe = Some(probe);
             }
         }

@@ -7,6 +7,7 @@ use std::net::TcpListener;
 use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Context;
 use anyhow::Result;
@@ -15,6 +16,7 @@ use rustix::time::clock_gettime;
 use serde_json::Value;
 use serde_json::json;
 
+use super::host::Host;
 use super::host::Run;
 use super::kernel::is_since;
 use super::lab::HAS_PAYLOAD;
@@ -94,6 +96,25 @@ pub fn begin_to_lose_a_segment(lab: &Lab, process: &mut Process) -> Result<()> {
     let before = Nstat::of(&lab.sender)?.retransmitted_segments()?;
     process.send_segments(1)?;
     wait_for_counter(&lab.sender, "TcpRetransSegs", before + RETRANSMITS)
+}
+
+/// Waits until the host has printed every retransmit of the sender so far, so that their owners are known: a process that
+/// changes before, in a slow guest, is not what the scan after the event finds. Goes on after half a minute, because the
+/// kernel may skip a run of the probe.
+pub fn wait_until_printed(host: &Host, lab: &Lab) -> Result<()> {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(30) {
+        let counted = Nstat::of(&lab.sender)?.retransmitted_segments()?;
+        let mut events = host.printed("retransmit")?;
+        events.retain(|event| event["netns"]["inode"] == lab.sender.inode());
+        let segments = events.iter();
+        let segments = segments.filter_map(|event| event["retransmit"]["segments"].as_u64());
+        if segments.sum::<u64>() >= counted {
+            break;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
 }
 
 /// Waits for [`RETRANSMITS`] more retransmits.
