@@ -69,7 +69,13 @@ fn command(directory: &Path, arguments: &[&str]) -> Command {
 }
 
 /// A watch on the live probe, which shares the terminal of the demo. It is killed when this is dropped.
-pub struct Watching(Child);
+pub struct Watching {
+    child: Child,
+    /// What it says to its service manager goes here.
+    socket: UnixDatagram,
+    /// Has the socket.
+    _scratch: TempDir,
+}
 
 impl Watching {
     /// Shows the command line, starts the watch, and waits until it records.
@@ -92,10 +98,14 @@ impl Watching {
             command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
         }
         let child = command.spawn();
-        let mut watching = Watching(child.context("cannot start this program once more")?);
+        let mut watching = Watching {
+            child: child.context("cannot start this program once more")?,
+            socket,
+            _scratch: scratch,
+        };
         let begun = Instant::now();
-        while !is_ready(&socket)? {
-            if let Some(status) = watching.0.try_wait()? {
+        while !is_ready(&watching.socket)? {
+            if let Some(status) = watching.child.try_wait()? {
                 bail!("the watch could not begin ({status}), for the reason above");
             }
             if begun.elapsed() > START_TIMEOUT {
@@ -110,7 +120,7 @@ impl Watching {
 
     /// Ends the watch as Ctrl-C does, and waits until it has told what it counted.
     pub fn end(mut self) -> Result<()> {
-        let Watching(child) = &mut self;
+        let Watching { child, .. } = &mut self;
         // A shell starts background processes with SIGINT ignored, and the host respects that: SIGTERM.
         kill_process(Pid::from_child(child), Signal::TERM)?;
         let status = child.wait()?;
@@ -123,7 +133,7 @@ impl Watching {
 
 impl Drop for Watching {
     fn drop(&mut self) {
-        let Watching(child) = self;
+        let Watching { child, .. } = self;
         // Both fail if it has ended.
         let _ = child.kill();
         let _ = child.wait();
