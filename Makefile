@@ -1,6 +1,6 @@
 # Saves typing, nothing more: cargo build, cargo test and cargo run mean what they mean everywhere.
 
-.PHONY: demo test kernels bench bench-probe lint deny soak fuzz miri setup
+.PHONY: demo test kernels bench bench-probe lint deny soak fuzz miri deb test-deb dist package setup
 
 # Retransmits on a lossy link between two private network namespaces, live.
 demo:
@@ -40,6 +40,22 @@ fuzz:
 # Undefined behaviour in the crate that casts references.
 miri:
 	scripts/miri.sh
+
+# A package for Debian and Ubuntu, in target/debian.
+deb:
+	scripts/deb.sh
+
+# Installs, upgrades, removes and purges it in trees of Debian 12 and 13: needs root.
+test-deb:
+	scripts/test-deb.sh
+
+# An archive with the program and what belongs to it, and its checksum, in target/dist.
+dist:
+	scripts/dist.sh
+
+# Makes the crates that are published, and builds each from what would be published.
+package:
+	scripts/package.sh
 
 # Installs what the build needs and this machine lacks: Debian packages, Rust with wasm32-wasip2.
 setup:

@@ -3,6 +3,8 @@
 
 #[path = "build/layout.rs"]
 mod layout;
+#[path = "build/paths.rs"]
+mod paths;
 #[path = "build/ring_event.rs"]
 mod ring_event;
 #[path = "build/sources.rs"]
@@ -51,13 +53,17 @@ fn main() {
 fn build() -> Result<()> {
     let out =
         PathBuf::from(env::var_os("OUT_DIR").context("OUT_DIR is not set: not run by cargo")?);
+    let root: PathBuf = env::var_os("CARGO_MANIFEST_DIR")
+        .context("CARGO_MANIFEST_DIR is not set: not run by cargo")?
+        .into();
     println!("cargo:rerun-if-changed=bpf");
-    let object = compile("retrans", &out)?;
-    compile("census", &out)?;
-    compile("holders", &out)?;
-    compile("namespaces", &out)?;
+    let compile = |name| compile(name, &root, &out);
+    let object = compile("retrans")?;
+    compile("census")?;
+    compile("holders")?;
+    compile("namespaces")?;
     // For benches/probe.rs.
-    compile("baseline", &out)?;
+    compile("baseline")?;
     let btf = Btf::from_path(object).context("the compiled probe has no BTF")?;
     let record = CStruct::read(&btf, "retrans_event", "bpf/event.h")?;
     layout::compare(&btf, &record)?;
@@ -65,31 +71,32 @@ fn build() -> Result<()> {
     let ring = CStruct::read(&btf, "retrans_ring_event", "bpf/ring_event.h")?;
     ring.write(&out.join("ring_layout.rs"))?;
     ring_event::write(&ring, &out.join("ring_event.rs"))?;
-    let target = plugins_target(&out)?;
+    let target = plugins_target(&root, &out);
+    let options = paths::rustc_options(&root, &target)?;
     // The tests build their own plugins there (tests/common/fixtures.rs).
     println!("cargo:rustc-env=PLUGINS_TARGET={}", target.display());
+    println!("cargo:rustc-env=PLUGINS_RUSTFLAGS={options}");
     for path in ["plugins", "plugin-sdk", "event", "sources", "Cargo.lock"] {
         if Path::new(path).exists() {
             println!("cargo:rerun-if-changed={path}");
         }
     }
-    let root = env::var_os("CARGO_MANIFEST_DIR").context("not run by cargo")?;
-    let sources = Sources::read(root.as_ref(), BUNDLED)?;
+    let sources = Sources::read(&root, BUNDLED)?;
     sources.embed(&out)?;
     if env::var_os("CARGO_FEATURE_BUNDLED").is_none() {
         return fs::write(out.join("bundled.rs"), "&[]").context("cannot write bundled.rs");
     }
-    build_plugins(&out, &target, &sources)
+    build_plugins(&out, &target, &options, &sources)
 }
 
 /// Compiles a BPF program in bpf/ and generates its skeleton. Returns the path of the object.
-fn compile(name: &str, out: &Path) -> Result<PathBuf> {
+fn compile(name: &str, root: &Path, out: &Path) -> Result<PathBuf> {
     let source = format!("bpf/{name}.bpf.c");
     let object = out.join(format!("{name}.bpf.o"));
     SkeletonBuilder::new()
         .source(&source)
         .obj(&object)
-        .clang_args(["-Wall", "-Werror"])
+        .clang_args(["-Wall", "-Werror", &paths::clang_option(root)])
         .build_and_generate(out.join(format!("{name}.skel.rs")))
         .with_context(|| format!("cannot compile {source}"))?;
     Ok(object)
@@ -97,7 +104,7 @@ fn compile(name: &str, out: &Path) -> Result<PathBuf> {
 
 /// Builds the bundled plugins with a nested cargo. It has a target directory of its own: in the outer one it would wait
 /// forever for the lock that the outer cargo holds.
-fn build_plugins(out: &Path, target: &Path, sources: &Sources) -> Result<()> {
+fn build_plugins(out: &Path, target: &Path, options: &str, sources: &Sources) -> Result<()> {
     let mut cargo =
         Command::new(env::var_os("CARGO").context("CARGO is not set: not run by cargo")?);
     cargo
@@ -122,6 +129,7 @@ fn build_plugins(out: &Path, target: &Path, sources: &Sources) -> Result<()> {
         }
     }
     let output = cargo
+        .env("CARGO_ENCODED_RUSTFLAGS", options)
         .output()
         .context("cannot run cargo to build the bundled plugins")?;
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -147,17 +155,16 @@ fn build_plugins(out: &Path, target: &Path, sources: &Sources) -> Result<()> {
 /// Where plugins are built, once for all profiles of the host: `plugins-HASH` in cargo's target directory, which is
 /// four levels above `OUT_DIR` (`target/PROFILE/build/PACKAGE-HASH/out`). Cargo locks it. `HASH` names the checkout:
 /// several may share a target directory (`CARGO_TARGET_DIR`), but the files that cargo makes have no hash in their names.
-fn plugins_target(out: &Path) -> Result<PathBuf> {
-    let root = env::var_os("CARGO_MANIFEST_DIR").context("not run by cargo")?;
+fn plugins_target(root: &Path, out: &Path) -> PathBuf {
     let mut hash = DefaultHasher::new();
     root.hash(&mut hash);
     let name = format!("plugins-{:016x}", hash.finish());
     let [build, target] = [2, 4].map(|level| out.ancestors().nth(level));
     match target {
         Some(target) if build.and_then(Path::file_name) == Some("build".as_ref()) => {
-            Ok(target.join(name))
+            target.join(name)
         }
         // Another layout, of another cargo.
-        _ => Ok(out.join("plugins")),
+        _ => out.join("plugins"),
     }
 }

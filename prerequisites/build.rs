@@ -13,6 +13,15 @@ const COMMANDS: &[(&str, &str)] = &[
     ("make", "make"),
     ("pkg-config", "pkg-config"),
 ];
+/// The same, for the feature `vendored`.
+const VENDORED_COMMANDS: &[(&str, &str)] = &[
+    ("autoreconf", "autoconf"),
+    ("automake", "automake"),
+    ("autopoint", "autopoint"),
+    ("bison", "bison"),
+    ("flex", "flex"),
+    ("gawk", "gawk"),
+];
 /// C headers, and the Debian packages that have them.
 const HEADERS: &[(&str, &str)] = &[("libelf.h", "libelf-dev"), ("zlib.h", "zlib1g-dev")];
 /// The target of the plugins.
@@ -21,7 +30,12 @@ const PLUGIN_TARGET: &str = "wasm32-wasip2";
 fn main() -> ExitCode {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=PATH");
-    let commands = COMMANDS.iter().filter(|(command, _)| !runs(command));
+    let vendored = match env::var_os("CARGO_FEATURE_VENDORED") {
+        Some(_) => VENDORED_COMMANDS,
+        None => &[],
+    };
+    let commands = COMMANDS.iter().chain(vendored);
+    let commands = commands.filter(|(command, _)| !runs(command));
     let mut missing: Vec<&str> = commands.map(|(_, package)| *package).collect();
     if !missing.contains(&"clang") {
         let headers = HEADERS.iter().filter(|(header, _)| !compiles(header));

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the build, the tests and the demo need and this machine lacks. Says nothing where
 # nothing is missing. "setup.sh tests": also what only tests need. "setup.sh kernels": also what make kernels needs.
+# "setup.sh release": also what a host to pass on is built with. "setup.sh packages": also what makes packages, and tests
+# them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # Where Debian has ip and nft, which is not on every user's path.
@@ -45,6 +47,23 @@ fi
 if [ "${1-}" = kernels ]; then
     needs_command dpkg dpkg-deb
     needs_command util-linux setpriv
+    [ -f /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
+fi
+if [ "${1-}" = release ] || [ "${1-}" = packages ]; then
+    # The sources of libelf.
+    needs_command autoconf autoreconf
+    needs_command automake automake
+    needs_command autopoint autopoint
+    needs_command bison bison
+    needs_command flex flex
+    needs_command gawk gawk
+    needs_command binutils strip
+fi
+if [ "${1-}" = packages ]; then
+    needs_command debootstrap debootstrap
+    needs_command dpkg-dev dpkg-shlibdeps
+    needs_command lintian lintian
+    needs_command xz-utils xz
     [ -f /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
 fi
 

@@ -84,6 +84,14 @@ fn missing_headers_are_named_by_their_packages() {
 }
 
 #[test]
+fn what_the_sources_of_libelf_need_is_asked_for_with_the_feature_vendored_alone() {
+    let commands = commands("");
+    let said = build_for(&["--features", "vendored"], commands.path()).expect("the build fails");
+    let packages = "apt-get install autoconf automake autopoint bison flex gawk\n";
+    assert!(said.contains(packages), "{said}");
+}
+
+#[test]
 fn a_missing_target_is_named() {
     let commands = commands("");
     // The rustc beside cargo: rustup is not on that path.

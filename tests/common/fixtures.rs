@@ -67,7 +67,7 @@ fn cargo(target: &Path, what: &[&str]) {
         .args(["--target", "wasm32-wasip2", "--target-dir"])
         .arg(target)
         .args(what);
-    // Flags for the host's target must not reach this build, as in build.rs.
+    // Flags for the host's target must not reach this build, as in build.rs. With its own, what it has compiled fits.
     for (key, _) in env::vars_os() {
         let key = key.to_string_lossy().into_owned();
         let outer = key.ends_with("RUSTFLAGS") || key.contains("RUSTC") || key.contains("WRAPPER");
@@ -75,6 +75,7 @@ fn cargo(target: &Path, what: &[&str]) {
             cargo.env_remove(key);
         }
     }
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", env!("PLUGINS_RUSTFLAGS"));
     let output = cargo.output().expect("cargo can be run");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(

@@ -43,6 +43,8 @@ pub fn configure(cargo: &mut Command, apt: &Apt, architecture: Architecture) -> 
         .collect();
     cargo
         .args(["--target", target])
+        // It would take precedence over the options of the target.
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env(format!("CC_{underscored}"), "clang")
         .env(format!("CFLAGS_{underscored}"), &flags)
         .env(format!("CARGO_TARGET_{upper}_LINKER"), "clang")
