@@ -63,6 +63,7 @@ if [ "${1-}" = packages ]; then
     needs_command debootstrap debootstrap
     needs_command dpkg-dev dpkg-shlibdeps
     needs_command lintian lintian
+    needs_command systemd-container systemd-nspawn
     needs_command xz-utils xz
     [ -f /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
 fi
