@@ -38,6 +38,9 @@ if [ "${1-}" = tests ]; then
     # A real server scrapes the host, and promtool checks what it gets.
     needs_command prometheus prometheus
     needs_command prometheus promtool
+    # They sign plugins, and get them from a real registry.
+    needs_command minisign minisign
+    needs_command docker-registry docker-registry
     python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
 fi
 if [ "${1-}" = kernels ]; then
@@ -62,7 +65,7 @@ if [ ${#missing[@]} -gt 0 ]; then
     # A fresh machine has no package lists, an old one has stale ones.
     "${as_root[@]}" apt-get update --quiet </dev/null
     # Their packages start services that listen on every address. The tests start their own.
-    for service in prometheus prometheus-alertmanager; do
+    for service in prometheus prometheus-alertmanager docker-registry; do
         if [[ " ${missing[*]} " == *" $service "* ]] && command -v systemctl >/dev/null; then
             "${as_root[@]}" systemctl mask "$service.service" </dev/null
         fi

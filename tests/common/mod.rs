@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod pipes;
 pub mod prometheus;
 pub mod refusal;
+pub mod registry;
 pub mod release;
 pub mod screens;
 pub mod versions;

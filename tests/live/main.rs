@@ -40,6 +40,7 @@ mod record_disk;
 mod record_files;
 mod retransmits;
 mod seed_faults;
+mod signatures;
 #[cfg(feature = "network")]
 mod sinks;
 mod streams;
