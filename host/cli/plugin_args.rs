@@ -51,7 +51,7 @@ pub enum Command {
         #[arg(long = "dir", value_name = "DIR")]
         directory: Option<PathBuf>,
         /// Lists files that this key has not signed as ones that cannot be used. Repeatable: one of the keys must fit
-        #[arg(long = "verify-key", value_name = "KEY")]
+        #[arg(long = "verify-key", value_name = "KEY", value_hint = clap::ValueHint::FilePath)]
         verify_keys: Vec<String>,
         /// Prints JSON: an array of objects with "plugin", "bundled", and "description" or "error"
         #[arg(long)]
@@ -165,7 +165,7 @@ pub enum Command {
         plugin: String,
         /// Describes the plugin only if this key has signed its file, and shows the signature. Repeatable: one of the
         /// keys must fit
-        #[arg(long = "verify-key", value_name = "KEY")]
+        #[arg(long = "verify-key", value_name = "KEY", value_hint = clap::ValueHint::FilePath)]
         verify_keys: Vec<String>,
         /// Prints JSON
         #[arg(long)]
@@ -184,7 +184,7 @@ pub struct PullArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Writes the plugin only if this key has signed it. Repeatable: one of the keys must fit
-    #[arg(long = "verify-key", value_name = "KEY")]
+    #[arg(long = "verify-key", value_name = "KEY", value_hint = clap::ValueHint::FilePath)]
     pub verify_keys: Vec<String>,
     /// Overwrites the files if they exist
     #[arg(long)]
@@ -208,7 +208,7 @@ pub struct PushArgs {
     #[arg(value_name = "oci://REGISTRY/NAME[:TAG]")]
     pub address: Address,
     /// Puts it there only if this key has signed it. Repeatable: one of the keys must fit
-    #[arg(long = "verify-key", value_name = "KEY")]
+    #[arg(long = "verify-key", value_name = "KEY", value_hint = clap::ValueHint::FilePath)]
     pub verify_keys: Vec<String>,
     /// Speaks HTTP without TLS. Passwords are sent only to this machine then
     #[arg(long)]
@@ -288,7 +288,7 @@ pub struct ExplainArgs {
     pub allow: Vec<String>,
     /// Uses the plugin named just before it only if this key has signed its file. Before the first plugin it applies to
     /// all plugins. Repeatable
-    #[arg(long = "verify-key", value_name = "KEY")]
+    #[arg(long = "verify-key", value_name = "KEY", value_hint = clap::ValueHint::FilePath)]
     pub verify_keys: Vec<String>,
     /// The recorded events.
     #[command(flatten)]

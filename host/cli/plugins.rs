@@ -80,7 +80,7 @@ pub struct OptionArgs {
     pub allow: Vec<String>,
     /// Uses the plugin only if this key has signed its file: FILE.minisig must be a signature of minisign. Repeatable: one
     /// of the keys must fit
-    #[arg(long = "verify-key", value_name = "KEY")]
+    #[arg(long = "verify-key", value_name = "KEY", value_hint = clap::ValueHint::FilePath)]
     pub verify_keys: Vec<String>,
 }
 

@@ -76,7 +76,7 @@ pub struct ReportArgs {
 
     /// Runs the plugin named just before it only if this key has signed its file. Before the first plugin it applies to
     /// all plugins. Repeatable
-    #[arg(long = "verify-key", value_name = "KEY")]
+    #[arg(long = "verify-key", value_name = "KEY", value_hint = clap::ValueHint::FilePath)]
     pub verify_keys: Vec<String>,
 
     /// Omits events before this time of day, such as 2026-01-01T12:00:00Z

@@ -66,7 +66,7 @@ pub struct ChainArgs {
     /// The key is a file such as minisign.pub, or the 56 characters in it. Bundled plugins need no signature. A new
     /// version is checked as well; without a signature that fits, the running version stays. Keys of a plugin take the
     /// place of those for all.
-    #[arg(long = "verify-key", value_name = "KEY")]
+    #[arg(long = "verify-key", value_name = "KEY", value_hint = clap::ValueHint::FilePath)]
     pub verify_keys: Vec<String>,
 
     /// Loads a new version of a plugin as soon as its file, its signature, or a granted file that it has read, changes. SIGHUP does so

@@ -58,8 +58,8 @@ fn a_registry_that_is_away_or_does_not_have_a_plugin_is_named() {
     );
     let registry = Registry::start();
     for address in [registry.oci("a:1"), registry.oci(&format!("a@{ABC}"))] {
-        let words = [&format!("the registry has no {address}: check the address")];
-        refused_as(&address, &[], &words);
+        let words = format!("the registry has no {address}: check the address");
+        refused_as(&address, &[], &[&words]);
     }
 }
 

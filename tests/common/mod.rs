@@ -8,6 +8,7 @@ pub mod components;
 pub mod fixtures;
 pub mod http;
 pub mod ledger;
+pub mod minisign;
 pub mod pipes;
 pub mod prometheus;
 pub mod refusal;

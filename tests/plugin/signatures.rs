@@ -84,7 +84,7 @@ fn a_plugin_with_a_key_needs_a_signature_of_this_key_for_these_bytes() {
     refused_for("cannot read it: Is a directory");
     fs::remove_dir(&file).expect("it is empty");
     author.sign_with(&path, &["-l"]);
-    refused_for("(legacy), which is not accepted");
+    refused_for("a legacy signature");
     other.sign(&path);
     refused_for(&format!(
         "made with key {}, expected key {}",

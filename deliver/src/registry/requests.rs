@@ -394,3 +394,28 @@ fn advised(cause: String) -> String {
         false => cause,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_registry_says_and_why_it_is_away_are_one_line_with_what_to_do() {
+        let errors = br#"{"errors":[{"code":"DENIED","message":"no\n such"},{"code":"B"}]}"#;
+        assert_eq!(reason(errors), "DENIED no  such");
+        assert_eq!(reason(b"<html>\n"), "<html>");
+        let untrusted = "UnknownIssuer; its authority is not trusted here: set a file with it";
+        let advice =
+            "UnknownIssuer; its authority is not trusted here: SSL_CERT_FILE names a file with it";
+        assert_eq!(advised(untrusted.to_owned()), advice);
+        let plain = advised("received corrupt message of type InvalidContentType".to_owned());
+        assert!(
+            plain.ends_with("for which there is --plain-http"),
+            "{plain}"
+        );
+        assert_eq!(
+            advised("Connection refused".to_owned()),
+            "Connection refused"
+        );
+    }
+}

@@ -91,8 +91,8 @@ pub enum Refused {
     Damaged(usize),
     /// It signs the file itself, not its hash.
     #[error(
-        "it was made with -l or by a minisign before 0.10 (legacy), which is not accepted: \
-         sign the file again with a newer one"
+        "a legacy signature, as `minisign -l` and old versions make it, which is not accepted: sign the file again \
+         with minisign 0.11 or later"
     )]
     Legacy,
     /// It was made with another key.
@@ -252,10 +252,7 @@ QtKMXWyYcwdpZAlPF7tE2ENJkRd1ujvKjlj1m9RtHTBnZPa5WKU5uWRs5GoP5M/VqE81QFuMKI5k/SfN
     #[test]
     fn legacy_signatures_are_refused() {
         let refused = checked(b"test", LEGACY).expect_err("legacy");
-        assert!(
-            refused.contains("(legacy), which is not accepted"),
-            "{refused}"
-        );
+        assert!(refused.contains("a legacy signature"), "{refused}");
         // Which kind it is, is in bytes that are not signed.
         let disguised = LEGACY.replace("RWQf6L", "RUQf6L");
         let refused = checked(b"test", &disguised).expect_err("legacy");

@@ -25,10 +25,10 @@ impl KeyId {
     }
 }
 
-/// Writes 16 hexadecimal digits, as minisign does.
+/// Writes hexadecimal digits without zeros before them, as minisign does.
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016X}", u64::from_le_bytes(self.0))
+        write!(f, "{:X}", u64::from_le_bytes(self.0))
     }
 }
 
