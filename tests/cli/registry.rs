@@ -310,7 +310,13 @@ fn a_registry_with_tls_must_be_known_to_an_authority() {
     assert_refused(&mut distrusting, FAILURE, &words);
     // TLS where there is none.
     let plain = Registry::start();
-    let pull = ["plugin", "pull", &plain.oci("witness:1")];
+    let pull = [
+        "plugin",
+        "pull",
+        &plain.oci("witness:1"),
+        "-o",
+        "plain.wasm",
+    ];
     let mut command = trusting(&pull);
     let words = ["cannot reach 127.0.0.1:", "for which there is --plain-http"];
     assert_refused(&mut command, FAILURE, &words);

@@ -146,7 +146,7 @@ mod tests {
     fn a_file_that_is_no_such_file_is_an_error_without_its_contents() {
         for text in [
             "",
-            "[]",
+            "5",
             r#"{"auths": {"a": {"auth": 5}}}"#,
             r#"{"auths": {"a": {"auth": "secret"}}}"#,
         ] {
