@@ -42,6 +42,9 @@ if [ "${1-}" = tests ]; then
     needs_command prometheus promtool
     # It reads the unit of the service.
     needs_command systemd systemd-analyze
+    # They sign plugins, and get them from a real registry.
+    needs_command minisign minisign
+    needs_command docker-registry docker-registry
     python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
 fi
 if [ "${1-}" = kernels ]; then
@@ -84,7 +87,7 @@ if [ ${#missing[@]} -gt 0 ]; then
     # A fresh machine has no package lists, an old one has stale ones.
     "${as_root[@]}" apt-get update --quiet </dev/null
     # Their packages start services that listen on every address. The tests start their own.
-    for service in prometheus prometheus-alertmanager; do
+    for service in prometheus prometheus-alertmanager docker-registry; do
         if [[ " ${missing[*]} " == *" $service "* ]] && command -v systemctl >/dev/null; then
             "${as_root[@]}" systemctl mask "$service.service" </dev/null
         fi

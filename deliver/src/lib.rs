@@ -17,6 +17,8 @@
 //!
 //! [`serve`] is the other direction: pages over HTTP, such as metrics. It runs in the same runtime.
 //!
+//! [`registry`] gets plugins from registries of OCI. It has a runtime of its own, for a program that does nothing else.
+//!
 //! Each receiver counts everything that was handed over ([`Counted`]): as sent, queued, dropped or failed. Memory is
 //! bounded, whatever plugins raise and however long a receiver is away.
 
@@ -30,6 +32,7 @@ mod moment;
 pub mod otlp;
 mod outbox;
 mod outlets;
+pub mod registry;
 mod retry;
 pub mod serve;
 #[cfg(test)]

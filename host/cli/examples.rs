@@ -126,6 +126,7 @@ Examples:
   retrans-host plugin list --dir /etc/retrans-host/plugins
   retrans-host plugin describe threshold-alert
   retrans-host plugin describe ./mine.wasm --json | jq '.settings[].key'
+  retrans-host plugin pull oci://ghcr.io/example/slow-peers:1.2 --verify-key author.pub
   retrans-host plugin test ./mine.wasm --set threshold=5 --events sample.rtc --expect sample.expected --bless
   retrans-host plugin test ./mine.wasm --set threshold=5 --events sample.rtc --expect sample.expected
   retrans-host plugin explain ./filter.wasm --set port=443 threshold-alert --events sample.rtc

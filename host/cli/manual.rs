@@ -41,6 +41,14 @@ const ENVIRONMENT: &[(&str, &str)] = &[
         "No colours if the first is set and not empty, or if the second is \"dumb\".",
     ),
     (
+        "REGISTRY_AUTH_FILE, DOCKER_CONFIG, HOME",
+        "Logins of plugin pull and plugin push, as docker login stores them.",
+    ),
+    (
+        "SSL_CERT_FILE, SSL_CERT_DIR",
+        "Certificates of authorities, for connections with TLS.",
+    ),
+    (
         "SUDO_UID, SUDO_GID",
         "Owner of the files of --record and of export.",
     ),

@@ -19,6 +19,7 @@ mod sinks;
 mod top;
 mod usage_error;
 mod values;
+mod verify_key;
 
 use std::env;
 use std::ffi::OsString;

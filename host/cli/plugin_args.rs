@@ -13,6 +13,7 @@ use super::plugins::ChainOptions;
 use super::plugins::OptionArgs;
 use super::usage_error::UsageError;
 use super::values;
+use super::verify_key;
 use crate::config::PluginBench;
 use crate::config::PluginCommand;
 use crate::config::PluginConfig;
@@ -20,11 +21,17 @@ use crate::config::PluginDiff;
 use crate::config::PluginExplain;
 use crate::config::PluginNew;
 use crate::config::PluginProfile;
+#[cfg(feature = "network")]
+use crate::config::PluginPull;
+#[cfg(feature = "network")]
+use crate::config::PluginPush;
 use crate::config::PluginTest;
 use crate::config::Template;
 use crate::config::Verbosity;
 use crate::plugin::OnFault;
 use crate::plugin::Origin;
+#[cfg(feature = "network")]
+use retrans_deliver::registry::Address;
 
 /// Commands about plugins.
 #[derive(Debug, Args)]
@@ -43,6 +50,9 @@ pub enum Command {
         /// Also lists the files of this directory whose names end in .wasm
         #[arg(long = "dir", value_name = "DIR")]
         directory: Option<PathBuf>,
+        /// Lists files that this key has not signed as ones that cannot be used. Repeatable: one of the keys must fit
+        #[arg(long = "verify-key", value_name = "KEY", value_hint = clap::ValueHint::FilePath)]
+        verify_keys: Vec<String>,
         /// Prints JSON: an array of objects with "plugin", "bundled", and "description" or "error"
         #[arg(long)]
         json: bool,
@@ -136,16 +146,76 @@ pub enum Command {
     /// Tells what each plugin of a chain did with each recorded event: kept or dropped, changes, labels, lines, alerts
     #[command(max_term_width = 100)]
     Explain(ExplainArgs),
+    /// Gets a plugin, and its signature, from a registry of OCI, such as ghcr.io
+    ///
+    /// It prints the digests by which the very same plugin is got and run the next time. User and password are those of
+    /// `docker login`. Files are complete, and the signature fits, or nothing is written.
+    #[cfg(feature = "network")]
+    #[command(max_term_width = 100)]
+    Pull(PullArgs),
+    /// Puts a plugin, and its signature if there is one, into a registry of OCI
+    #[cfg(feature = "network")]
+    #[command(max_term_width = 100)]
+    Push(PushArgs),
     /// Describes a plugin: what it does, its settings, the grants it can use, its size and memory
     #[command(max_term_width = 100)]
     Describe {
         /// A .wasm file, or a bundled plugin
         #[arg(value_name = "FILE|NAME")]
         plugin: String,
+        /// Describes the plugin only if this key has signed its file, and shows the signature. Repeatable: one of the
+        /// keys must fit
+        #[arg(long = "verify-key", value_name = "KEY", value_hint = clap::ValueHint::FilePath)]
+        verify_keys: Vec<String>,
         /// Prints JSON
         #[arg(long)]
         json: bool,
     },
+}
+
+/// A plugin to get from a registry.
+#[cfg(feature = "network")]
+#[derive(Debug, Args)]
+pub struct PullArgs {
+    /// Where it is, as in oci://ghcr.io/example/slow-peers:1.2, or with the digest of its manifest instead of a tag
+    #[arg(value_name = "oci://REGISTRY/NAME[:TAG|@sha256:HEX]")]
+    pub address: Address,
+    /// Writes to this file, and the signature to FILE.minisig. By default, the name of the plugin with .wasm
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Writes the plugin only if this key has signed it. Repeatable: one of the keys must fit
+    #[arg(long = "verify-key", value_name = "KEY", value_hint = clap::ValueHint::FilePath)]
+    pub verify_keys: Vec<String>,
+    /// Overwrites the files if they exist
+    #[arg(long)]
+    pub force: bool,
+    /// Speaks HTTP without TLS. Passwords are sent only to this machine then
+    #[arg(long)]
+    pub plain_http: bool,
+    /// Prints JSON: an object with "file", "address", "sha256", "size" and "signature"
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A plugin to put into a registry.
+#[cfg(feature = "network")]
+#[derive(Debug, Args)]
+pub struct PushArgs {
+    /// The plugin. If there is a FILE.minisig, it is its signature
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Where it goes, as in oci://ghcr.io/example/slow-peers:1.2
+    #[arg(value_name = "oci://REGISTRY/NAME[:TAG]")]
+    pub address: Address,
+    /// Puts it there only if this key has signed it. Repeatable: one of the keys must fit
+    #[arg(long = "verify-key", value_name = "KEY", value_hint = clap::ValueHint::FilePath)]
+    pub verify_keys: Vec<String>,
+    /// Speaks HTTP without TLS. Passwords are sent only to this machine then
+    #[arg(long)]
+    pub plain_http: bool,
+    /// Prints JSON: an object with "address", "sha256" and "signature"
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The recorded events of a trial.
@@ -216,6 +286,10 @@ pub struct ExplainArgs {
     /// Grants the plugin named just before it a variable (env=NAME) or files (read=DIR). Repeatable
     #[arg(long = "allow", value_name = "GRANT")]
     pub allow: Vec<String>,
+    /// Uses the plugin named just before it only if this key has signed its file. Before the first plugin it applies to
+    /// all plugins. Repeatable
+    #[arg(long = "verify-key", value_name = "KEY", value_hint = clap::ValueHint::FilePath)]
+    pub verify_keys: Vec<String>,
     /// The recorded events.
     #[command(flatten)]
     pub events: EventArgs,
@@ -234,7 +308,15 @@ pub fn config(
     matches: &ArgMatches,
 ) -> Result<PluginConfig, UsageError> {
     let command = match args.command {
-        Command::List { directory, json } => PluginCommand::List { directory, json },
+        Command::List {
+            directory,
+            verify_keys,
+            json,
+        } => PluginCommand::List {
+            directory,
+            keys: verify_key::all(&verify_keys)?,
+            json,
+        },
         Command::New(args) => PluginCommand::New(args.config()?),
         Command::Test {
             plugin,
@@ -298,6 +380,7 @@ pub fn config(
                 settings_json: &[],
                 limits: &args.limits,
                 allow: &args.allow,
+                verify_keys: &args.verify_keys,
                 on_fault: Vec::new(),
             };
             let mut plugins = plugins::plugins(&options, matches)?;
@@ -311,10 +394,42 @@ pub fn config(
                 json: args.json,
             })
         }
-        Command::Describe { plugin, json } => PluginCommand::Describe {
+        #[cfg(feature = "network")]
+        Command::Pull(args) => PluginCommand::Pull(Box::new(PluginPull {
+            address: args.address,
+            output: args.output,
+            keys: verify_key::all(&args.verify_keys)?,
+            force: args.force,
+            plain_http: args.plain_http,
+            json: args.json,
+            verbosity,
+        })),
+        #[cfg(feature = "network")]
+        Command::Push(args) => PluginCommand::Push(Box::new(PluginPush {
+            keys: verify_key::all(&args.verify_keys)?,
+            file: args.file,
+            address: tagged(args.address)?,
+            plain_http: args.plain_http,
+            json: args.json,
+        })),
+        Command::Describe {
+            plugin,
+            verify_keys,
+            json,
+        } => PluginCommand::Describe {
             origin: Origin::named(&plugin).map_err(UsageError::UnknownPlugin)?,
+            keys: verify_key::all(&verify_keys)?,
             json,
         },
     };
     Ok(PluginConfig { command, verbosity })
+}
+
+/// The address of what is put into a registry: the digest is known afterwards only.
+#[cfg(feature = "network")]
+fn tagged(address: Address) -> Result<Address, UsageError> {
+    match address.digest() {
+        None => Ok(address),
+        Some(_) => Err(UsageError::PushToDigest(address.to_string())),
+    }
 }

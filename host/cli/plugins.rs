@@ -1,4 +1,5 @@
-//! Assigns the options of plugins (`--set`, `--settings`, `--limit`, `--allow`, `--on-fault`) to the plugin named before them.
+//! Assigns the options of plugins (`--set`, `--settings`, `--limit`, `--allow`, `--verify-key`,
+//! `--on-fault`) to the plugin named before them.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -9,11 +10,13 @@ use clap::Args;
 use super::UsageError;
 use super::limits;
 use super::settings_file;
+use super::verify_key;
 use crate::plugin::Digest;
 use crate::plugin::Limits;
 use crate::plugin::OnFault;
 use crate::plugin::Origin;
 use crate::plugin::Spec;
+use crate::plugin::VerifyKey;
 
 /// The plugin that runs if the command line names none.
 const DEFAULT_PLUGIN: &str = "json-print";
@@ -26,6 +29,7 @@ enum PluginOption<'a> {
     SettingsJson(&'a str),
     Limit(&'a str),
     Allow(&'a str),
+    VerifyKey(&'a str),
     OnFault(OnFault),
 }
 
@@ -53,6 +57,8 @@ pub struct ChainOptions<'a> {
     pub limits: &'a [String],
     /// `--allow`
     pub allow: &'a [String],
+    /// `--verify-key`
+    pub verify_keys: &'a [String],
     /// `--on-fault`
     pub on_fault: Vec<OnFault>,
 }
@@ -72,6 +78,10 @@ pub struct OptionArgs {
     /// Grants the plugin an environment variable (env=NAME), or the files below a directory (read=DIR). Repeatable
     #[arg(long = "allow", value_name = "GRANT")]
     pub allow: Vec<String>,
+    /// Uses the plugin only if this key has signed its file: FILE.minisig must be a signature of minisign. Repeatable: one
+    /// of the keys must fit
+    #[arg(long = "verify-key", value_name = "KEY", value_hint = clap::ValueHint::FilePath)]
+    pub verify_keys: Vec<String>,
 }
 
 /// Returns the plugins in the order of the command line, each with its options; `json-print` if there is none. clap
@@ -90,6 +100,8 @@ pub fn plugins(args: &ChainOptions<'_>, matches: &ArgMatches) -> Result<Vec<Spec
     let jsons = jsons.map(|text| PluginOption::SettingsJson(text));
     let limits = args.limits.iter().map(|text| PluginOption::Limit(text));
     let grants = args.allow.iter().map(|text| PluginOption::Allow(text));
+    let keys = args.verify_keys.iter();
+    let keys = keys.map(|text| PluginOption::VerifyKey(text));
     let actions = args.on_fault.iter().copied();
     let mut options: Vec<(usize, PluginOption<'_>)> = Vec::new();
     options.extend(positions("plugins").zip(names));
@@ -98,15 +110,19 @@ pub fn plugins(args: &ChainOptions<'_>, matches: &ArgMatches) -> Result<Vec<Spec
     options.extend(positions("settings_json").zip(jsons));
     options.extend(positions("limits").zip(limits));
     options.extend(positions("allow").zip(grants));
+    options.extend(positions("verify_keys").zip(keys));
     options.extend(positions("on_fault").zip(actions.map(PluginOption::OnFault)));
     options.sort_by_key(|(position, _)| *position);
 
-    // Limits and actions before the first plugin apply to all plugins.
+    // Limits, keys and actions before the first plugin apply to all plugins.
     let mut limits = match args.is_trial {
         true => limits_of_trials(),
         false => Limits::default(),
     };
     let mut on_fault = OnFault::default();
+    let mut keys: Vec<VerifyKey> = Vec::new();
+    // Whether the last plugin has keys of its own, which take the place of those for all.
+    let mut has_own_keys = false;
     let mut plugins: Vec<Spec> = Vec::new();
     for (_, option) in options {
         let plugin = plugins.last_mut();
@@ -116,7 +132,11 @@ pub fn plugins(args: &ChainOptions<'_>, matches: &ArgMatches) -> Result<Vec<Spec
                 if plugins.iter().any(|other| other.name == plugin.name) {
                     return Err(UsageError::DuplicateName(plugin.name));
                 }
-                plugins.push(plugin);
+                has_own_keys = false;
+                plugins.push(Spec {
+                    keys: keys.clone(),
+                    ..plugin
+                });
             }
             PluginOption::Set(text) => {
                 set(plugin.ok_or_else(|| no_plugin("--set", text))?, text)?;
@@ -137,6 +157,17 @@ pub fn plugins(args: &ChainOptions<'_>, matches: &ArgMatches) -> Result<Vec<Spec
             }
             PluginOption::Allow(text) => {
                 allow(plugin.ok_or_else(|| no_plugin("--allow", text))?, text)?;
+            }
+            PluginOption::VerifyKey(text) => {
+                let key = verify_key::read(text)?;
+                let Some(plugin) = plugin else {
+                    keys.push(key);
+                    continue;
+                };
+                if !std::mem::replace(&mut has_own_keys, true) {
+                    plugin.keys.clear();
+                }
+                plugin.keys.push(key);
             }
             PluginOption::OnFault(action) => {
                 *plugin.map_or(&mut on_fault, |plugin| &mut plugin.on_fault) = action;
@@ -168,6 +199,7 @@ pub fn one(text: &str, options: &OptionArgs) -> Result<Spec, UsageError> {
     for text in &options.allow {
         allow(&mut plugin, text)?;
     }
+    plugin.keys = verify_key::all(&options.verify_keys)?;
     Ok(plugin)
 }
 

@@ -74,6 +74,11 @@ pub struct ReportArgs {
     #[arg(long = "allow", value_name = "GRANT")]
     pub allow: Vec<String>,
 
+    /// Runs the plugin named just before it only if this key has signed its file. Before the first plugin it applies to
+    /// all plugins. Repeatable
+    #[arg(long = "verify-key", value_name = "KEY", value_hint = clap::ValueHint::FilePath)]
+    pub verify_keys: Vec<String>,
+
     /// Omits events before this time of day, such as 2026-01-01T12:00:00Z
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
@@ -102,6 +107,7 @@ pub fn config(
         settings_json: &[],
         limits: &args.limits,
         allow: &args.allow,
+        verify_keys: &args.verify_keys,
         on_fault: Vec::new(),
     };
     // Also without a plugin: an option that no plugin precedes is an error.

@@ -60,7 +60,16 @@ pub struct ChainArgs {
     #[arg(long = "allow", value_name = "GRANT")]
     pub allow: Vec<String>,
 
-    /// Loads a new version of a plugin as soon as its file, or a granted file that it has read, changes. SIGHUP does so
+    /// Runs the plugin named just before it only if this key has signed its file: FILE.minisig must be a signature of
+    /// minisign. Before the first plugin it applies to all plugins. Repeatable: one of the keys must fit
+    ///
+    /// The key is a file such as minisign.pub, or the 56 characters in it. Bundled plugins need no signature. A new
+    /// version is checked as well; without a signature that fits, the running version stays. Keys of a plugin take the
+    /// place of those for all.
+    #[arg(long = "verify-key", value_name = "KEY", value_hint = clap::ValueHint::FilePath)]
+    pub verify_keys: Vec<String>,
+
+    /// Loads a new version of a plugin as soon as its file, its signature, or a granted file that it has read, changes. SIGHUP does so
     /// at any time
     #[arg(long)]
     pub watch: bool,

@@ -59,6 +59,7 @@ fn chain(
         settings_json: &args.settings_json,
         limits: &args.limits,
         allow: &args.allow,
+        verify_keys: &args.verify_keys,
         on_fault: args.on_fault.iter().copied().map(Into::into).collect(),
     };
     Ok(ChainConfig {

@@ -76,6 +76,13 @@ pub enum UsageError {
     /// An invalid digest after `#sha256=`.
     #[error("--plugin {0}: invalid digest after #sha256=: {1}")]
     InvalidDigest(String, ParseDigestError),
+    /// A key of `--verify-key` that is none: its text, and why.
+    #[error("--verify-key {0}: {1}")]
+    VerifyKey(String, String),
+    /// An address with a digest for a plugin that is put into a registry.
+    #[cfg(feature = "network")]
+    #[error("plugin push {0}: the digest follows from the plugin; give a tag, as in :1.2")]
+    PushToDigest(String),
     /// A limit that does not exist, and the names of those that do.
     #[error("--limit {0}: unknown limit; the limits are {1}")]
     UnknownLimit(String, String),

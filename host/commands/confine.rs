@@ -12,6 +12,7 @@ use crate::config::Watch;
 use crate::network;
 use crate::plugin::Origin;
 use crate::plugin::cache;
+use crate::plugin::signature;
 use crate::source::bpf::permissions;
 use crate::system::privileges;
 use crate::system::sandbox;
@@ -89,6 +90,14 @@ fn files(config: &Watch) -> Files {
     for plugin in &config.chain.plugins {
         if let Origin::File(file) = &plugin.origin {
             files::directories(file)
+                .into_iter()
+                .for_each(|directory| files.read(directory));
+        }
+        // A new version has a new signature, and a file of the configuration that is read again may name the keys.
+        let keys = plugin.keys.iter().filter_map(|key| key.file.clone());
+        let keys = keys.filter(|_| config.chain.reread.is_some());
+        for file in signature::needed(plugin).into_iter().chain(keys) {
+            files::directories(&file)
                 .into_iter()
                 .for_each(|directory| files.read(directory));
         }

@@ -22,6 +22,10 @@ pub use self::plugin::PluginDiff;
 pub use self::plugin::PluginExplain;
 pub use self::plugin::PluginNew;
 pub use self::plugin::PluginProfile;
+#[cfg(feature = "network")]
+pub use self::plugin::PluginPull;
+#[cfg(feature = "network")]
+pub use self::plugin::PluginPush;
 pub use self::plugin::PluginTest;
 pub use self::plugin::Template;
 pub use self::reread::Reconfigured;

@@ -6,6 +6,9 @@ use std::time::Duration;
 use super::Verbosity;
 use crate::plugin::Origin;
 use crate::plugin::Spec;
+use crate::plugin::VerifyKey;
+#[cfg(feature = "network")]
+use retrans_deliver::registry::Address;
 
 /// The configuration of a command about plugins.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub enum PluginCommand {
     List {
         /// The directory.
         directory: Option<PathBuf>,
+        /// Keys of which one must have signed each file. Empty: none needs a signature.
+        keys: Vec<VerifyKey>,
         /// Whether to print JSON.
         json: bool,
     },
@@ -30,9 +35,17 @@ pub enum PluginCommand {
     Describe {
         /// The plugin.
         origin: Origin,
+        /// Keys of which one must have signed it. Empty: it needs no signature.
+        keys: Vec<VerifyKey>,
         /// Whether to print JSON.
         json: bool,
     },
+    /// Get a plugin from a registry.
+    #[cfg(feature = "network")]
+    Pull(Box<PluginPull>),
+    /// Put a plugin into a registry.
+    #[cfg(feature = "network")]
+    Push(Box<PluginPush>),
     /// Make a project for a plugin.
     New(PluginNew),
     /// Compare what a plugin does with what is expected.
@@ -45,6 +58,42 @@ pub enum PluginCommand {
     Bench(PluginBench),
     /// Sample the functions of a plugin.
     Profile(Box<PluginProfile>),
+}
+
+/// A plugin to get from a registry.
+#[cfg(feature = "network")]
+#[derive(Debug, PartialEq, Eq)]
+pub struct PluginPull {
+    /// Where it is.
+    pub address: Address,
+    /// The file to write. `None`: the name of the plugin in the current directory.
+    pub output: Option<PathBuf>,
+    /// Keys of which one must have signed it. Empty: it needs no signature.
+    pub keys: Vec<VerifyKey>,
+    /// Whether to overwrite files.
+    pub force: bool,
+    /// Whether to speak HTTP without TLS.
+    pub plain_http: bool,
+    /// Whether to print JSON.
+    pub json: bool,
+    /// Whether to show progress.
+    pub verbosity: Verbosity,
+}
+
+/// A plugin to put into a registry.
+#[cfg(feature = "network")]
+#[derive(Debug, PartialEq, Eq)]
+pub struct PluginPush {
+    /// The file. Its signature is beside it, if it has one.
+    pub file: PathBuf,
+    /// Where it goes.
+    pub address: Address,
+    /// Keys of which one must have signed it. Empty: it needs no signature.
+    pub keys: Vec<VerifyKey>,
+    /// Whether to speak HTTP without TLS.
+    pub plain_http: bool,
+    /// Whether to print JSON.
+    pub json: bool,
 }
 
 /// A project for a plugin.

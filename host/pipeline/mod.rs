@@ -155,10 +155,10 @@ pub fn prepare_with(
     // Only now: a reader of these lines may replace a file or send SIGHUP, and both are noticed from here on.
     if config.verbosity >= Verbosity::Normal {
         for plugin in &plugins {
-            let (spec, digest) = (plugin.prepared.spec(), plugin.prepared.digest());
+            let (spec, identity) = (plugin.prepared.spec(), plugin.prepared.identity());
             if let plugin::Origin::File(path) = &spec.origin {
                 let path = path.display();
-                print_status(&format!("plugin {}: {path} sha256={digest}", spec.name));
+                print_status(&format!("plugin {}: {path} {identity}", spec.name));
             }
         }
     }

@@ -31,12 +31,13 @@ use crate::pipeline::stop::EndHandle;
 use crate::plugin::Digest;
 use crate::plugin::Engine;
 use crate::plugin::FilesRead;
+use crate::plugin::OnDisk;
 use crate::plugin::Origin;
 use crate::plugin::Plugin;
 use crate::plugin::Spec;
 use crate::plugin::THREAD_STACK;
-use crate::plugin::digest_now;
 use crate::plugin::runtime::files_read;
+use crate::plugin::signature;
 use crate::sink::queue::Reopen;
 use crate::system::privileges;
 use crate::system::sandbox::files;
@@ -89,8 +90,8 @@ pub(super) struct Watched {
 enum Failure {
     /// The file cannot be read.
     Unreadable(String),
-    /// The version with this digest cannot be started with these files.
-    Unusable(Digest, FilesRead),
+    /// This version cannot be started with these files.
+    Unusable(OnDisk, FilesRead),
 }
 
 impl Watched {
@@ -107,8 +108,7 @@ impl Watched {
 
 /// What has changed since a plugin was started.
 struct FilesChanged {
-    /// Digest of the plugin's file.
-    code: Digest,
+    on_disk: OnDisk,
     is_code_new: bool,
     /// Paths of the granted files that have changed.
     files: Vec<PathBuf>,
@@ -146,6 +146,10 @@ impl Reloader {
             // If the file is a symbolic link, either the link or its target may be replaced.
             if let Origin::File(path) = &plugin.spec.origin {
                 directories.extend(files::directories(path));
+            }
+            // It may come after the plugin, and be a link to another directory.
+            if let Some(signature) = signature::needed(&plugin.spec) {
+                directories.extend(files::directories(&signature));
             }
             directories.extend(plugin.files.directories());
             if let Some(Failure::Unusable(_, files)) = &plugin.failure {
@@ -201,13 +205,16 @@ impl Reloader {
             if started.contains(&spec.name) {
                 continue;
             }
-            let code = match &spec.origin {
+            let on_disk = match &spec.origin {
                 Origin::Bundled(_) if spec.grants.read.is_empty() => continue,
-                Origin::Bundled(_) => Ok(*running),
-                Origin::File(_) => digest_now(spec),
+                Origin::Bundled(_) => Ok(OnDisk {
+                    code: *running,
+                    signature: None,
+                }),
+                Origin::File(_) => OnDisk::of(spec),
             };
-            match code {
-                Ok(code) => self.check_plugin(index, code, trigger),
+            match on_disk {
+                Ok(on_disk) => self.check_plugin(index, on_disk, trigger),
                 // Between two renames the file may not exist. Another change follows.
                 Err(error) if trigger == Trigger::Changed && error.is_not_found() => {}
                 Err(error) => {
@@ -224,12 +231,12 @@ impl Reloader {
     }
 
     /// Replaces a plugin if the digest of its file or one of its granted files has changed. What failed is tried again
-    /// at SIGHUP only, until it changes.
-    fn check_plugin(&mut self, index: usize, code: Digest, trigger: Trigger) {
+    /// at SIGHUP only, until the file, its signature or one of its granted files changes.
+    fn check_plugin(&mut self, index: usize, on_disk: OnDisk, trigger: Trigger) {
         let plugin = &mut self.plugins[index];
         let change = FilesChanged {
-            code,
-            is_code_new: code != plugin.running,
+            on_disk,
+            is_code_new: on_disk.code != plugin.running,
             files: plugin.files.changed(),
         };
         let is_requested = trigger == Trigger::Requested;
@@ -244,7 +251,7 @@ impl Reloader {
         }
         if !is_requested
             && let Some(Failure::Unusable(failed, files)) = &plugin.failure
-            && *failed == code
+            && *failed == on_disk
             && files.changed().is_empty()
         {
             return;
@@ -261,11 +268,11 @@ impl Reloader {
         let plugin = &mut self.plugins[index];
         let Spec { name, origin, .. } = &plugin.spec;
         match swapped {
-            Ok(running) if change.is_code_new => {
-                tracing::info!("plugin {name} was reloaded: {origin} sha256={running}");
+            Ok((running, identity)) if change.is_code_new => {
+                tracing::info!("plugin {name} was reloaded: {origin} {identity}");
                 (plugin.running, plugin.files, plugin.failure) = (running, read, None);
             }
-            Ok(running) => {
+            Ok((running, _)) => {
                 let changed = match change.files.as_slice() {
                     [] => String::new(),
                     files => format!(", {} changed", files_read::names(files)),
@@ -284,7 +291,7 @@ impl Reloader {
                 }
                 attempted.extend(read);
                 plugin.failure = match error {
-                    SwapError::NewFailed(_) => Some(Failure::Unusable(change.code, attempted)),
+                    SwapError::NewFailed(_) => Some(Failure::Unusable(change.on_disk, attempted)),
                     // The next attempt may succeed.
                     SwapError::OldFailed(_) => None,
                 };
@@ -292,19 +299,19 @@ impl Reloader {
         }
     }
 
-    /// Starts the new version, sends it to the chain, and waits for the result. Returns the digest of what runs now.
-    /// `read` becomes what the new version has read of its granted files.
-    fn swap(&self, index: usize, read: &mut FilesRead) -> Result<Digest, SwapError> {
+    /// Starts the new version, sends it to the chain, and waits for the result. Returns the digest of what runs now, and
+    /// its identity in words. `read` becomes what the new version has read of its granted files.
+    fn swap(&self, index: usize, read: &mut FilesRead) -> Result<(Digest, String), SwapError> {
         let plugin = Plugin::start_noting(&self.engine, &self.plugins[index].spec, read);
         let plugin = plugin.map_err(|error| SwapError::NewFailed(error.to_string()))?;
         // The digest of the bytes that were compiled: the file may have changed again.
-        let digest = plugin.prepared.digest();
+        let running = (plugin.prepared.digest(), plugin.prepared.identity());
         let members = (0..self.plugins.len()).map(Member::Same);
         let mut members: Vec<_> = members.collect();
         members[index] = Member::Replaced(index, Box::new(plugin));
         let mut results = self.change(members)?;
         results.swap_remove(index)?;
-        Ok(digest)
+        Ok(running)
     }
 
     /// Sends a change to the chain, and waits for it. Returns what became of each member.

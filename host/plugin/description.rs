@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::load;
 use super::load::Loaded;
 use super::load::engine::Engine;
+use super::load::signature::Signed;
 use super::prepared;
 use super::prepared::StartError;
 use super::runtime::instance::Instance;
@@ -35,8 +36,13 @@ pub struct Description {
     pub grants: Vec<Grant>,
     /// The interfaces that it imports.
     pub imports: Vec<String>,
+    /// The interfaces that it exports, by their full names.
+    #[serde(skip)]
+    pub interfaces: Vec<String>,
     /// SHA-256 of the component, in hexadecimal.
     pub sha256: String,
+    /// The signature that was checked; `None`: no key was given, or the plugin is bundled.
+    pub signature: Option<Signed>,
     /// Size of the component in bytes.
     pub size: u64,
     /// Linear memory of an instance before it is configured, in bytes.
@@ -133,7 +139,9 @@ impl Description {
             },
             grants: [Grant::Env, Grant::Read].into_iter().filter(uses).collect(),
             imports,
+            interfaces: interfaces(&loaded),
             sha256: loaded.digest.to_string(),
+            signature: loaded.signed.clone(),
             size: loaded.size,
             memory: memory as u64,
             footprint: loaded.footprint,
@@ -156,6 +164,15 @@ fn imports(loaded: &Loaded) -> Vec<String> {
     let types = component.component_type();
     let imports = types.imports(component.engine());
     let mut names: Vec<String> = imports.map(|(name, _)| joined(name)).collect();
+    names.sort();
+    names
+}
+
+fn interfaces(loaded: &Loaded) -> Vec<String> {
+    let component = loaded.pre.component();
+    let types = component.component_type();
+    let exports = types.exports(component.engine());
+    let mut names: Vec<String> = exports.map(|(name, _)| joined(name)).collect();
     names.sort();
     names
 }

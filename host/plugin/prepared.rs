@@ -12,6 +12,7 @@ use super::load::Loaded;
 use super::load::component;
 use super::load::component::ReadError;
 use super::load::engine::Engine;
+use super::load::signature;
 use super::runtime::fault::Cause;
 use super::runtime::fault::Fault;
 use super::runtime::files_read::FilesRead;
@@ -159,6 +160,15 @@ impl Prepared {
         self.loaded.digest
     }
 
+    /// Names the file by its digest, and the signature that fits it, if one was needed.
+    pub fn identity(&self) -> String {
+        let digest = format!("sha256={}", self.loaded.digest);
+        match &self.loaded.signed {
+            Some(signed) => format!("{digest}, signed with {signed}"),
+            None => digest,
+        }
+    }
+
     /// Returns whether a live run makes a census for the plugin.
     pub fn asks_for_census(&self) -> bool {
         self.asks_for_census
@@ -253,10 +263,27 @@ pub(super) fn schema(described: &[(String, String)]) -> Result<Schema, SchemaErr
     }
 }
 
-/// Reads the plugin's file again and returns its digest.
-pub fn digest_now(spec: &Spec) -> Result<Digest, StartError> {
-    let bytes = component::read(&spec.origin, spec.limits.file);
-    bytes
-        .map(|bytes| Digest::of(&bytes))
-        .map_err(|error| StartError::Load(spec.name.clone(), error.into()))
+/// What the files of a plugin are at a moment: a version that cannot be used may be of use once one of them changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnDisk {
+    /// Digest of the plugin's file.
+    pub code: Digest,
+    /// Digest of its signature; `None`: it needs none, or there is none.
+    pub signature: Option<Digest>,
+}
+
+impl OnDisk {
+    /// Reads the plugin's files.
+    ///
+    /// # Errors
+    ///
+    /// If the plugin itself cannot be read.
+    pub fn of(spec: &Spec) -> Result<OnDisk, StartError> {
+        let bytes = component::read(&spec.origin, spec.limits.file);
+        let bytes = bytes.map_err(|error| StartError::Load(spec.name.clone(), error.into()))?;
+        Ok(OnDisk {
+            code: Digest::of(&bytes),
+            signature: signature::digest(spec),
+        })
+    }
 }

@@ -27,6 +27,10 @@ mod plugin_new;
 mod plugin_profile;
 mod plugin_test;
 mod prerequisites;
+#[cfg(feature = "network")]
+mod registry;
+#[cfg(feature = "network")]
+mod registry_refused;
 mod signals;
 #[cfg(feature = "network")]
 mod sinks;

@@ -43,6 +43,7 @@ mod retransmits;
 mod seed_faults;
 mod service;
 mod service_journal;
+mod signatures;
 #[cfg(feature = "network")]
 mod sinks;
 mod streams;

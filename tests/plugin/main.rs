@@ -19,4 +19,6 @@ mod reload;
 mod reload_refused;
 mod sandbox;
 mod settings;
+mod signatures;
+mod signatures_watched;
 mod watch_files;

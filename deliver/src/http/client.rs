@@ -192,7 +192,7 @@ fn later(why: String) -> Outcome {
 }
 
 /// The causes of an error, from the outer to the inner one. The outermost says no more than the others.
-fn cause(error: &hyper_util::client::legacy::Error) -> String {
+pub(crate) fn cause(error: &hyper_util::client::legacy::Error) -> String {
     let mut causes = Vec::new();
     let mut source = error.source();
     while let Some(error) = source {

@@ -23,12 +23,13 @@ const PREFIX: &str = "RETRANS_HOST_";
 const OTHERS: [&str; 1] = ["RETRANS_HOST_GRANTED"];
 
 /// The options that belong to a plugin.
-const OF_PLUGINS: [&str; 6] = [
+const OF_PLUGINS: [&str; 7] = [
     "plugin",
     "settings",
     "settings-json",
     "limit",
     "allow",
+    "verify-key",
     "on-fault",
 ];
 

@@ -12,12 +12,14 @@ use super::Mistake;
 use super::keys::At;
 use super::keys::members;
 use super::keys::unknown;
+use crate::plugin::VerifyKey;
 
 /// The keys of a plugin.
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "file",
     "name",
     "sha256",
+    "key",
     "settings",
     "settings-file",
     "limits",
@@ -67,6 +69,21 @@ fn plugin(
         plugin = format!("{plugin}#sha256={digest}");
     }
     entries.push(file.entry("plugin", Some(plugin)));
+    if let Some((_, at)) = find("key") {
+        // It would stand for no check at all.
+        if at.members().is_empty() {
+            return Err(at.mistake("an empty list: give the file of a key, or leave the line out"));
+        }
+        for member in at.members() {
+            let text = member.text()?;
+            // The key itself, or its file.
+            let value = match VerifyKey::of_line(&text) {
+                Some(_) => text,
+                None => beside_always(directory, text),
+            };
+            entries.push(member.entry("verify-key", Some(value)));
+        }
+    }
     if let Some((_, at)) = find("settings-file") {
         let file = beside_always(directory, at.text()?);
         entries.push(at.entry("settings", Some(file)));

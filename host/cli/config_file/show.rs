@@ -53,6 +53,14 @@ pub fn show(
         if let Some(digest) = &plugin.digest {
             line(&mut text, "sha256", &quoted(&digest.to_string()), "");
         }
+        if !plugin.keys.is_empty() {
+            let keys: Vec<_> = plugin
+                .keys
+                .iter()
+                .map(|key| quoted(&key.to_string()))
+                .collect();
+            line(&mut text, "key", &format!("[{}]", keys.join(", ")), "");
+        }
         if !plugin.settings.values.is_empty() || !plugin.settings.texts.is_empty() {
             line(&mut text, "settings", &settings(plugin), "");
         }

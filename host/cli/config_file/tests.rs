@@ -198,6 +198,7 @@ fn every_key_stands_for_an_option_that_there_is() {
         "limit",
         "on-fault",
         "allow",
+        "verify-key",
         "sink",
         "sink-set",
         "config",

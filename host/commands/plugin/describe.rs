@@ -12,6 +12,7 @@ use crate::plugin::Compiler;
 use crate::plugin::Engine;
 use crate::plugin::Origin;
 use crate::plugin::Spec;
+use crate::plugin::VerifyKey;
 use crate::plugin::description::CensusUse;
 use crate::plugin::description::Description;
 use crate::plugin::spec::schema::Setting;
@@ -20,8 +21,8 @@ use crate::plugin::spec::schema::Setting;
 const NAME: usize = 10;
 
 /// Describes a plugin, for people or as JSON.
-pub fn describe(origin: &Origin, json: bool) -> Result<()> {
-    let description = of(origin)?;
+pub fn describe(origin: &Origin, keys: &[VerifyKey], json: bool) -> Result<()> {
+    let description = of(origin, keys)?;
     let text = match json {
         true => serde_json::to_string_pretty(&description)? + "\n",
         false => Text(&description).to_string(),
@@ -29,11 +30,14 @@ pub fn describe(origin: &Origin, json: bool) -> Result<()> {
     print_result(&text)
 }
 
-/// Loads a plugin and returns its description. Compiled anew: its footprint is measured then.
-pub fn of(origin: &Origin) -> Result<Description> {
+/// Loads a plugin, which one of the keys must have signed if there are any, and returns its description. Compiled anew: its footprint is measured then.
+pub fn of(origin: &Origin, keys: &[VerifyKey]) -> Result<Description> {
     let engine = Engine::without_cache(Compiler::this_program());
     let engine = engine.map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
-    let spec = Spec::new(&origin.to_string(), origin.clone());
+    let spec = Spec {
+        keys: keys.to_vec(),
+        ..Spec::new(&origin.to_string(), origin.clone())
+    };
     Ok(Description::of(&engine, &spec)?)
 }
 
@@ -55,6 +59,9 @@ impl fmt::Display for Text<'_> {
         let mut property = |name: &str, value: &str| writeln!(f, "{name:<NAME$} {value}");
         property("contract", &plugin.contract)?;
         property("sha256", &plugin.sha256)?;
+        if let Some(signed) = &plugin.signature {
+            property("signature", &signed.to_string())?;
+        }
         let footprint = plugin
             .footprint
             .map(|bytes| format!(", {} to hold its code", ByteSize(bytes)));

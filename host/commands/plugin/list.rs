@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::super::print_result;
 use super::describe;
 use crate::plugin::Origin;
+use crate::plugin::VerifyKey;
 use crate::plugin::bundled;
 use crate::plugin::description::Description;
 
@@ -37,7 +38,7 @@ enum Found {
 
 /// Lists the bundled plugins and those in `directory`, for people or as JSON. A file that is no usable plugin is listed
 /// with the reason.
-pub fn list(directory: Option<&Path>, json: bool) -> Result<()> {
+pub fn list(directory: Option<&Path>, keys: &[VerifyKey], json: bool) -> Result<()> {
     let mut origins: Vec<Origin> = bundled::NAMES
         .iter()
         .copied()
@@ -46,7 +47,10 @@ pub fn list(directory: Option<&Path>, json: bool) -> Result<()> {
     if let Some(directory) = directory {
         origins.extend(files(directory)?.into_iter().map(Origin::File));
     }
-    let listed: Vec<Listed> = origins.iter().map(Listed::of).collect();
+    let listed: Vec<Listed> = origins
+        .iter()
+        .map(|origin| Listed::of(origin, keys))
+        .collect();
     let text = match json {
         true => serde_json::to_string_pretty(&listed)? + "\n",
         false => listed.iter().map(Listed::line).collect(),
@@ -72,12 +76,12 @@ fn files(directory: &Path) -> Result<Vec<PathBuf>> {
 }
 
 impl Listed {
-    fn of(origin: &Origin) -> Listed {
+    fn of(origin: &Origin, keys: &[VerifyKey]) -> Listed {
         let (plugin, bundled) = match origin {
             Origin::Bundled(name) => ((*name).to_owned(), true),
             Origin::File(path) => (path.display().to_string(), false),
         };
-        let found = match describe::of(origin) {
+        let found = match describe::of(origin, keys) {
             Ok(description) => Found::Description(Box::new(description)),
             Err(error) => Found::Error(format!("{error:#}")),
         };

@@ -8,6 +8,10 @@ mod golden;
 mod list;
 mod new;
 mod profile;
+#[cfg(feature = "network")]
+mod pull;
+#[cfg(feature = "network")]
+mod push;
 mod trial;
 
 use anyhow::Result;
@@ -17,8 +21,16 @@ use crate::config::PluginCommand;
 /// Runs a command about plugins.
 pub fn run(command: &PluginCommand) -> Result<()> {
     match command {
-        PluginCommand::List { directory, json } => list::list(directory.as_deref(), *json),
-        PluginCommand::Describe { origin, json } => describe::describe(origin, *json),
+        PluginCommand::List {
+            directory,
+            keys,
+            json,
+        } => list::list(directory.as_deref(), keys, *json),
+        PluginCommand::Describe { origin, keys, json } => describe::describe(origin, keys, *json),
+        #[cfg(feature = "network")]
+        PluginCommand::Pull(config) => pull::pull(config),
+        #[cfg(feature = "network")]
+        PluginCommand::Push(config) => push::push(config),
         PluginCommand::Bench(config) => bench::bench(config),
         PluginCommand::Diff(config) => diff::diff(config),
         PluginCommand::Explain(explain) => explain::explain(explain),

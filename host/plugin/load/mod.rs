@@ -7,6 +7,7 @@ pub mod engine;
 pub mod epochs;
 pub mod regular_file;
 pub mod sealed_memory;
+pub mod signature;
 
 use std::path::Path;
 
@@ -19,6 +20,8 @@ use super::bundled;
 use super::load::cache::Key;
 use super::load::component::ReadError;
 use super::load::engine::Engine;
+use super::load::signature::SignatureError;
+use super::load::signature::Signed;
 use super::run::RunInfo;
 use super::runtime::contract;
 use super::runtime::contract::ExportIndices;
@@ -64,6 +67,9 @@ pub enum LoadError {
         /// Digest that the operator gave.
         expected: Digest,
     },
+    /// None of the plugin's keys has signed the file.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
     /// Compilation failed.
     #[error(transparent)]
     Compile(#[from] CompileError),
@@ -112,6 +118,8 @@ impl LoadError {
 /// A component that was compiled, checked against the contract, and linked.
 pub(crate) struct Loaded {
     pub(crate) digest: Digest,
+    /// The signature that fits it. `None`: none was needed.
+    pub(crate) signed: Option<Signed>,
     /// Size of the component in bytes; 0 if it was not read here.
     pub(crate) size: u64,
     /// What the host needs to hold it, in bytes; `None` if that was not measured now.
@@ -135,10 +143,13 @@ pub(crate) fn load(engine: &Engine, spec: &Spec) -> Result<Loaded, LoadError> {
     if let Some(expected) = spec.digest.filter(|expected| *expected != found) {
         return Err(LoadError::DigestMismatch { found, expected });
     }
+    // Also of code that is in the cache: what was trusted when it was compiled may not be trusted now.
+    let signed = signature::check(spec, &bytes)?;
     check_header(&bytes)?;
     let (component, footprint) = find_or_compile(engine, &bytes, found, spec)?;
     Ok(Loaded {
         size: bytes.len() as u64,
+        signed,
         footprint,
         run: engine.run.clone(),
         ..check_and_link(component, found)?
@@ -168,6 +179,7 @@ pub(crate) fn check_and_link(component: Component, digest: Digest) -> Result<Loa
     let pre = linker.instantiate_pre(&component).map_err(mismatch)?;
     Ok(Loaded {
         digest,
+        signed: None,
         size: 0,
         footprint: None,
         exports: ExportIndices::new(&pre).map_err(mismatch)?,

@@ -6,6 +6,7 @@ pub mod limits;
 pub mod origin;
 pub mod schema;
 pub mod settings;
+pub mod verify_key;
 
 use std::fmt;
 
@@ -14,6 +15,7 @@ use self::grants::Grants;
 use self::limits::Limits;
 use self::origin::Origin;
 use self::settings::Settings;
+use self::verify_key::VerifyKey;
 
 /// The specification of one plugin of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub struct Spec {
     pub origin: Origin,
     /// Digest of the only file that may run. `None`: any file may.
     pub digest: Option<Digest>,
+    /// Keys of which one must have signed the file; a bundled plugin needs no signature. Empty: neither does a file.
+    pub keys: Vec<VerifyKey>,
     /// The settings, as the operator gives them.
     pub settings: Settings,
     /// Limits of the resources that the plugin may use.
@@ -41,6 +45,7 @@ impl Spec {
             name: name.to_owned(),
             origin,
             digest: None,
+            keys: Vec::new(),
             settings: Settings::default(),
             limits: Limits::default(),
             grants: Grants::default(),

@@ -77,13 +77,14 @@ const LAST: &[&str] = &["lockdown::"];
 
 /// Tests that do not run in guests. A guest has no cargo, with which some build plugins that misbehave, and is too slow
 /// for others: 66,536 connections, a promise about owners on busy processors, and that a run with a burst behind it ends
-/// within seconds. It has no receivers to deliver to either.
+/// within seconds. It has neither receivers to deliver to nor minisign.
 const NOT_IN_GUESTS: &[&str] = &[
     "census_chain::root_what_finds_no_row",
     "hostile::",
     "overload::root_what_a_slow_plugin",
     "owner_crowd::",
     "owner_hoard::",
+    "signatures::",
     "sinks::",
     "unattended::",
     "streams::root_a_capture_that_its_reader_does_not_take",

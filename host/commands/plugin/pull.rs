@@ -1,0 +1,198 @@
+//! `plugin pull`: gets a plugin from a registry, and writes it to a file.
+
+use std::fs;
+use std::fs::Permissions;
+use std::io;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use anyhow::Result;
+use anyhow::bail;
+use bytesize::ByteSize;
+use retrans_deliver::registry;
+use retrans_deliver::registry::Pulled;
+use retrans_deliver::registry::Registry;
+use serde::Serialize;
+use tempfile::NamedTempFile;
+
+use super::super::print_result;
+use super::super::progress;
+use crate::config::PluginPull;
+use crate::config::Verbosity;
+use crate::plugin::Digest;
+use crate::plugin::Limits;
+use crate::plugin::signature;
+use crate::plugin::signature::Signed;
+
+/// What was pulled.
+#[derive(Serialize)]
+struct Report {
+    /// The file.
+    file: PathBuf,
+    /// The address with the digest of the manifest.
+    address: String,
+    /// SHA-256 of the plugin.
+    sha256: String,
+    /// Its size in bytes.
+    size: usize,
+    signature: Signature,
+}
+
+/// What is known of the signature.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Signature {
+    /// There is none.
+    None,
+    /// It is there, and no key was given.
+    NotChecked,
+    /// A key has made it.
+    Checked(Signed),
+}
+
+/// Pulls a plugin, and tells by which digests it is the same one the next time.
+pub fn pull(config: &PluginPull) -> Result<()> {
+    let address = &config.address;
+    let file = config.output.clone();
+    let file = file.unwrap_or_else(|| address.file_name().into());
+    let signature_file = signature::path(&file);
+    if !config.force {
+        // Asked before something is pulled, and again when it is written.
+        for file in [&file, &signature_file] {
+            if file.symlink_metadata().is_ok() {
+                bail!("{}", exists(file));
+            }
+        }
+    }
+    let registry = Registry {
+        address,
+        plain_http: config.plain_http,
+    };
+    let limits = registry::Limits {
+        wasm: Limits::default().file,
+        signature: signature::MAX_SIZE,
+    };
+    let bar = progress::beside_a_file(config.verbosity >= Verbosity::Normal);
+    let pulled = registry.pull(limits, |bytes, size| {
+        if bar.length() != Some(size) {
+            bar.set_length(size);
+            progress::show_percentage(&bar);
+        }
+        bar.set_position(bytes);
+    });
+    bar.finish_and_clear();
+    let Pulled {
+        manifest,
+        wasm,
+        signature,
+    } = pulled?;
+    let checked = match (&signature, config.keys.as_slice()) {
+        (None, []) => Signature::None,
+        (None, _) => bail!(
+            "{address} has no signature, and a key was given: nothing was written; its author can push the \
+             plugin again with a FILE.minisig beside it"
+        ),
+        (Some(_), []) => Signature::NotChecked,
+        (Some(signature), keys) => {
+            let signed = signature::verify(keys, &wasm, signature);
+            let signed =
+                signed.with_context(|| format!("signature of {address}: nothing was written"))?;
+            Signature::Checked(signed)
+        }
+    };
+    // The signature first: a run that watches the directory finds it when it finds the plugin.
+    match &signature {
+        Some(signature) => write(&signature_file, signature, config.force)?,
+        None if config.force => remove(&signature_file)?,
+        None => {}
+    }
+    write(&file, &wasm, config.force)?;
+    let report = Report {
+        file,
+        address: address.pinned(manifest).to_string(),
+        sha256: Digest::of(&wasm).to_string(),
+        size: wasm.len(),
+        signature: checked,
+    };
+    print_result(&match config.json {
+        true => serde_json::to_string_pretty(&report)? + "\n",
+        false => report.text(),
+    })
+}
+
+impl Report {
+    fn text(&self) -> String {
+        let file = self.file.display();
+        let signature = match &self.signature {
+            Signature::None => "none".to_owned(),
+            Signature::NotChecked => {
+                format!("{file}.minisig, not checked: --verify-key KEY checks it")
+            }
+            Signature::Checked(signed) => format!("{file}.minisig, made with {signed}"),
+        };
+        // A name without a / that does not end in .wasm would be that of a bundled plugin.
+        let is_path = |text: &str| text.contains('/') || text.ends_with(".wasm");
+        let named = match is_path(&file.to_string()) {
+            true => file.to_string(),
+            false => format!("./{file}"),
+        };
+        format!(
+            "{file}: {}\n\
+             signature: {signature}\n\
+             to get it again: retrans-host plugin pull {}\n\
+             to run nothing else: --plugin {named}#sha256={}\n",
+            ByteSize(self.size as u64),
+            self.address,
+            self.sha256,
+        )
+    }
+}
+
+/// Writes a file as a whole: it has its name once it is complete.
+fn write(file: &Path, bytes: &[u8], overwrites: bool) -> Result<()> {
+    let failed = || format!("cannot write {}", file.display());
+    let directory = file
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let mut written = tempfile::Builder::new();
+    // As any other new file: the mask of the process applies.
+    let permissions = Permissions::from_mode(0o666);
+    let written = written
+        .permissions(permissions)
+        .tempfile_in(directory.unwrap_or(Path::new(".")));
+    let mut written: NamedTempFile = written.with_context(failed)?;
+    written.write_all(bytes).with_context(failed)?;
+    written.as_file().sync_all().with_context(failed)?;
+    let kept = match overwrites {
+        true => written.persist(file),
+        false => written.persist_noclobber(file),
+    };
+    match kept {
+        Ok(_) => Ok(()),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+            bail!("{}", exists(file))
+        }
+        Err(error) => Err(error.error).with_context(failed),
+    }
+}
+
+/// Removes the signature of another plugin that had the name.
+fn remove(signature: &Path) -> Result<()> {
+    match fs::remove_file(signature) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).with_context(|| {
+            format!(
+                "cannot remove {}, the signature of another plugin",
+                signature.display()
+            )
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn exists(file: &Path) -> String {
+    let file = file.display();
+    format!("{file} exists; --force overwrites it, -o FILE names another one")
+}
