@@ -77,6 +77,9 @@ fn an_event_and_an_alert_arrive_as_log_records() {
         record: event.as_bytes(),
         labels: &[
             ("container.id", "0123456789abcdef"),
+            ("k8s.container.name", "db"),
+            ("k8s.namespace.name", "shop"),
+            ("k8s.pod.name", "db-0"),
             ("k8s.pod.uid", "f1"),
             ("site", "fra"),
         ],
@@ -95,6 +98,9 @@ fn an_event_and_an_alert_arrive_as_log_records() {
     let resource = part(&output, "-> container.id", "ScopeLogs");
     let expected = [
         "-> host.name: Str(web-1)",
+        "-> k8s.container.name: Str(db)",
+        "-> k8s.namespace.name: Str(shop)",
+        "-> k8s.pod.name: Str(db-0)",
         "-> k8s.pod.uid: Str(f1)",
         "-> service.name: Str(retrans-host)",
     ];

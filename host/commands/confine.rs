@@ -14,6 +14,7 @@ use crate::plugin::Origin;
 use crate::plugin::cache;
 use crate::plugin::signature;
 use crate::source::bpf::permissions;
+use crate::source::owner::names::Places;
 use crate::system::privileges;
 use crate::system::sandbox;
 use crate::system::sandbox::Lacking;
@@ -29,11 +30,19 @@ pub fn confine(
     written: &[PathBuf],
     may_have_census: bool,
     network: &network::Plan,
+    names: Option<&Places>,
 ) -> Result<Vec<Lacking>> {
     let mut files = files(config);
     network.allow_files(&mut files);
     written.iter().for_each(|directory| files.write(directory));
-    let kept = kept(config, !written.is_empty());
+    let mut kept = kept(config, !written.is_empty());
+    if let Some(places) = names {
+        places.allow(&mut files);
+        // --user asks for a process with fewer rights.
+        if config.user.is_none() {
+            kept |= places.needed_capabilities();
+        }
+    }
     match &config.user {
         Some(user) => privileges::become_user(user, kept)?,
         None => privileges::keep_only(kept)?,

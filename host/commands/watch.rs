@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::Result;
+use rustix::thread::CapabilitySet;
 
 use super::confine::confine;
 use super::listen;
@@ -40,6 +41,8 @@ use crate::source::live::probe::ProbeOptions;
 use crate::source::owner::Owners;
 use crate::source::owner::ScanError;
 use crate::source::owner::ScanProgram;
+use crate::source::owner::names::NameFinder;
+use crate::source::owner::names::Places;
 use crate::stats::Publisher;
 use crate::stats::SharedStats;
 use crate::stats::reconcile::LeftOutSums;
@@ -89,7 +92,15 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
     let scan = config.owners.then(ScanProgram::load);
     let census = may_have_census(config).then(|| CensusProgram::load(&config.filters));
     let written = presentation.written_directories();
-    let lacking = confine(config, &written, census.is_some(), &network)?;
+    let places = config.owners.then(Places::open);
+    let lacking = confine(
+        config,
+        &written,
+        census.is_some(),
+        &network,
+        places.as_ref(),
+    )?;
+    let names = places.map(name_finder).transpose()?;
 
     manager.status("preparing plugins");
     let stop = signals.start().context("cannot listen for signals")?;
@@ -158,6 +169,7 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
     let processing = Processing {
         clock,
         owners,
+        names,
         show_queued: config.show_queued,
         // Reads the counters after the probe began to record, and before the message about that: segments that are
         // retransmitted after the message are compared.
@@ -260,6 +272,15 @@ fn owners(scan: Option<Result<ScanProgram, ScanError>>, clock: Clock) -> Owners 
         tracing::warn!("{error}; all owners are unknown (--no-owners turns the search off)");
         Owners::unknown(clock)
     })
+}
+
+/// Starts the search for names of containers, which keeps the right to read files of other users. This thread, which
+/// has had it for that, gives it up.
+fn name_finder(places: Places) -> Result<NameFinder> {
+    let finder = NameFinder::start(places);
+    let finder = finder.context("cannot start the thread that reads names of containers")?;
+    privileges::give_up(CapabilitySet::DAC_READ_SEARCH)?;
+    Ok(finder)
 }
 
 /// The description of this machine in a capture.

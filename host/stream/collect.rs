@@ -1,5 +1,6 @@
 //! Turns what flows into what a report collects.
 
+use retrans_view::containers::ContainerNames;
 use retrans_view::report::alert as view;
 use retrans_view::report::collect::Collected;
 
@@ -30,6 +31,16 @@ pub fn events(batch: &Batch, collected: &mut Collected) {
     }
     for (event, labels) in batch.events().zip(labels(batch)) {
         collected.event(event, labels);
+    }
+}
+
+/// Takes the names of containers from the labels of events.
+pub fn container_names(batch: &Batch, names: &mut ContainerNames) {
+    if batch.labels.columns().is_empty() {
+        return;
+    }
+    for (event, labels) in batch.events().zip(labels(batch)) {
+        names.learn(event, labels);
     }
 }
 

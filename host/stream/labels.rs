@@ -1,6 +1,6 @@
 //! Labels of the events of a batch: one column for each key.
 
-/// Maximum number of columns that a batch has when it reaches the chain. The host itself makes two. Replayed JSON lines
+/// Maximum number of columns that a batch has when it reaches the chain. The host itself makes six. Replayed JSON lines
 /// may also have labels of plugins.
 pub const MAX_COLUMNS: usize = 256;
 

@@ -134,6 +134,11 @@ pub fn of_files() -> CapabilitySet {
     }
 }
 
+/// Drops these capabilities of this thread.
+pub fn give_up(dropped: CapabilitySet) -> anyhow::Result<()> {
+    keep_only(!dropped)
+}
+
 /// Drops the capabilities of this thread except `kept`, as far as it has these.
 pub fn keep_only(kept: CapabilitySet) -> anyhow::Result<()> {
     let now = capabilities(None).context("cannot read the capabilities of a thread")?;

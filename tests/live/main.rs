@@ -27,6 +27,7 @@ mod filters_owner;
 mod hostile;
 mod idle;
 mod metrics;
+mod names;
 mod overload;
 mod owner;
 mod owner_crowd;

@@ -37,9 +37,10 @@ const PLUGIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/json_print.wasm"
 const SETS: [&str; 4] = ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"];
 
 /// Threads of a host with all that has one, as the kernel cuts their names.
-const THREADS: [&str; 9] = [
+const THREADS: [&str; 10] = [
     "chain",
     "epochs",
+    "names",
     "owners",
     "reload",
     "retrans-host",

@@ -111,3 +111,73 @@ fn a_key_that_inspect_does_not_know_is_refused() {
         assert_refused(&mut command, USAGE, &[words]);
     }
 }
+
+#[test]
+fn containers_have_the_names_that_their_events_are_labelled_with() {
+    let files = Files::new();
+    let line = |port: u16, container: &str, labels: serde_json::Value| {
+        serde_json::json!({
+            "type": "retransmit",
+            "timestamp": "2026-11-27T10:00:00Z",
+            "state": "ESTABLISHED",
+            "source": {"ip": "192.0.2.1", "port": port},
+            "destination": {"ip": "192.0.2.2", "port": 443},
+            "owner": {"status": "held", "holders": 1, "pid": 7, "comm": "app", "container": container},
+            "labels": labels,
+        })
+        .to_string()
+    };
+    let of_pod = serde_json::json!({
+        "k8s.namespace.name": "shop", "k8s.pod.name": "cart-0", "k8s.container.name": "app",
+    });
+    let lines = [
+        line(1, "4f797c539e6c", of_pod),
+        line(
+            2,
+            "9ec39b91f3d7",
+            serde_json::json!({"container.name": "web\u{1b}[2J"}),
+        ),
+        line(
+            3,
+            "4c01db0b339c",
+            serde_json::json!({"container.id": "4c01"}),
+        ),
+    ];
+    files.write("a.jsonl", (lines.join("\n") + "\n").as_bytes());
+    let arguments = ["replay", "a.jsonl", "--record", "a.rtc", "--quiet"];
+    ran(&mut host(files.path(), &arguments));
+
+    let found = inspected(&files, &["--by", "container"]);
+    let rows = found["by"][0]["top"].as_array().expect("rows").iter();
+    let names = rows.map(|row| {
+        (
+            row["key"]["container"].as_str(),
+            row["container_name"].as_str(),
+        )
+    });
+    let mut names: Vec<_> = names.collect();
+    names.sort_unstable();
+    let expected = [
+        (Some("4c01db0b339c"), None),
+        (Some("4f797c539e6c"), Some("shop/cart-0/app")),
+        (Some("9ec39b91f3d7"), Some("web\u{1b}[2J")),
+    ];
+    assert_eq!(names, expected);
+
+    let arguments = ["inspect", "a.rtc", "--by", "container,kind"];
+    let (text, _) = ran(&mut host(files.path(), &arguments));
+    for name in [
+        "shop/cart-0/app (4f797c539e6c) ",
+        "web\u{fffd}[2J (9ec39b91f3d7) ",
+        " 4c01db0b339c ",
+    ] {
+        assert!(text.contains(name), "{name}: {text}");
+    }
+    let arguments = ["report", "a.rtc", "-o", "page.html"];
+    ran(&mut host(files.path(), &arguments));
+    let page = std::fs::read_to_string(files.path().join("page.html")).expect("a page");
+    assert!(
+        page.contains("shop/cart-0/app (4f797c539e6c)"),
+        "no name in the page"
+    );
+}

@@ -1,7 +1,8 @@
 //! Events and alerts as log records, with the names of the semantic conventions of OpenTelemetry.
 //!
 //! What the conventions have no name for is named `retrans.` and the path of the value in an event's JSON line. Numbers
-//! beside names, such as `state_number`, are left out. The labels `container.id` and `k8s.pod.uid` go to the resource.
+//! beside names, such as `state_number`, are left out. Labels that identify a container or a pod go to the
+//! resource ([`OF_RESOURCE`]).
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -23,7 +24,14 @@ use crate::alert::Severity;
 use crate::outlets::EventRecord;
 
 /// Labels that say where something runs. They are attributes of the resource.
-const OF_RESOURCE: [&str; 2] = ["container.id", "k8s.pod.uid"];
+const OF_RESOURCE: [&str; 6] = [
+    "container.id",
+    "container.name",
+    "k8s.container.name",
+    "k8s.namespace.name",
+    "k8s.pod.name",
+    "k8s.pod.uid",
+];
 
 /// `SEVERITY_NUMBER_INFO`.
 const INFO: i32 = 9;

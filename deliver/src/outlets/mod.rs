@@ -90,7 +90,7 @@ pub struct Outlets {
 pub struct EventRecord<'a> {
     /// The bytes of a [`retrans_event::Event`].
     pub record: &'a [u8],
-    /// Its labels. `container.id` and `k8s.pod.uid` say where it belongs.
+    /// Its labels. Those of containers and pods, such as `k8s.pod.name`, say where it belongs.
     pub labels: &'a [(&'a str, &'a str)],
 }
 

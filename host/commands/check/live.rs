@@ -94,6 +94,7 @@ pub fn see_a_retransmit() -> Result<String> {
         census: None,
         clock,
         owners: Owners::unknown(clock),
+        names: None,
         show_queued: true,
         reconciliation: None,
         observers: Vec::new(),

@@ -30,6 +30,7 @@ use crate::source::live::probe::Probe;
 use crate::source::live::probe::ProbeOptions;
 use crate::source::owner::Owners;
 use crate::source::owner::ScanProgram;
+use crate::source::owner::names::Places;
 use crate::system::sandbox;
 
 /// One thing that the host needs or can use.
@@ -231,7 +232,7 @@ fn of_the_version(features: KernelFeatures) -> [Finding; 3] {
 }
 
 /// What this process may do, beside BPF.
-fn of_the_process(facts: &Facts) -> [Finding; 4] {
+fn of_the_process(facts: &Facts) -> [Finding; 5] {
     let all_processes = match facts.sees_all_processes() {
         true => Ok("the machine's own PID namespace".to_owned()),
         false => Err(
@@ -248,6 +249,11 @@ fn of_the_process(facts: &Facts) -> [Finding; 4] {
             "processes",
             all_processes,
             "owners of sockets outside of the namespace are unknown",
+        ),
+        Finding::new(
+            "names",
+            Places::open().check(),
+            "pods or containers of these directories have no names",
         ),
         Finding::needed("plugins", plugins.map_err(|error| error.to_string())),
         Finding::new(

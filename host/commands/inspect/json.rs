@@ -7,8 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use retrans_view::groups::Groups;
+use retrans_view::key::Key;
+use retrans_view::key::Part;
 use retrans_view::key::Value;
-use retrans_view::ratios::Ratios;
 use retrans_view::ratios::Sent;
 use retrans_view::sums::ByKind;
 use retrans_view::sums::Sums;
@@ -39,7 +40,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     census: Option<Census>,
     histogram: Histogram,
-    by: Vec<Table>,
+    by: Vec<Table<'a>>,
     /// Where the file was cut off.
     #[serde(skip_serializing_if = "Option::is_none")]
     cut: Option<&'a str>,
@@ -92,18 +93,21 @@ struct Interval {
 }
 
 #[derive(Serialize)]
-struct Table {
+struct Table<'a> {
     by: Vec<&'static str>,
     /// Number of keys.
     keys: usize,
     /// Whether keys were evicted, so that numbers may be too low.
     more_keys: bool,
-    top: Vec<Row>,
+    top: Vec<Row<'a>>,
 }
 
 #[derive(Serialize)]
-struct Row {
+struct Row<'a> {
     key: BTreeMap<&'static str, serde_json::Value>,
+    /// The name of the container of the key, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    container_name: Option<&'a str>,
     #[serde(flatten)]
     sums: Counts,
     /// What was sent to the peer, if the key is a peer.
@@ -157,7 +161,7 @@ pub(super) fn print(
         by: summary
             .groups
             .iter()
-            .map(|groups| table(groups, ratios, top))
+            .map(|groups| table(summary, groups, top))
             .collect(),
         cut: summary.cut.as_deref(),
     };
@@ -169,7 +173,8 @@ fn time(time: Duration) -> String {
     timestamp::show(time, 9)
 }
 
-fn table(groups: &Groups, ratios: &Ratios, top: usize) -> Table {
+fn table<'a>(summary: &'a Summary, groups: &Groups, top: usize) -> Table<'a> {
+    let ratios = &summary.ratios;
     let by: Vec<_> = groups
         .grouping()
         .parts()
@@ -185,6 +190,7 @@ fn table(groups: &Groups, ratios: &Ratios, top: usize) -> Table {
         };
         Row {
             key: by.iter().copied().zip(values).collect(),
+            container_name: container_name(summary, groups, key),
             sums: sums.into(),
             census: sent,
         }
@@ -195,6 +201,15 @@ fn table(groups: &Groups, ratios: &Ratios, top: usize) -> Table {
         more_keys: groups.evicted() > 0,
         by,
     }
+}
+
+/// The name of the container that is a part of a key.
+fn container_name<'a>(summary: &'a Summary, groups: &Groups, key: &Key) -> Option<&'a str> {
+    let mut parts = groups.grouping().parts().iter().zip(key.values());
+    parts.find_map(|part| match part {
+        (Part::Container, Value::Name(id)) => summary.containers.get(*id),
+        _ => None,
+    })
 }
 
 /// A value: numbers as numbers, what is unknown as null, a connection and a process as objects, all else as text.

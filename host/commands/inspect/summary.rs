@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use foldhash::fast::RandomState;
 use retrans_event::Event;
+use retrans_view::containers::ContainerNames;
 use retrans_view::groups::Groups;
 use retrans_view::key::Connection;
 use retrans_view::key::Grouping;
@@ -15,6 +16,7 @@ use crate::capture::Head;
 use crate::source::replay::Selection;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
+use crate::stream::collect;
 
 /// Maximum number of connections that are counted: 30 MiB. A capture may have as many as it has events.
 pub(super) const MAX_CONNECTIONS: usize = 500_000;
@@ -37,6 +39,7 @@ pub(super) struct Summary {
     /// Whether there were more connections than are counted.
     has_more_connections: bool,
     pub(super) groups: Vec<Groups>,
+    pub(super) containers: ContainerNames,
     /// Events and segments over time.
     pub(super) timeline: Timeline<Sums>,
     /// The message if the file was cut off.
@@ -56,6 +59,7 @@ impl Summary {
             connections: HashSet::default(),
             has_more_connections: false,
             groups: groups.map(|by| Groups::new(by, MAX_KEYS)).collect(),
+            containers: ContainerNames::default(),
             timeline: Timeline::new(MAX_INTERVALS),
             cut: None,
         }
@@ -68,6 +72,7 @@ impl Summary {
                 selection.select(&mut batch);
                 // A loss among events that a filter leaves out is one all the same.
                 self.add_loss(batch.lost);
+                collect::container_names(&batch, &mut self.containers);
                 batch.events().for_each(|event| self.add_event(event));
                 batch.clear();
                 return Some(batch);

@@ -39,7 +39,7 @@ pub(super) fn print(
         writeln!(to, "  censuses    {}", census(&summary.ratios))?;
     }
     for groups in &summary.groups {
-        table(groups, &summary.sums, &summary.ratios, top, to)?;
+        table(summary, groups, top, to)?;
     }
     histogram(summary, to)
 }
@@ -127,13 +127,8 @@ fn census(ratios: &Ratios) -> String {
 }
 
 /// The keys of a grouping with the most events.
-fn table(
-    groups: &Groups,
-    total: &Sums,
-    ratios: &Ratios,
-    top: usize,
-    to: &mut impl Write,
-) -> io::Result<()> {
+fn table(summary: &Summary, groups: &Groups, top: usize, to: &mut impl Write) -> io::Result<()> {
+    let (total, ratios) = (&summary.sums, &summary.ratios);
     let more = match groups.evicted() {
         0 => "",
         _ => ", which were not all kept: numbers may be too low",
@@ -155,12 +150,23 @@ fn table(
     let peers = *groups.grouping() == Grouping::from(Part::Peer) && ratios.censuses() > 0;
     let again = if peers { "  % sent again" } else { "" };
     write!(to, "       events  segments     share{again} ")?;
-    let columns = columns(groups.grouping(), &top);
+    // The text of each part of a key.
+    let cells = |key: &Key| -> Vec<String> {
+        let parts = groups.grouping().parts().iter().zip(key.values());
+        parts
+            .map(|(part, value)| clean(&summary.containers.value(*part, value)))
+            .collect()
+    };
+    let rows: Vec<_> = top
+        .into_iter()
+        .map(|(key, sums)| (key, cells(key), sums))
+        .collect();
+    let columns = columns(groups.grouping(), &rows);
     for (name, width) in groups.grouping().parts().iter().zip(&columns) {
         write!(to, " {name:<width$}")?;
     }
     writeln!(to)?;
-    for (key, sums) in top {
+    for (key, cells, sums) in &rows {
         let share = 100.0 * sums.events as f64 / total.events.max(1) as f64;
         write!(
             to,
@@ -172,8 +178,8 @@ fn table(
             write!(to, "  {ratio:>12}")?;
         }
         write!(to, " ")?;
-        for (value, width) in key.values().iter().zip(&columns) {
-            write!(to, " {:<width$}", clean(&value.to_string()))?;
+        for (cell, width) in cells.iter().zip(&columns) {
+            write!(to, " {cell:<width$}")?;
         }
         writeln!(to)?;
     }
@@ -190,14 +196,14 @@ fn sent_again(peer: &Key, ratios: &Ratios) -> String {
 }
 
 /// The width of each column. The last one is not padded.
-fn columns(grouping: &Grouping, rows: &[(&Key, &Sums)]) -> Vec<usize> {
+fn columns(grouping: &Grouping, rows: &[(&Key, Vec<String>, &Sums)]) -> Vec<usize> {
     let last = grouping.parts().len() - 1;
     let widths = grouping.parts().iter().enumerate().map(|(number, part)| {
         if number == last {
             return 0;
         }
-        let values = rows.iter().filter_map(|(key, _)| key.values().get(number));
-        let widths = values.map(|value| value.to_string().chars().count());
+        let cells = rows.iter().filter_map(|(_, cells, _)| cells.get(number));
+        let widths = cells.map(|cell| cell.chars().count());
         widths.chain([part.name().len()]).max().unwrap_or(0)
     });
     widths.collect()

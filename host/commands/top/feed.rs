@@ -12,6 +12,7 @@ use crate::stats::Stats;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 use crate::stream::batch::Mark;
+use crate::stream::collect;
 
 /// The observer of the stream.
 pub struct Feed {
@@ -40,6 +41,7 @@ impl Feed {
         match item {
             Item::Events(batch) => {
                 model.lost(batch.lost);
+                collect::container_names(batch, &mut model.containers);
                 let labels = labels(batch);
                 for (number, event) in batch.events().enumerate() {
                     model.event(event, labels.get(number).map_or("", String::as_str));

@@ -16,6 +16,7 @@ use crate::source::filter::OwnerFilter;
 use crate::source::observer::Observer;
 use crate::source::outflow::Outflow;
 use crate::source::owner::Owners;
+use crate::source::owner::names::NameFinder;
 use crate::stats::Publisher;
 use crate::stats::Stats;
 use crate::stats::counters::KernelStats;
@@ -33,6 +34,8 @@ pub struct Processing {
     pub clock: Clock,
     /// Finds the owners of events.
     pub owners: Owners,
+    /// Finds the names of their containers; `None`: containers have no names.
+    pub names: Option<NameFinder>,
     /// Whether to pass on attempts whose first copy is still queued in this host (`EBUSY`).
     pub show_queued: bool,
     /// Compares the events with the kernel's own counters; `None` without `--reconcile`.
@@ -68,9 +71,10 @@ impl<'a> Intake<'a> {
     pub fn new(mut processing: Processing, channel: &'a Channel, stop: &'a Stop) -> Intake<'a> {
         let observers = std::mem::take(&mut processing.observers);
         let owner_filter = std::mem::take(&mut processing.owner_filter);
+        let names = processing.names.take();
         let out = Outflow::new(channel, stop, observers);
         Intake {
-            stream: Stream::new(out, processing.count, owner_filter),
+            stream: Stream::new(out, processing.count, owner_filter, names),
             now: processing.clock.now(),
             processing,
             recorded: 0,

@@ -10,6 +10,8 @@ use crate::source::filter::OwnerFilter;
 use crate::source::outflow::Outflow;
 use crate::source::owner::ResolvedOwner;
 use crate::source::owner::container::Container;
+use crate::source::owner::names::NameFinder;
+use crate::source::owner::names::Names;
 use crate::stats::Stats;
 use crate::stats::counters::OwnerStats;
 use crate::stream::batch::Batch;
@@ -32,6 +34,8 @@ pub struct Stream<'a> {
     batch: Batch,
     /// Containers of the owners of the batch's events, by index of the event.
     containers: Vec<(u32, Rc<Container>)>,
+    /// Finds their names; `None`: they have none.
+    names: Option<NameFinder>,
     /// Full batches that are not sent yet.
     full: Vec<Batch>,
     /// Events that were put into the stream.
@@ -49,11 +53,17 @@ pub struct Stream<'a> {
 
 impl<'a> Stream<'a> {
     /// An empty stream of the events of these owners. It is complete after `count` events.
-    pub fn new(out: Outflow<'a>, count: Option<u64>, owner_filter: OwnerFilter) -> Stream<'a> {
+    pub fn new(
+        out: Outflow<'a>,
+        count: Option<u64>,
+        owner_filter: OwnerFilter,
+        names: Option<NameFinder>,
+    ) -> Stream<'a> {
         Stream {
             out,
             batch: Batch::new(),
             containers: Vec::new(),
+            names,
             full: Vec::new(),
             delivered: 0,
             count,
@@ -165,9 +175,30 @@ impl<'a> Stream<'a> {
             if pods.peek().is_some() {
                 batch.labels.annotate(Column::new(POD_LABEL, pods));
             }
+            self.add_names(&mut batch);
             self.containers.clear();
         }
         self.full.push(batch);
+    }
+
+    /// Adds the labels with names of pods and containers.
+    fn add_names(&mut self, batch: &mut Batch) {
+        let Some(finder) = &mut self.names else {
+            return;
+        };
+        let containers = self.containers.iter();
+        let names: Vec<_> = containers
+            .filter_map(|(event, container)| Some((*event, finder.names(container)?)))
+            .collect();
+        for (label, key) in Names::LABELS.iter().enumerate() {
+            let values = names.iter();
+            let mut values = values
+                .filter_map(|(event, names)| Some((*event, names.values()[label]?)))
+                .peekable();
+            if values.peek().is_some() {
+                batch.labels.annotate(Column::new(key, values));
+            }
+        }
     }
 
     /// Returns whether there are no events to send.

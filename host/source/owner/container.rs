@@ -17,6 +17,21 @@ pub struct Container {
     pub id: String,
     /// The uid of the pod in Kubernetes, with dashes. That of a static pod has 32 digits without dashes.
     pub pod: Option<String>,
+    /// Whose records may name it.
+    pub keeper: Keeper,
+}
+
+/// Who has started a container, as far as the path of its control group tells. Only the records of the same one can name
+/// it: any user can give a control group below `user.slice` the id of another container.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Keeper {
+    /// A service of the machine.
+    #[default]
+    Machine,
+    /// A runtime of this user.
+    User(u32),
+    /// Another container, whose files are not those of this machine.
+    Container,
 }
 
 impl Container {
@@ -66,9 +81,10 @@ fn parse(cgroup_file: &str) -> Option<Container> {
 /// The containers along a path, the outermost first.
 fn containers(path: &str) -> Vec<Container> {
     let path = path.strip_suffix(" (deleted)").unwrap_or(path);
-    let mut nested = Vec::new();
+    let mut nested: Vec<Container> = Vec::new();
     let mut pod = None;
     let mut parent = "";
+    let mut keeper = Keeper::Machine;
     let mut below_machine = false;
     // If containerd uses another cgroup driver than the kubelet, one name with colons takes the place of several
     // directories: `kubepods-pod<uid>.slice:cri-containerd:<id>`.
@@ -77,9 +93,15 @@ fn containers(path: &str) -> Vec<Container> {
         let is_machine = machine.is_some();
         if let Some(id) = machine.or_else(|| runtime_id(component).map(str::to_owned)) {
             let pod = pod.clone();
-            nested.push(Container { id, pod });
+            // A runtime may give a container a group within a group, both with its id.
+            if nested.last().is_some_and(|outer| outer.id != id) {
+                keeper = Keeper::Container;
+            }
+            nested.push(Container { id, pod, keeper });
         } else if let Some(uid) = pod_uid(component) {
             pod = Some(uid);
+        } else if let Some(uid) = user(parent, component) {
+            keeper = Keeper::User(uid);
         } else if component == "supervisor" && below_machine {
             // The group of systemd-nspawn itself. The contents of the container are beside it, in `payload`.
             nested.pop();
@@ -112,6 +134,12 @@ fn pod_uid(component: &str) -> Option<String> {
     let is_hash = uid.len() == 32;
     let is_pod = before.is_empty() || before.ends_with('-');
     (is_pod && (is_uid || is_hash) && uid.split('-').all(is_hex)).then_some(uid)
+}
+
+/// The user in `user.slice/user-<uid>.slice`, below which processes of that user are.
+fn user(parent: &str, component: &str) -> Option<u32> {
+    let uid = component.strip_prefix("user-")?.strip_suffix(".slice")?;
+    (parent == "user.slice").then(|| uid.parse().ok())?
 }
 
 fn is_hex(text: &str) -> bool {

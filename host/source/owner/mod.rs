@@ -7,6 +7,7 @@ mod collect;
 pub mod container;
 mod holder_table;
 mod lookup;
+pub mod names;
 mod scan;
 mod waiting;
 

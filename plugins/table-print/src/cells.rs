@@ -75,8 +75,8 @@ impl Content {
             Content::Comm => owner.write(to, |process, to| plain(process.comm.as_str(), to)),
             Content::Container => {
                 let container = owner.process.and_then(|process| process.container);
-                if let Some(container) = container {
-                    owner.write(to, |_, to| plain(container.as_str(), to));
+                if let Some(id) = container {
+                    owner.write(to, |_, to| container_name(event, id.as_str(), to));
                 }
             }
             Content::Local => display(event.local(), to),
@@ -107,6 +107,20 @@ fn display(value: impl std::fmt::Display, to: &mut String) {
 
 fn number(value: u32, to: &mut String) {
     display(value, to);
+}
+
+/// Appends the name of a container, as the host has labelled it: `NAME` in Docker and Podman, `POD/CONTAINER` in
+/// Kubernetes. Without a name, appends its id.
+fn container_name(event: &Event, id: &str, to: &mut String) {
+    let name = event.label("container.name");
+    let Some(name) = name.or_else(|| event.label("k8s.pod.name")) else {
+        return plain(id, to);
+    };
+    plain(name, to);
+    if let Some(container) = event.label("k8s.container.name") {
+        to.push('/');
+        plain(container, to);
+    }
 }
 
 /// Appends `key=value` for each label, with commas.

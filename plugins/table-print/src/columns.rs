@@ -152,7 +152,8 @@ const NAMED: &[Named] = &[
         "container",
         "CONTAINER",
         Content::Container,
-        Widths::new(9, 12).up_to(16),
+        // An id, or names of up to 63 characters.
+        Widths::new(9, 12).up_to(40),
     ),
     left(
         "labels",

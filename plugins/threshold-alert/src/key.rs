@@ -30,16 +30,20 @@ settings! {
         Process,
         /// Container of that process.
         Container,
+        /// Namespace in Kubernetes of the pod of that process.
+        Namespace,
+        /// Pod of that process, in its namespace. The alert has the labels `namespace` and `pod`.
+        Pod,
     }
 }
 
 /// The parts of an event that form its key; all other parts are zero.
 ///
-/// Addresses (IPv4 as `::ffff:a.b.c.d`) and names are numbers, because keys are hashed and compared for every
+/// Addresses (IPv4 as `::ffff:a.b.c.d`) and short names are numbers, because keys are hashed and compared for every
 /// event.
 ///
 /// The saved form has only the parts that are not zero, under short names: there may be 65,536 keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(crate = "retrans_plugin_sdk::serde", default)]
 pub(crate) struct Key {
     #[serde(rename = "l", skip_serializing_if = "is_zero")]
@@ -65,6 +69,19 @@ pub(crate) struct Key {
     /// unknown.
     #[serde(rename = "f", skip_serializing_if = "is_zero")]
     interface: u32,
+    /// `None` where it is unknown, or there is no pod.
+    #[serde(rename = "s", skip_serializing_if = "is_zero")]
+    namespace: Option<Box<str>>,
+    #[serde(rename = "o", skip_serializing_if = "is_zero")]
+    pod: Option<Box<str>>,
+}
+
+/// Labels that the host puts on events.
+const NAMESPACE_LABEL: &str = "k8s.namespace.name";
+const POD_LABEL: &str = "k8s.pod.name";
+
+fn label(event: &Event<'_>, key: &str) -> Option<Box<str>> {
+    event.label(key).map(Box::from)
 }
 
 fn is_zero<T: Default + PartialEq>(part: &T) -> bool {
@@ -123,6 +140,11 @@ impl Key {
                     let owner = event.owner();
                     let container = owner.process().and_then(|process| process.container);
                     key.container = container.map_or(0, name_to_bits);
+                }
+                KeyPart::Namespace => key.namespace = label(event, NAMESPACE_LABEL),
+                KeyPart::Pod => {
+                    key.namespace = label(event, NAMESPACE_LABEL);
+                    key.pod = label(event, POD_LABEL);
                 }
             }
         }
@@ -202,6 +224,18 @@ impl Key {
                     let container = self.container();
                     labels.extend(container.map(|id| ("container", id.to_string())));
                 }
+                KeyPart::Namespace => {
+                    let namespace = self.namespace.iter();
+                    labels.extend(namespace.map(|name| ("namespace", name.to_string())));
+                }
+                KeyPart::Pod => {
+                    if let (Some(namespace), Some(pod)) = (&self.namespace, &self.pod) {
+                        if !parts.contains(&KeyPart::Namespace) {
+                            labels.push(("namespace", namespace.to_string()));
+                        }
+                        labels.push(("pod", pod.to_string()));
+                    }
+                }
             }
         }
         if self.is_of_a_link() && !parts.contains(&KeyPart::Netns) {
@@ -236,6 +270,10 @@ impl Hash for Key {
             state.write_u128(self.comm);
             state.write_u128(self.container);
             state.write_u64(u64::from(self.interface) << 32 | u64::from(self.pid));
+        }
+        if let Some(namespace) = &self.namespace {
+            namespace.hash(state);
+            self.pod.hash(state);
         }
     }
 }
@@ -278,11 +316,23 @@ impl fmt::Display for InWords<'_> {
             Some(id) => format!("container {id}"),
             None => "no known container".to_owned(),
         });
+        let pod = counted(KeyPart::Pod).then(|| match (&key.namespace, &key.pod) {
+            (Some(namespace), Some(pod)) => format!("pod {namespace}/{pod}"),
+            _ => "no known pod".to_owned(),
+        });
+        // That of a pod is in its name.
+        let namespace = counted(KeyPart::Namespace) && !counted(KeyPart::Pod);
+        let namespace = namespace.then(|| match &key.namespace {
+            Some(name) => format!("namespace {name}"),
+            None => "no known namespace".to_owned(),
+        });
         let words = [
             ("from", local),
             ("to", peer),
             ("for", process),
             ("in", container),
+            ("in", pod),
+            ("in", namespace),
             ("in", netns),
         ];
         let words = words

@@ -53,7 +53,7 @@ impl Plugin for ThresholdAlert {
         let rule = &self.rule;
         let key = rule.key(event);
         let now = event.time();
-        let ((fires, grown), evicted) = self.state.keys.touch(key, now, |watched| {
+        let ((fires, grown), evicted) = self.state.keys.touch(key.clone(), now, |watched| {
             let before = watched.count.capacity();
             let fires = watched.add(&rule.window, now, rule.weight(event));
             (fires, watched.count.capacity() - before)

@@ -22,8 +22,8 @@ const HOLDER: &str = r#"
 set -e
 trap '' INT
 mount -t cgroup2 none "$2"
-mkdir "$2/$0"
-trap 'while test -s "$2/$0/cgroup.procs"; do sleep 0.1; done; rmdir "$2/$0"' EXIT
+mkdir -p "$2/$0"
+trap 'while test -s "$2/$0/cgroup.procs"; do sleep 0.1; done; cd "$2" && rmdir -p "$0"' EXIT
 echo "$1" >"$2/$0/cgroup.procs"
 echo ready
 cat >/dev/null
@@ -52,6 +52,18 @@ impl Container {
         Container::named(root, process, directory, |id| {
             let pod = pod.replace('-', "_");
             format!("kubepods-burstable-pod{pod}.slice:cri-containerd:{id}")
+        })
+    }
+
+    /// The same of Podman of a user, as systemd names it.
+    pub fn of_user(
+        root: &Root,
+        process: &Process,
+        directory: &Path,
+        uid: u32,
+    ) -> Result<Container> {
+        Container::named(root, process, directory, |id| {
+            format!("retrans-host-test-{id}/user.slice/user-{uid}.slice/libpod-{id}.scope")
         })
     }
 

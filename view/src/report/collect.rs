@@ -12,6 +12,7 @@ use super::rtt::ByClass;
 use super::together::SharedSeconds;
 use super::tracks::Tracks;
 use super::trend::Trend;
+use crate::containers::ContainerNames;
 use crate::groups::GroupsOf;
 use crate::key::Part;
 use crate::ratios::Ratios;
@@ -74,6 +75,8 @@ pub struct Collected {
     pub processes: GroupsOf<Trend>,
     /// Containers.
     pub containers: GroupsOf<Trend>,
+    /// Their names.
+    pub container_names: ContainerNames,
     /// Connections.
     pub tracks: Tracks,
     /// Seconds in which segments to many peers were lost.
@@ -102,6 +105,7 @@ impl Default for Collected {
             peers: GroupsOf::new(Part::Peer, peers),
             processes: GroupsOf::new(Part::Process, processes),
             containers: GroupsOf::new(Part::Container, containers),
+            container_names: ContainerNames::default(),
             tracks: Tracks::default(),
             shared: SharedSeconds::default(),
             alerts: Alerts::default(),
@@ -129,8 +133,9 @@ impl Collected {
     pub fn event<'a>(
         &mut self,
         event: &Event,
-        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+        labels: impl IntoIterator<Item = (&'a str, &'a str), IntoIter: Clone>,
     ) {
+        let labels = labels.into_iter();
         let time = event.wall_time();
         self.now = time;
         self.sums.add(event);
@@ -142,6 +147,7 @@ impl Collected {
         self.peers.add(event);
         self.processes.add(event);
         self.containers.add(event);
+        self.container_names.learn(event, labels.clone());
         self.tracks.add(event, labels);
         self.shared.add(event);
         self.coverage.reach(time, false);

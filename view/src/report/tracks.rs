@@ -31,7 +31,7 @@ const MAX_POINTS: usize = 500_000;
 const KEPT: usize = 100;
 
 /// Maximum number of labels of a connection that are kept, and of their characters.
-const MAX_LABELS: (usize, usize) = (16, 100);
+const MAX_LABELS: (usize, usize) = (16, 253);
 
 /// What is known of a connection.
 #[derive(Debug, Clone, Default)]

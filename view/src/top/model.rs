@@ -14,6 +14,7 @@ use super::ring::Kept;
 use super::ring::Ring;
 use super::tables::GROUPINGS;
 use super::tables::Tables;
+use crate::containers::ContainerNames;
 use crate::key::Grouping;
 use crate::key::Key;
 use crate::ratios::Ratios;
@@ -101,6 +102,8 @@ pub struct Model {
     pub missed: Option<u64>,
     /// What was sent, by peer.
     pub ratios: Ratios,
+    /// Names of containers.
+    pub containers: ContainerNames,
     /// The last events.
     pub ring: Ring,
     /// Alerts and lines.
@@ -125,6 +128,7 @@ impl Model {
             gaps: 0,
             missed: None,
             ratios: Ratios::new(MAX_RATIOS),
+            containers: ContainerNames::default(),
             ring: Ring::default(),
             messages: Messages::default(),
             recording: Recording::Unavailable,

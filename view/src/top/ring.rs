@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 use retrans_event::Event;
 use retrans_event::Record;
 
-/// Maximum number of events: 8 MB, and their labels.
+/// Maximum number of events: 8 MB, and their labels, 12 MB at most.
 pub const MAX_EVENTS: usize = 20_000;
 
 /// Maximum length of the labels of an event, in bytes.
-const MAX_LABELS: usize = 300;
+const MAX_LABELS: usize = 600;
 
 /// An event that is kept.
 #[derive(Debug, Clone)]
@@ -75,6 +75,6 @@ mod tests {
         assert_eq!(ring.len(), MAX_EVENTS);
         let kept: Vec<_> = ring.iter().take(2).collect();
         assert_eq!((kept[0].event.sequence(), kept[0].labels()), (10, ""));
-        assert_eq!(kept[1].labels(), format!("x{}", "é".repeat(149)));
+        assert_eq!(kept[1].labels(), format!("x{}", "é".repeat(299)));
     }
 }

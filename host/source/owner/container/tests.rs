@@ -278,6 +278,51 @@ fn what_runs_beside_a_container_or_in_a_virtual_machine_is_in_none() {
 }
 
 #[test]
+fn the_path_tells_whose_records_may_name_a_container() {
+    for (path, keeper) in [
+        ("/docker/ID", Keeper::Machine),
+        ("/kubepods/burstable/podUID/ID", Keeper::Machine),
+        (
+            "/machine.slice/libpod-ID.scope/libpod-payload-ID",
+            Keeper::Machine,
+        ),
+        (
+            "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-ID.scope/container",
+            Keeper::User(1000),
+        ),
+        (
+            "/user.slice/user-0.slice/session-4.scope/docker-ID.scope",
+            Keeper::User(0),
+        ),
+        // No number of a user, and not where users are.
+        ("/user.slice/user-x.slice/docker-ID.scope", Keeper::Machine),
+        (
+            "/web.slice/user-1000.slice/docker-ID.scope",
+            Keeper::Machine,
+        ),
+        (
+            "/docker/NODE/kubelet.slice/kubepods/podUID/ID",
+            Keeper::Container,
+        ),
+        (
+            "/docker/NODE/user.slice/user-1000.slice/libpod-ID.scope",
+            Keeper::Container,
+        ),
+        (
+            "/machine.slice/machine-web.scope/payload/docker/ID",
+            Keeper::Container,
+        ),
+    ] {
+        let container = parse(&lines(&format!("0::{path}")));
+        assert_eq!(
+            container.map(|container| container.keeper),
+            Some(keeper),
+            "{path}"
+        );
+    }
+}
+
+#[test]
 fn everything_else_is_no_container() {
     let too_long = format!("0::/docker/{ID}0");
     let upper_case = format!("0::/docker/{}", ID.to_uppercase());
@@ -307,6 +352,7 @@ fn the_short_id_is_what_docker_ps_shows() {
     let container = |id: &str| Container {
         id: id.to_owned(),
         pod: None,
+        keeper: Keeper::Machine,
     };
     assert_eq!(container(ID).short(), "4f797c539e6c");
     assert_eq!(container("web").short(), "web");

@@ -106,6 +106,33 @@ fn the_process_is_the_holder_the_listener_or_the_last_one_in_brackets() {
 }
 
 #[test]
+fn a_container_is_shown_by_its_name_if_that_is_known() {
+    let process = Process {
+        container: "4c01db0b339c".parse().ok(),
+        ..Process::new(42, "curl")
+    };
+    let record = usual().with_owner(&Owner::Held {
+        process,
+        holders: 1,
+    });
+    let shown = |labels: [(&str, &str); 2]| {
+        let scenario = Scenario::new()
+            .setting("columns", "container")
+            .labelled_event(record.clone(), labels);
+        lines(&scenario)[1].clone()
+    };
+    let site = ("site", "fra");
+    assert_eq!(
+        shown([site, ("container.id", "4c01db0b339cff")]),
+        "4c01db0b339c"
+    );
+    assert_eq!(shown([site, ("container.name", "web\t1")]), "web\u{fffd}1");
+    let pod = ("k8s.pod.name", "cart-0");
+    assert_eq!(shown([site, pod]), "cart-0");
+    assert_eq!(shown([("k8s.container.name", "app"), pod]), "cart-0/app");
+}
+
+#[test]
 fn every_path_of_a_field_is_a_column_with_the_value_of_the_json_form() {
     let records: Vec<Record> = Synth::new(9).take(100).collect();
     for path in FieldPath::all() {

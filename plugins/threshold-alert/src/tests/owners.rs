@@ -176,3 +176,76 @@ fn an_owner_counts_together_with_other_keys() {
          namespace 4026531840 within 10s"
     );
 }
+
+/// A retransmit of this pod, as the host labels it.
+fn of_pod(scenario: Scenario, millis: u64, namespace: &str, pod: &str) -> Scenario {
+    let labels = [("k8s.namespace.name", namespace), ("k8s.pod.name", pod)];
+    scenario.labelled_event(retransmit(millis, PEER), labels)
+}
+
+#[test]
+fn the_retransmits_of_a_pod_count_together_and_pods_of_other_namespaces_do_not() {
+    let pods = [
+        ("shop", "cart-0"),
+        ("test", "cart-0"),
+        ("shop", "cart-1"),
+        ("shop", "cart-0"),
+        ("test", "cart-0"),
+    ];
+    let scenario = three_in_ten_seconds().setting("key", "pod");
+    let scenario = (0..)
+        .zip(pods)
+        .fold(scenario, |scenario, (millis, (namespace, pod))| {
+            of_pod(scenario, millis, namespace, pod)
+        });
+    assert_eq!(run(&scenario).alerts, []);
+    let outcome = run(&of_pod(scenario, 9, "shop", "cart-0"));
+    assert_eq!(labels(&outcome), [("namespace", "shop"), ("pod", "cart-0")]);
+    assert_eq!(
+        outcome.alerts[0].summary,
+        "3 segments retransmitted in pod shop/cart-0 within 10s"
+    );
+}
+
+#[test]
+fn the_pods_of_a_namespace_count_together() {
+    let pods = [("shop", "a"), ("test", "a"), ("shop", "b"), ("shop", "c")];
+    for (key, expected) in [
+        (json!("namespace"), vec![("namespace", "shop")]),
+        (
+            json!(["namespace", "peer"]),
+            vec![("namespace", "shop"), ("peer", "10.0.0.2")],
+        ),
+    ] {
+        let scenario = three_in_ten_seconds().setting("key", key);
+        let scenario = (0..)
+            .zip(pods)
+            .fold(scenario, |scenario, (millis, (namespace, pod))| {
+                of_pod(scenario, millis, namespace, pod)
+            });
+        assert_eq!(labels(&run(&scenario)), expected);
+    }
+    let both = three_in_ten_seconds().setting("key", json!(["namespace", "pod"]));
+    let both = (0..3).fold(both, |scenario, millis| {
+        of_pod(scenario, millis, "shop", "a")
+    });
+    let outcome = run(&both);
+    assert_eq!(labels(&outcome), [("namespace", "shop"), ("pod", "a")]);
+    assert_eq!(
+        outcome.alerts[0].summary,
+        "3 segments retransmitted in pod shop/a within 10s"
+    );
+}
+
+#[test]
+fn events_without_a_known_pod_count_together_and_have_no_label() {
+    for (key, words) in [
+        ("pod", "in no known pod"),
+        ("namespace", "in no known namespace"),
+    ] {
+        let outcome = run(&at(three_in_ten_seconds().setting("key", key), [0, 1, 2]));
+        assert_eq!(labels(&outcome), []);
+        let summary = &outcome.alerts[0].summary;
+        assert!(summary.contains(words), "{summary}");
+    }
+}

@@ -49,7 +49,7 @@ fn invalid_settings_are_refused_by_name() {
             "key",
             json!("pear"),
             "key: unknown variant `pear`, expected one of `peer`, `connection`, `local`, \
-             `local_port`, `peer_port`, `netns`, `process`, `container`",
+             `local_port`, `peer_port`, `netns`, `process`, `container`, `namespace`, `pod`",
         ),
         (
             "count",

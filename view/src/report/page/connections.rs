@@ -121,7 +121,7 @@ fn view(
             ),
             false => "No rule fits these retransmits.".to_owned(),
         },
-        owner: owner(track),
+        owner: owner(collected, track),
         facts: facts(collected, connection, track),
         bar: bar(sums),
         id,
@@ -132,7 +132,7 @@ fn view(
     })
 }
 
-fn owner(track: &Track) -> String {
+fn owner(collected: &Collected, track: &Track) -> String {
     let Some(process) = track.process else {
         return "process unknown".to_owned();
     };
@@ -141,7 +141,7 @@ fn owner(track: &Track) -> String {
         Some(container) => format!(
             "{comm}[{}] in container {}",
             process.pid,
-            clean(container.as_str())
+            clean(&collected.container_names.name_and_id(container))
         ),
         None => format!("{comm}[{}]", process.pid),
     }

@@ -87,7 +87,7 @@ pub fn group(
     let span = collected.span().unwrap_or_default();
     let mut keys = Vec::with_capacity(known.len());
     for (place, ((key, trend), segments)) in known.iter().zip(&sparks).enumerate() {
-        let name = clean(&key.to_string());
+        let name = clean(&collected.container_names.key(part, key));
         let causes = causes(&trend.sums);
         let words = Words {
             id: &format!("plot-{}-{place}", part.name()),

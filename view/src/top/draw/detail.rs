@@ -11,6 +11,7 @@ use retrans_event::Kind;
 use super::Scene;
 use super::pen::Pen;
 use super::split_line;
+use crate::containers::ContainerNames;
 use crate::key;
 use crate::key::Part;
 use crate::palette::look_of;
@@ -89,7 +90,7 @@ impl View {
             None => Vec::new(),
         };
         let text = match (&key, events.last()) {
-            (Some(key), Some(latest)) => about(self.part(), key, latest),
+            (Some(key), Some(latest)) => about(&scene.model.containers, self.part(), key, latest),
             (Some(key), None) => format!("{}: its events are not kept any more", text::clean(key)),
             (None, _) => String::new(),
         };
@@ -125,8 +126,8 @@ impl View {
 }
 
 /// The key, and whose it is.
-fn about(part: Part, key: &key::Key, latest: &Event) -> String {
-    let mut text = text::clean(key);
+fn about(names: &ContainerNames, part: Part, key: &key::Key, latest: &Event) -> String {
+    let mut text = text::clean(names.key(part, key));
     if part != Part::Connection {
         text.push_str("  latest:");
     }
@@ -136,7 +137,10 @@ fn about(part: Part, key: &key::Key, latest: &Event) -> String {
     if let Some(container) = key::process(latest).and_then(|process| process.container)
         && part != Part::Container
     {
-        text = format!("{text}  container {}", text::clean(container));
+        text = format!(
+            "{text}  container {}",
+            text::clean(names.name_and_id(container))
+        );
     }
     text
 }

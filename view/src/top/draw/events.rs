@@ -39,7 +39,11 @@ impl View {
             None => Vec::new(),
         };
         let (titles, below) = split_line(area);
-        let name = key.map(text::clean).unwrap_or_default();
+        let names = &scene.model.containers;
+        let name = key
+            .as_ref()
+            .map(|key| text::clean(names.key(self.part(), key)));
+        let name = name.unwrap_or_default();
         let (title, list) = split_line(below);
         let columns: String = TITLES.chars().skip(self.scroll.columns).collect();
         Pen::new(buffer).put(title, &columns, theme.strong());

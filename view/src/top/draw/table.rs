@@ -212,7 +212,8 @@ impl View {
             }
             rest = after;
         }
-        Pen::new(buffer).put(rest, &text::clean(key), Style::new());
+        let name = scene.model.containers.key(self.part(), key);
+        Pen::new(buffer).put(rest, &text::clean(name), Style::new());
     }
 
     /// The text of a number. A number that is not known is `-`.
