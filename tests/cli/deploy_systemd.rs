@@ -61,9 +61,10 @@ fn systemd_accepts_the_unit() {
         assert_eq!(printed.lines().find(about_it), None, "{printed}");
     }
     // It finds what is wrong.
+    let text = fs::read_to_string(files.path().join("retrans-host.service")).expect("a unit");
     files.write(
         "wrong.service",
-        &UNIT.replace("WatchdogSec=", "WatchdogSecs="),
+        &text.replace("WatchdogSec=", "WatchdogSecs="),
     );
     if let Some(printed) = systemd_analyze(files.path(), &["verify", "./wrong.service"]) {
         assert!(printed.contains("WatchdogSecs"), "{printed}");
