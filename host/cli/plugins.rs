@@ -78,8 +78,8 @@ pub struct OptionArgs {
     /// Grants the plugin an environment variable (env=NAME), or the files below a directory (read=DIR). Repeatable
     #[arg(long = "allow", value_name = "GRANT")]
     pub allow: Vec<String>,
-    /// Uses the plugin only if this key has signed its file: FILE.minisig must be a signature of minisign. Repeatable: one
-    /// of the keys must fit
+    /// Uses the plugin only if this key has signed its file: FILE.minisig must be a signature of minisign. Repeatable:
+    /// one of the keys must fit
     #[arg(long = "verify-key", value_name = "KEY", value_hint = clap::ValueHint::FilePath)]
     pub verify_keys: Vec<String>,
 }

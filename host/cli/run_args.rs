@@ -69,8 +69,8 @@ pub struct ChainArgs {
     #[arg(long = "verify-key", value_name = "KEY", value_hint = clap::ValueHint::FilePath)]
     pub verify_keys: Vec<String>,
 
-    /// Loads a new version of a plugin as soon as its file, its signature, or a granted file that it has read, changes. SIGHUP does so
-    /// at any time
+    /// Loads a new version of a plugin as soon as its file, its signature, or a granted file that it has read, changes.
+    /// SIGHUP does so at any time
     #[arg(long)]
     pub watch: bool,
 

@@ -299,8 +299,8 @@ impl Reloader {
         }
     }
 
-    /// Starts the new version, sends it to the chain, and waits for the result. Returns the digest of what runs now, and
-    /// its identity in words. `read` becomes what the new version has read of its granted files.
+    /// Starts the new version, sends it to the chain, and waits for the result. Returns the digest of what runs now,
+    /// and its identity in words. `read` becomes what the new version has read of its granted files.
     fn swap(&self, index: usize, read: &mut FilesRead) -> Result<(Digest, String), SwapError> {
         let plugin = Plugin::start_noting(&self.engine, &self.plugins[index].spec, read);
         let plugin = plugin.map_err(|error| SwapError::NewFailed(error.to_string()))?;

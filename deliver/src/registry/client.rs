@@ -66,8 +66,8 @@ impl Registry<'_> {
     ///
     /// # Errors
     ///
-    /// If the registry cannot be reached, does not have the plugin, or sends something that does not have the digest that was
-    /// asked for.
+    /// If the registry cannot be reached, does not have the plugin, or sends something that does not have the digest that
+    /// was asked for.
     pub fn pull(
         &self,
         limits: Limits,

@@ -10,8 +10,8 @@
 //! digest       SHA-256, as registries write it
 //! ```
 //!
-//! What a registry sends is checked: a manifest against the digest in the address, if it has one, and each layer against the
-//! digest in the manifest. Who has made a plugin is a question of its signature, which is for the caller to check.
+//! What a registry sends is checked: a manifest against the digest in the address, if it has one, and each layer against
+//! the digest in the manifest. Who has made a plugin is a question of its signature, which is for the caller to check.
 
 mod address;
 mod artifact;

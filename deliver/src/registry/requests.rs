@@ -129,7 +129,8 @@ impl Requests {
         })
     }
 
-    /// Makes a request, with a login if the registry wants one. `progress` is told how many bytes of the answer have come.
+    /// Makes a request, with a login if the registry wants one. `progress` is told how many bytes of the answer
+    /// have come.
     pub(super) async fn send(
         &mut self,
         ask: &Ask,
@@ -166,8 +167,8 @@ impl Requests {
         }
     }
 
-    /// Makes a request, and follows redirects of its answer. Only the registry itself gets the login, and nothing that was
-    /// asked for with TLS is asked for without.
+    /// Makes a request, and follows redirects of its answer. Only the registry itself gets the login, and nothing that
+    /// was asked for with TLS is asked for without.
     async fn follow(&self, ask: &Ask) -> Result<Response<Incoming>, RegistryError> {
         let mut uri = self.resolve(&self.base, &ask.target)?;
         for _ in 0..=MAX_REDIRECTS {

@@ -30,7 +30,8 @@ pub fn describe(origin: &Origin, keys: &[VerifyKey], json: bool) -> Result<()> {
     print_result(&text)
 }
 
-/// Loads a plugin, which one of the keys must have signed if there are any, and returns its description. Compiled anew: its footprint is measured then.
+/// Loads a plugin, which one of the keys must have signed if there are any, and returns its description.
+/// Compiled anew: its footprint is measured then.
 pub fn of(origin: &Origin, keys: &[VerifyKey]) -> Result<Description> {
     let engine = Engine::without_cache(Compiler::this_program());
     let engine = engine.map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;

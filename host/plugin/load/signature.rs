@@ -70,7 +70,10 @@ pub struct SignatureError {
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// There is none.
-    #[error("there is no such file, and the plugin needs it: `minisign -S -m {}` makes it, with the author's key", .0.display())]
+    #[error(
+        "there is no such file, and the plugin needs it: `minisign -S -m {}` makes it, with the author's key",
+        .0.display()
+    )]
     Missing(PathBuf),
     /// It cannot be read.
     #[error("cannot read it: {0}")]
