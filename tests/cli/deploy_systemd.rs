@@ -64,7 +64,7 @@ fn systemd_accepts_the_unit() {
     let text = fs::read_to_string(files.path().join("retrans-host.service")).expect("a unit");
     files.write(
         "wrong.service",
-        &text.replace("WatchdogSec=", "WatchdogSecs="),
+        text.replace("WatchdogSec=", "WatchdogSecs="),
     );
     if let Some(printed) = systemd_analyze(files.path(), &["verify", "./wrong.service"]) {
         assert!(printed.contains("WatchdogSecs"), "{printed}");
