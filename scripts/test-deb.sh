@@ -86,7 +86,7 @@ unmount_kernel() {
     umount --lazy "$tree/sys"
 }
 
-make_trees() { # RELEASE: without systemd, and with it
+make_trees() { # RELEASE: without systemd, and with it and what the demo needs
     local release=$1
     if [ ! -f "$trees/$release.tar" ]; then
         echo "making a tree of $release"
@@ -98,19 +98,19 @@ make_trees() { # RELEASE: without systemd, and with it
         inside apt-get clean
         pack "$release"
     fi
-    if [ ! -f "$trees/$release-systemd.tar" ]; then
+    if [ ! -f "$trees/$release-full.tar" ]; then
         echo "making a tree of $release with systemd"
         unpack "$release"
         cp --dereference /etc/resolv.conf "$tree/etc/resolv.conf"
         mount_kernel
         # No service starts in it.
-        inside apt-get install --yes --no-install-recommends systemd >"$trees/$release-systemd.log" 2>&1 || {
-            tail -n 20 "$trees/$release-systemd.log"
+        inside apt-get install --yes --no-install-recommends systemd iproute2 nftables >"$trees/$release-full.log" 2>&1 || {
+            tail -n 20 "$trees/$release-full.log"
             return 1
         }
         unmount_kernel
         inside apt-get clean
-        pack "$release-systemd"
+        pack "$release-full"
     fi
 }
 
@@ -165,6 +165,14 @@ replays() {
         diff "$scratch/lines" <(target/stage/usr/bin/retrans-host --quiet replay "$capture" --plugin json-print)
     done
 }
+lacks_programs() {
+    ! inside retrans-host demo --dir /tmp/demo 2>"$scratch/said"
+    grep --quiet 'apt-get install iproute2' "$scratch/said"
+}
+demonstrates() {
+    inside retrans-host --quiet demo --dir /tmp/demo | grep 'as many as the kernel itself counted'
+    [ -s "$tree/tmp/demo/report.html" ]
+}
 has_version() {
     [ "$(inside retrans-host --version)" = "retrans-host ${version%-*}" ]
 }
@@ -187,6 +195,7 @@ without_systemd() { # RELEASE
     check "removed: the configuration stays" sh_inside 'dpkg --remove retrans-host
         [ -f /etc/retrans-host/config.toml ] && [ ! -e /usr/bin/retrans-host ] && [ ! -e /usr/share/retrans-host ]'
     check "installed again" install_package "$package"
+    check "the demo tells which package it needs" lacks_programs
     check "purged" inside dpkg --purge retrans-host
     check "nothing is left" is_as_before
     unmount_kernel
@@ -222,7 +231,7 @@ make_state() {
 
 with_systemd() { # RELEASE
     echo "$1, with systemd:"
-    unpack "$1-systemd"
+    unpack "$1-full"
     mount_kernel
     list_files >"$scratch/before"
     check "an older version installed" install_package "$scratch/older.deb"
@@ -240,6 +249,7 @@ with_systemd() { # RELEASE
     check "the new one is beside it" is_default config.toml.dpkg-dist
     check "the service is still enabled" is_enabled enabled
     use
+    check "the demo" demonstrates
     check "systemd-analyze verify says nothing" verified
     check "systemd-analyze security: at most ${MAX_EXPOSURE%?}.${MAX_EXPOSURE#?}" exposure
     inside systemd-analyze security --offline=true --no-pager retrans-host.service 2>/dev/null | tail -n 1
@@ -255,7 +265,7 @@ with_systemd() { # RELEASE
 # In a tree of its own: what systemd writes is not of the package.
 booted() { # RELEASE
     echo "$1, booted:"
-    unpack "$1-systemd"
+    unpack "$1-full"
     check "installed" install_package "$package"
     check "the service under a systemd of its own" scripts/test-service.sh "$tree"
 }
