@@ -104,7 +104,8 @@ make_trees() { # RELEASE: without systemd, and with it and what the demo needs
         cp --dereference /etc/resolv.conf "$tree/etc/resolv.conf"
         mount_kernel
         # No service starts in it.
-        inside apt-get install --yes --no-install-recommends systemd iproute2 nftables >"$trees/$release-full.log" 2>&1 || {
+        inside apt-get install --yes --no-install-recommends systemd iproute2 nftables \
+            >"$trees/$release-full.log" 2>&1 || {
             tail -n 20 "$trees/$release-full.log"
             return 1
         }

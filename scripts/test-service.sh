@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# Boots the tree of a Debian system, in which the package is installed, in a container with a systemd of its own, and runs
-# the service there: start, an alert in the journal, reload, watchdog, a journal that restarts, a wrong configuration.
-# test-service.sh TREE. Needs root and systemd-nspawn. The tree is changed.
+# Boots the tree of a Debian system, in which the package is installed, in a container with a systemd of its own, and
+# runs the service there: start, an alert in the journal, reload, watchdog, a journal that restarts, a wrong
+# configuration. test-service.sh TREE. Needs root and systemd-nspawn. The tree is changed.
 set -euo pipefail
 readonly TREE=${1:?the tree of a system}
 readonly UNIT=retrans-host.service
+# What the unit needs beyond nspawn's default.
+readonly CALLS="bpf perf_event_open landlock_create_ruleset landlock_add_rule landlock_restrict_self"
 
 log=$(mktemp)
 # Capabilities beyond those of nspawn's default are what the unit keeps. Nothing is registered with this machine's own
 # systemd, if it has one.
 systemd-nspawn --quiet --directory="$TREE" --boot --register=no --keep-unit --private-network --console=pipe \
-    --capability=CAP_BPF,CAP_PERFMON --system-call-filter="bpf perf_event_open landlock_create_ruleset landlock_add_rule landlock_restrict_self" </dev/null >"$log" 2>&1 &
+    --capability=CAP_BPF,CAP_PERFMON --system-call-filter="$CALLS" </dev/null >"$log" 2>&1 &
 nspawn=$!
 leader=
 finish() {
@@ -59,7 +61,8 @@ is() { # NAME VALUE
     [ "$(property "$1")" = "$2" ]
 }
 journal_has() { # PRIORITY WORDS: a message of the service with exactly this priority
-    inside journalctl --no-pager --quiet --unit="$UNIT" --priority="$1..$1" --output=cat | grep --quiet --fixed-strings "$2"
+    inside journalctl --no-pager --quiet --unit="$UNIT" --priority="$1..$1" --output=cat |
+        grep --quiet --fixed-strings "$2"
 }
 done_with() {
     echo "service: $*"

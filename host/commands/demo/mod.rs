@@ -1,7 +1,7 @@
 //! The command `demo`: the host on a network of its own, whose link loses every eighth segment.
 //!
-//! Two network namespaces are all that it needs of the machine, and no other traffic is watched. They are gone when this
-//! process has ended. The recording, the alerts and the report stay.
+//! Two network namespaces are all that it needs of the machine, and no other traffic is watched. They are gone when
+//! this process has ended. The recording, the alerts and the report stay.
 
 mod link;
 mod namespace;

@@ -3,7 +3,7 @@
 //! The files are native code that this process runs, often as root. So the directory is used only if no other user can
 //! have written to it. A process whose executable has given it capabilities (`setcap`) uses no cache as long as it has
 //! them: its user could have written to the directory, and does not have these capabilities. Mostly such a host has
-//! dropped them by then. Capabilities that a service manager gives are those of whoever chose the directory as well.
+//! dropped them by then. Capabilities that a service manager gives belong to the one who chose the directory as well.
 //!
 //! Damaged native code has undefined behaviour. So each file begins with a SHA-256 of its content, and is copied into
 //! sealed memory while the SHA-256 is computed. The code that was checked is the code that runs.
@@ -328,7 +328,7 @@ fn has_extra_capabilities() -> bool {
     !geteuid().is_root() && !no_capabilities
 }
 
-/// Returns whether the executable has given this process rights that whoever started it does not have. Ambient
+/// Returns whether the executable has given this process rights that its user does not have. Ambient
 /// capabilities are no such rights.
 fn is_secure_execution() -> bool {
     // SAFETY: it reads what the kernel has told of this process.

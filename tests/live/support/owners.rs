@@ -98,9 +98,9 @@ pub fn begin_to_lose_a_segment(lab: &Lab, process: &mut Process) -> Result<()> {
     wait_for_counter(&lab.sender, "TcpRetransSegs", before + RETRANSMITS)
 }
 
-/// Waits until the host has printed every retransmit of the sender so far, so that their owners are known: a process that
-/// changes before, in a slow guest, is not what the scan after the event finds. Goes on after half a minute, because the
-/// kernel may skip a run of the probe.
+/// Waits until the host has printed every retransmit of the sender so far, so that their owners are known: a process
+/// that changes before, in a slow guest, is not what the scan after the event finds. Goes on after half a minute,
+/// because the kernel may skip a run of the probe.
 pub fn wait_until_printed(host: &Host, lab: &Lab) -> Result<()> {
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(30) {
