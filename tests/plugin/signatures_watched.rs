@@ -11,19 +11,25 @@ const STAYS: &str = "plugin witness is not reloaded, the running version stays: 
                      ./witness.wasm.minisig: ";
 const RELOADED: &str = "plugin witness was reloaded: ./witness.wasm sha256=";
 
-#[test]
-fn with_watch_a_signature_that_comes_after_its_plugin_is_noticed() {
-    let (versions, author) = (Versions::begin(), Author::new());
-    author.sign(&versions.path());
+/// A host that takes up new versions that the author has signed, and has said `words`.
+fn watching(versions: &Versions, author: &Author, words: &str) -> Host {
+    let key = author.line();
     let options = [
         "--plugin",
         "./witness.wasm",
         "--verify-key",
-        &author.line(),
+        &key,
         "--watch",
     ];
+    Host::begin_with(versions.directory(), &options, words)
+}
+
+#[test]
+fn with_watch_a_signature_that_comes_after_its_plugin_is_noticed() {
+    let (versions, author) = (Versions::begin(), Author::new());
+    author.sign(&versions.path());
     let signed = format!(", signed with key {}: timestamp:", author.id());
-    let mut host = Host::begin_with(versions.directory(), &options, &signed);
+    let mut host = watching(&versions, &author, &signed);
     host.events(100);
     versions.put('2');
     host.wait_for(STAYS);
@@ -45,14 +51,7 @@ fn with_watch_a_signature_in_another_directory_is_noticed() {
     fs::copy(&beside, &target).expect("a temporary file");
     fs::remove_file(&beside).expect("it is there");
     symlink(&target, &beside).expect("a temporary file");
-    let options = [
-        "--plugin",
-        "./witness.wasm",
-        "--verify-key",
-        &author.line(),
-        "--watch",
-    ];
-    let mut host = Host::begin_with(versions.directory(), &options, ", signed with key ");
+    let mut host = watching(&versions, &author, ", signed with key ");
     host.events(100);
     versions.put('2');
     host.wait_for(STAYS);
