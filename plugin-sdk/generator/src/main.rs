@@ -1,4 +1,4 @@
-//! Writes the bindings of the SDK.
+//! Writes the generated files of the SDKs.
 
 fn main() -> anyhow::Result<()> {
     sdk_generator::write()
