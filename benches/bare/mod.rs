@@ -38,6 +38,10 @@ impl host::Host for UncheckedHost {
         Vec::new()
     }
 
+    fn names(&mut self) -> Vec<host::NumberName> {
+        Vec::new()
+    }
+
     fn census_layout(&mut self) -> Vec<host::Field> {
         Vec::new()
     }

@@ -26,6 +26,7 @@ mod format;
 #[cfg(feature = "serde")]
 mod json;
 mod name;
+mod number_names;
 mod numbers;
 mod owner;
 mod presence;
@@ -58,6 +59,8 @@ pub use json::LineWriter;
 #[cfg(feature = "serde")]
 pub use json::UnknownPath;
 pub use name::Name;
+pub use number_names::NumberName;
+pub use number_names::number_names;
 pub use numbers::CaState;
 pub use numbers::Kind;
 pub use numbers::OwnerStatus;

@@ -150,6 +150,27 @@ pub mod retrans {
                         .finish()
                 }
             }
+            /// A number with a name, in fields of a kind such as "state".
+            #[derive(Clone)]
+            pub struct NumberName {
+                /// Kind of the fields, as in `field`.
+                pub kind: _rt::String,
+                pub number: i32,
+                /// The name, as the JSON form has it: "ESTABLISHED".
+                pub name: _rt::String,
+            }
+            impl ::core::fmt::Debug for NumberName {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("NumberName")
+                        .field("kind", &self.kind)
+                        .field("number", &self.number)
+                        .field("name", &self.name)
+                        .finish()
+                }
+            }
             /// One label key with its values for some of this call's events. The value for event `events[i]`
             /// is the part of `text` from byte `ends[i - 1]` (0 for the first) to byte `ends[i]`.
             #[derive(Clone)]
@@ -305,6 +326,85 @@ pub mod retrans {
                     );
                     let result14 = result13;
                     result14
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// The names of numbers, for fields of the kinds "kind", "origin", "state", "ca-state", "timer", "owner-status" and
+            /// "send-error"; for "tcp-flags" they are bits, lowest first, which may be set together. Other numbers have no name.
+            /// Names may be added.
+            #[allow(async_fn_in_trait)]
+            pub fn names() -> _rt::Vec<NumberName> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 2
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "retrans:plugin/host@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "names"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = *ptr0.add(0).cast::<*mut u8>();
+                    let l3 = *ptr0
+                        .add(::core::mem::size_of::<*const u8>())
+                        .cast::<usize>();
+                    let base11 = l2;
+                    let len11 = l3;
+                    let mut result11 = _rt::Vec::with_capacity(len11);
+                    for i in 0..len11 {
+                        let base = base11
+                            .add(i * (5 * ::core::mem::size_of::<*const u8>()));
+                        let e11 = {
+                            let l4 = *base.add(0).cast::<*mut u8>();
+                            let l5 = *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let len6 = l5;
+                            let bytes6 = _rt::Vec::from_raw_parts(l4.cast(), len6, len6);
+                            let l7 = *base
+                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<i32>();
+                            let l8 = *base
+                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>();
+                            let l9 = *base
+                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let len10 = l9;
+                            let bytes10 = _rt::Vec::from_raw_parts(
+                                l8.cast(),
+                                len10,
+                                len10,
+                            );
+                            NumberName {
+                                kind: _rt::string_lift(bytes6),
+                                number: l7,
+                                name: _rt::string_lift(bytes10),
+                            }
+                        };
+                        result11.push(e11);
+                    }
+                    _rt::cabi_dealloc(
+                        base11,
+                        len11 * (5 * ::core::mem::size_of::<*const u8>()),
+                        ::core::mem::size_of::<*const u8>(),
+                    );
+                    let result12 = result11;
+                    result12
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -1593,34 +1693,35 @@ macro_rules! __export_ticking_plugin_impl {
         (link_section =
         "component-type:wit-bindgen:0.63.0:retrans:plugin@0.1.0:ticking-plugin:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 1089] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 1147] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xbc\x07\x01A\x02\x01\
-A\x06\x01B/\x01m\x05\x05error\x04warn\x04info\x05debug\x05trace\x04\0\x05level\x03\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf6\x07\x01A\x02\x01\
+A\x06\x01B4\x01m\x05\x05error\x04warn\x04info\x05debug\x05trace\x04\0\x05level\x03\
 \0\0\x01m\x03\x04info\x07warning\x08critical\x04\0\x08severity\x03\0\x02\x01m\x02\
 \x06firing\x08resolved\x04\0\x0balert-state\x03\0\x04\x01r\x05\x04names\x06offse\
-ty\x04sizey\x04kinds\x0cpresence-bity\x04\0\x05field\x03\0\x06\x01py\x01r\x04\x03\
-keys\x06events\x08\x04ends\x08\x04texts\x04\0\x0clabel-column\x03\0\x09\x01o\x02\
-ss\x01p\x0b\x01ky\x01r\x06\x04names\x08severity\x03\x05state\x05\x07summarys\x06\
-labels\x0c\x05event\x0d\x04\0\x05alert\x03\0\x0e\x01p\x07\x01@\0\0\x10\x04\0\x06\
-layout\x01\x11\x01p\x0a\x01@\0\0\x12\x04\0\x06labels\x01\x13\x01@\0\0w\x04\0\x04\
-lost\x01\x14\x01@\0\0\x0c\x04\0\x03run\x01\x15\x04\0\x0dcensus-layout\x01\x11\x01\
-p}\x01@\0\0\x16\x04\0\x06census\x01\x17\x01@\x02\x06events\x08\x07records\x16\x01\
-\0\x04\0\x06change\x01\x18\x01@\x01\x06column\x0a\x01\0\x04\0\x08annotate\x01\x19\
-\x01@\x01\x05alert\x0f\x01\0\x04\0\x04emit\x01\x1a\x01@\x01\x05lines\x16\x01\0\x04\
-\0\x05write\x01\x1b\x01@\x02\x06metrics\x02byw\x01\0\x04\0\x05count\x01\x1c\x01@\
-\x02\x06metrics\x05valueu\x01\0\x04\0\x05gauge\x01\x1d\x01pu\x01@\x02\x06metrics\
-\x06values\x1e\x01\0\x04\0\x07observe\x01\x1f\x01@\x02\x05level\x01\x07messages\x01\
-\0\x04\0\x03log\x01\x20\x03\0\x19retrans:plugin/host@0.1.0\x05\0\x01B\x04\x01j\0\
-\x01s\x01@\x01\x06now-nsw\0\0\x04\0\x04tick\x01\x01\x04\0\x06finish\x01\x01\x04\0\
-\x1aretrans:plugin/timer@0.1.0\x05\x01\x01B\x0d\x01p}\x01q\x03\x03all\0\0\x04non\
-e\0\0\x04bits\x01\0\0\x04\0\x04keep\x03\0\x01\x01o\x02ss\x01p\x03\x01@\0\0\x04\x04\
-\0\x08describe\x01\x05\x01j\0\x01s\x01@\x01\x08settingss\0\x06\x04\0\x09configur\
-e\x01\x07\x01j\x01\x02\x01s\x01@\x03\x05county\x0brecord-sizey\x07records\0\0\x08\
-\x04\0\x07process\x01\x09\x04\0\x1eretrans:plugin/processor@0.1.0\x05\x02\x04\0#\
-retrans:plugin/ticking-plugin@0.1.0\x04\0\x0b\x14\x01\0\x0eticking-plugin\x03\0\0\
-\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bind\
-gen-rust\x060.63.0";
+ty\x04sizey\x04kinds\x0cpresence-bity\x04\0\x05field\x03\0\x06\x01r\x03\x04kinds\
+\x06numberz\x04names\x04\0\x0bnumber-name\x03\0\x08\x01py\x01r\x04\x03keys\x06ev\
+ents\x0a\x04ends\x0a\x04texts\x04\0\x0clabel-column\x03\0\x0b\x01o\x02ss\x01p\x0d\
+\x01ky\x01r\x06\x04names\x08severity\x03\x05state\x05\x07summarys\x06labels\x0e\x05\
+event\x0f\x04\0\x05alert\x03\0\x10\x01p\x07\x01@\0\0\x12\x04\0\x06layout\x01\x13\
+\x01p\x09\x01@\0\0\x14\x04\0\x05names\x01\x15\x01p\x0c\x01@\0\0\x16\x04\0\x06lab\
+els\x01\x17\x01@\0\0w\x04\0\x04lost\x01\x18\x01@\0\0\x0e\x04\0\x03run\x01\x19\x04\
+\0\x0dcensus-layout\x01\x13\x01p}\x01@\0\0\x1a\x04\0\x06census\x01\x1b\x01@\x02\x06\
+events\x0a\x07records\x1a\x01\0\x04\0\x06change\x01\x1c\x01@\x01\x06column\x0c\x01\
+\0\x04\0\x08annotate\x01\x1d\x01@\x01\x05alert\x11\x01\0\x04\0\x04emit\x01\x1e\x01\
+@\x01\x05lines\x1a\x01\0\x04\0\x05write\x01\x1f\x01@\x02\x06metrics\x02byw\x01\0\
+\x04\0\x05count\x01\x20\x01@\x02\x06metrics\x05valueu\x01\0\x04\0\x05gauge\x01!\x01\
+pu\x01@\x02\x06metrics\x06values\"\x01\0\x04\0\x07observe\x01#\x01@\x02\x05level\
+\x01\x07messages\x01\0\x04\0\x03log\x01$\x03\0\x19retrans:plugin/host@0.1.0\x05\0\
+\x01B\x04\x01j\0\x01s\x01@\x01\x06now-nsw\0\0\x04\0\x04tick\x01\x01\x04\0\x06fin\
+ish\x01\x01\x04\0\x1aretrans:plugin/timer@0.1.0\x05\x01\x01B\x0d\x01p}\x01q\x03\x03\
+all\0\0\x04none\0\0\x04bits\x01\0\0\x04\0\x04keep\x03\0\x01\x01o\x02ss\x01p\x03\x01\
+@\0\0\x04\x04\0\x08describe\x01\x05\x01j\0\x01s\x01@\x01\x08settingss\0\x06\x04\0\
+\x09configure\x01\x07\x01j\x01\x02\x01s\x01@\x03\x05county\x0brecord-sizey\x07re\
+cords\0\0\x08\x04\0\x07process\x01\x09\x04\0\x1eretrans:plugin/processor@0.1.0\x05\
+\x02\x04\0#retrans:plugin/ticking-plugin@0.1.0\x04\0\x0b\x14\x01\0\x0eticking-pl\
+ugin\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\
+\x10wit-bindgen-rust\x060.63.0";
         };
     };
 }
@@ -1633,27 +1734,29 @@ pub use __export_ticking_plugin_impl as export_component;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 894] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd9\x05\x01A\x02\x01\
-A\x02\x01B/\x01m\x05\x05error\x04warn\x04info\x05debug\x05trace\x04\0\x05level\x03\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 952] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x93\x06\x01A\x02\x01\
+A\x02\x01B4\x01m\x05\x05error\x04warn\x04info\x05debug\x05trace\x04\0\x05level\x03\
 \0\0\x01m\x03\x04info\x07warning\x08critical\x04\0\x08severity\x03\0\x02\x01m\x02\
 \x06firing\x08resolved\x04\0\x0balert-state\x03\0\x04\x01r\x05\x04names\x06offse\
-ty\x04sizey\x04kinds\x0cpresence-bity\x04\0\x05field\x03\0\x06\x01py\x01r\x04\x03\
-keys\x06events\x08\x04ends\x08\x04texts\x04\0\x0clabel-column\x03\0\x09\x01o\x02\
-ss\x01p\x0b\x01ky\x01r\x06\x04names\x08severity\x03\x05state\x05\x07summarys\x06\
-labels\x0c\x05event\x0d\x04\0\x05alert\x03\0\x0e\x01p\x07\x01@\0\0\x10\x04\0\x06\
-layout\x01\x11\x01p\x0a\x01@\0\0\x12\x04\0\x06labels\x01\x13\x01@\0\0w\x04\0\x04\
-lost\x01\x14\x01@\0\0\x0c\x04\0\x03run\x01\x15\x04\0\x0dcensus-layout\x01\x11\x01\
-p}\x01@\0\0\x16\x04\0\x06census\x01\x17\x01@\x02\x06events\x08\x07records\x16\x01\
-\0\x04\0\x06change\x01\x18\x01@\x01\x06column\x0a\x01\0\x04\0\x08annotate\x01\x19\
-\x01@\x01\x05alert\x0f\x01\0\x04\0\x04emit\x01\x1a\x01@\x01\x05lines\x16\x01\0\x04\
-\0\x05write\x01\x1b\x01@\x02\x06metrics\x02byw\x01\0\x04\0\x05count\x01\x1c\x01@\
-\x02\x06metrics\x05valueu\x01\0\x04\0\x05gauge\x01\x1d\x01pu\x01@\x02\x06metrics\
-\x06values\x1e\x01\0\x04\0\x07observe\x01\x1f\x01@\x02\x05level\x01\x07messages\x01\
-\0\x04\0\x03log\x01\x20\x03\0\x19retrans:plugin/host@0.1.0\x05\0\x04\0Cretrans:p\
-lugin/ticking-plugin-with-all-of-its-exports-removed@0.1.0\x04\0\x0b4\x01\0.tick\
-ing-plugin-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cproces\
-sed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
+ty\x04sizey\x04kinds\x0cpresence-bity\x04\0\x05field\x03\0\x06\x01r\x03\x04kinds\
+\x06numberz\x04names\x04\0\x0bnumber-name\x03\0\x08\x01py\x01r\x04\x03keys\x06ev\
+ents\x0a\x04ends\x0a\x04texts\x04\0\x0clabel-column\x03\0\x0b\x01o\x02ss\x01p\x0d\
+\x01ky\x01r\x06\x04names\x08severity\x03\x05state\x05\x07summarys\x06labels\x0e\x05\
+event\x0f\x04\0\x05alert\x03\0\x10\x01p\x07\x01@\0\0\x12\x04\0\x06layout\x01\x13\
+\x01p\x09\x01@\0\0\x14\x04\0\x05names\x01\x15\x01p\x0c\x01@\0\0\x16\x04\0\x06lab\
+els\x01\x17\x01@\0\0w\x04\0\x04lost\x01\x18\x01@\0\0\x0e\x04\0\x03run\x01\x19\x04\
+\0\x0dcensus-layout\x01\x13\x01p}\x01@\0\0\x1a\x04\0\x06census\x01\x1b\x01@\x02\x06\
+events\x0a\x07records\x1a\x01\0\x04\0\x06change\x01\x1c\x01@\x01\x06column\x0c\x01\
+\0\x04\0\x08annotate\x01\x1d\x01@\x01\x05alert\x11\x01\0\x04\0\x04emit\x01\x1e\x01\
+@\x01\x05lines\x1a\x01\0\x04\0\x05write\x01\x1f\x01@\x02\x06metrics\x02byw\x01\0\
+\x04\0\x05count\x01\x20\x01@\x02\x06metrics\x05valueu\x01\0\x04\0\x05gauge\x01!\x01\
+pu\x01@\x02\x06metrics\x06values\"\x01\0\x04\0\x07observe\x01#\x01@\x02\x05level\
+\x01\x07messages\x01\0\x04\0\x03log\x01$\x03\0\x19retrans:plugin/host@0.1.0\x05\0\
+\x04\0Cretrans:plugin/ticking-plugin-with-all-of-its-exports-removed@0.1.0\x04\0\
+\x0b4\x01\0.ticking-plugin-with-all-of-its-exports-removed\x03\0\0\0G\x09produce\
+rs\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.\
+63.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

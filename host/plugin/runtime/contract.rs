@@ -68,6 +68,16 @@ impl wit::Host for HostState {
         Ok(fields.collect())
     }
 
+    fn names(&mut self) -> Result<Vec<wit::NumberName>> {
+        self.deadline.check()?;
+        let names = retrans_event::number_names().map(|named| wit::NumberName {
+            kind: named.format.name().to_owned(),
+            number: named.number,
+            name: named.name.to_owned(),
+        });
+        Ok(names.collect())
+    }
+
     fn census_layout(&mut self) -> Result<Vec<wit::Field>> {
         self.deadline.check()?;
         let fields = retrans_event::CENSUS_FIELDS.iter().map(|field| wit::Field {

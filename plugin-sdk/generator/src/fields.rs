@@ -1,16 +1,9 @@
 //! The fields of the record and the names of their numbers, in the form that all generators use.
 
-use retrans_event::CaState;
 use retrans_event::FIELDS;
 use retrans_event::Field;
 use retrans_event::Format;
-use retrans_event::Kind;
-use retrans_event::OwnerStatus;
-use retrans_event::SendError;
-use retrans_event::TcpFlags;
-use retrans_event::TcpState;
-use retrans_event::Timer;
-use retrans_event::Tracepoint;
+use retrans_event::number_names;
 
 /// A field, and what SDKs call it.
 pub struct Described {
@@ -54,60 +47,70 @@ fn accessor(name: &'static str) -> &'static str {
 pub struct Enumeration {
     /// Its name in camel case, the same as in Rust.
     pub name: &'static str,
-    /// What it is: the beginning of a sentence of documentation.
+    /// What it is: a sentence of documentation.
     pub doc: &'static str,
     /// The format of its fields.
     pub format: Format,
-    /// Numbers and names, as the JSON form has them. Those of [`TcpFlags`] are bits, which may be set together.
-    pub values: Vec<(i64, &'static str)>,
+    /// Numbers and names, as the JSON form has them. Those of `TcpFlags` are bits, which may be set together.
+    pub values: Vec<(i32, &'static str)>,
     /// What the JSON form has for a number without a name, N: "other(N)".
     pub other: &'static str,
 }
 
 /// All enumerations.
 pub fn enumerations() -> Vec<Enumeration> {
-    macro_rules! numbers {
-        ($of:ident, $doc:literal) => {
-            Enumeration {
-                name: stringify!($of),
-                doc: $doc,
-                format: Format::$of,
-                values: $of::ALL
-                    .iter()
-                    .filter_map(|value| Some((value.number().into(), value.name()?)))
-                    .collect(),
-                other: "other(N)",
-            }
-        };
-    }
-    vec![
-        numbers!(Kind, "Cause of a retransmit."),
-        numbers!(Tracepoint, "The tracepoint that reported the event."),
-        numbers!(TcpState, "State of the connection."),
-        numbers!(CaState, "State of congestion control."),
-        numbers!(Timer, "The pending timer."),
-        numbers!(OwnerStatus, "Status of a socket's owner."),
+    let other = "other(N)";
+    let described = [
+        ("Kind", "Cause of a retransmit.", Format::Kind, other),
+        (
+            "Tracepoint",
+            "The tracepoint that reported the event.",
+            Format::Tracepoint,
+            other,
+        ),
+        (
+            "TcpState",
+            "State of the connection.",
+            Format::TcpState,
+            other,
+        ),
+        (
+            "CaState",
+            "State of congestion control.",
+            Format::CaState,
+            other,
+        ),
+        ("Timer", "The pending timer.", Format::Timer, other),
+        (
+            "OwnerStatus",
+            "Status of a socket's owner.",
+            Format::OwnerStatus,
+            other,
+        ),
+        (
+            "SendError",
+            "Return value of the attempt to send: 0, a negative errno, or a positive verdict of the queueing discipline.",
+            Format::SendError,
+            "error(N)",
+        ),
+        (
+            "TcpFlags",
+            "Flags of the segment's TCP header, as bits.",
+            Format::TcpFlags,
+            "",
+        ),
+    ];
+    let enumerations = described.into_iter().map(|(name, doc, format, other)| {
+        let of_format = number_names().filter(|named| named.format == format);
         Enumeration {
-            name: "SendError",
-            doc: "Return value of the attempt to send: 0, a negative errno, or a positive verdict of the queueing discipline.",
-            format: Format::SendError,
-            values: SendError::NAMES
-                .iter()
-                .map(|(number, name)| ((*number).into(), *name))
-                .collect(),
-            other: "error(N)",
-        },
-        Enumeration {
-            name: "TcpFlags",
-            doc: "Flags of the segment's TCP header, as bits.",
-            format: Format::TcpFlags,
-            values: TcpFlags::NAMES
-                .iter()
-                .map(|(bit, name)| ((*bit).into(), *name))
-                .collect(),
-            other: "",
-        },
-    ]
+            name,
+            doc,
+            format,
+            values: of_format.map(|named| (named.number, named.name)).collect(),
+            other,
+        }
+    });
+    enumerations.collect()
 }
 
 #[cfg(test)]
@@ -129,6 +132,15 @@ mod tests {
             );
             assert!(table.contains(&line), "{line}");
         }
+    }
+
+    #[test]
+    fn every_number_with_a_name_is_in_an_enumeration() {
+        let values = enumerations()
+            .iter()
+            .map(|numbers| numbers.values.len())
+            .sum::<usize>();
+        assert_eq!(values, number_names().count());
     }
 
     #[test]
