@@ -85,7 +85,18 @@ pub fn shared(apt: &Apt, tools: &Tools, programs: &Programs, directory: &Path) -
     for path in NOT_NEEDED {
         let _ = fs::remove_dir_all(root.join(path));
     }
-    for name in ["proc", "sys", "dev", "tmp", "run", "root/.cache", "var/tmp"] {
+    for name in [
+        "proc",
+        "sys",
+        "dev",
+        "tmp",
+        "run",
+        "home",
+        "root/.cache",
+        "var/lib",
+        "var/log",
+        "var/tmp",
+    ] {
         fs::create_dir_all(root.join(name))?;
     }
     fs::write(
