@@ -76,8 +76,8 @@ fn build() -> Result<()> {
     // The tests build their own plugins there (tests/common/fixtures.rs).
     println!("cargo:rustc-env=PLUGINS_TARGET={}", target.display());
     println!("cargo:rustc-env=PLUGINS_RUSTFLAGS={options}");
-    for path in ["plugins", "plugin-sdk", "event", "sources", "Cargo.lock"] {
-        if Path::new(path).exists() {
+    for path in sources::watched() {
+        if Path::new(&path).exists() {
             println!("cargo:rerun-if-changed={path}");
         }
     }

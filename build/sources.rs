@@ -1,4 +1,4 @@
-//! The sources of the SDK and of the bundled plugins, as crates that need no workspace.
+//! The sources of the SDKs and of the bundled plugins; those in Rust as crates that need no workspace.
 //!
 //! They are embedded in the host, so that `plugin new` makes projects that build without this repository. In a package of
 //! the host, which cannot have other packages in it, they stand in `sources/` with their manifests renamed
@@ -32,8 +32,37 @@ const PARTS: &[&str] = &[
     "LICENSE-MIT",
 ];
 
+/// The languages with an SDK in a directory of this name below `plugin-sdk`.
+const LANGUAGES: &[&str] = &["c", "go", "python", "javascript"];
+
+/// What a project in such a language is made of.
+const PROJECT_PARTS: &[&str] = &["retrans", "project", "samples"];
+
+/// What interpreters and package managers leave beside sources.
+const LEFT_OUT: &[&str] = &["__pycache__", "node_modules"];
+
 /// The name of a manifest in a package of the host, which would leave a directory with a `Cargo.toml` out.
 const RENAMED: &str = "manifest.toml";
+
+/// What the files are made from: paths below the directory of the host's manifest, some of which need not exist. Not the
+/// whole of `plugin-sdk`, which has tests and generators as well.
+pub fn watched() -> Vec<String> {
+    let mut paths = [
+        "plugins",
+        "event",
+        "sources",
+        "Cargo.lock",
+        "plugin-sdk/Cargo.toml",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    paths.extend(PARTS.iter().map(|part| format!("plugin-sdk/{part}")));
+    for language in LANGUAGES {
+        let parts = PROJECT_PARTS.iter();
+        paths.extend(parts.map(|part| format!("plugin-sdk/{language}/{part}")));
+    }
+    paths
+}
 
 /// Files by their paths: `retrans-event/src/lib.rs`.
 type Files = BTreeMap<String, String>;
@@ -76,6 +105,16 @@ impl Sources {
             }
             let manifest = on_its_own(manifest(&directory)?, &workspace)?;
             files.insert(format!("{name}/Cargo.toml"), manifest.to_string());
+        }
+        for language in LANGUAGES {
+            for part in PROJECT_PARTS {
+                let name = format!("languages/{language}/{part}");
+                collect(
+                    &root.join("plugin-sdk").join(language).join(part),
+                    &name,
+                    &mut files,
+                )?;
+            }
         }
         let names = SDK.iter().map(|(_, name)| *name);
         let names = names.chain(plugins.iter().map(|(_, name)| *name));
@@ -128,6 +167,9 @@ fn collect(at: &Path, name: &str, files: &mut Files) -> Result<()> {
     for entry in fs::read_dir(at).with_context(cannot)? {
         let path = entry.with_context(cannot)?.path();
         let file = path.file_name().unwrap_or_default().to_string_lossy();
+        if LEFT_OUT.contains(&file.as_ref()) {
+            continue;
+        }
         let below = match name {
             "" => file.into_owned(),
             name => format!("{name}/{file}"),

@@ -10,6 +10,7 @@ mod hint;
 mod limits;
 mod manual;
 mod plugin_args;
+mod plugin_new;
 mod plugins;
 mod report;
 mod run_args;

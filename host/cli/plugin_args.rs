@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::ArgGroup;
 use clap::ArgMatches;
 use clap::Args;
 use clap::Subcommand;
 
-use super::crate_name;
+use super::plugin_new::NewArgs;
 use super::plugins;
 use super::plugins::ChainOptions;
 use super::plugins::OptionArgs;
@@ -19,14 +18,12 @@ use crate::config::PluginCommand;
 use crate::config::PluginConfig;
 use crate::config::PluginDiff;
 use crate::config::PluginExplain;
-use crate::config::PluginNew;
 use crate::config::PluginProfile;
 #[cfg(feature = "network")]
 use crate::config::PluginPull;
 #[cfg(feature = "network")]
 use crate::config::PluginPush;
 use crate::config::PluginTest;
-use crate::config::Template;
 use crate::config::Verbosity;
 use crate::plugin::OnFault;
 use crate::plugin::Origin;
@@ -57,9 +54,22 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Makes a project for a plugin in Rust: code, a test, recorded events, and the SDK
+    /// Makes a project for a plugin in Rust, C, Go, Python or JavaScript: code, a test, recorded events, and the SDK
     #[command(max_term_width = 100)]
     New(NewArgs),
+    /// Makes the component of a plugin from a core module, as compilers of C and Go make them
+    ///
+    /// The module exports the functions of the contract by their full names, such as
+    /// retrans:plugin/processor@0.1.0#process, and may import those of its host and WASI preview 1.
+    #[command(max_term_width = 100)]
+    Componentize {
+        /// The core module
+        #[arg(value_name = "FILE")]
+        module: PathBuf,
+        /// Writes the component to this file
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
     /// Compares what a plugin does with recorded events with what is expected, in batches of 1, 7 and 256 events
     #[command(max_term_width = 100)]
     Test {
@@ -226,48 +236,6 @@ pub struct EventArgs {
     pub files: Vec<PathBuf>,
 }
 
-/// A project for a plugin.
-#[derive(Debug, Args)]
-#[command(group(ArgGroup::new("template").args(["filter", "transform", "alert", "stateful"])))]
-pub struct NewArgs {
-    /// Name of the plugin, and of the directory that is made
-    #[arg(value_name = "NAME")]
-    pub name: String,
-    /// Begins with a plugin that keeps some events. This is the default
-    #[arg(long)]
-    pub filter: bool,
-    /// Begins with a plugin that labels events
-    #[arg(long)]
-    pub transform: bool,
-    /// Begins with a plugin that raises and resolves alerts
-    #[arg(long)]
-    pub alert: bool,
-    /// Begins with a plugin whose state survives a new version
-    #[arg(long)]
-    pub stateful: bool,
-    /// Uses the SDK in this directory, instead of writing its sources to the project
-    #[arg(long, value_name = "DIR")]
-    pub sdk: Option<PathBuf>,
-}
-
-impl NewArgs {
-    fn config(self) -> Result<PluginNew, UsageError> {
-        let template = match self {
-            NewArgs {
-                transform: true, ..
-            } => Template::Transform,
-            NewArgs { alert: true, .. } => Template::Alert,
-            NewArgs { stateful: true, .. } => Template::Stateful,
-            _ => Template::Filter,
-        };
-        Ok(PluginNew {
-            name: crate_name::check(self.name)?,
-            template,
-            sdk: self.sdk,
-        })
-    }
-}
-
 /// A chain, and the events that it is explained with.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
@@ -318,6 +286,7 @@ pub fn config(
             json,
         },
         Command::New(args) => PluginCommand::New(args.config()?),
+        Command::Componentize { module, output } => PluginCommand::Componentize { module, output },
         Command::Test {
             plugin,
             options,

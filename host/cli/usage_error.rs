@@ -42,6 +42,9 @@ pub enum UsageError {
     /// A name of a new plugin that cannot be the name of a crate: the name, and why.
     #[error("plugin new {0}: {1}")]
     CrateName(String, &'static str),
+    /// A directory of the SDK of Rust for a plugin in another language.
+    #[error("--sdk is for plugins in Rust: the SDK of {0} is written to the project")]
+    SdkOfRust(&'static str),
     /// A file of settings that cannot be used.
     #[error("--settings {}: {cause}", file.display())]
     SettingsFile {

@@ -4,20 +4,17 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use anyhow::Result;
-use anyhow::anyhow;
 
+use super::engine;
 use super::print_result;
 use crate::config::Watch;
 use crate::network;
-use crate::plugin::Compiler;
-use crate::plugin::Engine;
 use crate::plugin::Plugin;
 use crate::system::sanitize::printable;
 
 /// Starts the plugins of a file, which was read: they check their settings. An error if one does not start.
 pub fn check(file: &Path, watch: &Watch) -> Result<()> {
-    let engine = Engine::new(Compiler::this_program());
-    let engine = engine.map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
+    let engine = engine()?;
     for (number, spec) in watch.chain.plugins.iter().enumerate() {
         Plugin::start(&engine, spec)
             .with_context(|| format!("{}: plugin[{}]", file.display(), number + 1))?;

@@ -13,7 +13,6 @@ mod listen;
 mod manual;
 mod plugin;
 mod presentation;
-mod progress;
 mod recording;
 mod replay;
 mod report;
@@ -25,6 +24,7 @@ use std::io::Write as _;
 
 use anyhow::Context as _;
 use anyhow::Result;
+use anyhow::anyhow;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -35,6 +35,8 @@ use crate::config::Config;
 use crate::config::Top;
 use crate::config::TopSource;
 use crate::config::Verbosity;
+use crate::plugin::Compiler;
+use crate::plugin::Engine;
 use crate::plugin::worker::compile;
 use crate::plugin::worker::footprint;
 use crate::plugin::worker::helper;
@@ -44,6 +46,14 @@ use crate::system::stdio;
 use crate::system::stdio::Stdout;
 use crate::system::stdio::StdoutStatus;
 pub use crate::system::stdio::print_error;
+
+/// An engine for a command that starts plugins in this process.
+fn engine() -> Result<Engine> {
+    let engine = Engine::new(Compiler::this_program());
+    let mut engine = engine.map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
+    engine.show_compiling = true;
+    Ok(engine)
+}
 
 /// Runs the command, and returns when it is done.
 pub fn run(config: &Config) -> Result<()> {

@@ -6,7 +6,6 @@ use anyhow::Context as _;
 use anyhow::Result;
 use indicatif::ProgressBar;
 
-use super::progress;
 use crate::capture;
 use crate::config::Verbosity;
 use crate::pipeline::Handlers;
@@ -15,6 +14,7 @@ use crate::pipeline::stop::Signals;
 use crate::pipeline::stop::Stop;
 use crate::source::observer::Observer;
 use crate::source::replay::ReplayError;
+use crate::system::progress;
 use crate::system::stdio::print_status;
 
 /// What the source of a run knows of it.

@@ -9,7 +9,6 @@ use super::listen;
 use super::presentation::Lines;
 use super::presentation::Presentation;
 use super::presentation::Stream;
-use super::progress;
 use super::recording;
 use crate::config::Replay;
 use crate::config::Verbosity;
@@ -25,6 +24,7 @@ use crate::source::replay::Input;
 use crate::stats::SharedStats;
 use crate::stats::Stats;
 use crate::stats::counters::ReplayStats;
+use crate::system::progress;
 use crate::system::stdio::print_status;
 
 /// Replays the files, until their end, `--count`, `--duration` or a signal.

@@ -15,6 +15,7 @@ use retrans_event::FieldPath;
 use retrans_view::key::Grouping;
 
 pub use self::network::Network;
+pub use self::plugin::Language;
 pub use self::plugin::PluginBench;
 pub use self::plugin::PluginCommand;
 pub use self::plugin::PluginConfig;

@@ -48,6 +48,13 @@ pub enum PluginCommand {
     Push(Box<PluginPush>),
     /// Make a project for a plugin.
     New(PluginNew),
+    /// Make the component of a plugin from a core module.
+    Componentize {
+        /// The file of the core module.
+        module: PathBuf,
+        /// The file of the component.
+        output: PathBuf,
+    },
     /// Compare what a plugin does with what is expected.
     Test(Box<PluginTest>),
     /// Tell what each plugin of a chain did with each event.
@@ -103,6 +110,8 @@ pub struct PluginNew {
     pub name: String,
     /// What the plugin does at first.
     pub template: Template,
+    /// The language of its code.
+    pub language: Language,
     /// The directory of the SDK. `None`: its sources are written to the project.
     pub sdk: Option<PathBuf>,
 }
@@ -118,6 +127,43 @@ pub enum Template {
     Alert,
     /// Keeps state, which survives a new version.
     Stateful,
+}
+
+/// A language with an SDK.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// Rust.
+    Rust,
+    /// C.
+    C,
+    /// Go.
+    Go,
+    /// Python.
+    Python,
+    /// JavaScript, or TypeScript.
+    JavaScript,
+}
+
+impl Language {
+    /// All languages.
+    pub const ALL: [Language; 5] = [
+        Language::Rust,
+        Language::C,
+        Language::Go,
+        Language::Python,
+        Language::JavaScript,
+    ];
+
+    /// The name on the command line, and of the directory of its SDK.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Language::Rust => "rust",
+            Language::C => "c",
+            Language::Go => "go",
+            Language::Python => "python",
+            Language::JavaScript => "javascript",
+        }
+    }
 }
 
 /// Plugins to be measured.

@@ -137,9 +137,12 @@ pub fn prepare_with(
     let mut engine =
         Engine::new(compiler).map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
     engine.run = run.clone();
+    engine.show_compiling = config.verbosity >= Verbosity::Normal;
     let Some(plugins) = start_plugins(&engine, &config.plugins, stop)? else {
         return Ok(None);
     };
+    // From now on standard error has the lines of the run.
+    engine.show_compiling = false;
     let (reloader, changes) = Reloader::new(engine, &plugins);
     let mut reloader = reloader.tell(manager);
     if let Some(reread) = config.reread.clone() {

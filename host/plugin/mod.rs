@@ -5,6 +5,7 @@
 //! [`Fault`] ends an instance.
 
 pub mod bundled;
+pub mod componentize;
 pub mod description;
 #[cfg(fuzzing)]
 pub mod fuzzing;

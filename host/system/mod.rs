@@ -1,4 +1,4 @@
-//! The process and the operating system: `/proc`, standard streams, threads, privileges, the heap, timestamps, the
+//! The process and the operating system: `/proc`, standard streams, threads, privileges, the heap, timestamps, progress on terminals, the
 //! service manager, and the sanitising of text.
 
 pub mod heap;
@@ -6,6 +6,7 @@ pub mod inherited;
 pub mod private_files;
 pub mod privileges;
 pub mod procfs;
+pub mod progress;
 pub mod sandbox;
 pub mod sanitize;
 pub mod service_manager;

@@ -22,7 +22,6 @@ use self::labels::Labels;
 use self::output::Output;
 use self::pcapng::Packets;
 use self::table::Table;
-use super::progress;
 use crate::capture::CaptureError;
 use crate::config::Export;
 use crate::config::ExportFormat;
@@ -34,6 +33,7 @@ use crate::source::replay::LineError;
 use crate::source::replay::Selection;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
+use crate::system::progress;
 use crate::system::stdio;
 use crate::system::stdio::print_status;
 

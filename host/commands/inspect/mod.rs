@@ -14,12 +14,12 @@ use anyhow::bail;
 
 use self::summary::Summary;
 use crate::capture::CaptureError;
-use crate::commands::progress;
 use crate::config::Inspect;
 use crate::source::replay::Input;
 use crate::source::replay::InputError;
 use crate::source::replay::Selection;
 use crate::stream::batch::Batch;
+use crate::system::progress;
 use crate::system::stdio;
 use crate::system::stdio::Stdout;
 use crate::system::stdio::StdoutStatus;

@@ -109,7 +109,8 @@ pub fn bench(config: &PluginBench) -> Result<()> {
 
 fn measure(specs: &[Spec]) -> Result<Vec<Measured>> {
     let engine = Engine::without_cache(Compiler::this_program());
-    let engine = engine.map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
+    let mut engine = engine.map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
+    engine.show_compiling = true;
     let mut subjects = specs
         .iter()
         .map(|spec| Subject::start(&engine, spec))

@@ -1,18 +1,16 @@
 //! `plugin diff`: what two versions of a plugin answer differently.
 
 use anyhow::Result;
-use anyhow::anyhow;
 use anyhow::bail;
 use serde_json::json;
 use similar::ChangeTag;
 use similar::TextDiff;
 
+use super::super::engine;
 use super::super::print_result;
 use super::trial::Logs;
 use super::trial::Recorded;
 use crate::config::PluginDiff;
-use crate::plugin::Compiler;
-use crate::plugin::Engine;
 use crate::plugin::Spec;
 
 /// Lines around a difference.
@@ -24,8 +22,7 @@ const BATCH: usize = 256;
 /// Runs both versions over the same events, and prints the differences as a unified diff. An error if there are any, as
 /// diff(1) has an exit code for that.
 pub fn diff(config: &PluginDiff) -> Result<()> {
-    let engine = Engine::new(Compiler::this_program());
-    let engine = engine.map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
+    let engine = engine()?;
     let recorded = Recorded::read(&config.events, usize::MAX)?;
     let run = |plugin: &Spec| -> Result<String> {
         // Alerts have the name of the instance, which would differ.

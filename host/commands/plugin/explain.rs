@@ -6,25 +6,22 @@
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use anyhow::anyhow;
 use retrans_event::Event;
 use serde_json::Value;
 use serde_json::json;
 
+use super::super::engine;
 use super::super::print_result;
 use super::trial::Logs;
 use super::trial::Recorded;
 use super::trial::Sent;
 use super::trial::Trial;
 use crate::config::PluginExplain;
-use crate::plugin::Compiler;
-use crate::plugin::Engine;
 use crate::system::timestamp;
 
 /// Explains a chain, for people or as JSON.
 pub fn explain(config: &PluginExplain) -> Result<()> {
-    let engine = Engine::new(Compiler::this_program());
-    let engine = engine.map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
+    let engine = engine()?;
     let recorded = Recorded::read(&config.events, config.count)?;
     let run = |plugins, logs| recorded.pass_through(&engine, &config.plugins[..plugins], 1, logs);
     let all = config.plugins.len();

@@ -14,13 +14,12 @@ use similar::ChangeTag;
 use similar::TextDiff;
 use tempfile::NamedTempFile;
 
+use super::super::engine;
 use super::super::print_result;
 use super::trial::Logs;
 use super::trial::Recorded;
 use super::trial::Trial;
 use crate::config::PluginTest;
-use crate::plugin::Compiler;
-use crate::plugin::Engine;
 
 /// Sizes of batches with which the plugin runs. The host cuts a stream where it happens to be read, so that a plugin
 /// must give the same answers.
@@ -43,8 +42,7 @@ struct Report {
 
 /// Runs the test, and prints its result. An error if it does not pass.
 pub fn test(config: &PluginTest) -> Result<()> {
-    let engine = Engine::new(Compiler::this_program());
-    let engine = engine.map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
+    let engine = engine()?;
     let expected = match config.bless {
         true => None,
         false => Some(read(&config.expect)?),

@@ -1,6 +1,7 @@
 //! The command `plugin`: what can be known and tried of a plugin, on the same code path as a run.
 
 mod bench;
+mod componentize;
 mod describe;
 mod diff;
 mod explain;
@@ -31,6 +32,9 @@ pub fn run(command: &PluginCommand) -> Result<()> {
         PluginCommand::Pull(config) => pull::pull(config),
         #[cfg(feature = "network")]
         PluginCommand::Push(config) => push::push(config),
+        PluginCommand::Componentize { module, output } => {
+            componentize::componentize(module, output)
+        }
         PluginCommand::Bench(config) => bench::bench(config),
         PluginCommand::Diff(config) => diff::diff(config),
         PluginCommand::Explain(explain) => explain::explain(explain),

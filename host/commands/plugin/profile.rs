@@ -15,12 +15,11 @@ use anyhow::anyhow;
 use anyhow::bail;
 use serde_json::json;
 
+use super::super::engine;
 use super::super::print_result;
 use super::trial::Recorded;
 use crate::config::PluginProfile;
 use crate::plugin::CallContext;
-use crate::plugin::Compiler;
-use crate::plugin::Engine;
 use crate::plugin::Instance;
 use crate::plugin::Plugin;
 use crate::plugin::THREAD_STACK;
@@ -53,8 +52,7 @@ pub fn profile(config: &PluginProfile) -> Result<()> {
     let recorded = Recorded::read(&config.events, usize::MAX)?;
     let spec = config.plugin.clone();
     let enough = config.time;
-    let engine = Engine::new(Compiler::this_program());
-    let engine = engine.map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
+    let engine = engine()?;
     engine.run.set(recorded.run());
     let sampling = threads::named("profile").stack_size(THREAD_STACK);
     let sampling = sampling.spawn(move || {

@@ -19,13 +19,13 @@ use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use super::super::print_result;
-use super::super::progress;
 use crate::config::PluginPull;
 use crate::config::Verbosity;
 use crate::plugin::Digest;
 use crate::plugin::Limits;
 use crate::plugin::signature;
 use crate::plugin::signature::Signed;
+use crate::system::progress;
 
 /// What was pulled.
 #[derive(Serialize)]

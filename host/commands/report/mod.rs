@@ -20,11 +20,11 @@ use retrans_view::report::compare::Series;
 use self::output::Output;
 use self::read::Reading;
 use self::take::Take;
-use super::progress;
 use crate::config::Report;
 use crate::config::Reported;
 use crate::config::Verbosity;
 use crate::pipeline::stop::Stop;
+use crate::system::progress;
 use crate::system::stdio::print_status;
 
 /// Writes the page. A signal ends the command without a page.

@@ -14,7 +14,6 @@ use super::interrupted;
 use super::shown;
 use super::take::Take;
 use crate::capture::CaptureError;
-use crate::commands::progress;
 use crate::config::Report;
 use crate::pipeline::stop::Stop;
 use crate::source::replay::Input;
@@ -25,6 +24,7 @@ use crate::stats::counters::ReplayStats;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 use crate::stream::batch::Mark;
+use crate::system::progress;
 
 /// Number of items after which the end of the run is checked for.
 const CHECK_INTERVAL: u64 = 64;

@@ -35,6 +35,8 @@ pub struct Engine {
     pub(crate) compiler: Compiler,
     /// What plugins are told of the run.
     pub run: RunInfo,
+    /// Whether a compilation that takes long is shown on a terminal.
+    pub show_compiling: bool,
 }
 
 impl Engine {
@@ -59,6 +61,7 @@ impl Engine {
             cache: Arc::new(cache),
             compiler,
             run: RunInfo::default(),
+            show_compiling: false,
         };
         // If wasmtime cannot run here at all, this fails before any plugin is loaded, and no plugin is reported as the
         // cause.

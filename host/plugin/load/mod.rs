@@ -5,6 +5,7 @@ pub mod cache;
 pub mod component;
 pub mod engine;
 pub mod epochs;
+mod interface;
 pub mod regular_file;
 pub mod sealed_memory;
 pub mod signature;
@@ -38,6 +39,7 @@ use super::worker::compiler::Compiler;
 use super::worker::footprint;
 use super::worker::footprint::Checked;
 use super::worker::footprint::FootprintError;
+use crate::system::progress;
 use crate::system::sanitize::one_line;
 use crate::system::sanitize::quoted;
 
@@ -93,10 +95,21 @@ pub enum LoadError {
     WrongVersion(String),
     /// The component imports something that the host does not offer.
     #[error(
-        "it imports {0}, which is not offered to plugins: they have no network, and only those files and \
-         environment variables that the operator grants"
+        "it imports {name}, which is not offered to plugins: they have no network, and only those files and \
+         environment variables that the operator grants{cure}"
     )]
-    Import(String),
+    Import {
+        /// Name of the import.
+        name: String,
+        /// How to leave it out, after a semicolon. Empty if that is not known.
+        cure: String,
+    },
+    /// The component uses a function of the component model for asynchronous calls.
+    #[error(
+        "it is built for asynchronous calls ({0}), which plugins do not have: build it without them; \
+         `jco componentize --backend qjs` does so with `--backend-qjs-disable-async`"
+    )]
+    Async(String),
     /// Names of imports or exports match the contract, but their types do not.
     #[error("it does not fit {PACKAGE} {VERSION}: {0}")]
     Mismatch(String),
@@ -146,6 +159,7 @@ pub(crate) fn load(engine: &Engine, spec: &Spec) -> Result<Loaded, LoadError> {
     // Also of code that is in the cache: what was trusted when it was compiled may not be trusted now.
     let signed = signature::check(spec, &bytes)?;
     check_header(&bytes)?;
+    interface::check(&bytes)?;
     let (component, footprint) = find_or_compile(engine, &bytes, found, spec)?;
     Ok(Loaded {
         size: bytes.len() as u64,
@@ -215,6 +229,9 @@ fn find_or_compile(
     {
         return Ok((component, None));
     }
+    let _shown = engine
+        .show_compiling
+        .then(|| progress::waiting(format!("compiling plugin {}", spec.name)));
     let compiled = compile::in_child_process(compiler, bytes, limits)?;
     let (footprint, checked) = footprint::in_child_process(compiler, compiled.file(), spec)?;
     if let Some(cache) = cache.filter(|_| checked == Checked::Instantiated) {
@@ -294,20 +311,19 @@ fn link(engine: &wasmtime::Engine, component: &Component) -> Result<Linker<HostS
     let mut linker = Linker::new(engine);
     contract::add_to_linker::<_, wasmtime::component::HasSelf<_>>(&mut linker, |state| state)
         .map_err(mismatch)?;
-    let host = format!("{PACKAGE}/host@");
     for (name, import) in component.component_type().imports(engine) {
-        if name.starts_with(&host) {
-            check_version(name)?;
+        // An imported type needs no function of the host.
+        if let ComponentItem::Type(_) = import.ty {
             continue;
         }
+        interface::check_import(name)?;
         match import.ty {
             ComponentItem::ComponentInstance(interface) if wasi::is_offered(name) => {
                 let mut instance = linker.instance(name).map_err(mismatch)?;
                 wasi::link(&mut instance, name, &interface, engine).map_err(mismatch)?;
             }
-            // An imported type needs no function of the host.
-            ComponentItem::Type(_) => {}
-            _ => return Err(LoadError::Import(quoted(name))),
+            // The contract is linked. wasmtime names an import of the wrong kind.
+            _ => {}
         }
     }
     Ok(linker)
