@@ -1,6 +1,6 @@
 # Saves typing, nothing more: cargo build, cargo test and cargo run mean what they mean everywhere.
 
-.PHONY: demo test kernels bench bench-probe lint deny soak fuzz miri deb test-deb dist package setup
+.PHONY: demo test test-languages kernels bench bench-languages bench-probe lint deny soak fuzz miri deb test-deb dist package setup
 
 # Retransmits on a lossy link between two private network namespaces, live.
 demo:
@@ -10,12 +10,21 @@ demo:
 test:
 	scripts/test.sh
 
+# Plugins in C, Go, Python and JavaScript: builds the samples of each SDK, and compares them with those in Rust. It
+# installs their toolchains where they are missing. LANGUAGES="c go" builds and tests fewer, without the comparison.
+test-languages:
+	scripts/test-languages.sh
+
 # The live tests on other kernels, in virtual machines: all, or KERNELS="5.10 7.3" PARTS=main.
 kernels:
 	scripts/kernels.sh run $(if $(KERNELS),--kernels "$(KERNELS)") $(if $(PARTS),--parts "$(PARTS)")
 
 bench: setup
 	cargo bench
+
+# What the samples cost in each language, beside Rust.
+bench-languages:
+	scripts/bench-languages.sh
 
 # What a run of the probe costs, by the kernel's statistics: needs root.
 bench-probe: setup
@@ -26,7 +35,7 @@ soak: setup
 	cargo bench --bench soak -- --seconds $(or $(SECONDS),600)
 
 lint: setup
-	cargo fmt --all --check && cargo clippy --workspace --all-targets --test machine -- -D warnings
+	cargo fmt --all --check && cargo clippy --workspace --all-targets --test machine --test languages -- -D warnings
 
 # Licences, bans and sources of all dependencies.
 deny:

@@ -101,9 +101,9 @@ pub enum Command {
         /// Options of the plugin, and of the one that it is compared with.
         #[command(flatten)]
         options: OptionArgs,
-        /// Measures this plugin in the same run, such as an older version
+        /// Measures this plugin in the same run, such as an older version. Repeatable. NAME=FILE gives it a name
         #[arg(long, value_name = "FILE|NAME")]
-        compare: Option<String>,
+        compare: Vec<String>,
         /// Prints JSON: an array of objects, of which the first is the plugin that keeps every event
         #[arg(long)]
         json: bool,
@@ -307,9 +307,9 @@ pub fn config(
             compare,
             json,
         } => PluginCommand::Bench(PluginBench {
-            plugins: [Some(plugin), compare]
+            plugins: [vec![plugin], compare]
+                .concat()
                 .iter()
-                .flatten()
                 .map(|plugin| plugins::one(plugin, &options))
                 .collect::<Result<_, _>>()?,
             json,

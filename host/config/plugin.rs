@@ -169,7 +169,7 @@ impl Language {
 /// Plugins to be measured.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PluginBench {
-    /// One, or two that are compared.
+    /// One, or several that are compared.
     pub plugins: Vec<Spec>,
     /// Whether to print JSON.
     pub json: bool,

@@ -202,16 +202,21 @@ fn table(measured: &[Measured]) -> String {
         lines.push(line);
     }
     lines.push(format!(
-        "\n{:<24}{:>18}{:>18}{:>18}",
-        "", "compiled in", "an instance in", "memory"
+        "\n{:<24}{:>18}{:>18}{:>18}{:>18}",
+        "", "compiled in", "an instance in", "memory", "events/s at 256"
     ));
     for plugin in measured {
+        let per_second = plugin
+            .batches
+            .last()
+            .map_or(0.0, |batch| 1e9 / batch.median_ns);
         lines.push(format!(
-            "{:<24}{:>15.0} ms{:>15.0} µs{:>18}",
+            "{:<24}{:>15.0} ms{:>15.0} µs{:>18}{:>18.0}",
             plugin.plugin,
             plugin.compile_ms,
             plugin.start_us,
-            ByteSize(plugin.memory).to_string()
+            ByteSize(plugin.memory).to_string(),
+            per_second
         ));
     }
     lines.push(format!(
