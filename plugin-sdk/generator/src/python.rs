@@ -82,13 +82,13 @@ impl Codec {
             }
             Format::Address => Codec {
                 value: "IPAddress".to_owned(),
-                read: format!("get_address(data[{at} : {end}])"),
+                read: format!("ADDRESSES[data[{at} : {end}]]"),
                 write: "put_address",
                 unit: "",
             },
             Format::Text => Codec {
                 value: "str".to_owned(),
-                read: format!("get_text(data[{at} : {end}])"),
+                read: format!("TEXTS[data[{at} : {end}]]"),
                 write: "put_text",
                 unit: "",
             },
@@ -126,9 +126,9 @@ fn accessors() -> Result<String> {
 from __future__ import annotations
 
 from ._codec import (
+    ADDRESSES,
+    TEXTS,
     IPAddress,
-    get_address,
-    get_text,
     i32,
     put_address,
     put_bool,

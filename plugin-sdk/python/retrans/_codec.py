@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from struct import Struct
-from typing import NamedTuple, TypeAlias
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 IPAddress: TypeAlias = IPv4Address | IPv6Address
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 
 # Of as many values a cache is emptied: remote hosts choose addresses, and a plugin's memory is limited.
 CACHE_SIZE = 8_192
@@ -64,32 +66,69 @@ def address_bytes(address: IPAddress) -> bytes:
     return packed if len(packed) == 16 else _MAPPED + packed
 
 
-_addresses: dict[bytes, IPAddress] = {}
+class Cache(dict[_K, _V], Generic[_K, _V]):
+    """What was found for a key, such as the address of 16 bytes: peers and names come again."""
+
+    def __init__(self, find: Callable[[_K], _V]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, key: _K) -> _V:
+        value = self._find(key)
+        if len(self) >= CACHE_SIZE:
+            self.clear()
+        self[key] = value
+        return value
 
 
-def get_address(raw: bytes) -> IPAddress:
-    """The address of 16 bytes. Peers come again: a new object takes ten times as long as this look-up."""
-    address = _addresses.get(raw)
-    if address is None:
-        address = IPv4Address(raw[12:]) if raw.startswith(_MAPPED) else IPv6Address(raw)
-        if len(_addresses) >= CACHE_SIZE:
-            _addresses.clear()
-        _addresses[raw] = address
-    return address
+class _Address4(IPv4Address):
+    """An address that remembers its hash and its text, which take long and which plugins ask for again and again."""
+
+    __slots__ = ("_hash", "_text")
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__(raw)
+        self._hash = super().__hash__()
+        self._text = super().__str__()
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __str__(self) -> str:
+        return self._text
 
 
-_texts: dict[bytes, str] = {}
+class _Address6(IPv6Address):
+    """As above."""
+
+    __slots__ = ("_hash", "_text")
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__(raw)
+        self._hash = super().__hash__()
+        self._text = super().__str__()
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __str__(self) -> str:
+        return self._text
 
 
-def get_text(raw: bytes) -> str:
+_Address4.__name__, _Address6.__name__ = "IPv4Address", "IPv6Address"
+
+
+def _read_address(raw: bytes) -> IPAddress:
+    return _Address4(raw[12:]) if raw.startswith(_MAPPED) else _Address6(raw)
+
+
+def _read_text(raw: bytes) -> str:
     """The text up to the first NUL."""
-    text = _texts.get(raw)
-    if text is None:
-        text = _decode(raw.split(b"\0", 1)[0])
-        if len(_texts) >= CACHE_SIZE:
-            _texts.clear()
-        _texts[raw] = text
-    return text
+    return _decode(raw.split(b"\0", 1)[0])
+
+
+ADDRESSES: Cache[bytes, IPAddress] = Cache(_read_address)
+TEXTS: Cache[bytes, str] = Cache(_read_text)
 
 
 def _decode(raw: bytes) -> str:

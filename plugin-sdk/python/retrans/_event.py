@@ -5,14 +5,20 @@ from __future__ import annotations
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address
 
-from ._codec import CACHE_SIZE, Endpoint, get_address, put_address, put_u16, u16
+from ._codec import ADDRESSES, Cache, Endpoint, put_address, put_u16, u16
 from ._fields import FIELDS, RECORD_SIZE, Fields
 from ._labels import FixedLabels, Labels
 from ._record import CORE_SIZE
 
 _LOCAL_ADDRESS, _PEER_ADDRESS, _LOCAL_PORT, _PEER_PORT, _IP_VERSION = 48, 64, 80, 82, 84
 
-_peers: dict[bytes, Endpoint] = {}
+
+def _read_peer(raw: bytes) -> Endpoint:
+    return Endpoint(ADDRESSES[raw[:16]], u16(raw, 18)[0])
+
+
+# By the peer's address, the local port and the peer's port, which are next to each other: one slice is the key.
+_PEERS: Cache[bytes, Endpoint] = Cache(_read_peer)
 
 
 class Event(Fields):
@@ -24,17 +30,15 @@ class Event(Fields):
     The object is used again for the next event: keep ``event.copy()``, or what you read from it, never the event.
     """
 
-    __slots__ = ("_labels", "_number")
+    __slots__ = ("_labels",)
 
     _labels: Labels
-    # Number of the event within the call.
-    _number: int
 
     def __init__(self, data: bytes, size: int, labels: Labels) -> None:
         self._data = data
         self._at = 0
         self._size = size
-        self._number = 0
+        self._place = 0
         self._changed = False
         self._labels = labels
 
@@ -42,15 +46,7 @@ class Event(Fields):
     def peer(self) -> Endpoint:
         """Address and port of the peer. Setting it sets ``ip_version`` as well."""
         at = self._at
-        # With the local port between them: one slice is the key for both.
-        raw = self._data[at + 64 : at + 84]
-        peer = _peers.get(raw)
-        if peer is None:
-            peer = Endpoint(get_address(raw[:16]), u16(raw, 18)[0])
-            if len(_peers) >= CACHE_SIZE:
-                _peers.clear()
-            _peers[raw] = peer
-        return peer
+        return _PEERS[self._data[at + 64 : at + 84]]
 
     @peer.setter
     def peer(self, value: Endpoint) -> None:
@@ -72,7 +68,7 @@ class Event(Fields):
         record[address : address + 16] = put_address(ip)
         record[port : port + 2] = put_u16(number)
         record[_IP_VERSION] = ip.version
-        if get_address(bytes(record[other : other + 16])).version != ip.version:
+        if ADDRESSES[bytes(record[other : other + 16])].version != ip.version:
             unspecified = IPv4Address(0) if ip.version == 4 else IPv6Address(0)
             record[other : other + 16] = put_address(unspecified)
         self._replace(record)
@@ -81,6 +77,11 @@ class Event(Fields):
     def is_ipv4(self) -> bool:
         """Is the connection IPv4? An IPv4 connection of a dual-stack socket counts as IPv4."""
         return self.peer_address.version == 4
+
+    @property
+    def _number(self) -> int:
+        """Number of the event within the call."""
+        return self._place if self._changed else self._at // self._size
 
     def label(self, key: str) -> str | None:
         """The label with this key, of this plugin, an earlier one or the host."""

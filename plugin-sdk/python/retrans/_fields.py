@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ._codec import (
+    ADDRESSES,
+    TEXTS,
     IPAddress,
-    get_address,
-    get_text,
     i32,
     put_address,
     put_bool,
@@ -150,7 +150,7 @@ class Fields(RecordBytes):
     def local_address(self) -> IPAddress:
         """Local address: this machine's side, which retransmits."""
         at = self._at
-        return get_address(self._data[at + 48 : at + 64])
+        return ADDRESSES[self._data[at + 48 : at + 64]]
 
     @local_address.setter
     def local_address(self, value: IPAddress) -> None:
@@ -169,7 +169,7 @@ class Fields(RecordBytes):
     def peer_address(self) -> IPAddress:
         """Address of the peer."""
         at = self._at
-        return get_address(self._data[at + 64 : at + 80])
+        return ADDRESSES[self._data[at + 64 : at + 80]]
 
     @peer_address.setter
     def peer_address(self, value: IPAddress) -> None:
@@ -419,7 +419,7 @@ class Fields(RecordBytes):
         """Name of the congestion control algorithm."""
         data = self._data
         at = self._at
-        return get_text(data[at + 216 : at + 232]) if data[at + 12] & 0x08 else None
+        return TEXTS[data[at + 216 : at + 232]] if data[at + 12] & 0x08 else None
 
     @congestion_control.setter
     def congestion_control(self, value: str | None) -> None:
@@ -802,7 +802,7 @@ class Fields(RecordBytes):
         """Name of the owning process."""
         data = self._data
         at = self._at
-        return get_text(data[at + 304 : at + 320]) if data[at + 14] & 0x01 else None
+        return TEXTS[data[at + 304 : at + 320]] if data[at + 14] & 0x01 else None
 
     @owner_comm.setter
     def owner_comm(self, value: str | None) -> None:
@@ -837,7 +837,7 @@ class Fields(RecordBytes):
         """
         data = self._data
         at = self._at
-        return get_text(data[at + 320 : at + 336]) if data[at + 14] & 0x08 else None
+        return TEXTS[data[at + 320 : at + 336]] if data[at + 14] & 0x08 else None
 
     @owner_container.setter
     def owner_container(self, value: str | None) -> None:
@@ -862,7 +862,7 @@ class Fields(RecordBytes):
         """Name of the last holder."""
         data = self._data
         at = self._at
-        return get_text(data[at + 344 : at + 360]) if data[at + 14] & 0x40 else None
+        return TEXTS[data[at + 344 : at + 360]] if data[at + 14] & 0x40 else None
 
     @last_comm.setter
     def last_comm(self, value: str | None) -> None:
@@ -884,7 +884,7 @@ class Fields(RecordBytes):
         """Container of the last holder: as `owner.container`."""
         data = self._data
         at = self._at
-        return get_text(data[at + 360 : at + 376]) if data[at + 15] & 0x01 else None
+        return TEXTS[data[at + 360 : at + 376]] if data[at + 15] & 0x01 else None
 
     @last_container.setter
     def last_container(self, value: str | None) -> None:

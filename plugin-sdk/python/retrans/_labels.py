@@ -15,24 +15,24 @@ class Columns(Protocol):
 class Labels:
     """Labels of the host and earlier plugins, fetched at the first use, and those of this plugin."""
 
-    __slots__ = ("_earlier", "_host", "_own")
+    __slots__ = ("_earlier", "_host", "own")
 
     def __init__(self, host: Columns) -> None:
         self._host = host
         # By key: numbers of events, ascending, and their values.
-        self._own: dict[str, tuple[list[int], list[str]]] = {}
+        self.own: dict[str, tuple[list[int], list[str]]] = {}
         self._earlier: dict[str, dict[int, str]] | None = None
 
     def begin(self) -> None:
         """Forgets the labels of the last call."""
-        if self._own:
-            self._own = {}
+        if self.own:
+            self.own = {}
         self._earlier = None
 
     def set(self, event: int, key: str, value: str) -> None:
-        column = self._own.get(key)
+        column = self.own.get(key)
         if column is None:
-            self._own[key] = ([event], [value])
+            self.own[key] = ([event], [value])
             return
         events, values = column
         if events and events[-1] == event:
@@ -43,13 +43,13 @@ class Labels:
 
     def drop(self, event: int) -> None:
         """Removes this plugin's labels of an event that is dropped."""
-        for events, values in self._own.values():
+        for events, values in self.own.values():
             if events and events[-1] == event:
                 events.pop()
                 values.pop()
 
     def get(self, event: int, key: str) -> str | None:
-        column = self._own.get(key)
+        column = self.own.get(key)
         if column is not None and column[0] and column[0][-1] == event:
             return column[1][-1]
         values = self._fetch().get(key)
@@ -58,14 +58,14 @@ class Labels:
     def of(self, event: int) -> dict[str, str]:
         """All labels of an event, in the order of their keys."""
         found = {key: values[event] for key, values in self._fetch().items() if event in values}
-        for key, (events, values) in self._own.items():
+        for key, (events, values) in self.own.items():
             if events and events[-1] == event:
                 found[key] = values[-1]
         return dict(sorted(found.items()))
 
     def commit(self) -> None:
         """Passes the labels of this plugin to the host."""
-        for key, (events, values) in sorted(self._own.items()):
+        for key, (events, values) in sorted(self.own.items()):
             if not events:
                 continue
             text = "".join(values)

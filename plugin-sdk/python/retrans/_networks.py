@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
 
-from ._codec import CACHE_SIZE, IPAddress
+from ._codec import Cache, IPAddress
 
 Network: TypeAlias = IPv4Network | IPv6Network
 
@@ -49,18 +49,14 @@ class Networks:
             lengths.setdefault((network.version, shift), set()).add(int(network.network_address) >> shift)
         self._lengths = [(version, shift, prefixes) for (version, shift), prefixes in lengths.items()]
         # Peers come again.
-        self._known: dict[IPAddress, bool] = {}
+        self._known: Cache[IPAddress, bool] = Cache(self._find)
 
     def __contains__(self, address: IPAddress) -> bool:
-        known = self._known.get(address)
-        if known is None:
-            number = int(address)
-            version = address.version
-            known = any(version == v and number >> shift in prefixes for v, shift, prefixes in self._lengths)
-            if len(self._known) >= CACHE_SIZE:
-                self._known.clear()
-            self._known[address] = known
-        return known
+        return self._known[address]
+
+    def _find(self, address: IPAddress) -> bool:
+        number, version = int(address), address.version
+        return any(version == v and number >> shift in prefixes for v, shift, prefixes in self._lengths)
 
     def __iter__(self) -> Iterator[Network]:
         return iter(self._networks)

@@ -48,6 +48,13 @@ class Effects(Protocol):
     def observe(self, metric: str, values: list[float]) -> None: ...
 
 
+class Numbered(Protocol):
+    """What output needs of an event."""
+
+    @property
+    def _number(self) -> int: ...
+
+
 class Output:
     """Collects alerts, lines and metrics. They take effect when the call of the host has succeeded."""
 
@@ -55,8 +62,8 @@ class Output:
 
     def __init__(self, host: Effects) -> None:
         self._host = host
-        # Number of the event that is being processed.
-        self._event: int | None = None
+        # What is processed has the number of the event; None outside of on_event.
+        self._event: Numbered | None = None
         self._begin_all()
 
     def line(self, text: object) -> None:
@@ -87,7 +94,7 @@ class Output:
             raise ValueError("an alert needs a name")
         texts = tuple((key, str(value)) for key, value in labels.items()) if labels else ()
         state = AlertState.RESOLVED if resolved else AlertState.FIRING
-        event = self._event if about_event else None
+        event = self._event._number if self._event is not None and about_event else None
         self._alerts.append(Alert(name, Severity(severity), state, str(summary), texts, event))
         self._used = True
 

@@ -9,7 +9,7 @@ CORE_SIZE = 88
 class RecordBytes:
     """One record within the records of a call."""
 
-    __slots__ = ("_at", "_changed", "_data", "_size")
+    __slots__ = ("_at", "_changed", "_data", "_place", "_size")
 
     # The records, or a copy of this one once it was changed. Always immutable bytes: slices of them are keys of caches.
     _data: bytes
@@ -18,11 +18,15 @@ class RecordBytes:
     # Bytes of the record.
     _size: int
     _changed: bool
+    # Number of a changed record within the call.
+    _place: int
 
     def _bytes(self) -> bytes:
         return self._data[self._at : self._at + self._size]
 
     def _replace(self, record: bytes | bytearray) -> None:
+        if not self._changed:
+            self._place = self._at // self._size
         self._data = bytes(record)
         self._at = 0
         self._changed = True

@@ -35,7 +35,6 @@ class Runner:
             raise ValueError(f"the host passed {len(records)} bytes as {count} records of {record_size} bytes")
         event = self._reuse(record_size)
         self._begin()
-        labels = self._labels
         out = self._out
         on_event = self._plugin.on_event
         dropped: list[int] = []
@@ -43,26 +42,26 @@ class Runner:
         copies: list[bytes] = []
         event._data = records
         event._changed = False
-        at = 0
-        for number in range(count):
+        out._event = event
+        # What is here runs for every event.
+        for at in range(0, len(records), record_size):
             event._at = at
-            event._number = out._event = number
             keep = on_event(event, out)
             if keep is False:
-                dropped.append(number)
-                labels.drop(number)
+                dropped.append(at // record_size)
+                if self._labels.own:
+                    self._labels.drop(at // record_size)
             elif keep is not True:
                 raise TypeError(f"on_event returned {keep!r}: expected KEEP or DROP")
             if event._changed:
                 if keep:
-                    changed.append(number)
+                    changed.append(at // record_size)
                     copies.append(event._data)
                 event._data = records
                 event._changed = False
-            at += record_size
         if changed:
             self._host.change(changed, b"".join(copies))
-        labels.commit()
+        self._labels.commit()
         out._commit()
         return _keep(count, dropped)
 
