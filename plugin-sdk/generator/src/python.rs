@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use anyhow::Result;
+use anyhow::ensure;
 use retrans_event::Format;
 use retrans_event::RECORD_SIZE;
 
@@ -20,15 +21,58 @@ const WIDTH: usize = 120;
 /// The files, in `python/retrans`.
 pub(crate) fn files(sdk: &Path) -> Result<Vec<(PathBuf, String)>> {
     let to = sdk.join("python/retrans");
-    let contract = fs::read_to_string(sdk.join("wit/plugin.wit")).context("wit/plugin.wit")?;
+    let whole = fs::read_to_string(sdk.join("wit/plugin.wit")).context("wit/plugin.wit")?;
     Ok(vec![
         (to.join("_fields.py"), accessors()?),
         (to.join("enums.py"), enumerations()?),
-        (
-            to.join("plugin.wit"),
-            format!("// A copy, made by plugin-sdk/generator: do not change it.\n{contract}"),
-        ),
+        (to.join("plugin.wit"), contract(&whole)?),
     ])
+}
+
+/// What the SDK has no use for. componentize-py imports every function of the contract: the host would make a census for
+/// each plugin, and a host that lacks the latest function would run none.
+const UNUSED: &[&str] = &[
+    "record field {",
+    "record number-name {",
+    "layout: func(",
+    "names: func(",
+    "census-layout: func(",
+    "census: func(",
+];
+
+/// The contract without what the SDK has no use for.
+fn contract(whole: &str) -> Result<String> {
+    let mut text =
+        "// The functions of plugin-sdk/wit that the SDK uses, copied by plugin-sdk/generator: do not change it.\n"
+            .to_owned();
+    let mut lines = whole.lines();
+    // The lines of documentation of what follows.
+    let mut documentation = Vec::new();
+    let mut found = 0;
+    while let Some(line) = lines.next() {
+        let item = line.trim_start();
+        if item.starts_with("///") {
+            documentation.push(line);
+        } else if UNUSED.iter().any(|unused| item.starts_with(unused)) {
+            found += 1;
+            documentation.clear();
+            if item.ends_with('{') {
+                lines.find(|line| line.trim() == "}");
+            }
+            // The empty line that follows.
+            lines.next();
+        } else {
+            for line in documentation.drain(..).chain([line]) {
+                writeln!(text, "{line}")?;
+            }
+        }
+    }
+    ensure!(
+        found == UNUSED.len(),
+        "the contract has {found} of {} items that the SDK has no use for",
+        UNUSED.len()
+    );
+    Ok(text)
 }
 
 /// How a field's bytes are read and written.
@@ -281,9 +325,9 @@ from ._numbers import Error, Flags, Number
     .to_owned();
     for enumeration in fields::enumerations() {
         let (name, doc) = (enumeration.name, enumeration.doc);
-        let base = match enumeration.format {
-            Format::TcpFlags => "Flags",
-            Format::SendError => "Error",
+        let base = match enumeration.other {
+            "" => "Flags",
+            "error(N)" => "Error",
             _ => "Number",
         };
         writeln!(text, "\n\nclass {name}({base}):")?;

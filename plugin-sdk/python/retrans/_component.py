@@ -85,15 +85,12 @@ class Processor:
     """Functions that every plugin exports."""
 
     def describe(self) -> list[tuple[str, str]]:
-        described = [
+        return [
             ("name", _EXPORTED.name or retrans_build.NAME),
             ("version", _EXPORTED.version or retrans_build.VERSION),
             ("summary", _EXPORTED.summary or retrans_build.SUMMARY),
             ("settings", _call(schema_of, _EXPORTED.cls._settings)),
-            # All functions of the contract are imported: without this, the host would make a census.
-            ("census", "optional"),
         ]
-        return described
 
     def configure(self, settings: str) -> None:
         global _runner

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
-from ._settings import MISSING, Setting, SettingError, declared, setting
+from ._settings import MISSING, Setting, SettingError, declared
 
 if TYPE_CHECKING:
     from ._event import Event
@@ -16,7 +16,6 @@ KEEP = True
 DROP = False
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(setting,))
 class Plugin:
     """A plugin: one object that processes every event of the stream in order.
 
