@@ -37,6 +37,7 @@ class Runner:
         self._begin()
         out = self._out
         on_event = self._plugin.on_event
+        # Where dropped records begin.
         dropped: list[int] = []
         changed: list[int] = []
         copies: list[bytes] = []
@@ -48,7 +49,7 @@ class Runner:
             event._at = at
             keep = on_event(event, out)
             if keep is False:
-                dropped.append(at // record_size)
+                dropped.append(at)
                 if self._labels.own:
                     self._labels.drop(at // record_size)
             elif keep is not True:
@@ -63,7 +64,7 @@ class Runner:
             self._host.change(changed, b"".join(copies))
         self._labels.commit()
         out._commit()
-        return _keep(count, dropped)
+        return _keep(count, record_size, dropped)
 
     def tick(self, now: int) -> None:
         self._begin()
@@ -106,7 +107,7 @@ class Runner:
         return event
 
 
-def _keep(count: int, dropped: list[int]) -> Keep:
+def _keep(count: int, record_size: int, dropped: list[int]) -> Keep:
     if not dropped:
         return True
     if len(dropped) == count:
@@ -115,6 +116,7 @@ def _keep(count: int, dropped: list[int]) -> Keep:
     bits = bytearray(b"\xff" * (count // 8))
     if count % 8:
         bits.append((1 << count % 8) - 1)
-    for number in dropped:
+    for at in dropped:
+        number = at // record_size
         bits[number >> 3] &= ~(1 << (number & 7))
     return bytes(bits)
