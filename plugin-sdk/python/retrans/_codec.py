@@ -152,6 +152,15 @@ def _whole(value: object, low: int, high: int) -> int:
     return value
 
 
+def checked_text(text: str) -> str:
+    """The text, which must be one that UTF-8 can say. Bindings of the host stop the plugin for any other value."""
+    if not isinstance(text, str):
+        raise TypeError(f"expected text, not {text!r}")
+    if not text.isascii():
+        text.encode()
+    return text
+
+
 def put_u8(value: int) -> bytes:
     return _whole(value, 0, U8_MAX).to_bytes(1, "little")
 

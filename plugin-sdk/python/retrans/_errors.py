@@ -12,7 +12,8 @@ _SDK = os.path.dirname(os.path.abspath(__file__))
 
 def one_line(error: BaseException) -> str:
     """``ValueError: bad port (plugin.py:12 in on_event)``."""
-    text = " ".join(str(error).split())
+    # A text that UTF-8 cannot say would stop the plugin.
+    text = " ".join(str(error).split()).encode(errors="backslashreplace").decode()
     if isinstance(error, SettingError):
         return text
     shown = f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address
 
-from ._codec import ADDRESSES, Cache, Endpoint, put_address, put_u16, u16
+from ._codec import ADDRESSES, Cache, Endpoint, checked_text, put_address, put_u16, u16
 from ._fields import FIELDS, RECORD_SIZE, Fields
 from ._labels import FixedLabels, Labels
 from ._record import CORE_SIZE
@@ -93,7 +93,7 @@ class Event(Fields):
 
     def set_label(self, key: str, value: object) -> None:
         """Sets a label. It replaces a label with the same key, also one of an earlier plugin."""
-        self._labels.set(self._number, key, value if type(value) is str else str(value))
+        self._labels.set(self._number, key, checked_text(value if type(value) is str else str(value)))
 
     def copy(self) -> Event:
         """A copy that stays as it is, with its labels."""

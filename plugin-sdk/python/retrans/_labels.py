@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from ._codec import checked_text
+
 
 class Columns(Protocol):
     """What labels need of the host."""
@@ -32,7 +34,7 @@ class Labels:
     def set(self, event: int, key: str, value: str) -> None:
         column = self.own.get(key)
         if column is None:
-            self.own[key] = ([event], [value])
+            self.own[checked_text(key)] = ([event], [value])
             return
         events, values = column
         if events and events[-1] == event:
@@ -103,7 +105,7 @@ class FixedLabels(Labels):
         self._values = values
 
     def set(self, event: int, key: str, value: str) -> None:
-        self._values[key] = value
+        self._values[checked_text(key)] = value
 
     def get(self, event: int, key: str) -> str | None:
         return self._values.get(key)

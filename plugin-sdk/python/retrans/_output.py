@@ -8,7 +8,7 @@ from enum import Enum
 from math import isfinite
 from typing import Any, NamedTuple, Protocol
 
-from ._codec import U64_MAX
+from ._codec import U64_MAX, checked_text
 
 
 class Severity(Enum):
@@ -92,29 +92,30 @@ class Output:
         """
         if not name:
             raise ValueError("an alert needs a name")
-        texts = tuple((key, str(value)) for key, value in labels.items()) if labels else ()
+        checked_text(name)
+        texts = tuple((checked_text(key), checked_text(str(value))) for key, value in (labels or {}).items())
         state = AlertState.RESOLVED if resolved else AlertState.FIRING
         event = self._event._number if self._event is not None and about_event else None
-        self._alerts.append(Alert(name, Severity(severity), state, str(summary), texts, event))
+        self._alerts.append(Alert(name, Severity(severity), state, checked_text(str(summary)), texts, event))
         self._used = True
 
     def count(self, metric: str, by: int = 1) -> None:
         """Adds to a counter of the plugin. The name has 1 to 64 bytes, and no spaces."""
         if not isinstance(by, int) or by < 0:
             raise ValueError(f"counter {metric}: expected a whole number of at least 0, not {by!r}")
-        self._counts[metric] = min(self._counts.get(metric, 0) + by, U64_MAX)
+        self._counts[metric] = min(self._counts.get(checked_text(metric), 0) + by, U64_MAX)
         self._used = True
 
     def gauge(self, metric: str, value: float) -> None:
         """Sets a gauge of the plugin. A value that is no finite number is left out."""
         if isfinite(value):
-            self._gauges[metric] = float(value)
+            self._gauges[checked_text(metric)] = float(value)
             self._used = True
 
     def observe(self, metric: str, value: float) -> None:
         """Adds a value to a histogram of the plugin. A value that is no finite number is left out."""
         if isfinite(value):
-            self._observed.setdefault(metric, []).append(float(value))
+            self._observed.setdefault(checked_text(metric), []).append(float(value))
             self._used = True
 
     def _begin_all(self) -> None:

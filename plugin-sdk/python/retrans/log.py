@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from . import _host
+from ._codec import checked_text
 
 
 def error(message: object) -> None:
-    _host.get().log("error", str(message))
+    _host.get().log("error", checked_text(str(message)))
 
 
 def warn(message: object) -> None:
-    _host.get().log("warn", str(message))
+    _host.get().log("warn", checked_text(str(message)))
 
 
 def info(message: object) -> None:
-    _host.get().log("info", str(message))
+    _host.get().log("info", checked_text(str(message)))
 
 
 def debug(message: object) -> None:
-    _host.get().log("debug", str(message))
+    _host.get().log("debug", checked_text(str(message)))
 
 
 def trace(message: object) -> None:
-    _host.get().log("trace", str(message))
+    _host.get().log("trace", checked_text(str(message)))

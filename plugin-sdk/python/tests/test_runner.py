@@ -228,6 +228,16 @@ class OutputTest(unittest.TestCase):
             out.count("x", -1)
         with self.assertRaisesRegex(ValueError, "an alert needs a name"):
             out.alert("")
+        for wrong in (5, "\ud800"):
+            with self.subTest(wrong), self.assertRaises((TypeError, UnicodeEncodeError)):
+                out.alert(wrong)  # type: ignore[arg-type]
+            with self.subTest(wrong), self.assertRaises((TypeError, UnicodeEncodeError)):
+                out.count(wrong)  # type: ignore[arg-type]
+            with self.subTest(wrong), self.assertRaises((TypeError, UnicodeEncodeError)):
+                record({wrong: "x"})  # type: ignore[dict-item]
+        with self.assertRaises(UnicodeEncodeError):
+            record({"x": "\ud800"})
+        self.assertEqual(one_line(ValueError("\ud800")), "ValueError: \\ud800")
 
 
 class TimesTest(unittest.TestCase):
