@@ -29,8 +29,8 @@ pub(crate) fn files(sdk: &Path) -> Result<Vec<(PathBuf, String)>> {
     ])
 }
 
-/// What the SDK has no use for. componentize-py imports every function of the contract: the host would make a census for
-/// each plugin, and a host that lacks the latest function would run none.
+/// What the SDK has no use for. componentize-py imports every function of the contract: the host would make a census
+/// for each plugin, and a host that lacks the latest function would run none.
 const UNUSED: &[&str] = &[
     "record field {",
     "record number-name {",
