@@ -4,6 +4,7 @@
 //! The files are committed. `cargo run -p sdk-generator` writes them; a test compares them with what it would write.
 
 mod fields;
+mod python;
 mod rust;
 
 use std::fs;
@@ -35,7 +36,10 @@ fn contract(sdk: &Path, world: &str) -> Result<(Resolve, WorldId)> {
 /// If the contract cannot be read, or if no bindings can be made for a world.
 pub fn generate() -> Result<Vec<(PathBuf, String)>> {
     let sdk = sdk();
-    let languages = [rust::files(&sdk).context("Rust")?];
+    let languages = [
+        rust::files(&sdk).context("Rust")?,
+        python::files(&sdk).context("Python")?,
+    ];
     Ok(languages.concat())
 }
 
