@@ -104,10 +104,7 @@ impl<'a> Interface<'a> {
                 | Payload::ComponentSection {
                     unchecked_range: inside,
                     ..
-                } => {
-                    parser.skip_section();
-                    bytes = bytes.get(inside.len()..).unwrap_or_default();
-                }
+                } => bytes = bytes.get(inside.len()..).unwrap_or_default(),
                 other => interface.add(other)?,
             }
         }

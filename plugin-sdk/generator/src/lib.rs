@@ -3,6 +3,7 @@
 //!
 //! The files are committed. `cargo run -p sdk-generator` writes them; a test compares them with what it would write.
 
+mod c;
 mod fields;
 mod python;
 mod rust;
@@ -38,6 +39,7 @@ pub fn generate() -> Result<Vec<(PathBuf, String)>> {
     let sdk = sdk();
     let languages = [
         rust::files(&sdk).context("Rust")?,
+        c::files(&sdk).context("C")?,
         python::files(&sdk).context("Python")?,
     ];
     Ok(languages.concat())
