@@ -7,6 +7,8 @@
 static const char *fault;
 static int64_t after;
 static int64_t seen;
+/* Volatile: a compiler may leave memory out that is never read. */
+static void *volatile taken;
 
 static const retrans_setting settings[] = {
     {"fault", RETRANS_CHOICE, &fault, .initial = "exception", .choices = "exception|loop|memory", .doc = "How to fail."},
@@ -20,9 +22,9 @@ static retrans_verdict on_event(retrans_event *event) {
     if (strcmp(fault, "exception") == 0) return RETRANS_FAIL("a fault on purpose");
     for (volatile int64_t i = 0;; i++) {
         if (strcmp(fault, "memory") != 0) continue;
-        uint8_t *taken = malloc(1 << 20);
+        taken = malloc(1 << 20);
         if (!taken) abort();
-        memset(taken, 1, 1 << 20);
+        memset((void *)taken, 1, 1 << 20);
     }
 }
 
