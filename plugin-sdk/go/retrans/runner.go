@@ -50,32 +50,13 @@ func (r *Runner) Process(count, size uint32, records []byte) (kept Kept, bits []
 	if err := r.begin(); err != nil {
 		return KeptAll, nil, err
 	}
-	dropped := uint32(0)
-	event, output := &r.event, &r.output
-	event.labels = &r.labels
-	for number := range count {
-		start := uint64(number) * uint64(size)
-		event.record = records[start : start+uint64(size) : start+uint64(size)]
-		event.number, event.isChanged = number, false
-		output.event = int(number)
-		verdict, err := r.plugin.OnEvent(event, output)
-		switch {
-		case err != nil:
-			return KeptAll, nil, inMethod(err, "OnEvent")
-		case verdict == Drop:
-			r.labels.unset(number)
-			if dropped == 0 {
-				r.keepAll(count)
-			}
-			dropped++
-			r.kept[number/8] &^= 1 << (number % 8)
-		case event.isChanged:
-			r.changed = append(r.changed, number)
-		}
+	dropped, err := r.passEvents(count, size, records)
+	if err != nil {
+		return KeptAll, nil, inMethod(err, "OnEvent")
 	}
 	r.returnChanged(int(size), records)
 	r.labels.commit()
-	output.commit(r.host)
+	r.output.commit(r.host)
 	switch dropped {
 	case 0:
 		return KeptAll, nil, nil
@@ -83,6 +64,37 @@ func (r *Runner) Process(count, size uint32, records []byte) (kept Kept, bits []
 		return KeptNone, nil, nil
 	}
 	return KeptBits, r.kept, nil
+}
+
+// passEvents passes the events to the plugin, and returns how many it drops. A function of its own, because one with a
+// deferred call keeps its variables in memory.
+func (r *Runner) passEvents(count, size uint32, records []byte) (dropped uint32, err error) {
+	plugin, event, output := r.plugin, &r.event, &r.output
+	event.labels = &r.labels
+	for number := range count {
+		event.record, records = records[:size:size], records[size:]
+		event.number, event.isChanged = number, false
+		output.event = int(number)
+		verdict, err := plugin.OnEvent(event, output)
+		if err != nil {
+			return 0, err
+		}
+		if verdict == Keep {
+			if event.isChanged {
+				r.changed = append(r.changed, number)
+			}
+			continue
+		}
+		if len(r.labels.own) > 0 {
+			r.labels.unset(number)
+		}
+		if dropped == 0 {
+			r.keepAll(count)
+		}
+		dropped++
+		r.kept[number/8] &^= 1 << (number % 8)
+	}
+	return dropped, nil
 }
 
 // keepAll sets the bits of all events. By the contract, bits beyond the last event are 0.
