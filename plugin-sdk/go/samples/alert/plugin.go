@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -44,13 +45,25 @@ func (s *slowPeers) OnEvent(event *retrans.Event, out *retrans.Output) (retrans.
 }
 
 func (s *slowPeers) OnTick(now time.Duration, out *retrans.Output) error {
-	for _, peer := range s.peers() {
-		if now-s.lastLong[peer] >= s.settings.Hold {
-			out.Alert(alert(peer, retrans.Resolved, "its timeouts are short again"))
-			delete(s.lastLong, peer)
+	var short []netip.Addr
+	for peer, last := range s.lastLong {
+		if now-last >= s.settings.Hold {
+			short = append(short, peer)
 		}
 	}
+	// The order of a map is random.
+	slices.SortFunc(short, compareAddresses)
+	for _, peer := range short {
+		out.Alert(alert(peer, retrans.Resolved, "its timeouts are short again"))
+		delete(s.lastLong, peer)
+	}
 	return nil
+}
+
+// compareAddresses orders addresses by their 16 bytes, IPv4 as ::ffff:192.0.2.1.
+func compareAddresses(a, b netip.Addr) int {
+	one, other := a.As16(), b.As16()
+	return bytes.Compare(one[:], other[:])
 }
 
 func alert(peer netip.Addr, state retrans.AlertState, summary string) retrans.Alert {
@@ -63,28 +76,15 @@ func alert(peer netip.Addr, state retrans.AlertState, summary string) retrans.Al
 	}
 }
 
-// peers returns the peers with an alert in the order of their 16 bytes: the order of a map is random.
-func (s *slowPeers) peers() []netip.Addr {
-	peers := make([]netip.Addr, 0, len(s.lastLong))
-	for peer := range s.lastLong {
-		peers = append(peers, peer)
-	}
-	slices.SortFunc(peers, func(a, b netip.Addr) int {
-		one, other := a.As16(), b.As16()
-		return slices.Compare(one[:], other[:])
-	})
-	return peers
-}
-
 const stateVersion = 1
 
 // Save writes the active alerts.
 func (s *slowPeers) Save() (version uint32, state []byte, err error) {
 	var writer retrans.StateWriter
 	writer.Uint(uint64(len(s.lastLong)))
-	for _, peer := range s.peers() {
+	for peer, last := range s.lastLong {
 		writer.Address(peer)
-		writer.Duration(s.lastLong[peer])
+		writer.Duration(last)
 	}
 	return stateVersion, writer.Bytes(), nil
 }

@@ -18,17 +18,18 @@ type settings struct {
 type summary struct {
 	every time.Duration
 	// next is when the next line is due; 0 before the first tick.
-	next  time.Duration
-	lost  uint64
-	kinds map[string]uint64
+	next time.Duration
+	lost uint64
+	// kinds has the number of events of each kind, by its number.
+	kinds [256]uint64
 }
 
 func newSummary(s settings) (*summary, error) {
-	return &summary{every: s.Every, kinds: make(map[string]uint64)}, nil
+	return &summary{every: s.Every}, nil
 }
 
 func (s *summary) OnEvent(event *retrans.Event, _ *retrans.Output) (retrans.Verdict, error) {
-	s.kinds[event.Kind().String()]++
+	s.kinds[event.Kind()]++
 	return retrans.Keep, nil
 }
 
@@ -58,8 +59,12 @@ func (s *summary) OnFinish(now time.Duration, out *retrans.Output) error {
 // print prints what was counted since the last line, if there is anything.
 func (s *summary) print(now time.Duration, out *retrans.Output) {
 	var events uint64
-	for _, count := range s.kinds {
-		events += count
+	counts := make(map[string]uint64)
+	for kind, count := range s.kinds {
+		if count > 0 {
+			counts[retrans.Kind(kind).String()] = count
+			events += count
+		}
 	}
 	if events == 0 && s.lost == 0 {
 		return
@@ -71,18 +76,17 @@ func (s *summary) print(now time.Duration, out *retrans.Output) {
 	line = append(line, `,"lost":`...)
 	line = strconv.AppendUint(line, s.lost, 10)
 	line = append(line, `,"kinds":{`...)
-	for i, kind := range slices.Sorted(maps.Keys(s.kinds)) {
+	for i, kind := range slices.Sorted(maps.Keys(counts)) {
 		if i > 0 {
 			line = append(line, ',')
 		}
 		line = strconv.AppendQuote(line, kind)
 		line = append(line, ':')
-		line = strconv.AppendUint(line, s.kinds[kind], 10)
+		line = strconv.AppendUint(line, counts[kind], 10)
 	}
 	out.LineBytes(append(line, "}}"...))
 	out.Count("summaries", 1)
-	s.lost = 0
-	clear(s.kinds)
+	s.lost, s.kinds = 0, [256]uint64{}
 }
 
 const stateVersion = 1
@@ -92,9 +96,7 @@ func (s *summary) Save() (version uint32, state []byte, err error) {
 	var writer retrans.StateWriter
 	writer.Duration(s.next)
 	writer.Uint(s.lost)
-	writer.Uint(uint64(len(s.kinds)))
-	for kind, count := range s.kinds {
-		writer.Text(kind)
+	for _, count := range s.kinds {
 		writer.Uint(count)
 	}
 	return stateVersion, writer.Bytes(), nil
@@ -108,8 +110,7 @@ func (s *summary) Restore(version uint32, state []byte) error {
 	reader := retrans.NewStateReader(state)
 	s.next = reader.Duration()
 	s.lost = reader.Uint()
-	for range reader.Count() {
-		kind := reader.Text()
+	for kind := range s.kinds {
 		s.kinds[kind] = reader.Uint()
 	}
 	return reader.Close()
