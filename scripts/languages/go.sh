@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The SDK for plugins in Go. "go.sh setup" installs Go where there is none of the needed version; "go.sh build" makes
-# target/languages/go/NAME.wasm of each sample and of the faulty plugin; "go.sh test" runs the tests of the SDK and of the
-# samples; "go.sh path" prints the directory that must be in PATH.
+# target/languages/go/NAME.wasm of each sample and of the faulty plugin; "go.sh test" runs the tests of the SDK and of
+# the samples; "go.sh path" prints the directory that must be in PATH.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

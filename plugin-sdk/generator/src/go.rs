@@ -47,7 +47,10 @@ pub(crate) fn files(sdk: &Path) -> Result<Vec<(PathBuf, String)>> {
 fn fields_file() -> Result<String> {
     let mut text = HEADER.to_owned();
     text.push_str("\nimport (\n\t\"net/netip\"\n\t\"time\"\n)\n");
-    text.push_str("\n// RecordSize is the size in bytes of a record of this version. Later versions may have longer ones.\n");
+    text.push_str(&comment(
+        "RecordSize is the size in bytes of a record of this version. Later versions may have longer ones.",
+        "",
+    ));
     writeln!(text, "const RecordSize = {}", retrans_event::RECORD_SIZE)?;
     for described in fields::all() {
         text.push_str(&accessors(&described)?);
@@ -70,8 +73,14 @@ fn accessors(described: &Described) -> Result<String> {
     let key = field.name;
     let mut text = String::new();
     let Some(bit) = field.presence_bit else {
-        text.push_str(&comment(&format!("{name} returns {key}: {}", field.doc), &source));
-        write!(text, "func (e *Event) {name}() {kind} {{\n\treturn get{codec}({bytes})\n}}\n")?;
+        text.push_str(&comment(
+            &format!("{name} returns {key}: {}", field.doc),
+            &source,
+        ));
+        write!(
+            text,
+            "func (e *Event) {name}() {kind} {{\n\treturn get{codec}({bytes})\n}}\n"
+        )?;
         text.push_str(&comment(&format!("Set{name} sets {key}.{of_host}"), ""));
         write!(
             text,
@@ -180,10 +189,14 @@ fn declaration(enumeration: &Enumeration) -> String {
     let number = number_type(enumeration);
     let doc = format!("{name} is a number with a name. {}", enumeration.doc);
     let mut text = comment(&doc, "");
-    text.push_str(&format!("type {name} {number}\n\n// Values of {name}, as the JSON form names them.\nconst (\n"));
+    text.push_str(&format!(
+        "type {name} {number}\n\n// Values of {name}, as the JSON form names them.\nconst (\n"
+    ));
     for (value, label) in &enumeration.values {
         let constant = constant(enumeration, label);
-        text.push_str(&format!("\t// {constant} is {label:?}.\n\t{constant} {name} = {value}\n"));
+        text.push_str(&format!(
+            "\t// {constant} is {label:?}.\n\t{constant} {name} = {value}\n"
+        ));
     }
     text.push_str(")\n");
     text
@@ -194,7 +207,11 @@ fn constant(enumeration: &Enumeration, label: &str) -> String {
     match enumeration.format {
         Format::TcpFlags => format!("Flag{label}"),
         Format::SendError if is_errno => format!("SendError{label}"),
-        _ => format!("{}{}", go_name(enumeration), camel(&label.to_ascii_lowercase())),
+        _ => format!(
+            "{}{}",
+            go_name(enumeration),
+            camel(&label.to_ascii_lowercase())
+        ),
     }
 }
 
@@ -215,13 +232,16 @@ fn names(enumeration: &Enumeration, number: &str) -> String {
         let constant = constant(enumeration, label);
         text.push_str(&format!("\tcase {constant}:\n\t\treturn {label:?}\n"));
     }
-    text.push_str(&format!("\t}}\n\treturn {before:?} + {format} + {after:?}\n}}\n"));
+    text.push_str(&format!(
+        "\t}}\n\treturn {before:?} + {format} + {after:?}\n}}\n"
+    ));
     text
 }
 
 /// The method that returns the names of all bits that are set.
 fn flag_names(enumeration: &Enumeration) -> String {
-    let mut text = "\nvar flagNames = [...]struct {\n\tflag TCPFlags\n\tname string\n}{\n".to_owned();
+    let mut text =
+        "\nvar flagNames = [...]struct {\n\tflag TCPFlags\n\tname string\n}{\n".to_owned();
     for (_, label) in &enumeration.values {
         text.push_str(&format!("\t{{Flag{label}, {label:?}}},\n"));
     }
@@ -240,7 +260,11 @@ fn byte_codec(name: &str) -> String {
 /// A comment of one or two paragraphs, after an empty line.
 fn comment(first: &str, second: &str) -> String {
     let mut text = "\n".to_owned();
-    for (number, paragraph) in [first, second].into_iter().filter(|text| !text.is_empty()).enumerate() {
+    for (number, paragraph) in [first, second]
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .enumerate()
+    {
         if number > 0 {
             text.push_str("//\n");
         }

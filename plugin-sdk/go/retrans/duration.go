@@ -29,8 +29,8 @@ const (
 	year  = 31_557_600 * time.Second
 )
 
-// ParseDuration reads a duration in the form of settings, such as "10s", "250ms", "1m30s" or "1h 30m". A duration has at
-// most 292 years.
+// ParseDuration reads a duration in the form of settings, such as "10s", "250ms", "1m30s" or "1h 30m". A duration has
+// at most 292 years.
 func ParseDuration(text string) (time.Duration, error) {
 	if text == "0" {
 		return 0, nil

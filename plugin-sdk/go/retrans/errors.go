@@ -60,7 +60,8 @@ func (e errorText) Error() string {
 	return string(e)
 }
 
-// recoverAs turns a panic into an error with its place: "panic: assignment to entry in nil map (plugin.go:12 in OnEvent)".
+// recoverAs turns a panic into an error with its place: "panic: assignment to entry in nil map (plugin.go:12 in
+// OnEvent)".
 func recoverAs(err *error, method string) {
 	value := recover()
 	if value == nil {

@@ -8,8 +8,8 @@ import (
 	"retrans/internal/link"
 )
 
-// The exported functions of interfaces processor and timer in plugin-sdk/wit/plugin.wit. Those of interface state are in
-// package stateful.
+// The exported functions of interfaces processor and timer in plugin-sdk/wit/plugin.wit. Those of interface state are
+// in package stateful.
 
 // component is the configured plugin; nil before configure.
 var component *Runner

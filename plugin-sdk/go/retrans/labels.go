@@ -14,8 +14,8 @@ type labels struct {
 	own       []ownColumn
 }
 
-// Column is one label key with its values for some of a call's events. The value for event Events[i] is the part of Text
-// from byte Ends[i-1] (0 for the first) to byte Ends[i].
+// Column is one label key with its values for some of a call's events. The value for event Events[i] is the part of
+// Text from byte Ends[i-1] (0 for the first) to byte Ends[i].
 type Column struct {
 	Key    string
 	Events []uint32

@@ -98,8 +98,8 @@ func (o *Output) Alert(alert Alert) {
 	o.alerts = append(o.alerts, raised{alert, event})
 }
 
-// Line writes a line to the host's standard output. It adds the line feed, unless the text ends with one. Text with line
-// feeds inside is several lines.
+// Line writes a line to the host's standard output. It adds the line feed, unless the text ends with one. Text with
+// line feeds inside is several lines.
 func (o *Output) Line(text string) {
 	o.lines = append(o.lines, text...)
 	o.endLine()

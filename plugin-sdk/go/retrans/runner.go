@@ -16,8 +16,8 @@ const (
 	KeptBits
 )
 
-// Runner runs a plugin over the bytes of calls, as the host makes them. The exported functions of a component use it, and
-// package retranstest.
+// Runner runs a plugin over the bytes of calls, as the host makes them. The exported functions of a component use it,
+// and package retranstest.
 type Runner struct {
 	plugin  Plugin
 	host    Host
@@ -39,8 +39,8 @@ func NewRunner(definition *Definition, host Host, settings string) (runner *Runn
 	return &Runner{plugin: plugin, host: host}, nil
 }
 
-// Process processes count records of size bytes each, which it uses as working memory. The bits are valid until the next
-// call.
+// Process processes count records of size bytes each, which it uses as working memory. The bits are valid until the
+// next call.
 func (r *Runner) Process(count, size uint32, records []byte) (kept Kept, bits []byte, err error) {
 	defer recoverAs(&err, "OnEvent")
 	if size < coreSize || uint64(len(records)) != uint64(count)*uint64(size) {

@@ -169,8 +169,8 @@ func TestOutput(t *testing.T) {
 	expect(t, "the counter", outcome.Counts["events"], 2)
 	expect(t, "the gauge", outcome.Gauges["port"], 1)
 	expect(t, "the histogram", fmt.Sprint(outcome.Observed["ports"]), "[0 1]")
-	expect(t, "the alerts", fmt.Sprint(outcome.Alerts), "[{with critical firing  map[port:0] 0} {without info firing  map[] -1} "+
-		"{with critical firing  map[port:1] 1} {without info firing  map[] -1}]")
+	expect(t, "the alerts", fmt.Sprint(outcome.Alerts), "[{with critical firing  map[port:0] 0} "+
+		"{without info firing  map[] -1} {with critical firing  map[port:1] 1} {without info firing  map[] -1}]")
 }
 
 func TestFaultsHaveTheirPlace(t *testing.T) {

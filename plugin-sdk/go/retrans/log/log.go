@@ -1,4 +1,5 @@
-// Package log writes formatted lines to the host's log, at most 100 lines a second. [retrans.Log] writes a text as it is.
+// Package log writes formatted lines to the host's log, at most 100 lines a second. [retrans.Log] writes a text as it
+// is.
 package log
 
 import (

@@ -8,8 +8,8 @@ import (
 	"retrans"
 )
 
-// Record returns a record of a segment that was sent again to this peer, such as "192.0.2.1:443" or "[2001:db8::1]:443".
-// The functions set further fields. It panics if the peer is not an address and a port.
+// Record returns a record of a segment that was sent again to this peer, such as "192.0.2.1:443" or
+// "[2001:db8::1]:443". The functions set further fields. It panics if the peer is not an address and a port.
 //
 // The record is one of a connection that is established, 1,000 s after boot, of kind fast.
 func Record(peer string, set ...func(*retrans.Event)) []byte {

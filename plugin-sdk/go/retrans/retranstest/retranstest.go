@@ -100,8 +100,9 @@ func Run(t testing.TB, definition *retrans.Definition, settings Settings, steps 
 	return outcome
 }
 
-// Play runs a plugin over a stream, in calls of at most 1, 7 and 256 events; a plugin with state once more, with a reload
-// after every call. Different results are an error, as are those of the plugin, and effects that the host would refuse.
+// Play runs a plugin over a stream, in calls of at most 1, 7 and 256 events; a plugin with state once more, with a
+// reload after every call. Different results are an error, as are those of the plugin, and effects that the host
+// would refuse.
 func Play(definition *retrans.Definition, settings Settings, steps ...Step) (*Outcome, error) {
 	one.Lock()
 	defer one.Unlock()

@@ -1,5 +1,5 @@
-// A plugin for retrans-host: it raises an alert for each peer whose retransmission timeout is long, and resolves it when
-// its timeouts have been short again.
+// A plugin for retrans-host: it raises an alert for each peer whose retransmission timeout is long, and resolves it
+// when its timeouts have been short again.
 package main
 
 import (

@@ -8,16 +8,16 @@ package abi
 import "unsafe"
 
 // The host asks for memory in the middle of a call of its own, when a component must not call the host: the collector
-// would do so, to read the clock. And the adapter of WASI asks for memory before the runtime is ready. So this memory is
-// not the collector's.
+// would do so, to read the clock. And the adapter of WASI asks for memory before the runtime is ready. So this memory
+// is not the collector's.
 var (
 	// adapterMemory is what the adapter asks for while the runtime starts: its state and its stack, of 64 KiB each. It
 	// keeps them for as long as the component lives.
 	adapterMemory [192 << 10 / 8]uint64
 	adapter       region
 
-	// argumentMemory is for the list or the text that a call of an exported function has: none has two. A call of process
-	// has the largest one, 256 records; only a saved state may be larger.
+	// argumentMemory is for the list or the text that a call of an exported function has: none has two. A call of
+	// process has the largest one, 256 records; only a saved state may be larger.
 	argumentMemory [512 << 10 / 8]uint64
 	argument       region
 

@@ -7,8 +7,8 @@ import (
 	"unsafe"
 )
 
-// Result is the memory of the result of a call. Its form is that of every result of the contract: a tag, and after it up
-// to three words. One is enough: the host reads it before the next call.
+// Result is the memory of the result of a call. Its form is that of every result of the contract: a tag, and after it
+// up to three words. One is enough: the host reads it before the next call.
 type Result struct {
 	_     structs.HostLayout
 	tag   uint8
