@@ -58,7 +58,10 @@ func putMicros(bytes []byte, value time.Duration) {
 
 // The record has IPv4 addresses in the form ::ffff:192.0.2.1.
 func getAddress(bytes []byte) netip.Addr {
-	return netip.AddrFrom16([16]byte(bytes)).Unmap()
+	if getUint64(bytes) == 0 && getUint32(bytes[8:]) == 0xffff_0000 {
+		return netip.AddrFrom4([4]byte(bytes[12:16]))
+	}
+	return netip.AddrFrom16([16]byte(bytes))
 }
 
 func putAddress(bytes []byte, value netip.Addr) {
