@@ -7,9 +7,9 @@ import (
 )
 
 // The functions of interface host in plugin-sdk/wit/plugin.wit, lowered by hand: the arguments of each are flat, a
-// list or a text is its address and its length. Three of the functions are left out, as their imports would be:
-// layout, since fields never move, census and census-layout, since the host makes a census for plugins that import
-// them.
+// list or a text is its address and its length. Some functions are left out, as their imports would be: layout
+// and names, since fields never move and numbers keep their names, census and census-layout, since the host makes a
+// census for plugins that import it.
 
 //go:wasmimport retrans:plugin/host@0.1.0 lost
 //go:noescape
