@@ -50,7 +50,9 @@ type ownColumn struct {
 }
 
 func (c *ownColumn) set(event uint32, value string) {
-	c.unset(event)
+	if last := len(c.events) - 1; last >= 0 && c.events[last] == event {
+		c.unset(event)
+	}
 	c.text = append(c.text, value...)
 	c.events = append(c.events, event)
 	c.ends = append(c.ends, uint32(len(c.text)))
@@ -93,14 +95,18 @@ func (l *labels) begin(host Host) {
 }
 
 func (l *labels) set(event uint32, key, value string) {
-	position := 0
-	for position < len(l.own) && l.own[position].key < key {
-		position++
+	for i := range l.own {
+		if column := &l.own[i]; column.key == key {
+			column.set(event, value)
+			return
+		}
 	}
-	if position == len(l.own) || l.own[position].key != key {
-		l.own = slices.Insert(l.own, position, ownColumn{key: key})
+	place := 0
+	for place < len(l.own) && l.own[place].key < key {
+		place++
 	}
-	l.own[position].set(event, value)
+	l.own = slices.Insert(l.own, place, ownColumn{key: key})
+	l.own[place].set(event, value)
 }
 
 // unset removes this plugin's labels of an event that is dropped.
