@@ -5,6 +5,7 @@
 
 mod c;
 mod fields;
+mod go;
 mod python;
 mod rust;
 
@@ -40,6 +41,7 @@ pub fn generate() -> Result<Vec<(PathBuf, String)>> {
     let languages = [
         rust::files(&sdk).context("Rust")?,
         c::files(&sdk).context("C")?,
+        go::files(&sdk).context("Go")?,
         python::files(&sdk).context("Python")?,
     ];
     Ok(languages.concat())

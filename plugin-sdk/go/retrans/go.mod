@@ -1,0 +1,3 @@
+module retrans
+
+go 1.24

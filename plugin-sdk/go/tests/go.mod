@@ -1,0 +1,7 @@
+module sdktest
+
+go 1.24
+
+require retrans v0.0.0
+
+replace retrans => ../retrans
