@@ -175,6 +175,15 @@ impl Files {
         fstat(self.file(file)?)
     }
 
+    /// Returns the type of a file. Preopened directories have theirs also before files can be opened: the adapter of WASI
+    /// preview 1 asks for it when the runtime of Go starts, and ends the plugin where there is none.
+    pub(crate) fn file_type(&self, file: u32) -> Result<FileType, Errno> {
+        if self.preopens().any(|(number, _)| number == file) {
+            return Ok(FileType::Directory);
+        }
+        Ok(FileType::from_raw_mode(self.stat(file)?.st_mode))
+    }
+
     /// Returns the metadata of the file at a path, without opening it.
     pub(crate) fn stat_at(
         &self,

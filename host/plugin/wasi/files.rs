@@ -1,6 +1,5 @@
 //! `wasi:filesystem` for the granted files. Every function that would change a file is refused.
 
-use rustix::fs::FileType;
 use rustix::fs::OFlags;
 use rustix::fs::Stat;
 use rustix::io::Errno;
@@ -107,9 +106,14 @@ pub(super) fn link_types(linker: &mut LinkerInstance<'_, HostState>, name: &str)
             },
         ),
         Some("get-flags") => link_stat(linker, name, |_| DescriptorFlags::READ),
-        Some("get-type") => link_stat(linker, name, |stat| {
-            DescriptorType::from(FileType::from_raw_mode(stat.st_mode))
-        }),
+        Some("get-type") => link_timed(
+            linker,
+            name,
+            |store: Store, (file,): (Resource<Descriptor>,)| {
+                let found = store.data().files.file_type(file.rep());
+                answer(found.map(DescriptorType::from))
+            },
+        ),
         Some("stat") => link_stat(linker, name, DescriptorStat::from),
         Some("metadata-hash") => link_stat(linker, name, MetadataHash::from),
         Some("stat-at") => link_stat_at(linker, name, DescriptorStat::from),

@@ -31,7 +31,7 @@ fn toolchain(language: Language) -> Toolchain {
         },
         Language::C => Toolchain {
             programs: &["clang", "clang-19", "clang-18", "clang-17", "clang-16"],
-            package: "the packages clang, lld and wasi-libc",
+            package: "the packages clang, lld, wasi-libc and libclang-rt-dev-wasm32",
             commands: &["make test", "make"],
         },
         Language::Go => Toolchain {
@@ -41,9 +41,11 @@ fn toolchain(language: Language) -> Toolchain {
         },
         Language::Python => Toolchain {
             programs: &["python3"],
-            package: "the package python3",
+            package: "the packages python3 and python3-venv",
             commands: &[
-                "pip install -r requirements.txt",
+                "python3 -m venv .venv",
+                ". .venv/bin/activate",
+                "python3 -m pip install --require-hashes -r requirements.txt",
                 "python3 -m unittest",
                 "python3 -m retrans",
             ],

@@ -46,6 +46,20 @@ fn the_kernel_refuses_what_leads_out() {
 }
 
 #[test]
+fn preopened_directories_have_a_type_before_files_can_be_opened() {
+    let mut files = Files::new(vec!["/granted".to_owned()]);
+    let numbers: Vec<u32> = files.preopens().map(|(number, _)| number).collect();
+    assert_eq!(numbers, [1, 0]);
+    for number in numbers {
+        assert_eq!(files.file_type(number), Ok(FileType::Directory));
+        assert!(files.stat(number).is_err(), "nothing else is known of it");
+    }
+    assert!(files.file_type(2).is_err());
+    files.close_all();
+    assert_eq!(files.file_type(0), Ok(FileType::Directory));
+}
+
+#[test]
 fn a_handle_that_was_kept_for_too_long_finds_nothing() {
     let (_directory, mut files) = files();
     let first = open(&mut files, "file").expect("it is there");
