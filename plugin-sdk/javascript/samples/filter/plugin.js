@@ -1,0 +1,17 @@
+// Keeps events whose peer has a certain port.
+import { definePlugin, setting } from "./retrans/index.js";
+
+export default definePlugin({
+  name: "{{name}}",
+  summary: "Keeps events whose peer has a certain port",
+  settings: {
+    port: setting.integer(443, "Port of the peer.", { min: 0, max: 65535 }),
+  },
+  create({ port }) {
+    return {
+      onEvent(event) {
+        return event.peer.port === port;
+      },
+    };
+  },
+});
