@@ -1,6 +1,6 @@
 // Generated from the table of fields by `cargo run -p sdk-generator`. Do not edit.
 
-import { addressAt, at, change, flagsName, namesOf, textAt, u16, u32, u64, u8 } from "./cursor.js";
+import { addressAt, at, change, flagsName, i32, nameOf, namesOf, textAt, u16, u64, u8 } from "./cursor.js";
 import { BaseEvent } from "./base_event.js";
 import { FIELDS } from "./fields.js";
 import { TcpState, Kind, Tracepoint, SendError, TcpFlags, Timer, CaState, OwnerStatus } from "./names.js";
@@ -32,7 +32,7 @@ export class Event extends BaseEvent {
   }
 
   get state() {
-    return (TCP_STATE_NAMES[u8[at + 85]] ?? "other(N)".replace("N", u8[at + 85]));
+    return nameOf(TCP_STATE_NAMES, u8[at + 85], "other");
   }
   set state(value) {
     change(FIELDS.state, value);
@@ -73,11 +73,11 @@ export class Event extends BaseEvent {
   }
 
   get size() {
-    return u32[(at + 0) >> 2];
+    return i32[(at + 0) >> 2] >>> 0;
   }
 
   get cpu() {
-    return u32[(at + 4) >> 2];
+    return i32[(at + 4) >> 2] >>> 0;
   }
 
   get cpuSequence() {
@@ -89,7 +89,7 @@ export class Event extends BaseEvent {
   }
 
   get kind() {
-    return (KIND_NAMES[u8[at + 86]] ?? "other(N)".replace("N", u8[at + 86]));
+    return nameOf(KIND_NAMES, u8[at + 86], "other");
   }
   set kind(value) {
     change(FIELDS.kind, value);
@@ -102,7 +102,7 @@ export class Event extends BaseEvent {
   }
 
   get tracepoint() {
-    return (TRACEPOINT_NAMES[u8[at + 87]] ?? "other(N)".replace("N", u8[at + 87]));
+    return nameOf(TRACEPOINT_NAMES, u8[at + 87], "other");
   }
   set tracepoint(value) {
     change(FIELDS.tracepoint, value);
@@ -122,41 +122,41 @@ export class Event extends BaseEvent {
   }
 
   get error() {
-    return u8[at + 8] & 1 ? (SEND_ERROR_NAMES[u32[(at + 88) >> 2] | 0] ?? "error(N)".replace("N", u32[(at + 88) >> 2] | 0)) : undefined;
+    return u8[at + 8] & 1 ? nameOf(SEND_ERROR_NAMES, i32[(at + 88) >> 2], "error") : undefined;
   }
   set error(value) {
     change(FIELDS.error, value);
   }
   get errorNumber() {
-    return u8[at + 8] & 1 ? u32[(at + 88) >> 2] | 0 : undefined;
+    return u8[at + 8] & 1 ? i32[(at + 88) >> 2] : undefined;
   }
   set errorNumber(value) {
     change(FIELDS.errorNumber, value);
   }
 
   get segments() {
-    return u8[at + 8] & 16 ? u32[(at + 104) >> 2] : undefined;
+    return u8[at + 8] & 16 ? i32[(at + 104) >> 2] >>> 0 : undefined;
   }
   set segments(value) {
     change(FIELDS.segments, value);
   }
 
   get length() {
-    return u8[at + 8] & 8 ? u32[(at + 100) >> 2] : undefined;
+    return u8[at + 8] & 8 ? i32[(at + 100) >> 2] >>> 0 : undefined;
   }
   set length(value) {
     change(FIELDS.length, value);
   }
 
   get seq() {
-    return u8[at + 8] & 2 ? u32[(at + 92) >> 2] : undefined;
+    return u8[at + 8] & 2 ? i32[(at + 92) >> 2] >>> 0 : undefined;
   }
   set seq(value) {
     change(FIELDS.seq, value);
   }
 
   get endSeq() {
-    return u8[at + 8] & 4 ? u32[(at + 96) >> 2] : undefined;
+    return u8[at + 8] & 4 ? i32[(at + 96) >> 2] >>> 0 : undefined;
   }
   set endSeq(value) {
     change(FIELDS.endSeq, value);
@@ -190,7 +190,7 @@ export class Event extends BaseEvent {
   }
 
   get timer() {
-    return u8[at + 9] & 1 ? (TIMER_NAMES[u8[at + 112]] ?? "other(N)".replace("N", u8[at + 112])) : undefined;
+    return u8[at + 9] & 1 ? nameOf(TIMER_NAMES, u8[at + 112], "other") : undefined;
   }
   set timer(value) {
     change(FIELDS.timer, value);
@@ -224,21 +224,21 @@ export class Event extends BaseEvent {
   }
 
   get tlpHighSeq() {
-    return u8[at + 9] & 16 ? u32[(at + 116) >> 2] : undefined;
+    return u8[at + 9] & 16 ? i32[(at + 116) >> 2] >>> 0 : undefined;
   }
   set tlpHighSeq(value) {
     change(FIELDS.tlpHighSeq, value);
   }
 
   get undoMarker() {
-    return u8[at + 9] & 32 ? u32[(at + 120) >> 2] : undefined;
+    return u8[at + 9] & 32 ? i32[(at + 120) >> 2] >>> 0 : undefined;
   }
   set undoMarker(value) {
     change(FIELDS.undoMarker, value);
   }
 
   get caState() {
-    return u8[at + 8] & 128 ? (CA_STATE_NAMES[u8[at + 111]] ?? "other(N)".replace("N", u8[at + 111])) : undefined;
+    return u8[at + 8] & 128 ? nameOf(CA_STATE_NAMES, u8[at + 111], "other") : undefined;
   }
   set caState(value) {
     change(FIELDS.caState, value);
@@ -258,133 +258,133 @@ export class Event extends BaseEvent {
   }
 
   get srtt() {
-    return u8[at + 9] & 64 ? BigInt(u32[(at + 124) >> 2]) * 1000n : undefined;
+    return u8[at + 9] & 64 ? BigInt(i32[(at + 124) >> 2] >>> 0) * 1000n : undefined;
   }
   set srtt(value) {
     change(FIELDS.srtt, value);
   }
 
   get rttvar() {
-    return u8[at + 9] & 128 ? BigInt(u32[(at + 128) >> 2]) * 1000n : undefined;
+    return u8[at + 9] & 128 ? BigInt(i32[(at + 128) >> 2] >>> 0) * 1000n : undefined;
   }
   set rttvar(value) {
     change(FIELDS.rttvar, value);
   }
 
   get minRtt() {
-    return u8[at + 10] & 1 ? BigInt(u32[(at + 132) >> 2]) * 1000n : undefined;
+    return u8[at + 10] & 1 ? BigInt(i32[(at + 132) >> 2] >>> 0) * 1000n : undefined;
   }
   set minRtt(value) {
     change(FIELDS.minRtt, value);
   }
 
   get rto() {
-    return u8[at + 10] & 2 ? BigInt(u32[(at + 136) >> 2]) * 1000n : undefined;
+    return u8[at + 10] & 2 ? BigInt(i32[(at + 136) >> 2] >>> 0) * 1000n : undefined;
   }
   set rto(value) {
     change(FIELDS.rto, value);
   }
 
   get cwnd() {
-    return u8[at + 10] & 4 ? u32[(at + 140) >> 2] : undefined;
+    return u8[at + 10] & 4 ? i32[(at + 140) >> 2] >>> 0 : undefined;
   }
   set cwnd(value) {
     change(FIELDS.cwnd, value);
   }
 
   get ssthresh() {
-    return u8[at + 10] & 8 ? u32[(at + 144) >> 2] : undefined;
+    return u8[at + 10] & 8 ? i32[(at + 144) >> 2] >>> 0 : undefined;
   }
   set ssthresh(value) {
     change(FIELDS.ssthresh, value);
   }
 
   get mss() {
-    return u8[at + 10] & 16 ? u32[(at + 148) >> 2] : undefined;
+    return u8[at + 10] & 16 ? i32[(at + 148) >> 2] >>> 0 : undefined;
   }
   set mss(value) {
     change(FIELDS.mss, value);
   }
 
   get packetsOut() {
-    return u8[at + 10] & 32 ? u32[(at + 152) >> 2] : undefined;
+    return u8[at + 10] & 32 ? i32[(at + 152) >> 2] >>> 0 : undefined;
   }
   set packetsOut(value) {
     change(FIELDS.packetsOut, value);
   }
 
   get lostOut() {
-    return u8[at + 10] & 64 ? u32[(at + 156) >> 2] : undefined;
+    return u8[at + 10] & 64 ? i32[(at + 156) >> 2] >>> 0 : undefined;
   }
   set lostOut(value) {
     change(FIELDS.lostOut, value);
   }
 
   get sackedOut() {
-    return u8[at + 10] & 128 ? u32[(at + 160) >> 2] : undefined;
+    return u8[at + 10] & 128 ? i32[(at + 160) >> 2] >>> 0 : undefined;
   }
   set sackedOut(value) {
     change(FIELDS.sackedOut, value);
   }
 
   get retransOut() {
-    return u8[at + 11] & 1 ? u32[(at + 164) >> 2] : undefined;
+    return u8[at + 11] & 1 ? i32[(at + 164) >> 2] >>> 0 : undefined;
   }
   set retransOut(value) {
     change(FIELDS.retransOut, value);
   }
 
   get sndUna() {
-    return u8[at + 11] & 2 ? u32[(at + 168) >> 2] : undefined;
+    return u8[at + 11] & 2 ? i32[(at + 168) >> 2] >>> 0 : undefined;
   }
   set sndUna(value) {
     change(FIELDS.sndUna, value);
   }
 
   get sndNxt() {
-    return u8[at + 11] & 4 ? u32[(at + 172) >> 2] : undefined;
+    return u8[at + 11] & 4 ? i32[(at + 172) >> 2] >>> 0 : undefined;
   }
   set sndNxt(value) {
     change(FIELDS.sndNxt, value);
   }
 
   get sndWnd() {
-    return u8[at + 11] & 8 ? u32[(at + 176) >> 2] : undefined;
+    return u8[at + 11] & 8 ? i32[(at + 176) >> 2] >>> 0 : undefined;
   }
   set sndWnd(value) {
     change(FIELDS.sndWnd, value);
   }
 
   get totalRetrans() {
-    return u8[at + 11] & 16 ? u32[(at + 180) >> 2] : undefined;
+    return u8[at + 11] & 16 ? i32[(at + 180) >> 2] >>> 0 : undefined;
   }
   set totalRetrans(value) {
     change(FIELDS.totalRetrans, value);
   }
 
   get dataSegsOut() {
-    return u8[at + 11] & 32 ? u32[(at + 184) >> 2] : undefined;
+    return u8[at + 11] & 32 ? i32[(at + 184) >> 2] >>> 0 : undefined;
   }
   set dataSegsOut(value) {
     change(FIELDS.dataSegsOut, value);
   }
 
   get delivered() {
-    return u8[at + 11] & 64 ? u32[(at + 188) >> 2] : undefined;
+    return u8[at + 11] & 64 ? i32[(at + 188) >> 2] >>> 0 : undefined;
   }
   set delivered(value) {
     change(FIELDS.delivered, value);
   }
 
   get dsackDups() {
-    return u8[at + 11] & 128 ? u32[(at + 192) >> 2] : undefined;
+    return u8[at + 11] & 128 ? i32[(at + 192) >> 2] >>> 0 : undefined;
   }
   set dsackDups(value) {
     change(FIELDS.dsackDups, value);
   }
 
   get reordSeen() {
-    return u8[at + 12] & 1 ? u32[(at + 196) >> 2] : undefined;
+    return u8[at + 12] & 1 ? i32[(at + 196) >> 2] >>> 0 : undefined;
   }
   set reordSeen(value) {
     change(FIELDS.reordSeen, value);
@@ -405,7 +405,7 @@ export class Event extends BaseEvent {
   }
 
   get netnsInode() {
-    return u8[at + 12] & 16 ? u32[(at + 232) >> 2] : undefined;
+    return u8[at + 12] & 16 ? i32[(at + 232) >> 2] >>> 0 : undefined;
   }
   set netnsInode(value) {
     change(FIELDS.netnsInode, value);
@@ -440,21 +440,21 @@ export class Event extends BaseEvent {
   }
 
   get uid() {
-    return u8[at + 13] & 1 ? u32[(at + 256) >> 2] : undefined;
+    return u8[at + 13] & 1 ? i32[(at + 256) >> 2] >>> 0 : undefined;
   }
   set uid(value) {
     change(FIELDS.uid, value);
   }
 
   get mark() {
-    return u8[at + 12] & 32 ? u32[(at + 236) >> 2] : undefined;
+    return u8[at + 12] & 32 ? i32[(at + 236) >> 2] >>> 0 : undefined;
   }
   set mark(value) {
     change(FIELDS.mark, value);
   }
 
   get interface() {
-    return u8[at + 13] & 2 ? u32[(at + 260) >> 2] : undefined;
+    return u8[at + 13] & 2 ? i32[(at + 260) >> 2] >>> 0 : undefined;
   }
   set interface(value) {
     change(FIELDS.interface, value);
@@ -475,7 +475,7 @@ export class Event extends BaseEvent {
   }
 
   get ownerStatus() {
-    return u8[at + 13] & 128 ? (OWNER_STATUS_NAMES[u8[at + 286]] ?? "other(N)".replace("N", u8[at + 286])) : undefined;
+    return u8[at + 13] & 128 ? nameOf(OWNER_STATUS_NAMES, u8[at + 286], "other") : undefined;
   }
   set ownerStatus(value) {
     change(FIELDS.ownerStatus, value);
@@ -488,7 +488,7 @@ export class Event extends BaseEvent {
   }
 
   get ownerPid() {
-    return u8[at + 13] & 16 ? u32[(at + 280) >> 2] : undefined;
+    return u8[at + 13] & 16 ? i32[(at + 280) >> 2] >>> 0 : undefined;
   }
   set ownerPid(value) {
     change(FIELDS.ownerPid, value);
@@ -502,14 +502,14 @@ export class Event extends BaseEvent {
   }
 
   get ownerUid() {
-    return u8[at + 14] & 2 ? u32[(at + 296) >> 2] : undefined;
+    return u8[at + 14] & 2 ? i32[(at + 296) >> 2] >>> 0 : undefined;
   }
   set ownerUid(value) {
     change(FIELDS.ownerUid, value);
   }
 
   get ownerHolders() {
-    return u8[at + 14] & 4 ? u32[(at + 300) >> 2] : undefined;
+    return u8[at + 14] & 4 ? i32[(at + 300) >> 2] >>> 0 : undefined;
   }
   set ownerHolders(value) {
     change(FIELDS.ownerHolders, value);
@@ -523,7 +523,7 @@ export class Event extends BaseEvent {
   }
 
   get lastPid() {
-    return u8[at + 14] & 32 ? u32[(at + 336) >> 2] : undefined;
+    return u8[at + 14] & 32 ? i32[(at + 336) >> 2] >>> 0 : undefined;
   }
   set lastPid(value) {
     change(FIELDS.lastPid, value);
@@ -537,7 +537,7 @@ export class Event extends BaseEvent {
   }
 
   get lastUid() {
-    return u8[at + 14] & 128 ? u32[(at + 340) >> 2] : undefined;
+    return u8[at + 14] & 128 ? i32[(at + 340) >> 2] >>> 0 : undefined;
   }
   set lastUid(value) {
     change(FIELDS.lastUid, value);

@@ -2,7 +2,13 @@
 import { host } from "./host.js";
 import { utf8Length, isAscii } from "./utf8.js";
 
-/** Keys to their columns. The values of a column are by the number of the event, ascending. */
+/** Most events of a call. */
+const MOST_EVENTS = 256;
+
+/**
+ * Keys to their columns: lists of the events that have a value, ascending, and of the values. Not maps of events: those
+ * of QuickJS take microseconds to find a number.
+ */
 let own = new Map();
 /** The labels of the host and of earlier plugins; fetched at the first use. */
 let earlier;
@@ -10,15 +16,15 @@ let earlier;
 function fetchEarlier() {
   const columns = new Map();
   for (const { key, events, ends, text } of host.labels()) {
-    const values = new Map();
+    const values = [];
     let start = 0;
     // The host counts bytes.
     const part = isAscii(text) ? (from, to) => text.slice(from, to) : cutter(text);
     for (let index = 0; index < events.length; index += 1) {
-      values.set(events[index], part(start, ends[index]));
+      values.push(part(start, ends[index]));
       start = ends[index];
     }
-    columns.set(key, values);
+    columns.set(key, { events, values });
   }
   return columns;
 }
@@ -37,12 +43,6 @@ function cutter(text) {
   };
 }
 
-function checkKey(key) {
-  if (typeof key !== "string" || key === "") {
-    throw new TypeError(`the key of a label: expected text, not ${String(key) || '""'}`);
-  }
-}
-
 export const labels = {
   /** Begins a call. */
   begin() {
@@ -53,22 +53,28 @@ export const labels = {
   },
 
   set(event, key, value) {
-    checkKey(key);
-    let values = own.get(key);
-    if (values === undefined) {
-      values = new Map();
-      own.set(key, values);
+    let column = own.get(key);
+    if (column === undefined) {
+      if (typeof key !== "string" || key === "") {
+        throw new TypeError(`the key of a label: expected text, not ${String(key) || '""'}`);
+      }
+      column = { events: [], values: [] };
+      own.set(key, column);
     }
-    values.set(event, String(value).toWellFormed());
+    const { events, values } = column;
+    const last = events.length - 1;
+    const place = last >= 0 && events[last] === event ? last : last + 1;
+    events[place] = event;
+    values[place] = typeof value === "string" ? value : String(value);
   },
 
   get(event, key) {
-    const value = own.get(key)?.get(event);
+    const value = valueIn(own.get(key), event);
     if (value !== undefined) {
       return value;
     }
     earlier ??= fetchEarlier();
-    return earlier.get(key)?.get(event);
+    return valueIn(earlier.get(key), event);
   },
 
   /** All labels of an event in the order of their keys. */
@@ -76,8 +82,8 @@ export const labels = {
     earlier ??= fetchEarlier();
     const found = new Map();
     for (const columns of [earlier, own]) {
-      for (const [key, values] of columns) {
-        const value = values.get(event);
+      for (const [key, column] of columns) {
+        const value = valueIn(column, event);
         if (value !== undefined) {
           found.set(key, value);
         }
@@ -86,37 +92,64 @@ export const labels = {
     return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
   },
 
-  /** Removes this plugin's labels of an event that is dropped. */
-  unset(event) {
-    if (own.size > 0) {
-      own.forEach((values) => values.delete(event));
-    }
-  },
-
-  /** Passes this plugin's labels to the host. */
-  commit() {
+  /** Passes this plugin's labels of the events that are kept to the host. */
+  commit(dropped) {
     if (own.size === 0) {
       return;
     }
-    for (const key of [...own.keys()].sort()) {
-      const values = own.get(key);
-      if (values.size > 0) {
-        host.annotate(column(key, values));
+    const keys = own.size === 1 ? own.keys() : [...own.keys()].sort();
+    for (const key of keys) {
+      const column = own.get(key);
+      const kept = dropped.length === 0 ? column : without(dropped, column);
+      if (kept.events.length > 0) {
+        host.annotate(textColumn(key, kept));
       }
     }
   },
 };
 
-function column(key, values) {
-  const events = new Uint32Array(values.size);
-  const ends = new Uint32Array(values.size);
-  let [index, end, text] = [0, 0, ""];
-  for (const [event, value] of values) {
-    events[index] = event;
-    end += utf8Length(value);
-    ends[index] = end;
-    text += value;
-    index += 1;
+function without(dropped, { events, values }) {
+  const isDropped = new Uint8Array(MOST_EVENTS);
+  for (const event of dropped) {
+    isDropped[event] = 1;
   }
-  return { key, events, ends, text };
+  const isKept = (_, index) => isDropped[events[index]] === 0;
+  return { events: events.filter(isKept), values: values.filter(isKept) };
+}
+
+/** The value for an event; most often that of the last one, else by binary search. */
+function valueIn(column, event) {
+  if (column === undefined) {
+    return undefined;
+  }
+  const { events, values } = column;
+  let low = 0;
+  let high = events.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (events[middle] <= event) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return events[low] === event ? values[low] : undefined;
+}
+
+function textColumn(key, { events, values }) {
+  let texts = values;
+  let text = texts.join("");
+  let lengthOf;
+  if (!isAscii(text)) {
+    texts = texts.map((value) => value.toWellFormed());
+    text = texts.join("");
+    lengthOf = utf8Length;
+  }
+  const ends = [];
+  let end = 0;
+  for (const value of texts) {
+    end += lengthOf === undefined ? value.length : lengthOf(value);
+    ends.push(end);
+  }
+  return { key, events: Uint32Array.from(events), ends: Uint32Array.from(ends), text };
 }

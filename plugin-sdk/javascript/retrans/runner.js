@@ -1,5 +1,5 @@
 /** Runs an instance over the bytes of a call, and passes its effects to the host. */
-import { changedEvents, load, moveTo } from "./cursor.js";
+import { changedEvents, load, visit } from "./cursor.js";
 import { Event } from "./event.js";
 import { RECORD_SIZE } from "./fields.js";
 import { host } from "./host.js";
@@ -38,35 +38,16 @@ export class Runner {
     const records = isAsKnown ? { bytes, size: recordSize } : widen(bytes, recordSize);
     load(records.bytes, records.size);
     this.#out.beginEvents();
-    const dropped = this.#callOnEach(records);
+    const dropped = visit(this.#instance, this.#event, this.#out);
     const changed = changedEvents();
     if (changed.length > 0) {
       const isDropped = new Set(dropped);
       const kept = changed.filter((number) => !isDropped.has(number));
       returnChanged(kept, isAsKnown ? records : narrow(records, bytes, recordSize));
     }
-    labels.commit();
+    labels.commit(dropped);
     this.#out.commit();
     return keepAllBut(dropped, count);
-  }
-
-  /** Returns the numbers of the events that are dropped. */
-  #callOnEach({ bytes, size }) {
-    const [instance, event, out, end] = [this.#instance, this.#event, this.#out, bytes.length];
-    const dropped = [];
-    for (let place = 0; place < end; place += size) {
-      moveTo(place);
-      const isKept = instance.onEvent(event, out);
-      if (isKept === true || isKept === undefined) {
-        continue;
-      }
-      if (isKept !== false) {
-        throw new TypeError(`onEvent returned ${describe(isKept)}: expected true or nothing to keep, false to drop`);
-      }
-      labels.unset(place / size);
-      dropped.push(place / size);
-    }
-    return dropped;
   }
 
   tick(now) {
@@ -105,10 +86,6 @@ export class Runner {
       this.#instance.onLost?.(lost, this.#out);
     }
   }
-}
-
-function describe(value) {
-  return value instanceof Promise ? "a Promise, for which the host does not wait" : String(value);
 }
 
 /** Passes changed records to the host, back to back. */

@@ -16,7 +16,7 @@ fn read(described: &Described) -> String {
     let number = match described.field.size {
         1 => format!("u8[at + {offset}]"),
         2 => format!("u16[(at + {offset}) >> 1]"),
-        4 => format!("u32[(at + {offset}) >> 2]"),
+        4 => format!("i32[(at + {offset}) >> 2] >>> 0"),
         _ => format!("u64[(at + {offset}) >> 3]"),
     };
     match described.field.format {
@@ -24,7 +24,7 @@ fn read(described: &Described) -> String {
         Format::Bool => format!("{number} !== 0"),
         Format::Address => format!("addressAt({offset})"),
         Format::Text => format!("textAt({offset})"),
-        Format::SendError => format!("{number} | 0"),
+        Format::SendError => number.replace(" >>> 0", ""),
         _ => number,
     }
 }
@@ -63,7 +63,7 @@ pub(super) fn event() -> String {
         let code = format!("{}_NAMES", upper_case(named.name));
         let value = match described.field.format {
             Format::TcpFlags => format!("flagsName({code}, {number})"),
-            _ => format!("({code}[{number}] ?? \"{}\".replace(\"N\", {number}))", named.other),
+            _ => format!("nameOf({code}, {number}, \"{}\")", named.other.trim_end_matches("(N)")),
         };
         class += &getter(&name, &described, &value);
         class += &setter(&name, &described);
@@ -80,7 +80,7 @@ pub(super) fn event() -> String {
         .collect();
     format!(
         "{HEADER}\
-import {{ addressAt, at, change, flagsName, namesOf, textAt, u16, u32, u64, u8 }} from \"./cursor.js\";
+import {{ addressAt, at, change, flagsName, i32, nameOf, namesOf, textAt, u16, u64, u8 }} from \"./cursor.js\";
 import {{ BaseEvent }} from \"./base_event.js\";
 import {{ FIELDS }} from \"./fields.js\";
 import {{ {} }} from \"./names.js\";
