@@ -159,7 +159,7 @@ export function write(field, value) {
 function encode(field, value) {
   const { name, size, format } = field;
   if (field.names !== undefined) {
-    return integer(name, size, numberOf(field, value));
+    return integer(name, size, numberOf(field, value), format === "send-error");
   }
   switch (format) {
     case "address":

@@ -34,7 +34,12 @@ export default definePlugin({
       },
 
       onTick(now, out) {
-        const ended = [...active.keys()].filter((peer) => active.get(peer) + hold <= now).map(parseAddress);
+        const ended = [];
+        active.forEach((last, peer) => {
+          if (last + hold <= now) {
+            ended.push(parseAddress(peer));
+          }
+        });
         for (const peer of ended.sort(IpAddress.compare)) {
           out.alert(alert(peer, "resolved", "its timeouts are short again"));
           active.delete(peer.toString());
