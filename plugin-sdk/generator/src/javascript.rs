@@ -15,7 +15,8 @@ use crate::fields::Enumeration;
 use crate::fields::enumerations;
 
 /// The first line of each generated file.
-const HEADER: &str = "// Generated from the table of fields by `cargo run -p sdk-generator`. Do not edit.\n\n";
+const HEADER: &str =
+    "// Generated from the table of fields by `cargo run -p sdk-generator`. Do not edit.\n\n";
 
 /// The files, each with its content. `sdk` is the directory `plugin-sdk`.
 pub(crate) fn files(sdk: &Path) -> Result<Vec<(PathBuf, String)>> {
@@ -26,7 +27,10 @@ pub(crate) fn files(sdk: &Path) -> Result<Vec<(PathBuf, String)>> {
         (to.join("fields.js"), accessors::fields()),
         (to.join("names.js"), names()),
         (to.join("names.d.ts"), types::names()),
-        (to.join("plugin.wit"), fs::read_to_string(sdk.join("wit/plugin.wit"))?),
+        (
+            to.join("plugin.wit"),
+            fs::read_to_string(sdk.join("wit/plugin.wit"))?,
+        ),
     ])
 }
 
@@ -74,7 +78,10 @@ fn comment(indent: &str, text: &str) -> String {
     match lines.as_slice() {
         [line] => format!("{indent}/** {line} */\n"),
         lines => {
-            let middle: String = lines.iter().map(|line| format!("{indent} * {line}\n")).collect();
+            let middle: String = lines
+                .iter()
+                .map(|line| format!("{indent} * {line}\n"))
+                .collect();
             format!("{indent}/**\n{middle}{indent} */\n")
         }
     }
@@ -83,7 +90,10 @@ fn comment(indent: &str, text: &str) -> String {
 /// Numbers by name, and their names by number: `names.js`.
 fn names() -> String {
     let mut text = HEADER.to_owned();
-    for Enumeration { name, doc, values, .. } in enumerations() {
+    for Enumeration {
+        name, doc, values, ..
+    } in enumerations()
+    {
         text += &comment("", doc);
         text += &format!("export const {name} = Object.freeze({{\n");
         for (number, of_number) in values {

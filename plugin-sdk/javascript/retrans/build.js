@@ -1,8 +1,8 @@
 /**
  * Builds the component: `node retrans/build.js [--engine quickjs|starlingmonkey]` in the directory of a project.
  *
- * esbuild makes one module of the plugin and of the SDK, the engine's tool makes a component of it, and the file has the
- * name of the package.
+ * esbuild makes one module of the plugin and of the SDK, and the engine's tool makes a component of it. The file has
+ * the name of the package.
  */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";

@@ -1,7 +1,16 @@
 // Generated from the table of fields by `cargo run -p sdk-generator`. Do not edit.
 
 import type { IpAddress } from "./ip.js";
-import type { KindName, TracepointName, TcpStateName, CaStateName, TimerName, OwnerStatusName, SendErrorName, TcpFlagsName } from "./names.js";
+import type {
+  KindName,
+  TracepointName,
+  TcpStateName,
+  CaStateName,
+  TimerName,
+  OwnerStatusName,
+  SendErrorName,
+  TcpFlagsName,
+} from "./names.js";
 
 /** The fields of an event. A field that is unknown is `undefined`. Set it to `undefined` to make it so. */
 export interface Fields {

@@ -14,7 +14,8 @@ function adapt(imported) {
     ...imported,
     lost: () => BigInt(imported.lost()),
     count(metric, by) {
-      count ??= typeof imported.lost() === "bigint" ? imported.count : (name, exact) => imported.count(name, Number(exact));
+      count ??=
+        typeof imported.lost() === "bigint" ? imported.count : (name, exact) => imported.count(name, Number(exact));
       count(metric, by);
     },
   };

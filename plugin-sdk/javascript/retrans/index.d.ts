@@ -28,8 +28,8 @@ export interface Endpoint {
 }
 
 /**
- * One retransmit. Its properties read the record each time. The object is used again for the next event: keep values, not
- * the event.
+ * One retransmit. Its properties read the record each time. The object is used again for the next event: keep values,
+ * not the event.
  */
 export interface Event extends Fields {
   /** The other end of the connection. */
@@ -75,10 +75,17 @@ export interface Output {
   observe(metric: string, value: number | bigint): void;
 }
 
+/** Writes a message as a line. */
 type Write = (message: unknown) => void;
 
 /** Writes to the host's log. */
-export declare const log: { readonly error: Write; readonly warn: Write; readonly info: Write; readonly debug: Write; readonly trace: Write };
+export declare const log: {
+  readonly error: Write;
+  readonly warn: Write;
+  readonly info: Write;
+  readonly debug: Write;
+  readonly trace: Write;
+};
 
 /** What is known of the run. All but the version may be unknown before the first event. */
 export declare function run(): {
@@ -111,7 +118,11 @@ export declare const setting: {
   boolean(fallback: boolean | undefined, description: string): Setting<boolean>;
   text(fallback: string | undefined, description: string): Setting<string>;
   /** One of several words. */
-  choice<const Word extends string>(words: readonly Word[], fallback: NoInfer<Word> | undefined, description: string): Setting<Word>;
+  choice<const Word extends string>(
+    words: readonly Word[],
+    fallback: NoInfer<Word> | undefined,
+    description: string,
+  ): Setting<Word>;
   /** A duration in text, such as `1m 30s`; a bigint of nanoseconds for the plugin. */
   duration(fallback: string | undefined, description: string, bounds?: Bounds<string>): Setting<bigint>;
   address(fallback: string | undefined, description: string): Setting<IpAddress>;

@@ -152,7 +152,10 @@ export class IpNetwork {
     this.address = address;
     this.prefixLength = prefixLength;
     const shared = prefixLength + 128 - most;
-    const masks = Array.from({ length: 16 }, (_, index) => 0xff & ~(0xff >> Math.min(Math.max(shared - 8 * index, 0), 8)));
+    const masks = Array.from(
+      { length: 16 },
+      (_, index) => 0xff & ~(0xff >> Math.min(Math.max(shared - 8 * index, 0), 8)),
+    );
     this.mask = IpAddress.fromBytes(masks);
     Object.freeze(this);
     const first = IpAddress.fromBytes(address.bytes.map((byte, index) => byte & masks[index]));

@@ -8,8 +8,8 @@ const SET = "$set";
 const BYTES = "$bytes";
 
 /**
- * JSON of a value; `undefined` where JSON has none. The host saves after each tick. `JSON.stringify` with a function for
- * the values that JSON lacks takes three times as long.
+ * JSON of a value; `undefined` where JSON has none. The host saves after each tick. `JSON.stringify`, with a function
+ * for the values that JSON lacks, takes longer.
  */
 function toJson(value) {
   switch (typeof value) {

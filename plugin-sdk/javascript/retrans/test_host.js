@@ -62,11 +62,13 @@ export class TestHost {
 
   #functions() {
     const outcome = this.#outcome;
-    const effect = (run) => (...given) => {
-      if (this.#hasEffects) {
-        run(...given);
-      }
-    };
+    const effect =
+      (run) =>
+      (...given) => {
+        if (this.#hasEffects) {
+          run(...given);
+        }
+      };
     return {
       run: () => Object.entries(this.#runInfo),
       lost: () => this.lostEvents,

@@ -51,8 +51,8 @@ export interface Outcome {
 }
 
 /**
- * Runs the plugin over events and steps, in calls of 1, 7 and 256 events, and with a reload after each call if it has state.
- * The answers must be equal. `runInfo` is what `run()` tells: `{ host: "a", source: "live" }`.
+ * Runs the plugin over events and steps, in calls of 1, 7 and 256 events, and with a reload after each call if it has
+ * state. The answers must be equal. `runInfo` is what `run()` tells: `{ host: "a", source: "live" }`.
  */
 export declare function run(
   plugin: Plugin,

@@ -25,7 +25,7 @@ export function utf8Length(text) {
   return length;
 }
 
-/** Text of bytes. Bytes that are not UTF-8 become `?`, and those of a character that is cut off at the end are left out. */
+/** Text of bytes. Those that are not UTF-8 become `?`; those of a character that is cut off at the end are left out. */
 export function decodeUtf8(bytes) {
   if (bytes.length > 64 && decoder !== undefined) {
     return decoder.decode(bytes);

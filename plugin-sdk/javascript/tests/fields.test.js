@@ -71,7 +71,10 @@ test("a record without any optional field has none", () => {
     bytes,
   );
   const core = Object.values(FIELDS).filter(({ bit }) => bit === undefined);
-  assert.deepEqual(present, core.map(({ name }) => name));
+  assert.deepEqual(
+    present,
+    core.map(({ name }) => name),
+  );
 });
 
 test("a change is passed to the host, and leaves all other bytes", () => {
@@ -213,10 +216,22 @@ test("kept events are all, none, or bits that end with the last event", () => {
     let number = 0;
     return process(() => isKept(number++), RECORD_SIZE, new Uint8Array(11 * RECORD_SIZE)).keep;
   };
-  assert.deepEqual(keepIf(() => true), { tag: "all" });
-  assert.deepEqual(keepIf(() => undefined), { tag: "all" });
-  assert.deepEqual(keepIf(() => false), { tag: "none" });
-  assert.deepEqual(keepIf((number) => number !== 1), { tag: "bits", val: Uint8Array.of(0xfd, 0x07) });
+  assert.deepEqual(
+    keepIf(() => true),
+    { tag: "all" },
+  );
+  assert.deepEqual(
+    keepIf(() => undefined),
+    { tag: "all" },
+  );
+  assert.deepEqual(
+    keepIf(() => false),
+    { tag: "none" },
+  );
+  assert.deepEqual(
+    keepIf((number) => number !== 1),
+    { tag: "bits", val: Uint8Array.of(0xfd, 0x07) },
+  );
   assert.throws(() => keepIf(() => 0), /onEvent returned 0: expected true or nothing to keep, false to drop/);
   assert.throws(() => keepIf(async () => true), /a Promise, for which the host does not wait/);
 });

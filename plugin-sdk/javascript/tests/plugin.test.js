@@ -19,10 +19,31 @@ test("labels of earlier plugins and own ones are seen, also in text with long ch
   };
   const { kept } = run(plugin({ onEvent }), events);
   assert.deepEqual(seen.slice(0, 4), [
-    ["ä€", [["a", "ä€😀\ud800!"], ["owner", "ä€"], ["z", "z"]]],
+    [
+      "ä€",
+      [
+        ["a", "ä€😀\ud800!"],
+        ["owner", "ä€"],
+        ["z", "z"],
+      ],
+    ],
     [undefined, [["a", "none😀\ud800!"]]],
-    ["😀b", [["a", "😀b😀\ud800!"], ["owner", "😀b"], ["z", "z"]]],
-    ["c", [["a", "c😀\ud800!"], ["owner", "c"], ["z", "z"]]],
+    [
+      "😀b",
+      [
+        ["a", "😀b😀\ud800!"],
+        ["owner", "😀b"],
+        ["z", "z"],
+      ],
+    ],
+    [
+      "c",
+      [
+        ["a", "c😀\ud800!"],
+        ["owner", "c"],
+        ["z", "z"],
+      ],
+    ],
   ]);
   // Half a surrogate pair has no bytes.
   assert.deepEqual(
@@ -99,18 +120,16 @@ test("losses, ticks and the end come in the order of the stream", () => {
   const steps = [record(), lost(2n ** 60n), record(), lost(1), tick("2s"), finish("3s")];
   const { lines } = run(definePlugin({ name: "test", create }), steps, { runInfo: { host: "a", source: "live" } });
   const big = 2n ** 60n;
-  assert.deepEqual(lines, [
-    "event after 0",
-    `lost ${big}`,
-    `event after ${big}`,
-    "lost 1",
-    "tick 2",
-    "end 3 a true",
-  ]);
+  assert.deepEqual(lines, ["event after 0", `lost ${big}`, `event after ${big}`, "lost 1", "tick 2", "end 3 a true"]);
 });
 
 test("state survives with its types", () => {
-  const first = { n: 2n ** 64n, m: new Map([["a", new Set([1, "x"])]]), b: Uint8Array.of(1, 255), o: { u: undefined, e: null } };
+  const first = {
+    n: 2n ** 64n,
+    m: new Map([["a", new Set([1, "x"])]]),
+    b: Uint8Array.of(1, 255),
+    o: { u: undefined, e: null },
+  };
   const create = () => {
     let state = first;
     return {
@@ -134,7 +153,10 @@ test("a declaration that is wrong is refused", () => {
     [{ create: () => ({}) }, /a name/],
     [{ name: "a", create: () => ({}), setings: {} }, /unknown setings/],
     [{ name: "a", create: () => ({}), stateVersion: -1 }, /stateVersion/],
-    [{ name: "a", create: () => ({}), settings: { port: setting.integer(0, "", { min: 1 }) } }, /port: expected a whole/],
+    [
+      { name: "a", create: () => ({}), settings: { port: setting.integer(0, "", { min: 1 }) } },
+      /port: expected a whole/,
+    ],
   ];
   for (const [declaration, error] of wrong) {
     assert.throws(() => definePlugin(declaration), error);
@@ -169,7 +191,15 @@ function settings(given) {
 test("settings are typed values", () => {
   const { networks, peer, ...others } = settings({ networks: "10.0.0.0/8", names: ["b", "c"], every: "1m 30s" });
   assert.deepEqual([networks.map(String), String(peer)], [["10.0.0.0/8"], "192.0.2.1"]);
-  const expected = { port: 443, ratio: 0.5, by: "peer", every: 90n * SECOND, names: ["b", "c"], isOn: true, secret: "s" };
+  const expected = {
+    port: 443,
+    ratio: 0.5,
+    by: "peer",
+    every: 90n * SECOND,
+    names: ["b", "c"],
+    isOn: true,
+    secret: "s",
+  };
   assert.deepEqual(others, expected);
   assert.deepEqual(settings({}).names, ["a"]);
 });
@@ -201,7 +231,13 @@ test("the schema has types, bounds, defaults and documentation", () => {
   assert.equal(described.get("census"), "optional");
   const { properties, ...object } = JSON.parse(described.get("settings"));
   assert.deepEqual(object, { type: "object", additionalProperties: false, required: ["secret"] });
-  assert.deepEqual(properties.port, { type: "integer", minimum: 0, maximum: 65535, description: "Port.", default: 443 });
+  assert.deepEqual(properties.port, {
+    type: "integer",
+    minimum: 0,
+    maximum: 65535,
+    description: "Port.",
+    default: 443,
+  });
   assert.deepEqual(properties.by.enum, ["peer", "local"]);
   assert.equal(properties.every.default, "10s");
   assert.equal(properties.networks.anyOf.length, 2);
@@ -218,10 +254,23 @@ test("an error of a component is one line with its place", () => {
       return error;
     }
   };
-  assert.match(failing(function onTick() { throw new RangeError("bad\n  port"); }), /^RangeError: bad port \(plugin\.test\.js:\d+ in onTick\)$/);
-  assert.equal(failing(() => { throw "text"; }), "text");
+  assert.match(
+    failing(function onTick() {
+      throw new RangeError("bad\n  port");
+    }),
+    /^RangeError: bad port \(plugin\.test\.js:\d+ in onTick\)$/,
+  );
+  assert.equal(
+    failing(() => {
+      throw "text";
+    }),
+    "text",
+  );
   const { processor } = guest(plugin({}, { settings: SETTINGS }), imported);
-  assert.throws(() => processor.configure('{"port":-1}'), (error) => error.startsWith("Error: port: expected"));
+  assert.throws(
+    () => processor.configure('{"port":-1}'),
+    (error) => error.startsWith("Error: port: expected"),
+  );
 });
 
 test("numbers of 64 bits are bigint for the plugin, whatever the engine has", () => {

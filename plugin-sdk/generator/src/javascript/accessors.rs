@@ -63,7 +63,10 @@ pub(super) fn event() -> String {
         let code = format!("{}_NAMES", upper_case(named.name));
         let value = match described.field.format {
             Format::TcpFlags => format!("flagsName({code}, {number})"),
-            _ => format!("nameOf({code}, {number}, \"{}\")", named.other.trim_end_matches("(N)")),
+            _ => format!(
+                "nameOf({code}, {number}, \"{}\")",
+                named.other.trim_end_matches("(N)")
+            ),
         };
         class += &getter(&name, &described, &value);
         class += &setter(&name, &described);
@@ -98,10 +101,12 @@ pub(super) fn fields() -> String {
     let mut table = String::new();
     for described in all() {
         let field = described.field;
-        let bit = field.presence_bit.map_or("undefined".to_owned(), |bit| bit.to_string());
+        let bit = field
+            .presence_bit
+            .map_or("undefined".to_owned(), |bit| bit.to_string());
         let mut row = |name: &str, names: &str| {
             table += &format!(
-                "  {name}: {{ name: \"{name}\", offset: {}, size: {}, format: \"{}\", bit: {bit}{names} }},\n",
+                "  {name}: field(\"{name}\", {}, {}, \"{}\", {bit}{names}),\n",
                 field.offset,
                 field.size,
                 field.format.name(),
@@ -111,7 +116,7 @@ pub(super) fn fields() -> String {
         match enumeration(field.format) {
             None => row(&name, ""),
             Some(named) => {
-                row(&name, &format!(", names: names.{}", named.name));
+                row(&name, &format!(", names.{}", named.name));
                 row(&format!("{name}Number"), "");
             }
         }
@@ -122,6 +127,10 @@ import * as names from \"./names.js\";
 
 /** Size in bytes of the records that this SDK knows. Records of later hosts are longer. */
 export const RECORD_SIZE = {RECORD_SIZE};
+
+function field(name, offset, size, format, bit, names) {{
+  return Object.freeze({{ name, offset, size, format, bit, names }});
+}}
 
 /**
  * Where each field is, by the name of its accessor. `bit` is the position of the presence bit from the start of the

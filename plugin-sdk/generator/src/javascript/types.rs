@@ -46,9 +46,9 @@ fn property(name: &str, described: &Described, doc: &str, types: (&str, &str)) -
     match (described.is_of_host, read == set) {
         (true, _) => format!("{doc}  readonly {name}: {read}{absent};\n"),
         (false, true) => format!("{doc}  {name}: {read}{absent};\n"),
-        (false, false) => format!(
-            "{doc}  get {name}(): {read}{absent};\n  set {name}(value: {set}{absent});\n"
-        ),
+        (false, false) => {
+            format!("{doc}  get {name}(): {read}{absent};\n  set {name}(value: {set}{absent});\n")
+        }
     }
 }
 
@@ -79,11 +79,16 @@ pub(super) fn event() -> String {
             let _ = named;
         }
     }
-    let imported: Vec<_> = enumerations().iter().map(|one| format!("{}Name", one.name)).collect();
+    let imported: Vec<_> = enumerations()
+        .iter()
+        .map(|one| format!("{}Name", one.name))
+        .collect();
     format!(
         "{HEADER}\
 import type {{ IpAddress }} from \"./ip.js\";
-import type {{ {} }} from \"./names.js\";
+import type {{
+  {},
+}} from \"./names.js\";
 
 /** The fields of an event. A field that is unknown is `undefined`. Set it to `undefined` to make it so. */
 export interface Fields {{
@@ -93,7 +98,7 @@ export interface Fields {{
 export interface FieldValues {{
 {values}}}
 ",
-        imported.join(", ")
+        imported.join(",\n  ")
     )
 }
 
@@ -117,7 +122,10 @@ pub(super) fn names() -> String {
             text += "/** Names of flags, joined by `|`: `PSH|ACK`. */\nexport type TcpFlagsName = string;\n\n";
             continue;
         }
-        text += &comment("", &format!("{doc} A name, or `{other}` for a number without one."));
+        text += &comment(
+            "",
+            &format!("{doc} A name, or `{other}` for a number without one."),
+        );
         text += &format!(
             "export type {name}Name = keyof typeof {name} | `{}`;\n\n",
             other.replace('N', "${number}")

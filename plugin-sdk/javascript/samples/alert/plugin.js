@@ -13,7 +13,7 @@ export default definePlugin({
     /** When the timeout of each peer with an alert was last long, by the peer's address. */
     let active = new Map();
 
-    const alert = (peer, state, summary) => ({ name: "slow-peer", severity: "warning", state, labels: { peer }, summary });
+    const alert = (peer) => ({ name: "slow-peer", labels: { peer } });
 
     return {
       onEvent(event, out) {
@@ -26,7 +26,7 @@ export default definePlugin({
         const { time } = event;
         const last = active.get(peer);
         if (last === undefined) {
-          out.alert(alert(peer, "firing", `retransmission timeout of ${rto / MILLISECOND} ms`));
+          out.alert({ ...alert(peer), summary: `retransmission timeout of ${rto / MILLISECOND} ms` });
         }
         if (last === undefined || time > last) {
           active.set(peer, time);
@@ -41,7 +41,7 @@ export default definePlugin({
           }
         });
         for (const peer of ended.sort(IpAddress.compare)) {
-          out.alert(alert(peer, "resolved", "its timeouts are short again"));
+          out.alert({ ...alert(peer), state: "resolved", summary: "its timeouts are short again" });
           active.delete(peer.toString());
         }
       },

@@ -1,9 +1,9 @@
-// Keeps events whose peer has a certain port.
+// Keeps the retransmits of one service, and drops all others.
 import { definePlugin, setting } from "./retrans/index.js";
 
 export default definePlugin({
   name: "{{name}}",
-  summary: "Keeps events whose peer has a certain port",
+  summary: "Keeps the retransmits of one service, and drops all others",
   settings: {
     port: setting.integer(443, "Port of the peer.", { min: 0, max: 65535 }),
   },

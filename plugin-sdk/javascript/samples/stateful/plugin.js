@@ -1,18 +1,20 @@
-// Prints a summary of the kinds of events in each interval.
+// Prints how many retransmits of each kind there were.
 import { definePlugin, setting } from "./retrans/index.js";
 
 export default definePlugin({
   name: "{{name}}",
-  summary: "Prints a summary of the kinds of events in each interval",
+  summary: "Prints how many retransmits of each kind there were",
   settings: {
     every: setting.duration("10s", "Length of an interval.", { min: "1s" }),
   },
   stateVersion: 1,
   create({ every }) {
-    let state = { kinds: new Map(), lost: 0n, next: undefined };
+    let kinds = new Map();
+    let lost = 0n;
+    /** The end of the interval; 0 before the first tick. */
+    let next = 0n;
 
     function printSummary(now, out) {
-      const { kinds, lost } = state;
       if (kinds.size === 0 && lost === 0n) {
         return;
       }
@@ -21,32 +23,35 @@ export default definePlugin({
       const sorted = Object.fromEntries([...kinds].sort(([a], [b]) => (a < b ? -1 : 1)));
       out.json({ type: "kind_summary", boot_time_ns: now, events, lost, kinds: sorted });
       out.count("summaries");
-      state = { ...state, kinds: new Map(), lost: 0n };
+      kinds = new Map();
+      lost = 0n;
     }
 
     return {
       onEvent({ kind }) {
-        state.kinds.set(kind, (state.kinds.get(kind) ?? 0) + 1);
+        kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
       },
 
       onLost(events) {
-        state.lost += events;
+        lost += events;
       },
 
       onTick(now, out) {
-        state.next ??= now + every;
-        if (now < state.next) {
+        if (next === 0n) {
+          next = now + every;
+        }
+        if (now < next) {
           return;
         }
         printSummary(now, out);
-        state.next += ((now - state.next) / every + 1n) * every;
+        next += ((now - next) / every + 1n) * every;
       },
 
       onFinish: printSummary,
 
-      saveState: () => state,
-      restoreState(saved) {
-        state = saved;
+      saveState: () => ({ kinds, lost, next }),
+      restoreState(state) {
+        ({ kinds, lost, next } = state);
       },
     };
   },

@@ -1,9 +1,9 @@
-// Puts a label on events whose peer is in one of some networks.
+// Labels retransmits to networks of our own.
 import { definePlugin, setting } from "./retrans/index.js";
 
 export default definePlugin({
   name: "{{name}}",
-  summary: "Puts a label on events whose peer is in one of some networks",
+  summary: "Labels retransmits to networks of our own",
   settings: {
     networks: setting.networks([], "The networks, such as 10.0.0.0/8: one, or a list."),
     name: setting.text("internal", "Value of the label `network`."),
