@@ -62,10 +62,14 @@ export const labels = {
       own.set(key, column);
     }
     const { events, values } = column;
+    const text = typeof value === "string" ? value : String(value);
     const last = events.length - 1;
-    const place = last >= 0 && events[last] === event ? last : last + 1;
-    events[place] = event;
-    values[place] = typeof value === "string" ? value : String(value);
+    if (last >= 0 && events[last] === event) {
+      values[last] = text;
+    } else {
+      events.push(event);
+      values.push(text);
+    }
   },
 
   get(event, key) {
@@ -139,17 +143,19 @@ function valueIn(column, event) {
 function textColumn(key, { events, values }) {
   let texts = values;
   let text = texts.join("");
-  let lengthOf;
-  if (!isAscii(text)) {
+  const isShort = isAscii(text);
+  if (!isShort) {
     texts = texts.map((value) => value.toWellFormed());
     text = texts.join("");
-    lengthOf = utf8Length;
   }
-  const ends = [];
-  let end = 0;
-  for (const value of texts) {
-    end += lengthOf === undefined ? value.length : lengthOf(value);
-    ends.push(end);
+  // Filled one by one: engines without a compiler are slow at iterators.
+  const count = events.length;
+  const numbers = new Uint32Array(count);
+  const ends = new Uint32Array(count);
+  for (let index = 0, end = 0; index < count; index += 1) {
+    end += isShort ? texts[index].length : utf8Length(texts[index]);
+    numbers[index] = events[index];
+    ends[index] = end;
   }
-  return { key, events: Uint32Array.from(events), ends: Uint32Array.from(ends), text };
+  return { key, events: numbers, ends, text };
 }
