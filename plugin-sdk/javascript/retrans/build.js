@@ -67,9 +67,13 @@ async function bundle(esbuild, code) {
 async function declarationOf(esbuild, source) {
   const directory = await mkdtemp(path.join(tmpdir(), "retrans-"));
   try {
-    const { text } = await bundle(esbuild, `export { default } from "./${source}";`);
+    const { text, map } = await bundle(esbuild, `export { default } from "./${source}";`);
     const file = path.join(directory, "plugin.mjs");
-    await writeFile(file, text);
+    // An error has the places of the sources.
+    process.setSourceMapsEnabled(true);
+    const sources = map.sources.map((name) => pathToFileURL(name).href);
+    const inline = Buffer.from(JSON.stringify({ ...map, sources })).toString("base64");
+    await writeFile(file, `${text}\n//# sourceMappingURL=data:application/json;base64,${inline}\n`);
     const { default: plugin } = await import(pathToFileURL(file));
     if (typeof plugin?.create !== "function") {
       throw new BuildError(`${source}: expected \`export default definePlugin({ … })\``);

@@ -50,7 +50,9 @@ function place(error) {
 /** The error as one line: `TypeError: x is null (plugin.js:12 in onEvent)`. */
 export function describeError(error) {
   const isError = error instanceof Error;
-  const text = isError ? `${error.name}: ${error.message}` : String(error);
+  // "Error" says nothing.
+  const name = isError && error.name !== "Error" ? `${error.name}: ` : "";
+  const text = isError ? `${name}${error.message}` : String(error);
   return `${text.replace(/\s*\n\s*/g, " ").trim()}${place(error)}`.toWellFormed();
 }
 

@@ -269,7 +269,7 @@ test("an error of a component is one line with its place", () => {
   const { processor } = guest(plugin({}, { settings: SETTINGS }), imported);
   assert.throws(
     () => processor.configure('{"port":-1}'),
-    (error) => error.startsWith("Error: port: expected"),
+    (error) => error.startsWith("port: expected"),
   );
 });
 
