@@ -6,6 +6,7 @@
 mod c;
 mod fields;
 mod go;
+mod javascript;
 mod python;
 mod rust;
 
@@ -43,6 +44,7 @@ pub fn generate() -> Result<Vec<(PathBuf, String)>> {
         c::files(&sdk).context("C")?,
         go::files(&sdk).context("Go")?,
         python::files(&sdk).context("Python")?,
+        javascript::files(&sdk).context("JavaScript")?,
     ];
     Ok(languages.concat())
 }

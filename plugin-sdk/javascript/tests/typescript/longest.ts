@@ -1,0 +1,3 @@
+export function longest(...durations: bigint[]): bigint {
+  return durations.reduce((one, other) => (one > other ? one : other));
+}
