@@ -20,12 +20,7 @@ fn said(language: &str, fault: &str) -> String {
         Path::new("."),
         &["replay", &stream, "--plugin", &plugin, "--set", "after=10"],
     );
-    command.args([
-        "--set",
-        &format!("fault={fault}"),
-        "--limit",
-        "time=500ms",
-    ]);
+    command.args(["--set", &format!("fault={fault}"), "--limit", "time=500ms"]);
     let output = output(command.args(["--plugin", "json-print"]));
     let stderr = String::from_utf8(output.stderr).expect("it writes text");
     assert_eq!(
@@ -65,7 +60,10 @@ fn an_exception_is_told_with_its_file_and_line() {
 fn an_endless_loop_misses_the_deadline() {
     for language in LANGUAGES {
         let said = said(language, "loop");
-        assert!(said.contains("of CPU time; it was stopped"), "{language}: {said}");
+        assert!(
+            said.contains("of CPU time; it was stopped"),
+            "{language}: {said}"
+        );
     }
 }
 
@@ -75,6 +73,9 @@ fn a_plugin_that_takes_all_memory_is_told_by_the_limit() {
         let said = said(language, "memory");
         // Where the language has an exception for it, that is what is told.
         let told = ["ran out of memory", "MemoryError", "out of memory"];
-        assert!(told.iter().any(|told| said.contains(told)), "{language}: {said}");
+        assert!(
+            told.iter().any(|told| said.contains(told)),
+            "{language}: {said}"
+        );
     }
 }

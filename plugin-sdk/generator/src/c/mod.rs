@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use anyhow::Result;
 use wit_bindgen_c::Opts;
 use wit_bindgen_core::Files;
-use wit_bindgen_core::WorldGenerator as _;
 
 use crate::contract;
 
