@@ -175,7 +175,7 @@ mod tests {
         assert!(refused(&module(&PROCESSOR)[..20]).contains("damaged"));
         let incomplete = refused(&module(&PROCESSOR[..2]));
         assert!(
-            incomplete.contains("processor@0.1.0#process"),
+            incomplete.contains("function `process`"),
             "{incomplete}"
         );
     }

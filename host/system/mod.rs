@@ -1,5 +1,5 @@
-//! The process and the operating system: `/proc`, standard streams, threads, privileges, the heap, timestamps, progress on terminals, the
-//! service manager, and the sanitising of text.
+//! The process and the operating system: `/proc`, standard streams, threads, privileges, the heap, timestamps, progress on
+//! terminals, the service manager, and the sanitising of text.
 
 pub mod heap;
 pub mod inherited;

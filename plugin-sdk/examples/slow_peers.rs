@@ -1,4 +1,4 @@
-//! Raises an alert for each peer whose retransmission timeout is long, and resolves it when it has been short for a while.
+//! Raises an alert for each peer whose retransmission timeout is long, and resolves it when it has been short again.
 
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;

@@ -32,7 +32,7 @@ const CURE_OF_ASYNC: &str =
 
 /// Checks the component that these bytes are. One that cannot be read passes: the compiler reports it.
 pub(super) fn check(bytes: &[u8]) -> Result<(), LoadError> {
-    let Ok(interface) = Interface::read(bytes) else {
+    let Ok(Some(interface)) = Interface::read(bytes) else {
         return Ok(());
     };
     let processor = format!("{PACKAGE}/processor@");
@@ -85,17 +85,18 @@ struct Interface<'a> {
 }
 
 impl<'a> Interface<'a> {
-    fn read(mut bytes: &'a [u8]) -> wasmparser::Result<Interface<'a>> {
+    /// `None`: the component ends early.
+    fn read(mut bytes: &'a [u8]) -> wasmparser::Result<Option<Interface<'a>>> {
         let mut interface = Interface::default();
         let mut parser = Parser::new(0);
         loop {
             let (consumed, payload) = match parser.parse(bytes, true)? {
                 Chunk::Parsed { consumed, payload } => (consumed, payload),
-                Chunk::NeedMoreData(_) => return Ok(interface),
+                Chunk::NeedMoreData(_) => return Ok(None),
             };
             bytes = bytes.get(consumed..).unwrap_or_default();
             match payload {
-                Payload::End(_) => return Ok(interface),
+                Payload::End(_) => return Ok(Some(interface)),
                 // Of what is inside, only the size is read.
                 Payload::ModuleSection {
                     unchecked_range: inside,
@@ -104,7 +105,10 @@ impl<'a> Interface<'a> {
                 | Payload::ComponentSection {
                     unchecked_range: inside,
                     ..
-                } => bytes = bytes.get(inside.len()..).unwrap_or_default(),
+                } => match bytes.get(inside.len()..) {
+                    Some(rest) => bytes = rest,
+                    None => return Ok(None),
+                },
                 other => interface.add(other)?,
             }
         }
@@ -181,7 +185,7 @@ mod tests {
             let component = format!(r#"(component (import "{import}" (instance)) {PROCESSOR})"#);
             let error = checked(&component).expect_err(import);
             assert!(
-                error.starts_with(&format!("it imports `{import}`")),
+                error.starts_with(&format!("it imports {import},")),
                 "{error}"
             );
             assert!(error.contains(cure), "{error}");
@@ -223,5 +227,8 @@ mod tests {
     fn what_cannot_be_read_is_left_to_the_compiler() {
         assert!(check(b"\0asm\x0d\0\x01\0\x07\x7f").is_ok());
         assert!(check(b"").is_ok());
+        let whole = wat::parse_str("(component (core module (func)))").expect("it is text of a component");
+        assert!(check(&whole).is_err());
+        assert!(check(&whole[..whole.len() - 2]).is_ok(), "it ends within the module");
     }
 }
