@@ -174,9 +174,6 @@ mod tests {
         assert!(refused(&module(&[])).contains("exports no function of a plugin"));
         assert!(refused(&module(&PROCESSOR)[..20]).contains("damaged"));
         let incomplete = refused(&module(&PROCESSOR[..2]));
-        assert!(
-            incomplete.contains("function `process`"),
-            "{incomplete}"
-        );
+        assert!(incomplete.contains("function `process`"), "{incomplete}");
     }
 }

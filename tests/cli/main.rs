@@ -23,6 +23,7 @@ mod metrics_top;
 mod plugin_commands;
 mod plugin_docs;
 mod plugin_explain;
+mod plugin_languages;
 mod plugin_new;
 mod plugin_profile;
 mod plugin_test;

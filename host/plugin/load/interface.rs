@@ -227,8 +227,12 @@ mod tests {
     fn what_cannot_be_read_is_left_to_the_compiler() {
         assert!(check(b"\0asm\x0d\0\x01\0\x07\x7f").is_ok());
         assert!(check(b"").is_ok());
-        let whole = wat::parse_str("(component (core module (func)))").expect("it is text of a component");
+        let whole =
+            wat::parse_str("(component (core module (func)))").expect("it is text of a component");
         assert!(check(&whole).is_err());
-        assert!(check(&whole[..whole.len() - 2]).is_ok(), "it ends within the module");
+        assert!(
+            check(&whole[..whole.len() - 2]).is_ok(),
+            "it ends within the module"
+        );
     }
 }

@@ -95,7 +95,9 @@ pub(super) fn write_project(
             )?;
         }
     }
-    for (path, text) in sources::below(&part("retrans")) {
+    let licences =
+        sources::below("retrans-plugin-sdk").filter(|(path, _)| path.starts_with("LICENSE-"));
+    for (path, text) in sources::below(&part("retrans")).chain(licences) {
         write(&to.join("retrans").join(path), text)?;
     }
     Ok(())
