@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 scripts/setup.sh
 read -r -a languages <<<"${LANGUAGES:-c go python javascript}"
 
-cargo build --quiet --locked --workspace --bin retrans-host
+# As make test builds it: another selection of packages has other features, and would build all dependencies again.
+cargo test --quiet --locked --workspace --no-run --test languages
 RETRANS_HOST=$PWD/${CARGO_TARGET_DIR:-target}/debug/retrans-host
 export RETRANS_HOST
 for language in "${languages[@]}"; do

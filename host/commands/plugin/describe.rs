@@ -34,7 +34,8 @@ pub fn describe(origin: &Origin, keys: &[VerifyKey], json: bool) -> Result<()> {
 /// Compiled anew: its footprint is measured then.
 pub fn of(origin: &Origin, keys: &[VerifyKey]) -> Result<Description> {
     let engine = Engine::without_cache(Compiler::this_program());
-    let engine = engine.map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
+    let mut engine = engine.map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
+    engine.show_compiling = true;
     let spec = Spec {
         keys: keys.to_vec(),
         ..Spec::new(&origin.to_string(), origin.clone())
