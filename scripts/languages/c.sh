@@ -64,7 +64,7 @@ run_tests() {
     sources=$(find "$SDK/retrans" -name '*.c' ! -name bindings.c)
     echo "the SDK:"
     # shellcheck disable=SC2086 # a list of files
-    cc -std=c11 -g -Wall -Wextra -Wno-missing-field-initializers -Werror -fsanitize=address,undefined -I"$SDK" \
+    cc -std=c11 -g -Wall -Wextra -Wconversion -Wno-missing-field-initializers -Werror -fsanitize=address,undefined -I"$SDK" \
         "$SDK/tests/plugin.c" "$SDK/tests/test.c" $sources -o "$OUT/tests/sdk"
     "$OUT/tests/sdk"
     for name in filter transform alert stateful; do
@@ -72,7 +72,7 @@ run_tests() {
         project=$(project "$name" "samples/$name")
         make --silent --directory "$project" clean
         make --silent --directory "$project" test \
-            CFLAGS="-std=c11 -Wall -Wextra -Wno-missing-field-initializers -Werror -fsanitize=address,undefined -I."
+            CFLAGS="-std=c11 -Wall -Wextra -Wconversion -Wno-missing-field-initializers -Werror -fsanitize=address,undefined -I."
     done
 }
 

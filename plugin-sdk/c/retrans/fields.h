@@ -19,6 +19,8 @@ static inline void retrans_write(uint8_t *bytes, uint32_t size, uint64_t value) 
     for (uint32_t i = 0; i < size; i++) bytes[i] = (uint8_t)(value >> (8 * i));
 }
 
+static inline uint64_t retrans_at_most(uint64_t value, uint64_t most) { return value < most ? value : most; }
+
 /* Whether the record has the field at this offset, whose presence bit is at this position. */
 static inline bool retrans_has(const retrans_event *event, uint32_t end, uint32_t bit) {
     return end <= event->size && bit / 8 < event->size && (event->record[bit / 8] >> bit % 8 & 1) != 0;
@@ -39,10 +41,16 @@ static inline bool retrans_mark_present(retrans_event *event, uint32_t end, uint
 /* Room for a name: of a process, an algorithm, a container. */
 #define RETRANS_NAME 17
 
-/* Text up to the first NUL, which it copies. */
+/* Text up to the first NUL, without a character of UTF-8 that the kernel has cut off at the end. */
 static inline void retrans_read_name(const uint8_t *bytes, char name[RETRANS_NAME]) {
     memcpy(name, bytes, RETRANS_NAME - 1);
     name[RETRANS_NAME - 1] = 0;
+    size_t length = strlen(name), last = length;
+    while (last > 0 && ((uint8_t)name[last - 1] & 0xc0) == 0x80) last--;
+    if (last-- == 0) return;
+    uint8_t first = (uint8_t)name[last];
+    size_t size = first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if (length - last < size) name[last] = 0;
 }
 
 static inline void retrans_write_name(uint8_t *bytes, const char *name) {
@@ -639,7 +647,7 @@ static inline void retrans_clear_congestion_control(retrans_event *event) {
     memset((event->record + 216), 0, 16);
 }
 
-/* Smoothed round-trip time; absent before the first sample. In ns. */
+/* Smoothed round-trip time; absent before the first sample. In ns, at most 71 minutes. */
 static inline bool retrans_srtt(const retrans_event *event, retrans_ns *value) {
     if (!retrans_has(event, 128, 78)) return false;
     *value = retrans_read((event->record + 124), 4) * 1000;
@@ -647,14 +655,14 @@ static inline bool retrans_srtt(const retrans_event *event, retrans_ns *value) {
 }
 static inline void retrans_set_srtt(retrans_event *event, retrans_ns value) {
     if (!retrans_mark_present(event, 128, 78, true)) return;
-    retrans_write((event->record + 124), 4, value / 1000);
+    retrans_write((event->record + 124), 4, retrans_at_most(value / 1000, UINT32_MAX));
 }
 static inline void retrans_clear_srtt(retrans_event *event) {
     if (!retrans_mark_present(event, 128, 78, false)) return;
     memset((event->record + 124), 0, 4);
 }
 
-/* Mean deviation of the round-trip time, as `ss` shows it. In ns. */
+/* Mean deviation of the round-trip time, as `ss` shows it. In ns, at most 71 minutes. */
 static inline bool retrans_rttvar(const retrans_event *event, retrans_ns *value) {
     if (!retrans_has(event, 132, 79)) return false;
     *value = retrans_read((event->record + 128), 4) * 1000;
@@ -662,14 +670,14 @@ static inline bool retrans_rttvar(const retrans_event *event, retrans_ns *value)
 }
 static inline void retrans_set_rttvar(retrans_event *event, retrans_ns value) {
     if (!retrans_mark_present(event, 132, 79, true)) return;
-    retrans_write((event->record + 128), 4, value / 1000);
+    retrans_write((event->record + 128), 4, retrans_at_most(value / 1000, UINT32_MAX));
 }
 static inline void retrans_clear_rttvar(retrans_event *event) {
     if (!retrans_mark_present(event, 132, 79, false)) return;
     memset((event->record + 128), 0, 4);
 }
 
-/* Smallest round-trip time of the last five minutes (sysctl tcp_min_rtt_wlen). In ns. */
+/* Smallest round-trip time of the last five minutes (sysctl tcp_min_rtt_wlen). In ns, at most 71 minutes. */
 static inline bool retrans_min_rtt(const retrans_event *event, retrans_ns *value) {
     if (!retrans_has(event, 136, 80)) return false;
     *value = retrans_read((event->record + 132), 4) * 1000;
@@ -677,14 +685,14 @@ static inline bool retrans_min_rtt(const retrans_event *event, retrans_ns *value
 }
 static inline void retrans_set_min_rtt(retrans_event *event, retrans_ns value) {
     if (!retrans_mark_present(event, 136, 80, true)) return;
-    retrans_write((event->record + 132), 4, value / 1000);
+    retrans_write((event->record + 132), 4, retrans_at_most(value / 1000, UINT32_MAX));
 }
 static inline void retrans_clear_min_rtt(retrans_event *event) {
     if (!retrans_mark_present(event, 136, 80, false)) return;
     memset((event->record + 132), 0, 4);
 }
 
-/* Retransmission timeout. In ns. */
+/* Retransmission timeout. In ns, at most 71 minutes. */
 static inline bool retrans_rto(const retrans_event *event, retrans_ns *value) {
     if (!retrans_has(event, 140, 81)) return false;
     *value = retrans_read((event->record + 136), 4) * 1000;
@@ -692,7 +700,7 @@ static inline bool retrans_rto(const retrans_event *event, retrans_ns *value) {
 }
 static inline void retrans_set_rto(retrans_event *event, retrans_ns value) {
     if (!retrans_mark_present(event, 140, 81, true)) return;
-    retrans_write((event->record + 136), 4, value / 1000);
+    retrans_write((event->record + 136), 4, retrans_at_most(value / 1000, UINT32_MAX));
 }
 static inline void retrans_clear_rto(retrans_event *event) {
     if (!retrans_mark_present(event, 140, 81, false)) return;

@@ -18,6 +18,8 @@ void *retrans_zeroed(size_t count, size_t size);
 void retrans_print_list(retrans_bytes *to, const char *format, va_list arguments);
 /* Appends text as a string of JSON. */
 void retrans_print_json(retrans_bytes *to, const char *text);
+/* Makes bytes from this position on UTF-8, as the host takes no other text: each wrong byte becomes "?". */
+void retrans_mend(retrans_bytes *text, size_t from);
 /* Text that ends with a NUL, in memory of its own. */
 char *retrans_copy(const char *text, size_t length);
 
@@ -32,9 +34,13 @@ void retrans_schema(retrans_bytes *to);
 /* Sets all settings from a JSON object. False with an error, which retrans_fail has noted. */
 bool retrans_configure(const char *json, size_t length);
 
-/* Before and after a call: labels and lines of a call are passed to the host together. */
+/* Before and after a call: labels, lines and metrics of a call are passed to the host together. */
 void retrans_begin_call(void);
 void retrans_end_call(void);
+void retrans_begin_labels(void);
+void retrans_pass_labels(void);
+void retrans_begin_metrics(void);
+void retrans_pass_metrics(void);
 /* The event that on_event has; NULL outside of it. */
 void retrans_set_current(const retrans_event *event);
 /* What retrans_fail has noted; empty if nothing. It is forgotten. */

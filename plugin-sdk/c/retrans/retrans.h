@@ -30,6 +30,11 @@ typedef uint64_t retrans_ns;
 #define RETRANS_MILLISECOND ((retrans_ns)1000000)
 #define RETRANS_SECOND ((retrans_ns)1000000000)
 
+/* The time after a duration; the last one that there is, if it would be later. */
+static inline retrans_ns retrans_after(retrans_ns time, retrans_ns duration) {
+    return duration > UINT64_MAX - time ? UINT64_MAX : time + duration;
+}
+
 /* An address: 16 bytes in network order, IPv4 as ::ffff:a.b.c.d. */
 typedef struct retrans_address {
     uint8_t bytes[16];
@@ -88,13 +93,26 @@ typedef enum retrans_verdict { RETRANS_FAILED = 0, RETRANS_KEEP = 1, RETRANS_DRO
 
 /* The label with this key, set by the host, an earlier plugin or this one; false if there is none. */
 bool retrans_label(const retrans_event *event, const char *key, retrans_text *value);
+/* A label of an event. */
+typedef struct retrans_label_entry {
+    retrans_text key;
+    retrans_text value;
+} retrans_label_entry;
+
+/* The labels of an event, in the order of their keys:
+ *
+ *     retrans_label_entry label = {0};
+ *     while (retrans_next_label(event, &label)) …
+ *
+ * Texts of labels are valid until a label is set, and until on_event returns. */
+bool retrans_next_label(const retrans_event *event, retrans_label_entry *label);
 /* Sets a label. It replaces one with the same key. */
 void retrans_set_label(retrans_event *event, const char *key, const char *value);
 
 /* ---- Settings ---- */
 
 typedef enum retrans_setting_type {
-    RETRANS_INTEGER = 1, /* int64_t, from min to max unless both are 0 */
+    RETRANS_INTEGER = 1, /* int64_t: from .min to .max, from .min on if .max is less, or any if both are 0 */
     RETRANS_NUMBER,      /* double */
     RETRANS_BOOL,        /* bool */
     RETRANS_TEXT,        /* const char * */
@@ -110,7 +128,8 @@ typedef struct retrans_setting {
     retrans_setting_type type;
     /* The variable that gets the value before configure is called. */
     void *value;
-    /* The default, in the form in which a user gives it: "443", "2s", "true". NULL for empty lists. */
+    /* The default, in the form in which a user gives it: "443", "2s", "true"; lists as "a,b". Without one, a list is
+     * empty, and any other setting must be given. */
     const char *initial;
     const char *doc;
     int64_t min;
@@ -146,7 +165,8 @@ typedef struct retrans_alert {
 /* Raises or resolves an alert. */
 void retrans_emit(const retrans_alert *alert);
 
-/* Counters, gauges and histograms of the plugin. */
+/* Counters, gauges and histograms of the plugin. Names have 1 to 64 bytes and no blanks; a value that is no finite number
+ * is left out. */
 void retrans_count(const char *name, uint64_t by);
 void retrans_gauge(const char *name, double value);
 void retrans_observe(const char *name, double value);
@@ -168,12 +188,16 @@ int retrans_fail(const char *file, int line, const char *format, ...) __attribut
 
 /* ---- The run ---- */
 
-/* What is known of the run. Texts are NULL where it is not known, as before the first event. */
+/* What is known of the run. Texts are NULL where it is not known, as before the first event. They are valid until the
+ * next call of retrans_current_run. */
 typedef struct retrans_run {
     const char *host;
     const char *kernel;
     /* "live" or "replay". */
     const char *source;
+    /* Whether the source is known to be "live". */
+    bool is_live;
+    /* The version of the program that runs the plugin. */
     const char *version;
 } retrans_run;
 

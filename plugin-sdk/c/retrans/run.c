@@ -141,21 +141,29 @@ bool exports_retrans_plugin_state_restore(uint32_t version, bindings_list_u8_t *
     return is_restored || fail(error, "the plugin could not restore its state");
 }
 
+/* Sets a text of the run, in place of the last one. */
+static void set_text(const char **to, const bindings_string_t *value) {
+    free((void *)(uintptr_t)*to);
+    *to = value ? retrans_copy((const char *)value->ptr, value->len) : NULL;
+}
+
 const retrans_run *retrans_current_run(void) {
     static retrans_run run;
-    static bindings_list_tuple2_string_string_t pairs;
-    bindings_list_tuple2_string_string_free(&pairs);
+    const struct {
+        const char *key;
+        const char **to;
+    } known[] = {{"host", &run.host}, {"kernel", &run.kernel}, {"source", &run.source}, {"version", &run.version}};
+    bindings_list_tuple2_string_string_t pairs;
     retrans_plugin_host_run(&pairs);
-    run = (retrans_run){0};
-    for (size_t i = 0; i < pairs.len; i++) {
-        /* Texts of the run stay: they are few, and may be used until the plugin ends. */
-        char *key = retrans_copy((const char *)pairs.ptr[i].f0.ptr, pairs.ptr[i].f0.len);
-        char *value = retrans_copy((const char *)pairs.ptr[i].f1.ptr, pairs.ptr[i].f1.len);
-        if (strcmp(key, "host") == 0) run.host = value;
-        else if (strcmp(key, "kernel") == 0) run.kernel = value;
-        else if (strcmp(key, "source") == 0) run.source = value;
-        else if (strcmp(key, "version") == 0) run.version = value;
-        free(key);
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        const bindings_string_t *value = NULL;
+        for (size_t j = 0; j < pairs.len; j++) {
+            bindings_string_t *key = &pairs.ptr[j].f0;
+            if (retrans_is((retrans_text){(const char *)key->ptr, key->len}, known[i].key)) value = &pairs.ptr[j].f1;
+        }
+        set_text(known[i].to, value);
     }
+    bindings_list_tuple2_string_string_free(&pairs);
+    run.is_live = run.source && strcmp(run.source, "live") == 0;
     return &run;
 }

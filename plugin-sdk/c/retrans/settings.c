@@ -1,19 +1,54 @@
 /* Settings: the schema that the host enforces, and values from the JSON object that it passes. */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "internal.h"
 
-static void print_words(retrans_bytes *to, const char *words) {
-    const char *separator = "";
-    while (*words) {
-        size_t length = strcspn(words, "|");
+/* Prints words as a list of JSON. */
+static void print_words(retrans_bytes *to, const char *words, const char *separators) {
+    retrans_put_text(to, "[");
+    for (const char *comma = ""; *words; comma = ",") {
+        size_t length = strcspn(words, separators);
         char *word = retrans_copy(words, length);
-        retrans_put_text(to, "%s", separator);
+        retrans_put_text(to, "%s", comma);
         retrans_print_json(to, word);
         free(word);
-        separator = ",";
-        words += length + (words[length] == '|');
+        words += length;
+        words += strspn(words, separators);
+    }
+    retrans_put_text(to, "]");
+}
+
+static bool is_list(const retrans_setting *setting) {
+    return setting->type == RETRANS_NETWORKS || setting->type == RETRANS_TEXTS;
+}
+
+/* Where items of a list end in a default. */
+#define LIST_SEPARATORS ", "
+
+static bool is_required(const retrans_setting *setting) { return !setting->initial && !is_list(setting); }
+
+static int64_t least(const retrans_setting *setting) {
+    return setting->min == 0 && setting->max == 0 ? INT64_MIN : setting->min;
+}
+
+static int64_t greatest(const retrans_setting *setting) {
+    return (setting->min == 0 && setting->max == 0) || setting->max < setting->min ? INT64_MAX : setting->max;
+}
+
+static void print_default(retrans_bytes *to, const retrans_setting *setting) {
+    const char *initial = setting->initial ? setting->initial : "";
+    switch (setting->type) {
+    case RETRANS_INTEGER:
+    case RETRANS_NUMBER:
+    case RETRANS_BOOL: retrans_put_text(to, "%s", initial); break;
+    case RETRANS_TEXT:
+    case RETRANS_CHOICE:
+    case RETRANS_DURATION: retrans_print_json(to, initial); break;
+    case RETRANS_NETWORKS:
+    case RETRANS_TEXTS: print_words(to, initial, LIST_SEPARATORS); break;
     }
 }
 
@@ -22,17 +57,15 @@ static void print_schema(retrans_bytes *to, const retrans_setting *setting) {
     retrans_put_text(to, ":{");
     switch (setting->type) {
     case RETRANS_INTEGER:
-        retrans_put_text(to, "\"type\":\"integer\"");
-        if (setting->min != 0 || setting->max != 0)
-            retrans_put_text(to, ",\"minimum\":%lld,\"maximum\":%lld", (long long)setting->min, (long long)setting->max);
+        retrans_put_text(to, "\"type\":\"integer\",\"minimum\":%lld,\"maximum\":%lld", (long long)least(setting),
+                         (long long)greatest(setting));
         break;
     case RETRANS_NUMBER: retrans_put_text(to, "\"type\":\"number\""); break;
     case RETRANS_BOOL: retrans_put_text(to, "\"type\":\"boolean\""); break;
     case RETRANS_TEXT: retrans_put_text(to, "\"type\":\"string\""); break;
     case RETRANS_CHOICE:
-        retrans_put_text(to, "\"type\":\"string\",\"enum\":[");
-        print_words(to, setting->choices);
-        retrans_put_text(to, "]");
+        retrans_put_text(to, "\"type\":\"string\",\"enum\":");
+        print_words(to, setting->choices, "|");
         break;
     case RETRANS_DURATION:
         retrans_put_text(to, "\"type\":\"string\",\"pattern\":\"%s\",\"examples\":[\"10s\",\"250ms\",\"1m30s\"]",
@@ -47,16 +80,10 @@ static void print_schema(retrans_bytes *to, const retrans_setting *setting) {
         retrans_put_text(to, ",\"description\":");
         retrans_print_json(to, setting->doc);
     }
-    retrans_put_text(to, ",\"default\":");
-    bool is_text = setting->type == RETRANS_TEXT || setting->type == RETRANS_CHOICE ||
-                   setting->type == RETRANS_DURATION || setting->type == RETRANS_NETWORKS ||
-                   setting->type == RETRANS_TEXTS;
-    if (!setting->initial)
-        retrans_put_text(to, "%s", setting->type == RETRANS_NETWORKS || setting->type == RETRANS_TEXTS ? "[]" : "null");
-    else if (is_text)
-        retrans_print_json(to, setting->initial);
-    else
-        retrans_put_text(to, "%s", setting->initial);
+    if (!is_required(setting)) {
+        retrans_put_text(to, ",\"default\":");
+        print_default(to, setting);
+    }
     retrans_put_text(to, "}");
 }
 
@@ -67,59 +94,81 @@ void retrans_schema(retrans_bytes *to) {
         retrans_put_text(to, "%s", separator);
         print_schema(to, setting);
     }
-    retrans_put_text(to, "}}");
+    retrans_put_text(to, "},\"required\":[");
+    setting = retrans_the_plugin.settings;
+    for (const char *separator = ""; setting && setting->name; setting++) {
+        if (!is_required(setting)) continue;
+        retrans_put_text(to, "%s", separator);
+        retrans_print_json(to, setting->name);
+        separator = ",";
+    }
+    retrans_put_text(to, "]}");
 }
 
 /* ---- Values ---- */
 
+/* Notes what is wrong with a setting; returns false. */
+static bool refuse(const retrans_setting *setting, const char *given, const char *why) {
+    retrans_fail(NULL, 0, "%s: %s: %s", setting->name, given, why);
+    return false;
+}
+
+static bool set_integer(const retrans_setting *setting, const char *text) {
+    char *end;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (*end || end == text) return refuse(setting, text, "expected a whole number");
+    if (errno || number < least(setting) || number > greatest(setting)) {
+        char why[80];
+        snprintf(why, sizeof why, "expected a number from %lld to %lld", (long long)least(setting),
+                 (long long)greatest(setting));
+        return refuse(setting, text, why);
+    }
+    *(int64_t *)setting->value = number;
+    return true;
+}
+
+static bool set_number(const retrans_setting *setting, const char *text) {
+    char *end;
+    *(double *)setting->value = strtod(text, &end);
+    return (!*end && end != text) || refuse(setting, text, "expected a number");
+}
+
+static void add_text(retrans_texts *texts, const char *text) {
+    texts->list = realloc(texts->list, (texts->count + 1) * sizeof *texts->list);
+    if (!texts->list) abort();
+    texts->list[texts->count++] = retrans_copy(text, strlen(text));
+}
+
 /* Sets a setting from text: what a user gives, or an item of a list. */
 static bool set(const retrans_setting *setting, const char *text) {
-    char *end = "";
     switch (setting->type) {
-    case RETRANS_INTEGER: *(int64_t *)setting->value = strtoll(text, &end, 10); break;
-    case RETRANS_NUMBER: *(double *)setting->value = strtod(text, &end); break;
-    case RETRANS_BOOL: *(bool *)setting->value = strcmp(text, "true") == 0; break;
+    case RETRANS_INTEGER: return set_integer(setting, text);
+    case RETRANS_NUMBER: return set_number(setting, text);
+    case RETRANS_BOOL: *(bool *)setting->value = strcmp(text, "true") == 0; return true;
     case RETRANS_TEXT:
-    case RETRANS_CHOICE: *(const char **)setting->value = retrans_copy(text, strlen(text)); break;
+    case RETRANS_CHOICE: *(const char **)setting->value = retrans_copy(text, strlen(text)); return true;
     case RETRANS_DURATION:
-        if (!retrans_duration_read(text, setting->value)) {
-            retrans_fail(NULL, 0, "%s: expected a duration such as \"10s\", \"250ms\" or \"1m30s\"", setting->name);
-            return false;
-        }
-        break;
+        return retrans_duration_read(text, setting->value) ||
+               refuse(setting, text, "expected a duration such as \"10s\", \"250ms\" or \"1m30s\"");
     case RETRANS_NETWORKS: {
         const char *error = retrans_network_read(text, setting->value);
-        if (error) {
-            retrans_fail(NULL, 0, "%s: %s: %s", setting->name, text, error);
-            return false;
-        }
-        break;
+        return !error || refuse(setting, text, error);
     }
-    case RETRANS_TEXTS: {
-        retrans_texts *texts = setting->value;
-        texts->list = realloc(texts->list, (texts->count + 1) * sizeof *texts->list);
-        if (!texts->list) abort();
-        texts->list[texts->count++] = retrans_copy(text, strlen(text));
-        break;
+    case RETRANS_TEXTS: add_text(setting->value, text); return true;
     }
-    }
-    if (*end || end == text) {
-        retrans_fail(NULL, 0, "%s: %s is no number", setting->name, text);
-        return false;
-    }
-    return true;
+    return refuse(setting, text, "the setting has no type");
 }
 
-static bool is_list(const retrans_setting *setting) {
-    return setting->type == RETRANS_NETWORKS || setting->type == RETRANS_TEXTS;
-}
-
-/* Sets a setting from text that may have several items with commas. */
-static bool set_all(const retrans_setting *setting, char *text) {
-    if (!is_list(setting)) return set(setting, text);
-    for (char *item = strtok(text, ", "); item; item = strtok(NULL, ", "))
-        if (!set(setting, item)) return false;
-    return true;
+/* Sets a setting from its default, in which a list has several items. */
+static bool set_default(const retrans_setting *setting) {
+    if (!is_list(setting)) return set(setting, setting->initial);
+    char *items = retrans_copy(setting->initial, strlen(setting->initial));
+    bool is_set = true;
+    for (char *item = strtok(items, LIST_SEPARATORS); is_set && item; item = strtok(NULL, LIST_SEPARATORS))
+        is_set = set(setting, item);
+    free(items);
+    return is_set;
 }
 
 /* Text of JSON that is read: the host has made it, and checked it by the schema. */
@@ -201,7 +250,7 @@ static bool read_value(json *from, const retrans_setting *setting) {
             retrans_fail(NULL, 0, "%s: expected a value", setting->name);
             return false;
         }
-        bool is_set = has_items ? set(setting, text) : set_all(setting, text);
+        bool is_set = set(setting, text);
         free(text);
         if (!is_set) return false;
     } while (has_items && eat(from, ','));
@@ -214,33 +263,46 @@ static const retrans_setting *find(const char *name) {
     return setting && setting->name ? setting : NULL;
 }
 
-static bool set_initial(void) {
+static void make_empty(const retrans_setting *setting) {
+    if (setting->type == RETRANS_NETWORKS) *(retrans_networks *)setting->value = (retrans_networks){NULL, 0};
+    if (setting->type == RETRANS_TEXTS) *(retrans_texts *)setting->value = (retrans_texts){NULL, 0};
+}
+
+static bool set_defaults(void) {
     const retrans_setting *setting = retrans_the_plugin.settings;
     for (; setting && setting->name; setting++) {
-        if (is_list(setting)) memset(setting->value, 0, sizeof(retrans_networks));
-        if (!setting->initial) continue;
-        char *text = retrans_copy(setting->initial, strlen(setting->initial));
-        bool is_set = set_all(setting, text);
-        free(text);
-        if (!is_set) return false;
+        make_empty(setting);
+        if (setting->initial && !set_default(setting)) return false;
     }
     return true;
 }
 
+/* Reads one key with its value, and notes that it was given. */
+static bool read_setting(json *from, bool *given) {
+    char *name = read_scalar(from);
+    const retrans_setting *setting = find(name);
+    if (!setting) retrans_fail(NULL, 0, "%s: unknown setting", name);
+    free(name);
+    if (!setting || !eat(from, ':')) return false;
+    make_empty(setting);
+    given[setting - retrans_the_plugin.settings] = true;
+    return read_value(from, setting);
+}
+
 bool retrans_configure(const char *text, size_t length) {
     json from = {text, text + length};
-    if (!set_initial() || !eat(&from, '{')) return false;
-    while (next(&from) == '"') {
-        char *name = read_scalar(&from);
-        const retrans_setting *setting = find(name);
-        if (!setting) {
-            retrans_fail(NULL, 0, "%s: unknown setting", name);
-            return false;
-        }
-        if (is_list(setting)) memset(setting->value, 0, sizeof(retrans_networks));
-        free(name);
-        if (!eat(&from, ':') || !read_value(&from, setting)) return false;
+    const retrans_setting *settings = retrans_the_plugin.settings;
+    size_t count = 0;
+    while (settings && settings[count].name) count++;
+    if (!set_defaults() || !eat(&from, '{')) return false;
+    bool *given = retrans_zeroed(count, sizeof *given);
+    bool is_set = true;
+    while (is_set && next(&from) == '"') {
+        is_set = read_setting(&from, given);
         if (!eat(&from, ',')) break;
     }
-    return eat(&from, '}');
+    for (size_t i = 0; is_set && i < count; i++)
+        if (is_required(&settings[i]) && !given[i]) is_set = refuse(&settings[i], "no value", "it must be given");
+    free(given);
+    return is_set && eat(&from, '}');
 }

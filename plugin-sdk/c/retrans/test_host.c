@@ -1,5 +1,6 @@
 /* The host of a test: the functions that a plugin imports, which note what it does. Not for WebAssembly. */
 #ifndef __wasm__
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,25 +9,37 @@
 static retrans_bytes events, lines, alerts, errors, logs;
 static uint32_t first_event;
 static size_t event_count;
-/* Of each event of the call: labels of earlier plugins, those of this one, and whether it changed. */
+/* Of each event of the call: labels of earlier plugins, those of this one, and the fields that it changed. */
 static struct {
     retrans_bytes earlier;
     retrans_bytes own;
-    bool changed;
+    retrans_bytes changed;
 } *of_event;
+static const uint8_t *records_of_call;
 static uint64_t lost;
 
-/* Sums of counters, in the order of their first use. */
-static struct {
-    char name[65];
-    uint64_t sum;
-} counters[64];
-static size_t counter_count;
+typedef enum metric_kind { COUNTER, GAUGE, HISTOGRAM } metric_kind;
 
-void retrans_test_begin_call(uint32_t first, size_t count) {
+/* Metrics in the order of their first use. */
+static struct metric {
+    char name[65];
+    metric_kind kind;
+    uint64_t sum;
+    /* The last value of a gauge, or all of a histogram. */
+    retrans_bytes values;
+} metrics[64];
+static size_t metric_count;
+
+void retrans_test_begin_call(uint32_t first, size_t count, const uint8_t *records) {
     first_event = first;
-    event_count = count;
+    records_of_call = records;
+    for (size_t i = 0; i < event_count; i++) {
+        free(of_event[i].earlier.bytes);
+        free(of_event[i].own.bytes);
+        free(of_event[i].changed.bytes);
+    }
     free(of_event);
+    event_count = count;
     of_event = retrans_zeroed(count, sizeof *of_event);
 }
 
@@ -46,7 +59,9 @@ void retrans_test_end_call(const exports_retrans_plugin_processor_keep_t *keep) 
     for (size_t i = 0; i < event_count; i++) {
         retrans_put_text(&events, "event %u: %s", first_event + (unsigned)i, is_kept(keep, i) ? "kept" : "dropped");
         retrans_put(&events, of_event[i].own.bytes, of_event[i].own.length);
-        retrans_put_text(&events, "%s\n", of_event[i].changed ? " changed" : "");
+        if (of_event[i].changed.length) retrans_put_text(&events, " changed");
+        retrans_put(&events, of_event[i].changed.bytes, of_event[i].changed.length);
+        retrans_put(&events, "\n", 1);
     }
 }
 
@@ -58,8 +73,13 @@ bool retrans_test_failed(bindings_string_t *error) {
 void retrans_test_answers(retrans_bytes *to) {
     const retrans_bytes *parts[] = {&events, &lines, &alerts};
     for (size_t i = 0; i < 3; i++) retrans_put(to, parts[i]->bytes, parts[i]->length);
-    for (size_t i = 0; i < counter_count; i++)
-        retrans_put_text(to, "count: %s %llu\n", counters[i].name, (unsigned long long)counters[i].sum);
+    static const char *const WORDS[] = {"count", "gauge", "observed"};
+    for (size_t i = 0; i < metric_count; i++) {
+        retrans_put_text(to, "%s: %s", WORDS[metrics[i].kind], metrics[i].name);
+        if (metrics[i].kind == COUNTER) retrans_put_text(to, " %llu", (unsigned long long)metrics[i].sum);
+        retrans_put(to, metrics[i].values.bytes, metrics[i].values.length);
+        retrans_put(to, "\n", 1);
+    }
     retrans_put(to, logs.bytes, logs.length);
     retrans_put(to, errors.bytes, errors.length);
 }
@@ -72,10 +92,18 @@ uint64_t retrans_plugin_host_lost(void) {
     return count;
 }
 
-void retrans_plugin_host_run(bindings_list_tuple2_string_string_t *pairs) { *pairs = (bindings_list_tuple2_string_string_t){0}; }
-
 static bindings_string_t copied(const char *text, size_t length) {
     return (bindings_string_t){(uint8_t *)retrans_copy(text, length), length};
+}
+
+void retrans_plugin_host_run(bindings_list_tuple2_string_string_t *pairs) {
+    static const char *const KNOWN[][2] = {{"host", "test"}, {"kernel", "6.12.0"}, {"source", "replay"}};
+    pairs->len = sizeof KNOWN / sizeof KNOWN[0];
+    pairs->ptr = retrans_zeroed(pairs->len, sizeof *pairs->ptr);
+    for (size_t i = 0; i < pairs->len; i++) {
+        pairs->ptr[i].f0 = copied(KNOWN[i][0], strlen(KNOWN[i][0]));
+        pairs->ptr[i].f1 = copied(KNOWN[i][1], strlen(KNOWN[i][1]));
+    }
 }
 
 /* A column for each label of each event: the SDK takes any number of them. */
@@ -109,8 +137,12 @@ void retrans_plugin_host_list_label_column_free(retrans_plugin_host_list_label_c
 }
 
 void retrans_plugin_host_change(bindings_list_u32_t *numbers, bindings_list_u8_t *records) {
-    (void)records;
-    for (size_t i = 0; i < numbers->len; i++) of_event[numbers->ptr[i]].changed = true;
+    size_t size = records->len / numbers->len;
+    for (size_t i = 0; i < numbers->len; i++) {
+        uint32_t number = numbers->ptr[i];
+        retrans_test_print_changes(&of_event[number].changed, records_of_call + number * size, records->ptr + i * size,
+                                   (uint32_t)size);
+    }
 }
 
 void retrans_plugin_host_annotate(retrans_plugin_host_label_column_t *column) {
@@ -144,22 +176,36 @@ void retrans_plugin_host_write(bindings_list_u8_t *written) {
     }
 }
 
-void retrans_plugin_host_count(bindings_string_t *metric, uint64_t by) {
+static struct metric *metric_of(metric_kind kind, const bindings_string_t *name) {
     size_t i = 0;
-    while (i < counter_count && (strlen(counters[i].name) != metric->len || memcmp(counters[i].name, metric->ptr, metric->len) != 0)) i++;
-    if (i == sizeof counters / sizeof counters[0] || metric->len >= sizeof counters[0].name) abort();
-    memcpy(counters[i].name, metric->ptr, metric->len);
-    counters[i].sum += by;
-    if (i == counter_count) counter_count++;
+    for (; i < metric_count; i++) {
+        bool is_name = strlen(metrics[i].name) == name->len && memcmp(metrics[i].name, name->ptr, name->len) == 0;
+        if (is_name && metrics[i].kind == kind) return &metrics[i];
+    }
+    if (i == sizeof metrics / sizeof metrics[0] || name->len >= sizeof metrics[0].name) {
+        fprintf(stderr, "a test has at most 64 metrics, with names of at most 64 bytes\n");
+        abort();
+    }
+    memcpy(metrics[i].name, name->ptr, name->len);
+    metrics[i].kind = kind;
+    metric_count++;
+    return &metrics[i];
+}
+
+void retrans_plugin_host_count(bindings_string_t *metric, uint64_t by) {
+    uint64_t *sum = &metric_of(COUNTER, metric)->sum;
+    *sum = by > UINT64_MAX - *sum ? UINT64_MAX : *sum + by;
 }
 
 void retrans_plugin_host_gauge(bindings_string_t *metric, double value) {
-    retrans_put_text(&lines, "gauge: %.*s %g\n", (int)metric->len, (const char *)metric->ptr, value);
+    retrans_bytes *last = &metric_of(GAUGE, metric)->values;
+    last->length = 0;
+    retrans_put_text(last, " %g", value);
 }
 
 void retrans_plugin_host_observe(bindings_string_t *metric, bindings_list_f64_t *values) {
-    for (size_t i = 0; i < values->len; i++)
-        retrans_put_text(&lines, "observed: %.*s %g\n", (int)metric->len, (const char *)metric->ptr, values->ptr[i]);
+    retrans_bytes *all = &metric_of(HISTOGRAM, metric)->values;
+    for (size_t i = 0; i < values->len; i++) retrans_put_text(all, " %g", values->ptr[i]);
 }
 
 void retrans_plugin_host_log(retrans_plugin_host_level_t level, bindings_string_t *message) {
@@ -169,6 +215,12 @@ void retrans_plugin_host_log(retrans_plugin_host_level_t level, bindings_string_
 
 void bindings_string_free(bindings_string_t *text) { free(text->ptr); }
 void bindings_list_u8_free(bindings_list_u8_t *list) { free(list->ptr); }
-void bindings_list_tuple2_string_string_free(bindings_list_tuple2_string_string_t *list) { free(list->ptr); }
+void bindings_list_tuple2_string_string_free(bindings_list_tuple2_string_string_t *list) {
+    for (size_t i = 0; i < list->len; i++) {
+        free(list->ptr[i].f0.ptr);
+        free(list->ptr[i].f1.ptr);
+    }
+    free(list->ptr);
+}
 
 #endif

@@ -5,7 +5,9 @@
 #include "internal.h"
 
 /* Before a call with events from this position of the stream on. */
-void retrans_test_begin_call(uint32_t first, size_t count);
+void retrans_test_begin_call(uint32_t first, size_t count, const uint8_t *records);
+/* Appends the fields in which two records differ: " mark=1", " mark=unknown". */
+void retrans_test_print_changes(retrans_bytes *to, const uint8_t *before, const uint8_t *after, uint32_t size);
 void retrans_test_set_labels(uint32_t event, const char *lines, size_t length);
 void retrans_test_add_lost(uint64_t count);
 void retrans_test_end_call(const exports_retrans_plugin_processor_keep_t *keep);

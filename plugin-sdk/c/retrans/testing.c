@@ -76,7 +76,24 @@ void retrans_test_lost(uint64_t count) { add(LOST, count); }
 void retrans_test_finish(retrans_ns now) { add(FINISH, now); }
 void retrans_test_reload(void) { add(RELOAD, 0); }
 
-/* Settings of a test as a JSON object: values that are no JSON are text. */
+/* Whether a value is JSON as it stands. */
+static bool is_json(const char *value, size_t length) {
+    static const char *const WORDS[] = {"true", "false"};
+    for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++)
+        if (length == strlen(WORDS[i]) && strncmp(value, WORDS[i], length) == 0) return true;
+    return *value == '"' || *value == '[' || (length > 0 && strspn(value, "-0123456789.") >= length);
+}
+
+/* Whether a setting takes a list: then the host takes several values with commas. */
+static bool takes_list(const char *key, size_t length) {
+    const retrans_setting *setting = retrans_the_plugin.settings;
+    for (; setting && setting->name; setting++)
+        if (strlen(setting->name) == length && strncmp(setting->name, key, length) == 0)
+            return setting->type == RETRANS_NETWORKS || setting->type == RETRANS_TEXTS;
+    return false;
+}
+
+/* Settings of a test as a JSON object, as the host makes it of KEY=VALUE: values that are no JSON are text. */
 static void print_settings(retrans_bytes *to, const char *settings) {
     retrans_put_text(to, "{");
     for (const char *separator = ""; settings && *settings; separator = ",") {
@@ -84,9 +101,16 @@ static void print_settings(retrans_bytes *to, const char *settings) {
         const char *value = settings + key + (settings[key] == '=');
         size_t length = *value == '"' ? strcspn(value + 1, "\"") + 2 : strcspn(value, " ");
         retrans_put_text(to, "%s\"%.*s\":", separator, (int)key, settings);
-        bool is_json = *value == '"' || *value == '[' || (*value >= '0' && *value <= '9' && strspn(value, "0123456789.") >= length) ||
-                       strncmp(value, "true", length) == 0 || strncmp(value, "false", length) == 0;
-        retrans_put_text(to, is_json ? "%.*s" : "\"%.*s\"", (int)length, value);
+        if (is_json(value, length)) {
+            retrans_put(to, value, length);
+        } else if (takes_list(settings, key)) {
+            retrans_put_text(to, "[\"");
+            for (size_t i = 0; i < length; i++)
+                value[i] == ',' ? retrans_put_text(to, "\",\"") : retrans_put(to, value + i, 1);
+            retrans_put_text(to, "\"]");
+        } else {
+            retrans_put_text(to, "\"%.*s\"", (int)length, value);
+        }
         settings = value + length + strspn(value + length, " ");
     }
     retrans_put_text(to, "}");
@@ -101,17 +125,21 @@ static bool configure(const char *settings) {
 
 /* Passes events to the plugin; `number` is the position of the first one in the stream. */
 static bool process(const item *const *events, size_t count, uint32_t number) {
-    retrans_bytes records = {0};
-    retrans_test_begin_call(number, count);
+    /* The plugin takes one copy, and the host compares it with the other. */
+    retrans_bytes records = {0}, unchanged = {0};
     for (size_t i = 0; i < count; i++) {
         retrans_put(&records, events[i]->record, RECORD_SIZE);
-        retrans_test_set_labels((uint32_t)i, (const char *)events[i]->labels.bytes, events[i]->labels.length);
+        retrans_put(&unchanged, events[i]->record, RECORD_SIZE);
     }
+    retrans_test_begin_call(number, count, unchanged.bytes);
+    for (size_t i = 0; i < count; i++)
+        retrans_test_set_labels((uint32_t)i, (const char *)events[i]->labels.bytes, events[i]->labels.length);
     bindings_list_u8_t given = {records.bytes, records.length};
     exports_retrans_plugin_processor_keep_t keep;
     bindings_string_t error = {0};
-    if (!exports_retrans_plugin_processor_process((uint32_t)count, RECORD_SIZE, &given, &keep, &error))
-        return retrans_test_failed(&error);
+    bool is_done = exports_retrans_plugin_processor_process((uint32_t)count, RECORD_SIZE, &given, &keep, &error);
+    free(unchanged.bytes);
+    if (!is_done) return retrans_test_failed(&error);
     retrans_test_end_call(&keep);
     return true;
 }
@@ -133,7 +161,7 @@ static size_t run_items(size_t from, size_t cut) {
             count = 0;
         }
         bindings_string_t error = {0};
-        if (now->kind != EVENT && now->kind != LOST) retrans_test_begin_call(0, 0);
+        if (now->kind != EVENT && now->kind != LOST) retrans_test_begin_call(0, 0, NULL);
         if (now->kind == LOST) retrans_test_add_lost(now->number);
         if (now->kind == RELOAD) return i + 1;
         if (now->kind == TICK && !exports_retrans_plugin_timer_tick(now->number, &error))
@@ -244,7 +272,7 @@ const char *retrans_test_run(const char *settings) {
 void retrans_test_check(const char *file, int line, const char *found, const char *expected) {
     if (strcmp(found, expected) == 0) return;
     failures++;
-    fprintf(stderr, "%s:%d: found\n%sexpected\n%s", file, line, found, expected);
+    fprintf(stderr, "%s:%d: found\n%s\nexpected\n%s\n", file, line, found, expected);
 }
 
 void retrans_test_check_has(const char *file, int line, const char *found, const char *part) {

@@ -31,13 +31,15 @@ void retrans_test_reload(void);
 
 /* Runs the plugin over the stream, in calls of 1, 7 and 256 events, whose answers must be the same, and returns them:
  *
- *     event 0: kept network=internal changed
+ *     event 0: kept network=internal changed mark=1 rto=unknown
  *     line: {"type":"kind_summary"}
  *     alert: firing warning slow-peer peer=192.0.2.1 event 0: retransmission timeout of 3000 ms
  *     count: summaries 1
+ *     gauge: peers 3
+ *     observed: seconds 0.5 2
  *     error: every: expected at least 1s
  *
- * Settings are given as "port=443 name=ours"; values with blanks are given in JSON: every="1m 30s". Each run has an
+ * The plugin runs on the host "test", with the kernel "6.12.0", as in a replay. Settings are given as "port=443 name=ours"; values with blanks are given in JSON: every="1m 30s". Each run has an
  * instance of its own, in a process of its own: the global variables of the plugin are as at its start. */
 const char *retrans_test_run(const char *settings);
 

@@ -1,4 +1,4 @@
-/* Addresses, networks, durations, bytes. */
+/* Addresses, networks, text, bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,50 +150,6 @@ bool retrans_is(retrans_text text, const char *other) {
     return strlen(other) == text.length && memcmp(text.bytes, other, text.length) == 0;
 }
 
-const char *const retrans_duration_pattern = "^\\\\s*(0|([0-9.]+\\\\s*[a-zA-Z\xc2\xb5]+\\\\s*)+)$";
-
-/* Units and their ns, as the Rust SDK reads them. */
-static const struct {
-    const char *name;
-    retrans_ns ns;
-} UNITS[] = {
-    {"ns", 1}, {"nsec", 1}, {"us", 1000}, {"usec", 1000}, {"\xc2\xb5s", 1000}, {"ms", RETRANS_MILLISECOND},
-    {"msec", RETRANS_MILLISECOND}, {"s", RETRANS_SECOND}, {"sec", RETRANS_SECOND}, {"second", RETRANS_SECOND},
-    {"seconds", RETRANS_SECOND}, {"m", 60 * RETRANS_SECOND}, {"min", 60 * RETRANS_SECOND},
-    {"minute", 60 * RETRANS_SECOND}, {"minutes", 60 * RETRANS_SECOND}, {"h", 3600 * RETRANS_SECOND},
-    {"hr", 3600 * RETRANS_SECOND}, {"hour", 3600 * RETRANS_SECOND}, {"hours", 3600 * RETRANS_SECOND},
-    {"d", 86400 * RETRANS_SECOND}, {"day", 86400 * RETRANS_SECOND}, {"days", 86400 * RETRANS_SECOND},
-};
-
-static const char *blanks(const char *text) { return text + strspn(text, " \t\r\n"); }
-
-bool retrans_duration_read(const char *text, retrans_ns *duration) {
-    *duration = 0;
-    text = blanks(text);
-    if (strcmp(text, "0") == 0) return true;
-    if (!*text) return false;
-    while (*text) {
-        char *end;
-        if (*text < '0' || *text > '9') return false;
-        uint64_t whole = strtoull(text, &end, 10);
-        double part = 0;
-        if (*end == '.') part = strtod(end, &end);
-        text = blanks(end);
-        size_t length = 0;
-        while ((text[length] | 0x20) >= 'a' && (text[length] | 0x20) <= 'z') length++;
-        if (strncmp(text, "\xc2\xb5s", 3) == 0) length = 3;
-        retrans_ns unit = 0;
-        for (size_t i = 0; i < sizeof UNITS / sizeof UNITS[0]; i++)
-            if (strlen(UNITS[i].name) == length && strncmp(text, UNITS[i].name, length) == 0) unit = UNITS[i].ns;
-        if (unit == 0 || whole > UINT64_MAX / unit) return false;
-        retrans_ns add = whole * unit + (retrans_ns)(part * (double)unit);
-        if (add > UINT64_MAX - *duration) return false;
-        *duration += add;
-        text = blanks(text + length);
-    }
-    return true;
-}
-
 void *retrans_zeroed(size_t count, size_t size) {
     void *memory = calloc(count ? count : 1, size ? size : 1);
     if (!memory) abort();
@@ -215,6 +171,28 @@ void retrans_put(retrans_bytes *to, const void *bytes, size_t length) {
     }
     if (length) memcpy(to->bytes + to->length, bytes, length);
     to->length += length;
+}
+
+/* The length of the character at the front of these bytes (RFC 3629); 0 if they begin with none. */
+static size_t character(const uint8_t *bytes, size_t length) {
+    uint8_t first = bytes[0], lowest = 0x80, highest = 0xbf;
+    size_t size = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+    if (size > length) return 0;
+    if (first == 0xe0) lowest = 0xa0;
+    if (first == 0xed) highest = 0x9f;
+    if (first == 0xf0) lowest = 0x90;
+    if (first == 0xf4) highest = 0x8f;
+    for (size_t i = 1; i < size; i++, lowest = 0x80, highest = 0xbf)
+        if (bytes[i] < lowest || bytes[i] > highest) return 0;
+    return size;
+}
+
+void retrans_mend(retrans_bytes *text, size_t from) {
+    while (from < text->length) {
+        size_t size = character(text->bytes + from, text->length - from);
+        if (size == 0) text->bytes[from] = '?';
+        from += size ? size : 1;
+    }
 }
 
 bool retrans_take(retrans_bytes *from, void *bytes, size_t length) {

@@ -1,10 +1,11 @@
 /* A plugin that does what the tests of the SDK ask for in its settings. */
 #include "retrans/retrans.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t number;
+static int64_t number, positive;
 static double real;
 static bool is_on;
 static const char *text;
@@ -13,8 +14,10 @@ static retrans_ns duration;
 static retrans_networks networks;
 static retrans_texts texts;
 
-static const retrans_setting settings[] = {
+/* Tests change what is declared. */
+static retrans_setting settings[] = {
     {"number", RETRANS_INTEGER, &number, .initial = "-3", .min = -5, .max = 5, .doc = "A number."},
+    {"positive", RETRANS_INTEGER, &positive, .initial = "1", .min = 1},
     {"real", RETRANS_NUMBER, &real, .initial = "0.5", .doc = "A \"real\" number."},
     {"is_on", RETRANS_BOOL, &is_on, .initial = "true"},
     {"text", RETRANS_TEXT, &text, .initial = "none"},
@@ -47,6 +50,29 @@ static void print_address(retrans_event *event) {
         retrans_line("%s is no address", given);
 }
 
+/* Ports of peers, which say what to do. */
+enum { LABELS = 60101, METRICS, TEXTS, RUN, SHORT };
+
+static void print_labels(retrans_event *event) {
+    retrans_set_label(event, "b", "own");
+    retrans_set_label(event, "a", "own");
+    retrans_set_label(event, "d", "own");
+    retrans_label_entry label = {0};
+    while (retrans_next_label(event, &label))
+        retrans_line("%.*s=%.*s", (int)label.key.length, label.key.bytes, (int)label.value.length, label.value.bytes);
+}
+
+/* Text that is no UTF-8, everywhere; and text that the kernel has cut. */
+static void print_wrong_text(retrans_event *event) {
+    char name[RETRANS_NAME] = "";
+    retrans_set_owner_comm(event, "fifteen bytes..\xc3\xa4");
+    if (retrans_owner_comm(event, name)) retrans_line("%s", name);
+    retrans_set_label(event, "wrong\xff", "a\xe2\x82");
+    retrans_line("\xc0\xaf \xed\xa0\x80 \xe2\x82\xac \xf0\x9f\x98\x80");
+    retrans_emit(&(retrans_alert){.name = "n\xff", .summary = "s\xff", .labels = {{"k\xff", "v\xff"}, {"k2", NULL}}});
+    retrans_log(RETRANS_LOG_INFO, "l\xff");
+}
+
 static retrans_verdict on_event(retrans_event *event) {
     uint16_t port = retrans_peer_port(event);
     switch (port) {
@@ -73,6 +99,34 @@ static retrans_verdict on_event(retrans_event *event) {
         retrans_count("labels", 3);
         retrans_log(RETRANS_LOG_INFO, "%d labels", 3);
         return RETRANS_KEEP;
+    case LABELS: print_labels(event); return RETRANS_KEEP;
+    case METRICS:
+        for (int i = 0; i < 300; i++) retrans_count("many", 1);
+        retrans_count("all", UINT64_MAX);
+        retrans_count("none", 0);
+        retrans_gauge("last", (double)event->number);
+        retrans_gauge("last", 7);
+        retrans_gauge("none", NAN);
+        retrans_observe("seconds", 0.5);
+        retrans_observe("seconds", INFINITY);
+        return RETRANS_KEEP;
+    case TEXTS: print_wrong_text(event); return RETRANS_KEEP;
+    case RUN: {
+        const retrans_run *run = retrans_current_run();
+        run = retrans_current_run();
+        retrans_line("host %s kernel %s source %s live %d version %s", run->host, run->kernel, run->source,
+                     run->is_live, run->version ? "known" : "unknown");
+        return RETRANS_KEEP;
+    }
+    case SHORT: {
+        /* A record of a host whose records end before this field. */
+        retrans_event shorter = *event;
+        uint32_t uid;
+        shorter.size = 340;
+        retrans_set_last_uid(&shorter, 5);
+        retrans_line("%d %d", retrans_last_uid(&shorter, &uid), retrans_last_uid(event, &uid));
+        return RETRANS_KEEP;
+    }
     default: {
         uint64_t *count = retrans_map_add(&seen, &port, NULL);
         ++*count;

@@ -48,7 +48,7 @@ static bool on_tick(retrans_ns now) {
     retrans_address *peers = (retrans_address *)retrans_map_keys(&active);
     for (size_t i = 0; i < count; i++) {
         const retrans_ns *last = retrans_map_get(&active, &peers[i]);
-        if (*last + hold > now) continue;
+        if (retrans_after(*last, hold) > now) continue;
         emit(&peers[i], "its timeouts are short again", true);
         retrans_map_remove(&active, &peers[i]);
     }

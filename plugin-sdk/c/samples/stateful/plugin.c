@@ -69,10 +69,10 @@ static void print(retrans_ns now) {
 }
 
 static bool on_tick(retrans_ns now) {
-    if (counted.next == 0) counted.next = now + every;
+    if (counted.next == 0) counted.next = retrans_after(now, every);
     if (now >= counted.next) {
         print(now);
-        while (counted.next <= now) counted.next += every;
+        while (counted.next <= now) counted.next = retrans_after(counted.next, every);
     }
     return true;
 }

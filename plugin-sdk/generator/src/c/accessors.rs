@@ -30,6 +30,8 @@ static inline void retrans_write(uint8_t *bytes, uint32_t size, uint64_t value) 
     for (uint32_t i = 0; i < size; i++) bytes[i] = (uint8_t)(value >> (8 * i));
 }
 
+static inline uint64_t retrans_at_most(uint64_t value, uint64_t most) { return value < most ? value : most; }
+
 /* Whether the record has the field at this offset, whose presence bit is at this position. */
 static inline bool retrans_has(const retrans_event *event, uint32_t end, uint32_t bit) {
     return end <= event->size && bit / 8 < event->size && (event->record[bit / 8] >> bit % 8 & 1) != 0;
@@ -50,10 +52,16 @@ static inline bool retrans_mark_present(retrans_event *event, uint32_t end, uint
 /* Room for a name: of a process, an algorithm, a container. */
 #define RETRANS_NAME 17
 
-/* Text up to the first NUL, which it copies. */
+/* Text up to the first NUL, without a character of UTF-8 that the kernel has cut off at the end. */
 static inline void retrans_read_name(const uint8_t *bytes, char name[RETRANS_NAME]) {
     memcpy(name, bytes, RETRANS_NAME - 1);
     name[RETRANS_NAME - 1] = 0;
+    size_t length = strlen(name), last = length;
+    while (last > 0 && ((uint8_t)name[last - 1] & 0xc0) == 0x80) last--;
+    if (last-- == 0) return;
+    uint8_t first = (uint8_t)name[last];
+    size_t size = first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if (length - last < size) name[last] = 0;
 }
 
 static inline void retrans_write_name(uint8_t *bytes, const char *name) {
@@ -75,7 +83,7 @@ pub(super) fn header() -> Result<String> {
 }
 
 /// `TcpState` as `tcp_state`.
-fn snake(name: &str) -> String {
+pub(super) fn snake(name: &str) -> String {
     let mut snake = String::new();
     for letter in name.chars() {
         if letter.is_ascii_uppercase() && !snake.is_empty() {
@@ -142,7 +150,7 @@ fn enumeration(text: &mut String, numbers: &Enumeration) -> Result<()> {
 }
 
 /// The type of a field's value, and how it is read and written: `%` stands for the bytes, `$` for the value.
-fn codec(described: &Described) -> (&'static str, String, String) {
+pub(super) fn codec(described: &Described) -> (&'static str, String, String) {
     let size = described.field.size;
     let number = |kind: &'static str, factor: &str| {
         let read = match factor {
@@ -151,7 +159,7 @@ fn codec(described: &Described) -> (&'static str, String, String) {
         };
         let write = match factor {
             "" => format!("retrans_write(%, {size}, (uint64_t)$)"),
-            _ => format!("retrans_write(%, {size}, $ / {factor})"),
+            _ => format!("retrans_write(%, {size}, retrans_at_most($ / {factor}, UINT32_MAX))"),
         };
         (kind, read, write)
     };
@@ -189,7 +197,8 @@ fn accessor(text: &mut String, described: &Described) -> Result<()> {
         .into_iter()
         .find(|numbers| numbers.format == field.format);
     let unit = match (field.format, &enumeration) {
-        (Format::BootTime | Format::WallTime | Format::Micros, _) => " In ns.".to_owned(),
+        (Format::BootTime | Format::WallTime, _) => " In ns.".to_owned(),
+        (Format::Micros, _) => " In ns, at most 71 minutes.".to_owned(),
         (_, Some(numbers)) => format!(" A number of enum retrans_{}.", snake(numbers.name)),
         _ => String::new(),
     };

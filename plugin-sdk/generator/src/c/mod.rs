@@ -1,6 +1,7 @@
 //! The files of the SDK of C: bindings, and an accessor for each field.
 
 mod accessors;
+mod changes;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ pub(crate) fn files(sdk: &Path) -> Result<Vec<(PathBuf, String)>> {
         files.push((to.join(name), without_object_file(&text)));
     }
     files.push((to.join("fields.h"), accessors::header()?));
+    files.push((to.join("test_fields.c"), changes::source()?));
     Ok(files)
 }
 
