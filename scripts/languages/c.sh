@@ -16,7 +16,14 @@ fail() {
 }
 
 can_build() {
-    echo 'int main(void) { return 0; }' | clang --target=wasm32-wasi -x c - -o /dev/null 2>/dev/null
+    local clang
+    for clang in clang clang-19; do
+        # As the Makefile of a project does.
+        if echo 'int tried;' | "$clang" --target=wasm32-wasi -mexec-model=reactor -flto -x c - -o /dev/null 2>/dev/null; then
+            return
+        fi
+    done
+    return 1
 }
 
 setup() {

@@ -40,12 +40,9 @@ static size_t letters(const char *text) {
     size_t length = 0;
     for (;;) {
         char lower = (char)(text[length] | 0x20);
-        if (lower >= 'a' && lower <= 'z')
-            length++;
-        else if (strncmp(text + length, "\xc2\xb5", 2) == 0)
-            length += 2;
-        else
-            return length;
+        if (lower >= 'a' && lower <= 'z') length++;
+        else if (strncmp(text + length, "\xc2\xb5", 2) == 0) length += 2;
+        else return length;
     }
 }
 

@@ -677,7 +677,8 @@ static inline void retrans_clear_rttvar(retrans_event *event) {
     memset((event->record + 128), 0, 4);
 }
 
-/* Smallest round-trip time of the last five minutes (sysctl tcp_min_rtt_wlen). In ns, at most 71 minutes. */
+/* Smallest round-trip time of the last five minutes (sysctl tcp_min_rtt_wlen). In ns, at most 71
+ * minutes. */
 static inline bool retrans_min_rtt(const retrans_event *event, retrans_ns *value) {
     if (!retrans_has(event, 136, 80)) return false;
     *value = retrans_read((event->record + 132), 4) * 1000;
@@ -1115,7 +1116,8 @@ static inline void retrans_clear_cgroup_id(retrans_event *event) {
     memset((event->record + 248), 0, 8);
 }
 
-/* Status of the owner: whether a process was found that holds the socket, or why there is none. A number of enum retrans_owner_status. */
+/* Status of the owner: whether a process was found that holds the socket, or why there is none. A
+ * number of enum retrans_owner_status. */
 static inline bool retrans_owner_status(const retrans_event *event, uint8_t *value) {
     if (!retrans_has(event, 287, 111)) return false;
     *value = (uint8_t)retrans_read((event->record + 286), 1);

@@ -7,9 +7,10 @@
 #include "bindings.h"
 #include "retrans.h"
 
+/* The first address, and the bits that count, in words of the machine's byte order. */
 struct retrans_network {
-    retrans_address first;
-    uint8_t bits;
+    uint64_t first[2];
+    uint64_t mask[2];
 };
 
 /* Memory of zeros. Without memory the plugin traps, which the host tells. */

@@ -31,8 +31,7 @@ static bool value_at(const uint32_t *ends, const void *bytes, size_t index, retr
 /* The newest values are those of the current event. */
 static bool own_value(const column *of, const retrans_event *event, retrans_text *value) {
     size_t last = of->events.len;
-    return last && of->events.ptr[last - 1] == event->number &&
-           value_at(of->ends.ptr, of->text.bytes, last - 1, value);
+    return last && of->events.ptr[last - 1] == event->number && value_at(of->ends.ptr, of->text.bytes, last - 1, value);
 }
 
 static bool earlier_value(const retrans_plugin_host_label_column_t *of, const retrans_event *event,

@@ -77,7 +77,7 @@ void retrans_log(retrans_level level, const char *format, ...) {
     free(message.bytes);
 }
 
-int retrans_fail(const char *file, int line, const char *format, ...) {
+retrans_verdict retrans_fail(const char *file, int line, const char *format, ...) {
     failure.length = 0;
     va_list arguments;
     va_start(arguments, format);

@@ -1,7 +1,7 @@
 /* The SDK for plugins of retrans-host in C.
  *
- * A plugin is one struct, which RETRANS_PLUGIN defines. Its functions are called by one thread, one after the other, for
- * each event of the stream in order; the state of a plugin is its global variables. See docs/languages/c.md.
+ * A plugin is one struct, which RETRANS_PLUGIN defines. Its functions are called by one thread, one after the other,
+ * for each event of the stream in order; the state of a plugin is its global variables. See docs/languages/c.md.
  *
  *     #include "retrans/retrans.h"
  *
@@ -75,8 +75,8 @@ typedef struct retrans_texts {
 
 /* ---- Events ---- */
 
-/* One retransmit. fields.h has a function for each field: retrans_peer_port(event), retrans_rto(event, &rto). A function
- * for a field that may be absent returns whether it is there. The event is valid until on_event returns. */
+/* One retransmit. fields.h has a function for each field: retrans_peer_port(event), retrans_rto(event, &rto). A
+ * function for a field that may be absent returns whether it is there. The event is valid until on_event returns. */
 typedef struct retrans_event {
     uint8_t *record;
     uint32_t size;
@@ -165,8 +165,8 @@ typedef struct retrans_alert {
 /* Raises or resolves an alert. */
 void retrans_emit(const retrans_alert *alert);
 
-/* Counters, gauges and histograms of the plugin. Names have 1 to 64 bytes and no blanks; a value that is no finite number
- * is left out. */
+/* Counters, gauges and histograms of the plugin. Names have 1 to 64 bytes and no blanks; a value that is no finite
+ * number is left out. */
 void retrans_count(const char *name, uint64_t by);
 void retrans_gauge(const char *name, double value);
 void retrans_observe(const char *name, double value);
@@ -184,7 +184,7 @@ void retrans_log(retrans_level level, const char *format, ...) __attribute__((fo
 
 /* Makes the call fail, with a message that has the file and the line: return RETRANS_FAIL("port %d", port); */
 #define RETRANS_FAIL(...) retrans_fail(__FILE__, __LINE__, __VA_ARGS__)
-int retrans_fail(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
+retrans_verdict retrans_fail(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* ---- The run ---- */
 

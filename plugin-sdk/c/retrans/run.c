@@ -16,10 +16,8 @@ static void duplicate(bindings_string_t *to, const char *text, size_t length) {
 
 static bool fail(bindings_string_t *error, const char *otherwise) {
     retrans_bytes failure = retrans_take_failure();
-    if (failure.length)
-        duplicate(error, (const char *)failure.bytes, failure.length);
-    else
-        duplicate(error, otherwise, strlen(otherwise));
+    if (failure.length) duplicate(error, (const char *)failure.bytes, failure.length);
+    else duplicate(error, otherwise, strlen(otherwise));
     free(failure.bytes);
     return false;
 }
@@ -60,8 +58,7 @@ static bool tell_losses(void) {
 }
 
 bool exports_retrans_plugin_processor_process(uint32_t count, uint32_t size, bindings_list_u8_t *records,
-                                              exports_retrans_plugin_processor_keep_t *keep,
-                                              bindings_string_t *error) {
+                                              exports_retrans_plugin_processor_keep_t *keep, bindings_string_t *error) {
     if (size < CORE_SIZE || records->len != (size_t)count * size) return fail(error, "the records have another size");
     retrans_begin_call();
     size_t bytes = (count + 7) / 8;
@@ -69,10 +66,13 @@ bool exports_retrans_plugin_processor_process(uint32_t count, uint32_t size, bin
     uint32_t kept = 0, changed = 0;
     uint32_t *changes = NULL;
     bool is_done = tell_losses();
+    /* The compiler must not know which function it is: inlined, it would not be named where it traps. */
+    retrans_verdict (*on_event)(retrans_event *event) = retrans_the_plugin.on_event;
+    __asm__("" : "+r"(on_event));
     for (uint32_t i = 0; is_done && i < count; i++) {
         retrans_event event = {records->ptr + (size_t)i * size, size, i, false};
         retrans_set_current(&event);
-        retrans_verdict verdict = retrans_the_plugin.on_event(&event);
+        retrans_verdict verdict = on_event(&event);
         retrans_set_current(NULL);
         if (verdict == RETRANS_FAILED) is_done = false;
         if (verdict != RETRANS_KEEP) continue;
@@ -99,7 +99,8 @@ bool exports_retrans_plugin_processor_process(uint32_t count, uint32_t size, bin
     }
     retrans_end_call();
     if (kept == 0 || kept == count) {
-        keep->tag = kept == count ? EXPORTS_RETRANS_PLUGIN_PROCESSOR_KEEP_ALL : EXPORTS_RETRANS_PLUGIN_PROCESSOR_KEEP_NONE;
+        keep->tag =
+            kept == count ? EXPORTS_RETRANS_PLUGIN_PROCESSOR_KEEP_ALL : EXPORTS_RETRANS_PLUGIN_PROCESSOR_KEEP_NONE;
         free(bits);
     } else {
         keep->tag = EXPORTS_RETRANS_PLUGIN_PROCESSOR_KEEP_BITS;
@@ -109,6 +110,7 @@ bool exports_retrans_plugin_processor_process(uint32_t count, uint32_t size, bin
 }
 
 static bool timed(bool (*call)(retrans_ns now), retrans_ns now, bindings_string_t *error) {
+    __asm__("" : "+r"(call));
     retrans_begin_call();
     if (!tell_losses() || (call && !call(now))) return fail(error, "the plugin failed without a message");
     retrans_end_call();

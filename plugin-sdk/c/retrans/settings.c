@@ -57,8 +57,9 @@ static void print_schema(retrans_bytes *to, const retrans_setting *setting) {
     retrans_put_text(to, ":{");
     switch (setting->type) {
     case RETRANS_INTEGER:
-        retrans_put_text(to, "\"type\":\"integer\",\"minimum\":%lld,\"maximum\":%lld", (long long)least(setting),
-                         (long long)greatest(setting));
+        retrans_put_text(to, "\"type\":\"integer\"");
+        if (least(setting) != INT64_MIN) retrans_put_text(to, ",\"minimum\":%lld", (long long)least(setting));
+        if (greatest(setting) != INT64_MAX) retrans_put_text(to, ",\"maximum\":%lld", (long long)greatest(setting));
         break;
     case RETRANS_NUMBER: retrans_put_text(to, "\"type\":\"number\""); break;
     case RETRANS_BOOL: retrans_put_text(to, "\"type\":\"boolean\""); break;
@@ -69,7 +70,7 @@ static void print_schema(retrans_bytes *to, const retrans_setting *setting) {
         break;
     case RETRANS_DURATION:
         retrans_put_text(to, "\"type\":\"string\",\"pattern\":\"%s\",\"examples\":[\"10s\",\"250ms\",\"1m30s\"]",
-                      retrans_duration_pattern);
+                         retrans_duration_pattern);
         break;
     case RETRANS_NETWORKS:
     case RETRANS_TEXTS:

@@ -50,7 +50,8 @@ void retrans_test_set_labels(uint32_t event, const char *text, size_t length) {
 void retrans_test_add_lost(uint64_t count) { lost += count; }
 
 static bool is_kept(const exports_retrans_plugin_processor_keep_t *keep, size_t event) {
-    if (keep->tag != EXPORTS_RETRANS_PLUGIN_PROCESSOR_KEEP_BITS) return keep->tag == EXPORTS_RETRANS_PLUGIN_PROCESSOR_KEEP_ALL;
+    if (keep->tag != EXPORTS_RETRANS_PLUGIN_PROCESSOR_KEEP_BITS)
+        return keep->tag == EXPORTS_RETRANS_PLUGIN_PROCESSOR_KEEP_ALL;
     return keep->val.bits.ptr[event / 8] >> event % 8 & 1;
 }
 

@@ -1,4 +1,4 @@
-/* The stream of a test, and the process in which the plugin runs over it. test_host.c is the host. Not for WebAssembly. */
+/* The stream of a test, and the process in which the plugin runs over it. Not for WebAssembly. */
 #ifndef __wasm__
 #define _POSIX_C_SOURCE 200809L
 
@@ -200,8 +200,9 @@ static void instance(FILE *to, const char *settings, size_t cut, ended *before) 
     bindings_string_t error = {0};
     if (before->next > 0) {
         bindings_list_u8_t state = {before->state.bytes, before->state.length};
-        bool is_restored = configure(settings) &&
-                           (exports_retrans_plugin_state_restore(before->version, &state, &error) || retrans_test_failed(&error));
+        bool is_restored =
+            configure(settings) &&
+            (exports_retrans_plugin_state_restore(before->version, &state, &error) || retrans_test_failed(&error));
         if (is_restored) after.next = run_items(before->next, cut);
     } else if (configure(settings)) {
         after.next = run_items(0, cut);

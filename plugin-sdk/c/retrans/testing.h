@@ -15,8 +15,8 @@
 
 #include "retrans.h"
 
-/* Adds an event to this peer to the stream of the test. It is at the time of the last one, or at 100 s; set what the test
- * needs: retrans_set_rto(event, 3 * RETRANS_SECOND). Valid until the next one is added. */
+/* Adds an event to this peer to the stream of the test. It is at the time of the last one, or at 100 s; set what the
+ * test needs: retrans_set_rto(event, 3 * RETRANS_SECOND). Valid until the next one is added. */
 retrans_event *retrans_test_event(const char *peer, uint16_t port);
 /* Sets the time since boot of the event. */
 void retrans_test_at(retrans_event *event, retrans_ns time);
@@ -39,8 +39,9 @@ void retrans_test_reload(void);
  *     observed: seconds 0.5 2
  *     error: every: expected at least 1s
  *
- * The plugin runs on the host "test", with the kernel "6.12.0", as in a replay. Settings are given as "port=443 name=ours"; values with blanks are given in JSON: every="1m 30s". Each run has an
- * instance of its own, in a process of its own: the global variables of the plugin are as at its start. */
+ * The plugin runs on the host "test", with the kernel "6.12.0", as in a replay. Settings are given as "port=443
+ * name=ours"; values with blanks are given in JSON: every="1m 30s". Each run has an instance of its own, in a process
+ * of its own: the global variables of the plugin are as at its start. */
 const char *retrans_test_run(const char *settings);
 
 /* Fails the test if the texts differ. */

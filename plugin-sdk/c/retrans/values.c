@@ -106,13 +106,6 @@ bool retrans_address_read(const char *text, retrans_address *address) {
     return true;
 }
 
-/* Whether two addresses have the same first bits. */
-static bool same_bits(const retrans_address *left, const retrans_address *right, unsigned bits) {
-    unsigned rest = bits % 8;
-    if (memcmp(left->bytes, right->bytes, bits / 8) != 0) return false;
-    return rest == 0 || (left->bytes[bits / 8] ^ right->bytes[bits / 8]) >> (8 - rest) == 0;
-}
-
 const char *retrans_network_read(const char *text, retrans_networks *networks) {
     const char *slash = strchr(text, '/');
     size_t length = slash ? (size_t)(slash - text) : strlen(text);
@@ -120,20 +113,22 @@ const char *retrans_network_read(const char *text, retrans_networks *networks) {
     if (length >= sizeof address) return "expected a network such as 10.0.0.0/8";
     memcpy(address, text, length);
     address[length] = 0;
-    struct retrans_network network;
-    if (!retrans_address_read(address, &network.first)) return "expected a network such as 10.0.0.0/8";
-    bool is_ipv4 = !strchr(address, ':');
-    unsigned most = is_ipv4 ? 32 : 128;
+    retrans_address first, mask = {{0}};
+    if (!retrans_address_read(address, &first)) return "expected a network such as 10.0.0.0/8";
+    unsigned most = strchr(address, ':') ? 128 : 32;
     unsigned long bits = most;
     if (slash) {
         char *end;
         bits = strtoul(slash + 1, &end, 10);
         if (slash[1] < '0' || slash[1] > '9' || *end || bits > most) return "it has too many bits, or none";
     }
-    network.bits = (uint8_t)(bits + 128 - most);
-    retrans_address cut = network.first;
-    for (unsigned bit = network.bits; bit < 128; bit++) cut.bytes[bit / 8] &= (uint8_t)~(0x80u >> bit % 8);
-    if (retrans_compare(&cut, &network.first) != 0) return "it has bits after the first ones";
+    bits += 128 - most;
+    for (unsigned bit = 0; bit < bits; bit++) mask.bytes[bit / 8] |= (uint8_t)(0x80u >> bit % 8);
+    for (int i = 0; i < 16; i++)
+        if (first.bytes[i] & ~mask.bytes[i]) return "it has bits after the first ones";
+    struct retrans_network network;
+    memcpy(network.first, first.bytes, sizeof network.first);
+    memcpy(network.mask, mask.bytes, sizeof network.mask);
     networks->list = realloc(networks->list, (networks->count + 1) * sizeof network);
     if (!networks->list) abort();
     networks->list[networks->count++] = network;
@@ -141,8 +136,14 @@ const char *retrans_network_read(const char *text, retrans_networks *networks) {
 }
 
 bool retrans_contains(const retrans_networks *networks, const retrans_address *address) {
-    for (size_t i = 0; i < networks->count; i++)
-        if (same_bits(&networks->list[i].first, address, networks->list[i].bits)) return true;
+    uint64_t words[2];
+    memcpy(words, address->bytes, sizeof words);
+    for (size_t i = 0; i < networks->count; i++) {
+        const struct retrans_network *network = &networks->list[i];
+        uint64_t high = (words[0] ^ network->first[0]) & network->mask[0];
+        uint64_t low = (words[1] ^ network->first[1]) & network->mask[1];
+        if ((high | low) == 0) return true;
+    }
     return false;
 }
 
@@ -230,10 +231,8 @@ void retrans_print_json(retrans_bytes *to, const char *text) {
     retrans_put(to, "\"", 1);
     for (; *text; text++) {
         if (*text == '"' || *text == '\\') retrans_put(to, "\\", 1);
-        if ((uint8_t)*text < 0x20)
-            retrans_put_text(to, "\\u%04x", (unsigned)(uint8_t)*text);
-        else
-            retrans_put(to, text, 1);
+        if ((uint8_t)*text < 0x20) retrans_put_text(to, "\\u%04x", (unsigned)(uint8_t)*text);
+        else retrans_put(to, text, 1);
     }
     retrans_put(to, "\"", 1);
 }

@@ -46,8 +46,7 @@ static void print_address(retrans_event *event) {
     if (retrans_address_read(given, &address))
         retrans_line("%s is %s%s", given, retrans_address_text(&address, shown),
                      retrans_contains(&networks, &address) ? ", contained" : "");
-    else
-        retrans_line("%s is no address", given);
+    else retrans_line("%s is no address", given);
 }
 
 /* Ports of peers, which say what to do. */

@@ -49,7 +49,7 @@ static void the_schema_says_what_settings_take(void) {
     const char *text = (const char *)schema.bytes;
     CHECK_HAS(text, "\"number\":{\"type\":\"integer\",\"minimum\":-5,\"maximum\":5,\"description\":\"A number.\","
                     "\"default\":-3}");
-    CHECK_HAS(text, "\"positive\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":9223372036854775807,");
+    CHECK_HAS(text, "\"positive\":{\"type\":\"integer\",\"minimum\":1,\"default\":1}");
     CHECK_HAS(text, "\"description\":\"A \\\"real\\\" number.\",\"default\":0.5}");
     CHECK_HAS(text, "\"enum\":[\"one\",\"two\"],\"default\":\"one\"}");
     CHECK_HAS(text, "\"text\":{\"type\":\"string\"}");
@@ -83,8 +83,8 @@ static void durations_are_read_as_in_rust(void) {
         {"2 yrs", 2 * 31557600 * RETRANS_SECOND},
         {"18446744073709551615ns", UINT64_MAX},
     };
-    static const char *const WRONG[] = {"",    " 0",   "10",      "s",   "-1s", "1 fortnight", "1.s",
-                                        "1e3s", "1s-", "0.5ns", "0.0001h", "1S", "600y", "18446744073709551616ns"};
+    static const char *const WRONG[] = {"",    " 0",    "10",      "s",  "-1s",  "1 fortnight",           "1.s", "1e3s",
+                                        "1s-", "0.5ns", "0.0001h", "1S", "600y", "18446744073709551616ns"};
     retrans_ns read;
     for (size_t i = 0; i < sizeof READ / sizeof READ[0]; i++) {
         char found[32] = "error", expected[32];
@@ -170,8 +170,7 @@ static void text_that_is_no_utf8_is_mended(void) {
 
 static void the_run_is_known(void) {
     retrans_test_event("192.0.2.1", 60104);
-    CHECK(retrans_test_run(""),
-          "event 0: kept\nline: host test kernel 6.12.0 source replay live 0 version unknown\n");
+    CHECK(retrans_test_run(""), "event 0: kept\nline: host test kernel 6.12.0 source replay live 0 version unknown\n");
 }
 
 static void of_two_values_of_a_label_the_later_one_is_kept(void) {

@@ -1,4 +1,5 @@
-/* Raises an alert for each peer whose retransmission timeout is long, and resolves it when it has been short for a while. */
+/* Raises an alert for each peer whose retransmission timeout is long, and resolves it when it has been short for a
+ * while. */
 #include "retrans/retrans.h"
 
 #include <stdio.h>

@@ -19,9 +19,7 @@ static struct {
     retrans_ns next;
 } counted;
 
-static bool configure(void) {
-    return every >= RETRANS_SECOND || RETRANS_FAIL("every: expected at least 1s");
-}
+static bool configure(void) { return every >= RETRANS_SECOND || RETRANS_FAIL("every: expected at least 1s"); }
 
 static retrans_verdict on_event(retrans_event *event) {
     counted.kinds[retrans_kind(event)]++;

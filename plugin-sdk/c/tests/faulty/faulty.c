@@ -11,7 +11,8 @@ static int64_t seen;
 static void *volatile taken;
 
 static const retrans_setting settings[] = {
-    {"fault", RETRANS_CHOICE, &fault, .initial = "exception", .choices = "exception|loop|memory", .doc = "How to fail."},
+    {"fault", RETRANS_CHOICE, &fault, .initial = "exception", .choices = "exception|loop|memory",
+     .doc = "How to fail."},
     {"after", RETRANS_INTEGER, &after, .initial = "0", .doc = "Events before the fault."},
     {0},
 };

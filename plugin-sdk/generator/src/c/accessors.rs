@@ -202,7 +202,7 @@ fn accessor(text: &mut String, described: &Described) -> Result<()> {
         (_, Some(numbers)) => format!(" A number of enum retrans_{}.", snake(numbers.name)),
         _ => String::new(),
     };
-    writeln!(text, "\n/* {}{unit} */", wrapped(field.doc))?;
+    writeln!(text, "\n/* {} */", wrapped(&format!("{}{unit}", field.doc)))?;
     let is_name = field.format == Format::Text;
     match field.presence_bit {
         None if field.format == Format::Address => {
