@@ -13,3 +13,4 @@ pub mod service_manager;
 pub mod stdio;
 pub mod threads;
 pub mod timestamp;
+pub mod whole_file;

@@ -1,10 +1,7 @@
 //! `plugin pull`: gets a plugin from a registry, and writes it to a file.
 
 use std::fs;
-use std::fs::Permissions;
 use std::io;
-use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -16,7 +13,6 @@ use retrans_deliver::registry;
 use retrans_deliver::registry::Pulled;
 use retrans_deliver::registry::Registry;
 use serde::Serialize;
-use tempfile::NamedTempFile;
 
 use super::super::print_result;
 use crate::config::PluginPull;
@@ -26,6 +22,7 @@ use crate::plugin::Limits;
 use crate::plugin::signature;
 use crate::plugin::signature::Signed;
 use crate::system::progress;
+use crate::system::whole_file;
 
 /// What was pulled.
 #[derive(Serialize)]
@@ -151,31 +148,11 @@ impl Report {
     }
 }
 
-/// Writes a file as a whole: it has its name once it is complete.
+/// Writes a file, if there is none of its name or if it may be replaced.
 fn write(file: &Path, bytes: &[u8], overwrites: bool) -> Result<()> {
-    let failed = || format!("cannot write {}", file.display());
-    let directory = file
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let mut written = tempfile::Builder::new();
-    // As any other new file: the mask of the process applies.
-    let permissions = Permissions::from_mode(0o666);
-    let written = written
-        .permissions(permissions)
-        .tempfile_in(directory.unwrap_or(Path::new(".")));
-    let mut written: NamedTempFile = written.with_context(failed)?;
-    written.write_all(bytes).with_context(failed)?;
-    written.as_file().sync_all().with_context(failed)?;
-    let kept = match overwrites {
-        true => written.persist(file),
-        false => written.persist_noclobber(file),
-    };
-    match kept {
-        Ok(_) => Ok(()),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-            bail!("{}", exists(file))
-        }
-        Err(error) => Err(error.error).with_context(failed),
+    match whole_file::write(file, bytes, overwrites) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => bail!("{}", exists(file)),
+        written => written.with_context(|| format!("cannot write {}", file.display())),
     }
 }
 
