@@ -45,7 +45,7 @@ pub struct RunArguments {
     /// The parts [default: all].
     #[arg(long, value_delimiter = ' ', value_name = "PART")]
     parts: Vec<String>,
-    /// Only tests with this in their names. For one part: --parts rest --test streams::
+    /// Only tests with this in their names. For one part: --parts rest --test census::
     #[arg(long = "test", value_name = "NAME", requires = "parts")]
     tests: Vec<String>,
     /// Guests at the same time.
