@@ -6,6 +6,8 @@
 //! valid up to the cut. `docs/captures.md` specifies the format.
 
 mod destination;
+#[cfg(feature = "fleet")]
+pub(crate) mod fragment;
 mod frame;
 mod head;
 mod items;
@@ -19,6 +21,8 @@ mod translate;
 mod write;
 
 pub use destination::RecordError;
+#[cfg(feature = "fleet")]
+pub(crate) use frame::FrameWriter;
 pub use head::Head;
 pub use head::Host;
 pub use layout::LayoutError;

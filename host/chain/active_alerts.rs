@@ -2,6 +2,7 @@
 
 use hashlink::LinkedHashMap;
 
+use super::saved::ActiveAlert;
 use crate::plugin::StagedAlert;
 use crate::stream::alert::Severity;
 use crate::stream::alert::State;
@@ -79,6 +80,35 @@ impl ActiveAlerts {
             }
             severity.is_some()
         });
+    }
+
+    /// The active alerts that a saved state knows of.
+    pub(super) fn known(alerts: Vec<ActiveAlert>) -> ActiveAlerts {
+        let mut known = ActiveAlerts::default();
+        for ActiveAlert {
+            name,
+            severity,
+            labels,
+        } in alerts
+        {
+            let identity = Identity { name, labels };
+            known.bytes += identity.bytes();
+            known.alerts.insert(identity, (Some(severity), 0));
+        }
+        known.mark_saved();
+        known
+    }
+
+    /// All active alerts, the oldest first.
+    pub(super) fn active(&self) -> Vec<ActiveAlert> {
+        let active = self.alerts.iter().filter_map(|(identity, (severity, _))| {
+            Some(ActiveAlert {
+                name: identity.name.clone(),
+                severity: (*severity)?,
+                labels: identity.labels.clone(),
+            })
+        });
+        active.collect()
     }
 
     /// Removes and returns all active alerts.
@@ -163,6 +193,21 @@ mod tests {
         assert!(alerts.take_unsaved().is_empty());
         alerts.note(&alert("known", State::Resolved));
         assert!(alerts.take_all().is_empty());
+    }
+
+    #[test]
+    fn what_goes_on_elsewhere_is_known_there() {
+        let mut alerts = ActiveAlerts::default();
+        alerts.note(&alert("first", State::Firing));
+        alerts.note(&alert("second", State::Firing));
+        let mut elsewhere = ActiveAlerts::known(alerts.active());
+        assert_eq!(elsewhere.active(), alerts.active());
+        assert!(elsewhere.take_unsaved().is_empty());
+        elsewhere.note(&alert("first", State::Resolved));
+        elsewhere.note(&alert("third", State::Firing));
+        assert_eq!(names(elsewhere.take_unsaved()), ["third"]);
+        assert_eq!(names(elsewhere.take_all()), ["second"]);
+        assert_eq!(elsewhere.bytes, 0);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod latency;
 mod own_metrics;
 mod quarantine;
 mod resource_usage;
+mod saved;
 mod slot;
 
 use std::collections::VecDeque;
@@ -29,6 +30,8 @@ pub use self::error::ChainError;
 pub use self::error::SwapError;
 pub use self::fault_log::FaultReport;
 use self::latency::Latency;
+pub use self::saved::ActiveAlert;
+pub use self::saved::SavedPlugin;
 use self::slot::Slot;
 #[cfg(fuzzing)]
 use crate::plugin::Outcome;
@@ -202,7 +205,12 @@ impl<S: Sink> Chain<S> {
         }
     }
 
-    fn process_item(&mut self, item: Item, recycled: &Sender<Batch>) -> Result<(), ChainError> {
+    /// Processes one item, and writes what the sinks have buffered. Used batches go to `recycled`.
+    ///
+    /// # Errors
+    ///
+    /// If a plugin fails whose action for faults is to stop, or a sink fails.
+    pub fn process_item(&mut self, item: Item, recycled: &Sender<Batch>) -> Result<(), ChainError> {
         match item {
             Item::Events(mut batch) => {
                 if let Some(latency) = &mut self.latency {

@@ -95,7 +95,9 @@ families! {
         later).";
     SOURCE: Counter "retrans_source_events" ["outcome"]
         "Events that the source has read: delivered to the chain, or withheld, filtered, beyond --count, left_out of \
-        a replay.";
+        a replay; duplicate, late, damaged of a fleet.";
+    FLEET_FRAMES: Counter "retrans_fleet_frames" ["outcome"]
+        "Frames of a fleet that could not be consumed: damaged, or missing in the sequence of an agent.";
     SCANS: Counter "retrans_owner_scans" [] "Scans of open files for the owners of sockets.";
     SCANS_CUT: Counter "retrans_owner_scans_cut" [] "Scans of open files that found more than the host keeps.";
     LATENCY: Histogram "retrans_latency_seconds" ["path"]
@@ -156,4 +158,7 @@ families! {
     CAPTURE: Counter "retrans_capture_events" ["outcome"] "Events for the file of --record: recorded, not_recorded.";
     CAPTURE_BYTES: Gauge "retrans_capture_bytes" [] "Size of all files of this run that were not deleted.";
     CAPTURE_FILES: Counter "retrans_capture_files" [] "Files of --record that were begun.";
+    PUBLISHED: Counter "retrans_published_events" ["outcome"]
+        "Events for the broker of --publish: acknowledged, or dropped because the spool was full.";
+    SPOOLED: Gauge "retrans_published_spooled_events" [] "Events that wait for the broker of --publish.";
 }

@@ -43,6 +43,15 @@ pub fn write(stats: &Stats, lost: u64, writer: &mut Writer) {
     if let Some(recorded) = &stats.recorded {
         write_capture(recorded, writer);
     }
+    if let Some(published) = &stats.published {
+        writer
+            .family(&family::PUBLISHED)
+            .sample(&["acknowledged"], published.acknowledged)
+            .sample(&["dropped"], published.dropped);
+        writer
+            .family(&family::SPOOLED)
+            .sample(&[], published.spooled);
+    }
 }
 
 fn write_losses(stats: &Stats, lost: u64, writer: &mut Writer) {
@@ -55,6 +64,12 @@ fn write_losses(stats: &Stats, lost: u64, writer: &mut Writer) {
         }
         Some(StreamStats::Replay(_)) => {
             losses.sample(&["recording"], lost);
+        }
+        Some(StreamStats::Fleet(fleet)) => {
+            losses
+                .sample(&["agent"], fleet.lost)
+                .sample(&["late"], fleet.late)
+                .sample(&["damaged"], fleet.damaged);
         }
         None => {}
     }
@@ -89,6 +104,18 @@ fn write_stream(stream: &StreamStats, writer: &mut Writer) {
                 .family(&family::SOURCE)
                 .sample(&["delivered"], replay.delivered)
                 .sample(&["left_out"], replay.left_out);
+        }
+        StreamStats::Fleet(fleet) => {
+            writer
+                .family(&family::SOURCE)
+                .sample(&["delivered"], fleet.delivered)
+                .sample(&["duplicate"], fleet.duplicate)
+                .sample(&["late"], fleet.late)
+                .sample(&["damaged"], fleet.damaged);
+            writer
+                .family(&family::FLEET_FRAMES)
+                .sample(&["damaged"], fleet.damaged_frames)
+                .sample(&["missing"], fleet.missing_frames);
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::stats::counters::PluginUsage;
 use crate::stats::counters::SinkStats;
 use crate::stats::counters::SourceStats;
 use crate::stats::counters::StreamStats;
+use crate::stats::fleet::PublishStats;
 use crate::stats::plugin_histogram::BOUNDS;
 
 /// The metrics of these statistics. `begun` is when they began to count, `now` the present, as times since 1970.
@@ -41,6 +42,15 @@ pub fn of(stats: &Stats, begun: Duration, now: Duration) -> Metrics {
                 point([("outcome", "left_out")], replay.left_out),
             ],
         ),
+        Some(StreamStats::Fleet(fleet)) => list.counter(
+            SOURCE,
+            [
+                point([("outcome", "delivered")], fleet.delivered),
+                point([("outcome", "duplicate")], fleet.duplicate),
+                point([("outcome", "late")], fleet.late),
+                point([("outcome", "damaged")], fleet.damaged),
+            ],
+        ),
         None => {}
     }
     if let Some(census) = &stats.census {
@@ -49,6 +59,9 @@ pub fn of(stats: &Stats, begun: Duration, now: Duration) -> Metrics {
     list.chain(&stats.chain);
     if let Some(recorded) = &stats.recorded {
         list.capture(recorded);
+    }
+    if let Some(published) = &stats.published {
+        list.published(published);
     }
     Metrics {
         start: begun,
@@ -293,6 +306,23 @@ impl List {
             .map(|sink| point([("sink", &sink.name)], sink.queued));
         let about = "What sinks have not delivered yet.";
         self.gauge(("retrans.sink.queued_items", "{item}", about), queued);
+    }
+
+    fn published(&mut self, published: &PublishStats) {
+        let outcomes = [
+            ("acknowledged", published.acknowledged),
+            ("dropped", published.dropped),
+        ];
+        let events = "Events for the broker.";
+        self.counter(
+            ("retrans.published.events", "{event}", events),
+            outcomes.map(|(outcome, events)| point([("outcome", outcome)], events)),
+        );
+        let spooled = "Events that wait for the broker.";
+        self.gauge(
+            ("retrans.published.spooled", "{event}", spooled),
+            [point([], published.spooled)],
+        );
     }
 
     fn capture(&mut self, recorded: &Summary) {

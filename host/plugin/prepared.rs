@@ -65,7 +65,8 @@ impl StartError {
     }
 }
 
-/// A loaded version of a plugin, from which instances are made.
+/// A loaded version of a plugin, from which instances are made. Copies share the limit on log lines.
+#[derive(Clone)]
 pub struct Prepared {
     spec: Spec,
     loaded: Loaded,

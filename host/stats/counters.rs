@@ -6,6 +6,7 @@ use std::time::Duration;
 use retrans_event::Owner;
 use retrans_event::OwnerStatus;
 
+use super::fleet::FleetStats;
 use super::histogram::Histogram;
 use super::plugin_histogram::PluginHistogram;
 
@@ -259,6 +260,8 @@ pub enum StreamStats {
     },
     /// A replay of files.
     Replay(ReplayStats),
+    /// The hosts of a fleet.
+    Fleet(FleetStats),
 }
 
 impl ChainStats {
@@ -345,6 +348,7 @@ impl StreamStats {
         match self {
             StreamStats::Live { source, .. } => source.delivered,
             StreamStats::Replay(replay) => replay.delivered,
+            StreamStats::Fleet(fleet) => fleet.delivered,
         }
     }
 
@@ -363,6 +367,7 @@ impl StreamStats {
                     && source.delivered == owners.total()
             }
             StreamStats::Replay(replay) => replay.read == replay.left_out + replay.delivered,
+            StreamStats::Fleet(fleet) => fleet.balances(),
         }
     }
 }

@@ -33,6 +33,14 @@ impl Histogram {
         self.sum = self.sum.saturating_add(duration);
     }
 
+    /// Adds the durations of another one with the same bounds.
+    pub fn add(&mut self, other: &Histogram) {
+        for (own, other) in self.counts.iter_mut().zip(other.counts) {
+            *own += other;
+        }
+        self.sum += other.sum;
+    }
+
     /// Each bound, and the number of durations up to it. The last one has no bound: it is the number of all.
     pub fn cumulative(&self) -> impl Iterator<Item = (Option<Duration>, u64)> {
         let bounds = self.bounds.iter().copied().map(Some).chain([None]);

@@ -32,8 +32,11 @@ impl fmt::Display for Stats {
         if self.not_printed > 0 {
             writeln!(f, "ledger: stdout not_printed={}", self.not_printed)?;
         }
-        match &self.recorded {
-            Some(recorded) => write!(f, "{recorded}"),
+        if let Some(recorded) = &self.recorded {
+            write!(f, "{recorded}")?;
+        }
+        match &self.published {
+            Some(published) => write!(f, "{published}"),
             None => Ok(()),
         }
     }
@@ -133,6 +136,7 @@ impl fmt::Display for StreamStats {
                 source,
                 owners,
             } => (kernel, source, owners),
+            StreamStats::Fleet(fleet) => return write!(f, "{fleet}"),
             StreamStats::Replay(replay) => {
                 let ReplayStats {
                     read,

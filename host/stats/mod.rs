@@ -2,17 +2,20 @@
 //! ledger is its text form.
 
 pub mod counters;
+pub mod fleet;
 pub mod histogram;
 mod ledger;
 pub mod plugin_histogram;
 mod progress;
 pub mod reconcile;
 mod shared;
+mod sum;
 
 use self::counters::CensusStats;
 use self::counters::ChainStats;
 use self::counters::ReplayStats;
 use self::counters::StreamStats;
+use self::fleet::PublishStats;
 pub use self::progress::Progress;
 use self::reconcile::Report;
 pub use self::shared::Publisher;
@@ -31,6 +34,8 @@ pub struct Stats {
     pub chain: ChainStats,
     /// Counters of the recorder; `None`: nothing is recorded.
     pub recorded: Option<Summary>,
+    /// Counters of what is published to a fleet; `None`: nothing is.
+    pub published: Option<PublishStats>,
     /// The comparison with the kernel's own counters (`--reconcile`), which is made at the end of the run.
     pub reconciliation: Option<Report>,
     /// Number of lines that could not be printed.
@@ -56,6 +61,7 @@ impl Stats {
     pub fn balances(&self) -> bool {
         let balances =
             |stream: &StreamStats| stream.balances() && self.chain.balances(stream.delivered());
-        self.stream.as_ref().is_some_and(balances)
+        let published = self.published.as_ref();
+        self.stream.as_ref().is_some_and(balances) && published.is_none_or(PublishStats::balances)
     }
 }

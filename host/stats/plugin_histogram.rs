@@ -32,6 +32,14 @@ impl PluginHistogram {
         self.sum += value;
     }
 
+    /// Adds the numbers of another one.
+    pub fn add(&mut self, other: &PluginHistogram) {
+        for (own, other) in self.buckets.iter_mut().zip(&other.buckets) {
+            *own = own.saturating_add(*other);
+        }
+        self.sum += other.sum;
+    }
+
     /// Numbers in each bucket, in the order of [`BOUNDS`]; the last one is for those above all bounds.
     pub fn buckets(&self) -> &[u64] {
         &self.buckets

@@ -202,6 +202,24 @@ impl Batch {
         self.lost += other.lost;
     }
 
+    /// A batch of some of the events, with their labels. The indices must be strictly ascending.
+    pub fn pick(&self, events: &[usize]) -> Batch {
+        let mut picked = Batch {
+            records: Vec::with_capacity(events.len() * self.record_size),
+            record_size: self.record_size,
+            labels: self.labels.clone(),
+            lost: 0,
+            waited: Vec::new(),
+        };
+        let mut numbers = vec![None; self.len()];
+        for (number, event) in events.iter().enumerate() {
+            picked.records.extend_from_slice(self.record(*event));
+            numbers[*event] = Some(number as u32);
+        }
+        picked.labels.renumber(&numbers);
+        picked
+    }
+
     /// Keeps the events for whose index `keep` returns true, and renumbers their labels.
     pub fn retain(&mut self, keep: impl Fn(usize) -> bool) {
         let mut numbers = Vec::with_capacity(self.len());
@@ -261,6 +279,27 @@ mod tests {
         assert_eq!(sequences, [1, 3, 4]);
         let labels = batch.labels.columns();
         assert_eq!(labels, [Column::new("zone", [(0, "b"), (1, "d")])]);
+    }
+
+    #[test]
+    fn what_is_picked_has_its_own_labels() {
+        let mut batch = Batch::new();
+        for sequence in 0..4 {
+            let mut record = Record::new();
+            record.set_sequence(sequence);
+            batch.push(record.as_bytes());
+        }
+        batch
+            .labels
+            .annotate(Column::new("zone", [(0, "a"), (3, "d")]));
+        batch.lost = 5;
+
+        let picked = batch.pick(&[1, 3]);
+
+        let sequences: Vec<u64> = picked.events().map(Event::sequence).collect();
+        assert_eq!(sequences, [1, 3]);
+        assert_eq!(picked.labels.columns(), [Column::new("zone", [(1, "d")])]);
+        assert_eq!((picked.lost, batch.len()), (0, 4));
     }
 
     #[test]

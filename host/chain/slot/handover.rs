@@ -1,16 +1,21 @@
-//! Saves the state of a plugin after each tick, and passes it to a new version.
+//! Saves the state of a plugin after each tick, and passes it to a new version, or to a chain that goes on elsewhere.
 
 use super::ChainResult;
 use super::Slot;
+use crate::chain::active_alerts::ActiveAlerts;
 use crate::chain::error::ChainError;
 use crate::chain::error::SwapError;
+use crate::chain::fault_log;
+use crate::chain::fault_log::Restart;
 use crate::chain::quarantine::Quarantine;
+use crate::chain::saved::SavedPlugin;
 use crate::plugin::Fault;
 use crate::plugin::Instance;
 use crate::plugin::Plugin;
 use crate::plugin::Snapshot;
 use crate::plugin::runtime::cpu_clock;
 use crate::sink::Sink;
+use crate::stream::batch::Moment;
 
 impl Slot {
     /// Saves the state of the running instance.
@@ -35,6 +40,52 @@ impl Slot {
         // `save` does not receive the number of lost events.
         self.context.lost = context.lost;
         saved?.transpose()
+    }
+
+    /// The state that was saved last, and the active alerts.
+    pub(in crate::chain) fn saved(&self) -> SavedPlugin {
+        SavedPlugin {
+            name: self.name().to_owned(),
+            snapshot: self.snapshot.clone(),
+            active: self.active_alerts.active(),
+        }
+    }
+
+    /// Goes on with what another chain has saved at `now`.
+    pub(in crate::chain) fn resume<S: Sink>(
+        &mut self,
+        saved: SavedPlugin,
+        now: Moment,
+        sink: &mut S,
+    ) -> ChainResult {
+        self.now = now;
+        self.active_alerts = ActiveAlerts::known(saved.active);
+        self.snapshot = saved.snapshot;
+        if self.snapshot.is_none() {
+            let unknown_alerts = self.active_alerts.take_all();
+            return self.resolve(unknown_alerts, "has no state and goes on elsewhere", sink);
+        }
+        self.instance = None;
+        let (started, restart) = self.start_replacement();
+        match started {
+            Ok(instance) => self.install(instance),
+            Err(error) => {
+                fault_log::not_started(self.name(), &error);
+                self.quarantine.begin(self.now.time);
+                return self.enter_quarantine(sink);
+            }
+        }
+        match restart {
+            Restart::Restored => Ok(()),
+            _ => {
+                let unknown_alerts = self.active_alerts.take_all();
+                self.resolve(
+                    unknown_alerts,
+                    "has refused the state of another host",
+                    sink,
+                )
+            }
+        }
     }
 
     fn store_snapshot(&mut self, snapshot: Snapshot) {

@@ -200,7 +200,7 @@ impl Slot {
     }
 
     /// Starts a new instance with the saved state, or without state if there is none or it is refused.
-    fn start_replacement(&mut self) -> (Result<Instance, StartError>, Restart) {
+    pub(super) fn start_replacement(&mut self) -> (Result<Instance, StartError>, Restart) {
         let Some(snapshot) = self.snapshot.take() else {
             return (self.start_instance(None), Restart::Empty);
         };

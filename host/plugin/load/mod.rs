@@ -129,6 +129,7 @@ impl LoadError {
 }
 
 /// A component that was compiled, checked against the contract, and linked.
+#[derive(Clone)]
 pub(crate) struct Loaded {
     pub(crate) digest: Digest,
     /// The signature that fits it. `None`: none was needed.
