@@ -9,5 +9,6 @@
 //! A frame is opaque here: the caller encodes and decodes it. This crate knows subjects, identifiers, sequence numbers,
 //! leases and snapshots.
 
+pub mod consume;
 pub mod names;
 pub mod partition;

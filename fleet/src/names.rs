@@ -73,6 +73,12 @@ impl HostToken {
         }
     }
 
+    /// The host with this token. `None` if it is not the token of a name.
+    pub fn from_token(token: &str) -> Option<HostToken> {
+        let host = HostToken(token.to_owned());
+        (HostToken::of(&host.name()) == host).then_some(host)
+    }
+
     /// The token.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -184,6 +190,10 @@ mod tests {
                 |character: char| character.is_ascii_alphanumeric() || "-_=".contains(character);
             assert!(token.as_str().chars().all(is_allowed), "{token:?}");
             assert_eq!(token.name(), name);
+            assert_eq!(HostToken::from_token(token.as_str()), Some(token));
+        }
+        for bad in ["", "a.b", "=2e", "=61", "==", "=ff", "a b"] {
+            assert_eq!(HostToken::from_token(bad), None, "{bad}");
         }
         assert_eq!(HostToken::of("a.b").as_str(), "a=2Eb");
     }

@@ -1,0 +1,76 @@
+//! Consumers: share the partitions of a fleet, read them in order, and keep the state of their chains in the broker.
+//!
+//! ```text
+//!                       ┌─ leases: which partitions (lease, run)
+//!  Member ─ its thread ─┤
+//!                       └─ tenure, one a partition: reader ──▶ Work ──▶ chain (the caller's thread)
+//!                                                   state ◀── Snapshot ◀──┤
+//!                                                   out   ◀── Line     ◀──┘
+//! ```
+
+mod broker;
+mod buckets;
+mod cursors;
+mod head;
+mod heads;
+mod latest;
+mod lease;
+mod lease_store;
+mod member;
+mod member_status;
+mod message;
+mod objects;
+mod out;
+mod reader;
+mod run;
+mod snapshot;
+mod state;
+mod tenure;
+mod ticks;
+
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+pub use broker::Broker;
+pub use cursors::Accept;
+pub use cursors::Cursors;
+pub use head::BadHeadDigest;
+pub use head::Head;
+pub use head::HeadDigest;
+pub use lease::Choice;
+pub use lease::LEASE_TIMEOUT;
+pub use lease::Lease;
+pub use lease::Presence;
+pub use lease::RENEW_INTERVAL;
+pub use member::ChainEnds;
+pub use member::Chains;
+pub use member::Connect;
+pub use member::Member;
+pub use member::MemberConfig;
+pub use member::StartError;
+pub use member::StopError;
+pub use member::Work;
+pub use member_status::MemberStatus;
+pub use member_status::PartitionStatus;
+pub use message::Arrived;
+pub use message::Content;
+pub use message::Frame;
+pub use message::Message;
+pub use out::Line;
+pub use reader::Break;
+pub use reader::From;
+pub use reader::Read;
+pub use reader::Reader;
+pub use reader::ReaderStatus;
+pub use snapshot::CorruptSnapshot;
+pub use snapshot::Snapshot;
+pub use state::LoadError;
+pub use state::Loaded;
+pub use state::SaveError;
+pub use state::StateStore;
+
+/// Locks a mutex. What it protects is whole after each statement: a panic elsewhere does no harm.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
