@@ -99,18 +99,6 @@ impl ActiveAlerts {
         known
     }
 
-    /// All active alerts, the oldest first.
-    pub(super) fn active(&self) -> Vec<ActiveAlert> {
-        let active = self.alerts.iter().filter_map(|(identity, (severity, _))| {
-            Some(ActiveAlert {
-                name: identity.name.clone(),
-                severity: (*severity)?,
-                labels: identity.labels.clone(),
-            })
-        });
-        active.collect()
-    }
-
     /// Removes and returns all active alerts.
     pub(super) fn take_all(&mut self) -> Vec<(Identity, Severity)> {
         self.bytes = 0;
@@ -196,18 +184,19 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_on_elsewhere_is_known_there() {
-        let mut alerts = ActiveAlerts::default();
-        alerts.note(&alert("first", State::Firing));
-        alerts.note(&alert("second", State::Firing));
-        let mut elsewhere = ActiveAlerts::known(alerts.active());
-        assert_eq!(elsewhere.active(), alerts.active());
-        assert!(elsewhere.take_unsaved().is_empty());
-        elsewhere.note(&alert("first", State::Resolved));
-        elsewhere.note(&alert("third", State::Firing));
-        assert_eq!(names(elsewhere.take_unsaved()), ["third"]);
-        assert_eq!(names(elsewhere.take_all()), ["second"]);
-        assert_eq!(elsewhere.bytes, 0);
+    fn what_was_active_elsewhere_is_known_here() {
+        let active = |name: &str| ActiveAlert {
+            name: name.to_owned(),
+            severity: Severity::Warning,
+            labels: vec![("a".into(), "1".into()), ("b".into(), "2".into())],
+        };
+        let mut alerts = ActiveAlerts::known(vec![active("first"), active("second")]);
+        assert!(alerts.take_unsaved().is_empty());
+        alerts.note(&alert("first", State::Resolved));
+        alerts.note(&alert("third", State::Firing));
+        assert_eq!(names(alerts.take_unsaved()), ["third"]);
+        assert_eq!(names(alerts.take_all()), ["second"]);
+        assert_eq!(alerts.bytes, 0);
     }
 
     #[test]

@@ -8,14 +8,14 @@ use crate::sink::Sink;
 use crate::stream::alert::Severity;
 use crate::stream::batch::Moment;
 
-/// What a plugin has saved, as of the last tick.
+/// What another chain has saved of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SavedPlugin {
     /// Name of the instance.
     pub name: String,
     /// Its state; `None`: it has none, or is in quarantine.
     pub snapshot: Option<Snapshot>,
-    /// Its active alerts, the oldest first.
+    /// The alerts that were active when the state was saved, the oldest first.
     pub active: Vec<ActiveAlert>,
 }
 
@@ -31,9 +31,23 @@ pub struct ActiveAlert {
 }
 
 impl<S: Sink> Chain<S> {
-    /// What the plugins have saved. It is the state of the chain directly after a mark: plugins save after each tick.
-    pub fn saved(&self) -> Vec<SavedPlugin> {
-        self.slots.iter().map(|slot| slot.saved()).collect()
+    /// Has each plugin save its state, and returns the names and states; `None`: it has none, or is in quarantine.
+    ///
+    /// # Errors
+    ///
+    /// If a plugin fails whose action for faults is to stop, or the sink fails.
+    pub fn save(&mut self) -> Result<Vec<(String, Option<Snapshot>)>, ChainError> {
+        let mut saved = Vec::with_capacity(self.slots.len());
+        for slot in &mut self.slots {
+            let snapshot = slot.save_state(&mut self.sink)?;
+            saved.push((slot.name().to_owned(), snapshot));
+        }
+        Ok(saved)
+    }
+
+    /// Returns whether a plugin of this name is in the chain.
+    pub fn has_plugin(&self, name: &str) -> bool {
+        self.slots.iter().any(|slot| slot.name() == name)
     }
 
     /// Goes on with what was saved at `clock`. Plugins are found by their names; those that are new begin without a

@@ -10,6 +10,10 @@ use clap::Subcommand;
 use super::examples;
 use super::export::ExportArgs;
 use super::filters::FilterArgs;
+#[cfg(feature = "fleet")]
+use super::fleet::ConsumeArgs;
+#[cfg(feature = "fleet")]
+use super::fleet::FleetArgs;
 use super::manual::Shell;
 use super::plugin_args::PluginArgs;
 use super::report::ReportArgs;
@@ -54,6 +58,14 @@ pub enum Command {
     /// Passes recorded events to plugins as if they happened now. Needs no root, runs on any machine
     #[command(max_term_width = 100, after_help = examples::REPLAY)]
     Replay(Box<ReplayArgs>),
+    /// Runs plugins over what all hosts of a fleet have published. Several consumers share the partitions
+    #[cfg(feature = "fleet")]
+    #[command(max_term_width = 100, after_help = examples::CONSUME)]
+    Consume(Box<ConsumeArgs>),
+    /// Sets up the broker of a fleet, and tells how the fleet does
+    #[cfg(feature = "fleet")]
+    #[command(max_term_width = 100, after_help = examples::FLEET)]
+    Fleet(FleetArgs),
     /// Writes a capture of synthetic events. The same seed produces the same events
     #[command(max_term_width = 100, after_help = examples::GENERATE)]
     Generate(GenerateArgs),

@@ -36,6 +36,25 @@ Examples:
   retrans-host replay lossy.rtc --from 2026-01-01T12:00:00Z --count 10k --record part.rtc
   retrans-host replay lossy.rtc --speed 1x --from 2026-01-01T12:00:00Z --to 2026-01-01T12:05:00Z";
 
+/// Of `consume`.
+#[cfg(feature = "fleet")]
+pub const CONSUME: &str = "\
+Examples:
+  retrans-host consume nats://broker:4222 --plugin threshold-alert --sink alertmanager=http://am:9093
+  retrans-host consume nats://broker:4222 --plugin json-print --from-beginning --partitions 0-7
+  retrans-host consume tls://a:4222,tls://b:4222 --nats-credentials consumer.creds --plugin ./mine.wasm
+
+Several consumers share the partitions; when one dies, others go on with its state within 10 s.";
+
+/// Of `fleet`.
+#[cfg(feature = "fleet")]
+pub const FLEET: &str = "\
+Examples:
+  retrans-host fleet server-config web-1 web-2 > nats.conf
+  retrans-host fleet init nats://admin:secret@broker:4222 --partitions 32 --replicas 3
+  sudo retrans-host --publish nats://broker:4222 --nats-nkey /etc/retrans-host/nkey
+  retrans-host fleet status nats://broker:4222 --json";
+
 /// Of `inspect`.
 pub const INSPECT: &str = "\
 Examples:

@@ -6,6 +6,7 @@ mod crate_name;
 mod examples;
 mod export;
 mod filters;
+mod fleet;
 mod hint;
 mod limits;
 mod manual;
@@ -232,6 +233,12 @@ fn from_matches(matches: &ArgMatches) -> Result<Config, UsageError> {
     match cli.command {
         None => runs::watch(cli.watch, verbosity, matches).map(Config::Watch),
         Some(Command::Replay(args)) => runs::replay(*args, verbosity, matches).map(Config::Replay),
+        #[cfg(feature = "fleet")]
+        Some(Command::Consume(args)) => {
+            fleet::consume(*args, verbosity, matches).map(Config::Consume)
+        }
+        #[cfg(feature = "fleet")]
+        Some(Command::Fleet(args)) => fleet::fleet(args, verbosity).map(Config::Fleet),
         Some(Command::Generate(args)) => runs::generate(args, verbosity).map(Config::Generate),
         Some(Command::Export(args)) => export::config(*args, verbosity).map(Config::Export),
         Some(Command::Inspect(args)) => runs::inspect(*args).map(Config::Inspect),

@@ -11,12 +11,14 @@ use super::UsageError;
 use super::limits;
 use super::settings_file;
 use super::verify_key;
+use crate::config::ChainConfig;
 use crate::plugin::Digest;
 use crate::plugin::Limits;
 use crate::plugin::OnFault;
 use crate::plugin::Origin;
 use crate::plugin::Spec;
 use crate::plugin::VerifyKey;
+use crate::plugin::bundled;
 
 /// The plugin that runs if the command line names none.
 const DEFAULT_PLUGIN: &str = "json-print";
@@ -272,3 +274,15 @@ fn default_name(origin: &Origin) -> String {
             .unwrap_or_default(),
     }
 }
+
+/// Without a plugin, nothing prints lines.
+pub(super) fn pass_on(chain: &mut ChainConfig) {
+    if !chain.is_default {
+        return;
+    }
+    for plugin in &mut chain.plugins {
+        plugin.name = bundled::PASS_THROUGH.to_owned();
+        plugin.origin = Origin::Bundled(bundled::PASS_THROUGH);
+    }
+}
+

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 
 use super::filters::FilterArgs;
 use super::filters::LiveFilterArgs;
+use super::fleet::PublishArgs;
 use super::sinks::NetworkArgs;
 use crate::plugin::OnFault;
 use crate::source::live::attach;
@@ -174,6 +175,10 @@ pub struct WatchArgs {
     #[command(flatten)]
     pub record: RecordArgs,
 
+    /// What is published.
+    #[command(flatten)]
+    pub publish: PublishArgs,
+
     /// The filters that a replay has as well.
     #[command(flatten)]
     pub filters: FilterArgs,
@@ -263,6 +268,10 @@ pub struct ReplayArgs {
     /// The recording.
     #[command(flatten)]
     pub record: RecordArgs,
+
+    /// What is published.
+    #[command(flatten)]
+    pub publish: PublishArgs,
 
     /// The filters.
     #[command(flatten)]

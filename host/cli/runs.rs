@@ -11,6 +11,7 @@ use clap::ArgMatches;
 use super::args::GenerateArgs;
 use super::args::InspectArgs;
 use super::filters;
+use super::fleet;
 use super::plugins;
 use super::plugins::ChainOptions;
 use super::run_args::AlertFormat;
@@ -39,7 +40,8 @@ use crate::system::privileges::User;
 /// Maximum size of the ring in bytes. The kernel's own limit is 2 GiB.
 const MAX_RING_SIZE: u64 = 1 << 30;
 
-fn chain(
+/// The configuration of the chain. `is_trial`: every line of plugins' logs is wanted.
+pub(super) fn chain(
     args: &ChainArgs,
     verbosity: Verbosity,
     matches: &ArgMatches,
@@ -89,13 +91,15 @@ pub(super) fn watch(
     verbosity: Verbosity,
     matches: &ArgMatches,
 ) -> Result<Watch, UsageError> {
-    let (chain, mut record) = recorded_chain(&args.chain, &args.record, verbosity, matches, false)?;
+    let (mut chain, mut record) = recorded_chain(&args.chain, &args.record, verbosity, matches, false)?;
     // What was seen live cannot be seen again, and a service that was killed has to go on.
     if let Some(RecordConfig::File(record)) = &mut record
         && record.existing == ExistingFile::Refuse
     {
         record.existing = ExistingFile::MoveAside;
     }
+    let publish = fleet::publish(&args.publish)?;
+    publish_alone(&mut chain, publish.is_some());
     Ok(Watch {
         chain,
         ring_size: ring_size(args.ring_size)?,
@@ -107,6 +111,7 @@ pub(super) fn watch(
         owners: !args.no_owners,
         reconcile: args.reconcile,
         record,
+        publish,
         user: args
             .user
             .as_deref()
@@ -116,6 +121,15 @@ pub(super) fn watch(
         sandbox: !args.no_sandbox,
         listen: listen(&args.listen)?,
     })
+}
+
+/// A host that publishes, and has no plugin of its own, prints no lines.
+fn publish_alone(chain: &mut ChainConfig, publishes: bool) {
+    if publishes && chain.is_default {
+        plugins::pass_on(chain);
+        chain.is_default = false;
+        chain.lines = LinesTo::Discard;
+    }
 }
 
 /// The configuration of the chain and of the recording.
@@ -181,10 +195,14 @@ pub(super) fn replay(
     let times = time_range(args.from, args.to)?;
     // In the foreground a replay is a trial: its operator wants every line of the log.
     let is_trial = io::stderr().is_terminal();
-    let (chain, record) = recorded_chain(&args.chain, &args.record, verbosity, matches, is_trial)?;
+    let (mut chain, record) =
+        recorded_chain(&args.chain, &args.record, verbosity, matches, is_trial)?;
+    let publish = fleet::publish(&args.publish)?;
+    publish_alone(&mut chain, publish.is_some());
     Ok(Replay {
         chain,
         record,
+        publish,
         files: at_most_one_stdin(args.files)?,
         filters: filters::replay(&args.filters)?,
         speed: args.speed.as_deref().map(values::speed).transpose()?,

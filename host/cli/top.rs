@@ -14,6 +14,7 @@ use super::filters;
 use super::filters::FilterArgs;
 use super::run_args::AlertFormat;
 use super::run_args::WatchArgs;
+use super::plugins;
 use super::runs::at_most_one_stdin;
 use super::runs::listen;
 use super::runs::recorded_chain;
@@ -21,14 +22,11 @@ use super::runs::time_range;
 use super::runs::watch;
 use super::usage_error::UsageError;
 use super::values;
-use crate::config::ChainConfig;
 use crate::config::FilterWords;
 use crate::config::Replay;
 use crate::config::Top;
 use crate::config::TopSource;
 use crate::config::Verbosity;
-use crate::plugin::Origin;
-use crate::plugin::bundled;
 use crate::source::filter::Filters;
 use crate::system::stdio::Screen;
 
@@ -158,7 +156,7 @@ fn files(
         Some(speed) => Some(values::speed(speed)?),
     };
     let (mut chain, record) = recorded_chain(&chain, &record, verbosity, matches, true)?;
-    pass_on(&mut chain);
+    plugins::pass_on(&mut chain);
     Ok(TopSource::Replay(Box::new(Replay {
         chain,
         record,
@@ -166,6 +164,7 @@ fn files(
         filters: filters::replay(&filters)?,
         speed,
         times: time_range(args.from, args.to)?,
+        publish: None,
         listen: listen(&address)?,
     })))
 }
@@ -179,17 +178,6 @@ fn refuse_outputs(args: &WatchArgs) -> Result<(), UsageError> {
     match args.chain.alerts {
         AlertFormat::Json => Err(UsageError::ScreenTaken("--alerts json")),
         AlertFormat::Text => Ok(()),
-    }
-}
-
-/// Without a plugin, nothing prints lines.
-fn pass_on(chain: &mut ChainConfig) {
-    if !chain.is_default {
-        return;
-    }
-    for plugin in &mut chain.plugins {
-        plugin.name = bundled::PASS_THROUGH.to_owned();
-        plugin.origin = Origin::Bundled(bundled::PASS_THROUGH);
     }
 }
 

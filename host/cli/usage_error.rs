@@ -115,6 +115,29 @@ pub enum UsageError {
         /// A description of valid values, with an example.
         expected: &'static str,
     },
+    /// Addresses of a broker that are none.
+    #[error("{option}: {cause}")]
+    Servers {
+        /// The option or argument.
+        option: &'static str,
+        /// Why; without the text, which may have a password in it.
+        cause: String,
+    },
+    /// How a broker is reached, without one.
+    #[error("the options --nats-... are for the broker of --publish, which is missing")]
+    NoPublish,
+    /// A broker in a build without the feature `fleet`.
+    #[cfg(not(feature = "fleet"))]
+    #[error("--publish: this program was built without the feature fleet")]
+    NoFleet,
+    /// A number of events for a consumer.
+    #[cfg(feature = "fleet")]
+    #[error("--count: a consumer shares the events with others; use --duration")]
+    CountOfFleet,
+    /// A consumer is to load new versions of plugins.
+    #[cfg(feature = "fleet")]
+    #[error("--watch: a consumer keeps its plugins; start it again for a new version, which gets the state")]
+    WatchOfFleet,
     /// A user as whom the run cannot go on.
     #[error("--user: {0}")]
     User(UserError),

@@ -1,5 +1,6 @@
 //! The configuration of a run: checked, and independent of the command line's syntax.
 
+mod fleet;
 mod network;
 mod plugin;
 mod reread;
@@ -14,6 +15,13 @@ use std::time::Duration;
 use retrans_event::FieldPath;
 use retrans_view::key::Grouping;
 
+pub use self::fleet::BrokerConfig;
+pub use self::fleet::Consume;
+pub use self::fleet::Fleet;
+pub use self::fleet::FleetCommand;
+pub use self::fleet::FleetLimits;
+pub use self::fleet::Publish;
+pub use self::fleet::WantedPartitions;
 pub use self::network::Network;
 pub use self::plugin::Language;
 pub use self::plugin::PluginBench;
@@ -48,6 +56,12 @@ pub enum Config {
     Watch(Watch),
     /// Replay recorded events.
     Replay(Replay),
+    /// Consume what the hosts of a fleet have published.
+    #[cfg(feature = "fleet")]
+    Consume(Consume),
+    /// Set up a fleet, or tell how it does.
+    #[cfg(feature = "fleet")]
+    Fleet(Fleet),
     /// Write a capture of synthetic events.
     Generate(Generate),
     /// Write recorded events in another form.
@@ -163,6 +177,8 @@ pub struct Watch {
     pub reconcile: bool,
     /// The recording; `None`: nothing is recorded.
     pub record: Option<RecordConfig>,
+    /// What is published to a fleet; `None`: nothing.
+    pub publish: Option<Publish>,
     /// The user as whom the run goes on once the probe is attached.
     pub user: Option<User>,
     /// Whether system calls and files are restricted once the probe is attached.
@@ -228,6 +244,8 @@ pub struct Replay {
     pub filters: Filters,
     /// The recording; `None`: nothing is recorded.
     pub record: Option<RecordConfig>,
+    /// What is published to a fleet; `None`: nothing.
+    pub publish: Option<Publish>,
     /// Where metrics are served; `None`: nowhere.
     pub listen: Option<SocketAddr>,
 }

@@ -92,6 +92,7 @@ impl Watch {
             owners,
             reconcile,
             record,
+            publish,
             user,
             sandbox,
         } = self;
@@ -130,6 +131,7 @@ impl Watch {
             ("sandbox", *sandbox == other.sandbox),
             // Where the lines go depends on the recording.
             ("record", *record == other.record && *lines == of.lines),
+            ("publish", *publish == other.publish),
             ("filter", *filters == other.filters),
         ];
         let changed = options.iter().filter(|(_, is_same)| !is_same);

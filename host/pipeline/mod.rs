@@ -123,26 +123,26 @@ pub fn prepare_with(
     run: &RunInfo,
     mut outputs: Outputs,
 ) -> Result<Option<Chain<Sinks>>> {
-    shared
-        .print_on_request(
-            handlers.requests,
-            stop.stdout_status().clone(),
-            config.stats_every,
-        )
-        .context("cannot listen for SIGUSR1")?;
     let receivers = outputs.receivers.take();
     let manager = outputs.manager.clone();
-    let sinks = start_sinks(config, stop.stdout_status(), outputs)?;
-    confinement::check(config.plugins.len())?;
-    let mut engine =
-        Engine::new(compiler).map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
-    engine.run = run.clone();
-    engine.show_compiling = config.verbosity >= Verbosity::Normal;
-    let Some(plugins) = start_plugins(&engine, &config.plugins, stop)? else {
+    let hangups = handlers.hangups;
+    let started = start(
+        config,
+        compiler,
+        handlers.requests,
+        stop,
+        shared,
+        run,
+        outputs,
+    )?;
+    let Some(Started {
+        engine,
+        plugins,
+        sinks,
+    }) = started
+    else {
         return Ok(None);
     };
-    // From now on standard error has the lines of the run.
-    engine.show_compiling = false;
     let (reloader, changes) = Reloader::new(engine, &plugins);
     let mut reloader = reloader.tell(manager);
     if let Some(reread) = config.reread.clone() {
@@ -154,10 +154,85 @@ pub fn prepare_with(
         reloader = reloader.reconfigure_by(Reconfigurer::new(reread, can, receivers));
     }
     let end = stop.end_handle().context("cannot listen for a hang-up")?;
-    reloader.spawn(config.watch_files, handlers.hangups, sinks.reopens(), end)?;
+    reloader.spawn(config.watch_files, hangups, sinks.reopens(), end)?;
     // Only now: a reader of these lines may replace a file or send SIGHUP, and both are noticed from here on.
-    if config.verbosity >= Verbosity::Normal {
-        for plugin in &plugins {
+    name_plugins(&plugins, config.verbosity);
+    let chain = Chain::new(plugins, sinks).change_by(changes);
+    Ok(Some(chain.publish_to(shared.clone())))
+}
+
+/// Plugins and sinks for chains that the caller makes. `None`: a signal arrived before all plugins were ready. At SIGHUP,
+/// sinks open their files again; plugins stay.
+#[cfg(feature = "fleet")]
+pub fn prepare_plugins(
+    config: &ChainConfig,
+    handlers: Handlers,
+    stop: &Stop,
+    shared: &SharedStats,
+    run: &RunInfo,
+    outputs: Outputs,
+) -> Result<Option<(Vec<Plugin>, Sinks)>> {
+    let compiler = Compiler::this_program();
+    let hangups = handlers.hangups;
+    let requests = handlers.requests;
+    let started = start(config, compiler, requests, stop, shared, run, outputs)?;
+    let Some(Started {
+        engine,
+        plugins,
+        sinks,
+    }) = started
+    else {
+        return Ok(None);
+    };
+    let (reloader, _) = Reloader::new(engine, &[]);
+    let end = stop.end_handle().context("cannot listen for a hang-up")?;
+    reloader.spawn(false, hangups, sinks.reopens(), end)?;
+    name_plugins(&plugins, config.verbosity);
+    Ok(Some((plugins, sinks)))
+}
+
+/// What a run begins with.
+struct Started {
+    engine: Engine,
+    plugins: Vec<Plugin>,
+    sinks: Sinks,
+}
+
+/// Starts sinks and plugins.
+fn start(
+    config: &ChainConfig,
+    compiler: Compiler,
+    requests: Requests,
+    stop: &Stop,
+    shared: &SharedStats,
+    run: &RunInfo,
+    outputs: Outputs,
+) -> Result<Option<Started>> {
+    shared
+        .print_on_request(requests, stop.stdout_status().clone(), config.stats_every)
+        .context("cannot listen for SIGUSR1")?;
+    let sinks = start_sinks(config, stop.stdout_status(), outputs)?;
+    confinement::check(config.plugins.len())?;
+    let mut engine =
+        Engine::new(compiler).map_err(|error| anyhow!("cannot start wasmtime: {error}"))?;
+    engine.run = run.clone();
+    engine.show_compiling = config.verbosity >= Verbosity::Normal;
+    let Some(plugins) = start_plugins(&engine, &config.plugins, stop)? else {
+        return Ok(None);
+    };
+    // From now on standard error has the lines of the run.
+    engine.show_compiling = false;
+    Ok(Some(Started {
+        engine,
+        plugins,
+        sinks,
+    }))
+}
+
+/// Logs which files the plugins are, and which files they have read.
+fn name_plugins(plugins: &[Plugin], verbosity: Verbosity) {
+    if verbosity >= Verbosity::Normal {
+        for plugin in plugins {
             let (spec, identity) = (plugin.prepared.spec(), plugin.prepared.identity());
             if let plugin::Origin::File(path) = &spec.origin {
                 let path = path.display();
@@ -166,8 +241,6 @@ pub fn prepare_with(
         }
     }
     plugins.iter().for_each(Plugin::log_files);
-    let chain = Chain::new(plugins, sinks).change_by(changes);
-    Ok(Some(chain.publish_to(shared.clone())))
 }
 
 /// Starts the sink of the standard streams, and the sinks behind queues. Each kind of sink has a line in the `match`.

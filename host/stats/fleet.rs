@@ -3,6 +3,9 @@
 use std::fmt;
 use std::ops::AddAssign;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 /// Events that a host publishes, each in one of these counters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PublishStats {
@@ -47,7 +50,8 @@ impl fmt::Display for PublishStats {
 }
 
 /// Events that a consumer got from the broker, over all partitions that it has had.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct FleetStats {
     /// Events in the frames that arrived.
     pub received: u64,

@@ -10,6 +10,7 @@
 
 mod broker;
 mod buckets;
+mod chain_side;
 mod cursors;
 mod head;
 mod heads;
@@ -33,6 +34,7 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 pub use broker::Broker;
+pub use chain_side::ChainSide;
 pub use cursors::Accept;
 pub use cursors::Cursors;
 pub use head::BadHeadDigest;

@@ -42,13 +42,13 @@ impl Slot {
         saved?.transpose()
     }
 
-    /// The state that was saved last, and the active alerts.
-    pub(in crate::chain) fn saved(&self) -> SavedPlugin {
-        SavedPlugin {
-            name: self.name().to_owned(),
-            snapshot: self.snapshot.clone(),
-            active: self.active_alerts.active(),
-        }
+    /// Saves the state, and returns it.
+    pub(in crate::chain) fn save_state<S: Sink>(
+        &mut self,
+        sink: &mut S,
+    ) -> Result<Option<Snapshot>, ChainError> {
+        self.take_snapshot(sink)?;
+        Ok(self.snapshot.clone())
     }
 
     /// Goes on with what another chain has saved at `now`.

@@ -73,6 +73,19 @@ pub(super) const KEYS: &[Key] = &[
     key("record", "rotate", "record-rotate", Form::One),
     key("record", "keep", "record-keep", Form::One),
     key("record", "force", "force", Form::WhereTrue),
+    key("publish", "servers", "publish", Form::One),
+    key("publish", "name", "publish-name", Form::One),
+    key("publish", "spool", "publish-spool", Form::File),
+    key("publish", "spool-size", "publish-spool-size", Form::One),
+    key("publish", "partitions", "publish-partitions", Form::One),
+    key("publish", "credentials", "nats-credentials", Form::File),
+    key("publish", "nkey", "nats-nkey", Form::File),
+    key("publish", "user", "nats-user", Form::One),
+    key("publish", "password", "nats-password", Form::File),
+    key("publish", "token", "nats-token", Form::File),
+    key("publish", "ca", "nats-ca", Form::File),
+    key("publish", "certificate", "nats-certificate", Form::File),
+    key("publish", "key", "nats-key", Form::File),
     key("filter", "ipv4", "ipv4", Form::WhereTrue),
     key("filter", "ipv6", "ipv6", Form::WhereTrue),
     key("filter", "port", "port", Form::Many),
@@ -185,7 +198,7 @@ pub(super) fn read<'a>(
     lines: Lines<'a>,
     entries: &mut Vec<Entry>,
 ) -> Result<(), Mistake> {
-    let tables = ["listen", "record", "filter"];
+    let tables = ["listen", "record", "publish", "filter"];
     for (name, at) in members("", file, lines) {
         match at.value.get_ref() {
             DeValue::Table(table) if tables.contains(&name) => {
@@ -219,7 +232,7 @@ fn one(
     let Some(key) = known.clone().find(|key| key.name == name) else {
         let mut names: Vec<_> = known.map(|key| key.name).collect();
         if table.is_empty() {
-            names.extend(["filter", "listen", "record", "plugin", "sink"]);
+            names.extend(["filter", "listen", "publish", "record", "plugin", "sink"]);
         }
         return Err(at.mistake(unknown(name, &names)));
     };
