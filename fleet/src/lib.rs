@@ -9,5 +9,9 @@
 //! A frame is opaque here: the caller encodes and decodes it. This crate knows subjects, identifiers, sequence numbers,
 //! leases and snapshots.
 
+pub mod connect;
+pub mod head;
 pub mod names;
 pub mod partition;
+pub mod publish;
+pub mod setup;
