@@ -28,7 +28,6 @@ pub mod chain;
 pub mod cli;
 pub mod commands;
 pub mod config;
-#[cfg(feature = "fleet")]
 pub mod fleet;
 pub mod metrics;
 pub mod network;

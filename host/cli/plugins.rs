@@ -285,4 +285,3 @@ pub(super) fn pass_on(chain: &mut ChainConfig) {
         plugin.origin = Origin::Bundled(bundled::PASS_THROUGH);
     }
 }
-

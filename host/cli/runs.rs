@@ -91,7 +91,8 @@ pub(super) fn watch(
     verbosity: Verbosity,
     matches: &ArgMatches,
 ) -> Result<Watch, UsageError> {
-    let (mut chain, mut record) = recorded_chain(&args.chain, &args.record, verbosity, matches, false)?;
+    let (mut chain, mut record) =
+        recorded_chain(&args.chain, &args.record, verbosity, matches, false)?;
     // What was seen live cannot be seen again, and a service that was killed has to go on.
     if let Some(RecordConfig::File(record)) = &mut record
         && record.existing == ExistingFile::Refuse

@@ -12,9 +12,9 @@ use clap::parser::ValueSource;
 
 use super::filters;
 use super::filters::FilterArgs;
+use super::plugins;
 use super::run_args::AlertFormat;
 use super::run_args::WatchArgs;
-use super::plugins;
 use super::runs::at_most_one_stdin;
 use super::runs::listen;
 use super::runs::recorded_chain;
@@ -130,7 +130,7 @@ fn live(
         false => Some(options.census.unwrap_or_else(|| CENSUS.to_owned())),
     };
     let mut watch = watch(options, verbosity, matches)?;
-    pass_on(&mut watch.chain);
+    plugins::pass_on(&mut watch.chain);
     Ok(TopSource::Live(Box::new(watch)))
 }
 

@@ -136,7 +136,9 @@ pub enum UsageError {
     CountOfFleet,
     /// A consumer is to load new versions of plugins.
     #[cfg(feature = "fleet")]
-    #[error("--watch: a consumer keeps its plugins; start it again for a new version, which gets the state")]
+    #[error(
+        "--watch: a consumer keeps its plugins; start it again for a new version, which gets the state"
+    )]
     WatchOfFleet,
     /// A user as whom the run cannot go on.
     #[error("--user: {0}")]

@@ -9,6 +9,7 @@ use rustix::thread::CapabilitySet;
 use crate::config::RecordConfig;
 use crate::config::SinkConfig;
 use crate::config::Watch;
+use crate::fleet;
 use crate::network;
 use crate::plugin::Origin;
 use crate::plugin::cache;
@@ -30,10 +31,12 @@ pub fn confine(
     written: &[PathBuf],
     may_have_census: bool,
     network: &network::Plan,
+    fleet: &fleet::Plan,
     names: Option<&Places>,
 ) -> Result<Vec<Lacking>> {
     let mut files = files(config);
     network.allow_files(&mut files);
+    fleet.allow_files(&mut files);
     written.iter().for_each(|directory| files.write(directory));
     let mut kept = kept(config, !written.is_empty());
     if let Some(places) = names {
@@ -66,7 +69,7 @@ pub fn confine(
     };
     let sockets = Sockets {
         accepts: config.listen.is_some(),
-        ..network.sockets()
+        connects: network.sockets().connects || fleet.connects(),
     };
     sandbox::confine(&files, calls, sockets)
 }
@@ -90,6 +93,10 @@ fn uses_files(config: &Watch) -> bool {
         || !config.chain.sinks.is_empty()
         || config.chain.reread.is_some()
         || matches!(config.record, Some(RecordConfig::File(_)))
+        || config
+            .publish
+            .as_ref()
+            .is_some_and(|publish| publish.spool.is_some())
 }
 
 /// The directories that the run uses. Files are renamed, replaced and opened again while it lasts, so that their

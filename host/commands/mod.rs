@@ -4,8 +4,12 @@ mod capture_output;
 mod check;
 mod config;
 mod confine;
+#[cfg(feature = "fleet")]
+mod consume;
 mod demo;
 mod export;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod generate;
 mod inspect;
 #[cfg_attr(not(feature = "network"), path = "listen_without.rs")]
@@ -77,6 +81,8 @@ pub fn run(config: &Config) -> Result<()> {
             ..
         })
         | Config::Plugin(_) => privileges::keep_files()?,
+        #[cfg(feature = "fleet")]
+        Config::Consume(_) | Config::Fleet(_) => privileges::keep_files()?,
         Config::CheckFile { .. } | Config::Print(_) | Config::WritePages { .. } => {
             privileges::keep_files()?;
         }
@@ -86,6 +92,10 @@ pub fn run(config: &Config) -> Result<()> {
     match config {
         Config::Watch(watch) => watch::watch(watch),
         Config::Replay(replay) => replay::replay(replay),
+        #[cfg(feature = "fleet")]
+        Config::Consume(consume) => consume::consume(consume),
+        #[cfg(feature = "fleet")]
+        Config::Fleet(fleet) => fleet::fleet(fleet),
         Config::Generate(generate) => generate::generate(generate),
         Config::Export(config) => export::export(config),
         Config::Inspect(inspect) => inspect::inspect(inspect),

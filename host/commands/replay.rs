@@ -12,6 +12,8 @@ use super::presentation::Stream;
 use super::recording;
 use crate::config::Replay;
 use crate::config::Verbosity;
+use crate::fleet;
+use crate::fleet::AgentClock;
 use crate::network;
 use crate::pipeline;
 use crate::pipeline::channel::REPLAY_BACKLOG;
@@ -42,6 +44,7 @@ pub fn replay_with(config: &Replay, presentation: &mut impl Presentation) -> Res
     let compiler = Compiler::this_program();
     let run = RunInfo::default();
     let mut network = network::Plan::prepare(&config.chain)?;
+    let fleet = fleet::Plan::prepare(config.publish.as_ref())?;
     let verbosity = config.chain.verbosity;
     let is_verbose = verbosity >= Verbosity::Normal;
     let listening = listen::start(server, &mut network, &shared, &stop, is_verbose);
@@ -92,8 +95,13 @@ pub fn replay_with(config: &Replay, presentation: &mut impl Presentation) -> Res
             has_census,
             progress: Some(&progress),
         });
+        let published = fleet.start(host.as_ref(), AgentClock::Stream)?;
+        if published.is_some() {
+            stop.stdout_status().set_other_output();
+        }
         let watched = listening.observer(false, host.as_ref());
         let mut observers = recording::begin(record, host, has_census, stop.stdout_status())?;
+        observers.extend(published);
         observers.extend(shown);
         observers.extend(watched);
         listening.begin();

@@ -17,6 +17,8 @@ use super::recording;
 use crate::capture;
 use crate::config::Verbosity;
 use crate::config::Watch;
+use crate::fleet;
+use crate::fleet::AgentClock;
 use crate::network;
 use crate::pipeline;
 use crate::pipeline::heartbeat::EndNotice;
@@ -77,6 +79,7 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
     let comparison = config.reconcile.then(prepare_comparison).transpose()?;
     // Its files are read here, with all rights.
     let mut network = network::Plan::prepare(&config.chain)?;
+    let fleet = fleet::Plan::prepare(config.publish.as_ref())?;
     let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
     let options = ProbeOptions {
         ring_size: config.ring_size,
@@ -98,6 +101,7 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
         &written,
         census.is_some(),
         &network,
+        &fleet,
         places.as_ref(),
     )?;
     let names = places.map(name_finder).transpose()?;
@@ -143,6 +147,10 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
     };
     // Without an interval, the memory of the census is freed here.
     let census = census.zip(interval);
+    let published = fleet.start(Some(&host), AgentClock::Live(clock))?;
+    if published.is_some() {
+        stop.stdout_status().set_other_output();
+    }
     let shown = presentation.observers(&Stream {
         host: Some(&host),
         has_census: census.is_some(),
@@ -159,6 +167,7 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
         Err(error) if error.is_broken_pipe() && stop.stdout_status().is_pipe() => return Ok(()),
         begun => begun?,
     };
+    observers.extend(published);
     observers.extend(shown);
     observers.extend(watched);
     observers.push(Box::new(EndNotice(manager.clone())));

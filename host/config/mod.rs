@@ -430,6 +430,10 @@ impl Config {
         match self {
             Config::Watch(watch) => watch.chain.verbosity,
             Config::Replay(replay) => replay.chain.verbosity,
+            #[cfg(feature = "fleet")]
+            Config::Consume(consume) => consume.chain.verbosity,
+            #[cfg(feature = "fleet")]
+            Config::Fleet(fleet) => fleet.verbosity,
             Config::Generate(generate) => generate.verbosity,
             Config::Export(export) => export.verbosity,
             Config::Inspect(_) => Verbosity::Normal,

@@ -75,6 +75,11 @@ impl SharedProgress {
         (fleet, chain)
     }
 
+    /// Returns whether a chain has ended with an error.
+    pub fn has_failed(&self) -> bool {
+        self.lock().failed.is_some()
+    }
+
     /// Takes the error with which the run must end.
     pub fn take_failure(&self) -> Option<ChainError> {
         self.lock().failed.take()

@@ -1,6 +1,9 @@
-//! A fleet: this host publishes what it observes to a NATS server, or consumes what all hosts have published.
+//! A fleet: this host publishes what it observes to a NATS server, or consumes what all hosts have published. Without the
+//! feature `fleet` nothing is published.
 //!
 //! ```text
+//!  broker           how it is accessed
+//!  agent            an observer that publishes
 //!  split            items by partition, as fragments
 //!  stream_time      the time of a stream with events of many hosts
 //!  chains           the chains of the partitions of a consumer, each in a thread
@@ -10,10 +13,32 @@
 //!  saved_state      its state, as it is in a snapshot
 //! ```
 
+#[cfg(not(feature = "fleet"))]
+mod absent;
+#[cfg(feature = "fleet")]
+mod agent;
+#[cfg(feature = "fleet")]
+pub mod broker;
+#[cfg(feature = "fleet")]
 pub mod chains;
+#[cfg(feature = "fleet")]
 pub mod open_alerts;
+#[cfg(feature = "fleet")]
 pub mod partition_chain;
+#[cfg(feature = "fleet")]
 pub mod partition_sink;
+#[cfg(feature = "fleet")]
 pub mod saved_state;
+#[cfg(feature = "fleet")]
 pub mod split;
+#[cfg(feature = "fleet")]
 pub mod stream_time;
+
+#[cfg(not(feature = "fleet"))]
+pub use self::absent::AgentClock;
+#[cfg(not(feature = "fleet"))]
+pub use self::absent::Plan;
+#[cfg(feature = "fleet")]
+pub use self::agent::AgentClock;
+#[cfg(feature = "fleet")]
+pub use self::agent::Plan;

@@ -28,6 +28,8 @@ pub use self::absent::Plan;
 pub use self::absent::Receivers;
 #[cfg(not(feature = "network"))]
 pub use self::absent::names;
+#[cfg(feature = "fleet")]
+pub use self::files::allow as allow_names;
 #[cfg(feature = "network")]
 pub use self::plan::Plan;
 #[cfg(feature = "network")]

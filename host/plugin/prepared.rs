@@ -161,6 +161,11 @@ impl Prepared {
         self.loaded.digest
     }
 
+    /// Returns the settings, as a JSON object.
+    pub fn settings(&self) -> &str {
+        &self.settings
+    }
+
     /// Names the file by its digest, and the signature that fits it, if one was needed.
     pub fn identity(&self) -> String {
         let digest = format!("sha256={}", self.loaded.digest);

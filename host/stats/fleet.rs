@@ -6,7 +6,8 @@ use std::ops::AddAssign;
 use serde::Deserialize;
 use serde::Serialize;
 
-/// Events that a host publishes, each in one of these counters.
+/// Events that a host publishes. Those that were handed over, and those of earlier runs, are acknowledged, dropped or
+/// spooled.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PublishStats {
     /// Events that were handed over.
@@ -17,14 +18,14 @@ pub struct PublishStats {
     pub dropped: u64,
     /// Events that wait in the spool; at the end: those that are left for the next run.
     pub spooled: u64,
-    /// Events of earlier runs, out of the spool, that the broker has stored.
+    /// Events of earlier runs that were in the spool.
     pub earlier: u64,
 }
 
 impl PublishStats {
     /// Returns whether each event is accounted for.
     pub fn balances(&self) -> bool {
-        self.events == self.acknowledged + self.dropped + self.spooled
+        self.events + self.earlier == self.acknowledged + self.dropped + self.spooled
     }
 }
 

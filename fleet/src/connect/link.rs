@@ -88,8 +88,11 @@ impl Link {
         async move {
             let is_it =
                 |state: &State| state.violation.0 > seen && state.violation.1.contains(&quoted);
-            match state.wait_for(is_it).await {
-                Ok(state) => state.violation.1.clone(),
+            let found = state.wait_for(is_it).await;
+            // Without the lock, which a task must not hold while it waits.
+            let found = found.map(|state| state.violation.1.clone());
+            match found {
+                Ok(words) => words,
                 Err(_) => std::future::pending().await,
             }
         }

@@ -2,6 +2,7 @@
 
 mod access;
 mod address;
+mod blocking;
 mod broker;
 mod bucket;
 mod link;
@@ -14,6 +15,7 @@ pub use access::agent_inbox;
 pub use access::prepare;
 pub use address::Address;
 pub use address::AddressError;
+pub use blocking::with_broker;
 pub use broker::Broker;
 pub use broker::ConnectError;
 pub use broker::connect;

@@ -14,5 +14,6 @@ pub use init::State;
 pub use init::init;
 pub use settings::Settings;
 pub use settings::SettingsError;
+pub use settings::read_max_age;
 pub use settings::read_settings;
 pub use shape::InitOptions;

@@ -1,5 +1,7 @@
 //! The settings of the fleet, which agents and consumers read when they connect.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -7,6 +9,7 @@ use crate::connect::Broker;
 use crate::connect::BucketError;
 use crate::names::SETTINGS_BUCKET;
 use crate::names::SETTINGS_KEY;
+use crate::names::STREAM;
 use crate::partition::Partitions;
 
 /// The format of what is in the broker that this version knows.
@@ -63,6 +66,17 @@ pub async fn read_settings(broker: &Broker) -> Result<Settings, SettingsError> {
         Ok(None) | Err(BucketError::Missing(_)) => Err(missing()),
         Err(error) => Err(SettingsError::Broker(error.to_string())),
     }
+}
+
+/// The age at which frames leave the stream; zero: they stay.
+///
+/// # Errors
+///
+/// If there is no stream, or the broker does not answer.
+pub async fn read_max_age(broker: &Broker) -> Result<Duration, SettingsError> {
+    let stream = broker.jetstream().get_stream(STREAM).await;
+    let stream = stream.map_err(|error| SettingsError::Broker(error.to_string()))?;
+    Ok(stream.cached_info().config.max_age)
 }
 
 impl Settings {

@@ -1,0 +1,40 @@
+//! What takes the place of the publisher in a build without the fleet: nothing is published.
+
+use anyhow::Result;
+
+use crate::capture::Host;
+use crate::config::Publish;
+use crate::source::clock::Clock;
+use crate::source::observer::Observer;
+use crate::system::sandbox::files::Files;
+
+/// Nothing is published.
+pub struct Plan;
+
+/// Which clock tells how old events are when they are published.
+pub enum AgentClock {
+    /// That of this machine.
+    Live(Clock),
+    /// The time of the stream: of a replay.
+    Stream,
+}
+
+impl Plan {
+    /// There is nothing to read.
+    pub fn prepare(_: Option<&Publish>) -> Result<Plan> {
+        Ok(Plan)
+    }
+
+    /// No connections are made.
+    pub fn connects(&self) -> bool {
+        false
+    }
+
+    /// No files are needed.
+    pub fn allow_files(&self, _: &mut Files) {}
+
+    /// There is no observer.
+    pub fn start(self, _: Option<&Host>, _: AgentClock) -> Result<Option<Box<dyn Observer>>> {
+        Ok(None)
+    }
+}
