@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -71,7 +70,6 @@ pub struct Recorder {
     pub prints: bool,
     /// Bytes that are added to the state.
     pub padding: usize,
-    threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
 
 impl Recorder {
@@ -81,7 +79,6 @@ impl Recorder {
             every,
             prints: false,
             padding: 0,
-            threads: Arc::default(),
         }
     }
 
@@ -124,10 +121,9 @@ impl Chains for Recorder {
         let (sender, snapshots) = mpsc::channel(4);
         let (line_sender, lines) = mpsc::channel(16);
         let recorder = self.clone();
-        let thread = std::thread::spawn(move || {
+        std::thread::spawn(move || {
             run(&recorder, partition, snapshot, works, &sender, &line_sender);
         });
-        self.threads.lock().unwrap().push(thread);
         Ok(ChainEnds {
             work,
             snapshots,
