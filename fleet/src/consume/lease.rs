@@ -213,18 +213,6 @@ impl Leases {
         self.held.get(&partition).map(|held| held.revision)
     }
 
-    /// Until when a lease is held, unless it is renewed.
-    pub fn valid_until(&self, partition: Partition) -> Option<Instant> {
-        self.held
-            .get(&partition)
-            .map(|held| held.renewed + LEASE_TIMEOUT)
-    }
-
-    /// The partitions whose leases are held.
-    pub fn held(&self) -> impl Iterator<Item = Partition> {
-        self.held.keys().copied()
-    }
-
     /// Number of consumers that are there, with this one.
     pub fn present(&self, now: Instant) -> usize {
         let is_there = |(id, seen): &(&String, &Seen<Presence>)| {

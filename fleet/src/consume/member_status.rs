@@ -40,8 +40,10 @@ pub struct PartitionStatus {
     pub lag: Option<u64>,
     /// It is being released.
     pub is_releasing: bool,
-    /// Why nothing is read or saved now.
-    pub problem: Option<String>,
+    /// Why nothing is read now.
+    pub read_problem: Option<String>,
+    /// Why snapshots or lines are not written now.
+    pub save_problem: Option<String>,
 }
 
 impl MemberStatus {

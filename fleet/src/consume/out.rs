@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use async_nats::jetstream::context::PublishError;
@@ -13,7 +12,6 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::sleep;
 
 use super::broker::Broker;
-use super::lock;
 use super::state::causes;
 use crate::names::out_subject;
 use crate::partition::Partition;
@@ -44,75 +42,71 @@ pub struct Line {
 type Open = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Publishes the lines of a partition.
-pub struct LineWriter {
+pub(super) struct LineWriter {
     broker: Broker,
     partition: Partition,
     open: FuturesUnordered<Open>,
-    problem: Arc<Mutex<Option<String>>>,
+    report: Report,
 }
+
+/// Takes the reason why a line is not published, and nothing when it is.
+pub(super) type Report = Arc<dyn Fn(Option<String>) + Send + Sync>;
 
 impl LineWriter {
     /// A writer of the lines of this partition.
-    pub fn new(broker: &Broker, partition: Partition) -> LineWriter {
+    pub(super) fn new(broker: &Broker, partition: Partition, report: Report) -> LineWriter {
         LineWriter {
             broker: broker.within(ACK_TIMEOUT),
             partition,
             open: FuturesUnordered::new(),
-            problem: Arc::default(),
+            report,
         }
     }
 
     /// Whether no line waits for its acknowledgement.
-    pub fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.open.is_empty()
     }
 
     /// Whether another line may be written now.
-    pub fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         self.open.len() < MAX_UNACKNOWLEDGED
-    }
-
-    /// Why lines are not published now.
-    pub fn problem(&self) -> Option<String> {
-        lock(&self.problem).clone()
     }
 
     /// Takes a line. It is published while [`LineWriter::settle`] or [`LineWriter::flush`] wait, again and again until it
     /// is acknowledged.
-    pub fn write(&mut self, line: Line) {
-        let problem = Arc::clone(&self.problem);
-        let publish = publish(self.broker.clone(), self.partition, line, problem);
+    pub(super) fn write(&mut self, line: Line) {
+        let report = Arc::clone(&self.report);
+        let publish = publish(self.broker.clone(), self.partition, line, report);
         self.open.push(Box::pin(publish));
     }
 
     /// Waits until a line is acknowledged.
-    pub async fn settle(&mut self) {
+    pub(super) async fn settle(&mut self) {
         self.open.next().await;
     }
 
     /// Waits until all lines are acknowledged.
-    pub async fn flush(&mut self) {
+    pub(super) async fn flush(&mut self) {
         while !self.is_idle() {
             self.settle().await;
         }
     }
 }
 
-async fn publish(
-    broker: Broker,
-    partition: Partition,
-    line: Line,
-    problem: Arc<Mutex<Option<String>>>,
-) {
+async fn publish(broker: Broker, partition: Partition, line: Line, report: Report) {
+    let mut has_failed = false;
     while let Err(error) = try_publish(&broker, partition, &line).await {
+        has_failed = true;
         let cause = causes(&error);
-        let found = format!("cannot publish lines of partition {partition}: {cause}");
-        if lock(&problem).replace(found.clone()).is_none() {
-            tracing::warn!("{found}");
-        }
+        report(Some(format!(
+            "cannot publish lines of partition {partition}: {cause}"
+        )));
         sleep(RETRY_INTERVAL).await;
     }
-    *lock(&problem) = None;
+    if has_failed {
+        report(None);
+    }
 }
 
 async fn try_publish(

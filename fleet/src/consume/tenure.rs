@@ -127,12 +127,13 @@ impl Context {
         }
     }
 
+    /// Notes why the state is not read or written now.
     fn note_problem(&self, partition: Partition, problem: Option<String>) {
         if let Some(problem) = &problem {
             tracing::debug!("{problem}");
             lock(&self.status).last_error = Some(problem.clone());
         }
-        self.note(partition, |status| status.problem = problem);
+        self.note(partition, |status| status.save_problem = problem);
     }
 
     async fn head(&self, digest: HeadDigest) -> Result<Arc<Head>, String> {
@@ -166,7 +167,11 @@ async fn until_lost(mut validity: watch::Receiver<Validity>) -> String {
     }
 }
 
-async fn hold(context: &Context, partition: Partition, release: watch::Receiver<bool>) -> Ended {
+async fn hold(
+    context: &Arc<Context>,
+    partition: Partition,
+    release: watch::Receiver<bool>,
+) -> Ended {
     let Loaded { snapshot, revision } = match load(context, partition).await {
         Ok(loaded) => loaded,
         Err(reason) => return Ended::Failed(reason),
@@ -186,13 +191,15 @@ async fn hold(context: &Context, partition: Partition, release: watch::Receiver<
         Err(reason) => return Ended::Failed(reason),
     };
     let reader = Reader::new(&context.broker, partition, from);
+    let reporter = Arc::clone(context);
+    let report = Arc::new(move |problem| reporter.note_problem(partition, problem));
     let mut saver = Saver {
         context,
         partition,
         revision,
         state: context.state.clone(),
         lines,
-        writer: LineWriter::new(&context.broker, partition),
+        writer: LineWriter::new(&context.broker, partition, report),
     };
     let deliver = deliver(context, partition, reader, work, release.clone());
     tokio::select! {
@@ -233,7 +240,7 @@ async fn deliver(
             let now = status.borrow_and_update().clone();
             context.note(partition, |status| {
                 status.lag = now.lag;
-                status.problem = now.problem;
+                status.read_problem = now.problem;
             });
         }
         std::future::pending::<()>().await;
@@ -337,7 +344,7 @@ impl Saver<'_> {
                     self.revision = revision;
                     context.note(partition, |status| {
                         status.saved = Some(snapshot.sequence);
-                        status.problem = None;
+                        status.save_problem = None;
                     });
                     return Ok(());
                 }

@@ -1,0 +1,435 @@
+//! Members share the partitions: each message reaches one chain, and its state is never lost.
+
+mod consume_support;
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use std::time::Instant;
+
+use bytes::Bytes;
+use consume_support::chains::Event;
+use consume_support::chains::Recorder;
+use consume_support::chains::State;
+use consume_support::chains::hash;
+use consume_support::chains::start;
+use consume_support::eventually;
+use consume_support::frame_id;
+use consume_support::publish;
+use consume_support::server::Server;
+use retrans_fleet::consume::Broker;
+use retrans_fleet::consume::Choice;
+use retrans_fleet::consume::Member;
+use retrans_fleet::consume::StateStore;
+use retrans_fleet::names;
+use retrans_fleet::partition::Partition;
+
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+fn owned(member: &Member) -> BTreeSet<Partition> {
+    member.status().partitions.into_keys().collect()
+}
+
+async fn publish_frames(broker: &Broker, partitions: u16, numbers: std::ops::Range<u64>) {
+    for number in numbers {
+        for partition in 0..partitions {
+            let id = frame_id("web-1", 1_700_000_000, partition, number);
+            publish(broker, "web-1", &id, Bytes::from_static(b"12345")).await;
+        }
+    }
+}
+
+/// The state after all frames with these numbers.
+fn undisturbed(partition: u16, frames: u64) -> State {
+    let ids = (0..frames).map(|number| frame_id("web-1", 1_700_000_000, partition, number));
+    State {
+        frames,
+        bytes: 5 * frames,
+        hash: ids.fold(0, |before, id| hash(before, &id.to_string())),
+        ..State::default()
+    }
+}
+
+async fn saved(broker: &Broker, partition: Partition) -> Option<State> {
+    let state = StateStore::open(broker).await.ok()?;
+    let snapshot = state.load(partition).await.ok()?.snapshot?;
+    serde_json::from_value(snapshot.counts).ok()
+}
+
+async fn wait_until_saved(broker: &Broker, partitions: u16, frames: u64) {
+    for partition in 0..partitions {
+        let expected = undisturbed(partition, frames);
+        let what = format!("the state of partition {partition} after {frames} frames");
+        eventually(&what, async || {
+            (saved(broker, Partition(partition)).await? == expected).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn two_members_share_8_partitions_and_each_message_reaches_one_chain() {
+    let (server, broker) = Server::with_fleet().await;
+    let recorder = Recorder::new(10);
+    let one = start(&server.url(), "one", Choice::Auto, 8, &recorder);
+    let two = start(&server.url(), "two", Choice::Auto, 8, &recorder);
+    eventually("four partitions each", async || {
+        (owned(&one).len() == 4 && owned(&two).len() == 4).then_some(())
+    })
+    .await;
+    assert!(owned(&one).is_disjoint(&owned(&two)));
+    publish_frames(&broker, 8, 0..50).await;
+    wait_until_saved(&broker, 8, 50).await;
+    for partition in 0..8 {
+        let frames = recorder.frames(Partition(partition));
+        assert_eq!(frames.len(), 50, "{frames:?}");
+        assert!(frames.is_sorted_by(|one, next| one < next), "{frames:?}");
+    }
+    let status = one.status();
+    assert_eq!((status.consumers, status.share, status.lost), (2, 4, 0));
+    assert!(status.problem.is_none(), "{status:?}");
+    for partition in status.partitions.values() {
+        assert_eq!(partition.saved.is_some(), partition.delivered.is_some());
+    }
+    one.stop(STOP_TIMEOUT).unwrap();
+    two.stop(STOP_TIMEOUT).unwrap();
+}
+
+#[tokio::test]
+async fn a_member_that_stops_releases_and_another_one_goes_on_at_once() {
+    let (server, broker) = Server::with_fleet().await;
+    // No snapshot before the end.
+    let recorder = Recorder::new(1_000_000);
+    let one = start(&server.url(), "one", Choice::All, 4, &recorder);
+    let others = Recorder::new(20);
+    let two = start(&server.url(), "two", Choice::All, 4, &others);
+    publish_frames(&broker, 4, 0..30).await;
+    eventually("all frames", async || {
+        (recorder.count(|event| matches!(event, Event::Frame { .. })) == 120).then_some(())
+    })
+    .await;
+    assert_eq!((owned(&one).len(), owned(&two).len()), (4, 0));
+    one.stop(STOP_TIMEOUT).unwrap();
+    let released = Instant::now();
+    let is_released = |event: &Event| {
+        matches!(
+            event,
+            Event::Ended {
+                is_released: true,
+                ..
+            }
+        )
+    };
+    assert_eq!(recorder.count(is_released), 4);
+    eventually("the other one", async || {
+        (owned(&two).len() == 4).then_some(())
+    })
+    .await;
+    // One look at the broker, not the time after which a lease is free.
+    assert!(
+        released.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        released.elapsed()
+    );
+    publish_frames(&broker, 4, 30..60).await;
+    wait_until_saved(&broker, 4, 60).await;
+    assert_eq!(
+        others.count(|event| matches!(event, Event::Frame { .. })),
+        120
+    );
+    two.stop(STOP_TIMEOUT).unwrap();
+}
+
+#[tokio::test]
+async fn the_partitions_of_a_member_that_dies_are_taken_within_10_seconds_with_their_snapshots() {
+    let (server, broker) = Server::with_fleet().await;
+    let recorder = Recorder::new(10);
+    let one = start(&server.url(), "one", Choice::All, 4, &recorder);
+    eventually("all partitions", async || {
+        (owned(&one).len() == 4).then_some(())
+    })
+    .await;
+    let others = Recorder::new(10);
+    let two = start(&server.url(), "two", Choice::Auto, 4, &others);
+    // 25 frames: the last snapshot is after 20 of them.
+    publish_frames(&broker, 4, 0..25).await;
+    wait_until_saved(&broker, 4, 20).await;
+    drop(one);
+    let died = Instant::now();
+    eventually("the other one", async || {
+        (owned(&two).len() == 4).then_some(())
+    })
+    .await;
+    assert!(
+        died.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        died.elapsed()
+    );
+    assert!(
+        died.elapsed() > Duration::from_secs(3),
+        "{:?}",
+        died.elapsed()
+    );
+    publish_frames(&broker, 4, 25..30).await;
+    wait_until_saved(&broker, 4, 30).await;
+    for event in others.events() {
+        assert!(
+            !matches!(event, Event::Begun { snapshot: None, .. }),
+            "{event:?}"
+        );
+    }
+    // What was after the snapshot is read again, and nothing before.
+    for partition in 0..4 {
+        assert_eq!(others.frames(Partition(partition)).len(), 10);
+    }
+    let is_cut = |event: &Event| {
+        matches!(
+            event,
+            Event::Ended {
+                is_released: false,
+                ..
+            }
+        )
+    };
+    eventually("the ends of the chains", async || {
+        (recorder.count(is_cut) == 4).then_some(())
+    })
+    .await;
+    two.stop(STOP_TIMEOUT).unwrap();
+}
+
+#[tokio::test]
+async fn a_stale_member_fails_to_save_and_gives_the_partition_up() {
+    let (server, broker) = Server::with_fleet().await;
+    let recorder = Recorder::new(10);
+    let member = start(&server.url(), "one", Choice::All, 1, &recorder);
+    publish_frames(&broker, 1, 0..10).await;
+    wait_until_saved(&broker, 1, 10).await;
+    // Another one has saved a snapshot, as if this member had slept.
+    let mut state = StateStore::open(&broker).await.unwrap();
+    let loaded = state.load(Partition(0)).await.unwrap();
+    let mut snapshot = loaded.snapshot.unwrap();
+    snapshot.counts["missing"] = 1_000.into();
+    state
+        .save(Partition(0), &snapshot, loaded.revision)
+        .await
+        .unwrap();
+    publish_frames(&broker, 1, 10..20).await;
+    let is_cut = |event: &Event| {
+        matches!(
+            event,
+            Event::Ended {
+                is_released: false,
+                ..
+            }
+        )
+    };
+    eventually("the end of the chain", async || {
+        (recorder.count(is_cut) == 1).then_some(())
+    })
+    .await;
+    // It has the lease, and begins again from the other one's snapshot.
+    let expected = State {
+        missing: 1_000,
+        ..undisturbed(0, 20)
+    };
+    eventually("the state of the other one, and ten frames", async || {
+        (saved(&broker, Partition(0)).await? == expected).then_some(())
+    })
+    .await;
+    let status = member.status();
+    assert_eq!(status.lost, 1);
+    let error = status.last_error.unwrap();
+    assert!(
+        error.contains("partition 0 was taken by another consumer"),
+        "{error}"
+    );
+    member.stop(STOP_TIMEOUT).unwrap();
+}
+
+#[tokio::test]
+async fn a_lease_that_another_one_has_taken_is_lost_at_once() {
+    let (server, broker) = Server::with_fleet().await;
+    let recorder = Recorder::new(10);
+    let member = start(&server.url(), "one", Choice::All, 1, &recorder);
+    eventually("the partition", async || {
+        (owned(&member).len() == 1).then_some(())
+    })
+    .await;
+    let other = br#"{"owner":"other","name":"other","since":0}"#;
+    consume_support::put(&broker, names::LEASES_BUCKET, "p.0", other).await;
+    let is_cut = |event: &Event| {
+        matches!(
+            event,
+            Event::Ended {
+                is_released: false,
+                ..
+            }
+        )
+    };
+    let begin = Instant::now();
+    eventually("the end of the chain", async || {
+        (recorder.count(is_cut) == 1).then_some(())
+    })
+    .await;
+    assert!(
+        begin.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        begin.elapsed()
+    );
+    // The other one does not renew it.
+    eventually("the partition again", async || {
+        (owned(&member).len() == 1).then_some(())
+    })
+    .await;
+    assert!(
+        begin.elapsed() > Duration::from_secs(5),
+        "{:?}",
+        begin.elapsed()
+    );
+    member.stop(STOP_TIMEOUT).unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_for_long_costs_the_leases_and_no_frame() {
+    let (mut server, broker) = Server::with_fleet().await;
+    let recorder = Recorder::new(10);
+    let one = start(&server.url(), "one", Choice::Auto, 4, &recorder);
+    let two = start(&server.url(), "two", Choice::Auto, 4, &recorder);
+    eventually("two partitions each", async || {
+        (owned(&one).len() == 2 && owned(&two).len() == 2).then_some(())
+    })
+    .await;
+    let before = (owned(&one), owned(&two));
+    publish_frames(&broker, 4, 0..25).await;
+    wait_until_saved(&broker, 4, 20).await;
+    server.kill();
+    eventually("leases that are lost", async || {
+        (owned(&one).is_empty() && owned(&two).is_empty()).then_some(())
+    })
+    .await;
+    assert!(one.status().problem.is_some());
+    server.restart();
+    eventually("the same partitions again", async || {
+        ((owned(&one), owned(&two)) == before).then_some(())
+    })
+    .await;
+    publish_frames(&broker, 4, 25..40).await;
+    wait_until_saved(&broker, 4, 40).await;
+    one.stop(STOP_TIMEOUT).unwrap();
+    two.stop(STOP_TIMEOUT).unwrap();
+}
+
+#[tokio::test]
+async fn a_state_above_1_mb_is_taken_over() {
+    let (server, broker) = Server::with_fleet().await;
+    let recorder = Recorder {
+        padding: 3_000_000,
+        ..Recorder::new(10)
+    };
+    let one = start(&server.url(), "one", Choice::All, 1, &recorder);
+    publish_frames(&broker, 1, 0..25).await;
+    wait_until_saved(&broker, 1, 20).await;
+    one.stop(STOP_TIMEOUT).unwrap();
+    let two = start(&server.url(), "two", Choice::All, 1, &recorder);
+    publish_frames(&broker, 1, 25..30).await;
+    wait_until_saved(&broker, 1, 30).await;
+    two.stop(STOP_TIMEOUT).unwrap();
+    assert_eq!(recorder.frames(Partition(0)).len(), 30);
+}
+
+#[tokio::test]
+async fn lines_are_in_the_broker_before_the_snapshot_and_each_one_once() {
+    let (server, broker) = Server::with_fleet().await;
+    let recorder = Recorder {
+        prints: true,
+        ..Recorder::new(40)
+    };
+    let one = start(&server.url(), "one", Choice::All, 1, &recorder);
+    // 90 lines: the last snapshot is after 80 of them.
+    publish_frames(&broker, 1, 0..90).await;
+    wait_until_saved(&broker, 1, 80).await;
+    let lines = async || {
+        let stream = broker.jetstream.get_stream(names::OUT_STREAM).await.ok()?;
+        Some(stream.cached_info().state.messages)
+    };
+    assert!(lines().await.unwrap() >= 80);
+    eventually("all lines", async || (lines().await? == 90).then_some(())).await;
+    drop(one);
+    let two = start(&server.url(), "two", Choice::All, 1, &recorder);
+    publish_frames(&broker, 1, 90..120).await;
+    wait_until_saved(&broker, 1, 120).await;
+    two.stop(STOP_TIMEOUT).unwrap();
+    assert_eq!(recorder.frames(Partition(0)).len(), 130);
+    assert_eq!(lines().await, Some(120));
+}
+
+#[tokio::test]
+async fn ticks_are_published_into_each_partition_and_read_back() {
+    let (server, broker) = Server::with_fleet().await;
+    let recorder = Recorder::new(10);
+    let member = start(&server.url(), "one", Choice::All, 2, &recorder);
+    eventually("three ticks of each partition", async || {
+        let stream = broker.jetstream.get_stream(names::STREAM).await.ok()?;
+        let subjects = stream.info_with_subjects("retrans.v1.tick.*").await.ok()?;
+        let counts: Vec<_> = futures_util::StreamExt::collect::<Vec<_>>(subjects).await;
+        let counts: BTreeMap<String, usize> = counts.into_iter().flatten().collect();
+        (counts.len() == 2 && counts.values().all(|count| *count >= 3)).then_some(())
+    })
+    .await;
+    eventually("ticks that were delivered", async || {
+        let status = member.status();
+        status
+            .partitions
+            .values()
+            .all(|partition| partition.delivered.is_some())
+            .then_some(())
+    })
+    .await;
+    member.stop(STOP_TIMEOUT).unwrap();
+}
+
+#[tokio::test]
+async fn a_frame_without_its_head_is_damaged_and_the_next_ones_are_read() {
+    let (server, broker) = Server::with_fleet().await;
+    let recorder = Recorder::new(10);
+    let member = start(&server.url(), "one", Choice::All, 1, &recorder);
+    let mut headers = consume_support::headers(&frame_id("web-2", 1, 0, 0));
+    headers.insert(names::HEAD_HEADER, "00000000000000000000000000000000");
+    let subject = "retrans.v1.ev.0.web-2";
+    let sent = broker
+        .jetstream
+        .publish_with_headers(subject, headers, Bytes::new())
+        .await
+        .unwrap();
+    sent.await.unwrap();
+    publish_frames(&broker, 1, 0..10).await;
+    wait_until_saved(&broker, 1, 10).await;
+    let reason = |event: &Event| match event {
+        Event::Damaged { reason, .. } => Some(reason.clone()),
+        _ => None,
+    };
+    let reasons: Vec<String> = recorder.events().iter().filter_map(reason).collect();
+    let expected = "its head 00000000000000000000000000000000 is not in the bucket retrans_heads";
+    assert_eq!(reasons, [expected]);
+    member.stop(STOP_TIMEOUT).unwrap();
+}
+
+#[tokio::test]
+async fn a_member_does_not_start_without_what_a_fleet_needs() {
+    let server = Server::start();
+    let url = server.url();
+    let config = retrans_fleet::consume::MemberConfig {
+        connect: Box::new(move || {
+            Box::pin(async move { Ok(consume_support::server::connect(url).await) })
+        }),
+        name: "one".to_owned(),
+        choice: Choice::All,
+        partitions: retrans_fleet::partition::Partitions::DEFAULT,
+        fresh: retrans_fleet::consume::From::Beginning,
+    };
+    let error = Member::start(config, Recorder::new(1))
+        .err()
+        .expect("no buckets");
+    assert!(error.to_string().contains("`fleet init`"), "{error}");
+}
