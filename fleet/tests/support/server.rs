@@ -67,7 +67,9 @@ impl Server {
         let store = directory.path().join("store");
         let store = store.to_str().expect("a path in UTF-8");
         let configuration = match &options.configuration {
-            Some(text) => text.replace("PORT", &port.to_string()).replace("STORE", store),
+            Some(text) => text
+                .replace("PORT", &port.to_string())
+                .replace("STORE", store),
             None => {
                 let mut text = format!("listen: \"127.0.0.1:{port}\"\n");
                 if options.jetstream {
@@ -105,7 +107,11 @@ impl Server {
     pub fn restart(&mut self) {
         assert!(self.child.is_none(), "it runs");
         let log = self.directory.path().join("log");
-        let log = std::fs::File::options().create(true).append(true).open(log).expect("a file");
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .expect("a file");
         let mut command = Command::new(&self.program);
         command
             .arg("-c")
@@ -114,12 +120,24 @@ impl Server {
             .stdout(log.try_clone().expect("a file"))
             .stderr(log);
         let child = command.spawn();
-        self.child = Some(child.unwrap_or_else(|error| panic!("cannot start {}: {error}", self.program.display())));
+        self.child =
+            Some(child.unwrap_or_else(|error| {
+                panic!("cannot start {}: {error}", self.program.display())
+            }));
         let deadline = Instant::now() + PATIENCE;
         while !self.is_ready() {
-            let ended = self.child.as_mut().expect("a process").try_wait().expect("a process");
+            let ended = self
+                .child
+                .as_mut()
+                .expect("a process")
+                .try_wait()
+                .expect("a process");
             assert!(ended.is_none(), "nats-server ended: {}", self.log());
-            assert!(Instant::now() < deadline, "nats-server does not listen: {}", self.log());
+            assert!(
+                Instant::now() < deadline,
+                "nats-server does not listen: {}",
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -143,7 +161,9 @@ impl Server {
             return false;
         };
         let mut greeting = [0; 5];
-        stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a time limit");
         stream.read_exact(&mut greeting).is_ok() && &greeting == b"INFO "
     }
 }
@@ -159,8 +179,14 @@ pub fn check(configuration: &str) -> Result<String, String> {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("server.conf");
     std::fs::write(&path, configuration).expect("a file");
-    let output = Command::new(program()).arg("-t").arg("-c").arg(&path).output().expect("a program");
-    let words = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let output = Command::new(program())
+        .arg("-t")
+        .arg("-c")
+        .arg(&path)
+        .output()
+        .expect("a program");
+    let words = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
     match output.status.success() {
         true => Ok(words),
         false => Err(words),
@@ -180,7 +206,7 @@ pub fn program() -> PathBuf {
 
 /// Debian's nats-server, which is older than 2.11, as scripts/setup.sh installs it.
 pub fn old_program() -> PathBuf {
-    let program = repository().join("target/nats-server-2.9/nats-server");
+    let program = repository().join("target/nats-server-old/nats-server");
     assert!(
         program.exists(),
         "{} is missing: scripts/setup.sh tests installs it, from Debian",
