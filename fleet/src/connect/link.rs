@@ -99,8 +99,11 @@ impl Link {
         let seen = state.borrow().violation.0;
         async move {
             let is_new = |state: &State| state.violation.0 > seen && is_it(&state.violation.1);
-            match state.wait_for(is_new).await {
-                Ok(state) => state.violation.1.clone(),
+            let found = state.wait_for(is_new).await;
+            // Without the lock, which a task must not hold while it waits.
+            let found = found.map(|state| state.violation.1.clone());
+            match found {
+                Ok(words) => words,
                 Err(_) => std::future::pending().await,
             }
         }
