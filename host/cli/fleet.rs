@@ -12,6 +12,7 @@ use super::usage_error::UsageError;
 use crate::config::BrokerConfig;
 use crate::config::Publish;
 use crate::config::WantedPartitions;
+use crate::sink::FINISH_TIMEOUT;
 
 /// The most partitions of a fleet.
 const MAX_PARTITIONS: u16 = 1024;
@@ -141,6 +142,7 @@ pub(super) fn publish(args: &PublishArgs) -> Result<Option<Publish>, UsageError>
         spool: args.publish_spool.clone(),
         spool_size: args.publish_spool_size.as_u64(),
         partitions: partitions("--publish-partitions", args.publish_partitions)?,
+        wait: FINISH_TIMEOUT,
     }))
 }
 

@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use anyhow::Result;
+use anyhow::anyhow;
 use retrans_fleet::names::HostToken;
 use retrans_fleet::partition::Partitions;
 use retrans_fleet::setup;
@@ -52,6 +53,16 @@ fn init(config: &BrokerConfig, limits: &FleetLimits) -> Result<()> {
     };
     let report = broker::with(config, async |broker| {
         Ok(setup::init(broker, &options).await?)
+    });
+    let report = report.map_err(|error| match error.to_string() {
+        // The server reserves what a stream may take.
+        text if text.contains("insufficient storage") => {
+            anyhow!(
+                "{text}; --max-bytes is what the server must have free: {} bytes",
+                limits.max_bytes
+            )
+        }
+        _ => error,
     })?;
     let mut text = String::new();
     for (name, state) in &report.parts {

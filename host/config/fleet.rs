@@ -40,6 +40,8 @@ pub struct Publish {
     pub spool_size: u64,
     /// Number of partitions of the fleet.
     pub partitions: u16,
+    /// How long the end of the run waits for the broker.
+    pub wait: Duration,
 }
 
 /// A consumer.
