@@ -9,6 +9,11 @@
 //! A frame is opaque here: the caller encodes and decodes it. This crate knows subjects, identifiers, sequence numbers,
 //! leases and snapshots.
 
+pub mod connect;
 pub mod consume;
+pub mod head;
 pub mod names;
 pub mod partition;
+pub mod publish;
+pub mod setup;
+pub mod status;

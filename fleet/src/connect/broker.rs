@@ -1,0 +1,177 @@
+//! A connection to a broker that can do what a fleet needs.
+
+use async_nats::Client;
+use async_nats::ConnectErrorKind;
+use async_nats::jetstream;
+use async_nats::jetstream::context::AccountErrorKind;
+
+use super::access::Prepared;
+use super::bucket::Bucket;
+use super::link::Link;
+
+/// The oldest version of nats-server that is accepted: older ones ignore settings that they do not know.
+const OLDEST: (i64, i64, i64) = (2, 11, 0);
+
+/// The subject of the question whether JetStream is enabled.
+const ACCOUNT_SUBJECT: &str = "$JS.API.INFO";
+
+/// A connection to a broker. It is made again for ever when it is lost. Copies use the same connection.
+#[derive(Debug, Clone)]
+pub struct Broker {
+    client: Client,
+    context: jetstream::Context,
+    link: Link,
+    address: String,
+}
+
+/// A broker cannot be used. `address` has no secret in it.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// No server can be reached, or the encrypted connection cannot be made.
+    #[error("cannot reach the broker {address}: {cause}")]
+    Unreachable {
+        /// The servers that were tried.
+        address: String,
+        /// Why.
+        cause: String,
+    },
+    /// The server refuses who connects.
+    #[error(
+        "the broker {address} refuses the connection ({cause}): check credentials, user and password"
+    )]
+    Credentials {
+        /// The servers that were tried.
+        address: String,
+        /// The server's words.
+        cause: String,
+    },
+    /// The user has no right to something that is needed.
+    #[error(
+        "the broker {address} does not permit what is needed: {cause}; give the user the rights that `fleet init` prints"
+    )]
+    Permission {
+        /// The servers.
+        address: String,
+        /// The server's words.
+        cause: String,
+    },
+    /// JetStream is not enabled in the server or for the account.
+    #[error(
+        "the broker {address} has no JetStream ({cause}): enable it in the server's configuration"
+    )]
+    NoJetStream {
+        /// The servers.
+        address: String,
+        /// The server's words.
+        cause: String,
+    },
+    /// The server is too old.
+    #[error("the broker {address} is nats-server {version}: expected 2.11 or later")]
+    TooOld {
+        /// The servers.
+        address: String,
+        /// The server's version.
+        version: String,
+    },
+}
+
+impl ConnectError {
+    /// Returns whether another attempt may succeed without a change of configuration or rights.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, ConnectError::Unreachable { .. })
+    }
+}
+
+/// Connects once. Afterwards the connection is made again whenever it is lost.
+///
+/// It needs a Tokio runtime, and runs tasks in it.
+///
+/// # Errors
+///
+/// If the broker cannot be used; see [`ConnectError`].
+pub async fn connect(prepared: &Prepared) -> Result<Broker, ConnectError> {
+    let address = prepared.address().to_string();
+    let link = Link::new();
+    let recorder = link.clone();
+    let options = prepared.options().event_callback(move |event| {
+        recorder.record(&event);
+        std::future::ready(())
+    });
+    let servers = prepared.address().servers().to_vec();
+    let client = match options.connect(servers).await {
+        Ok(client) => client,
+        Err(error) => {
+            let cause = error.to_string();
+            return Err(match error.kind() {
+                ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
+                    ConnectError::Credentials { address, cause }
+                }
+                _ => ConnectError::Unreachable { address, cause },
+            });
+        }
+    };
+    let (major, minor, patch) = OLDEST;
+    if !client.is_server_compatible(major, minor, patch) {
+        let version = client.server_info().version;
+        return Err(ConnectError::TooOld { address, version });
+    }
+    let broker = Broker {
+        context: jetstream::new(client.clone()),
+        client,
+        link,
+        address,
+    };
+    broker.check_jetstream().await?;
+    Ok(broker)
+}
+
+impl Broker {
+    /// The client.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// JetStream.
+    pub fn jetstream(&self) -> &jetstream::Context {
+        &self.context
+    }
+
+    /// Version of the server that is connected to.
+    pub fn version(&self) -> String {
+        self.client.server_info().version
+    }
+
+    /// The servers, without secrets.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Returns whether there is a connection now.
+    pub fn is_connected(&self) -> bool {
+        self.link.is_connected()
+    }
+
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
+    }
+
+    pub(crate) fn bucket(&self, name: &'static str) -> Bucket<'_> {
+        Bucket::new(self, name)
+    }
+
+    async fn check_jetstream(&self) -> Result<(), ConnectError> {
+        let address = self.address.clone();
+        let answer = tokio::select! {
+            answer = self.context.query_account() => answer,
+            cause = self.link.violation(ACCOUNT_SUBJECT) => return Err(ConnectError::Permission { address, cause }),
+        };
+        let Err(error) = answer else { return Ok(()) };
+        let cause = error.to_string();
+        Err(match error.kind() {
+            AccountErrorKind::JetStream(_) | AccountErrorKind::JetStreamUnavailable => {
+                ConnectError::NoJetStream { address, cause }
+            }
+            _ => ConnectError::Unreachable { address, cause },
+        })
+    }
+}

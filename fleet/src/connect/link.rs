@@ -1,0 +1,97 @@
+//! What the connection has reported: whether it is there, and what the server did not permit.
+
+use async_nats::ClientError;
+use async_nats::Event;
+use async_nats::ServerError;
+use tokio::sync::watch;
+
+/// The state of the connection, which several tasks may wait for.
+#[derive(Debug, Clone)]
+pub(crate) struct Link(watch::Sender<State>);
+
+#[derive(Debug, Clone, Default)]
+struct State {
+    is_connected: bool,
+    /// Number of connections that have ended.
+    ended: u64,
+    /// The last violation of permissions, with its number.
+    violation: (u64, String),
+    /// The last error.
+    error: Option<String>,
+}
+
+impl Link {
+    pub(super) fn new() -> Link {
+        Link(watch::Sender::new(State::default()))
+    }
+
+    /// Records an event of the connection.
+    pub(super) fn record(&self, event: &Event) {
+        self.0.send_modify(|state| match event {
+            Event::Connected => state.is_connected = true,
+            Event::Disconnected | Event::Closed => {
+                state.is_connected = false;
+                state.ended += 1;
+            }
+            Event::ServerError(ServerError::Other(text))
+                if text.contains("Permissions Violation") =>
+            {
+                state.violation = (state.violation.0 + 1, text.clone());
+            }
+            Event::ServerError(error) => state.error = Some(error.to_string()),
+            Event::ClientError(ClientError::Other(error)) => state.error = Some(error.clone()),
+            _ => {}
+        });
+    }
+
+    /// Waits until there is a connection.
+    pub(crate) async fn connected(&self) {
+        // It ends with an error if the sender is gone, which this holds.
+        let _ = self
+            .0
+            .subscribe()
+            .wait_for(|state| state.is_connected)
+            .await;
+    }
+
+    /// Waits until the connection of this moment has ended.
+    pub(crate) fn ended(&self) -> impl Future<Output = ()> + use<> {
+        let mut state = self.0.subscribe();
+        let ended = state.borrow().ended;
+        async move {
+            if state.wait_for(|state| state.ended > ended).await.is_err() {
+                std::future::pending().await
+            }
+        }
+    }
+
+    /// The number of connections that have ended.
+    pub(crate) fn generation(&self) -> u64 {
+        self.0.borrow().ended
+    }
+
+    /// Returns whether there is a connection.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.0.borrow().is_connected
+    }
+
+    /// The last error that the connection reported.
+    pub(crate) fn error(&self) -> Option<String> {
+        self.0.borrow().error.clone()
+    }
+
+    /// Waits until the server reports that something with this subject is not permitted; returns its words.
+    pub(crate) fn violation(&self, subject: &str) -> impl Future<Output = String> + use<> {
+        let mut state = self.0.subscribe();
+        let seen = state.borrow().violation.0;
+        let quoted = format!("\"{subject}\"");
+        async move {
+            let is_it =
+                |state: &State| state.violation.0 > seen && state.violation.1.contains(&quoted);
+            match state.wait_for(is_it).await {
+                Ok(state) => state.violation.1.clone(),
+                Err(_) => std::future::pending().await,
+            }
+        }
+    }
+}

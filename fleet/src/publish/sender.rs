@@ -1,0 +1,318 @@
+//! Sends the frames of the spool: one at a time in each partition, all partitions at the same time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use async_nats::header::NATS_MESSAGE_ID;
+use async_nats::jetstream::context::PublishErrorKind;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+
+use super::Clock;
+use super::backoff::Backoff;
+use super::presence;
+use super::presence::Presence;
+use super::shared::Shared;
+use super::spool::Outgoing;
+use crate::connect;
+use crate::connect::Broker;
+use crate::connect::BucketError;
+use crate::connect::ConnectError;
+use crate::connect::Prepared;
+use crate::names;
+use crate::names::AgentRun;
+use crate::names::HEADS_BUCKET;
+use crate::names::HostToken;
+use crate::partition::Partitions;
+use crate::setup;
+use crate::setup::SettingsError;
+
+/// How long a frame waits for a connection until the cause of its absence is told.
+const RECONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Most frames that are sent at the same time.
+const WINDOW: usize = 64;
+
+pub(super) struct Sender {
+    pub(super) shared: Arc<Shared>,
+    pub(super) broker: Prepared,
+    pub(super) host: HostToken,
+    pub(super) run: AgentRun,
+    pub(super) partitions: Partitions,
+    pub(super) clock: Clock,
+}
+
+/// What became of an attempt to send a frame.
+enum Outcome {
+    Acknowledged {
+        is_duplicate: bool,
+    },
+    /// It can never be sent.
+    Impossible(String),
+    /// It may be accepted later.
+    Later(String),
+    /// The connection ended: whether the broker has the frame is not known.
+    ConnectionLost,
+    /// The user may not publish it.
+    NotPermitted(String),
+}
+
+/// The broker cannot be used now.
+#[derive(Debug, thiserror::Error)]
+enum BrokerError {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error("cannot write the head of the frames: {0}")]
+    Head(BucketError),
+}
+
+impl BrokerError {
+    /// Returns whether a person has to do something.
+    fn is_permanent(&self) -> bool {
+        match self {
+            BrokerError::Connect(error) => !error.may_pass(),
+            BrokerError::Settings(error) => !matches!(error, SettingsError::Broker(_)),
+            BrokerError::Head(error) => !matches!(error, BucketError::Other(..)),
+        }
+    }
+}
+
+impl Sender {
+    /// Sends frames until the publisher is asked to end, and everything is sent or the time is over.
+    pub(super) async fn run(self) {
+        let work = async {
+            let Some(broker) = self.connect().await else {
+                return;
+            };
+            let mut presence = Presence::new(&self.host, &self.run, &self.shared);
+            tokio::select! {
+                () = self.send(&broker) => {}
+                () = self.report(&broker, &mut presence) => {}
+            }
+            if let Err(error) = presence.report(&broker, true).await {
+                tracing::debug!("the last report of the agent is not written: {error}");
+            }
+            let _ = broker.client().flush().await;
+        };
+        tokio::select! {
+            () = work => {}
+            () = self.shared.deadline() => {}
+        }
+    }
+
+    /// Connects, with as many attempts as it takes. `None`: the publisher ends, and there is nothing to send.
+    async fn connect(&self) -> Option<Broker> {
+        let mut backoff = Backoff::default();
+        let mut broker = None;
+        let mut told = Told::default();
+        loop {
+            match self.prepare(&mut broker).await {
+                Ok(broker) => {
+                    told.recovered(&broker);
+                    return Some(broker);
+                }
+                Err(error) => {
+                    let cause = error.to_string();
+                    self.shared.spool().fail(&cause);
+                    told.failed(&cause);
+                    backoff.failed(error.is_permanent());
+                }
+            }
+            if self.shared.is_finishing() && self.shared.spool().is_empty() {
+                return None;
+            }
+            tokio::select! {
+                () = backoff.wait() => {}
+                // A last attempt is made at once, with what is left.
+                _ = self.shared.finishing(), if !self.shared.is_finishing() => {}
+            }
+        }
+    }
+
+    /// Connects if there is no connection yet, checks the settings of the fleet, and writes the heads.
+    async fn prepare(&self, broker: &mut Option<Broker>) -> Result<Broker, BrokerError> {
+        let there = match broker {
+            Some(broker) => broker,
+            None => broker.insert(connect::connect(&self.broker).await?),
+        };
+        let settings = setup::read_settings(there).await?;
+        settings.expect_partitions(self.partitions)?;
+        self.write_heads(there).await.map_err(BrokerError::Head)?;
+        Ok(there.clone())
+    }
+
+    /// Writes the heads that the broker does not have.
+    async fn write_heads(&self, broker: &Broker) -> Result<(), BucketError> {
+        let heads = self.shared.spool().heads();
+        let bucket = broker.bucket(HEADS_BUCKET);
+        for (digest, head) in heads {
+            let key = digest.to_string();
+            let there = bucket.get(&key).await?;
+            if there.is_none_or(|there| there.value != head) {
+                bucket.put(&key, head, None).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reports for ever. After each new connection the heads are written again: the broker may be another one.
+    async fn report(&self, broker: &Broker, presence: &mut Presence<'_>) {
+        let mut generation = broker.link().generation();
+        loop {
+            let now = broker.link().generation();
+            if now != generation && self.write_heads(broker).await.is_ok() {
+                generation = now;
+            }
+            if let Err(error) = presence.report(broker, false).await {
+                tracing::debug!("the report of the agent is not written: {error}");
+            }
+            tokio::time::sleep(presence::INTERVAL).await;
+        }
+    }
+
+    /// Sends frames until the publisher ends and all are sent.
+    async fn send(&self, broker: &Broker) {
+        let shared = &self.shared;
+        let mut attempts = FuturesUnordered::new();
+        let mut backoff = Backoff::default();
+        let mut told = Told::default();
+        loop {
+            // After a failure one frame shows whether it is over.
+            let window = if backoff.is_failing() { 1 } else { WINDOW };
+            while attempts.len() < window && !backoff.is_waiting() {
+                let Some(outgoing) = shared.spool().next() else {
+                    break;
+                };
+                attempts.push(self.attempt(broker, outgoing));
+            }
+            if shared.is_finishing() && attempts.is_empty() && shared.spool().is_empty() {
+                return;
+            }
+            tokio::select! {
+                Some((outgoing, outcome)) = attempts.next() => {
+                    self.settle(broker, &outgoing, outcome, &mut backoff, &mut told);
+                }
+                () = shared.wake.notified() => {}
+                () = backoff.wait(), if backoff.is_waiting() => {}
+                _ = shared.finishing(), if !shared.is_finishing() => {}
+            }
+        }
+    }
+
+    async fn attempt(&self, broker: &Broker, outgoing: Outgoing) -> (Outgoing, Outcome) {
+        let frame = match outgoing.frame() {
+            Ok(frame) => frame,
+            Err(error) => {
+                let cause = format!("cannot read a frame from the spool: {error}");
+                return (outgoing, Outcome::Impossible(cause));
+            }
+        };
+        let link = broker.link();
+        let connected = tokio::time::timeout(RECONNECT_TIMEOUT, link.connected()).await;
+        if connected.is_err() {
+            let error = link.error().unwrap_or_default();
+            return (
+                outgoing,
+                Outcome::Later(format!("the broker is away: {error}")),
+            );
+        }
+        let subject = names::events_subject(outgoing.id.partition, &self.host);
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_MESSAGE_ID, outgoing.id.to_string());
+        headers.insert(names::HEAD_HEADER, outgoing.head.to_string());
+        headers.insert(names::EVENTS_HEADER, outgoing.events.to_string());
+        // When it is sent, not when it was made.
+        headers.insert(names::CLOCK_HEADER, (self.clock)().as_nanos().to_string());
+        let violation = link.violation(&subject);
+        let ended = link.ended();
+        let publish = async {
+            let context = broker.jetstream();
+            context
+                .publish_with_headers(subject, headers, frame)
+                .await?
+                .await
+        };
+        let outcome = tokio::select! {
+            answer = publish => match answer {
+                Ok(ack) => Outcome::Acknowledged { is_duplicate: ack.duplicate },
+                Err(error) => match error.kind() {
+                    PublishErrorKind::MaxPayloadExceeded => Outcome::Impossible(format!("a frame is too large: {error}")),
+                    PublishErrorKind::StreamNotFound => {
+                        Outcome::Later("the broker has no stream for frames: is it being restarted, or not set up?".to_owned())
+                    }
+                    _ => Outcome::Later(format!("the broker does not accept frames: {error}")),
+                },
+            },
+            words = violation => Outcome::NotPermitted(words),
+            () = ended => Outcome::ConnectionLost,
+        };
+        (outgoing, outcome)
+    }
+
+    fn settle(
+        &self,
+        broker: &Broker,
+        outgoing: &Outgoing,
+        outcome: Outcome,
+        backoff: &mut Backoff,
+        told: &mut Told,
+    ) {
+        let mut spool = self.shared.spool();
+        match outcome {
+            Outcome::Acknowledged { is_duplicate } => {
+                spool.acknowledge(outgoing, is_duplicate);
+                backoff.succeeded();
+                told.recovered(broker);
+            }
+            Outcome::Impossible(cause) => {
+                spool.lose(outgoing, &cause);
+                tracing::warn!("a frame of {} events is dropped: {cause}", outgoing.events);
+            }
+            Outcome::Later(cause) => {
+                spool.give_back(outgoing);
+                spool.fail(&cause);
+                backoff.failed(false);
+                told.failed(&cause);
+            }
+            Outcome::ConnectionLost => {
+                let cause = "the connection to the broker was lost";
+                spool.give_back(outgoing);
+                spool.fail(cause);
+                told.failed(cause);
+            }
+            Outcome::NotPermitted(words) => {
+                let cause = format!(
+                    "the broker does not permit to publish as {}: {words}",
+                    self.host.name()
+                );
+                spool.give_back(outgoing);
+                spool.fail(&cause);
+                backoff.failed(true);
+                told.failed(&cause);
+            }
+        }
+    }
+}
+
+/// What the log says: once that frames are kept and why, once that they are sent again.
+#[derive(Default)]
+struct Told {
+    is_failing: bool,
+}
+
+impl Told {
+    fn failed(&mut self, cause: &str) {
+        if !std::mem::replace(&mut self.is_failing, true) {
+            tracing::warn!("frames are kept until the broker takes them: {cause}");
+        }
+    }
+
+    fn recovered(&mut self, broker: &Broker) {
+        if std::mem::take(&mut self.is_failing) {
+            tracing::info!("the broker {} takes frames again", broker.address());
+        }
+    }
+}
