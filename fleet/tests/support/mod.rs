@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub mod fleet;
 pub mod server;
 
 use std::time::Duration;

@@ -206,7 +206,7 @@ pub fn program() -> PathBuf {
 
 /// Debian's nats-server, which is older than 2.11, as scripts/setup.sh installs it.
 pub fn old_program() -> PathBuf {
-    let program = repository().join("target/nats-server-2.9/nats-server");
+    let program = repository().join("target/nats-server-old/nats-server");
     assert!(
         program.exists(),
         "{} is missing: scripts/setup.sh tests installs it, from Debian",
