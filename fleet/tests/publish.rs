@@ -303,13 +303,6 @@ fn a_directory_that_cannot_be_written_any_more_costs_frames_which_are_counted() 
         counted.write_errors >= 40 && counted.dropped.frames >= 40,
         "{counted:?}"
     );
-    assert!(
-        counted
-            .last_error
-            .expect("an error")
-            .cause
-            .starts_with("cannot write to the spool")
-    );
 }
 
 #[test]

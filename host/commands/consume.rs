@@ -7,8 +7,6 @@ use anyhow::Context as _;
 use anyhow::Result;
 use anyhow::bail;
 use anyhow::ensure;
-use retrans_fleet::connect;
-use retrans_fleet::consume::Broker;
 use retrans_fleet::consume::Choice;
 use retrans_fleet::consume::From;
 use retrans_fleet::consume::Member;
@@ -170,16 +168,10 @@ fn member(config: &Consume, name: &str, of_fleet: &OfFleet) -> Result<MemberConf
         }
     };
     Ok(MemberConfig {
-        connect: Box::new(move || {
-            Box::pin(async move {
-                let broker = connect::connect(&prepared).await;
-                let broker = broker.map_err(|error| error.to_string())?;
-                Ok(Broker::new(broker.client().clone()))
-            })
-        }),
+        broker: prepared,
         name: name.to_owned(),
         choice,
-        partitions: of_fleet.partitions,
+        partitions: Some(of_fleet.partitions),
         fresh: match config.from_beginning {
             true => From::Beginning,
             false => From::End,

@@ -9,6 +9,7 @@ use retrans_fleet::setup;
 use retrans_fleet::setup::InitOptions;
 use retrans_fleet::setup::Secret;
 use retrans_fleet::setup::ServerOptions;
+use retrans_fleet::status::read_status;
 
 use super::print_result;
 use crate::config::BrokerConfig;
@@ -16,6 +17,7 @@ use crate::config::Fleet;
 use crate::config::FleetCommand;
 use crate::config::FleetLimits;
 use crate::fleet::broker;
+use crate::fleet::status_text;
 
 /// Does what is asked for.
 pub fn fleet(config: &Fleet) -> Result<()> {
@@ -75,8 +77,12 @@ fn init(config: &BrokerConfig, limits: &FleetLimits) -> Result<()> {
     print_result(&text)
 }
 
-fn status(_config: &BrokerConfig, _json: bool) -> Result<()> {
-    anyhow::bail!("not yet")
+fn status(config: &BrokerConfig, is_json: bool) -> Result<()> {
+    let status = broker::with(config, async |broker| Ok(read_status(broker).await?))?;
+    print_result(&match is_json {
+        true => serde_json::to_string(&status)? + "\n",
+        false => status_text::text(&status),
+    })
 }
 
 /// 32 letters and digits of the kernel's random numbers.

@@ -14,9 +14,9 @@ use retrans_fleet::consume::Break;
 use retrans_fleet::consume::Content;
 use retrans_fleet::consume::Cursors;
 use retrans_fleet::consume::Frame;
-use retrans_fleet::consume::HeadDigest;
 use retrans_fleet::consume::Message;
 use retrans_fleet::consume::Snapshot;
+use retrans_fleet::head::HeadDigest;
 use retrans_fleet::partition::Partition;
 
 use super::open_alerts::OpenAlerts;

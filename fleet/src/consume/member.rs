@@ -8,12 +8,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::time::Instant;
 
-use futures_util::future::BoxFuture;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
 
-use super::broker::Broker;
 use super::lease::Choice;
 use super::lock;
 use super::member_status::MemberStatus;
@@ -24,25 +22,25 @@ use super::reader::From;
 use super::run::Phase;
 use super::run::Run;
 use super::snapshot::Snapshot;
+use crate::connect::ConnectError;
+use crate::connect::Prepared;
 use crate::partition::Partition;
 use crate::partition::Partitions;
+use crate::setup::SettingsError;
 
 /// Name of the thread.
 const THREAD_NAME: &str = "fleet-consumer";
 
-/// Connects to the broker, within the runtime of the member's thread.
-pub type Connect = Box<dyn FnOnce() -> BoxFuture<'static, Result<Broker, String>> + Send>;
-
 /// What a member is to do.
 pub struct MemberConfig {
-    /// Connects to the broker.
-    pub connect: Connect,
+    /// The broker. The member has a connection of its own.
+    pub broker: Prepared,
     /// The consumer's name, for people.
     pub name: String,
     /// Which partitions it takes.
     pub choice: Choice,
-    /// Number of partitions of the fleet.
-    pub partitions: Partitions,
+    /// Number of partitions that the fleet is expected to have. None: any.
+    pub partitions: Option<Partitions>,
     /// Where a partition without a snapshot begins.
     pub fresh: From,
 }
@@ -101,7 +99,27 @@ pub enum StartError {
     /// The thread or its runtime.
     #[error("cannot start the thread {THREAD_NAME}: {0}")]
     Thread(std::io::Error),
-    /// The broker, or what a fleet needs in it.
+    /// The broker cannot be used.
+    #[error(transparent)]
+    Connect(ConnectError),
+    /// The settings of the fleet are missing, or others than expected.
+    #[error(transparent)]
+    Settings(SettingsError),
+    /// Partitions were chosen that the fleet does not have.
+    #[error(
+        "there is no partition {}: the fleet has {count}, from 0",
+        list(chosen)
+    )]
+    Choice {
+        /// Those that are not there.
+        chosen: Vec<Partition>,
+        /// Number of partitions of the fleet.
+        count: u16,
+    },
+    /// No partition was chosen.
+    #[error("no partition is chosen: expected at least one")]
+    NoChoice,
+    /// Something that a fleet needs cannot be opened.
     #[error("{0}")]
     Broker(String),
 }
@@ -165,8 +183,10 @@ impl Member {
         };
         match starts.recv() {
             Ok(Ok(())) => Ok(member),
-            Ok(Err(error)) => Err(StartError::Broker(error)),
-            Err(_) => Err(StartError::Broker("the thread has ended".to_owned())),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(StartError::Broker(format!(
+                "the thread {THREAD_NAME} has ended"
+            ))),
         }
     }
 

@@ -8,13 +8,13 @@
 //!                                                   out   ◀── Line     ◀──┘
 //! ```
 
-mod broker;
+pub(crate) mod api;
 mod buckets;
 mod chain_side;
 mod cursors;
 mod head;
 mod heads;
-mod latest;
+pub(crate) mod latest;
 mod lease;
 mod lease_store;
 mod member;
@@ -33,13 +33,10 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
-pub use broker::Broker;
 pub use chain_side::ChainSide;
 pub use cursors::Accept;
 pub use cursors::Cursors;
-pub use head::BadHeadDigest;
 pub use head::Head;
-pub use head::HeadDigest;
 pub use lease::Choice;
 pub use lease::LEASE_TIMEOUT;
 pub use lease::Lease;
@@ -47,7 +44,6 @@ pub use lease::Presence;
 pub use lease::RENEW_INTERVAL;
 pub use member::ChainEnds;
 pub use member::Chains;
-pub use member::Connect;
 pub use member::Member;
 pub use member::MemberConfig;
 pub use member::StartError;

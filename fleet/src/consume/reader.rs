@@ -13,14 +13,15 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio::time::timeout;
 
-use super::broker::Broker;
+use super::api::Api;
+use super::api::causes;
 use super::latest::unix_time;
 use super::message::Arrived;
 use super::message::Content;
 use super::message::Message;
-use super::state::causes;
+use crate::connect::Broker;
 use crate::names::STREAM;
-use crate::names::tick_subject;
+use crate::names::partition_subjects;
 use crate::partition::Partition;
 
 /// Time for a request to the broker.
@@ -86,7 +87,7 @@ pub enum Break {
 
 /// Reads a partition in order. Each message is given once.
 pub struct Reader {
-    broker: Broker,
+    api: Api,
     partition: Partition,
     next: From,
     source: Option<Source>,
@@ -116,7 +117,7 @@ impl Reader {
     /// A reader of this partition. It connects to the stream when it is first asked.
     pub fn new(broker: &Broker, partition: Partition, from: From) -> Reader {
         Reader {
-            broker: broker.within(REQUEST_TIMEOUT),
+            api: Api::new(broker, REQUEST_TIMEOUT),
             partition,
             next: from,
             source: None,
@@ -170,7 +171,7 @@ impl Reader {
     /// Makes the consumer in the broker, unless the stream does not have what is asked for.
     async fn connect(&mut self) -> Result<Option<Break>, String> {
         let connects = self.connects();
-        let stream = self.broker.jetstream.get_stream(STREAM).await;
+        let stream = self.api.jetstream.get_stream(STREAM).await;
         let stream = stream
             .map_err(|error| format!("cannot open the stream {STREAM}: {}", causes(&error)))?;
         let state = &stream.cached_info().state;
@@ -196,7 +197,7 @@ impl Reader {
             .stream()
             .max_messages_per_batch(MAX_MESSAGES)
             // The server refuses to send a message that is larger than this.
-            .max_bytes_per_batch(MAX_BYTES.max(2 * self.broker.client.max_payload()))
+            .max_bytes_per_batch(MAX_BYTES.max(2 * self.api.client.max_payload()))
             .heartbeat(HEARTBEAT)
             .messages()
             .await
@@ -221,10 +222,7 @@ impl Reader {
                 From::Sequence(start_sequence) => DeliverPolicy::ByStartSequence { start_sequence },
             },
             ack_policy: AckPolicy::None,
-            filter_subjects: vec![
-                format!("retrans.v1.ev.{partition}.*"),
-                tick_subject(partition),
-            ],
+            filter_subjects: partition_subjects(partition).to_vec(),
             inactive_threshold: INACTIVE_THRESHOLD,
             num_replicas: 1,
             memory_storage: true,
@@ -265,7 +263,7 @@ impl Reader {
     }
 
     fn connects(&self) -> u64 {
-        self.broker
+        self.api
             .client
             .statistics()
             .connects
@@ -280,7 +278,7 @@ impl Drop for Reader {
         else {
             return;
         };
-        let (jetstream, name) = (self.broker.jetstream.clone(), source.name.clone());
+        let (jetstream, name) = (self.api.jetstream.clone(), source.name.clone());
         runtime.spawn(async move {
             let deleted = jetstream.delete_consumer_from_stream(&name, STREAM).await;
             if let Err(error) = deleted {

@@ -12,9 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio::time::sleep_until;
 
-use super::broker::Broker;
 use super::head::Head;
-use super::head::HeadDigest;
 use super::heads;
 use super::heads::Heads;
 use super::lock;
@@ -34,6 +32,8 @@ use super::state::Loaded;
 use super::state::SaveError;
 use super::state::StateStore;
 use super::ticks::publish_ticks;
+use crate::connect::Broker;
+use crate::head::HeadDigest;
 use crate::partition::Partition;
 
 /// Time after a request that failed.

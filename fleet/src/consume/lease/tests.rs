@@ -68,7 +68,7 @@ impl World {
 
 impl Consumer {
     fn new(id: &str, choice: Choice, partitions: u16) -> Consumer {
-        let partitions = Partitions::new(partitions).unwrap();
+        let partitions = Partitions::new(partitions).expect("a number");
         Consumer {
             leases: Leases::new(id.to_owned(), choice, partitions),
             id: id.to_owned(),
@@ -127,8 +127,10 @@ impl Consumer {
                     }
                 }
                 Action::Release { partition } => {
-                    let revision = self.leases.revision(partition).unwrap();
-                    world.write(partition, &self.id, true, revision).unwrap();
+                    let revision = self.leases.revision(partition).expect("a value");
+                    world
+                        .write(partition, &self.id, true, revision)
+                        .expect("a value");
                     self.leases.released(partition);
                 }
                 Action::Lost { partition, reason } => self.lost.push((partition, reason)),
@@ -268,8 +270,10 @@ fn what_is_released_is_taken_at_the_next_look() {
     assert_eq!(counts(&consumers), [8, 0]);
     let gone = consumers.remove(0);
     for partition in gone.held() {
-        let revision = gone.leases.revision(partition).unwrap();
-        world.write(partition, "a", true, revision).unwrap();
+        let revision = gone.leases.revision(partition).expect("a value");
+        world
+            .write(partition, "a", true, revision)
+            .expect("a value");
     }
     run(&mut world, &mut consumers, now, STEP);
     assert_eq!(counts(&consumers), [8]);
@@ -334,8 +338,10 @@ fn a_renewal_whose_answer_was_lost_is_found() {
     let begin = Instant::now();
     let now = run(&mut world, &mut consumers, begin, STEP);
     let partition = Partition(0);
-    let revision = consumers[0].leases.revision(partition).unwrap();
-    let unknown = world.write(partition, "a", false, revision).unwrap();
+    let revision = consumers[0].leases.revision(partition).expect("a value");
+    let unknown = world
+        .write(partition, "a", false, revision)
+        .expect("a value");
     let now = run(&mut world, &mut consumers, now, STEP);
     assert_eq!(consumers[0].leases.revision(partition), Some(unknown));
     // It has not extended the lease.
@@ -367,9 +373,11 @@ fn a_partition_whose_chain_failed_is_left_to_others_for_some_time() {
     let mut world = World::default();
     let mut consumers = [Consumer::new("a", Choice::All, 1)];
     let mut now = run(&mut world, &mut consumers, Instant::now(), STEP);
-    let revision = consumers[0].leases.revision(Partition(0)).unwrap();
+    let revision = consumers[0].leases.revision(Partition(0)).expect("a value");
     consumers[0].leases.avoid(Partition(0), now);
-    world.write(Partition(0), "a", true, revision).unwrap();
+    world
+        .write(Partition(0), "a", true, revision)
+        .expect("a value");
     consumers[0].leases.released(Partition(0));
     now = run(&mut world, &mut consumers, now, AVOID_TIME);
     assert_eq!(counts(&consumers), [0]);
