@@ -287,6 +287,11 @@ mod commands {
         #[arg(long, value_name = "TIME", default_value = "30s")]
         pub max_lateness: String,
 
+        /// Publishes the lines of plugins to the subjects retrans.v1.out.PARTITION of the broker, each once, and not to
+        /// standard output
+        #[arg(long)]
+        pub publish_lines: bool,
+
         /// Name of this consumer in `fleet status` [default: the name of the machine]
         #[arg(long, value_name = "NAME")]
         pub name: Option<String>,
@@ -401,6 +406,7 @@ mod commands {
             partitions: wanted(&args.partitions)?,
             from_beginning: args.from_beginning,
             max_lateness: values::duration("--max-lateness", &args.max_lateness)?,
+            publishes_lines: args.publish_lines,
             name: args.name,
             listen: runs::listen(&args.listen)?,
         })

@@ -41,6 +41,7 @@ use crate::sink::Sink as _;
 use crate::stats::SharedStats;
 use crate::stats::Stats;
 use crate::stats::counters::StreamStats;
+use crate::stats::fleet::PartitionStats;
 use crate::system::procfs;
 use crate::system::service_manager::ServiceManager;
 use crate::system::stdio;
@@ -86,6 +87,7 @@ pub fn consume(config: &Consume) -> Result<()> {
         max_lateness: config.max_lateness,
         max_age: of_fleet.max_age,
         chain: digest(&plugins),
+        publishes_lines: config.publishes_lines,
     };
     let names: Vec<&str> = plugins.iter().map(Plugin::name).collect();
     let line = format!(
@@ -205,9 +207,22 @@ fn wait(
             let mut stats = shared.stats();
             stats.stream = Some(StreamStats::Fleet(fleet));
             stats.chain = chain;
+            stats.partitions = partitions(member, progress);
             sinks.stats(&stats);
         }
     }
+}
+
+fn partitions(member: &Member, progress: &SharedProgress) -> Vec<PartitionStats> {
+    let delivered = progress.delivered();
+    let status = member.status();
+    let partitions = status.partitions.iter();
+    let partitions = partitions.map(|(partition, status)| PartitionStats {
+        partition: partition.0,
+        delivered: delivered.get(partition).copied().unwrap_or(0),
+        lag: status.lag.unwrap_or(0),
+    });
+    partitions.collect()
 }
 
 /// A digest of the plugins with their settings.

@@ -57,6 +57,8 @@ pub struct Consume {
     pub from_beginning: bool,
     /// Events that were older when they were published are left out and counted.
     pub max_lateness: Duration,
+    /// Whether lines of plugins go to the broker, and not to standard output.
+    pub publishes_lines: bool,
     /// The consumer's name; `None`: the name of this machine.
     pub name: Option<String>,
     /// Where metrics are served; `None`: nowhere.

@@ -179,14 +179,6 @@ impl Consumer {
         assert!(status.success(), "{said}");
         ledger(&said)
     }
-
-    /// Waits for its end. Returns whether it succeeded.
-    pub fn wait(mut self) -> bool {
-        let ended = eventually("a consumer that ends", || {
-            self.child.try_wait().expect("a process")
-        });
-        ended.success()
-    }
 }
 
 impl Drop for Consumer {
