@@ -23,10 +23,10 @@ use retrans_fleet::consume::ChainEnds;
 use retrans_fleet::consume::Chains;
 use retrans_fleet::consume::Choice;
 use retrans_fleet::consume::Content;
-use retrans_fleet::consume::From;
 use retrans_fleet::consume::Member;
 use retrans_fleet::consume::MemberConfig;
 use retrans_fleet::consume::Snapshot;
+use retrans_fleet::consume::StartAt;
 use retrans_fleet::consume::Work;
 use retrans_fleet::head::HeadDigest;
 use retrans_fleet::names;
@@ -45,7 +45,7 @@ fn config(server: &Server) -> MemberConfig {
         name: "one".to_owned(),
         choice: Choice::All,
         partitions: None,
-        fresh: From::Beginning,
+        fresh: StartAt::Beginning,
     }
 }
 
