@@ -20,9 +20,9 @@ use consume_support::publish;
 use consume_support::server::Server;
 use retrans_fleet::connect::Broker;
 use retrans_fleet::consume::Choice;
-use retrans_fleet::consume::From;
 use retrans_fleet::consume::Member;
 use retrans_fleet::consume::MemberConfig;
+use retrans_fleet::consume::StartAt;
 use retrans_fleet::consume::StateStore;
 use retrans_fleet::names;
 use retrans_fleet::partition::Partition;
@@ -433,7 +433,7 @@ async fn a_member_does_not_start_without_what_a_fleet_needs() {
         name: "one".to_owned(),
         choice: Choice::All,
         partitions: None,
-        fresh: From::Beginning,
+        fresh: StartAt::Beginning,
     };
     let failed = async |config: MemberConfig| {
         // It blocks, and has a runtime of its own.

@@ -14,9 +14,9 @@ use retrans_fleet::connect::Broker;
 use retrans_fleet::consume::Arrived;
 use retrans_fleet::consume::Break;
 use retrans_fleet::consume::Content;
-use retrans_fleet::consume::From;
 use retrans_fleet::consume::Read;
 use retrans_fleet::consume::Reader;
+use retrans_fleet::consume::StartAt;
 use retrans_fleet::names;
 use retrans_fleet::partition::Partition;
 
@@ -63,7 +63,7 @@ async fn messages_of_a_partition_come_in_order_with_their_stamps_and_the_lag() {
         publish_numbers(&broker, 1, number..number + 1).await;
         expected.extend(publish_numbers(&broker, 0, number..number + 1).await);
     }
-    let mut reader = Reader::new(&broker, Partition(0), From::Beginning);
+    let mut reader = Reader::new(&broker, Partition(0), StartAt::Beginning);
     let status = reader.status();
     let mut before = Duration::ZERO;
     for (at, sequence) in expected.iter().enumerate() {
@@ -85,10 +85,10 @@ async fn messages_of_a_partition_come_in_order_with_their_stamps_and_the_lag() {
         .expect("an answer");
     assert_eq!(next_message(&mut reader).await.content, Content::Tick);
     // From the middle, and from the end.
-    let from = From::Sequence(expected[300]);
+    let from = StartAt::Sequence(expected[300]);
     let mut reader = Reader::new(&broker, Partition(0), from);
     assert_eq!(number(&next_message(&mut reader).await), 300);
-    let mut reader = Reader::new(&broker, Partition(0), From::End);
+    let mut reader = Reader::new(&broker, Partition(0), StartAt::End);
     let waits = tokio::time::timeout(Duration::from_secs(1), reader.next()).await;
     assert!(waits.is_err(), "{waits:?}");
     publish_numbers(&broker, 0, 600..601).await;
@@ -99,7 +99,7 @@ async fn messages_of_a_partition_come_in_order_with_their_stamps_and_the_lag() {
 async fn a_reader_that_is_dropped_leaves_no_consumer_behind() {
     let (_server, broker) = fleet(40).await;
     publish_numbers(&broker, 0, 0..1).await;
-    let mut reader = Reader::new(&broker, Partition(0), From::Beginning);
+    let mut reader = Reader::new(&broker, Partition(0), StartAt::Beginning);
     next_message(&mut reader).await;
     drop(reader);
     eventually("a stream without consumers", async || {
@@ -123,7 +123,7 @@ async fn messages_that_aged_out_are_told() {
         .sequence(sequences[6])
         .await
         .expect("an answer");
-    let mut reader = Reader::new(&broker, Partition(0), From::Sequence(sequences[2]));
+    let mut reader = Reader::new(&broker, Partition(0), StartAt::Sequence(sequences[2]));
     let expired = Break::Expired {
         asked: sequences[2],
         first: sequences[6],
@@ -133,7 +133,7 @@ async fn messages_that_aged_out_are_told() {
         assert_eq!(number(&next_message(&mut reader).await), expected);
     }
     // A reader that begins at the beginning has not asked for them.
-    let mut reader = Reader::new(&broker, Partition(0), From::Beginning);
+    let mut reader = Reader::new(&broker, Partition(0), StartAt::Beginning);
     assert_eq!(number(&next_message(&mut reader).await), 6);
 }
 
@@ -159,7 +159,7 @@ async fn a_stream_that_was_created_anew_is_told_and_read_from_its_beginning() {
         .expect("an answer");
     publish_numbers(&broker, 0, 10..12).await;
     let asked = sequences[9] + 1;
-    let mut reader = Reader::new(&broker, Partition(0), From::Sequence(asked));
+    let mut reader = Reader::new(&broker, Partition(0), StartAt::Sequence(asked));
     let rewound = Break::Rewound { asked, last: 2 };
     assert_eq!(next(&mut reader).await, Read::Break(rewound));
     assert_eq!(number(&next_message(&mut reader).await), 10);
@@ -195,7 +195,7 @@ async fn damaged_messages_are_told_and_the_next_ones_are_read() {
         .await
         .expect("an answer");
     publish_numbers(&broker, 0, 0..1).await;
-    let mut reader = Reader::new(&broker, Partition(0), From::Beginning);
+    let mut reader = Reader::new(&broker, Partition(0), StartAt::Beginning);
     for expected in [
         "it has no headers",
         "its subject is of partition 0, its identifier of partition 1",
@@ -223,7 +223,7 @@ async fn a_server_that_is_killed_in_mid_stream_loses_and_repeats_nothing() {
                 publish_numbers(&publisher, partition.0, number..number + 1).await;
             }
         });
-        let mut reader = Reader::new(&broker, partition, From::Beginning);
+        let mut reader = Reader::new(&broker, partition, StartAt::Beginning);
         // Where it is killed depends on the seed alone.
         let kill_at = 1 + u64::from(seed) * 7919 % (FRAMES - 1);
         let (mut sequence, begin) = (0, Instant::now());

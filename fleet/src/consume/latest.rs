@@ -1,5 +1,5 @@
-//! The latest message of each subject under a filter. By one request, for which the client has no function; servers have
-//! it from 2.11 on. Or by a consumer, for more of them.
+//! The latest message of each subject under a filter. By one request, for which the client has no function; servers
+//! have it from 2.11 on. Or by a consumer, for more of them.
 
 use std::time::Duration;
 

@@ -12,14 +12,14 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
 
-use super::lease::Choice;
+use super::lease_value::Choice;
 use super::lock;
 use super::member_status::MemberStatus;
 use super::message::Message;
 use super::out::Line;
+use super::phase::Phase;
 use super::reader::Break;
-use super::reader::From;
-use super::run::Phase;
+use super::reader::StartAt;
 use super::run::Run;
 use super::snapshot::Snapshot;
 use crate::connect::ConnectError;
@@ -42,13 +42,13 @@ pub struct MemberConfig {
     /// Number of partitions that the fleet is expected to have. None: any.
     pub partitions: Option<Partitions>,
     /// Where a partition without a snapshot begins.
-    pub fresh: From,
+    pub fresh: StartAt,
 }
 
 /// The caller's chains, one a partition.
 pub trait Chains: Send {
-    /// The partition is this consumer's now, and this is its last snapshot. Starts what takes its messages, and does not
-    /// wait for it: it runs in the thread that renews the leases.
+    /// The partition is this consumer's now, and this is its last snapshot. Starts what takes its messages, and does
+    /// not wait for it: it runs in the thread that renews the leases.
     ///
     /// # Errors
     ///
@@ -62,11 +62,11 @@ pub trait Chains: Send {
 
 /// The ends of a chain that its member holds.
 pub struct ChainEnds {
-    /// What it is to do, in order. The chain ends when all of it was taken and this is dropped; it saves a snapshot only
-    /// after [`Work::Release`].
+    /// What it is to do, in order. The chain ends when all of it was taken and this is dropped; it saves a snapshot
+    /// only after [`Work::Release`].
     pub work: mpsc::Sender<Work>,
-    /// Its snapshots. What they contain has left: alerts were delivered, lines were given to `lines`. The chain drops its
-    /// side when it has ended.
+    /// Its snapshots. What they contain has left: alerts were delivered, lines were given to `lines`. The chain drops
+    /// its side when it has ended.
     pub snapshots: mpsc::Receiver<Snapshot>,
     /// The lines of its plugins. All lines that were sent before a snapshot are in the broker before it is saved.
     pub lines: mpsc::Receiver<Line>,
@@ -202,7 +202,8 @@ impl Member {
             .is_some_and(|thread| !thread.is_finished())
     }
 
-    /// Releases all partitions: their chains take a last snapshot, which is saved. Waits for that, for `timeout` at most.
+    /// Releases all partitions: their chains take a last snapshot, which is saved. Waits for that, for `timeout` at
+    /// most.
     ///
     /// # Errors
     ///

@@ -74,8 +74,8 @@ impl LineWriter {
         self.open.len() < MAX_UNACKNOWLEDGED
     }
 
-    /// Takes a line. It is published while [`LineWriter::settle`] or [`LineWriter::flush`] wait, again and again until it
-    /// is acknowledged.
+    /// Takes a line. It is published while [`LineWriter::settle`] or [`LineWriter::flush`] wait, again and again until
+    /// it is acknowledged.
     pub(super) fn write(&mut self, line: Line) {
         let report = Arc::clone(&self.report);
         let publish = publish(self.api.clone(), self.partition, line, report);

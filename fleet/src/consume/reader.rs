@@ -47,7 +47,7 @@ const MAX_BYTES: usize = 2 << 20;
 
 /// Where to begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum From {
+pub enum StartAt {
     /// At the first message that is there.
     Beginning,
     /// At the first message that is published after the reader connects.
@@ -75,8 +75,8 @@ pub enum Break {
         /// The first one of the stream.
         first: u64,
     },
-    /// The stream ends before what was asked for: it was created anew, or a server lost what it had acknowledged. Reading
-    /// goes on at its beginning: messages may come again, with sequences below those before.
+    /// The stream ends before what was asked for: it was created anew, or a server lost what it had acknowledged.
+    /// Reading goes on at its beginning: messages may come again, with sequences below those before.
     Rewound {
         /// The sequence that was asked for.
         asked: u64,
@@ -89,7 +89,7 @@ pub enum Break {
 pub struct Reader {
     api: Api,
     partition: Partition,
-    next: From,
+    next: StartAt,
     source: Option<Source>,
     status: watch::Sender<ReaderStatus>,
 }
@@ -115,7 +115,7 @@ struct Source {
 
 impl Reader {
     /// A reader of this partition. It connects to the stream when it is first asked.
-    pub fn new(broker: &Broker, partition: Partition, from: From) -> Reader {
+    pub fn new(broker: &Broker, partition: Partition, from: StartAt) -> Reader {
         Reader {
             api: Api::new(broker, REQUEST_TIMEOUT),
             partition,
@@ -130,8 +130,8 @@ impl Reader {
         self.status.subscribe()
     }
 
-    /// Waits for the next message. While the broker does not answer, it is asked again. It may be dropped while it waits:
-    /// the next call gives the message.
+    /// Waits for the next message. While the broker does not answer, it is asked again. It may be dropped while it
+    /// waits: the next call gives the message.
     pub async fn next(&mut self) -> Read {
         loop {
             if self.source.is_none() {
@@ -175,14 +175,14 @@ impl Reader {
         let stream = stream
             .map_err(|error| format!("cannot open the stream {STREAM}: {}", causes(&error)))?;
         let state = &stream.cached_info().state;
-        if self.next == From::End {
-            self.next = From::Sequence(state.last_sequence + 1);
-        } else if let From::Sequence(asked) = self.next {
+        if self.next == StartAt::End {
+            self.next = StartAt::Sequence(state.last_sequence + 1);
+        } else if let StartAt::Sequence(asked) = self.next {
             let found = missing(asked, state.first_sequence, state.last_sequence);
             if let Some(found) = found {
                 self.next = match found {
-                    Break::Expired { first, .. } => From::Sequence(first),
-                    Break::Rewound { .. } => From::Beginning,
+                    Break::Expired { first, .. } => StartAt::Sequence(first),
+                    Break::Rewound { .. } => StartAt::Beginning,
                 };
                 return Ok(Some(found));
             }
@@ -218,8 +218,10 @@ impl Reader {
         pull::Config {
             description: Some(format!("partition {partition}")),
             deliver_policy: match self.next {
-                From::Beginning | From::End => DeliverPolicy::All,
-                From::Sequence(start_sequence) => DeliverPolicy::ByStartSequence { start_sequence },
+                StartAt::Beginning | StartAt::End => DeliverPolicy::All,
+                StartAt::Sequence(start_sequence) => {
+                    DeliverPolicy::ByStartSequence { start_sequence }
+                }
             },
             ack_policy: AckPolicy::None,
             filter_subjects: partition_subjects(partition).to_vec(),
@@ -236,7 +238,8 @@ impl Reader {
         let Some(source) = &mut self.source else {
             return Ok(None);
         };
-        // A message that was sent over a connection that broke does not come again: the server believes that it arrived.
+        // A message that was sent over a connection that broke does not come again: the server believes that it
+        // arrived.
         if source.connects != connects {
             return Err("the connection was interrupted".to_owned());
         }
@@ -254,7 +257,7 @@ impl Reader {
             ));
         }
         source.received = number;
-        self.next = From::Sequence(arrived.sequence + 1);
+        self.next = StartAt::Sequence(arrived.sequence + 1);
         self.status.send_replace(ReaderStatus {
             lag: Some(pending),
             problem: None,

@@ -19,20 +19,22 @@ use tokio::time::MissedTickBehavior;
 use super::api::Api;
 use super::heads::Heads;
 use super::lease::Action;
-use super::lease::Choice;
 use super::lease::LEASE_TIMEOUT;
-use super::lease::Lease;
 use super::lease::Leases;
-use super::lease::Presence;
 use super::lease::RENEW_INTERVAL;
 use super::lease_store::LeaseStore;
 use super::lease_store::WriteError;
+use super::lease_value::Choice;
+use super::lease_value::Lease;
+use super::lease_value::Presence;
 use super::lock;
 use super::member::Chains;
 use super::member::MemberConfig;
 use super::member::StartError;
 use super::member_status::MemberStatus;
 use super::member_status::PartitionStatus;
+use super::phase::Phase;
+use super::phase::must_end;
 use super::state::StateStore;
 use super::tenure;
 use super::tenure::Ended;
@@ -45,17 +47,6 @@ use crate::setup;
 
 /// How often the broker is looked at: a lease that stands still is found this much later.
 const STEP_INTERVAL: Duration = Duration::from_millis(500);
-
-/// What a member is to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Its work.
-    Run,
-    /// Release all partitions, until then.
-    Stop(Instant),
-    /// End at once.
-    Abort,
-}
 
 /// A member at work.
 pub(super) struct Run {
@@ -135,7 +126,7 @@ impl Run {
             tokio::select! {
                 // Steps may take longer than the time between them: they come last.
                 biased;
-                Ok(_) = phases.wait_for(is_stop), if !self.is_stopping => self.release_all(),
+                Ok(_) = phases.wait_for(Phase::is_stop), if !self.is_stopping => self.release_all(),
                 Some(ended) = self.ended.join_next() => self.finish(ended).await,
                 _ = steps.tick() => self.step().await,
             }
@@ -350,6 +341,7 @@ impl Run {
             name: self.lease.name.clone(),
             since: self.lease.since,
             left,
+            chosen: self.leases.chosen(),
         }
     }
 
@@ -396,33 +388,6 @@ async fn partitions(broker: &Broker, config: &MemberConfig) -> Result<Partitions
             Err(StartError::Choice { chosen, count })
         }
         Choice::All | Choice::Some(_) | Choice::Auto => Ok(settings.partitions),
-    }
-}
-
-fn is_stop(phase: &Phase) -> bool {
-    matches!(phase, Phase::Stop(_))
-}
-
-/// Returns when a member must end, whatever it still does.
-async fn must_end(mut phases: watch::Receiver<Phase>) {
-    loop {
-        let phase = *phases.borrow_and_update();
-        match phase {
-            Phase::Abort => return,
-            Phase::Stop(deadline) => {
-                tokio::select! {
-                    () = tokio::time::sleep_until(deadline.into()) => return,
-                    changed = phases.changed() => if changed.is_err() {
-                        return;
-                    },
-                }
-            }
-            Phase::Run => {
-                if phases.changed().await.is_err() {
-                    return;
-                }
-            }
-        }
     }
 }
 

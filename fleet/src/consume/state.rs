@@ -63,8 +63,8 @@ pub enum LoadError {
     },
     /// The broker has something that is no snapshot.
     #[error(
-        "the snapshot of partition {partition} (bucket {STATE_BUCKET}, key p.{partition}, revision {revision}) is corrupt: \
-         {cause}; delete the key to begin without a state"
+        "the snapshot of partition {partition} (bucket {STATE_BUCKET}, key p.{partition}, revision {revision}) is \
+         corrupt: {cause}; delete the key to begin without a state"
     )]
     Corrupt {
         /// The partition.
@@ -126,7 +126,8 @@ impl StateStore {
         })
     }
 
-    /// The last snapshot of this partition.
+    /// The last snapshot of this partition. In a cluster a server that is behind may answer with the one before: then
+    /// the next [`StateStore::save`] is stale.
     ///
     /// # Errors
     ///
@@ -262,8 +263,8 @@ impl StateStore {
         sent.await.map(|acknowledged| acknowledged.sequence)
     }
 
-    /// Deletes the objects that no value refers to. Others are deleted at the first snapshot alone: from then on no other
-    /// consumer can save one that refers to them.
+    /// Deletes the objects that no value refers to. Others are deleted at the first snapshot alone: from then on no
+    /// other consumer can save one that refers to them.
     async fn tidy(&mut self, partition: Partition, object: Option<String>) {
         let before = self.tidied.insert(partition, object.clone());
         let forgotten = match before {

@@ -12,11 +12,11 @@ use retrans_fleet::consume::Chains;
 use retrans_fleet::consume::Choice;
 use retrans_fleet::consume::Content;
 use retrans_fleet::consume::Cursors;
-use retrans_fleet::consume::From;
 use retrans_fleet::consume::Line;
 use retrans_fleet::consume::Member;
 use retrans_fleet::consume::MemberConfig;
 use retrans_fleet::consume::Snapshot;
+use retrans_fleet::consume::StartAt;
 use retrans_fleet::consume::Work;
 use retrans_fleet::partition::Partition;
 use serde::Deserialize;
@@ -221,7 +221,7 @@ pub fn start(server: &Server, name: &str, choice: Choice, recorder: &Recorder) -
         name: name.to_owned(),
         choice,
         partitions: None,
-        fresh: From::Beginning,
+        fresh: StartAt::Beginning,
     };
     Member::start(config, recorder.clone()).expect("a member")
 }

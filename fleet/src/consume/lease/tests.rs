@@ -95,6 +95,7 @@ impl Consumer {
             name: self.id.clone(),
             since: 0,
             left: false,
+            chosen: self.leases.chosen(),
         });
         world
             .peers
@@ -156,7 +157,8 @@ fn run(world: &mut World, consumers: &mut [Consumer], from: Instant, time: Durat
     now
 }
 
-/// Two consumers never hold one partition at a time, unless one of them does not know that it has lost it: it is paused.
+/// Two consumers never hold one partition at a time, unless one of them does not know that it has lost it: it is
+/// paused.
 fn assert_disjoint(consumers: &[Consumer], now: Instant) {
     let mut seen = BTreeSet::new();
     for consumer in consumers {
@@ -365,7 +367,28 @@ fn a_set_is_taken_and_nothing_else() {
         Duration::from_secs(3),
     );
     assert_eq!(consumers[0].held(), [Partition(1), Partition(5)]);
-    assert_eq!(consumers[1].held().len(), 4);
+    assert_eq!(consumers[1].held().len(), 6);
+}
+
+#[test]
+fn what_another_one_was_told_to_take_is_left_to_it() {
+    let mut world = World::default();
+    let mut consumers = vec![Consumer::auto("a"), Consumer::auto("b")];
+    let now = run(
+        &mut world,
+        &mut consumers,
+        Instant::now(),
+        Duration::from_secs(5),
+    );
+    let set = BTreeSet::from([0, 1, 2, 3].map(Partition));
+    consumers.push(Consumer::new("c", Choice::Some(set.clone()), 8));
+    let now = run(&mut world, &mut consumers, now, Duration::from_secs(10));
+    assert_eq!(counts(&consumers), [2, 2, 4]);
+    assert_eq!(consumers[2].held(), Vec::from_iter(set));
+    // When it dies, the others take them.
+    consumers.pop();
+    run(&mut world, &mut consumers, now, Duration::from_secs(10));
+    assert_eq!(counts(&consumers), [4, 4]);
 }
 
 #[test]
