@@ -30,6 +30,7 @@ use retrans_fleet::setup::Secret;
 use retrans_fleet::setup::ServerOptions;
 use retrans_fleet::setup::SettingsError;
 use retrans_fleet::setup::State;
+use support::PATIENCE;
 use support::eventually;
 use support::fleet::HEAD;
 use support::fleet::config;
@@ -442,7 +443,7 @@ fn an_agent_publishes_as_itself_and_is_refused_as_another_host() {
         publisher.publish(Partition(0), b"frame".to_vec(), 5);
         let cause = eventually("a refusal", || publisher.counted().last_error).cause;
         assert!(cause.contains(expected), "{cause}");
-        let counted = publisher.finish(Duration::from_millis(500));
+        let counted = publisher.finish(PATIENCE);
         assert_eq!(
             (counted.acknowledged.frames, counted.dropped.events),
             (0, 5),
