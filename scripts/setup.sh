@@ -122,7 +122,8 @@ fi
 if [ "${1-}" = tests ] && [ ! -x target/nats-server-old/nats-server ] && command -v apt-get >/dev/null; then
     echo "setup: fetching an old nats-server from Debian" >&2
     fetched=$(mktemp -d)
-    (cd "$fetched" && apt-get -o APT::Sandbox::User=root download --quiet nats-server </dev/null && dpkg-deb -x nats-server_*.deb .)
+    (cd "$fetched" && apt-get -o APT::Sandbox::User=root download --quiet nats-server </dev/null)
+    dpkg-deb -x "$fetched"/nats-server_*.deb "$fetched"
     mkdir -p target/nats-server-old
     install "$fetched"/usr/*bin/nats-server target/nats-server-old/nats-server
     rm -r "$fetched"
