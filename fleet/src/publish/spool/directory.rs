@@ -5,6 +5,7 @@ use std::fs::File;
 use std::fs::OpenOptions;
 use std::fs::TryLockError;
 use std::io;
+use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -19,8 +20,15 @@ const LOCK: &str = "lock";
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
-    /// Held for its lock.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // A child process that another thread has just forked has the file open until it executes its program: without
+        // this, the directory would stay locked until then.
+        let _ = self.lock.unlock();
+    }
 }
 
 /// A spool cannot be used.
@@ -56,7 +64,7 @@ impl Directory {
         let options = options.write(true).create(true).truncate(false).mode(0o600);
         let lock = options.open(&lock_path).map_err(failed(&lock_path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Directory { path, _lock: lock }),
+            Ok(()) => Ok(Directory { path, lock }),
             Err(TryLockError::WouldBlock) => Err(SpoolError::InUse(path)),
             Err(TryLockError::Error(cause)) => Err(failed(&lock_path)(cause)),
         }
@@ -107,7 +115,11 @@ impl Directory {
             return Ok(());
         }
         let path = self.head(digest);
-        std::fs::write(&path, head).map_err(|cause| SpoolError::Io { path, cause })
+        let mut options = OpenOptions::new();
+        let options = options.write(true).create(true).truncate(true).mode(0o600);
+        let file = options.open(&path);
+        let written = file.and_then(|mut file| file.write_all(head));
+        written.map_err(|cause| SpoolError::Io { path, cause })
     }
 
     /// Removes a head that no frame needs any more.
