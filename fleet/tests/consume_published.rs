@@ -1,6 +1,8 @@
 //! What publishers hand over reaches the chains of members, through kills of the server: nothing is missing, and each
 //! frame is counted once.
 
+#![allow(clippy::duplicate_mod, reason = "both supports use the server")]
+
 mod consume_support;
 mod support;
 
