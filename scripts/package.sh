@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 scripts/setup.sh
 # In the order in which they can be published.
 readonly PACKAGES=(
-    retrans-event retrans-plugin-sdk retrans-view retrans-deliver retrans-host-prerequisites retrans-host
+    retrans-event retrans-plugin-sdk retrans-view retrans-deliver retrans-fleet retrans-host-prerequisites
+    retrans-host
 )
 readonly BUILT="${CARGO_TARGET_DIR:-target}/debug"
 # The package of the host has the sources of the SDK and of the bundled plugins in it.

@@ -127,6 +127,7 @@ fn log_to_stderr(verbosity: Verbosity) {
     let targets = Targets::new()
         .with_target("retrans_host", level)
         .with_target("retrans_deliver", level)
+        .with_target("retrans_fleet", level)
         .with_target("plugin", level)
         .with_target("libbpf", libbpf);
     let lines = tracing_subscriber::fmt::layer()
