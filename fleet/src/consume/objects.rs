@@ -15,8 +15,11 @@ use super::api::causes;
 use crate::names::LARGE_BUCKET;
 use crate::partition::Partition;
 
-/// Longest time for all parts of an object. The client itself waits for ever for a part that was deleted.
+/// Longest time for all parts of an object.
 const OBJECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest time for a part. The client itself waits for ever for parts that were deleted while they were read.
+const PART_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A name that no other object has: `p.PARTITION.SEQUENCE.UNIQUE`.
 pub(super) fn unique_name(api: &Api, partition: Partition, sequence: u64) -> String {
@@ -43,18 +46,21 @@ pub(super) async fn read(
     name: &str,
     size: usize,
 ) -> Result<Vec<u8>, String> {
-    let read = async {
-        let object = objects.get(name).await.map_err(|error| causes(&error))?;
-        let mut content = Vec::with_capacity(size + 1);
-        let read = object.take(size as u64 + 1).read_to_end(&mut content).await;
-        read.map_err(|error| error.to_string())?;
-        Ok(content)
-    };
-    match timeout(OBJECT_TIMEOUT, read).await {
-        Ok(read) => read.map_err(|cause: String| format!("cannot read the object {name}: {cause}")),
-        Err(_) => Err(format!(
-            "cannot read the object {name} within {OBJECT_TIMEOUT:?}"
-        )),
+    let failed = |cause: String| format!("cannot read the object {name}: {cause}");
+    let object = timeout(PART_TIMEOUT, objects.get(name)).await;
+    let object = object
+        .map_err(|_| failed(format!("no answer within {PART_TIMEOUT:?}")))?
+        .map_err(|error| failed(causes(&error)))?;
+    let mut object = object.take(size as u64 + 1);
+    let mut content = Vec::with_capacity(size + 1);
+    loop {
+        let read = timeout(PART_TIMEOUT, object.read_buf(&mut content)).await;
+        let read = read
+            .map_err(|_| failed(format!("no part within {PART_TIMEOUT:?}")))?
+            .map_err(|error| failed(error.to_string()))?;
+        if read == 0 {
+            return Ok(content);
+        }
     }
 }
 

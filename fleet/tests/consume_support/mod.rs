@@ -3,6 +3,10 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 
 pub mod chains;
+#[allow(
+    clippy::duplicate_mod,
+    reason = "some test programs have the module support as well"
+)]
 #[path = "../support/server.rs"]
 pub mod server;
 
