@@ -121,7 +121,7 @@ fi
 if [ "${1-}" = tests ] && [ ! -x target/nats-server-old/nats-server ] && command -v apt-get >/dev/null; then
     echo "setup: fetching an old nats-server from Debian" >&2
     fetched=$(mktemp -d)
-    (cd "$fetched" && apt-get download --quiet nats-server </dev/null && dpkg-deb -x nats-server_*.deb .)
+    (cd "$fetched" && apt-get -o APT::Sandbox::User=root download --quiet nats-server </dev/null && dpkg-deb -x nats-server_*.deb .)
     mkdir -p target/nats-server-old
     install "$fetched"/usr/*bin/nats-server target/nats-server-old/nats-server
     rm -r "$fetched"

@@ -16,3 +16,4 @@ pub mod names;
 pub mod partition;
 pub mod publish;
 pub mod setup;
+pub mod status;

@@ -51,6 +51,9 @@ pub const CLOCK_HEADER: &str = "Retrans-Clock";
 /// Header: number of events in the frame.
 pub const EVENTS_HEADER: &str = "Retrans-Events";
 
+/// Header of a snapshot: the number in the stream of the last message that it contains.
+pub const SEQUENCE_HEADER: &str = "Retrans-Sequence";
+
 /// What stays as it is in a host's token.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
@@ -104,6 +107,14 @@ pub fn events_subject(partition: Partition, host: &HostToken) -> String {
 /// The subject of the ticks of this partition.
 pub fn tick_subject(partition: Partition) -> String {
     format!("retrans.v1.tick.{partition}")
+}
+
+/// The subjects of all messages of this partition.
+pub fn partition_subjects(partition: Partition) -> [String; 2] {
+    [
+        format!("retrans.v1.ev.{partition}.*"),
+        tick_subject(partition),
+    ]
 }
 
 /// The subject of lines that plugins printed about this partition.

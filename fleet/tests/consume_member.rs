@@ -14,15 +14,21 @@ use consume_support::chains::State;
 use consume_support::chains::hash;
 use consume_support::chains::start;
 use consume_support::eventually;
+use consume_support::fleet;
 use consume_support::frame_id;
 use consume_support::publish;
 use consume_support::server::Server;
-use retrans_fleet::consume::Broker;
+use retrans_fleet::connect::Broker;
 use retrans_fleet::consume::Choice;
 use retrans_fleet::consume::Member;
+use retrans_fleet::consume::MemberConfig;
+use retrans_fleet::consume::StartAt;
 use retrans_fleet::consume::StateStore;
 use retrans_fleet::names;
 use retrans_fleet::partition::Partition;
+use retrans_fleet::partition::Partitions;
+use retrans_fleet::setup;
+use retrans_fleet::setup::InitOptions;
 
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -69,10 +75,10 @@ async fn wait_until_saved(broker: &Broker, partitions: u16, frames: u64) {
 
 #[tokio::test]
 async fn two_members_share_8_partitions_and_each_message_reaches_one_chain() {
-    let (server, broker) = Server::with_fleet().await;
+    let (server, broker) = fleet(8).await;
     let recorder = Recorder::new(10);
-    let one = start(&server.url(), "one", Choice::Auto, 8, &recorder);
-    let two = start(&server.url(), "two", Choice::Auto, 8, &recorder);
+    let one = start(&server, "one", Choice::Auto, &recorder);
+    let two = start(&server, "two", Choice::Auto, &recorder);
     eventually("four partitions each", async || {
         (owned(&one).len() == 4 && owned(&two).len() == 4).then_some(())
     })
@@ -91,25 +97,25 @@ async fn two_members_share_8_partitions_and_each_message_reaches_one_chain() {
     for partition in status.partitions.values() {
         assert_eq!(partition.saved.is_some(), partition.delivered.is_some());
     }
-    one.stop(STOP_TIMEOUT).unwrap();
-    two.stop(STOP_TIMEOUT).unwrap();
+    one.stop(STOP_TIMEOUT).expect("a value");
+    two.stop(STOP_TIMEOUT).expect("a value");
 }
 
 #[tokio::test]
 async fn a_member_that_stops_releases_and_another_one_goes_on_at_once() {
-    let (server, broker) = Server::with_fleet().await;
+    let (server, broker) = fleet(4).await;
     // No snapshot before the end.
     let recorder = Recorder::new(1_000_000);
-    let one = start(&server.url(), "one", Choice::All, 4, &recorder);
+    let one = start(&server, "one", Choice::All, &recorder);
     let others = Recorder::new(20);
-    let two = start(&server.url(), "two", Choice::All, 4, &others);
+    let two = start(&server, "two", Choice::All, &others);
     publish_frames(&broker, 4, 0..30).await;
     eventually("all frames", async || {
         (recorder.count(|event| matches!(event, Event::Frame { .. })) == 120).then_some(())
     })
     .await;
     assert_eq!((owned(&one).len(), owned(&two).len()), (4, 0));
-    one.stop(STOP_TIMEOUT).unwrap();
+    one.stop(STOP_TIMEOUT).expect("a value");
     let released = Instant::now();
     let is_released = |event: &Event| {
         matches!(
@@ -137,20 +143,20 @@ async fn a_member_that_stops_releases_and_another_one_goes_on_at_once() {
         others.count(|event| matches!(event, Event::Frame { .. })),
         120
     );
-    two.stop(STOP_TIMEOUT).unwrap();
+    two.stop(STOP_TIMEOUT).expect("a value");
 }
 
 #[tokio::test]
 async fn the_partitions_of_a_member_that_dies_are_taken_within_10_seconds_with_their_snapshots() {
-    let (server, broker) = Server::with_fleet().await;
+    let (server, broker) = fleet(4).await;
     let recorder = Recorder::new(10);
-    let one = start(&server.url(), "one", Choice::All, 4, &recorder);
+    let one = start(&server, "one", Choice::All, &recorder);
     eventually("all partitions", async || {
         (owned(&one).len() == 4).then_some(())
     })
     .await;
     let others = Recorder::new(10);
-    let two = start(&server.url(), "two", Choice::Auto, 4, &others);
+    let two = start(&server, "two", Choice::Auto, &others);
     // 25 frames: the last snapshot is after 20 of them.
     publish_frames(&broker, 4, 0..25).await;
     wait_until_saved(&broker, 4, 20).await;
@@ -195,25 +201,25 @@ async fn the_partitions_of_a_member_that_dies_are_taken_within_10_seconds_with_t
         (recorder.count(is_cut) == 4).then_some(())
     })
     .await;
-    two.stop(STOP_TIMEOUT).unwrap();
+    two.stop(STOP_TIMEOUT).expect("a value");
 }
 
 #[tokio::test]
 async fn a_stale_member_fails_to_save_and_gives_the_partition_up() {
-    let (server, broker) = Server::with_fleet().await;
+    let (server, broker) = fleet(1).await;
     let recorder = Recorder::new(10);
-    let member = start(&server.url(), "one", Choice::All, 1, &recorder);
+    let member = start(&server, "one", Choice::All, &recorder);
     publish_frames(&broker, 1, 0..10).await;
     wait_until_saved(&broker, 1, 10).await;
     // Another one has saved a snapshot, as if this member had slept.
-    let mut state = StateStore::open(&broker).await.unwrap();
-    let loaded = state.load(Partition(0)).await.unwrap();
-    let mut snapshot = loaded.snapshot.unwrap();
+    let mut state = StateStore::open(&broker).await.expect("an answer");
+    let loaded = state.load(Partition(0)).await.expect("an answer");
+    let mut snapshot = loaded.snapshot.expect("a value");
     snapshot.counts["missing"] = 1_000.into();
     state
         .save(Partition(0), &snapshot, loaded.revision)
         .await
-        .unwrap();
+        .expect("an answer");
     publish_frames(&broker, 1, 10..20).await;
     let is_cut = |event: &Event| {
         matches!(
@@ -239,19 +245,19 @@ async fn a_stale_member_fails_to_save_and_gives_the_partition_up() {
     .await;
     let status = member.status();
     assert_eq!(status.lost, 1);
-    let error = status.last_error.unwrap();
+    let error = status.last_error.expect("a value");
     assert!(
         error.contains("partition 0 was taken by another consumer"),
         "{error}"
     );
-    member.stop(STOP_TIMEOUT).unwrap();
+    member.stop(STOP_TIMEOUT).expect("a value");
 }
 
 #[tokio::test]
 async fn a_lease_that_another_one_has_taken_is_lost_at_once() {
-    let (server, broker) = Server::with_fleet().await;
+    let (server, broker) = fleet(1).await;
     let recorder = Recorder::new(10);
-    let member = start(&server.url(), "one", Choice::All, 1, &recorder);
+    let member = start(&server, "one", Choice::All, &recorder);
     eventually("the partition", async || {
         (owned(&member).len() == 1).then_some(())
     })
@@ -287,15 +293,15 @@ async fn a_lease_that_another_one_has_taken_is_lost_at_once() {
         "{:?}",
         begin.elapsed()
     );
-    member.stop(STOP_TIMEOUT).unwrap();
+    member.stop(STOP_TIMEOUT).expect("a value");
 }
 
 #[tokio::test]
 async fn a_server_that_is_away_for_long_costs_the_leases_and_no_frame() {
-    let (mut server, broker) = Server::with_fleet().await;
+    let (mut server, broker) = fleet(4).await;
     let recorder = Recorder::new(10);
-    let one = start(&server.url(), "one", Choice::Auto, 4, &recorder);
-    let two = start(&server.url(), "two", Choice::Auto, 4, &recorder);
+    let one = start(&server, "one", Choice::Auto, &recorder);
+    let two = start(&server, "two", Choice::Auto, &recorder);
     eventually("two partitions each", async || {
         (owned(&one).len() == 2 && owned(&two).len() == 2).then_some(())
     })
@@ -316,61 +322,65 @@ async fn a_server_that_is_away_for_long_costs_the_leases_and_no_frame() {
     .await;
     publish_frames(&broker, 4, 25..40).await;
     wait_until_saved(&broker, 4, 40).await;
-    one.stop(STOP_TIMEOUT).unwrap();
-    two.stop(STOP_TIMEOUT).unwrap();
+    one.stop(STOP_TIMEOUT).expect("a value");
+    two.stop(STOP_TIMEOUT).expect("a value");
 }
 
 #[tokio::test]
 async fn a_state_above_1_mb_is_taken_over() {
-    let (server, broker) = Server::with_fleet().await;
+    let (server, broker) = fleet(1).await;
     let recorder = Recorder {
         padding: 3_000_000,
         ..Recorder::new(10)
     };
-    let one = start(&server.url(), "one", Choice::All, 1, &recorder);
+    let one = start(&server, "one", Choice::All, &recorder);
     publish_frames(&broker, 1, 0..25).await;
     wait_until_saved(&broker, 1, 20).await;
-    one.stop(STOP_TIMEOUT).unwrap();
-    let two = start(&server.url(), "two", Choice::All, 1, &recorder);
+    one.stop(STOP_TIMEOUT).expect("a value");
+    let two = start(&server, "two", Choice::All, &recorder);
     publish_frames(&broker, 1, 25..30).await;
     wait_until_saved(&broker, 1, 30).await;
-    two.stop(STOP_TIMEOUT).unwrap();
+    two.stop(STOP_TIMEOUT).expect("a value");
     assert_eq!(recorder.frames(Partition(0)).len(), 30);
 }
 
 #[tokio::test]
 async fn lines_are_in_the_broker_before_the_snapshot_and_each_one_once() {
-    let (server, broker) = Server::with_fleet().await;
+    let (server, broker) = fleet(1).await;
     let recorder = Recorder {
         prints: true,
         ..Recorder::new(40)
     };
-    let one = start(&server.url(), "one", Choice::All, 1, &recorder);
+    let one = start(&server, "one", Choice::All, &recorder);
     // 90 lines: the last snapshot is after 80 of them.
     publish_frames(&broker, 1, 0..90).await;
     wait_until_saved(&broker, 1, 80).await;
     let lines = async || {
-        let stream = broker.jetstream.get_stream(names::OUT_STREAM).await.ok()?;
+        let stream = broker
+            .jetstream()
+            .get_stream(names::OUT_STREAM)
+            .await
+            .ok()?;
         Some(stream.cached_info().state.messages)
     };
-    assert!(lines().await.unwrap() >= 80);
+    assert!(lines().await.expect("an answer") >= 80);
     eventually("all lines", async || (lines().await? == 90).then_some(())).await;
     drop(one);
-    let two = start(&server.url(), "two", Choice::All, 1, &recorder);
+    let two = start(&server, "two", Choice::All, &recorder);
     publish_frames(&broker, 1, 90..120).await;
     wait_until_saved(&broker, 1, 120).await;
-    two.stop(STOP_TIMEOUT).unwrap();
+    two.stop(STOP_TIMEOUT).expect("a value");
     assert_eq!(recorder.frames(Partition(0)).len(), 130);
     assert_eq!(lines().await, Some(120));
 }
 
 #[tokio::test]
 async fn ticks_are_published_into_each_partition_and_read_back() {
-    let (server, broker) = Server::with_fleet().await;
+    let (server, broker) = fleet(2).await;
     let recorder = Recorder::new(10);
-    let member = start(&server.url(), "one", Choice::All, 2, &recorder);
+    let member = start(&server, "one", Choice::All, &recorder);
     eventually("three ticks of each partition", async || {
-        let stream = broker.jetstream.get_stream(names::STREAM).await.ok()?;
+        let stream = broker.jetstream().get_stream(names::STREAM).await.ok()?;
         let subjects = stream.info_with_subjects("retrans.v1.tick.*").await.ok()?;
         let counts: Vec<_> = futures_util::StreamExt::collect::<Vec<_>>(subjects).await;
         let counts: BTreeMap<String, usize> = counts.into_iter().flatten().collect();
@@ -386,23 +396,23 @@ async fn ticks_are_published_into_each_partition_and_read_back() {
             .then_some(())
     })
     .await;
-    member.stop(STOP_TIMEOUT).unwrap();
+    member.stop(STOP_TIMEOUT).expect("a value");
 }
 
 #[tokio::test]
 async fn a_frame_without_its_head_is_damaged_and_the_next_ones_are_read() {
-    let (server, broker) = Server::with_fleet().await;
+    let (server, broker) = fleet(1).await;
     let recorder = Recorder::new(10);
-    let member = start(&server.url(), "one", Choice::All, 1, &recorder);
+    let member = start(&server, "one", Choice::All, &recorder);
     let mut headers = consume_support::headers(&frame_id("web-2", 1, 0, 0));
     headers.insert(names::HEAD_HEADER, "00000000000000000000000000000000");
     let subject = "retrans.v1.ev.0.web-2";
     let sent = broker
-        .jetstream
+        .jetstream()
         .publish_with_headers(subject, headers, Bytes::new())
         .await
-        .unwrap();
-    sent.await.unwrap();
+        .expect("an answer");
+    sent.await.expect("an answer");
     publish_frames(&broker, 1, 0..10).await;
     wait_until_saved(&broker, 1, 10).await;
     let reason = |event: &Event| match event {
@@ -412,24 +422,56 @@ async fn a_frame_without_its_head_is_damaged_and_the_next_ones_are_read() {
     let reasons: Vec<String> = recorder.events().iter().filter_map(reason).collect();
     let expected = "its head 00000000000000000000000000000000 is not in the bucket retrans_heads";
     assert_eq!(reasons, [expected]);
-    member.stop(STOP_TIMEOUT).unwrap();
+    member.stop(STOP_TIMEOUT).expect("a value");
 }
 
 #[tokio::test]
 async fn a_member_does_not_start_without_what_a_fleet_needs() {
     let server = Server::start();
-    let url = server.url();
-    let config = retrans_fleet::consume::MemberConfig {
-        connect: Box::new(move || {
-            Box::pin(async move { Ok(consume_support::server::connect(url).await) })
-        }),
+    let config = || MemberConfig {
+        broker: consume_support::prepared(&server),
         name: "one".to_owned(),
         choice: Choice::All,
-        partitions: retrans_fleet::partition::Partitions::DEFAULT,
-        fresh: retrans_fleet::consume::From::Beginning,
+        partitions: None,
+        fresh: StartAt::Beginning,
     };
-    let error = Member::start(config, Recorder::new(1))
-        .err()
-        .expect("no buckets");
-    assert!(error.to_string().contains("`fleet init`"), "{error}");
+    let failed = async |config: MemberConfig| {
+        // It blocks, and has a runtime of its own.
+        let start = move || Member::start(config, Recorder::new(1)).err();
+        let failed = tokio::task::spawn_blocking(start).await.expect("no panic");
+        failed.expect("an error").to_string()
+    };
+    let error = failed(config()).await;
+    assert!(
+        error.contains("is not set up: run `fleet init` first"),
+        "{error}"
+    );
+    let broker = consume_support::connect(&server).await;
+    let options = InitOptions {
+        partitions: Partitions::new(8).expect("a number"),
+        ..InitOptions::default()
+    };
+    setup::init(&broker, &options).await.expect("an answer");
+    let error = failed(MemberConfig {
+        partitions: Partitions::new(16),
+        ..config()
+    })
+    .await;
+    assert_eq!(error, "the fleet has 8 partitions, and 16 are expected");
+    let error = failed(MemberConfig {
+        choice: Choice::Some([7, 8, 9].map(Partition).into()),
+        ..config()
+    })
+    .await;
+    assert_eq!(error, "there is no partition 8, 9: the fleet has 8, from 0");
+    broker
+        .jetstream()
+        .delete_key_value(names::HEADS_BUCKET)
+        .await
+        .expect("an answer");
+    let error = failed(config()).await;
+    assert!(
+        error.starts_with("cannot open the bucket retrans_heads"),
+        "{error}"
+    );
 }

@@ -7,16 +7,16 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use consume_support::eventually;
+use consume_support::fleet;
 use consume_support::frame_id;
 use consume_support::publish;
-use consume_support::server::Server;
+use retrans_fleet::connect::Broker;
 use retrans_fleet::consume::Arrived;
 use retrans_fleet::consume::Break;
-use retrans_fleet::consume::Broker;
 use retrans_fleet::consume::Content;
-use retrans_fleet::consume::From;
 use retrans_fleet::consume::Read;
 use retrans_fleet::consume::Reader;
+use retrans_fleet::consume::StartAt;
 use retrans_fleet::names;
 use retrans_fleet::partition::Partition;
 
@@ -57,13 +57,13 @@ async fn publish_numbers(
 
 #[tokio::test]
 async fn messages_of_a_partition_come_in_order_with_their_stamps_and_the_lag() {
-    let (_server, broker) = Server::with_fleet().await;
+    let (_server, broker) = fleet(40).await;
     let mut expected = Vec::new();
     for number in 0..600 {
         publish_numbers(&broker, 1, number..number + 1).await;
         expected.extend(publish_numbers(&broker, 0, number..number + 1).await);
     }
-    let mut reader = Reader::new(&broker, Partition(0), From::Beginning);
+    let mut reader = Reader::new(&broker, Partition(0), StartAt::Beginning);
     let status = reader.status();
     let mut before = Duration::ZERO;
     for (at, sequence) in expected.iter().enumerate() {
@@ -77,18 +77,18 @@ async fn messages_of_a_partition_come_in_order_with_their_stamps_and_the_lag() {
     // What comes later, and ticks.
     let tick = names::tick_subject(Partition(0));
     broker
-        .jetstream
+        .jetstream()
         .publish(tick, Bytes::new())
         .await
-        .unwrap()
+        .expect("an answer")
         .await
-        .unwrap();
+        .expect("an answer");
     assert_eq!(next_message(&mut reader).await.content, Content::Tick);
     // From the middle, and from the end.
-    let from = From::Sequence(expected[300]);
+    let from = StartAt::Sequence(expected[300]);
     let mut reader = Reader::new(&broker, Partition(0), from);
     assert_eq!(number(&next_message(&mut reader).await), 300);
-    let mut reader = Reader::new(&broker, Partition(0), From::End);
+    let mut reader = Reader::new(&broker, Partition(0), StartAt::End);
     let waits = tokio::time::timeout(Duration::from_secs(1), reader.next()).await;
     assert!(waits.is_err(), "{waits:?}");
     publish_numbers(&broker, 0, 600..601).await;
@@ -97,13 +97,13 @@ async fn messages_of_a_partition_come_in_order_with_their_stamps_and_the_lag() {
 
 #[tokio::test]
 async fn a_reader_that_is_dropped_leaves_no_consumer_behind() {
-    let (_server, broker) = Server::with_fleet().await;
+    let (_server, broker) = fleet(40).await;
     publish_numbers(&broker, 0, 0..1).await;
-    let mut reader = Reader::new(&broker, Partition(0), From::Beginning);
+    let mut reader = Reader::new(&broker, Partition(0), StartAt::Beginning);
     next_message(&mut reader).await;
     drop(reader);
     eventually("a stream without consumers", async || {
-        let stream = broker.jetstream.get_stream(names::STREAM).await.ok()?;
+        let stream = broker.jetstream().get_stream(names::STREAM).await.ok()?;
         (stream.cached_info().state.consumer_count == 0).then_some(())
     })
     .await;
@@ -111,11 +111,19 @@ async fn a_reader_that_is_dropped_leaves_no_consumer_behind() {
 
 #[tokio::test]
 async fn messages_that_aged_out_are_told() {
-    let (_server, broker) = Server::with_fleet().await;
+    let (_server, broker) = fleet(40).await;
     let sequences = publish_numbers(&broker, 0, 0..10).await;
-    let stream = broker.jetstream.get_stream(names::STREAM).await.unwrap();
-    stream.purge().sequence(sequences[6]).await.unwrap();
-    let mut reader = Reader::new(&broker, Partition(0), From::Sequence(sequences[2]));
+    let stream = broker
+        .jetstream()
+        .get_stream(names::STREAM)
+        .await
+        .expect("an answer");
+    stream
+        .purge()
+        .sequence(sequences[6])
+        .await
+        .expect("an answer");
+    let mut reader = Reader::new(&broker, Partition(0), StartAt::Sequence(sequences[2]));
     let expired = Break::Expired {
         asked: sequences[2],
         first: sequences[6],
@@ -125,21 +133,33 @@ async fn messages_that_aged_out_are_told() {
         assert_eq!(number(&next_message(&mut reader).await), expected);
     }
     // A reader that begins at the beginning has not asked for them.
-    let mut reader = Reader::new(&broker, Partition(0), From::Beginning);
+    let mut reader = Reader::new(&broker, Partition(0), StartAt::Beginning);
     assert_eq!(number(&next_message(&mut reader).await), 6);
 }
 
 #[tokio::test]
 async fn a_stream_that_was_created_anew_is_told_and_read_from_its_beginning() {
-    let (_server, broker) = Server::with_fleet().await;
+    let (_server, broker) = fleet(40).await;
     let sequences = publish_numbers(&broker, 0, 0..10).await;
-    let config = broker.jetstream.get_stream(names::STREAM).await.unwrap();
+    let config = broker
+        .jetstream()
+        .get_stream(names::STREAM)
+        .await
+        .expect("an answer");
     let config = config.cached_info().config.clone();
-    broker.jetstream.delete_stream(names::STREAM).await.unwrap();
-    broker.jetstream.create_stream(config).await.unwrap();
+    broker
+        .jetstream()
+        .delete_stream(names::STREAM)
+        .await
+        .expect("an answer");
+    broker
+        .jetstream()
+        .create_stream(config)
+        .await
+        .expect("an answer");
     publish_numbers(&broker, 0, 10..12).await;
     let asked = sequences[9] + 1;
-    let mut reader = Reader::new(&broker, Partition(0), From::Sequence(asked));
+    let mut reader = Reader::new(&broker, Partition(0), StartAt::Sequence(asked));
     let rewound = Break::Rewound { asked, last: 2 };
     assert_eq!(next(&mut reader).await, Read::Break(rewound));
     assert_eq!(number(&next_message(&mut reader).await), 10);
@@ -148,34 +168,34 @@ async fn a_stream_that_was_created_anew_is_told_and_read_from_its_beginning() {
 
 #[tokio::test]
 async fn damaged_messages_are_told_and_the_next_ones_are_read() {
-    let (_server, broker) = Server::with_fleet().await;
+    let (_server, broker) = fleet(40).await;
     let subject = "retrans.v1.ev.0.web-1";
     broker
-        .jetstream
+        .jetstream()
         .publish(subject, "plain".into())
         .await
-        .unwrap()
+        .expect("an answer")
         .await
-        .unwrap();
+        .expect("an answer");
     let mut headers = consume_support::headers(&frame_id("web-1", 1, 1, 0));
     let other = headers.clone();
     broker
-        .jetstream
+        .jetstream()
         .publish_with_headers(subject, other, "other".into())
         .await
-        .unwrap()
+        .expect("an answer")
         .await
-        .unwrap();
+        .expect("an answer");
     headers.insert("Nats-Msg-Id", "odd");
     broker
-        .jetstream
+        .jetstream()
         .publish_with_headers(subject, headers, "odd".into())
         .await
-        .unwrap()
+        .expect("an answer")
         .await
-        .unwrap();
+        .expect("an answer");
     publish_numbers(&broker, 0, 0..1).await;
-    let mut reader = Reader::new(&broker, Partition(0), From::Beginning);
+    let mut reader = Reader::new(&broker, Partition(0), StartAt::Beginning);
     for expected in [
         "it has no headers",
         "its subject is of partition 0, its identifier of partition 1",
@@ -194,7 +214,7 @@ async fn damaged_messages_are_told_and_the_next_ones_are_read() {
 #[tokio::test]
 async fn a_server_that_is_killed_in_mid_stream_loses_and_repeats_nothing() {
     const FRAMES: u64 = 400;
-    let (mut server, broker) = Server::with_fleet().await;
+    let (mut server, broker) = fleet(40).await;
     for seed in 0..20 {
         let partition = Partition(seed);
         let publisher = broker.clone();
@@ -203,7 +223,7 @@ async fn a_server_that_is_killed_in_mid_stream_loses_and_repeats_nothing() {
                 publish_numbers(&publisher, partition.0, number..number + 1).await;
             }
         });
-        let mut reader = Reader::new(&broker, partition, From::Beginning);
+        let mut reader = Reader::new(&broker, partition, StartAt::Beginning);
         // Where it is killed depends on the seed alone.
         let kill_at = 1 + u64::from(seed) * 7919 % (FRAMES - 1);
         let (mut sequence, begin) = (0, Instant::now());
@@ -217,7 +237,7 @@ async fn a_server_that_is_killed_in_mid_stream_loses_and_repeats_nothing() {
             assert!(message.sequence > sequence, "seed {seed}");
             sequence = message.sequence;
         }
-        publishing.await.unwrap();
+        publishing.await.expect("an answer");
         let more = tokio::time::timeout(Duration::from_millis(100), reader.next()).await;
         assert!(more.is_err(), "seed {seed}: {more:?}");
         eprintln!("seed {seed}: killed at {kill_at}, {:?}", begin.elapsed());

@@ -5,10 +5,11 @@ mod consume_support;
 use std::time::Duration;
 
 use consume_support::eventually;
+use consume_support::fleet;
 use consume_support::put;
 use consume_support::server::Server;
 use futures_util::StreamExt;
-use retrans_fleet::consume::Broker;
+use retrans_fleet::connect::Broker;
 use retrans_fleet::consume::Cursors;
 use retrans_fleet::consume::LoadError;
 use retrans_fleet::consume::Loaded;
@@ -38,68 +39,78 @@ async fn load(state: &StateStore) -> (Option<Snapshot>, u64) {
 /// The names of the objects, and the number of messages that the store has for them.
 async fn objects(broker: &Broker) -> (Vec<String>, u64) {
     let objects = broker
-        .jetstream
+        .jetstream()
         .get_object_store(names::LARGE_BUCKET)
         .await
-        .unwrap();
-    let list = objects.list().await.unwrap();
-    let names = list.map(|object| object.unwrap().name).collect().await;
+        .expect("an answer");
+    let list = objects.list().await.expect("an answer");
+    let names = list
+        .map(|object| object.expect("a value").name)
+        .collect()
+        .await;
     let stream = format!("OBJ_{}", names::LARGE_BUCKET);
-    let stream = broker.jetstream.get_stream(stream).await.unwrap();
+    let stream = broker
+        .jetstream()
+        .get_stream(stream)
+        .await
+        .expect("an answer");
     (names, stream.cached_info().state.messages)
 }
 
 #[tokio::test]
 async fn a_snapshot_is_loaded_as_it_was_saved_and_replaced_by_a_consumer_that_knows_its_revision() {
-    let (_server, broker) = Server::with_fleet().await;
-    let mut state = StateStore::open(&broker).await.unwrap();
+    let (_server, broker) = fleet(8).await;
+    let mut state = StateStore::open(&broker).await.expect("an answer");
     assert_eq!(load(&state).await, (None, 0));
-    let first = state.save(PARTITION, &snapshot(10, 100), 0).await.unwrap();
+    let first = state
+        .save(PARTITION, &snapshot(10, 100), 0)
+        .await
+        .expect("an answer");
     assert_eq!(load(&state).await, (Some(snapshot(10, 100)), first));
     let second = state
         .save(PARTITION, &snapshot(20, 0), first)
         .await
-        .unwrap();
+        .expect("an answer");
     assert!(second > first);
     // Another partition has another state.
-    let other = state.load(Partition(4)).await.unwrap();
+    let other = state.load(Partition(4)).await.expect("an answer");
     assert_eq!((other.snapshot, other.revision), (None, 0));
-    let mut other = StateStore::open(&broker).await.unwrap();
+    let mut other = StateStore::open(&broker).await.expect("an answer");
     assert_eq!(load(&other).await, (Some(snapshot(20, 0)), second));
     other
         .save(PARTITION, &snapshot(30, 0), second)
         .await
-        .unwrap();
+        .expect("an answer");
     // The first one does not know.
     let error = state
         .save(PARTITION, &snapshot(40, 0), second)
         .await
-        .unwrap_err();
+        .expect_err("an error");
     assert!(matches!(error, SaveError::Stale { .. }), "{error}");
     assert_eq!(load(&state).await.0, Some(snapshot(30, 0)));
     // Nor if it would write the same.
     let error = state
         .save(PARTITION, &snapshot(30, 0), second)
         .await
-        .unwrap_err();
+        .expect_err("an error");
     assert!(matches!(error, SaveError::Stale { .. }), "{error}");
 }
 
 #[tokio::test]
 async fn a_snapshot_whose_answer_was_lost_is_found_at_the_next_attempt() {
-    let (_server, broker) = Server::with_fleet().await;
-    let mut state = StateStore::open(&broker).await.unwrap();
+    let (_server, broker) = fleet(8).await;
+    let mut state = StateStore::open(&broker).await.expect("an answer");
     for bytes in [100, 2_000_000] {
         let before = load(&state).await.1;
         let saved = state
             .save(PARTITION, &snapshot(10, bytes), before)
             .await
-            .unwrap();
+            .expect("an answer");
         // As if this was the first attempt's answer that is missing.
         let again = state
             .save(PARTITION, &snapshot(10, bytes), before)
             .await
-            .unwrap();
+            .expect("an answer");
         assert_eq!(again, saved);
         assert_eq!(load(&state).await, (Some(snapshot(10, bytes)), saved));
     }
@@ -109,8 +120,8 @@ async fn a_snapshot_whose_answer_was_lost_is_found_at_the_next_attempt() {
 #[tokio::test]
 async fn a_snapshot_above_the_payload_limit_goes_to_the_object_store_and_the_one_before_is_deleted()
 {
-    let (_server, broker) = Server::with_fleet().await;
-    let mut state = StateStore::open(&broker).await.unwrap();
+    let (_server, broker) = fleet(8).await;
+    let mut state = StateStore::open(&broker).await.expect("an answer");
     let mut revision = 0;
     for (sequence, bytes) in [
         (10, 1_040_000),
@@ -121,7 +132,7 @@ async fn a_snapshot_above_the_payload_limit_goes_to_the_object_store_and_the_one
         revision = state
             .save(PARTITION, &snapshot(sequence, bytes), revision)
             .await
-            .unwrap();
+            .expect("an answer");
         assert_eq!(
             load(&state).await,
             (Some(snapshot(sequence, bytes)), revision)
@@ -133,12 +144,12 @@ async fn a_snapshot_above_the_payload_limit_goes_to_the_object_store_and_the_one
         assert!(sequence == 10 || messages <= parts + 2, "{messages}");
     }
     // What another consumer left is deleted at the first snapshot of the next one.
-    let mut other = StateStore::open(&broker).await.unwrap();
+    let mut other = StateStore::open(&broker).await.expect("an answer");
     let before = objects(&broker).await.0;
     revision = other
         .save(PARTITION, &snapshot(50, 2_000_000), revision)
         .await
-        .unwrap();
+        .expect("an answer");
     let after = objects(&broker).await.0;
     assert!(after.len() == 1 && after != before, "{before:?} {after:?}");
     // A stale one deletes what it wrote, and nothing else.
@@ -152,16 +163,16 @@ async fn a_snapshot_above_the_payload_limit_goes_to_the_object_store_and_the_one
     other
         .save(PARTITION, &snapshot(60, 10), revision)
         .await
-        .unwrap();
+        .expect("an answer");
     assert_eq!(objects(&broker).await, (vec![], 0));
 }
 
 #[tokio::test]
 async fn a_corrupt_snapshot_is_an_error_that_says_where_it_is() {
-    let (_server, broker) = Server::with_fleet().await;
-    let state = StateStore::open(&broker).await.unwrap();
+    let (_server, broker) = fleet(8).await;
+    let state = StateStore::open(&broker).await.expect("an answer");
     put(&broker, names::STATE_BUCKET, "p.3", b"{\"format\":1}\nrest").await;
-    let error = state.load(PARTITION).await.unwrap_err();
+    let error = state.load(PARTITION).await.expect_err("an error");
     assert!(matches!(error, LoadError::Corrupt { .. }));
     let text = error.to_string();
     assert!(
@@ -169,21 +180,28 @@ async fn a_corrupt_snapshot_is_an_error_that_says_where_it_is() {
         "{text}"
     );
     put(&broker, names::STATE_BUCKET, "p.3", b"{\"format\":9}\n").await;
-    let text = state.load(PARTITION).await.unwrap_err().to_string();
+    let text = state
+        .load(PARTITION)
+        .await
+        .expect_err("an error")
+        .to_string();
     assert!(text.contains("its format is 9"), "{text}");
 }
 
 #[tokio::test]
 async fn after_a_snapshot_was_deleted_the_next_one_is_saved() {
-    let (_server, broker) = Server::with_fleet().await;
-    let mut state = StateStore::open(&broker).await.unwrap();
-    let first = state.save(PARTITION, &snapshot(10, 0), 0).await.unwrap();
+    let (_server, broker) = fleet(8).await;
+    let mut state = StateStore::open(&broker).await.expect("an answer");
+    let first = state
+        .save(PARTITION, &snapshot(10, 0), 0)
+        .await
+        .expect("an answer");
     let values = broker
-        .jetstream
+        .jetstream()
         .get_key_value(names::STATE_BUCKET)
         .await
-        .unwrap();
-    values.delete("p.3").await.unwrap();
+        .expect("an answer");
+    values.delete("p.3").await.expect("an answer");
     let (found, revision) = load(&state).await;
     assert_eq!(found, None);
     assert!(revision > first);
@@ -192,20 +210,23 @@ async fn after_a_snapshot_was_deleted_the_next_one_is_saved() {
     state
         .save(PARTITION, &snapshot(11, 0), revision)
         .await
-        .unwrap();
+        .expect("an answer");
     assert_eq!(load(&state).await.0, Some(snapshot(11, 0)));
 }
 
 #[tokio::test]
 async fn a_broker_that_is_away_is_no_stale_snapshot() {
-    let (mut server, broker) = Server::with_fleet().await;
-    let mut state = StateStore::open(&broker).await.unwrap();
-    let first = state.save(PARTITION, &snapshot(10, 0), 0).await.unwrap();
+    let (mut server, broker) = fleet(8).await;
+    let mut state = StateStore::open(&broker).await.expect("an answer");
+    let first = state
+        .save(PARTITION, &snapshot(10, 0), 0)
+        .await
+        .expect("an answer");
     server.kill();
     let error = state
         .save(PARTITION, &snapshot(20, 0), first)
         .await
-        .unwrap_err();
+        .expect_err("an error");
     assert!(matches!(error, SaveError::Unreachable { .. }), "{error}");
     assert!(matches!(
         state.load(PARTITION).await,
@@ -223,7 +244,7 @@ async fn a_broker_that_is_away_is_no_stale_snapshot() {
 #[tokio::test]
 async fn a_missing_bucket_says_what_to_do() {
     let server = Server::start();
-    let broker = server.connect().await;
+    let broker = consume_support::connect(&server).await;
     let error = StateStore::open(&broker).await.err().expect("no bucket");
     assert!(
         error.contains("cannot open the bucket retrans_state"),

@@ -8,6 +8,10 @@ mod tls;
 use std::process::Command;
 use std::time::Duration;
 
+use async_nats::jetstream::consumer::DeliverPolicy;
+use async_nats::jetstream::consumer::pull;
+use async_nats::jetstream::stream::Stream;
+use futures_util::StreamExt as _;
 use retrans_fleet::connect;
 use retrans_fleet::connect::Access;
 use retrans_fleet::connect::Broker;
@@ -26,6 +30,7 @@ use retrans_fleet::setup::Secret;
 use retrans_fleet::setup::ServerOptions;
 use retrans_fleet::setup::SettingsError;
 use retrans_fleet::setup::State;
+use support::PATIENCE;
 use support::eventually;
 use support::fleet::HEAD;
 use support::fleet::config;
@@ -37,6 +42,7 @@ use support::fleet::runtime;
 use support::server;
 use support::server::Options;
 use support::server::Server;
+use tokio::io::AsyncReadExt as _;
 
 fn options() -> InitOptions {
     InitOptions {
@@ -437,7 +443,7 @@ fn an_agent_publishes_as_itself_and_is_refused_as_another_host() {
         publisher.publish(Partition(0), b"frame".to_vec(), 5);
         let cause = eventually("a refusal", || publisher.counted().last_error).cause;
         assert!(cause.contains(expected), "{cause}");
-        let counted = publisher.finish(Duration::from_millis(500));
+        let counted = publisher.finish(PATIENCE);
         assert_eq!(
             (counted.acknowledged.frames, counted.dropped.events),
             (0, 5),
@@ -511,6 +517,67 @@ async fn may_publish(broker: &Broker, subject: &str) -> bool {
     sent.await.is_ok()
 }
 
+/// Uses each way of the client that a consumer may need.
+async fn read_as_a_consumer(broker: &Broker, stream: Stream) {
+    let ordered = pull::OrderedConfig {
+        filter_subject: "retrans.v1.*.3.>".to_owned(),
+        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: 1 },
+        ..pull::OrderedConfig::default()
+    };
+    let consumer = stream.create_consumer(ordered).await.expect("a consumer");
+    let mut messages = consumer.messages().await.expect("messages");
+    let message = messages
+        .next()
+        .await
+        .expect("a message")
+        .expect("a message");
+    assert_eq!(message.subject.as_str(), "retrans.v1.ev.3.web-2");
+
+    let context = broker.jetstream();
+    let leases = context
+        .get_key_value(names::LEASES_BUCKET)
+        .await
+        .expect("a bucket");
+    let mut leases_seen = leases.watch_with_history(">").await.expect("a watch");
+    let lease = leases_seen.next().await.expect("a lease").expect("a lease");
+    let revision = leases
+        .update("p.1", "mine".into(), lease.revision)
+        .await
+        .expect("a revision");
+    assert!(
+        leases
+            .update("p.1", "mine".into(), lease.revision)
+            .await
+            .is_err()
+    );
+    leases
+        .delete_expect_revision("p.1", Some(revision))
+        .await
+        .expect("an acknowledgement");
+    let agents = context
+        .get_key_value(names::AGENTS_BUCKET)
+        .await
+        .expect("a bucket");
+    let keys: Vec<_> = agents.keys().await.expect("keys").collect().await;
+    assert_eq!(keys.len(), 1);
+
+    let large = context
+        .get_object_store(names::LARGE_BUCKET)
+        .await
+        .expect("a store");
+    for content in [vec![1; 300_000], vec![2; 200_000]] {
+        large
+            .put("p.1", &mut &content[..])
+            .await
+            .expect("an object");
+        let mut object = large.get("p.1").await.expect("an object");
+        let mut read = Vec::new();
+        object.read_to_end(&mut read).await.expect("content");
+        assert_eq!(read, content);
+    }
+    large.delete("p.1").await.expect("an acknowledgement");
+}
+
 #[test]
 fn each_role_may_write_what_it_needs_and_nothing_else() {
     let server = configured(|text| text);
@@ -566,7 +633,8 @@ fn each_role_may_write_what_it_needs_and_nothing_else() {
         let mut context = broker.jetstream().clone();
         context.set_timeout(Duration::from_millis(500));
         assert!(context.delete_stream(names::STREAM).await.is_err());
-        assert!(context.get_stream(names::STREAM).await.is_ok());
+        let stream = context.get_stream(names::STREAM).await.expect("a stream");
+        read_as_a_consumer(&broker, stream).await;
         assert!(setup::read_settings(&broker).await.is_ok());
     });
 }

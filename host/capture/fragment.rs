@@ -37,11 +37,6 @@ impl FragmentWriter {
         self.items.len()
     }
 
-    /// Returns whether there are no items.
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
-
     /// Makes a fragment of the items so far, which are removed.
     pub fn take(&mut self, frames: &mut FrameWriter) -> io::Result<Vec<u8>> {
         let mut fragment = Vec::new();
@@ -137,7 +132,7 @@ mod tests {
         writer.item(&Item::Mark(mark));
         let mut frames = FrameWriter::new().expect("there is memory");
         let fragment = writer.take(&mut frames).expect("it fits");
-        assert!(writer.is_empty());
+        assert_eq!(writer.len(), 0);
         fragment
     }
 

@@ -12,6 +12,7 @@ use super::usage_error::UsageError;
 use crate::config::BrokerConfig;
 use crate::config::Publish;
 use crate::config::WantedPartitions;
+use crate::sink::FINISH_TIMEOUT;
 
 /// The most partitions of a fleet.
 const MAX_PARTITIONS: u16 = 1024;
@@ -141,6 +142,7 @@ pub(super) fn publish(args: &PublishArgs) -> Result<Option<Publish>, UsageError>
         spool: args.publish_spool.clone(),
         spool_size: args.publish_spool_size.as_u64(),
         partitions: partitions("--publish-partitions", args.publish_partitions)?,
+        wait: FINISH_TIMEOUT,
     }))
 }
 
@@ -285,6 +287,11 @@ mod commands {
         #[arg(long, value_name = "TIME", default_value = "30s")]
         pub max_lateness: String,
 
+        /// Publishes the lines of plugins to the subjects retrans.v1.out.PARTITION of the broker, each once, and not to
+        /// standard output
+        #[arg(long)]
+        pub publish_lines: bool,
+
         /// Name of this consumer in `fleet status` [default: the name of the machine]
         #[arg(long, value_name = "NAME")]
         pub name: Option<String>,
@@ -399,6 +406,7 @@ mod commands {
             partitions: wanted(&args.partitions)?,
             from_beginning: args.from_beginning,
             max_lateness: values::duration("--max-lateness", &args.max_lateness)?,
+            publishes_lines: args.publish_lines,
             name: args.name,
             listen: runs::listen(&args.listen)?,
         })

@@ -273,6 +273,16 @@ pub struct ReplayArgs {
     #[command(flatten)]
     pub publish: PublishArgs,
 
+    /// How long the end of the replay waits for the broker
+    #[arg(
+        long,
+        value_name = "TIME",
+        requires = "publish",
+        default_value = "30s",
+        help_heading = "Broker"
+    )]
+    pub publish_wait: String,
+
     /// The filters.
     #[command(flatten)]
     pub filters: FilterArgs,

@@ -198,7 +198,9 @@ pub(super) fn replay(
     let is_trial = io::stderr().is_terminal();
     let (mut chain, record) =
         recorded_chain(&args.chain, &args.record, verbosity, matches, is_trial)?;
-    let publish = fleet::publish(&args.publish)?;
+    let mut publish = fleet::publish(&args.publish)?;
+    let wait = values::duration("--publish-wait", &args.publish_wait)?;
+    publish.iter_mut().for_each(|publish| publish.wait = wait);
     publish_alone(&mut chain, publish.is_some());
     Ok(Replay {
         chain,

@@ -7,8 +7,6 @@ use anyhow::Context as _;
 use anyhow::Result;
 use anyhow::bail;
 use anyhow::ensure;
-use retrans_fleet::connect;
-use retrans_fleet::consume::Broker;
 use retrans_fleet::consume::Choice;
 use retrans_fleet::consume::From;
 use retrans_fleet::consume::Member;
@@ -43,6 +41,7 @@ use crate::sink::Sink as _;
 use crate::stats::SharedStats;
 use crate::stats::Stats;
 use crate::stats::counters::StreamStats;
+use crate::stats::fleet::PartitionStats;
 use crate::system::procfs;
 use crate::system::service_manager::ServiceManager;
 use crate::system::stdio;
@@ -88,6 +87,7 @@ pub fn consume(config: &Consume) -> Result<()> {
         max_lateness: config.max_lateness,
         max_age: of_fleet.max_age,
         chain: digest(&plugins),
+        publishes_lines: config.publishes_lines,
     };
     let names: Vec<&str> = plugins.iter().map(Plugin::name).collect();
     let line = format!(
@@ -170,16 +170,10 @@ fn member(config: &Consume, name: &str, of_fleet: &OfFleet) -> Result<MemberConf
         }
     };
     Ok(MemberConfig {
-        connect: Box::new(move || {
-            Box::pin(async move {
-                let broker = connect::connect(&prepared).await;
-                let broker = broker.map_err(|error| error.to_string())?;
-                Ok(Broker::new(broker.client().clone()))
-            })
-        }),
+        broker: prepared,
         name: name.to_owned(),
         choice,
-        partitions: of_fleet.partitions,
+        partitions: Some(of_fleet.partitions),
         fresh: match config.from_beginning {
             true => From::Beginning,
             false => From::End,
@@ -213,9 +207,22 @@ fn wait(
             let mut stats = shared.stats();
             stats.stream = Some(StreamStats::Fleet(fleet));
             stats.chain = chain;
+            stats.partitions = partitions(member, progress);
             sinks.stats(&stats);
         }
     }
+}
+
+fn partitions(member: &Member, progress: &SharedProgress) -> Vec<PartitionStats> {
+    let delivered = progress.delivered();
+    let status = member.status();
+    let partitions = status.partitions.iter();
+    let partitions = partitions.map(|(partition, status)| PartitionStats {
+        partition: partition.0,
+        delivered: delivered.get(partition).copied().unwrap_or(0),
+        lag: status.lag.unwrap_or(0),
+    });
+    partitions.collect()
 }
 
 /// A digest of the plugins with their settings.

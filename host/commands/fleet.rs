@@ -2,12 +2,14 @@
 
 use anyhow::Context as _;
 use anyhow::Result;
+use anyhow::anyhow;
 use retrans_fleet::names::HostToken;
 use retrans_fleet::partition::Partitions;
 use retrans_fleet::setup;
 use retrans_fleet::setup::InitOptions;
 use retrans_fleet::setup::Secret;
 use retrans_fleet::setup::ServerOptions;
+use retrans_fleet::status::read_status;
 
 use super::print_result;
 use crate::config::BrokerConfig;
@@ -15,6 +17,7 @@ use crate::config::Fleet;
 use crate::config::FleetCommand;
 use crate::config::FleetLimits;
 use crate::fleet::broker;
+use crate::fleet::status_text;
 
 /// Does what is asked for.
 pub fn fleet(config: &Fleet) -> Result<()> {
@@ -52,6 +55,16 @@ fn init(config: &BrokerConfig, limits: &FleetLimits) -> Result<()> {
     };
     let report = broker::with(config, async |broker| {
         Ok(setup::init(broker, &options).await?)
+    });
+    let report = report.map_err(|error| match error.to_string() {
+        // The server reserves what a stream may take.
+        text if text.contains("insufficient storage") => {
+            anyhow!(
+                "{text}; --max-bytes is what the server must have free: {} bytes",
+                limits.max_bytes
+            )
+        }
+        _ => error,
     })?;
     let mut text = String::new();
     for (name, state) in &report.parts {
@@ -64,8 +77,12 @@ fn init(config: &BrokerConfig, limits: &FleetLimits) -> Result<()> {
     print_result(&text)
 }
 
-fn status(_config: &BrokerConfig, _json: bool) -> Result<()> {
-    anyhow::bail!("not yet")
+fn status(config: &BrokerConfig, is_json: bool) -> Result<()> {
+    let status = broker::with(config, async |broker| Ok(read_status(broker).await?))?;
+    print_result(&match is_json {
+        true => serde_json::to_string(&status)? + "\n",
+        false => status_text::text(&status),
+    })
 }
 
 /// 32 letters and digits of the kernel's random numbers.

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::Result;
+use anyhow::ensure;
 
 use super::listen;
 use super::presentation::Lines;
@@ -134,7 +135,13 @@ pub fn replay_with(config: &Replay, presentation: &mut impl Presentation) -> Res
             "replayed {events} events in {seconds:.2} s ({rate:.0} events/s)"
         ));
     }
+    let not_published = ended.stats.published.as_ref().map_or(0, |all| all.dropped);
     let recorded = ended.stats.recorded.clone();
     ended.result()?;
-    recording::result_of_replay(recorded, stop.stdout_status())
+    recording::result_of_replay(recorded, stop.stdout_status())?;
+    ensure!(
+        not_published == 0,
+        "{not_published} events were not published"
+    );
+    Ok(())
 }

@@ -40,6 +40,8 @@ pub struct Publish {
     pub spool_size: u64,
     /// Number of partitions of the fleet.
     pub partitions: u16,
+    /// How long the end of the run waits for the broker.
+    pub wait: Duration,
 }
 
 /// A consumer.
@@ -55,6 +57,8 @@ pub struct Consume {
     pub from_beginning: bool,
     /// Events that were older when they were published are left out and counted.
     pub max_lateness: Duration,
+    /// Whether lines of plugins go to the broker, and not to standard output.
+    pub publishes_lines: bool,
     /// The consumer's name; `None`: the name of this machine.
     pub name: Option<String>,
     /// Where metrics are served; `None`: nowhere.

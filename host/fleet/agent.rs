@@ -26,7 +26,6 @@ use super::split::Splitter;
 use crate::capture::Host;
 use crate::capture::fragment;
 use crate::config::Publish;
-use crate::sink::FINISH_TIMEOUT;
 use crate::source::clock::Clock;
 use crate::source::observer::Observer;
 use crate::stats::Stats;
@@ -157,6 +156,7 @@ impl Plan {
         let splitter = Splitter::new(plan.partitions, &plan.name);
         let mut agent = Agent {
             publisher: Some(publisher),
+            wait: plan.config.wait,
             splitter: splitter.context("cannot compress events")?,
             kernel: host.map(|host| host.kernel.clone()),
             stream_time,
@@ -172,6 +172,8 @@ impl Plan {
 struct Agent {
     /// `None` after the end.
     publisher: Option<Publisher>,
+    /// How long the end waits for the broker.
+    wait: Duration,
     splitter: Splitter,
     kernel: Option<String>,
     /// The latest time of the stream, in nanoseconds.
@@ -255,7 +257,7 @@ impl Observer for Agent {
         let rest = self.splitter.flush();
         self.publish(rest);
         if let Some(publisher) = self.publisher.take() {
-            self.stats = stats(&publisher.finish(FINISH_TIMEOUT));
+            self.stats = stats(&publisher.finish(self.wait));
         }
     }
 

@@ -75,6 +75,15 @@ impl SharedProgress {
         (fleet, chain)
     }
 
+    /// Events that were passed to the chains that run.
+    pub fn delivered(&self) -> BTreeMap<Partition, u64> {
+        let progress = self.lock();
+        let running = progress.running.iter();
+        running
+            .map(|(partition, (fleet, _))| (*partition, fleet.delivered))
+            .collect()
+    }
+
     /// Returns whether a chain has ended with an error.
     pub fn has_failed(&self) -> bool {
         self.lock().failed.is_some()
@@ -201,10 +210,19 @@ fn take_all(
             }
             Work::Release => {
                 wait_for_delivery(chain);
-                side.save(chain.snapshot()?);
+                let snapshot = chain.snapshot()?;
+                chain
+                    .take_lines()
+                    .into_iter()
+                    .for_each(|line| side.line(line));
+                side.save(snapshot);
                 break;
             }
         };
+        chain
+            .take_lines()
+            .into_iter()
+            .for_each(|line| side.line(line));
         if is_tick {
             progress.note(partition, chain.counted());
             let now = Instant::now();

@@ -11,6 +11,7 @@
 //!  partition_sink   its sink: the sinks of the run, shared
 //!  open_alerts      its alerts that fire
 //!  saved_state      its state, as it is in a snapshot
+//!  status_text      how the fleet does, as text
 //! ```
 
 #[cfg(not(feature = "fleet"))]
@@ -31,6 +32,8 @@ pub mod partition_sink;
 pub mod saved_state;
 #[cfg(feature = "fleet")]
 pub mod split;
+#[cfg(feature = "fleet")]
+pub mod status_text;
 #[cfg(feature = "fleet")]
 pub mod stream_time;
 

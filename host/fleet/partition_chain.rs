@@ -14,15 +14,17 @@ use retrans_fleet::consume::Break;
 use retrans_fleet::consume::Content;
 use retrans_fleet::consume::Cursors;
 use retrans_fleet::consume::Frame;
-use retrans_fleet::consume::HeadDigest;
+use retrans_fleet::consume::Line;
 use retrans_fleet::consume::Message;
 use retrans_fleet::consume::Snapshot;
+use retrans_fleet::head::HeadDigest;
 use retrans_fleet::partition::Partition;
 
 use super::open_alerts::OpenAlerts;
 use super::open_alerts::StoredAlert;
 use super::partition_sink::PartitionSink;
 use super::partition_sink::SharedAlerts;
+use super::partition_sink::SharedLines;
 use super::partition_sink::SharedSinks;
 use super::saved_state::SavedState;
 use super::stream_time::Published;
@@ -40,6 +42,9 @@ use crate::stream::batch::Item;
 use crate::stream::batch::Mark;
 use crate::stream::batch::Moment;
 
+/// The name in the identifiers of lines: those of all plugins are numbered together.
+const CHAIN: &str = "chain";
+
 /// What chains of all partitions have in common.
 #[derive(Debug, Clone)]
 pub struct Terms {
@@ -50,6 +55,8 @@ pub struct Terms {
     pub max_age: Duration,
     /// Digest of the plugins.
     pub chain: String,
+    /// Whether lines go to the broker, and not to standard output.
+    pub publishes_lines: bool,
 }
 
 /// The chain of one partition.
@@ -59,6 +66,7 @@ pub struct PartitionChain {
     chain: Chain<PartitionSink>,
     sinks: SharedSinks,
     alerts: SharedAlerts,
+    lines: Option<SharedLines>,
     cursors: Cursors,
     readers: HashMap<HeadDigest, FragmentReader>,
     /// The message that was taken last.
@@ -83,7 +91,8 @@ impl PartitionChain {
         sinks: SharedSinks,
     ) -> PartitionChain {
         let alerts = SharedAlerts::default();
-        let sink = PartitionSink::new(sinks.clone(), alerts.clone());
+        let lines = terms.publishes_lines.then(SharedLines::default);
+        let sink = PartitionSink::new(sinks.clone(), alerts.clone(), lines.clone());
         // Batches come from frames: none is used again.
         let (recycled, _) = bounded(0);
         PartitionChain {
@@ -93,6 +102,7 @@ impl PartitionChain {
             chain: Chain::new(plugins, sink),
             sinks,
             alerts,
+            lines,
             readers: HashMap::new(),
             sequence: 0,
             now: Duration::ZERO,
@@ -208,6 +218,22 @@ impl PartitionChain {
             counts: serde_json::to_value(counts).unwrap_or_default(),
             body: saved.body().unwrap_or_default(),
         })
+    }
+
+    /// The lines for the broker since the last call. Those of one message are the same whenever it is taken again.
+    pub fn take_lines(&mut self) -> Vec<Line> {
+        let Some(lines) = &self.lines else {
+            return Vec::new();
+        };
+        let lines = std::mem::take(&mut *lines.lock().unwrap_or_else(PoisonError::into_inner));
+        let lines = lines.split_inclusive(|byte| *byte == b'\n');
+        let lines = (0..).zip(lines).map(|(index, line)| Line {
+            sequence: self.sequence,
+            plugin: CHAIN.to_owned(),
+            index,
+            text: line.strip_suffix(b"\n").unwrap_or(line).to_vec().into(),
+        });
+        lines.collect()
     }
 
     /// What was counted since the chain began here: events of the broker, and of the plugins.

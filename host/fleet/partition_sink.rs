@@ -39,26 +39,50 @@ impl SharedSinks {
 /// The alerts that fire, shared by the sink of a chain and its owner.
 pub type SharedAlerts = Arc<Mutex<OpenAlerts>>;
 
+/// Lines that go to the broker in the place of standard output, shared by the sink of a chain and its owner.
+pub type SharedLines = Arc<Mutex<Vec<u8>>>;
+
 /// The sink of a partition's chain.
 pub struct PartitionSink {
     sinks: SharedSinks,
     alerts: SharedAlerts,
+    /// `None`: lines go to standard output.
+    lines: Option<SharedLines>,
 }
 
 impl PartitionSink {
-    /// A sink that passes everything on to `sinks`, and takes note of alerts in `alerts`.
-    pub fn new(sinks: SharedSinks, alerts: SharedAlerts) -> PartitionSink {
-        PartitionSink { sinks, alerts }
+    /// A sink that passes everything on to `sinks`, and takes note of alerts in `alerts`. Lines go to `lines`, if there are
+    /// any, in the place of standard output.
+    pub fn new(
+        sinks: SharedSinks,
+        alerts: SharedAlerts,
+        lines: Option<SharedLines>,
+    ) -> PartitionSink {
+        PartitionSink {
+            sinks,
+            alerts,
+            lines,
+        }
     }
 }
 
 impl Sink for PartitionSink {
     fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
-        self.sinks.lock().lines(lines)
+        match &self.lines {
+            None => self.sinks.lock().lines(lines),
+            Some(collected) => {
+                let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);
+                collected.extend_from_slice(lines);
+                Ok(())
+            }
+        }
     }
 
     fn coloured_lines(&mut self, lines: &[u8]) -> io::Result<()> {
-        self.sinks.lock().coloured_lines(lines)
+        match &self.lines {
+            None => self.sinks.lock().coloured_lines(lines),
+            Some(_) => self.lines(lines),
+        }
     }
 
     fn alerts(&mut self, alerts: &[Alert]) -> io::Result<()> {

@@ -98,6 +98,10 @@ families! {
         a replay; duplicate, late, damaged of a fleet.";
     FLEET_FRAMES: Counter "retrans_fleet_frames" ["outcome"]
         "Frames of a fleet that could not be consumed: damaged, or missing in the sequence of an agent.";
+    PARTITION_EVENTS: Gauge "retrans_fleet_partition_events" ["partition"]
+        "Events of a partition that were passed to the chain since this consumer has it.";
+    PARTITION_LAG: Gauge "retrans_fleet_partition_lag_messages" ["partition"]
+        "Messages of a partition that this consumer has not read yet.";
     SCANS: Counter "retrans_owner_scans" [] "Scans of open files for the owners of sockets.";
     SCANS_CUT: Counter "retrans_owner_scans_cut" [] "Scans of open files that found more than the host keeps.";
     LATENCY: Histogram "retrans_latency_seconds" ["path"]

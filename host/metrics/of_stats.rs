@@ -9,6 +9,7 @@ use crate::stats::counters::ChainStats;
 use crate::stats::counters::KernelStats;
 use crate::stats::counters::PluginUsage;
 use crate::stats::counters::StreamStats;
+use crate::stats::fleet::PartitionStats;
 
 /// Writes them. `lost`: events that were lost before the source had them, by the stream.
 pub fn write(stats: &Stats, lost: u64, writer: &mut Writer) {
@@ -43,6 +44,7 @@ pub fn write(stats: &Stats, lost: u64, writer: &mut Writer) {
     if let Some(recorded) = &stats.recorded {
         write_capture(recorded, writer);
     }
+    write_partitions(&stats.partitions, writer);
     if let Some(published) = &stats.published {
         writer
             .family(&family::PUBLISHED)
@@ -117,6 +119,20 @@ fn write_stream(stream: &StreamStats, writer: &mut Writer) {
                 .sample(&["damaged"], fleet.damaged_frames)
                 .sample(&["missing"], fleet.missing_frames);
         }
+    }
+}
+
+fn write_partitions(partitions: &[PartitionStats], writer: &mut Writer) {
+    if partitions.is_empty() {
+        return;
+    }
+    let mut delivered = writer.family(&family::PARTITION_EVENTS);
+    for one in partitions {
+        delivered.sample(&[&one.partition.to_string()], one.delivered);
+    }
+    let mut lag = writer.family(&family::PARTITION_LAG);
+    for one in partitions {
+        lag.sample(&[&one.partition.to_string()], one.lag);
     }
 }
 

@@ -72,6 +72,17 @@ pub struct FleetStats {
     pub lost: u64,
 }
 
+/// A partition that a consumer has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PartitionStats {
+    /// Its number.
+    pub partition: u16,
+    /// Events that were passed to its chain since it has it.
+    pub delivered: u64,
+    /// Messages that were not read yet.
+    pub lag: u64,
+}
+
 impl FleetStats {
     /// Returns whether each event is accounted for.
     pub fn balances(&self) -> bool {

@@ -15,6 +15,7 @@ use self::counters::CensusStats;
 use self::counters::ChainStats;
 use self::counters::ReplayStats;
 use self::counters::StreamStats;
+use self::fleet::PartitionStats;
 use self::fleet::PublishStats;
 pub use self::progress::Progress;
 use self::reconcile::Report;
@@ -34,6 +35,8 @@ pub struct Stats {
     pub chain: ChainStats,
     /// Counters of the recorder; `None`: nothing is recorded.
     pub recorded: Option<Summary>,
+    /// The partitions of a fleet that this consumer has.
+    pub partitions: Vec<PartitionStats>,
     /// Counters of what is published to a fleet; `None`: nothing is.
     pub published: Option<PublishStats>,
     /// The comparison with the kernel's own counters (`--reconcile`), which is made at the end of the run.

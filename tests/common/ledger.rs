@@ -35,6 +35,10 @@ pub struct Ledger {
     pub sinks: BTreeMap<String, Stage>,
     /// The recording, if there is one.
     pub capture: Option<Stage>,
+    /// What a consumer got from a fleet, if it is one.
+    pub fleet: Option<Stage>,
+    /// What was published to a fleet, if anything was.
+    pub published: Option<Stage>,
     /// Lines that were not printed, if there are any.
     pub stdout: Option<Stage>,
 }
@@ -57,6 +61,8 @@ impl Ledger {
                 "census" => ledger.census = Some(Stage::parse(counts)?),
                 "latency" => ledger.latency[0] = Stage::parse(counts)?,
                 "latency_after_waiting" => ledger.latency[1] = Stage::parse(counts)?,
+                "fleet" => ledger.fleet = Some(Stage::parse(counts)?),
+                "published" => ledger.published = Some(Stage::parse(counts)?),
                 "stdout" => ledger.stdout = Some(Stage::parse(counts)?),
                 "plugin" | "usage" | "faults" | "sink" => {
                     let (name, counts) = counts.split_once(' ').with_context(|| line.to_owned())?;

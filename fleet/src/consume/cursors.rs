@@ -217,7 +217,7 @@ mod tests {
                 }
             }
             // Numbers up to the last one are either new or missing.
-            assert_eq!(new + missing, numbers.max().unwrap() + 1);
+            assert_eq!(new + missing, numbers.max().expect("a value") + 1);
         }
     }
 
@@ -240,8 +240,8 @@ mod tests {
         let found = cursors.accept(&frame(&later, 3), NOW + 2 * HOUR);
         assert_eq!(found, Accept::New { missing: 3 });
         // Also after the state was stored.
-        let text = serde_json::to_string(&cursors).unwrap();
-        let mut cursors: Cursors = serde_json::from_str(&text).unwrap();
+        let text = serde_json::to_string(&cursors).expect("a value");
+        let mut cursors: Cursors = serde_json::from_str(&text).expect("a value");
         let latest = run(NOW + 3 * HOUR);
         let found = cursors.accept(&frame(&latest, 1), NOW + 4 * HOUR);
         assert_eq!(found, Accept::New { missing: 1 });
@@ -299,8 +299,11 @@ mod tests {
         for number in 0..100 {
             cursors.accept(&frame(&run(NOW + number * HOUR), 3), NOW + number * HOUR);
         }
-        let text = serde_json::to_string(&cursors).unwrap();
-        assert_eq!(serde_json::from_str::<Cursors>(&text).unwrap(), cursors);
+        let text = serde_json::to_string(&cursors).expect("a value");
+        assert_eq!(
+            serde_json::from_str::<Cursors>(&text).expect("a value"),
+            cursors
+        );
     }
 
     #[test]

@@ -10,10 +10,11 @@ use async_nats::jetstream::kv::Store;
 use tokio::time::Instant;
 use tokio::time::sleep;
 
-use super::broker::Broker;
+use super::api::Api;
+use super::api::causes;
 use super::head::Head;
-use super::head::HeadDigest;
-use super::state::causes;
+use crate::connect::Broker;
+use crate::head::HeadDigest;
 use crate::names::HEADS_BUCKET;
 
 /// Most heads that are kept in memory.
@@ -52,7 +53,8 @@ impl Heads {
     ///
     /// The bucket is missing, or the broker does not answer.
     pub async fn open(broker: &Broker) -> Result<Heads, String> {
-        let values = super::buckets::values(&broker.within(REQUEST_TIMEOUT), HEADS_BUCKET).await?;
+        let values =
+            super::buckets::values(&Api::new(broker, REQUEST_TIMEOUT), HEADS_BUCKET).await?;
         Ok(Heads {
             values,
             known: HashMap::new(),
@@ -133,8 +135,11 @@ mod tests {
     #[test]
     fn a_head_under_the_digest_of_another_is_refused() {
         let digest = HeadDigest::of(b"one");
-        assert_eq!(check(digest, b"one".to_vec()).unwrap().bytes(), b"one");
-        let reason = check(digest, b"two".to_vec()).unwrap_err();
+        assert_eq!(
+            check(digest, b"one".to_vec()).expect("a value").bytes(),
+            b"one"
+        );
+        let reason = check(digest, b"two".to_vec()).expect_err("an error");
         assert!(
             reason.contains(&HeadDigest::of(b"two").to_string()),
             "{reason}"

@@ -1,17 +1,31 @@
-//! The latest message of each subject under a filter, by one request. The client has no function for it; servers have
-//! it from 2.11 on.
+//! The latest message of each subject under a filter. By one request, for which the client has no function; servers
+//! have it from 2.11 on. Or by a consumer, for more of them.
 
 use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::Message;
 use async_nats::StatusCode;
+use async_nats::jetstream::consumer::AckPolicy;
+use async_nats::jetstream::consumer::Consumer;
+use async_nats::jetstream::consumer::DeliverPolicy;
+use async_nats::jetstream::consumer::pull;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::broker::Broker;
+use super::api::Api;
+use super::api::causes;
+
+/// Most messages of a batch.
+const MAX_BATCH: usize = 500;
+
+/// Time for a batch.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The server drops a consumer that was not used for this time.
+const INACTIVE_THRESHOLD: Duration = Duration::from_secs(10);
 
 /// The latest message of a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +38,14 @@ pub(crate) struct Latest {
     /// It says that the value was deleted.
     pub(crate) is_deleted: bool,
     pub(crate) value: Bytes,
+    headers: HeaderMap,
+}
+
+impl Latest {
+    /// A header of the message.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get_last(name).map(|value| value.as_str())
+    }
 }
 
 /// The latest message of each subject under this filter: 1,024 at most, otherwise the server refuses.
@@ -32,12 +54,12 @@ pub(crate) struct Latest {
 ///
 /// No answer within `within`, or one that says why not.
 pub(crate) async fn latest(
-    broker: &Broker,
+    api: &Api,
     stream: &str,
     filter: &str,
     within: Duration,
 ) -> Result<Vec<Latest>, String> {
-    match timeout(within, request(broker, stream, filter)).await {
+    match timeout(within, request(api, stream, filter)).await {
         Ok(found) => found.map_err(|cause| format!("cannot read {filter} of {stream}: {cause}")),
         Err(_) => Err(format!(
             "cannot read {filter} of {stream}: no answer within {within:?}"
@@ -45,7 +67,7 @@ pub(crate) async fn latest(
     }
 }
 
-async fn request(broker: &Broker, stream: &str, filter: &str) -> Result<Vec<Latest>, String> {
+async fn request(api: &Api, stream: &str, filter: &str) -> Result<Vec<Latest>, String> {
     #[derive(Serialize)]
     struct Request<'a> {
         multi_last: [&'a str; 1],
@@ -54,11 +76,11 @@ async fn request(broker: &Broker, stream: &str, filter: &str) -> Result<Vec<Late
         multi_last: [filter],
     };
     let request = serde_json::to_vec(&request).map_err(|error| error.to_string())?;
-    let inbox = broker.client.new_inbox();
-    let answers = broker.client.subscribe(inbox.clone()).await;
+    let inbox = api.client.new_inbox();
+    let answers = api.client.subscribe(inbox.clone()).await;
     let mut answers = answers.map_err(|error| error.to_string())?;
     let subject = format!("$JS.API.DIRECT.GET.{stream}");
-    let sent = broker
+    let sent = api
         .client
         .publish_with_reply(subject, inbox, request.into())
         .await;
@@ -99,7 +121,77 @@ fn read(answer: Message) -> Result<Latest, String> {
         stamped: unix_time(stamped),
         is_deleted: is_deleted(&headers),
         value: answer.payload,
+        headers,
     })
+}
+
+/// The latest message of each subject under this filter, however many there are, by a consumer. With `is_brief` without
+/// their contents.
+///
+/// # Errors
+///
+/// The broker does not answer, or does not permit it.
+pub(crate) async fn newest(
+    api: &Api,
+    stream: &str,
+    filter: &str,
+    is_brief: bool,
+) -> Result<Vec<Latest>, String> {
+    let failed = |cause: String| format!("cannot read {filter} of {stream}: {cause}");
+    let config = pull::Config {
+        description: Some("latest values".to_owned()),
+        deliver_policy: DeliverPolicy::LastPerSubject,
+        ack_policy: AckPolicy::None,
+        filter_subject: filter.to_owned(),
+        headers_only: is_brief,
+        inactive_threshold: INACTIVE_THRESHOLD,
+        num_replicas: 1,
+        memory_storage: true,
+        ..pull::Config::default()
+    };
+    let created = api
+        .jetstream
+        .create_consumer_on_stream(config, stream)
+        .await;
+    let consumer: Consumer<pull::Config> = created.map_err(|error| failed(causes(&error)))?;
+    let mut left = consumer.cached_info().num_pending;
+    let mut found = Vec::new();
+    while left > 0 {
+        let batch = consumer
+            .fetch()
+            .max_messages(MAX_BATCH)
+            .expires(BATCH_TIMEOUT);
+        let messages = batch.messages().await;
+        let mut messages = messages.map_err(|error| failed(causes(&error)))?;
+        let before = found.len();
+        while let Some(message) = messages.next().await {
+            let message = message.map_err(|error| failed(error.to_string()))?;
+            let info = message.info().map_err(|error| failed(error.to_string()))?;
+            left = info.pending;
+            let (revision, stamped) = (info.stream_sequence, unix_time(info.published));
+            let headers = message.headers.clone().unwrap_or_default();
+            found.push(Latest {
+                subject: message.subject.to_string(),
+                revision,
+                stamped,
+                is_deleted: is_deleted(&headers),
+                value: message.payload.clone(),
+                headers,
+            });
+        }
+        if found.len() == before {
+            return Err(failed(format!("{left} values did not come")));
+        }
+    }
+    let name = &consumer.cached_info().name;
+    if let Err(error) = api
+        .jetstream
+        .delete_consumer_from_stream(name, stream)
+        .await
+    {
+        tracing::debug!("cannot delete the consumer {name}: {}", causes(&error));
+    }
+    Ok(found)
 }
 
 fn is_deleted(headers: &HeaderMap) -> bool {

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use std::time::Instant;
 
-use serde::Deserialize;
-use serde::Serialize;
-
+use super::lease_value::Choice;
+use super::lease_value::Lease;
+use super::lease_value::Presence;
+use super::lease_value::Revised;
 use crate::partition::Partition;
 use crate::partition::Partitions;
 
@@ -25,52 +26,6 @@ const MAX_BLIND: Duration = Duration::from_secs(3);
 
 /// A partition whose chain failed is left to others for this time.
 const AVOID_TIME: Duration = Duration::from_secs(30);
-
-/// Which partitions a consumer takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Choice {
-    /// All that it can get.
-    All,
-    /// Of these, all that it can get.
-    Some(BTreeSet<Partition>),
-    /// Its share: the number of partitions by the number of consumers that are there, rounded up.
-    Auto,
-}
-
-/// The value of a lease in the broker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lease {
-    /// Identifier of the consumer.
-    pub owner: String,
-    /// Name of the consumer.
-    pub name: String,
-    /// When it was claimed, as Unix time in seconds.
-    pub since: u64,
-    /// The owner has given it up: it is free.
-    #[serde(default)]
-    pub released: bool,
-}
-
-/// The value of a consumer in the broker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Presence {
-    /// Name of the consumer.
-    pub name: String,
-    /// When it began, as Unix time in seconds.
-    pub since: u64,
-    /// It has ended.
-    #[serde(default)]
-    pub left: bool,
-}
-
-/// A value in the broker with its revision.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Revised<T> {
-    /// Grows with each write of any value.
-    pub revision: u64,
-    /// None: it was deleted, or cannot be read.
-    pub value: Option<T>,
-}
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -213,22 +168,49 @@ impl Leases {
         self.held.get(&partition).map(|held| held.revision)
     }
 
+    /// What this consumer says of its choice.
+    pub fn chosen(&self) -> Option<BTreeSet<Partition>> {
+        match &self.choice {
+            Choice::Some(set) => Some(set.clone()),
+            Choice::All | Choice::Auto => None,
+        }
+    }
+
     /// Number of consumers that are there, with this one.
     pub fn present(&self, now: Instant) -> usize {
-        let is_there = |(id, seen): &(&String, &Seen<Presence>)| {
-            let has_left = seen.revised.value.as_ref().is_none_or(|peer| peer.left);
-            **id != self.id && !has_left && !seen.is_still(now)
-        };
-        1 + self.peers.iter().filter(is_there).count()
+        1 + self.others(now).count()
     }
 
     /// Most partitions that this consumer takes.
     pub fn share(&self, now: Instant) -> usize {
+        let count = usize::from(self.partitions.count());
         match &self.choice {
-            Choice::All => usize::from(self.partitions.count()),
+            Choice::All => count,
             Choice::Some(set) => set.len(),
-            Choice::Auto => usize::from(self.partitions.count()).div_ceil(self.present(now)),
+            Choice::Auto => {
+                let sharing = self
+                    .others(now)
+                    .filter(|peer| peer.chosen.is_none())
+                    .count();
+                let reserved = self.reserved(now).len();
+                count.saturating_sub(reserved).div_ceil(1 + sharing)
+            }
         }
+    }
+
+    /// The other consumers that are there.
+    fn others(&self, now: Instant) -> impl Iterator<Item = &Presence> {
+        self.peers.iter().filter_map(move |(id, seen)| {
+            let peer = seen.revised.value.as_ref()?;
+            (*id != self.id && !peer.left && !seen.is_still(now)).then_some(peer)
+        })
+    }
+
+    /// The partitions of this fleet that other consumers were told to take.
+    fn reserved(&self, now: Instant) -> BTreeSet<Partition> {
+        let chosen = self.others(now).filter_map(|peer| peer.chosen.as_ref());
+        let is_there = |partition: &Partition| partition.0 < self.partitions.count();
+        chosen.flatten().copied().filter(is_there).collect()
     }
 
     fn drop_lost(&mut self, now: Instant) -> Vec<Action> {
@@ -260,16 +242,20 @@ impl Leases {
         self.held.iter().filter(is_due).map(renew).collect()
     }
 
-    /// One partition more than the share is released at a time: each release interrupts its chain.
+    /// What another consumer was told to take, or is above the share, is released one at a time: each release
+    /// interrupts its chain.
     fn surplus(&mut self, now: Instant) -> Option<Action> {
-        if self.held.len() <= self.share(now) || self.held.values().any(|held| held.is_releasing) {
+        if self.choice != Choice::Auto || self.held.values().any(|held| held.is_releasing) {
             return None;
         }
-        let (partition, held) = self.held.iter_mut().next_back()?;
-        held.is_releasing = true;
-        Some(Action::Release {
-            partition: *partition,
-        })
+        let reserved = self.reserved(now);
+        let partition = match self.held.keys().find(|held| reserved.contains(held)) {
+            Some(partition) => *partition,
+            None if self.held.len() > self.share(now) => *self.held.keys().next_back()?,
+            None => return None,
+        };
+        self.held.get_mut(&partition)?.is_releasing = true;
+        Some(Action::Release { partition })
     }
 
     fn claims(&self, now: Instant) -> Vec<Action> {
@@ -277,7 +263,9 @@ impl Leases {
             return Vec::new();
         };
         let room = self.share(now).saturating_sub(self.held.len());
+        let reserved = self.reserved(now);
         self.wanted()
+            .filter(|partition| self.choice != Choice::Auto || !reserved.contains(partition))
             .filter(|partition| !self.held.contains_key(partition))
             .filter(|partition| {
                 self.avoided

@@ -8,14 +8,15 @@ use async_nats::jetstream::kv::UpdateErrorKind;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::broker::Broker;
+use super::api::Api;
+use super::api::causes;
 use super::latest::Latest;
 use super::latest::latest;
-use super::lease::Lease;
-use super::lease::Presence;
-use super::lease::Revised;
-use super::state::causes;
+use super::lease_value::Lease;
+use super::lease_value::Presence;
+use super::lease_value::Revised;
 use super::state::key;
+use crate::connect::Broker;
 use crate::names::LEASES_BUCKET;
 use crate::partition::Partition;
 
@@ -25,7 +26,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// The bucket of leases.
 #[derive(Clone)]
 pub(super) struct LeaseStore {
-    broker: Broker,
+    api: Api,
     values: Store,
 }
 
@@ -42,9 +43,9 @@ pub(super) enum WriteError {
 
 impl LeaseStore {
     pub(super) async fn open(broker: &Broker) -> Result<LeaseStore, String> {
-        let broker = broker.within(REQUEST_TIMEOUT);
-        let values = super::buckets::values(&broker, LEASES_BUCKET).await?;
-        Ok(LeaseStore { broker, values })
+        let api = Api::new(broker, REQUEST_TIMEOUT);
+        let values = super::buckets::values(&api, LEASES_BUCKET).await?;
+        Ok(LeaseStore { api, values })
     }
 
     /// All leases.
@@ -65,13 +66,7 @@ impl LeaseStore {
     ) -> Result<BTreeMap<K, Revised<T>>, String> {
         let prefix = format!("$KV.{LEASES_BUCKET}.{kind}.");
         let stream = format!("KV_{LEASES_BUCKET}");
-        let found = latest(
-            &self.broker,
-            &stream,
-            &format!("{prefix}*"),
-            REQUEST_TIMEOUT,
-        )
-        .await?;
+        let found = latest(&self.api, &stream, &format!("{prefix}*"), REQUEST_TIMEOUT).await?;
         let revised = |latest: Latest| {
             let key = key(latest.subject.strip_prefix(&prefix)?)?;
             let value = match latest.is_deleted {

@@ -8,49 +8,47 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::time::Instant;
 
-use futures_util::future::BoxFuture;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
 
-use super::broker::Broker;
-use super::lease::Choice;
+use super::lease_value::Choice;
 use super::lock;
 use super::member_status::MemberStatus;
 use super::message::Message;
 use super::out::Line;
+use super::phase::Phase;
 use super::reader::Break;
-use super::reader::From;
-use super::run::Phase;
+use super::reader::StartAt;
 use super::run::Run;
 use super::snapshot::Snapshot;
+use crate::connect::ConnectError;
+use crate::connect::Prepared;
 use crate::partition::Partition;
 use crate::partition::Partitions;
+use crate::setup::SettingsError;
 
 /// Name of the thread.
 const THREAD_NAME: &str = "fleet-consumer";
 
-/// Connects to the broker, within the runtime of the member's thread.
-pub type Connect = Box<dyn FnOnce() -> BoxFuture<'static, Result<Broker, String>> + Send>;
-
 /// What a member is to do.
 pub struct MemberConfig {
-    /// Connects to the broker.
-    pub connect: Connect,
+    /// The broker. The member has a connection of its own.
+    pub broker: Prepared,
     /// The consumer's name, for people.
     pub name: String,
     /// Which partitions it takes.
     pub choice: Choice,
-    /// Number of partitions of the fleet.
-    pub partitions: Partitions,
+    /// Number of partitions that the fleet is expected to have. None: any.
+    pub partitions: Option<Partitions>,
     /// Where a partition without a snapshot begins.
-    pub fresh: From,
+    pub fresh: StartAt,
 }
 
 /// The caller's chains, one a partition.
 pub trait Chains: Send {
-    /// The partition is this consumer's now, and this is its last snapshot. Starts what takes its messages, and does not
-    /// wait for it: it runs in the thread that renews the leases.
+    /// The partition is this consumer's now, and this is its last snapshot. Starts what takes its messages, and does
+    /// not wait for it: it runs in the thread that renews the leases.
     ///
     /// # Errors
     ///
@@ -64,11 +62,11 @@ pub trait Chains: Send {
 
 /// The ends of a chain that its member holds.
 pub struct ChainEnds {
-    /// What it is to do, in order. The chain ends when all of it was taken and this is dropped; it saves a snapshot only
-    /// after [`Work::Release`].
+    /// What it is to do, in order. The chain ends when all of it was taken and this is dropped; it saves a snapshot
+    /// only after [`Work::Release`].
     pub work: mpsc::Sender<Work>,
-    /// Its snapshots. What they contain has left: alerts were delivered, lines were given to `lines`. The chain drops its
-    /// side when it has ended.
+    /// Its snapshots. What they contain has left: alerts were delivered, lines were given to `lines`. The chain drops
+    /// its side when it has ended.
     pub snapshots: mpsc::Receiver<Snapshot>,
     /// The lines of its plugins. All lines that were sent before a snapshot are in the broker before it is saved.
     pub lines: mpsc::Receiver<Line>,
@@ -101,7 +99,27 @@ pub enum StartError {
     /// The thread or its runtime.
     #[error("cannot start the thread {THREAD_NAME}: {0}")]
     Thread(std::io::Error),
-    /// The broker, or what a fleet needs in it.
+    /// The broker cannot be used.
+    #[error(transparent)]
+    Connect(ConnectError),
+    /// The settings of the fleet are missing, or others than expected.
+    #[error(transparent)]
+    Settings(SettingsError),
+    /// Partitions were chosen that the fleet does not have.
+    #[error(
+        "there is no partition {}: the fleet has {count}, from 0",
+        list(chosen)
+    )]
+    Choice {
+        /// Those that are not there.
+        chosen: Vec<Partition>,
+        /// Number of partitions of the fleet.
+        count: u16,
+    },
+    /// No partition was chosen.
+    #[error("no partition is chosen: expected at least one")]
+    NoChoice,
+    /// Something that a fleet needs cannot be opened.
     #[error("{0}")]
     Broker(String),
 }
@@ -165,8 +183,10 @@ impl Member {
         };
         match starts.recv() {
             Ok(Ok(())) => Ok(member),
-            Ok(Err(error)) => Err(StartError::Broker(error)),
-            Err(_) => Err(StartError::Broker("the thread has ended".to_owned())),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(StartError::Broker(format!(
+                "the thread {THREAD_NAME} has ended"
+            ))),
         }
     }
 
@@ -182,7 +202,8 @@ impl Member {
             .is_some_and(|thread| !thread.is_finished())
     }
 
-    /// Releases all partitions: their chains take a last snapshot, which is saved. Waits for that, for `timeout` at most.
+    /// Releases all partitions: their chains take a last snapshot, which is saved. Waits for that, for `timeout` at
+    /// most.
     ///
     /// # Errors
     ///

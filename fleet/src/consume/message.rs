@@ -7,7 +7,7 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 
 use super::head::Head;
-use super::head::HeadDigest;
+use crate::head::HeadDigest;
 use crate::names::CLOCK_HEADER;
 use crate::names::EVENTS_HEADER;
 use crate::names::FrameId;

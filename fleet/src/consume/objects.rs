@@ -10,8 +10,8 @@ use futures_util::StreamExt;
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
-use super::broker::Broker;
-use super::state::causes;
+use super::api::Api;
+use super::api::causes;
 use crate::names::LARGE_BUCKET;
 use crate::partition::Partition;
 
@@ -19,8 +19,8 @@ use crate::partition::Partition;
 const OBJECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A name that no other object has: `p.PARTITION.SEQUENCE.UNIQUE`.
-pub(super) fn unique_name(broker: &Broker, partition: Partition, sequence: u64) -> String {
-    format!("p.{partition}.{sequence}.{}", broker.unique())
+pub(super) fn unique_name(api: &Api, partition: Partition, sequence: u64) -> String {
+    format!("p.{partition}.{sequence}.{}", api.unique())
 }
 
 pub(super) async fn write(objects: &ObjectStore, name: &str, content: &[u8]) -> Result<(), String> {
@@ -59,12 +59,12 @@ pub(super) async fn read(
 }
 
 /// Deletes an object. If that fails, the next consumer of the partition does it.
-pub(super) async fn delete(broker: &Broker, objects: &ObjectStore, name: &str) {
+pub(super) async fn delete(api: &Api, objects: &ObjectStore, name: &str) {
     let delete = async {
         objects.delete(name).await.map_err(|error| causes(&error))?;
         // The client leaves a mark in the place of the object. Names are not used again: marks would add up.
         let subject = format!("$O.{LARGE_BUCKET}.M.{}", URL_SAFE.encode(name));
-        let stream = broker
+        let stream = api
             .jetstream
             .get_stream_no_info(format!("OBJ_{LARGE_BUCKET}"));
         let stream = stream.await.map_err(|error| causes(&error))?;

@@ -11,8 +11,9 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::sleep;
 
-use super::broker::Broker;
-use super::state::causes;
+use super::api::Api;
+use super::api::causes;
+use crate::connect::Broker;
 use crate::names::out_subject;
 use crate::partition::Partition;
 
@@ -43,7 +44,7 @@ type Open = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Publishes the lines of a partition.
 pub(super) struct LineWriter {
-    broker: Broker,
+    api: Api,
     partition: Partition,
     open: FuturesUnordered<Open>,
     report: Report,
@@ -56,7 +57,7 @@ impl LineWriter {
     /// A writer of the lines of this partition.
     pub(super) fn new(broker: &Broker, partition: Partition, report: Report) -> LineWriter {
         LineWriter {
-            broker: broker.within(ACK_TIMEOUT),
+            api: Api::new(broker, ACK_TIMEOUT),
             partition,
             open: FuturesUnordered::new(),
             report,
@@ -73,11 +74,11 @@ impl LineWriter {
         self.open.len() < MAX_UNACKNOWLEDGED
     }
 
-    /// Takes a line. It is published while [`LineWriter::settle`] or [`LineWriter::flush`] wait, again and again until it
-    /// is acknowledged.
+    /// Takes a line. It is published while [`LineWriter::settle`] or [`LineWriter::flush`] wait, again and again until
+    /// it is acknowledged.
     pub(super) fn write(&mut self, line: Line) {
         let report = Arc::clone(&self.report);
-        let publish = publish(self.broker.clone(), self.partition, line, report);
+        let publish = publish(self.api.clone(), self.partition, line, report);
         self.open.push(Box::pin(publish));
     }
 
@@ -94,9 +95,9 @@ impl LineWriter {
     }
 }
 
-async fn publish(broker: Broker, partition: Partition, line: Line, report: Report) {
+async fn publish(api: Api, partition: Partition, line: Line, report: Report) {
     let mut has_failed = false;
-    while let Err(error) = try_publish(&broker, partition, &line).await {
+    while let Err(error) = try_publish(&api, partition, &line).await {
         has_failed = true;
         let cause = causes(&error);
         report(Some(format!(
@@ -109,11 +110,7 @@ async fn publish(broker: Broker, partition: Partition, line: Line, report: Repor
     }
 }
 
-async fn try_publish(
-    broker: &Broker,
-    partition: Partition,
-    line: &Line,
-) -> Result<(), PublishError> {
+async fn try_publish(api: &Api, partition: Partition, line: &Line) -> Result<(), PublishError> {
     let Line {
         sequence,
         plugin,
@@ -123,8 +120,6 @@ async fn try_publish(
     let message = PublishMessage::build()
         .message_id(format!("{partition}/{sequence}/{plugin}/{index}"))
         .payload(text.clone());
-    let sent = broker
-        .jetstream
-        .send_publish(out_subject(partition), message);
+    let sent = api.jetstream.send_publish(out_subject(partition), message);
     sent.await?.await.map(|_| ())
 }

@@ -13,14 +13,15 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio::time::timeout;
 
-use super::broker::Broker;
+use super::api::Api;
+use super::api::causes;
 use super::latest::unix_time;
 use super::message::Arrived;
 use super::message::Content;
 use super::message::Message;
-use super::state::causes;
+use crate::connect::Broker;
 use crate::names::STREAM;
-use crate::names::tick_subject;
+use crate::names::partition_subjects;
 use crate::partition::Partition;
 
 /// Time for a request to the broker.
@@ -46,7 +47,7 @@ const MAX_BYTES: usize = 2 << 20;
 
 /// Where to begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum From {
+pub enum StartAt {
     /// At the first message that is there.
     Beginning,
     /// At the first message that is published after the reader connects.
@@ -74,8 +75,8 @@ pub enum Break {
         /// The first one of the stream.
         first: u64,
     },
-    /// The stream ends before what was asked for: it was created anew, or a server lost what it had acknowledged. Reading
-    /// goes on at its beginning: messages may come again, with sequences below those before.
+    /// The stream ends before what was asked for: it was created anew, or a server lost what it had acknowledged.
+    /// Reading goes on at its beginning: messages may come again, with sequences below those before.
     Rewound {
         /// The sequence that was asked for.
         asked: u64,
@@ -86,9 +87,9 @@ pub enum Break {
 
 /// Reads a partition in order. Each message is given once.
 pub struct Reader {
-    broker: Broker,
+    api: Api,
     partition: Partition,
-    next: From,
+    next: StartAt,
     source: Option<Source>,
     status: watch::Sender<ReaderStatus>,
 }
@@ -114,9 +115,9 @@ struct Source {
 
 impl Reader {
     /// A reader of this partition. It connects to the stream when it is first asked.
-    pub fn new(broker: &Broker, partition: Partition, from: From) -> Reader {
+    pub fn new(broker: &Broker, partition: Partition, from: StartAt) -> Reader {
         Reader {
-            broker: broker.within(REQUEST_TIMEOUT),
+            api: Api::new(broker, REQUEST_TIMEOUT),
             partition,
             next: from,
             source: None,
@@ -129,8 +130,8 @@ impl Reader {
         self.status.subscribe()
     }
 
-    /// Waits for the next message. While the broker does not answer, it is asked again. It may be dropped while it waits:
-    /// the next call gives the message.
+    /// Waits for the next message. While the broker does not answer, it is asked again. It may be dropped while it
+    /// waits: the next call gives the message.
     pub async fn next(&mut self) -> Read {
         loop {
             if self.source.is_none() {
@@ -170,18 +171,18 @@ impl Reader {
     /// Makes the consumer in the broker, unless the stream does not have what is asked for.
     async fn connect(&mut self) -> Result<Option<Break>, String> {
         let connects = self.connects();
-        let stream = self.broker.jetstream.get_stream(STREAM).await;
+        let stream = self.api.jetstream.get_stream(STREAM).await;
         let stream = stream
             .map_err(|error| format!("cannot open the stream {STREAM}: {}", causes(&error)))?;
         let state = &stream.cached_info().state;
-        if self.next == From::End {
-            self.next = From::Sequence(state.last_sequence + 1);
-        } else if let From::Sequence(asked) = self.next {
+        if self.next == StartAt::End {
+            self.next = StartAt::Sequence(state.last_sequence + 1);
+        } else if let StartAt::Sequence(asked) = self.next {
             let found = missing(asked, state.first_sequence, state.last_sequence);
             if let Some(found) = found {
                 self.next = match found {
-                    Break::Expired { first, .. } => From::Sequence(first),
-                    Break::Rewound { .. } => From::Beginning,
+                    Break::Expired { first, .. } => StartAt::Sequence(first),
+                    Break::Rewound { .. } => StartAt::Beginning,
                 };
                 return Ok(Some(found));
             }
@@ -196,7 +197,7 @@ impl Reader {
             .stream()
             .max_messages_per_batch(MAX_MESSAGES)
             // The server refuses to send a message that is larger than this.
-            .max_bytes_per_batch(MAX_BYTES.max(2 * self.broker.client.max_payload()))
+            .max_bytes_per_batch(MAX_BYTES.max(2 * self.api.client.max_payload()))
             .heartbeat(HEARTBEAT)
             .messages()
             .await
@@ -217,14 +218,13 @@ impl Reader {
         pull::Config {
             description: Some(format!("partition {partition}")),
             deliver_policy: match self.next {
-                From::Beginning | From::End => DeliverPolicy::All,
-                From::Sequence(start_sequence) => DeliverPolicy::ByStartSequence { start_sequence },
+                StartAt::Beginning | StartAt::End => DeliverPolicy::All,
+                StartAt::Sequence(start_sequence) => {
+                    DeliverPolicy::ByStartSequence { start_sequence }
+                }
             },
             ack_policy: AckPolicy::None,
-            filter_subjects: vec![
-                format!("retrans.v1.ev.{partition}.*"),
-                tick_subject(partition),
-            ],
+            filter_subjects: partition_subjects(partition).to_vec(),
             inactive_threshold: INACTIVE_THRESHOLD,
             num_replicas: 1,
             memory_storage: true,
@@ -238,7 +238,8 @@ impl Reader {
         let Some(source) = &mut self.source else {
             return Ok(None);
         };
-        // A message that was sent over a connection that broke does not come again: the server believes that it arrived.
+        // A message that was sent over a connection that broke does not come again: the server believes that it
+        // arrived.
         if source.connects != connects {
             return Err("the connection was interrupted".to_owned());
         }
@@ -256,7 +257,7 @@ impl Reader {
             ));
         }
         source.received = number;
-        self.next = From::Sequence(arrived.sequence + 1);
+        self.next = StartAt::Sequence(arrived.sequence + 1);
         self.status.send_replace(ReaderStatus {
             lag: Some(pending),
             problem: None,
@@ -265,7 +266,7 @@ impl Reader {
     }
 
     fn connects(&self) -> u64 {
-        self.broker
+        self.api
             .client
             .statistics()
             .connects
@@ -280,7 +281,7 @@ impl Drop for Reader {
         else {
             return;
         };
-        let (jetstream, name) = (self.broker.jetstream.clone(), source.name.clone());
+        let (jetstream, name) = (self.api.jetstream.clone(), source.name.clone());
         runtime.spawn(async move {
             let deleted = jetstream.delete_consumer_from_stream(&name, STREAM).await;
             if let Err(error) = deleted {

@@ -16,39 +16,37 @@ use tokio::task::JoinError;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
+use super::api::Api;
 use super::heads::Heads;
 use super::lease::Action;
 use super::lease::LEASE_TIMEOUT;
-use super::lease::Lease;
 use super::lease::Leases;
-use super::lease::Presence;
 use super::lease::RENEW_INTERVAL;
 use super::lease_store::LeaseStore;
 use super::lease_store::WriteError;
+use super::lease_value::Choice;
+use super::lease_value::Lease;
+use super::lease_value::Presence;
 use super::lock;
 use super::member::Chains;
 use super::member::MemberConfig;
+use super::member::StartError;
 use super::member_status::MemberStatus;
 use super::member_status::PartitionStatus;
+use super::phase::Phase;
+use super::phase::must_end;
 use super::state::StateStore;
 use super::tenure;
 use super::tenure::Ended;
 use super::tenure::Tenure;
+use crate::connect;
+use crate::connect::Broker;
 use crate::partition::Partition;
+use crate::partition::Partitions;
+use crate::setup;
 
 /// How often the broker is looked at: a lease that stands still is found this much later.
 const STEP_INTERVAL: Duration = Duration::from_millis(500);
-
-/// What a member is to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Its work.
-    Run,
-    /// Release all partitions, until then.
-    Stop(Instant),
-    /// End at once.
-    Abort,
-}
 
 /// A member at work.
 pub(super) struct Run {
@@ -76,13 +74,18 @@ impl Run {
         config: MemberConfig,
         chains: Box<dyn Chains>,
         status: Arc<Mutex<MemberStatus>>,
-    ) -> Result<Run, String> {
-        let broker = (config.connect)().await?;
-        let id = broker.unique();
+    ) -> Result<Run, StartError> {
+        let broker = connect::connect(&config.broker)
+            .await
+            .map_err(StartError::Connect)?;
+        let partitions = partitions(&broker, &config).await?;
+        let id = Api::new(&broker, STEP_INTERVAL).unique();
         lock(&status).id.clone_from(&id);
         let context = tenure::Context {
-            state: StateStore::open(&broker).await?,
-            heads: Mutex::new(Heads::open(&broker).await?),
+            state: StateStore::open(&broker)
+                .await
+                .map_err(StartError::Broker)?,
+            heads: Mutex::new(Heads::open(&broker).await.map_err(StartError::Broker)?),
             chains: Mutex::new(chains),
             fresh: config.fresh,
             status,
@@ -95,8 +98,10 @@ impl Run {
                 since: unix_seconds(),
                 released: false,
             },
-            leases: Leases::new(id, config.choice, config.partitions),
-            store: LeaseStore::open(&broker).await?,
+            leases: Leases::new(id, config.choice, partitions),
+            store: LeaseStore::open(&broker)
+                .await
+                .map_err(StartError::Broker)?,
             announced: None,
             context: Arc::new(context),
             tenures: BTreeMap::new(),
@@ -119,7 +124,9 @@ impl Run {
         steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = phases.changed(), if !self.is_stopping => self.release_all(),
+                // Steps may take longer than the time between them: they come last.
+                biased;
+                Ok(_) = phases.wait_for(Phase::is_stop), if !self.is_stopping => self.release_all(),
                 Some(ended) = self.ended.join_next() => self.finish(ended).await,
                 _ = steps.tick() => self.step().await,
             }
@@ -144,18 +151,24 @@ impl Run {
         }
     }
 
+    async fn observe(&mut self) -> Result<(), String> {
+        if !self.is_connected() {
+            return Err("there is no connection to the broker".to_owned());
+        }
+        let (leases, consumers) = tokio::join!(self.store.leases(), self.store.consumers());
+        self.leases.observe(Instant::now(), leases?, consumers?);
+        Ok(())
+    }
+
+    fn is_connected(&self) -> bool {
+        self.context.broker.is_connected()
+    }
+
     /// Looks at the broker, and does what is to be done.
     async fn step(&mut self) {
-        let (leases, consumers) = tokio::join!(self.store.leases(), self.store.consumers());
-        let problem = match (leases, consumers) {
-            (Ok(leases), Ok(consumers)) => {
-                self.leases.observe(Instant::now(), leases, consumers);
-                None
-            }
-            (Err(problem), _) | (_, Err(problem)) => Some(problem),
-        };
+        let problem = self.observe().await.err();
         self.note_step(problem);
-        let mut writes = FuturesUnordered::new();
+        let writes = FuturesUnordered::new();
         for action in self.leases.decide(Instant::now()) {
             match action {
                 Action::Lost { partition, reason } => self.lose(partition, reason),
@@ -165,6 +178,8 @@ impl Run {
                     }
                     self.note(partition, |status| status.is_releasing = true);
                 }
+                // The client would keep it, and send it when it is too late.
+                Action::Renew { .. } | Action::Claim { .. } if !self.is_connected() => {}
                 Action::Renew {
                     partition,
                     revision,
@@ -178,9 +193,17 @@ impl Run {
                 } => writes.push(self.write(partition, revision, true)),
             }
         }
-        self.announce().await;
-        while let Some(written) = writes.next().await {
+        // Together, as each one may take its whole time.
+        let (announced, written) = tokio::join!(self.announce(), writes.collect::<Vec<Written>>());
+        for written in written {
             self.take(written);
+        }
+        match announced {
+            Ok(Some(when)) => self.announced = Some(when),
+            Ok(None) => {}
+            Err(cause) => {
+                self.note_error(format!("cannot say that this consumer is there: {cause}"))
+            }
         }
     }
 
@@ -299,24 +322,18 @@ impl Run {
         }
     }
 
-    async fn announce(&mut self) {
+    /// Says that this consumer is there, if it is time. Returns when that was sent.
+    async fn announce(&self) -> Result<Option<Instant>, String> {
         let now = Instant::now();
-        if self
+        let is_recent = self
             .announced
-            .is_some_and(|last| now < last + RENEW_INTERVAL)
-        {
-            return;
+            .is_some_and(|last| now < last + RENEW_INTERVAL);
+        if is_recent || !self.is_connected() {
+            return Ok(None);
         }
-        match self
-            .store
-            .announce(&self.lease.owner, &self.presence(false))
-            .await
-        {
-            Ok(()) => self.announced = Some(now),
-            Err(cause) => {
-                self.note_error(format!("cannot say that this consumer is there: {cause}"))
-            }
-        }
+        let presence = self.presence(false);
+        self.store.announce(&self.lease.owner, &presence).await?;
+        Ok(Some(now))
     }
 
     fn presence(&self, left: bool) -> Presence {
@@ -324,6 +341,7 @@ impl Run {
             name: self.lease.name.clone(),
             since: self.lease.since,
             left,
+            chosen: self.leases.chosen(),
         }
     }
 
@@ -348,26 +366,28 @@ impl Run {
     }
 }
 
-/// Returns when a member must end, whatever it still does.
-async fn must_end(mut phases: watch::Receiver<Phase>) {
-    loop {
-        let phase = *phases.borrow_and_update();
-        match phase {
-            Phase::Abort => return,
-            Phase::Stop(deadline) => {
-                tokio::select! {
-                    () = tokio::time::sleep_until(deadline.into()) => return,
-                    changed = phases.changed() => if changed.is_err() {
-                        return;
-                    },
-                }
-            }
-            Phase::Run => {
-                if phases.changed().await.is_err() {
-                    return;
-                }
-            }
+/// The number of partitions of the fleet, if it is as expected, and those that were chosen are among them.
+async fn partitions(broker: &Broker, config: &MemberConfig) -> Result<Partitions, StartError> {
+    let settings = setup::read_settings(broker)
+        .await
+        .map_err(StartError::Settings)?;
+    if let Some(expected) = config.partitions {
+        settings
+            .expect_partitions(expected)
+            .map_err(StartError::Settings)?;
+    }
+    let count = settings.partitions.count();
+    match &config.choice {
+        Choice::Some(set) if set.is_empty() => Err(StartError::NoChoice),
+        Choice::Some(set) if set.last().is_some_and(|last| last.0 >= count) => {
+            let chosen = set
+                .iter()
+                .copied()
+                .filter(|chosen| chosen.0 >= count)
+                .collect();
+            Err(StartError::Choice { chosen, count })
         }
+        Choice::All | Choice::Some(_) | Choice::Auto => Ok(settings.partitions),
     }
 }
 

@@ -198,8 +198,8 @@ mod tests {
     }
 
     fn value() -> Vec<u8> {
-        let (outline, content) = snapshot().encode("writer").unwrap();
-        outline.value(&content).unwrap()
+        let (outline, content) = snapshot().encode("writer").expect("a value");
+        outline.value(&content).expect("a value")
     }
 
     fn read(value: &[u8]) -> Result<Snapshot, CorruptSnapshot> {
@@ -240,10 +240,10 @@ mod tests {
 
     #[test]
     fn the_value_of_an_object_has_the_outline_alone() {
-        let (mut outline, content) = snapshot().encode("writer").unwrap();
+        let (mut outline, content) = snapshot().encode("writer").expect("a value");
         outline.object = Some("p.3.77".to_owned());
-        let value = outline.value(&content).unwrap();
-        let (found, rest) = Outline::read(&value).unwrap();
+        let value = outline.value(&content).expect("a value");
+        let (found, rest) = Outline::read(&value).expect("a value");
         assert_eq!((found, rest), (outline, &b""[..]));
     }
 }

@@ -4,18 +4,23 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use async_nats::jetstream::context::PublishError;
+use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::kv::Operation;
 use async_nats::jetstream::kv::Store;
-use async_nats::jetstream::kv::UpdateErrorKind;
+use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::object_store::ObjectStore;
 use bytes::Bytes;
 
-use super::broker::Broker;
+use super::api::Api;
+use super::api::causes;
 use super::objects;
 use super::snapshot::CorruptSnapshot;
 use super::snapshot::Outline;
 use super::snapshot::Snapshot;
+use crate::connect::Broker;
 use crate::names::LARGE_BUCKET;
+use crate::names::SEQUENCE_HEADER;
 use crate::names::STATE_BUCKET;
 use crate::partition::Partition;
 
@@ -37,7 +42,7 @@ pub struct Loaded {
 /// The bucket of snapshots.
 #[derive(Clone)]
 pub struct StateStore {
-    broker: Broker,
+    api: Api,
     values: Store,
     objects: ObjectStore,
     writer: String,
@@ -58,8 +63,8 @@ pub enum LoadError {
     },
     /// The broker has something that is no snapshot.
     #[error(
-        "the snapshot of partition {partition} (bucket {STATE_BUCKET}, key p.{partition}, revision {revision}) is corrupt: \
-         {cause}; delete the key to begin without a state"
+        "the snapshot of partition {partition} (bucket {STATE_BUCKET}, key p.{partition}, revision {revision}) is \
+         corrupt: {cause}; delete the key to begin without a state"
     )]
     Corrupt {
         /// The partition.
@@ -109,19 +114,20 @@ impl StateStore {
     ///
     /// A bucket is missing, or the broker does not answer.
     pub async fn open(broker: &Broker) -> Result<StateStore, String> {
-        let broker = broker.within(REQUEST_TIMEOUT);
-        let values = super::buckets::values(&broker, STATE_BUCKET).await?;
-        let objects = super::buckets::objects(&broker, LARGE_BUCKET).await?;
+        let api = Api::new(broker, REQUEST_TIMEOUT);
+        let values = super::buckets::values(&api, STATE_BUCKET).await?;
+        let objects = super::buckets::objects(&api, LARGE_BUCKET).await?;
         Ok(StateStore {
-            writer: broker.unique(),
-            broker,
+            writer: api.unique(),
+            api,
             values,
             objects,
             tidied: BTreeMap::new(),
         })
     }
 
-    /// The last snapshot of this partition.
+    /// The last snapshot of this partition. In a cluster a server that is behind may answer with the one before: then
+    /// the next [`StateStore::save`] is stale.
     ///
     /// # Errors
     ///
@@ -174,9 +180,9 @@ impl StateStore {
     ) -> Result<u64, SaveError> {
         let encode = |cause| SaveError::Encode { partition, cause };
         let (mut outline, content) = snapshot.encode(&self.writer).map_err(encode)?;
-        let max_content = self.broker.client.max_payload().saturating_sub(MARGIN);
+        let max_content = self.api.client.max_payload().saturating_sub(MARGIN);
         if content.len() > max_content {
-            let name = objects::unique_name(&self.broker, partition, snapshot.sequence);
+            let name = objects::unique_name(&self.api, partition, snapshot.sequence);
             let written = objects::write(&self.objects, &name, &content).await;
             written.map_err(|cause| SaveError::Unreachable { partition, cause })?;
             outline.object = Some(name);
@@ -196,7 +202,7 @@ impl StateStore {
             Err(_) => outline.object,
         };
         if let Some(name) = not_needed {
-            objects::delete(&self.broker, &self.objects, &name).await;
+            objects::delete(&self.api, &self.objects, &name).await;
         }
         saved.map(|(revision, _)| revision)
     }
@@ -210,11 +216,14 @@ impl StateStore {
         revision: u64,
     ) -> Result<(u64, Option<String>), SaveError> {
         let unreachable = |cause| SaveError::Unreachable { partition, cause };
-        let error = match self.values.update(key(partition), value, revision).await {
+        let error = match self
+            .update(partition, outline.sequence, value, revision)
+            .await
+        {
             Ok(revision) => return Ok((revision, outline.object.clone())),
             Err(error) => error,
         };
-        if error.kind() != UpdateErrorKind::WrongLastRevision {
+        if error.kind() != PublishErrorKind::WrongLastSequence {
             return Err(unreachable(causes(&error)));
         }
         // The answer to an earlier attempt may have been lost after the value was stored.
@@ -237,8 +246,25 @@ impl StateStore {
         }
     }
 
-    /// Deletes the objects that no value refers to. Others are deleted at the first snapshot alone: from then on no other
-    /// consumer can save one that refers to them.
+    /// As the client updates a value, with a header more: the sequence can be read without the value.
+    async fn update(
+        &self,
+        partition: Partition,
+        sequence: u64,
+        value: Bytes,
+        revision: u64,
+    ) -> Result<u64, PublishError> {
+        let mut message = PublishMessage::build()
+            .payload(value)
+            .expected_last_subject_sequence(revision);
+        message = message.header(SEQUENCE_HEADER, sequence.to_string().as_str());
+        let subject = format!("$KV.{STATE_BUCKET}.{}", key(partition));
+        let sent = self.api.jetstream.send_publish(subject, message).await?;
+        sent.await.map(|acknowledged| acknowledged.sequence)
+    }
+
+    /// Deletes the objects that no value refers to. Others are deleted at the first snapshot alone: from then on no
+    /// other consumer can save one that refers to them.
     async fn tidy(&mut self, partition: Partition, object: Option<String>) {
         let before = self.tidied.insert(partition, object.clone());
         let forgotten = match before {
@@ -247,7 +273,7 @@ impl StateStore {
             None => objects::others(&self.objects, partition, object.as_deref()).await,
         };
         for name in forgotten {
-            objects::delete(&self.broker, &self.objects, &name).await;
+            objects::delete(&self.api, &self.objects, &name).await;
         }
     }
 }
@@ -255,18 +281,4 @@ impl StateStore {
 /// The key of a partition, in the buckets of snapshots and of leases.
 pub(super) fn key(partition: Partition) -> String {
     format!("p.{partition}")
-}
-
-/// An error with its causes.
-pub(super) fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }

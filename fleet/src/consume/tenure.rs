@@ -12,9 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio::time::sleep_until;
 
-use super::broker::Broker;
 use super::head::Head;
-use super::head::HeadDigest;
 use super::heads;
 use super::heads::Heads;
 use super::lock;
@@ -25,15 +23,17 @@ use super::member_status::MemberStatus;
 use super::member_status::PartitionStatus;
 use super::out::Line;
 use super::out::LineWriter;
-use super::reader::From;
 use super::reader::Read;
 use super::reader::Reader;
+use super::reader::StartAt;
 use super::snapshot::Snapshot;
 use super::state::LoadError;
 use super::state::Loaded;
 use super::state::SaveError;
 use super::state::StateStore;
 use super::ticks::publish_ticks;
+use crate::connect::Broker;
+use crate::head::HeadDigest;
 use crate::partition::Partition;
 
 /// Time after a request that failed.
@@ -45,7 +45,7 @@ pub(super) struct Context {
     pub(super) state: StateStore,
     pub(super) heads: Mutex<Heads>,
     pub(super) chains: Mutex<Box<dyn Chains>>,
-    pub(super) fresh: From,
+    pub(super) fresh: StartAt,
     pub(super) status: Arc<Mutex<MemberStatus>>,
 }
 
@@ -150,8 +150,8 @@ impl Context {
     }
 }
 
-/// Returns when the lease is lost: at once when that is told, or when it was not renewed in time. The clock of this task
-/// decides, because requests of the member may take long.
+/// Returns when the lease is lost: at once when that is told, or when it was not renewed in time. The clock of this
+/// task decides, because requests of the member may take long.
 async fn until_lost(mut validity: watch::Receiver<Validity>) -> String {
     loop {
         let until = match &*validity.borrow_and_update() {
@@ -177,7 +177,7 @@ async fn hold(
         Err(reason) => return Ended::Failed(reason),
     };
     let from = snapshot.as_ref().map_or(context.fresh, |snapshot| {
-        From::Sequence(snapshot.sequence + 1)
+        StartAt::Sequence(snapshot.sequence + 1)
     });
     let saved = snapshot.as_ref().map(|snapshot| snapshot.sequence);
     context.note(partition, |status| status.saved = saved);

@@ -20,6 +20,7 @@ const SLOW: Duration = Duration::from_secs(30);
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     failures: u32,
+    is_permanent: bool,
     not_before: Option<Instant>,
 }
 
@@ -36,6 +37,7 @@ impl Backoff {
             false => FIRST.saturating_mul(1 << self.failures.min(10)).min(MAX),
         };
         self.failures += 1;
+        self.is_permanent = is_permanent;
         // Each of them has other keys.
         let random = RandomState::new().hash_one(0) % 1_024;
         self.not_before = Some(Instant::now() + longest.mul_f64(0.5 + random as f64 / 2_048.0));
@@ -44,6 +46,11 @@ impl Backoff {
     /// Returns whether the last attempt failed.
     pub(super) fn is_failing(&self) -> bool {
         self.failures > 0
+    }
+
+    /// Returns whether the next attempt may succeed without a person's help.
+    pub(super) fn may_pass(&self) -> bool {
+        !self.is_permanent
     }
 
     /// Returns whether the next attempt has to wait.

@@ -26,6 +26,7 @@ use crate::names::HostToken;
 use crate::partition::Partition;
 use crate::partition::Partitions;
 use sender::Sender;
+use shared::EndOnDrop;
 use shared::Shared;
 use spool::Spool;
 
@@ -68,7 +69,10 @@ pub struct Publisher {
 }
 
 /// What sends the frames: runs in a thread until [`Publisher::finish`].
-pub struct Runner(Sender);
+pub struct Runner {
+    sender: Sender,
+    ended: EndOnDrop,
+}
 
 /// Opens the spool, and connects to nothing yet: the caller starts the thread, with [`Runner::run`].
 ///
@@ -90,7 +94,8 @@ pub fn prepare(config: PublisherConfig) -> Result<(Publisher, Runner), StartErro
         shared,
         thread: None,
     };
-    Ok((publisher, Runner(sender)))
+    let ended = EndOnDrop(Arc::clone(&sender.shared));
+    Ok((publisher, Runner { sender, ended }))
 }
 
 impl Runner {
@@ -100,8 +105,7 @@ impl Runner {
     ///
     /// If the system refuses what a runtime needs: nothing is sent then.
     pub fn run(self) -> io::Result<()> {
-        let Runner(sender) = self;
-        let ended = shared::EndOnDrop(Arc::clone(&sender.shared));
+        let Runner { sender, ended } = self;
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_io().enable_time().build()?;
         runtime.block_on(sender.run());

@@ -103,7 +103,8 @@ impl Sender {
         }
     }
 
-    /// Connects, with as many attempts as it takes. `None`: the publisher ends, and there is nothing to send.
+    /// Connects, with as many attempts as it takes. `None`: the publisher ends, and there is nothing to send, or another
+    /// attempt would fail as well.
     async fn connect(&self) -> Option<Broker> {
         let mut backoff = Backoff::default();
         let mut broker = None;
@@ -121,7 +122,8 @@ impl Sender {
                     backoff.failed(error.is_permanent());
                 }
             }
-            if self.shared.is_finishing() && self.shared.spool().is_empty() {
+            let may_pass = backoff.may_pass() && !self.shared.spool().is_empty();
+            if self.shared.is_finishing() && !may_pass {
                 return None;
             }
             tokio::select! {
@@ -173,7 +175,7 @@ impl Sender {
         }
     }
 
-    /// Sends frames until the publisher ends and all are sent.
+    /// Sends frames until the publisher ends and all are sent, or the rest is not permitted.
     async fn send(&self, broker: &Broker) {
         let shared = &self.shared;
         let mut attempts = FuturesUnordered::new();
@@ -188,7 +190,8 @@ impl Sender {
                 };
                 attempts.push(self.attempt(broker, outgoing));
             }
-            if shared.is_finishing() && attempts.is_empty() && shared.spool().is_empty() {
+            let may_pass = backoff.may_pass() && !shared.spool().is_empty();
+            if shared.is_finishing() && attempts.is_empty() && !may_pass {
                 return;
             }
             tokio::select! {

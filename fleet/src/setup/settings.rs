@@ -30,7 +30,7 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// There are none.
-    #[error("the broker {0} is not set up: run `fleet init` first")]
+    #[error("the broker {0} is not set up: run `retrans-host fleet init`")]
     Missing(String),
     /// They are of a later version.
     #[error(

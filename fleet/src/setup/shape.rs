@@ -53,6 +53,8 @@ pub(super) fn streams(options: &InitOptions) -> Vec<stream::Config> {
     events.description = Some("Frames of events and ticks of retrans-host".to_owned());
     let mut out = log(OUT_STREAM, vec![OUT_SUBJECTS.to_owned()], options);
     out.description = Some("Lines that plugins of retrans-host printed".to_owned());
+    // Lines that are not read must not hold up the consumers.
+    out.discard = DiscardPolicy::Old;
     vec![
         events,
         out,

@@ -12,19 +12,19 @@ use retrans_fleet::consume::Chains;
 use retrans_fleet::consume::Choice;
 use retrans_fleet::consume::Content;
 use retrans_fleet::consume::Cursors;
-use retrans_fleet::consume::From;
 use retrans_fleet::consume::Line;
 use retrans_fleet::consume::Member;
 use retrans_fleet::consume::MemberConfig;
 use retrans_fleet::consume::Snapshot;
+use retrans_fleet::consume::StartAt;
 use retrans_fleet::consume::Work;
 use retrans_fleet::partition::Partition;
-use retrans_fleet::partition::Partitions;
 use serde::Deserialize;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::server::connect;
+use super::prepared;
+use super::server::Server;
 
 /// The state of a chain.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +83,7 @@ impl Recorder {
     }
 
     pub fn events(&self) -> Vec<Event> {
-        self.events.lock().unwrap().clone()
+        self.events.lock().expect("a lock").clone()
     }
 
     /// The sequences of frames of this partition, in the order in which they came.
@@ -103,7 +103,7 @@ impl Recorder {
     }
 
     fn record(&self, event: Event) {
-        self.events.lock().unwrap().push(event);
+        self.events.lock().expect("a lock").push(event);
     }
 }
 
@@ -143,7 +143,7 @@ fn run(
     let mut cursors = Cursors::new(Duration::from_secs(86_400));
     let (mut state, mut sequence) = (State::default(), 0);
     if let Some(snapshot) = snapshot {
-        state = serde_json::from_value(snapshot.counts).unwrap();
+        state = serde_json::from_value(snapshot.counts).expect("a value");
         cursors = snapshot.cursors;
         sequence = snapshot.sequence;
     }
@@ -152,7 +152,7 @@ fn run(
             sequence,
             chain: "chain".to_owned(),
             cursors: cursors.clone(),
-            counts: serde_json::to_value(state).unwrap(),
+            counts: serde_json::to_value(state).expect("a value"),
             body: vec![7; recorder.padding],
         });
     };
@@ -215,20 +215,13 @@ pub fn hash(before: u64, text: &str) -> u64 {
 }
 
 /// Starts a member.
-pub fn start(
-    url: &str,
-    name: &str,
-    choice: Choice,
-    partitions: u16,
-    recorder: &Recorder,
-) -> Member {
-    let url = url.to_owned();
+pub fn start(server: &Server, name: &str, choice: Choice, recorder: &Recorder) -> Member {
     let config = MemberConfig {
-        connect: Box::new(move || Box::pin(async move { Ok(connect(url).await) })),
+        broker: prepared(server),
         name: name.to_owned(),
         choice,
-        partitions: Partitions::new(partitions).unwrap(),
-        fresh: From::Beginning,
+        partitions: None,
+        fresh: StartAt::Beginning,
     };
     Member::start(config, recorder.clone()).expect("a member")
 }

@@ -3,24 +3,28 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 
 pub mod chains;
+#[path = "../support/server.rs"]
 pub mod server;
 
 use std::time::Duration;
 use std::time::Instant;
 
 use async_nats::HeaderMap;
-use async_nats::jetstream::kv;
-use async_nats::jetstream::object_store;
-use async_nats::jetstream::stream;
-use async_nats::jetstream::stream::DiscardPolicy;
 use bytes::Bytes;
-use retrans_fleet::consume::Broker;
-use retrans_fleet::consume::HeadDigest;
+use retrans_fleet::connect;
+use retrans_fleet::connect::Access;
+use retrans_fleet::connect::Broker;
+use retrans_fleet::connect::Prepared;
+use retrans_fleet::head::HeadDigest;
 use retrans_fleet::names;
 use retrans_fleet::names::AgentRun;
 use retrans_fleet::names::FrameId;
 use retrans_fleet::names::HostToken;
 use retrans_fleet::partition::Partition;
+use retrans_fleet::partition::Partitions;
+use retrans_fleet::setup;
+use retrans_fleet::setup::InitOptions;
+use server::Server;
 
 /// Time within which something must happen that happens at once on an idle machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -52,65 +56,42 @@ pub fn wait_for<T>(what: &str, mut value: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Creates the streams and the buckets, with a head.
-pub async fn create_fleet(broker: &Broker) {
-    let jetstream = &broker.jetstream;
-    let log = |name: &str, subjects: Vec<String>| stream::Config {
-        name: name.to_owned(),
-        subjects,
-        discard: DiscardPolicy::New,
-        max_age: Duration::from_secs(86_400),
-        max_bytes: 512 << 20,
-        duplicate_window: Duration::from_secs(600),
-        allow_direct: true,
-        ..stream::Config::default()
+/// A server that is set up for this number of partitions, with a head, and a connection to it.
+pub async fn fleet(partitions: u16) -> (Server, Broker) {
+    let server = Server::start();
+    let broker = connect(&server).await;
+    let options = InitOptions {
+        partitions: Partitions::new(partitions).expect("a number"),
+        ..InitOptions::default()
     };
-    let subjects = names::STREAM_SUBJECTS.map(str::to_owned).to_vec();
-    jetstream
-        .create_stream(log(names::STREAM, subjects))
-        .await
-        .expect("a stream");
-    let subjects = vec![names::OUT_SUBJECTS.to_owned()];
-    jetstream
-        .create_stream(log(names::OUT_STREAM, subjects))
-        .await
-        .expect("a stream");
-    let buckets = [
-        (names::AGENTS_BUCKET, 0),
-        (names::HEADS_BUCKET, 0),
-        (names::LEASES_BUCKET, 3600),
-        (names::STATE_BUCKET, 0),
-    ];
-    for (bucket, max_age) in buckets {
-        let config = kv::Config {
-            bucket: bucket.to_owned(),
-            history: 1,
-            max_age: Duration::from_secs(max_age),
-            ..kv::Config::default()
-        };
-        jetstream.create_key_value(config).await.expect("a bucket");
-    }
-    let config = object_store::Config {
-        bucket: names::LARGE_BUCKET.to_owned(),
-        ..object_store::Config::default()
-    };
-    jetstream
-        .create_object_store(config)
-        .await
-        .expect("an object store");
+    setup::init(&broker, &options).await.expect("a fleet");
     put(
-        broker,
+        &broker,
         names::HEADS_BUCKET,
         &HeadDigest::of(HEAD).to_string(),
         HEAD,
     )
     .await;
+    (server, broker)
+}
+
+/// A connection that is made again for ever.
+pub async fn connect(server: &Server) -> Broker {
+    connect::connect(&prepared(server))
+        .await
+        .expect("a connection")
+}
+
+/// How this server is accessed.
+pub fn prepared(server: &Server) -> Prepared {
+    let address = server.url().parse().expect("an address");
+    connect::prepare(address, &Access::default(), "test").expect("nothing to read")
 }
 
 /// Writes a value.
 pub async fn put(broker: &Broker, bucket: &str, key: &str, value: &'static [u8]) {
     let values = broker
-        .jetstream
+        .jetstream()
         .get_key_value(bucket)
         .await
         .expect("a bucket");
@@ -145,9 +126,11 @@ pub fn headers(id: &FrameId) -> HeaderMap {
 /// Publishes a frame until it is acknowledged, as an agent does. Returns its sequence.
 pub async fn publish(broker: &Broker, host: &str, id: &FrameId, payload: Bytes) -> u64 {
     let subject = names::events_subject(id.partition, &HostToken::of(host));
+    let mut jetstream = broker.jetstream().clone();
+    // What was sent over a connection that broke is sent again after this time.
+    jetstream.set_timeout(Duration::from_millis(500));
     loop {
-        let sent = broker
-            .jetstream
+        let sent = jetstream
             .publish_with_headers(subject.clone(), headers(id), payload.clone())
             .await;
         if let Ok(sent) = sent

@@ -112,6 +112,13 @@ impl Fleet {
         })
     }
 
+    /// The number of messages in the stream.
+    pub fn messages(&self) -> u64 {
+        let context = self.broker.jetstream();
+        let stream = self.runtime.block_on(context.get_stream(names::STREAM));
+        stream.expect("a stream").cached_info().state.messages
+    }
+
     /// The value of a key in a bucket.
     pub fn value(&self, bucket: &str, key: &str) -> Option<Vec<u8>> {
         self.runtime.block_on(async {

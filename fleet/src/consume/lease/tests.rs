@@ -68,7 +68,7 @@ impl World {
 
 impl Consumer {
     fn new(id: &str, choice: Choice, partitions: u16) -> Consumer {
-        let partitions = Partitions::new(partitions).unwrap();
+        let partitions = Partitions::new(partitions).expect("a number");
         Consumer {
             leases: Leases::new(id.to_owned(), choice, partitions),
             id: id.to_owned(),
@@ -95,6 +95,7 @@ impl Consumer {
             name: self.id.clone(),
             since: 0,
             left: false,
+            chosen: self.leases.chosen(),
         });
         world
             .peers
@@ -127,8 +128,10 @@ impl Consumer {
                     }
                 }
                 Action::Release { partition } => {
-                    let revision = self.leases.revision(partition).unwrap();
-                    world.write(partition, &self.id, true, revision).unwrap();
+                    let revision = self.leases.revision(partition).expect("a value");
+                    world
+                        .write(partition, &self.id, true, revision)
+                        .expect("a value");
                     self.leases.released(partition);
                 }
                 Action::Lost { partition, reason } => self.lost.push((partition, reason)),
@@ -154,7 +157,8 @@ fn run(world: &mut World, consumers: &mut [Consumer], from: Instant, time: Durat
     now
 }
 
-/// Two consumers never hold one partition at a time, unless one of them does not know that it has lost it: it is paused.
+/// Two consumers never hold one partition at a time, unless one of them does not know that it has lost it: it is
+/// paused.
 fn assert_disjoint(consumers: &[Consumer], now: Instant) {
     let mut seen = BTreeSet::new();
     for consumer in consumers {
@@ -268,8 +272,10 @@ fn what_is_released_is_taken_at_the_next_look() {
     assert_eq!(counts(&consumers), [8, 0]);
     let gone = consumers.remove(0);
     for partition in gone.held() {
-        let revision = gone.leases.revision(partition).unwrap();
-        world.write(partition, "a", true, revision).unwrap();
+        let revision = gone.leases.revision(partition).expect("a value");
+        world
+            .write(partition, "a", true, revision)
+            .expect("a value");
     }
     run(&mut world, &mut consumers, now, STEP);
     assert_eq!(counts(&consumers), [8]);
@@ -334,8 +340,10 @@ fn a_renewal_whose_answer_was_lost_is_found() {
     let begin = Instant::now();
     let now = run(&mut world, &mut consumers, begin, STEP);
     let partition = Partition(0);
-    let revision = consumers[0].leases.revision(partition).unwrap();
-    let unknown = world.write(partition, "a", false, revision).unwrap();
+    let revision = consumers[0].leases.revision(partition).expect("a value");
+    let unknown = world
+        .write(partition, "a", false, revision)
+        .expect("a value");
     let now = run(&mut world, &mut consumers, now, STEP);
     assert_eq!(consumers[0].leases.revision(partition), Some(unknown));
     // It has not extended the lease.
@@ -359,7 +367,28 @@ fn a_set_is_taken_and_nothing_else() {
         Duration::from_secs(3),
     );
     assert_eq!(consumers[0].held(), [Partition(1), Partition(5)]);
-    assert_eq!(consumers[1].held().len(), 4);
+    assert_eq!(consumers[1].held().len(), 6);
+}
+
+#[test]
+fn what_another_one_was_told_to_take_is_left_to_it() {
+    let mut world = World::default();
+    let mut consumers = vec![Consumer::auto("a"), Consumer::auto("b")];
+    let now = run(
+        &mut world,
+        &mut consumers,
+        Instant::now(),
+        Duration::from_secs(5),
+    );
+    let set = BTreeSet::from([0, 1, 2, 3].map(Partition));
+    consumers.push(Consumer::new("c", Choice::Some(set.clone()), 8));
+    let now = run(&mut world, &mut consumers, now, Duration::from_secs(10));
+    assert_eq!(counts(&consumers), [2, 2, 4]);
+    assert_eq!(consumers[2].held(), Vec::from_iter(set));
+    // When it dies, the others take them.
+    consumers.pop();
+    run(&mut world, &mut consumers, now, Duration::from_secs(10));
+    assert_eq!(counts(&consumers), [4, 4]);
 }
 
 #[test]
@@ -367,9 +396,11 @@ fn a_partition_whose_chain_failed_is_left_to_others_for_some_time() {
     let mut world = World::default();
     let mut consumers = [Consumer::new("a", Choice::All, 1)];
     let mut now = run(&mut world, &mut consumers, Instant::now(), STEP);
-    let revision = consumers[0].leases.revision(Partition(0)).unwrap();
+    let revision = consumers[0].leases.revision(Partition(0)).expect("a value");
     consumers[0].leases.avoid(Partition(0), now);
-    world.write(Partition(0), "a", true, revision).unwrap();
+    world
+        .write(Partition(0), "a", true, revision)
+        .expect("a value");
     consumers[0].leases.released(Partition(0));
     now = run(&mut world, &mut consumers, now, AVOID_TIME);
     assert_eq!(counts(&consumers), [0]);

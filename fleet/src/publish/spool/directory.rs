@@ -5,6 +5,7 @@ use std::fs::File;
 use std::fs::OpenOptions;
 use std::fs::TryLockError;
 use std::io;
+use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -107,7 +108,11 @@ impl Directory {
             return Ok(());
         }
         let path = self.head(digest);
-        std::fs::write(&path, head).map_err(|cause| SpoolError::Io { path, cause })
+        let mut options = OpenOptions::new();
+        let options = options.write(true).create(true).truncate(true).mode(0o600);
+        let file = options.open(&path);
+        let written = file.and_then(|mut file| file.write_all(head));
+        written.map_err(|cause| SpoolError::Io { path, cause })
     }
 
     /// Removes a head that no frame needs any more.

@@ -34,21 +34,29 @@ pub(super) struct Found {
     pub(super) range: Range<u64>,
 }
 
-/// The bytes of an entry. `None` if it is larger than its length can say.
-pub(super) fn encode(meta: &Meta, frame: &[u8]) -> Option<Vec<u8>> {
+/// The size of an entry in bytes. `None` if it is larger than its length can say.
+pub(super) fn size(meta: &Meta, frame: &[u8]) -> Option<u64> {
+    let body = 2 + meta.id.to_string().len() + 8 + 16 + frame.len();
+    let body = u32::try_from(body).ok()?;
+    Some(PREFIX as u64 + u64::from(body))
+}
+
+/// The bytes of an entry that has a [`size`].
+pub(super) fn encode(meta: &Meta, frame: &[u8]) -> Vec<u8> {
     let id = meta.id.to_string();
-    let body_length = 2 + id.len() + 8 + 16 + frame.len();
-    let mut bytes = Vec::with_capacity(PREFIX + body_length);
-    bytes.extend_from_slice(&u32::try_from(body_length).ok()?.to_le_bytes());
-    bytes.extend_from_slice(&[0; 4]);
-    bytes.extend_from_slice(&u16::try_from(id.len()).ok()?.to_le_bytes());
+    let mut bytes = vec![0; PREFIX];
+    bytes.reserve_exact(26 + id.len() + frame.len());
+    // An identifier has a boot of 36 bytes and three numbers.
+    bytes.extend_from_slice(&(id.len() as u16).to_le_bytes());
     bytes.extend_from_slice(id.as_bytes());
     bytes.extend_from_slice(&meta.events.to_le_bytes());
     bytes.extend_from_slice(&meta.head.0);
     bytes.extend_from_slice(frame);
+    let length = (bytes.len() - PREFIX) as u32;
     let checksum = crc32fast::hash(&bytes[PREFIX..]);
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
     bytes[4..PREFIX].copy_from_slice(&checksum.to_le_bytes());
-    Some(bytes)
+    bytes
 }
 
 /// The first entry of these bytes: what it says, its frame, and its size. `None` if it is damaged or not whole.
@@ -117,7 +125,7 @@ mod tests {
         let mut file = MAGIC.to_vec();
         let mut ends = vec![file.len()];
         for number in 0..3 {
-            file.extend(encode(&meta(number), b"frame").expect("a small frame"));
+            file.extend(encode(&meta(number), b"frame"));
             ends.push(file.len());
         }
         for cut in MAGIC.len()..=file.len() {
@@ -128,6 +136,8 @@ mod tests {
         }
         let (found, _) = decode_file(&file);
         assert_eq!(found[2].meta, meta(2));
+        let range = &found[2].range;
+        assert_eq!(size(&meta(2), b"frame"), Some(range.end - range.start));
         let range = found[2].range.start as usize..found[2].range.end as usize;
         let (_, frame, _) = decode(&file[range]).expect("an entry");
         assert_eq!(frame, b"frame");
@@ -135,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_changed_byte_is_found() {
-        let entry = encode(&meta(0), b"frame").expect("a small frame");
+        let entry = encode(&meta(0), b"frame");
         for index in 0..entry.len() {
             let mut changed = entry.clone();
             changed[index] ^= 1;

@@ -12,7 +12,6 @@ use bytes::Bytes;
 use super::directory::Directory;
 use super::entry;
 use super::entry::Meta;
-use super::segment::Content;
 use super::segment::SegmentFile;
 use crate::head::HeadDigest;
 use crate::names::AgentRun;
@@ -35,10 +34,12 @@ pub(in crate::publish) struct Spool {
     /// Oldest first; the last one may be open.
     pub(super) segments: VecDeque<Segment>,
     pub(super) next_segment: u64,
-    queues: BTreeMap<Partition, Queue>,
+    pub(super) queues: BTreeMap<Partition, Queue>,
     /// Partitions with frames of which none is being sent.
-    ready: VecDeque<Partition>,
+    pub(super) ready: VecDeque<Partition>,
     pub(super) counts: PublishCounts,
+    /// The last frame could not be stored, and the log says so.
+    is_failing: bool,
 }
 
 /// A part of the log.
@@ -64,30 +65,24 @@ pub(super) struct Entry {
 
 /// The frames of a partition.
 #[derive(Default)]
-struct Queue {
+pub(super) struct Queue {
     /// The number of the next frame of this run.
     next_number: u64,
     /// Segment and index of the frames, oldest first.
-    frames: VecDeque<(u64, usize)>,
-    /// One of them is being sent.
-    is_out: bool,
+    pub(super) frames: VecDeque<(u64, usize)>,
+    pub(super) state: QueueState,
 }
 
-/// A frame that is being sent.
-#[derive(Debug)]
-pub(in crate::publish) struct Outgoing {
-    key: (u64, usize),
-    pub(in crate::publish) id: FrameId,
-    pub(in crate::publish) events: u64,
-    pub(in crate::publish) head: HeadDigest,
-    content: Content,
-}
-
-impl Outgoing {
-    /// Reads the frame.
-    pub(in crate::publish) fn frame(&self) -> io::Result<Bytes> {
-        self.content.read()
-    }
+/// Whether a partition is in [`Spool::ready`]. It may be there although its frames have been dropped.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum QueueState {
+    /// It has no frames.
+    #[default]
+    Idle,
+    /// It is in the list of those whose oldest frame may be sent.
+    Ready,
+    /// A frame is being sent.
+    Out,
 }
 
 impl Spool {
@@ -110,6 +105,7 @@ impl Spool {
             queues: BTreeMap::new(),
             ready: VecDeque::new(),
             counts: PublishCounts::default(),
+            is_failing: false,
         }
     }
 
@@ -149,25 +145,31 @@ impl Spool {
             events,
             head: self.head,
         };
-        if let Err(cause) = self.store(meta, frame) {
-            self.counts.dropped.add(events);
-            self.counts.fail(&cause);
+        match self.store(meta, frame) {
+            Ok(()) => self.is_failing = false,
+            Err(cause) => {
+                self.counts.dropped.add(events);
+                self.counts.fail(&cause);
+                if !std::mem::replace(&mut self.is_failing, true) {
+                    tracing::warn!("frames are dropped: {cause}");
+                }
+            }
         }
     }
 
     fn store(&mut self, meta: Meta, frame: Bytes) -> Result<(), String> {
-        let encoded = entry::encode(&meta, &frame).ok_or("a frame is larger than 4 GiB")?;
-        let size = encoded.len() as u64;
+        let size = entry::size(&meta, &frame).ok_or("a frame is larger than 4 GiB")?;
         if size + entry::MAGIC.len() as u64 > self.max_bytes {
             return Err(format!("a frame of {size} bytes is larger than the spool"));
         }
-        self.make_room(size);
-        let range = match self.write(&encoded) {
+        // A segment may have to begin for it.
+        self.make_room(size + entry::MAGIC.len() as u64);
+        let range = match self.write(&meta, &frame, size) {
             // The oldest frames give way to the newest on a full disk, too.
             Err(error) if error.kind() == io::ErrorKind::StorageFull && self.segments.len() > 1 => {
                 self.counts.write_errors += 1;
                 self.drop_oldest();
-                self.write(&encoded)
+                self.write(&meta, &frame, size)
             }
             written => written,
         };
@@ -186,23 +188,21 @@ impl Spool {
         }
     }
 
-    /// Writes an entry to the open segment. Returns where it is.
-    fn write(&mut self, encoded: &[u8]) -> io::Result<Range<u64>> {
-        let size = encoded.len() as u64;
+    /// Writes an entry of this size to the open segment. Returns where it is.
+    fn write(&mut self, meta: &Meta, frame: &[u8], size: u64) -> io::Result<Range<u64>> {
         let is_full =
             |segment: &Segment| !segment.is_open || segment.bytes + size > self.segment_size;
         if self.segments.back().is_none_or(is_full) {
             self.close();
             self.begin_segment()?;
         }
-        let segment = self.segments.back_mut();
-        let Some(segment) = segment else {
+        let Some(segment) = self.segments.back_mut() else {
             return Err(io::Error::other("no segment is open"));
         };
-        let range = match &mut segment.file {
-            Some(file) => file.append(encoded)?,
-            None => segment.bytes..segment.bytes + size,
-        };
+        if let Some(file) = &mut segment.file {
+            file.append(&entry::encode(meta, frame), segment.bytes)?;
+        }
+        let range = segment.bytes..segment.bytes + size;
         segment.bytes = range.end;
         self.counts.spool_bytes += size;
         Ok(range)
@@ -263,96 +263,11 @@ impl Spool {
             is_live: true,
         });
         let queue = self.queues.entry(partition).or_default();
-        if queue.frames.is_empty() && !queue.is_out {
+        if queue.state == QueueState::Idle {
+            queue.state = QueueState::Ready;
             self.ready.push_back(partition);
         }
         queue.frames.push_back(key);
-    }
-
-    /// The next frame to send. Until it is settled, no other frame of its partition is.
-    pub(in crate::publish) fn next(&mut self) -> Option<Outgoing> {
-        loop {
-            let partition = self.ready.pop_front()?;
-            let Some(queue) = self.queues.get_mut(&partition) else {
-                continue;
-            };
-            // Its frames may have been dropped.
-            let Some(&key) = queue.frames.front() else {
-                continue;
-            };
-            queue.is_out = true;
-            let Some(segment) = segment(&mut self.segments, key.0) else {
-                continue;
-            };
-            let path = segment.path.clone();
-            let entry = &segment.entries[key.1];
-            let content = match (&entry.frame, path) {
-                (Some(frame), _) => Content::Memory(frame.clone()),
-                (None, Some(path)) => Content::File(path, entry.range.clone()),
-                (None, None) => Content::Memory(Bytes::new()),
-            };
-            return Some(Outgoing {
-                key,
-                id: entry.meta.id.clone(),
-                events: entry.meta.events,
-                head: entry.meta.head,
-                content,
-            });
-        }
-    }
-
-    /// The broker has the frame.
-    pub(in crate::publish) fn acknowledge(&mut self, outgoing: &Outgoing, is_duplicate: bool) {
-        self.counts.duplicates += u64::from(is_duplicate);
-        self.counts.acknowledged.add(outgoing.events);
-        match self.remove(outgoing) {
-            true => self.counts.queued.take(outgoing.events),
-            // It was dropped while it was being sent, and has arrived nevertheless.
-            false => self.counts.dropped.take(outgoing.events),
-        }
-    }
-
-    /// The frame can never be sent.
-    pub(in crate::publish) fn lose(&mut self, outgoing: &Outgoing, cause: &str) {
-        self.counts.fail(cause);
-        if self.remove(outgoing) {
-            self.counts.queued.take(outgoing.events);
-            self.counts.dropped.add(outgoing.events);
-        }
-    }
-
-    /// The frame was not acknowledged, and is sent again.
-    pub(in crate::publish) fn give_back(&mut self, outgoing: &Outgoing) {
-        self.settle(outgoing.id.partition, true);
-    }
-
-    /// Removes a frame that was sent from its queue. Returns whether it was still there.
-    fn remove(&mut self, outgoing: &Outgoing) -> bool {
-        let partition = outgoing.id.partition;
-        let queue = self.queues.entry(partition).or_default();
-        let is_there = queue.frames.front() == Some(&outgoing.key);
-        if is_there {
-            queue.frames.pop_front();
-            if let Some(segment) = segment(&mut self.segments, outgoing.key.0) {
-                let entry = &mut segment.entries[outgoing.key.1];
-                entry.is_live = false;
-                entry.frame = None;
-                segment.live -= 1;
-            }
-            self.remove_finished();
-        }
-        self.settle(partition, false);
-        is_there
-    }
-
-    fn settle(&mut self, partition: Partition, is_first: bool) {
-        let queue = self.queues.entry(partition).or_default();
-        queue.is_out = false;
-        match (queue.frames.is_empty(), is_first) {
-            (true, _) => {}
-            (false, true) => self.ready.push_front(partition),
-            (false, false) => self.ready.push_back(partition),
-        }
     }
 
     /// Removes the segments of which all frames are acknowledged; empties the open one.
@@ -408,11 +323,6 @@ impl Spool {
         self.close();
         self.directory = None;
     }
-}
-
-fn segment(segments: &mut VecDeque<Segment>, number: u64) -> Option<&mut Segment> {
-    let index = segments.binary_search_by_key(&number, |segment| segment.number);
-    index.ok().and_then(|index| segments.get_mut(index))
 }
 
 fn remove_file(segment: &Segment) {

@@ -5,10 +5,13 @@ mod entry;
 mod log;
 mod recovery;
 mod segment;
+mod sending;
+#[cfg(test)]
+mod tests;
 
 pub use directory::SpoolError;
-pub(super) use log::Outgoing;
 pub(super) use log::Spool;
+pub(super) use sending::Outgoing;
 
 use std::path::PathBuf;
 

@@ -38,7 +38,13 @@ impl Spool {
         for number in numbers {
             let bytes = directory.read_segment(number)?;
             let (found, is_torn) = entry::decode_file(&bytes);
-            self.counts.torn += u64::from(is_torn);
+            if is_torn {
+                self.counts.torn += 1;
+                tracing::warn!(
+                    "the end of {} cannot be read: its run ended while it wrote, or the file is damaged",
+                    directory.segment(number).display()
+                );
+            }
             self.next_segment = number + 1;
             let size = bytes.len() as u64;
             self.counts.spool_bytes += size;
@@ -71,14 +77,17 @@ impl Spool {
         needed.sort_unstable();
         needed.dedup();
         let own = self.heads[0].0;
-        for head in heads.iter().filter(|head| **head != own) {
-            match needed.contains(head) {
-                true => {
-                    let content = directory.read_head(*head);
-                    self.heads
-                        .extend(content.map(|content| (*head, content.into())));
-                }
-                false => directory.remove_head(*head),
+        for head in heads
+            .iter()
+            .filter(|head| !needed.contains(head) && **head != own)
+        {
+            directory.remove_head(*head);
+        }
+        for head in needed.into_iter().filter(|head| *head != own) {
+            match directory.read_head(head) {
+                Some(content) => self.heads.push((head, content.into())),
+                // An earlier attempt may have brought it to the broker.
+                None => tracing::warn!("the spool has frames, but not their head {head}"),
             }
         }
     }

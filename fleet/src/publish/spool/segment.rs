@@ -16,48 +16,32 @@ use super::entry;
 
 /// A file of the spool that is written.
 #[derive(Debug)]
-pub(super) struct SegmentFile {
-    file: File,
-    length: u64,
-}
+pub(super) struct SegmentFile(File);
 
 impl SegmentFile {
-    /// Creates a file, which only this user may read.
+    /// Creates a file without entries, which only this user may read.
     pub(super) fn create(path: &Path) -> io::Result<SegmentFile> {
         let mut options = OpenOptions::new();
-        let file = options
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)?;
+        let options = options.write(true).create_new(true).mode(0o600);
+        let file = options.open(path)?;
         if let Err(error) = file.write_all_at(&entry::MAGIC, 0) {
             let _ = std::fs::remove_file(path);
             return Err(error);
         }
-        Ok(SegmentFile {
-            file,
-            length: entry::MAGIC.len() as u64,
+        Ok(SegmentFile(file))
+    }
+
+    /// Writes an entry at the end, which is at this offset. A part that was written before an error is removed.
+    pub(super) fn append(&self, bytes: &[u8], end: u64) -> io::Result<()> {
+        self.0.write_all_at(bytes, end).inspect_err(|_| {
+            // If this fails as well, the next entry is written over the part.
+            let _ = self.0.set_len(end);
         })
     }
 
-    /// Appends an entry. Returns where it is. A part that was written before an error is removed.
-    pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<Range<u64>> {
-        let range = self.length..self.length + bytes.len() as u64;
-        if let Err(error) = self.file.write_all_at(bytes, range.start) {
-            // If this fails as well, the next entry is written over the part.
-            let _ = self.file.set_len(range.start);
-            return Err(error);
-        }
-        self.length = range.end;
-        Ok(range)
-    }
-
     /// Removes all entries.
-    pub(super) fn clear(&mut self) -> io::Result<()> {
-        let length = entry::MAGIC.len() as u64;
-        self.file.set_len(length)?;
-        self.length = length;
-        Ok(())
+    pub(super) fn clear(&self) -> io::Result<()> {
+        self.0.set_len(entry::MAGIC.len() as u64)
     }
 }
 

@@ -1,0 +1,46 @@
+//! The broker as consumers use it: each request has a time.
+
+use std::time::Duration;
+
+use async_nats::Client;
+use async_nats::jetstream::Context;
+
+use crate::connect::Broker;
+
+/// JetStream of a broker, where a request and an acknowledgement take a certain time at most.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    pub(crate) client: Client,
+    pub(crate) jetstream: Context,
+}
+
+impl Api {
+    pub(crate) fn new(broker: &Broker, timeout: Duration) -> Api {
+        let mut jetstream = broker.jetstream().clone();
+        jetstream.set_timeout(timeout);
+        Api {
+            client: broker.client().clone(),
+            jetstream,
+        }
+    }
+
+    /// A text that no other caller gets, from letters and digits.
+    pub(crate) fn unique(&self) -> String {
+        let inbox = self.client.new_inbox();
+        inbox.rsplit('.').next().unwrap_or(&inbox).to_owned()
+    }
+}
+
+/// An error with its causes.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,14 @@
+//! A fleet on a real nats-server: hosts publish, consumers share the partitions, and any of them is killed.
+
+#[path = "../common/ledger.rs"]
+#[allow(dead_code, reason = "another test program uses the rest")]
+mod ledger;
+#[path = "../../fleet/tests/support/server.rs"]
+#[allow(dead_code, reason = "another test program uses the rest")]
+mod server;
+
+mod consumers;
+mod foreign;
+mod hosts;
+mod kills;
+mod processes;
