@@ -182,6 +182,7 @@ fn reading(capture: &Path) -> Result<()> {
 fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duration; 2]> {
     let chain = Chain::new(vec![start(engine, plugin)], Nowhere);
     let config = config::Replay {
+        publish: None,
         listen: None,
         chain: config::ChainConfig {
             watch_files: false,

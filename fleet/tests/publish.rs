@@ -1,4 +1,4 @@
-//! Publishers against a real nats-server: what was handed over is acknowledged, dropped or kept, and is in the stream once.
+//! Publishers against a real nats-server: what was handed over is acknowledged, dropped or kept; it is stored once.
 
 mod support;
 

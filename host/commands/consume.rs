@@ -8,9 +8,9 @@ use anyhow::Result;
 use anyhow::bail;
 use anyhow::ensure;
 use retrans_fleet::consume::Choice;
-use retrans_fleet::consume::From;
 use retrans_fleet::consume::Member;
 use retrans_fleet::consume::MemberConfig;
+use retrans_fleet::consume::StartAt;
 use retrans_fleet::names::STREAM;
 use retrans_fleet::partition::Partition;
 use retrans_fleet::partition::Partitions;
@@ -175,8 +175,8 @@ fn member(config: &Consume, name: &str, of_fleet: &OfFleet) -> Result<MemberConf
         choice,
         partitions: Some(of_fleet.partitions),
         fresh: match config.from_beginning {
-            true => From::Beginning,
-            false => From::End,
+            true => StartAt::Beginning,
+            false => StartAt::End,
         },
     })
 }

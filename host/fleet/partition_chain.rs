@@ -4,6 +4,7 @@
 //! Everything that it does follows from the messages, so that a chain that goes on from a snapshot does the same.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -44,6 +45,9 @@ use crate::stream::batch::Moment;
 
 /// The name in the identifiers of lines: those of all plugins are numbered together.
 const CHAIN: &str = "chain";
+
+/// Heads that are kept at most. Hosts of one version have the same one.
+const MAX_HEADS: usize = 64;
 
 /// What chains of all partitions have in common.
 #[derive(Debug, Clone)]
@@ -291,15 +295,14 @@ impl PartitionChain {
     }
 
     fn read(&mut self, frame: &Frame) -> Result<Vec<Item>, FragmentError> {
-        let digest = frame.head.digest();
-        if !self.readers.contains_key(&digest) {
-            let reader = FragmentReader::new(frame.head.bytes())?;
-            self.readers.insert(digest, reader);
+        if self.readers.len() >= MAX_HEADS {
+            self.readers.clear();
         }
-        match self.readers.get(&digest) {
-            Some(reader) => reader.read(&frame.payload),
-            None => Ok(Vec::new()),
-        }
+        let reader = match self.readers.entry(frame.head.digest()) {
+            Entry::Occupied(reader) => reader.into_mut(),
+            Entry::Vacant(place) => place.insert(FragmentReader::new(frame.head.bytes())?),
+        };
+        reader.read(&frame.payload)
     }
 
     fn item(&mut self, mut item: Item, published: Published) -> Result<(), ChainError> {

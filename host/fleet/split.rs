@@ -234,7 +234,8 @@ mod tests {
         let fragments = splitter.flush().expect("memory");
         assert_eq!(fragments.len(), 32);
         for fragment in &fragments {
-            let lost = read(fragment).iter().map(|item| match item {
+            let items = read(fragment);
+            let lost = items.iter().map(|item| match item {
                 Item::Mark(mark) => mark.lost,
                 Item::Events(batch) => batch.lost,
                 _ => 0,

@@ -77,8 +77,8 @@ pub struct Prepared {
     inbox: Option<String>,
 }
 
-/// Reads the files. `name` is what the server's operator sees of the connection, such as `retrans-host web-1`. Connects to
-/// nothing.
+/// Reads the files, and connects to nothing. `name` is what the server's operator sees of the connection, such as
+/// `retrans-host web-1`.
 ///
 /// # Errors
 ///
@@ -186,8 +186,8 @@ impl Prepared {
         self.address.ports()
     }
 
-    /// The files and directories that are read whenever a connection begins: certificates. A sandbox must allow them, and
-    /// what names of hosts are looked up with.
+    /// The files and directories that are read whenever a connection begins: certificates. A sandbox must allow them,
+    /// and what names of hosts are looked up with.
     pub fn files(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();
         match &self.ca {

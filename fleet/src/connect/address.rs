@@ -6,8 +6,8 @@ use std::str::FromStr;
 use async_nats::ServerAddr;
 use percent_encoding::percent_decode_str;
 
-/// The servers of one broker, such as `nats://a:4222,nats://b:4222`. With `tls://` the connection is encrypted. Its text
-/// has neither user nor password.
+/// The servers of one broker, such as `nats://a:4222,nats://b:4222`. With `tls://` the connection is encrypted. As a
+/// text it has neither user nor password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
     servers: Vec<ServerAddr>,

@@ -3,6 +3,7 @@
 use async_nats::Client;
 use async_nats::ConnectErrorKind;
 use async_nats::jetstream;
+use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::AccountErrorKind;
 
 use super::access::Prepared;
@@ -11,6 +12,12 @@ use super::link::Link;
 
 /// The oldest version of nats-server that is accepted: older ones ignore settings that they do not know.
 const OLDEST: (i64, i64, i64) = (2, 11, 0);
+
+/// What a server answers if JetStream is not enabled, for itself or for the account.
+const NOT_ENABLED: [ErrorCode; 2] = [
+    ErrorCode::JETSTREAM_NOT_ENABLED,
+    ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT,
+];
 
 /// A connection to a broker. It is made again for ever when it is lost. Copies use the same connection.
 #[derive(Debug, Clone)]
@@ -44,7 +51,7 @@ pub enum ConnectError {
     },
     /// The user has no right to something that is needed.
     #[error(
-        "the broker {address} does not permit what is needed: {cause}; give the user the rights that `fleet init` prints"
+        "the broker {address} does not permit it: {cause}; give the user the rights that `fleet init` prints"
     )]
     Permission {
         /// The servers.
@@ -166,11 +173,14 @@ impl Broker {
         };
         let Err(error) = answer else { return Ok(()) };
         let cause = error.to_string();
-        Err(match error.kind() {
-            AccountErrorKind::JetStream(_) | AccountErrorKind::JetStreamUnavailable => {
-                ConnectError::NoJetStream { address, cause }
-            }
-            _ => ConnectError::Unreachable { address, cause },
+        let has_none = match error.kind() {
+            AccountErrorKind::JetStream(error) => NOT_ENABLED.contains(&error.error_code()),
+            kind => kind == AccountErrorKind::JetStreamUnavailable,
+        };
+        Err(match has_none {
+            true => ConnectError::NoJetStream { address, cause },
+            // Such as a cluster that has no leader yet.
+            false => ConnectError::Unreachable { address, cause },
         })
     }
 }

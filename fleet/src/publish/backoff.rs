@@ -15,8 +15,8 @@ const MAX: Duration = Duration::from_secs(10);
 /// Time after a failure that a person has to end, such as missing rights.
 const SLOW: Duration = Duration::from_secs(30);
 
-/// Times that double with each failure in a row, less a random part of up to a half: without it, all agents would come back
-/// to a broker at the same moment.
+/// Times that double with each failure in a row, less a random part of up to a half: without it, all agents would come
+/// back to a broker at the same moment.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     failures: u32,

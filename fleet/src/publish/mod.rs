@@ -152,8 +152,9 @@ impl Publisher {
         self.shared.spool().counts().clone()
     }
 
-    /// Sends what is there within this time, and ends. Returns the final counters: what was not sent is left in the
-    /// directory of the spool (`queued`), or dropped if the spool is in memory.
+    /// Sends what is there within this time, and ends; it does not wait if rights or settings have to be changed first.
+    /// Returns the final counters: what was not sent is left in the directory of the spool (`queued`), or dropped if
+    /// the spool is in memory.
     pub fn finish(mut self, timeout: Duration) -> PublishCounts {
         self.shared.finish(Instant::now() + timeout);
         self.shared.wait_for_end(timeout + shared::END_TIMEOUT);

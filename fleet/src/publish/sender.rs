@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
+use async_nats::jetstream::context::PublishError;
 use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::publish::PublishAck;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
@@ -31,6 +33,9 @@ use crate::setup::SettingsError;
 /// How long a frame waits for a connection until the cause of its absence is told.
 const RECONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long the end of the run waits for the last report of the agent, which says that it has ended.
+const LAST_REPORT_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Most frames that are sent at the same time.
 const WINDOW: usize = 64;
 
@@ -52,10 +57,32 @@ enum Outcome {
     Impossible(String),
     /// It may be accepted later.
     Later(String),
-    /// The connection ended: whether the broker has the frame is not known.
-    ConnectionLost,
+    /// There is no connection, or it ended: whether the broker has the frame is not known then.
+    Disconnected(String),
     /// The user may not publish it.
     NotPermitted(String),
+}
+
+impl Outcome {
+    fn of_answer(answer: Result<PublishAck, PublishError>) -> Outcome {
+        let error = match answer {
+            Ok(ack) => {
+                return Outcome::Acknowledged {
+                    is_duplicate: ack.duplicate,
+                };
+            }
+            Err(error) => error,
+        };
+        match error.kind() {
+            PublishErrorKind::MaxPayloadExceeded => {
+                Outcome::Impossible(format!("it is too large: {error}"))
+            }
+            PublishErrorKind::StreamNotFound => Outcome::Later(
+                "the broker has no stream for frames: is it starting, or not set up?".to_owned(),
+            ),
+            _ => Outcome::Later(format!("the broker does not accept frames: {error}")),
+        }
+    }
 }
 
 /// The broker cannot be used now.
@@ -92,10 +119,13 @@ impl Sender {
                 () = self.send(&broker) => {}
                 () = self.report(&broker, &mut presence) => {}
             }
-            if let Err(error) = presence.report(&broker, true).await {
-                tracing::debug!("the last report of the agent is not written: {error}");
+            let report = presence.report(&broker, true);
+            if !matches!(
+                tokio::time::timeout(LAST_REPORT_TIMEOUT, report).await,
+                Ok(Ok(()))
+            ) {
+                tracing::debug!("the last report of the agent is not written");
             }
-            let _ = broker.client().flush().await;
         };
         tokio::select! {
             () = work => {}
@@ -103,8 +133,8 @@ impl Sender {
         }
     }
 
-    /// Connects, with as many attempts as it takes. `None`: the publisher ends, and there is nothing to send, or another
-    /// attempt would fail as well.
+    /// Connects, with as many attempts as it takes. `None`: the publisher ends, and there is nothing to send, or
+    /// another attempt would fail as well.
     async fn connect(&self) -> Option<Broker> {
         let mut backoff = Backoff::default();
         let mut broker = None;
@@ -118,7 +148,7 @@ impl Sender {
                 Err(error) => {
                     let cause = error.to_string();
                     self.shared.spool().fail(&cause);
-                    told.failed(&cause);
+                    told.failed(&cause, error.is_permanent());
                     backoff.failed(error.is_permanent());
                 }
             }
@@ -209,7 +239,7 @@ impl Sender {
         let frame = match outgoing.frame() {
             Ok(frame) => frame,
             Err(error) => {
-                let cause = format!("cannot read a frame from the spool: {error}");
+                let cause = format!("it cannot be read from the spool: {error}");
                 return (outgoing, Outcome::Impossible(cause));
             }
         };
@@ -217,10 +247,8 @@ impl Sender {
         let connected = tokio::time::timeout(RECONNECT_TIMEOUT, link.connected()).await;
         if connected.is_err() {
             let error = link.error().unwrap_or_default();
-            return (
-                outgoing,
-                Outcome::Later(format!("the broker is away: {error}")),
-            );
+            let cause = format!("the broker is away: {error}");
+            return (outgoing, Outcome::Disconnected(cause));
         }
         let subject = names::events_subject(outgoing.id.partition, &self.host);
         let mut headers = HeaderMap::new();
@@ -239,18 +267,9 @@ impl Sender {
                 .await
         };
         let outcome = tokio::select! {
-            answer = publish => match answer {
-                Ok(ack) => Outcome::Acknowledged { is_duplicate: ack.duplicate },
-                Err(error) => match error.kind() {
-                    PublishErrorKind::MaxPayloadExceeded => Outcome::Impossible(format!("a frame is too large: {error}")),
-                    PublishErrorKind::StreamNotFound => {
-                        Outcome::Later("the broker has no stream for frames: is it being restarted, or not set up?".to_owned())
-                    }
-                    _ => Outcome::Later(format!("the broker does not accept frames: {error}")),
-                },
-            },
+            answer = publish => Outcome::of_answer(answer),
             words = violation => Outcome::NotPermitted(words),
-            () = ended => Outcome::ConnectionLost,
+            () = ended => Outcome::Disconnected("the connection to the broker was lost".to_owned()),
         };
         (outgoing, outcome)
     }
@@ -271,20 +290,23 @@ impl Sender {
                 told.recovered(broker);
             }
             Outcome::Impossible(cause) => {
-                spool.lose(outgoing, &cause);
-                tracing::warn!("a frame of {} events is dropped: {cause}", outgoing.events);
+                let cause = format!("a frame of {} events is dropped: {cause}", outgoing.events);
+                // It may have been dropped already, with its file.
+                if spool.lose(outgoing, &cause) {
+                    tracing::warn!("{cause}");
+                }
             }
             Outcome::Later(cause) => {
                 spool.give_back(outgoing);
                 spool.fail(&cause);
                 backoff.failed(false);
-                told.failed(&cause);
+                told.failed(&cause, false);
             }
-            Outcome::ConnectionLost => {
-                let cause = "the connection to the broker was lost";
+            // The next attempt waits for a connection.
+            Outcome::Disconnected(cause) => {
                 spool.give_back(outgoing);
-                spool.fail(cause);
-                told.failed(cause);
+                spool.fail(&cause);
+                told.failed(&cause, false);
             }
             Outcome::NotPermitted(words) => {
                 let cause = format!(
@@ -294,27 +316,32 @@ impl Sender {
                 spool.give_back(outgoing);
                 spool.fail(&cause);
                 backoff.failed(true);
-                told.failed(&cause);
+                told.failed(&cause, true);
             }
         }
     }
 }
 
-/// What the log says: once that frames are kept and why, once that they are sent again.
+/// What the log says: once that frames are kept and why, once more if a person has to act, and once that they are sent
+/// again.
 #[derive(Default)]
 struct Told {
     is_failing: bool,
+    is_permanent: bool,
 }
 
 impl Told {
-    fn failed(&mut self, cause: &str) {
-        if !std::mem::replace(&mut self.is_failing, true) {
+    fn failed(&mut self, cause: &str, is_permanent: bool) {
+        let is_told = self.is_failing && (self.is_permanent || !is_permanent);
+        if !is_told {
             tracing::warn!("frames are kept until the broker takes them: {cause}");
         }
+        self.is_failing = true;
+        self.is_permanent |= is_permanent;
     }
 
     fn recovered(&mut self, broker: &Broker) {
-        if std::mem::take(&mut self.is_failing) {
+        if std::mem::take(self).is_failing {
             tracing::info!("the broker {} takes frames again", broker.address());
         }
     }

@@ -43,8 +43,8 @@ pub fn server_configuration(options: &ServerOptions) -> String {
          listen: {}\n\n\
          jetstream {{\n    \
              store_dir: {}\n    \
-             # Without it the server writes to the disk every two minutes, after it has acknowledged: what it acknowledged\n    \
-             # in between is lost when the machine fails.\n    \
+             # Without it the server writes to the disk every two minutes, after it has acknowledged: what it\n    \
+             # acknowledged in between is lost when the machine fails.\n    \
              sync_interval: always\n\
          }}\n\n",
         quoted(&options.listen),

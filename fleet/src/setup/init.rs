@@ -80,7 +80,8 @@ pub enum InitError {
 ///
 /// # Errors
 ///
-/// If the broker does not answer, refuses something, or has another number of partitions already: nothing is changed then.
+/// If the broker does not answer or refuses something. If it has another number of partitions already, nothing is
+/// changed.
 pub async fn init(broker: &Broker, options: &InitOptions) -> Result<InitReport, InitError> {
     let there = match read_settings(broker).await {
         Ok(settings) => {

@@ -1,5 +1,6 @@
 //! A broker that is set up, publishers, and what is in the stream.
 
+use std::error::Error;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -79,37 +80,8 @@ impl Fleet {
 
     /// All frames in the stream, in order.
     pub fn stored(&self) -> Vec<Stored> {
-        self.runtime.block_on(async {
-            // What is sent over a connection of a killed server is lost.
-            let broker = connect::connect(&prepared(&self.server.url()))
-                .await
-                .expect("a broker");
-            let stream = broker
-                .jetstream()
-                .get_stream(names::STREAM)
-                .await
-                .expect("a stream");
-            let state = stream.cached_info().state.clone();
-            let mut stored = Vec::new();
-            if state.messages == 0 {
-                return stored;
-            }
-            for sequence in state.first_sequence..=state.last_sequence {
-                let message = stream.get_raw_message(sequence).await.expect("a message");
-                let header =
-                    |name: &str| message.headers.get(name).expect(name).as_str().to_owned();
-                stored.push(Stored {
-                    subject: message.subject.to_string(),
-                    id: header("Nats-Msg-Id").parse().expect("an identifier"),
-                    events: header(names::EVENTS_HEADER).parse().expect("a number"),
-                    head: header(names::HEAD_HEADER),
-                    clock: header(names::CLOCK_HEADER).parse().expect("a number"),
-                    frame: message.payload.to_vec(),
-                });
-            }
-            assert_eq!(stored.len() as u64, state.messages);
-            stored
-        })
+        // What is sent over a connection of a killed server is lost: it is another connection.
+        stored(&self.runtime, &self.server.url()).expect("frames")
     }
 
     /// The number of messages in the stream.
@@ -135,6 +107,33 @@ impl Fleet {
                 .map(|value| value.to_vec())
         })
     }
+}
+
+/// All frames in the stream, in order.
+pub fn stored(runtime: &Runtime, url: &str) -> Result<Vec<Stored>, Box<dyn Error>> {
+    runtime.block_on(async {
+        let broker = connect::connect(&prepared(url)).await?;
+        let stream = broker.jetstream().get_stream(names::STREAM).await?;
+        let state = stream.cached_info().state.clone();
+        let mut stored = Vec::new();
+        if state.messages == 0 {
+            return Ok(stored);
+        }
+        for sequence in state.first_sequence..=state.last_sequence {
+            let message = stream.get_raw_message(sequence).await?;
+            let header = |name: &str| message.headers.get(name).expect(name).as_str().to_owned();
+            stored.push(Stored {
+                subject: message.subject.to_string(),
+                id: header("Nats-Msg-Id").parse()?,
+                events: header(names::EVENTS_HEADER).parse()?,
+                head: header(names::HEAD_HEADER),
+                clock: header(names::CLOCK_HEADER).parse()?,
+                frame: message.payload.to_vec(),
+            });
+        }
+        assert_eq!(stored.len() as u64, state.messages);
+        Ok(stored)
+    })
 }
 
 pub fn runtime() -> Runtime {

@@ -23,8 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Options {
     /// The program. `None`: the one that scripts/setup.sh installs.
     pub program: Option<PathBuf>,
-    /// The whole configuration, instead of one with JetStream on the port and in the directory. `PORT` and `STORE` in it
-    /// are replaced by those.
+    /// The whole configuration, instead of one with JetStream on the port and in the directory. `PORT` and `STORE` in
+    /// it are replaced by those.
     pub configuration: Option<String>,
     /// Further lines of the configuration.
     pub more: String,

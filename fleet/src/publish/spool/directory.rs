@@ -20,8 +20,15 @@ const LOCK: &str = "lock";
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
-    /// Held for its lock.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // A child process that another thread has just forked has the file open until it executes its program: without
+        // this, the directory would stay locked until then.
+        let _ = self.lock.unlock();
+    }
 }
 
 /// A spool cannot be used.
@@ -57,7 +64,7 @@ impl Directory {
         let options = options.write(true).create(true).truncate(false).mode(0o600);
         let lock = options.open(&lock_path).map_err(failed(&lock_path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Directory { path, _lock: lock }),
+            Ok(()) => Ok(Directory { path, lock }),
             Err(TryLockError::WouldBlock) => Err(SpoolError::InUse(path)),
             Err(TryLockError::Error(cause)) => Err(failed(&lock_path)(cause)),
         }

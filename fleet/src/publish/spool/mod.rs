@@ -1,4 +1,4 @@
-//! The frames that the broker has not acknowledged: one log in segments, a queue a partition, in memory or in a directory.
+//! The frames that the broker has not acknowledged: one log in segments, in memory or in a directory.
 
 mod directory;
 mod entry;

@@ -75,13 +75,15 @@ impl Spool {
         }
     }
 
-    /// The frame can never be sent.
-    pub(in crate::publish) fn lose(&mut self, outgoing: &Outgoing, cause: &str) {
-        self.counts.fail(cause);
-        if self.remove(outgoing) {
+    /// The frame can never be sent. Returns whether it was still there.
+    pub(in crate::publish) fn lose(&mut self, outgoing: &Outgoing, cause: &str) -> bool {
+        let is_there = self.remove(outgoing);
+        if is_there {
+            self.counts.fail(cause);
             self.counts.queued.take(outgoing.events);
             self.counts.dropped.add(outgoing.events);
         }
+        is_there
     }
 
     /// The frame was not acknowledged, and is sent again.

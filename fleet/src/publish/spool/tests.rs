@@ -97,7 +97,7 @@ fn run(seed: u64, directory: Option<&Path>) {
             7..9 if !out.is_empty() => {
                 let outgoing = out.swap_remove(random.below(out.len() as u64) as usize);
                 match random.below(8) {
-                    0 => spool.lose(&outgoing, "a cause"),
+                    0 => drop(spool.lose(&outgoing, "a cause")),
                     1..3 => spool.give_back(&outgoing),
                     _ => {
                         spool.acknowledge(&outgoing, false);
