@@ -36,8 +36,8 @@ readonly DOC=usr/share/doc/retrans-host
 add README.md SECURITY.md "$DOC"
 add docs/*.md "$DOC/docs"
 add docs/images/*.png "$DOC/docs/images"
-for files in grafana kubernetes prometheus; do
-    add deploy/"$files"/* "$DOC/deploy/$files"
+find deploy/compose.yaml deploy/grafana deploy/kubernetes deploy/prometheus -type f | while read -r file; do
+    add "$file" "$DOC/$(dirname "$file")"
 done
 cp CHANGELOG.md "$STAGE/$DOC/changelog"
 scripts/licences.sh >"$STAGE/$DOC/third-party-licences.txt"

@@ -289,10 +289,33 @@ fn versions_are_those_of_the_project() {
         assert!(dockerfile.contains(&line), "{line}");
     }
     let tag = format!("newTag: {}\n", env!("CARGO_PKG_VERSION"));
-    assert!(
-        read("deploy/kubernetes/kustomization.yaml").contains(&tag),
-        "{tag}"
-    );
+    for path in [
+        "deploy/kubernetes/kustomization.yaml",
+        "deploy/kubernetes/fleet/kustomization.yaml",
+    ] {
+        assert!(read(path).contains(&tag), "{path}: {tag}");
+    }
+}
+
+/// `fleet server-config` gives a user for each host; in a cluster all hosts have one, with the rights of all of them.
+#[test]
+fn the_servers_of_the_cluster_give_the_rights_of_server_config() {
+    let (printed, _) = ran(&mut host(root(), &["fleet", "server-config", "web-1"]));
+    let configuration = read("deploy/kubernetes/fleet/nats.conf");
+    let (_, users) = printed
+        .split_once("user: \"consumer\"")
+        .expect("the user of consumers");
+    let subjects = users
+        .lines()
+        .map(|line| line.trim().replace("web-1", "*"))
+        // Answers to agents: a part of a token cannot be a wildcard.
+        .filter(|line| line.starts_with('"') && !line.starts_with("\"_INBOX_*"));
+    let mut count = 0;
+    for subject in subjects {
+        assert!(configuration.contains(&subject), "{subject}");
+        count += 1;
+    }
+    assert!(count > 15, "{count}: {printed}");
 }
 
 #[test]
