@@ -1,6 +1,6 @@
 # Saves typing, nothing more: cargo build, cargo test and cargo run mean what they mean everywhere.
 
-.PHONY: demo demo-fleet test test-languages kernels bench bench-languages bench-probe lint deny soak fuzz miri deb test-deb dist package setup
+.PHONY: demo demo-fleet test test-languages kernels bench bench-languages bench-probe bench-fleet lint deny soak fuzz miri deb test-deb dist package setup
 
 # Retransmits on a lossy link between two private network namespaces, live.
 demo:
@@ -33,6 +33,10 @@ bench-languages:
 # What a run of the probe costs, by the kernel's statistics: needs root.
 bench-probe: setup
 	cargo bench --bench probe
+
+# What a fleet costs by role, on one machine: AGENTS=200 RATE=60 (events a second each) DURATION=60 CONSUMERS="1 2 4".
+bench-fleet:
+	scripts/bench-fleet.sh
 
 # Full speed, a fault a second, reloads: SECONDS=600 of it.
 soak: setup
