@@ -1,10 +1,14 @@
 # Saves typing, nothing more: cargo build, cargo test and cargo run mean what they mean everywhere.
 
-.PHONY: demo test test-languages kernels bench bench-languages bench-probe lint deny soak fuzz miri deb test-deb dist package setup
+.PHONY: demo demo-fleet test test-languages kernels bench bench-languages bench-probe bench-fleet lint deny soak fuzz miri deb test-deb dist package setup
 
 # Retransmits on a lossy link between two private network namespaces, live.
 demo:
 	scripts/demo.sh
+
+# Three hosts, a broker, two consumers: one alert that no host could have raised, though a consumer is killed. Root.
+demo-fleet:
+	scripts/demo-fleet.sh
 
 # Every test; those on the live probe run where this user is root or sudo asks for no password.
 test:
@@ -29,6 +33,10 @@ bench-languages:
 # What a run of the probe costs, by the kernel's statistics: needs root.
 bench-probe: setup
 	cargo bench --bench probe
+
+# What a fleet costs by role, on one machine: AGENTS=200 RATE=60 (events a second each) DURATION=60 CONSUMERS="1 2 4".
+bench-fleet:
+	scripts/bench-fleet.sh
 
 # Full speed, a fault a second, reloads: SECONDS=600 of it.
 soak: setup

