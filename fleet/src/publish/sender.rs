@@ -255,8 +255,13 @@ impl Sender {
         headers.insert(NATS_MESSAGE_ID, outgoing.id.to_string());
         headers.insert(names::HEAD_HEADER, outgoing.head.to_string());
         headers.insert(names::EVENTS_HEADER, outgoing.events.to_string());
-        // When it is sent, not when it was made.
-        headers.insert(names::CLOCK_HEADER, (self.clock)().as_nanos().to_string());
+        // When it is sent, not when it was made. Times of another boot cannot be compared with the clock of this one: their
+        // age is not known, and more than any window has.
+        let clock = match outgoing.id.run.boot == self.run.boot {
+            true => (self.clock)().as_nanos(),
+            false => u64::MAX.into(),
+        };
+        headers.insert(names::CLOCK_HEADER, clock.to_string());
         let violation = link.violation(&subject);
         let ended = link.ended();
         let publish = async {
