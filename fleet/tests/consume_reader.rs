@@ -204,7 +204,7 @@ async fn damaged_messages_are_told_and_the_next_ones_are_read() {
         let reason = expected.to_owned();
         assert_eq!(
             next_message(&mut reader).await.content,
-            Content::Damaged { reason }
+            Content::Damaged { reason, events: 0 }
         );
     }
     assert_eq!(number(&next_message(&mut reader).await), 0);

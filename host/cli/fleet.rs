@@ -29,21 +29,11 @@ pub struct BrokerArgs {
     pub nats_nkey: Option<PathBuf>,
 
     /// Proves the identity as this user, whose password is in --nats-password
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "nats_password",
-        help_heading = "Broker"
-    )]
+    #[arg(long, value_name = "NAME", help_heading = "Broker")]
     pub nats_user: Option<String>,
 
     /// File with the password of --nats-user
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "nats_user",
-        help_heading = "Broker"
-    )]
+    #[arg(long, value_name = "FILE", help_heading = "Broker")]
     pub nats_password: Option<PathBuf>,
 
     /// Proves the identity with the token in this file
@@ -55,21 +45,11 @@ pub struct BrokerArgs {
     pub nats_ca: Option<PathBuf>,
 
     /// Shows the certificate in this file (PEM) to the server
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "nats_key",
-        help_heading = "Broker"
-    )]
+    #[arg(long, value_name = "FILE", help_heading = "Broker")]
     pub nats_certificate: Option<PathBuf>,
 
     /// File with the private key (PEM) of --nats-certificate
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "nats_certificate",
-        help_heading = "Broker"
-    )]
+    #[arg(long, value_name = "FILE", help_heading = "Broker")]
     pub nats_key: Option<PathBuf>,
 }
 
@@ -85,28 +65,17 @@ pub struct PublishArgs {
     pub publish: Option<String>,
 
     /// Publishes in this name [default: the name of the machine]
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "publish",
-        help_heading = "Broker"
-    )]
+    #[arg(long, value_name = "NAME", help_heading = "Broker")]
     pub publish_name: Option<String>,
 
     /// Keeps events that wait for the broker in this directory, where they outlive the host [default: in memory]
-    #[arg(
-        long,
-        value_name = "DIR",
-        requires = "publish",
-        help_heading = "Broker"
-    )]
+    #[arg(long, value_name = "DIR", help_heading = "Broker")]
     pub publish_spool: Option<PathBuf>,
 
     /// Size of the events that wait for the broker at most: beyond it, the oldest are dropped and counted
     #[arg(
         long,
         value_name = "SIZE",
-        requires = "publish",
         default_value = "64MiB",
         help_heading = "Broker"
     )]
@@ -116,7 +85,6 @@ pub struct PublishArgs {
     #[arg(
         long,
         value_name = "NUMBER",
-        requires = "publish",
         default_value_t = 32,
         help_heading = "Broker"
     )]
@@ -130,7 +98,9 @@ pub struct PublishArgs {
 /// What is to be published.
 pub(super) fn publish(args: &PublishArgs) -> Result<Option<Publish>, UsageError> {
     let Some(servers) = &args.publish else {
-        return match is_given(&args.broker) {
+        let is_given =
+            args.publish_name.is_some() || args.publish_spool.is_some() || is_given(&args.broker);
+        return match is_given {
             true => Err(UsageError::NoPublish),
             false => Ok(None),
         };
@@ -196,7 +166,23 @@ fn broker(
     args: &BrokerArgs,
 ) -> Result<BrokerConfig, UsageError> {
     check_servers(option, servers)?;
-    let pair = |one: &Option<PathBuf>, other: &Option<PathBuf>| one.clone().zip(other.clone());
+    // Not by clap: one of a pair may be in a configuration file.
+    for (one, other, is_pair) in [
+        (
+            "--nats-user",
+            "--nats-password",
+            args.nats_user.is_some() == args.nats_password.is_some(),
+        ),
+        (
+            "--nats-certificate",
+            "--nats-key",
+            args.nats_certificate.is_some() == args.nats_key.is_some(),
+        ),
+    ] {
+        if !is_pair {
+            return Err(UsageError::Pair(one, other));
+        }
+    }
     Ok(BrokerConfig {
         servers: servers.to_owned(),
         credentials: args.nats_credentials.clone(),
@@ -204,7 +190,7 @@ fn broker(
         user: args.nats_user.clone().zip(args.nats_password.clone()),
         token: args.nats_token.clone(),
         ca: args.nats_ca.clone(),
-        certificate: pair(&args.nats_certificate, &args.nats_key),
+        certificate: args.nats_certificate.clone().zip(args.nats_key.clone()),
     })
 }
 

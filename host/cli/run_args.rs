@@ -277,7 +277,6 @@ pub struct ReplayArgs {
     #[arg(
         long,
         value_name = "TIME",
-        requires = "publish",
         default_value = "30s",
         help_heading = "Broker"
     )]

@@ -123,9 +123,14 @@ pub enum UsageError {
         /// Why; without the text, which may have a password in it.
         cause: String,
     },
-    /// How a broker is reached, without one.
-    #[error("the options --nats-... are for the broker of --publish, which is missing")]
+    /// What is about a broker, without one.
+    #[error(
+        "the options --publish-... and --nats-... are about the broker of --publish, which is missing"
+    )]
     NoPublish,
+    /// One of two options that need each other.
+    #[error("{0} and {1} need each other")]
+    Pair(&'static str, &'static str),
     /// A broker in a build without the feature `fleet`.
     #[cfg(not(feature = "fleet"))]
     #[error("--publish: this program was built without the feature fleet")]

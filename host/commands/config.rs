@@ -8,6 +8,7 @@ use anyhow::Result;
 use super::engine;
 use super::print_result;
 use crate::config::Watch;
+use crate::fleet;
 use crate::network;
 use crate::plugin::Plugin;
 use crate::system::sanitize::printable;
@@ -19,6 +20,8 @@ pub fn check(file: &Path, watch: &Watch) -> Result<()> {
         Plugin::start(&engine, spec)
             .with_context(|| format!("{}: plugin[{}]", file.display(), number + 1))?;
     }
+    let publish = fleet::Plan::prepare(watch.publish.as_ref());
+    publish.with_context(|| format!("{}: publish", file.display()))?;
     let names: Vec<_> = watch
         .chain
         .plugins
@@ -30,9 +33,13 @@ pub fn check(file: &Path, watch: &Watch) -> Result<()> {
         true => String::new(),
         false => format!("; it would deliver to {}", sinks.join(", ")),
     };
+    let publish = watch.publish.as_ref();
+    let publish = publish.map_or(String::new(), |publish| {
+        format!("; it would publish to {}", publish.broker.servers())
+    });
     let file = printable(&file.to_string_lossy());
     print_result(&format!(
-        "{file}: the host would start, with {}{sinks}\n",
+        "{file}: the host would start, with {}{sinks}{publish}\n",
         names.join(", ")
     ))
 }

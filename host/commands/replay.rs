@@ -45,7 +45,7 @@ pub fn replay_with(config: &Replay, presentation: &mut impl Presentation) -> Res
     let compiler = Compiler::this_program();
     let run = RunInfo::default();
     let mut network = network::Plan::prepare(&config.chain)?;
-    let fleet = fleet::Plan::prepare(config.publish.as_ref())?;
+    let fleet = fleet::Plan::prepare(config.publish.as_ref())?.make_directory()?;
     let verbosity = config.chain.verbosity;
     let is_verbose = verbosity >= Verbosity::Normal;
     let listening = listen::start(server, &mut network, &shared, &stop, is_verbose);

@@ -79,7 +79,7 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
     let comparison = config.reconcile.then(prepare_comparison).transpose()?;
     // Its files are read here, with all rights.
     let mut network = network::Plan::prepare(&config.chain)?;
-    let fleet = fleet::Plan::prepare(config.publish.as_ref())?;
+    let fleet = fleet::Plan::prepare(config.publish.as_ref())?.make_directory()?;
     let mut storage = [MaybeUninit::uninit(), MaybeUninit::uninit()];
     let options = ProbeOptions {
         ring_size: config.ring_size,

@@ -27,6 +27,18 @@ pub struct BrokerConfig {
     pub certificate: Option<(PathBuf, PathBuf)>,
 }
 
+impl BrokerConfig {
+    /// The addresses, without users and passwords.
+    pub fn servers(&self) -> String {
+        let servers = self.servers.split(',').map(|server| {
+            let (scheme, rest) = server.split_once("://").unwrap_or(("", server));
+            let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+            format!("{scheme}://{host}")
+        });
+        servers.collect::<Vec<_>>().join(",")
+    }
+}
+
 /// What is published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publish {
@@ -124,4 +136,18 @@ pub struct FleetLimits {
     pub max_bytes: u64,
     /// Number of servers that keep each message.
     pub replicas: u8,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_shown_without_passwords() {
+        let broker = BrokerConfig {
+            servers: "nats://me:p@ss@a:4222,tls://b:4222".to_owned(),
+            ..BrokerConfig::default()
+        };
+        assert_eq!(broker.servers(), "nats://a:4222,tls://b:4222");
+    }
 }

@@ -25,6 +25,11 @@ impl Plan {
         Ok(Plan)
     }
 
+    /// There is none.
+    pub fn make_directory(self) -> Result<Plan> {
+        Ok(self)
+    }
+
     /// No connections are made.
     pub fn connects(&self) -> bool {
         false

@@ -68,17 +68,25 @@ impl Plan {
         let name = name.unwrap_or_else(|| procfs::of_kernel("hostname"));
         let partitions = Partitions::new(config.partitions);
         let broker = broker::prepare(&config.broker, &format!("retrans-host {name}"));
-        if let Some(directory) = &config.spool {
-            // The sandbox allows directories that are there.
-            std::fs::create_dir_all(directory)
-                .with_context(|| format!("cannot make the directory {}", directory.display()))?;
-        }
         Ok(Plan(Some(Prepare {
             broker: broker.context("cannot publish")?,
             config: config.clone(),
             partitions: partitions.unwrap_or(Partitions::DEFAULT),
             name,
         })))
+    }
+
+    /// Makes the directory of the spool, unless it is there: a sandbox allows directories that are.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made.
+    pub fn make_directory(self) -> Result<Plan> {
+        for directory in self.written() {
+            std::fs::create_dir_all(&directory)
+                .with_context(|| format!("cannot make the directory {}", directory.display()))?;
+        }
+        Ok(self)
     }
 
     /// Whether something is published: connections are made.

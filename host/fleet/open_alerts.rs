@@ -98,8 +98,19 @@ impl StoredAlert {
         }
     }
 
-    /// The alert, in this state.
-    pub fn into_alert(self, state: State) -> Alert {
+    /// The alert, resolved by the host at this time, because its plugin is not there any more.
+    pub fn into_resolved(self, wall_time: Duration) -> Alert {
+        Alert {
+            state: State::Resolved,
+            summary: format!("resolved by the host: there is no plugin {}", self.plugin),
+            wall_time,
+            ..self.into_firing()
+        }
+    }
+
+    /// The alert, which fires.
+    pub fn into_firing(self) -> Alert {
+        let state = State::Firing;
         Alert {
             plugin: self.plugin,
             name: self.name,
@@ -161,7 +172,7 @@ mod tests {
         assert_eq!(stored.len(), 1);
         let stored = stored.remove(0);
         assert_eq!(stored.active().labels[0].0, "a", "sorted");
-        assert_eq!(stored.into_alert(State::Firing), alert("2", State::Firing));
+        assert_eq!(stored.into_firing(), alert("2", State::Firing));
     }
 
     #[test]

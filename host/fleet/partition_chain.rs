@@ -37,7 +37,6 @@ use crate::plugin::Plugin;
 use crate::sink::Sink as _;
 use crate::stats::counters::ChainStats;
 use crate::stats::fleet::FleetStats;
-use crate::stream::alert::State;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 use crate::stream::batch::Mark;
@@ -148,13 +147,11 @@ impl PartitionChain {
             .alerts
             .into_iter()
             .partition(|alert| self.chain.has_plugin(alert.plugin()));
-        let alerts = known
-            .into_iter()
-            .map(|alert| alert.into_alert(State::Firing));
+        let alerts = known.into_iter().map(StoredAlert::into_firing);
         // A plugin that is no longer in the chain cannot resolve its alerts.
         let resolved = unknown
             .into_iter()
-            .map(|alert| alert.into_alert(State::Resolved));
+            .map(|alert| alert.into_resolved(saved.time));
         let alerts: Vec<_> = alerts.chain(resolved).collect();
         self.open(|open| open.note(&alerts));
         if !alerts.is_empty() {
@@ -181,7 +178,7 @@ impl PartitionChain {
                 self.chain.process_item(Item::Mark(mark), &self.recycled)?;
                 return Ok(true);
             }
-            Content::Damaged { reason } => self.damaged(&reason, 0),
+            Content::Damaged { reason, events } => self.damaged(&reason, events),
             Content::Frame(frame) => self.frame(frame, message.stamped)?,
         }
         Ok(false)
@@ -191,9 +188,10 @@ impl PartitionChain {
     pub fn missing(&mut self, missing: Break) {
         let partition = self.partition;
         match missing {
-            Break::Expired { asked, first } => tracing::error!(
-                "partition {partition}: messages from {asked} to {} have left the stream before they were consumed; what \
-                 they said is missing (the next frames of each host tell how many)",
+            // They may have been of other partitions, or ticks.
+            Break::Expired { asked, first } => tracing::warn!(
+                "partition {partition}: messages {asked} to {} have left the stream before they were consumed; if there \
+                 were frames among them, the next ones of their hosts tell how many",
                 first - 1
             ),
             Break::Rewound { asked, last } => tracing::error!(

@@ -86,7 +86,8 @@ families! {
     RTO: Histogram "retrans_rto_seconds" ["kind"] "Retransmission timeouts of the connections at their retransmits.";
     LOST: Counter "retrans_lost_events" ["stage"]
         "Retransmits that were lost: in the ring, by --max-rate (rate_limit), before they were recorded (recording, \
-        in a replay), on their way to the file of --record (capture), at a plugin that failed (plugin).";
+        in a replay), on their way to the file of --record (capture), at a plugin that failed (plugin); of a \
+        fleet: at the hosts (agent), too old (late), damaged.";
 
     PROBE_CALLS: Counter "retrans_probe_calls" ["outcome"]
         "Calls of the probe: recorded, ring_full, or left out as filtered, sampled_out, rate_limited.";

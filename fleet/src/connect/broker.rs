@@ -51,7 +51,7 @@ pub enum ConnectError {
     },
     /// The user has no right to something that is needed.
     #[error(
-        "the broker {address} does not permit it: {cause}; give the user the rights that `fleet init` prints"
+        "the broker {address} does not permit it: {cause}; give the user the rights that `retrans-host fleet server-config` prints"
     )]
     Permission {
         /// The servers.

@@ -44,6 +44,8 @@ pub enum Content<H = Arc<Head>> {
     Damaged {
         /// What was found, in one line.
         reason: String,
+        /// Number of its events; 0 if it is not known.
+        events: u64,
     },
 }
 
@@ -70,8 +72,11 @@ impl Arrived {
     pub fn with_head(self, head: Result<Arc<Head>, String>) -> Message {
         let content = match (self.content, head) {
             (Content::Tick, _) => Content::Tick,
-            (Content::Damaged { reason }, _) => Content::Damaged { reason },
-            (Content::Frame(_), Err(reason)) => Content::Damaged { reason },
+            (Content::Damaged { reason, events }, _) => Content::Damaged { reason, events },
+            (Content::Frame(frame), Err(reason)) => Content::Damaged {
+                reason,
+                events: frame.events,
+            },
             (Content::Frame(frame), Ok(head)) => Content::Frame(Frame {
                 id: frame.id,
                 host: frame.host,
@@ -110,7 +115,7 @@ impl Content<HeadDigest> {
         }
         match parse_frame(partition, subject, headers, payload) {
             Ok(frame) => Content::Frame(frame),
-            Err(reason) => Content::Damaged { reason },
+            Err(reason) => Content::Damaged { reason, events: 0 },
         }
     }
 }
@@ -213,7 +218,7 @@ mod tests {
 
     fn reason(subject: &str, headers: Option<&HeaderMap>) -> String {
         match Content::parse(Partition(3), subject, headers, Bytes::new()) {
-            Content::Damaged { reason } => reason,
+            Content::Damaged { reason, .. } => reason,
             other => panic!("{other:?}"),
         }
     }

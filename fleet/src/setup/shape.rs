@@ -46,6 +46,9 @@ impl Default for InitOptions {
     }
 }
 
+/// The least size of the stream of lines, in bytes.
+const MIN_OUT_BYTES: u64 = 1 << 20;
+
 /// The streams and buckets of a fleet. A bucket is a stream, too.
 pub(super) fn streams(options: &InitOptions) -> Vec<stream::Config> {
     let hour = Duration::from_secs(3_600);
@@ -55,6 +58,11 @@ pub(super) fn streams(options: &InitOptions) -> Vec<stream::Config> {
     out.description = Some("Lines that plugins of retrans-host printed".to_owned());
     // Lines that are not read must not hold up the consumers.
     out.discard = DiscardPolicy::Old;
+    // The server reserves what a stream may take.
+    if let Some(bytes) = options.max_bytes {
+        let tenth = (bytes / 10).max(MIN_OUT_BYTES);
+        out.max_bytes = i64::try_from(tenth).unwrap_or(i64::MAX);
+    }
     vec![
         events,
         out,

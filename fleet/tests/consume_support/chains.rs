@@ -168,7 +168,7 @@ fn run(
                 sequence = message.sequence;
                 match message.content {
                     Content::Tick => {}
-                    Content::Damaged { reason } => {
+                    Content::Damaged { reason, .. } => {
                         recorder.record(Event::Damaged { partition, reason });
                     }
                     Content::Frame(frame) => {
