@@ -443,7 +443,7 @@ async fn a_member_does_not_start_without_what_a_fleet_needs() {
     };
     let error = failed(config()).await;
     assert!(
-        error.contains("is not set up: run `fleet init` first"),
+        error.contains("is not set up: run `retrans-host fleet init`"),
         "{error}"
     );
     let broker = consume_support::connect(&server).await;

@@ -251,7 +251,7 @@ async fn a_missing_bucket_says_what_to_do() {
         "{error}"
     );
     assert!(
-        error.contains("`fleet init` creates what a fleet needs"),
+        error.contains("fleet init` creates what a fleet needs"),
         "{error}"
     );
 }

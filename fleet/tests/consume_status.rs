@@ -126,7 +126,7 @@ async fn a_broker_that_is_not_set_up_says_so() {
         .expect_err("an error")
         .to_string();
     assert!(
-        error.contains("is not set up: run `fleet init` first"),
+        error.contains("is not set up: run `retrans-host fleet init`"),
         "{error}"
     );
 }

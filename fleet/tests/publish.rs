@@ -494,7 +494,7 @@ fn a_broker_that_is_set_up_later_gets_what_was_kept() {
     publish(&publisher, 0..40);
     let cause = eventually("an error", || publisher.counted().last_error).cause;
     assert!(
-        cause.ends_with("is not set up: run `fleet init` first"),
+        cause.ends_with("is not set up: run `retrans-host fleet init`"),
         "{cause}"
     );
     publisher.finish(Duration::ZERO);

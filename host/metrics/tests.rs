@@ -1,6 +1,7 @@
 //! All metrics together, in both formats.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -23,6 +24,9 @@ use crate::stats::counters::ReplayStats;
 use crate::stats::counters::SinkStats;
 use crate::stats::counters::SourceStats;
 use crate::stats::counters::StreamStats;
+use crate::stats::fleet::FleetStats;
+use crate::stats::fleet::PartitionStats;
+use crate::stats::fleet::PublishStats;
 use crate::stats::histogram::Histogram;
 use crate::stats::plugin_histogram::PluginHistogram;
 use crate::stream::batch::Batch;
@@ -120,6 +124,37 @@ fn live() -> Stats {
             files: 2,
             ..Summary::default()
         }),
+        published: Some(PublishStats {
+            events: 10,
+            acknowledged: 6,
+            dropped: 3,
+            spooled: 1,
+            earlier: 0,
+        }),
+        ..Stats::default()
+    }
+}
+
+/// Of a consumer of a fleet, with two partitions.
+fn consumer() -> Stats {
+    let partition = |partition: u16| PartitionStats {
+        partition,
+        delivered: 100 + u64::from(partition),
+        lag: u64::from(partition),
+    };
+    Stats {
+        stream: Some(StreamStats::Fleet(FleetStats {
+            received: 20,
+            delivered: 11,
+            duplicate: 2,
+            late: 3,
+            damaged: 4,
+            damaged_frames: 5,
+            missing_frames: 6,
+            lost: 7,
+        })),
+        chain: chain(),
+        partitions: vec![partition(3), partition(17)],
         ..Stats::default()
     }
 }
@@ -169,22 +204,41 @@ fn assert_has(text: &str, lines: &[&str]) {
 
 #[test]
 fn every_metric_of_the_table_is_written_and_no_sample_twice() {
-    let text = of_everything().exposition(Format::OpenMetrics);
-    let heads = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
-    let written: Vec<_> = heads.filter_map(|head| head.split(' ').next()).collect();
-    let all: Vec<_> = families::FAMILIES
-        .iter()
-        .map(|family| family.name)
-        .collect();
-    let (mut sorted, mut expected) = (written.clone(), all);
-    sorted.sort_unstable();
-    expected.sort_unstable();
-    assert_eq!(sorted, expected);
-    let samples = text.lines().filter(|line| !line.starts_with('#'));
-    let names: Vec<_> = samples.filter_map(|line| line.rsplit_once(' ')).collect();
-    let different: HashSet<_> = names.iter().map(|(name, _)| name).collect();
-    assert_eq!(different.len(), names.len());
-    assert!(text.ends_with("\n# EOF\n"));
+    // What a host has, and what a consumer of a fleet has.
+    let pages = [of_everything(), metrics(consumer())]
+        .map(|metrics| metrics.exposition(Format::OpenMetrics));
+    let heads = pages.iter().flat_map(|text| text.lines());
+    let heads = heads.filter_map(|line| line.strip_prefix("# TYPE "));
+    let written: BTreeSet<_> = heads.filter_map(|head| head.split(' ').next()).collect();
+    let all = families::FAMILIES.iter().map(|family| family.name);
+    assert_eq!(written, all.collect());
+    for text in &pages {
+        let lines = text.lines();
+        let (heads, samples): (Vec<_>, Vec<_>) = lines.partition(|line| line.starts_with('#'));
+        let names = samples.iter().filter_map(|line| line.rsplit_once(' '));
+        let different: HashSet<_> = names.map(|(name, _)| name).collect();
+        assert_eq!(different.len(), samples.len());
+        let different: HashSet<_> = heads.iter().collect();
+        assert_eq!(different.len(), heads.len());
+        assert!(text.ends_with("\n# EOF\n"));
+    }
+}
+
+#[test]
+fn a_consumer_of_a_fleet_has_its_partitions() {
+    let text = metrics(consumer()).exposition(Format::Text);
+    assert_has(
+        &text,
+        &[
+            "retrans_source_events_total{outcome=\"delivered\"} 11",
+            "retrans_source_events_total{outcome=\"duplicate\"} 2",
+            "retrans_fleet_frames_total{outcome=\"missing\"} 6",
+            "retrans_lost_events_total{stage=\"agent\"} 7",
+            "retrans_lost_events_total{stage=\"late\"} 3",
+            "retrans_fleet_partition_events{partition=\"17\"} 117",
+            "retrans_fleet_partition_lag_messages{partition=\"3\"} 3",
+        ],
+    );
 }
 
 #[test]

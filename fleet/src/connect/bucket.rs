@@ -28,7 +28,7 @@ pub(crate) enum BucketError {
     #[error("key {0} was written by another one")]
     Conflict(String),
     /// There is no such bucket.
-    #[error("the broker has no bucket {0}: run `fleet init` first")]
+    #[error("the broker has no bucket {0}: run `retrans-host fleet init`")]
     Missing(&'static str),
     /// The user has no right to it.
     #[error("{0}")]

@@ -21,7 +21,7 @@ pub(crate) async fn objects(api: &Api, bucket: &str) -> Result<ObjectStore, Stri
 
 fn missing(what: &str, name: &str, error: &dyn std::error::Error) -> String {
     format!(
-        "cannot open the {what} {name}: {}; `fleet init` creates what a fleet needs",
+        "cannot open the {what} {name}: {}; `retrans-host fleet init` creates what a fleet needs",
         causes(error)
     )
 }

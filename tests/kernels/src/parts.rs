@@ -52,7 +52,7 @@ impl Program {
     }
 }
 
-/// What every kernel must pass at every change: what is recorded, and whose it is.
+/// What every kernel must pass at every change: what is recorded.
 const MAIN: &[&str] = &[
     "attempts::",
     "bulk::",
@@ -62,10 +62,7 @@ const MAIN: &[&str] = &[
     "fields::",
     "filters::root_each",
     "filters::root_what_filters",
-    "filters_owner::",
     "overload::root_a_ring",
-    "owner::",
-    "owner_status::",
     "reconcile::",
     "record::root_what_was_printed_live",
     "retransmits::",
@@ -105,7 +102,7 @@ const NOT_IN_GUESTS: &[&str] = &[
 pub const PARTS: &[Part] = &[
     Part {
         name: "main",
-        about: "what is recorded, by both kinds of tracepoint, and whose it is",
+        about: "what is recorded, by both kinds of tracepoint",
         program: Program::Live,
         only: MAIN,
         skip: &[],
@@ -113,7 +110,7 @@ pub const PARTS: &[Part] = &[
     },
     Part {
         name: "rest",
-        about: "the other live tests that depend on the kernel: census, sandbox, what is said where the probe cannot run",
+        about: "the other live tests that depend on the kernel: owners, census, sandbox, what is said where the probe cannot run",
         program: Program::Live,
         only: &[],
         skip: MAIN,
