@@ -6,6 +6,7 @@ mod crate_name;
 mod examples;
 mod export;
 mod filters;
+#[cfg(feature = "fleet")]
 mod fleet;
 mod hint;
 mod limits;
@@ -13,6 +14,7 @@ mod manual;
 mod plugin_args;
 mod plugin_new;
 mod plugins;
+mod publish;
 mod report;
 mod run_args;
 mod runs;

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use super::filters::FilterArgs;
 use super::filters::LiveFilterArgs;
-use super::fleet::PublishArgs;
+use super::publish::PublishArgs;
 use super::sinks::NetworkArgs;
 use crate::plugin::OnFault;
 use crate::source::live::attach;

@@ -11,9 +11,9 @@ use clap::ArgMatches;
 use super::args::GenerateArgs;
 use super::args::InspectArgs;
 use super::filters;
-use super::fleet;
 use super::plugins;
 use super::plugins::ChainOptions;
+use super::publish;
 use super::run_args::AlertFormat;
 use super::run_args::ChainArgs;
 use super::run_args::ListenArgs;
@@ -99,7 +99,7 @@ pub(super) fn watch(
     {
         record.existing = ExistingFile::MoveAside;
     }
-    let publish = fleet::publish(&args.publish)?;
+    let publish = publish::publish(&args.publish)?;
     publish_alone(&mut chain, publish.is_some());
     Ok(Watch {
         chain,
@@ -198,7 +198,7 @@ pub(super) fn replay(
     let is_trial = io::stderr().is_terminal();
     let (mut chain, record) =
         recorded_chain(&args.chain, &args.record, verbosity, matches, is_trial)?;
-    let mut publish = fleet::publish(&args.publish)?;
+    let mut publish = publish::publish(&args.publish)?;
     let wait = values::duration("--publish-wait", &args.publish_wait)?;
     publish.iter_mut().for_each(|publish| publish.wait = wait);
     publish_alone(&mut chain, publish.is_some());

@@ -3,7 +3,8 @@
 
 Agents are replays of generated captures in real time. With each number of consumers, a new broker gets what all of them
 publish; it ends when the consumers have taken all of it. Environment: AGENTS, DURATION (seconds), RATE (events a second
-and agent), CONSUMERS (numbers of them), PARTITIONS, WAVES, HOSTS (for the arithmetic at the end), RULE (the plugin).
+and agent), CONSUMERS (numbers of them), PARTITIONS, WAVES, HOSTS (for the arithmetic at the end), RULE (the plugin),
+SYNC (sync_interval of the server).
 """
 
 import base64
@@ -39,6 +40,7 @@ CONSUMERS = [int(word) for word in os.environ.get("CONSUMERS", "1 2 4").split()]
 PARTITIONS = number("PARTITIONS", 32)
 WAVES = number("WAVES", 1)
 HOSTS = number("HOSTS", 10_000)
+SYNC = os.environ.get("SYNC", "always")
 RULE = os.environ.get("RULE", "threshold-alert")
 
 
@@ -104,11 +106,11 @@ class Server:
 
     def __init__(self, directory, host, program):
         configuration = directory / "nats.conf"
-        # As `fleet server-config` says: what is acknowledged is on the disk.
+        # By default as `fleet server-config` says: what is acknowledged is on the disk.
         configuration.write_text(
             'listen: "127.0.0.1:-1"\nhttp: "127.0.0.1:-1"\n'
             f'ports_file_dir: "{directory}"\n'
-            f'jetstream {{ store_dir: "{directory}/store", sync_interval: always }}\n'
+            f'jetstream {{ store_dir: "{directory}/store", sync_interval: {SYNC} }}\n'
         )
         self.process = Process(directory, "nats", program, "--config", str(configuration))
         ports = directory / f"nats-server_{self.process.child.pid}.ports"
@@ -326,8 +328,8 @@ def arithmetic(result):
             f"{wanted * cores[role] + idle[role]:,.1f} cores"
             for role in cores
         ),
-        f"  memory     {mib(alone)} + {HOSTS:,} x {per_agent / 1024:.0f} KiB = {mib(alone + HOSTS * per_agent)} in the server, "
-        "at most: what it holds for the agents is not told from its caches",
+        f"  memory     {mib(alone)} + {HOSTS:,} x {per_agent / 1024:.0f} KiB = {mib(alone + HOSTS * per_agent)} in the "
+        "server at most: its caches are in it",
         f"This is {factor:,.0f} times what was measured: arithmetic. That costs grow in proportion is assumed, and "
         "not shown.",
     ]
@@ -343,7 +345,7 @@ def main():
         directory = Path(directory)
         try:
             load = f"{AGENTS} agents of {RATE} events a second each for {DURATION} s"
-            print(f"{load}, {PARTITIONS} partitions, {RULE}, {host}")
+            print(f"{load}, {PARTITIONS} partitions, {RULE}, sync_interval {SYNC}, {host}")
             captures = make_captures(directory, host)
             results = []
             for consumers in CONSUMERS:

@@ -253,10 +253,14 @@ for name in "${HOSTS[@]}"; do
     published=$((published + BASH_REMATCH[1]))
 done
 wait_for 10 "all events are consumed" snapshots_have "$published"
+status=$("$HOST" fleet status "$broker") || fail "fleet status failed"
 kill -TERM "${consumers[$survivor]}"
 wait_for_end 10 "$survivor" "${consumers[$survivor]}"
 wait "${consumers[$survivor]}" || fail "$survivor failed"
 
+echo
+echo "retrans-host fleet status, after the agents have ended:"
+sed 's/^/  /; s/ *$//' <<<"$status"
 echo
 echo "Ledgers of the agents, and of the consumer that is left (since it began):"
 for name in "${HOSTS[@]}" "$survivor"; do

@@ -7,6 +7,11 @@ mod ledger;
 #[allow(dead_code, reason = "another test program uses the rest")]
 mod server;
 
+#[path = "../../deliver/tests/support/mod.rs"]
+#[allow(dead_code, reason = "another test program uses the rest")]
+mod receivers;
+
+mod alerts;
 mod consumers;
 mod foreign;
 mod hosts;
