@@ -6,6 +6,7 @@ use retrans_fleet::connect;
 use retrans_fleet::publish::Publisher;
 use retrans_fleet::setup;
 use retrans_fleet::setup::InitOptions;
+use support::cluster::cluster;
 use support::eventually;
 use support::fleet::check;
 use support::fleet::config;
@@ -16,28 +17,6 @@ use support::fleet::prepared;
 use support::fleet::publish;
 use support::fleet::runtime;
 use support::fleet::stored;
-use support::server::Options;
-use support::server::Server;
-use support::server::free_port;
-
-/// Three servers that are one broker, and their address.
-fn cluster() -> ([Server; 3], String) {
-    let ports = [(); 3].map(|()| free_port());
-    let routes = ports.map(|port| format!("\"nats://127.0.0.1:{port}\""));
-    let servers = [0, 1, 2].map(|index| {
-        let more = format!(
-            "server_name: \"s{index}\"\ncluster {{ name: \"test\", listen: \"127.0.0.1:{}\", routes: [{}] }}\n",
-            ports[index],
-            routes.join(", ")
-        );
-        Server::with(&Options {
-            more,
-            ..Options::default()
-        })
-    });
-    let urls: Vec<String> = servers.iter().map(Server::url).collect();
-    (servers, urls.join(","))
-}
 
 #[test]
 fn each_server_is_killed_in_turn_and_no_frame_is_lost() {

@@ -3,6 +3,7 @@
 mod fleet;
 mod network;
 mod plugin;
+mod record;
 mod reread;
 mod terminal;
 mod top;
@@ -37,6 +38,10 @@ pub use self::plugin::PluginPull;
 pub use self::plugin::PluginPush;
 pub use self::plugin::PluginTest;
 pub use self::plugin::Template;
+pub use self::record::ExistingFile;
+pub use self::record::RecordConfig;
+pub use self::record::RecordFile;
+pub use self::record::Rotate;
 pub use self::reread::Reconfigured;
 pub use self::reread::Reread;
 pub use self::top::FilterWords;
@@ -185,48 +190,6 @@ pub struct Watch {
     pub sandbox: bool,
     /// Where metrics are served; `None`: nowhere.
     pub listen: Option<SocketAddr>,
-}
-
-/// Destination of a recording.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RecordConfig {
-    /// Standard output.
-    Stdout,
-    /// A file.
-    File(RecordFile),
-}
-
-/// The file of a recording.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordFile {
-    /// Its path.
-    pub file: PathBuf,
-    /// When a new file is started.
-    pub rotate: Rotate,
-    /// Number of older files that a rotation keeps.
-    pub keep: u32,
-    /// What becomes of a file that exists when the run begins. A rotation moves captures in any case.
-    pub existing: ExistingFile,
-}
-
-/// What becomes of a file that has the name of a recording.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExistingFile {
-    /// It stays, and nothing is recorded.
-    Refuse,
-    /// A capture is moved aside; nothing is recorded if it is another file.
-    MoveAside,
-    /// It is overwritten.
-    Replace,
-}
-
-/// When a new capture file is started; by default never.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Rotate {
-    /// Once the file has this number of bytes.
-    pub bytes: Option<u64>,
-    /// Once the file has this age.
-    pub age: Option<Duration>,
 }
 
 /// The configuration of a replay.

@@ -145,7 +145,7 @@ class Server:
         return counts
 
     def bytes_of_ticks(self, ticks):
-        """What so many ticks take in the files of the stream: length, sequence, time, subject, headers, checksum."""
+        """Bytes that this number of ticks takes in the files of the stream: length, sequence, time, subject, headers, checksum."""
         body = {"last_by_subj": "retrans.v1.tick.0"}
         tick = self.broker.request("$JS.API.STREAM.MSG.GET.RETRANS", body)["message"]
         headers = len(base64.b64decode(tick.get("hdrs", "")))

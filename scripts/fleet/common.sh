@@ -21,7 +21,7 @@ start() { # NAME COMMAND...
     started+=("$started_pid")
 }
 
-# Waits until a command succeeds, at most so many seconds.
+# Waits until a command succeeds, for this number of seconds at most.
 wait_for() { # SECONDS WHAT COMMAND...
     local seconds=$1 what=$2
     local end=$((SECONDS + seconds))

@@ -2,7 +2,7 @@
 """Small transfers for the demo of a fleet: a receiver, and a sender each of whose writes is one segment.
 
 transfer.py receive PORT                               prints a line when it listens, and ends with its parent's signal
-transfer.py send PORT SEGMENTS SECONDS PEER*NUMBER...  sends so many segments over NUMBER connections to each PEER
+transfer.py send PORT SEGMENTS SECONDS PEER*NUMBER...  sends SEGMENTS segments over NUMBER connections to each PEER
 """
 
 import socket

@@ -8,7 +8,6 @@ mod ledger;
 mod server;
 
 #[path = "../../deliver/tests/support/mod.rs"]
-#[allow(dead_code, reason = "another test program uses the rest")]
 mod receivers;
 
 mod alerts;

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 
 pub mod chains;
+pub mod frames;
 #[allow(
     clippy::duplicate_mod,
     reason = "some test programs have the module support as well"
@@ -32,6 +33,9 @@ use server::Server;
 
 /// Time within which something must happen that happens at once on an idle machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Time within which members release their partitions.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Content of the head that all frames belong to.
 pub const HEAD: &[u8] = br#"{"layout":1}"#;

@@ -191,7 +191,7 @@ pub fn index(frame: &[u8]) -> u64 {
     u64::from_le_bytes(frame[..8].try_into().expect("a frame"))
 }
 
-/// Waits until so many frames are acknowledged.
+/// Waits until this number of frames is acknowledged.
 pub fn wait_for_acknowledged(publisher: &Publisher, frames: u64) -> PublishCounts {
     let what = format!("{frames} frames acknowledged: {:?}", publisher.counted());
     eventually(&what, || {
@@ -240,4 +240,22 @@ pub fn check(stored: &[Stored], start: u64, range: std::ops::Range<u64>) {
     }
     indices.sort_unstable();
     assert!(indices.into_iter().eq(range));
+}
+
+/// What a fleet is set up with.
+pub fn options() -> InitOptions {
+    InitOptions {
+        partitions: partitions(),
+        ..InitOptions::default()
+    }
+}
+
+/// Access as this user, whose password is its name with `-secret`.
+pub fn as_user(port: u16, user: &str) -> Prepared {
+    prepared(&format!("nats://{user}:{user}-secret@127.0.0.1:{port}"))
+}
+
+/// Starts a publisher.
+pub fn start(config: PublisherConfig) -> Publisher {
+    Publisher::start(config).expect("a publisher")
 }

@@ -5,7 +5,6 @@ use super::Slot;
 use crate::chain::active_alerts::ActiveAlerts;
 use crate::chain::error::ChainError;
 use crate::chain::error::SwapError;
-use crate::chain::fault_log;
 use crate::chain::fault_log::Restart;
 use crate::chain::quarantine::Quarantine;
 use crate::chain::saved::SavedPlugin;
@@ -65,19 +64,9 @@ impl Slot {
             let unknown_alerts = self.active_alerts.take_all();
             return self.resolve(unknown_alerts, "has no state and goes on elsewhere", sink);
         }
-        self.instance = None;
-        let (started, restart) = self.start_replacement();
-        match started {
-            Ok(instance) => self.install(instance),
-            Err(error) => {
-                fault_log::not_started(self.name(), &error);
-                self.quarantine.begin(self.now.time);
-                return self.enter_quarantine(sink);
-            }
-        }
-        match restart {
-            Restart::Restored => Ok(()),
-            _ => {
+        match self.start_from_snapshot(sink)? {
+            Restart::Restored | Restart::Failed => Ok(()),
+            Restart::Empty | Restart::Refused => {
                 let unknown_alerts = self.active_alerts.take_all();
                 self.resolve(
                     unknown_alerts,

@@ -166,18 +166,9 @@ impl Slot {
     ) -> Result<Restart, ChainError> {
         self.usage.count_fault(fault.cause.name());
         self.usage.restarts += 1;
-        // The memory of the old instance is freed before the new one allocates its own.
-        self.instance = None;
-        self.memory_freed = true;
-        let (started, restart) = self.start_replacement();
-        match started {
-            Ok(instance) => self.install(instance),
-            Err(error) => {
-                fault_log::not_started(self.name(), &error);
-                self.quarantine.begin(self.now.time);
-                self.enter_quarantine(sink)?;
-                return Ok(Restart::Failed);
-            }
+        let restart = self.start_from_snapshot(sink)?;
+        if restart == Restart::Failed {
+            return Ok(restart);
         }
         let unknown_alerts = match restart {
             Restart::Restored => self.active_alerts.take_unsaved(),
@@ -199,8 +190,32 @@ impl Slot {
         })
     }
 
+    /// Replaces the instance by a new one with the saved state, or without state if there is none or it is refused. One
+    /// that does not start is put into quarantine.
+    pub(super) fn start_from_snapshot<S: Sink>(
+        &mut self,
+        sink: &mut S,
+    ) -> Result<Restart, ChainError> {
+        // The memory of the old instance is freed before the new one allocates its own.
+        self.instance = None;
+        self.memory_freed = true;
+        let (started, restart) = self.start_replacement();
+        match started {
+            Ok(instance) => {
+                self.install(instance);
+                Ok(restart)
+            }
+            Err(error) => {
+                fault_log::not_started(self.name(), &error);
+                self.quarantine.begin(self.now.time);
+                self.enter_quarantine(sink)?;
+                Ok(Restart::Failed)
+            }
+        }
+    }
+
     /// Starts a new instance with the saved state, or without state if there is none or it is refused.
-    pub(super) fn start_replacement(&mut self) -> (Result<Instance, StartError>, Restart) {
+    fn start_replacement(&mut self) -> (Result<Instance, StartError>, Restart) {
         let Some(snapshot) = self.snapshot.take() else {
             return (self.start_instance(None), Restart::Empty);
         };

@@ -181,7 +181,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Drops the oldest segments until there is room for so many bytes more.
+    /// Drops the oldest segments until this number of bytes fits in.
     pub(super) fn make_room(&mut self, size: u64) {
         while self.counts.spool_bytes + size > self.max_bytes && !self.segments.is_empty() {
             self.drop_oldest();
