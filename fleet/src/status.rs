@@ -132,8 +132,34 @@ pub struct AgentState {
     pub host: String,
     /// Seconds since it said this.
     pub age: u64,
+    /// How much of what happened on the host is in the broker, or waits for it. None: the report does not say.
+    pub coverage: Option<Coverage>,
     /// What it said.
     pub report: Value,
+}
+
+/// How many of the events of a host are in the broker, or wait for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Coverage {
+    /// Events that the broker has, or that wait for it.
+    pub covered: u64,
+    /// Those, those that were dropped on their way, and those that the host has lost before.
+    pub all: u64,
+}
+
+impl Coverage {
+    /// What a report says.
+    fn of(report: &Value) -> Option<Coverage> {
+        let number = |path: &str| report.pointer(path).and_then(Value::as_u64);
+        let [acknowledged, queued, dropped] = ["acknowledged", "queued", "dropped"]
+            .map(|name| number(&format!("/counts/{name}/events")));
+        let covered = acknowledged?.saturating_add(queued?);
+        let gone = dropped?.saturating_add(number("/about/lost")?);
+        Some(Coverage {
+            covered,
+            all: covered.saturating_add(gone),
+        })
+    }
 }
 
 /// The status cannot be read.
@@ -356,10 +382,11 @@ async fn agents(api: &Api, now: Duration) -> Result<Vec<AgentState>, String> {
     .await?;
     let agent = |latest: Latest| {
         let host = HostToken::from_token(latest.subject.strip_prefix(&prefix)?)?;
-        let report = serde_json::from_slice(&latest.value).ok()?;
+        let report: Value = serde_json::from_slice(&latest.value).ok()?;
         (!latest.is_deleted).then(|| AgentState {
             host: host.name(),
             age: now.saturating_sub(latest.stamped).as_secs(),
+            coverage: Coverage::of(&report),
             report,
         })
     };

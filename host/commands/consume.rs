@@ -28,6 +28,7 @@ use crate::config::WantedPartitions;
 use crate::fleet::broker;
 use crate::fleet::chains::PartitionChains;
 use crate::fleet::chains::SharedProgress;
+use crate::fleet::host_counts::HostCounts;
 use crate::fleet::partition_chain::Terms;
 use crate::fleet::partition_sink::SharedSinks;
 use crate::network;
@@ -83,11 +84,13 @@ pub fn consume(config: &Consume) -> Result<()> {
     };
     let sinks = SharedSinks::new(sinks);
     let progress = SharedProgress::default();
+    let hosts = HostCounts::default();
     let terms = Terms {
         max_lateness: config.max_lateness,
         max_age: of_fleet.max_age,
         chain: digest(&plugins),
         publishes_lines: config.publishes_lines,
+        hosts: hosts.clone(),
     };
     let names: Vec<&str> = plugins.iter().map(Plugin::name).collect();
     let line = format!(
@@ -106,7 +109,7 @@ pub fn consume(config: &Consume) -> Result<()> {
         print_status(&format!("{line}; Ctrl-C ends"));
     }
     manager.ready(&line);
-    let result = wait(&member, &stop, &progress, &sinks, &shared);
+    let result = wait(&member, &stop, &progress, &hosts, &sinks, &shared);
     manager.stopping("ending: partitions are released");
     let released = member.stop(RELEASE_TIMEOUT);
     let (fleet, mut chain) = progress.sums();
@@ -186,6 +189,7 @@ fn wait(
     member: &Member,
     stop: &Stop,
     progress: &SharedProgress,
+    hosts: &HostCounts,
     sinks: &SharedSinks,
     shared: &SharedStats,
 ) -> Result<()> {
@@ -208,6 +212,7 @@ fn wait(
             stats.stream = Some(StreamStats::Fleet(fleet));
             stats.chain = chain;
             stats.partitions = partitions(member, progress);
+            stats.hosts = hosts.counted();
             sinks.stats(&stats);
         }
     }

@@ -8,6 +8,7 @@
 //!  stream_time      the time of a stream with events of many hosts
 //!  chains           the chains of the partitions of a consumer, each in a thread
 //!  partition_chain  the chain of one partition, from a snapshot on
+//!  host_counts      what came from each host
 //!  partition_sink   its sink: the sinks of the run, shared
 //!  open_alerts      its alerts that fire
 //!  saved_state      its state, as it is in a snapshot
@@ -22,6 +23,8 @@ mod agent;
 pub mod broker;
 #[cfg(feature = "fleet")]
 pub mod chains;
+#[cfg(feature = "fleet")]
+pub mod host_counts;
 #[cfg(feature = "fleet")]
 pub mod open_alerts;
 #[cfg(feature = "fleet")]

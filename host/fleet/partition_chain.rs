@@ -21,6 +21,7 @@ use retrans_fleet::consume::Snapshot;
 use retrans_fleet::head::HeadDigest;
 use retrans_fleet::partition::Partition;
 
+use super::host_counts::HostCounts;
 use super::open_alerts::OpenAlerts;
 use super::open_alerts::StoredAlert;
 use super::partition_sink::PartitionSink;
@@ -60,6 +61,8 @@ pub struct Terms {
     pub chain: String,
     /// Whether lines go to the broker, and not to standard output.
     pub publishes_lines: bool,
+    /// What came from each host.
+    pub hosts: HostCounts,
 }
 
 /// The chain of one partition.
@@ -179,7 +182,12 @@ impl PartitionChain {
                 return Ok(true);
             }
             Content::Damaged { reason, events } => self.damaged(&reason, events),
-            Content::Frame(frame) => self.frame(frame, message.stamped)?,
+            Content::Frame(frame) => {
+                let (host, before) = (frame.host.clone(), self.counted);
+                let taken = self.frame(frame, message.stamped);
+                self.terms.hosts.add(&host, self.counted - before);
+                taken?;
+            }
         }
         Ok(false)
     }

@@ -9,6 +9,7 @@ use retrans_fleet::status::FleetStatus;
 use retrans_fleet::status::StreamStatus;
 use serde_json::Value;
 
+use crate::stats::percent::Percent;
 use crate::system::sanitize::clean;
 
 /// A host that has said nothing for this time is said to be silent: hosts report every 10 s.
@@ -87,7 +88,7 @@ fn partitions(text: &mut String, status: &FleetStatus) -> std::fmt::Result {
 fn hosts(text: &mut String, agents: &[AgentState]) -> std::fmt::Result {
     writeln!(
         text,
-        "\nHOST                      VERSION    PUBLISHED    SPOOLED    DROPPED       LOST  SEEN"
+        "\nHOST                      VERSION    PUBLISHED    SPOOLED    DROPPED       LOST  COVERAGE  SEEN"
     )?;
     for agent in agents {
         let number = |path: &str| agent.report.pointer(path).and_then(Value::as_u64);
@@ -96,6 +97,9 @@ fn hosts(text: &mut String, agents: &[AgentState]) -> std::fmt::Result {
             .report
             .pointer("/about/version")
             .and_then(Value::as_str);
+        let coverage = agent.coverage.map_or("?".to_owned(), |coverage| {
+            Percent(coverage.covered, coverage.all).to_string()
+        });
         let has_ended = agent.report.pointer("/has_ended") == Some(&Value::Bool(true));
         let seen = match (has_ended, agent.age) {
             (true, age) => format!("{} ago, has ended", span(age)),
@@ -104,7 +108,7 @@ fn hosts(text: &mut String, agents: &[AgentState]) -> std::fmt::Result {
         };
         writeln!(
             text,
-            "{:<24}  {:<7}  {:>11}  {:>9}  {:>9}  {:>9}  {seen}",
+            "{:<24}  {:<7}  {:>11}  {:>9}  {:>9}  {:>9}  {coverage:>8}  {seen}",
             clean(&agent.host),
             clean(version.unwrap_or("?")),
             shown("/counts/acknowledged/events"),
@@ -138,6 +142,7 @@ fn span(seconds: u64) -> String {
 mod tests {
     use retrans_fleet::partition::Partition;
     use retrans_fleet::status::ConsumerState;
+    use retrans_fleet::status::Coverage;
     use retrans_fleet::status::Owner;
     use retrans_fleet::status::PartitionState;
     use serde_json::json;
@@ -179,6 +184,10 @@ mod tests {
             agents: vec![AgentState {
                 host: "web-1\u{1b}[2J".to_owned(),
                 age: 31,
+                coverage: Some(Coverage {
+                    covered: 11,
+                    all: 13,
+                }),
                 report: json!({
                     "counts": {"acknowledged": {"events": 5}, "queued": {"events": 6}, "dropped": {"events": 0}},
                     "about": {"version": "0.1.0", "lost": 2}
@@ -192,7 +201,7 @@ mod tests {
             "partitions  2, 7 messages after their states",
             "without a consumer: 1",
             "one                                1         3  1 min 0 s",
-            "31 s ago, SILENT",
+            "2    84.61%  31 s ago, SILENT",
         ] {
             assert!(text.contains(expected), "{expected}: {text}");
         }

@@ -103,6 +103,10 @@ families! {
         "Events of a partition that were passed to the chain since this consumer has it.";
     PARTITION_LAG: Gauge "retrans_fleet_partition_lag_messages" ["partition"]
         "Messages of a partition that this consumer has not read yet.";
+    HOST_EVENTS: Counter "retrans_fleet_host_events" ["host", "outcome"]
+        "Events of a host of the fleet since this consumer began: delivered to the chains, duplicate, late, damaged.";
+    HOST_FRAMES: Counter "retrans_fleet_host_missing_frames" ["host"]
+        "Frames of a host of the fleet that are missing in its sequences.";
     SCANS: Counter "retrans_owner_scans" [] "Scans of open files for the owners of sockets.";
     SCANS_CUT: Counter "retrans_owner_scans_cut" [] "Scans of open files that found more than the host keeps.";
     LATENCY: Histogram "retrans_latency_seconds" ["path"]

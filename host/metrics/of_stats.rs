@@ -9,6 +9,7 @@ use crate::stats::counters::ChainStats;
 use crate::stats::counters::KernelStats;
 use crate::stats::counters::PluginUsage;
 use crate::stats::counters::StreamStats;
+use crate::stats::fleet::FleetStats;
 use crate::stats::fleet::PartitionStats;
 
 /// Writes them. `lost`: events that were lost before the source had them, by the stream.
@@ -45,6 +46,7 @@ pub fn write(stats: &Stats, lost: u64, writer: &mut Writer) {
         write_capture(recorded, writer);
     }
     write_partitions(&stats.partitions, writer);
+    write_hosts(&stats.hosts, writer);
     if let Some(published) = &stats.published {
         writer
             .family(&family::PUBLISHED)
@@ -133,6 +135,29 @@ fn write_partitions(partitions: &[PartitionStats], writer: &mut Writer) {
     let mut lag = writer.family(&family::PARTITION_LAG);
     for one in partitions {
         lag.sample(&[&one.partition.to_string()], one.lag);
+    }
+}
+
+fn write_hosts(hosts: &[(String, FleetStats)], writer: &mut Writer) {
+    if hosts.is_empty() {
+        return;
+    }
+    let mut events = writer.family(&family::HOST_EVENTS);
+    for (host, counted) in hosts {
+        events.sample(&[host, "delivered"], counted.delivered);
+        let others = [
+            ("duplicate", counted.duplicate),
+            ("late", counted.late),
+            ("damaged", counted.damaged),
+        ];
+        // Most hosts have none of them, and a fleet may have thousands of hosts.
+        for (outcome, number) in others.into_iter().filter(|(_, number)| *number > 0) {
+            events.sample(&[host, outcome], number);
+        }
+    }
+    let mut missing = writer.family(&family::HOST_FRAMES);
+    for (host, counted) in hosts {
+        missing.sample(&[host], counted.missing_frames);
     }
 }
 

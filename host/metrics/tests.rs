@@ -155,6 +155,26 @@ fn consumer() -> Stats {
         })),
         chain: chain(),
         partitions: vec![partition(3), partition(17)],
+        hosts: [
+            (
+                "web-1",
+                FleetStats {
+                    delivered: 8,
+                    ..FleetStats::default()
+                },
+            ),
+            (
+                "web-\"2",
+                FleetStats {
+                    delivered: 3,
+                    late: 3,
+                    missing_frames: 6,
+                    ..FleetStats::default()
+                },
+            ),
+        ]
+        .map(|(name, counted)| (name.to_owned(), counted))
+        .into(),
         ..Stats::default()
     }
 }
@@ -237,6 +257,9 @@ fn a_consumer_of_a_fleet_has_its_partitions() {
             "retrans_lost_events_total{stage=\"late\"} 3",
             "retrans_fleet_partition_events{partition=\"17\"} 117",
             "retrans_fleet_partition_lag_messages{partition=\"3\"} 3",
+            "retrans_fleet_host_events_total{host=\"web-1\",outcome=\"delivered\"} 8",
+            "retrans_fleet_host_events_total{host=\"web-\\\"2\",outcome=\"late\"} 3",
+            "retrans_fleet_host_missing_frames_total{host=\"web-\\\"2\"} 6",
         ],
     );
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::AddAssign;
+use std::ops::Sub;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -103,6 +104,24 @@ impl AddAssign for FleetStats {
     }
 }
 
+/// What was counted since an earlier value.
+impl Sub for FleetStats {
+    type Output = FleetStats;
+
+    fn sub(self, earlier: FleetStats) -> FleetStats {
+        FleetStats {
+            received: self.received - earlier.received,
+            delivered: self.delivered - earlier.delivered,
+            duplicate: self.duplicate - earlier.duplicate,
+            late: self.late - earlier.late,
+            damaged: self.damaged - earlier.damaged,
+            damaged_frames: self.damaged_frames - earlier.damaged_frames,
+            missing_frames: self.missing_frames - earlier.missing_frames,
+            lost: self.lost - earlier.lost,
+        }
+    }
+}
+
 /// Writes a line of the ledger.
 impl fmt::Display for FleetStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -144,6 +163,7 @@ mod tests {
         sum += one;
         assert!(one.balances() && sum.balances());
         assert_eq!((sum.received, sum.lost, sum.missing_frames), (20, 8, 6));
+        assert_eq!(sum - one, one);
         assert!(
             !FleetStats {
                 received: 11,

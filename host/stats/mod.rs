@@ -5,16 +5,20 @@ pub mod counters;
 pub mod fleet;
 pub mod histogram;
 mod ledger;
+pub mod percent;
 pub mod plugin_histogram;
 mod progress;
 pub mod reconcile;
 mod shared;
 mod sum;
 
+use std::sync::Arc;
+
 use self::counters::CensusStats;
 use self::counters::ChainStats;
 use self::counters::ReplayStats;
 use self::counters::StreamStats;
+use self::fleet::FleetStats;
 use self::fleet::PartitionStats;
 use self::fleet::PublishStats;
 pub use self::progress::Progress;
@@ -37,6 +41,8 @@ pub struct Stats {
     pub recorded: Option<Summary>,
     /// The partitions of a fleet that this consumer has.
     pub partitions: Vec<PartitionStats>,
+    /// The hosts of a fleet whose frames this consumer got, by their names.
+    pub hosts: Arc<[(String, FleetStats)]>,
     /// Counters of what is published to a fleet; `None`: nothing is.
     pub published: Option<PublishStats>,
     /// The comparison with the kernel's own counters (`--reconcile`), which is made at the end of the run.

@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 use std::collections::HashSet;
 
+use crate::http;
+use crate::http::sample;
 use crate::processes::Fleet;
 use crate::processes::eventually;
 use crate::processes::ledger;
 use crate::processes::output;
 use crate::processes::run;
+use crate::server::free_port;
 
 /// A value of a line of JSON, between quotes.
 fn value<'a>(line: &'a str, key: &str) -> &'a str {
@@ -71,6 +74,44 @@ fn every_event_of_a_peer_reaches_one_consumer_whichever_host_saw_it() {
         received += fleet.get("received");
     }
     assert_eq!(received, 4_000);
+}
+
+#[test]
+fn each_host_has_its_own_numbers_in_the_metrics_and_in_the_status() {
+    let fleet = Fleet::start(4);
+    let port = free_port();
+    let listen = format!("127.0.0.1:{port}");
+    let consumer = fleet.consumer("one", &["--from-beginning", "--listen", &listen]);
+    let consumer = consumer.begun();
+    for (name, events) in [("web-1", 300), ("web-2", 200)] {
+        let capture = fleet.capture(&format!("{name}.rtc"), events, 20);
+        output(&mut fleet.publish(&capture, name, 4));
+    }
+    let address = listen.parse().expect("an address");
+    let events = |host: &str| {
+        format!(r#"retrans_fleet_host_events_total{{host="{host}",outcome="delivered"}}"#)
+    };
+    let text = eventually("the events of both hosts", || {
+        let text = http::get(address, "/metrics").body;
+        let all = sample(&text, r#"retrans_source_events_total{outcome="delivered"}"#);
+        (all == Some(500.0)).then_some(text)
+    });
+    assert_eq!(sample(&text, &events("web-1")), Some(300.0), "{text}");
+    assert_eq!(sample(&text, &events("web-2")), Some(200.0), "{text}");
+    let missing = r#"retrans_fleet_host_missing_frames_total{host="web-1"}"#;
+    assert_eq!(sample(&text, missing), Some(0.0), "{text}");
+    consumer.end();
+    let status = run(&["fleet", "status", &fleet.server.url()]);
+    for (name, events) in [("web-1", "300"), ("web-2", "200")] {
+        let line = status.lines().find(|line| line.starts_with(name));
+        let words: Vec<&str> = line.expect("a host").split_whitespace().collect();
+        assert_eq!(words[2..7], [events, "0", "0", "0", "100.00%"], "{status}");
+    }
+    let status = run(&["fleet", "status", "--json", &fleet.server.url()]);
+    assert!(
+        status.contains(r#""coverage":{"covered":300,"all":300}"#),
+        "{status}"
+    );
 }
 
 #[test]

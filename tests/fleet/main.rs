@@ -1,8 +1,14 @@
 //! A fleet on a real nats-server: hosts publish, consumers share the partitions, and any of them is killed.
 
+#[path = "../common/http.rs"]
+#[allow(dead_code, reason = "another test program uses the rest")]
+mod http;
 #[path = "../common/ledger.rs"]
 #[allow(dead_code, reason = "another test program uses the rest")]
 mod ledger;
+#[path = "../common/pipes.rs"]
+#[allow(dead_code, reason = "another test program uses the rest")]
+mod pipes;
 #[path = "../../fleet/tests/support/server.rs"]
 #[allow(dead_code, reason = "another test program uses the rest")]
 mod server;

@@ -6,6 +6,7 @@ use super::kernel_counters::Counters;
 use super::namespaces::MAX_NAMESPACES;
 use super::tally::SegmentTally;
 use crate::stats::counters::KernelStats;
+use crate::stats::percent::Percent;
 
 /// The growth of the kernel's counters in a namespace, or why it is unknown.
 pub type Outcome = Result<Counters, Unreconciled>;
@@ -220,25 +221,6 @@ impl fmt::Display for OrUnknown {
             Some(number) => write!(f, "{number}"),
             None => f.write_str("unknown"),
         }
-    }
-}
-
-/// The first number as a percentage of the second, or `-` if the second is 0. It is rounded away from 100 %, which is
-/// printed only if it is exact.
-struct Percent(u64, u64);
-
-impl fmt::Display for Percent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (part, whole) = (u128::from(self.0) * 10_000, u128::from(self.1));
-        if whole == 0 {
-            return f.write_str("-");
-        }
-        let hundredths = if self.0 > self.1 {
-            part.div_ceil(whole)
-        } else {
-            part / whole
-        };
-        write!(f, "{}.{:02}%", hundredths / 100, hundredths % 100)
     }
 }
 

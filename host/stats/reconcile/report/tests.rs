@@ -214,19 +214,6 @@ fn without_namespaces_there_is_still_a_line_for_all() {
 }
 
 #[test]
-fn coverage_is_100_percent_only_where_it_is_exact() {
-    let percent = |part, whole| Percent(part, whole).to_string();
-    assert_eq!(percent(0, 0), "-");
-    assert_eq!(percent(3, 0), "-");
-    assert_eq!(percent(0, 3), "0.00%");
-    assert_eq!(percent(2, 3), "66.66%");
-    assert_eq!(percent(99_999, 100_000), "99.99%");
-    assert_eq!(percent(100_000, 100_000), "100.00%");
-    assert_eq!(percent(100_001, 100_000), "100.01%");
-    assert_eq!(percent(u64::MAX, u64::MAX), "100.00%");
-}
-
-#[test]
 fn a_namespace_in_which_nothing_happened_is_silent() {
     let line = |tally, outcome| NamespaceLine {
         inode: 7,
