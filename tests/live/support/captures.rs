@@ -170,7 +170,6 @@ pub fn replay_other_user_launcher(_: &Root, capture: &str, arguments: &[&str]) -
         .arg("replay")
         .arg(capture)
         .args(arguments)
-        .env("XDG_CACHE_HOME", directory.path().join("cache"))
         .current_dir("/");
     run(&mut command)
 }
