@@ -42,7 +42,8 @@ pub fn build(apt: &Apt, architecture: Architecture) -> Result<Programs> {
     let is_native = architecture == Architecture::of_this_machine()?;
     let mut programs = Found::default();
     let mut built = |arguments: &[&str]| -> Result<Option<PathBuf>> {
-        let mut cargo = Command::new(env!("CARGO"));
+        // Not the cargo that built this program: rust-toolchain.toml may name another one by now.
+        let mut cargo = Command::new("cargo");
         cargo.current_dir(REPOSITORY).args(arguments).args([
             "--locked",
             "--quiet",
