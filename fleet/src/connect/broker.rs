@@ -19,6 +19,10 @@ const NOT_ENABLED: [ErrorCode; 2] = [
     ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT,
 ];
 
+/// What is said if an answer does not come in time, from a server that is connected.
+pub(crate) const NO_ANSWER: &str = "the broker did not answer in time: see its log; after its disk was full, \
+                                    nats-server takes nothing until it is restarted with room";
+
 /// A connection to a broker. It is made again for ever when it is lost. Copies use the same connection.
 #[derive(Debug, Clone)]
 pub struct Broker {

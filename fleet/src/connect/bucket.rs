@@ -7,6 +7,7 @@ use async_nats::jetstream::stream::DirectGetErrorKind;
 use bytes::Bytes;
 
 use super::broker::Broker;
+use super::broker::NO_ANSWER;
 
 /// A bucket of the broker.
 pub(crate) struct Bucket<'a> {
@@ -104,6 +105,7 @@ impl<'a> Bucket<'a> {
             Err(error) => Err(match error.kind() {
                 PublishErrorKind::WrongLastSequence => BucketError::Conflict(key.to_owned()),
                 PublishErrorKind::StreamNotFound => BucketError::Missing(self.name),
+                PublishErrorKind::TimedOut => BucketError::Other(self.name, NO_ANSWER.to_owned()),
                 _ => self.other(&error),
             }),
         }

@@ -20,6 +20,7 @@ pub use broker::Broker;
 pub use broker::ConnectError;
 pub use broker::connect;
 
+pub(crate) use broker::NO_ANSWER;
 pub(crate) use bucket::BucketError;
 
 pub use secret::SecretError;

@@ -19,7 +19,7 @@ pub(crate) async fn objects(api: &Api, bucket: &str) -> Result<ObjectStore, Stri
     opened.map_err(|error| missing("object store", bucket, &error))
 }
 
-fn missing(what: &str, name: &str, error: &dyn std::error::Error) -> String {
+fn missing(what: &str, name: &str, error: &(dyn std::error::Error + 'static)) -> String {
     format!(
         "cannot open the {what} {name}: {}; `retrans-host fleet init` creates what a fleet needs",
         causes(error)

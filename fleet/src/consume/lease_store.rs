@@ -17,6 +17,7 @@ use super::lease_value::Presence;
 use super::lease_value::Revised;
 use super::state::key;
 use crate::connect::Broker;
+use crate::connect::NO_ANSWER;
 use crate::names::LEASES_BUCKET;
 use crate::partition::Partition;
 
@@ -93,6 +94,7 @@ impl LeaseStore {
             .await;
         written.map_err(|error| match error.kind() {
             UpdateErrorKind::WrongLastRevision => WriteError::Refused,
+            UpdateErrorKind::TimedOut => WriteError::Unknown(NO_ANSWER.to_owned()),
             _ => WriteError::Unknown(causes(&error)),
         })
     }

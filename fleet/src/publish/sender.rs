@@ -21,6 +21,7 @@ use crate::connect;
 use crate::connect::Broker;
 use crate::connect::BucketError;
 use crate::connect::ConnectError;
+use crate::connect::NO_ANSWER;
 use crate::connect::Prepared;
 use crate::names;
 use crate::names::AgentRun;
@@ -57,6 +58,8 @@ enum Outcome {
     Impossible(String),
     /// It may be accepted later.
     Later(String),
+    /// The broker did not answer in time. A person may have to restart it.
+    Unanswered,
     /// There is no connection, or it ended: whether the broker has the frame is not known then.
     Disconnected(String),
     /// The user may not publish it.
@@ -80,6 +83,7 @@ impl Outcome {
             PublishErrorKind::StreamNotFound => Outcome::Later(
                 "the broker has no stream for frames: is it starting, or not set up?".to_owned(),
             ),
+            PublishErrorKind::TimedOut => Outcome::Unanswered,
             _ => Outcome::Later(format!("the broker does not accept frames: {error}")),
         }
     }
@@ -307,6 +311,13 @@ impl Sender {
                 backoff.failed(false);
                 told.failed(&cause, false);
             }
+            Outcome::Unanswered => {
+                spool.give_back(outgoing);
+                spool.fail(NO_ANSWER);
+                // It may as well be slow: the next attempt is made soon.
+                backoff.failed(false);
+                told.failed(NO_ANSWER, true);
+            }
             // The next attempt waits for a connection.
             Outcome::Disconnected(cause) => {
                 spool.give_back(outgoing);
@@ -332,22 +343,39 @@ impl Sender {
 #[derive(Default)]
 struct Told {
     is_failing: bool,
-    is_permanent: bool,
+    needs_person: bool,
 }
 
 impl Told {
-    fn failed(&mut self, cause: &str, is_permanent: bool) {
-        let is_told = self.is_failing && (self.is_permanent || !is_permanent);
-        if !is_told {
+    fn failed(&mut self, cause: &str, needs_person: bool) {
+        if self.is_news(needs_person) {
             tracing::warn!("frames are kept until the broker takes them: {cause}");
         }
+    }
+
+    fn is_news(&mut self, needs_person: bool) -> bool {
+        let is_told = self.is_failing && (self.needs_person || !needs_person);
         self.is_failing = true;
-        self.is_permanent |= is_permanent;
+        self.needs_person |= needs_person;
+        !is_told
     }
 
     fn recovered(&mut self, broker: &Broker) {
         if std::mem::take(self).is_failing {
             tracing::info!("the broker {} takes frames again", broker.address());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_that_does_not_answer_is_told_once_more_after_a_lost_connection() {
+        let mut told = Told::default();
+        // Disconnected twice, then no answer twice, then disconnected.
+        let news = [false, false, true, true, false].map(|needs_person| told.is_news(needs_person));
+        assert_eq!(news, [true, false, true, false, false]);
     }
 }

@@ -211,6 +211,12 @@ pub fn finish(publisher: Publisher) -> PublishCounts {
 
 /// Checks that each of these frames of a run is there exactly once, in order in its partition, as it was handed over.
 pub fn check(stored: &[Stored], start: u64, range: std::ops::Range<u64>) {
+    assert!(check_begin(stored, start).into_iter().eq(range));
+}
+
+/// Checks that the frames of a run that are there are the first ones of each partition, once and in order, as they were
+/// handed over. Returns their indices in order.
+pub fn check_begin(stored: &[Stored], start: u64) -> Vec<u64> {
     let mut next = [0; 4];
     let of_run: Vec<&Stored> = stored
         .iter()
@@ -239,7 +245,7 @@ pub fn check(stored: &[Stored], start: u64, range: std::ops::Range<u64>) {
         indices.push(index);
     }
     indices.sort_unstable();
-    assert!(indices.into_iter().eq(range));
+    indices
 }
 
 /// What a fleet is set up with.

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 
 pub mod cluster;
+pub mod disk;
 pub mod fleet;
 pub mod server;
 
