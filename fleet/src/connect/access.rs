@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_nats::ConnectOptions;
 
 use super::address::Address;
+use super::jwt;
 use super::secret;
 use super::secret::SecretCause;
 use super::secret::SecretError;
@@ -123,7 +124,8 @@ fn proof(address: &Address, access: &Access) -> Result<Proof, AccessError> {
     }
     if let Some(path) = &access.credentials {
         let what = "credentials";
-        let text = secret::read(what, path)?;
+        // The client looks for the end of the last line: the file may end there.
+        let text = secret::read(what, path)? + "\n";
         let is_read = ConnectOptions::with_credentials(&text).is_ok();
         let cause = SecretCause::NoCredentials;
         is_read
@@ -198,6 +200,14 @@ impl Prepared {
             files.extend([certificate.clone(), key.clone()]);
         }
         files
+    }
+
+    /// When the JWT of the credentials file expires, as Unix time in seconds.
+    pub(super) fn expiry(&self) -> Option<u64> {
+        match &self.proof {
+            Proof::Credentials(text) => jwt::expiry(text),
+            _ => None,
+        }
     }
 
     pub(super) fn options(&self) -> ConnectOptions {

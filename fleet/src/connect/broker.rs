@@ -1,14 +1,17 @@
 //! A connection to a broker that can do what a fleet needs.
 
+use std::time::SystemTime;
+
 use async_nats::Client;
-use async_nats::ConnectErrorKind;
 use async_nats::jetstream;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::AccountErrorKind;
 
 use super::access::Prepared;
 use super::bucket::Bucket;
+use super::jwt;
 use super::link::Link;
+use super::link::REFUSALS;
 
 /// The oldest version of nats-server that is accepted: older ones ignore settings that they do not know.
 const OLDEST: (i64, i64, i64) = (2, 11, 0);
@@ -30,6 +33,8 @@ pub struct Broker {
     context: jetstream::Context,
     link: Link,
     address: String,
+    /// When the JWT of the credentials file expires, as Unix time in seconds.
+    expiry: Option<u64>,
 }
 
 /// A broker cannot be used. `address` has no secret in it.
@@ -52,6 +57,19 @@ pub enum ConnectError {
         address: String,
         /// The server's words.
         cause: String,
+    },
+    /// The server refuses who connects, and the JWT has expired, by the clock of this machine.
+    #[error(
+        "the broker {address} refuses the connection ({cause}): the JWT of the credentials file expired at {expired}; \
+         make a new file, and start again"
+    )]
+    Expired {
+        /// The servers that were tried.
+        address: String,
+        /// The server's words.
+        cause: String,
+        /// When, in UTC.
+        expired: String,
     },
     /// The user has no right to something that is needed.
     #[error(
@@ -110,11 +128,9 @@ pub async fn connect(prepared: &Prepared) -> Result<Broker, ConnectError> {
         Ok(client) => client,
         Err(error) => {
             let cause = error.to_string();
-            return Err(match error.kind() {
-                ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
-                    ConnectError::Credentials { address, cause }
-                }
-                _ => ConnectError::Unreachable { address, cause },
+            return Err(match REFUSALS.contains(&error.kind()) {
+                true => refused(address, cause, prepared.expiry()),
+                false => ConnectError::Unreachable { address, cause },
             });
         }
     };
@@ -128,9 +144,24 @@ pub async fn connect(prepared: &Prepared) -> Result<Broker, ConnectError> {
         client,
         link,
         address,
+        expiry: prepared.expiry(),
     };
     broker.check_jetstream().await?;
     Ok(broker)
+}
+
+/// The server does not accept who connects.
+fn refused(address: String, cause: String, expiry: Option<u64>) -> ConnectError {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.unwrap_or_default().as_secs();
+    match expiry.filter(|expiry| *expiry <= now) {
+        Some(expiry) => ConnectError::Expired {
+            address,
+            cause,
+            expired: jwt::utc(expiry),
+        },
+        None => ConnectError::Credentials { address, cause },
+    }
 }
 
 impl Broker {
@@ -159,6 +190,12 @@ impl Broker {
         self.link.is_connected()
     }
 
+    /// The error, if the server has refused the last attempt to connect again.
+    pub(crate) fn refusal(&self) -> Option<ConnectError> {
+        let cause = self.link.refusal()?;
+        Some(refused(self.address.clone(), cause, self.expiry))
+    }
+
     pub(crate) fn link(&self) -> &Link {
         &self.link
     }
@@ -176,6 +213,10 @@ impl Broker {
             cause = violation => return Err(ConnectError::Permission { address, cause }),
         };
         let Err(error) = answer else { return Ok(()) };
+        // A JWT that expires between connection and answer.
+        if let Some(refusal) = self.refusal() {
+            return Err(refusal);
+        }
         let cause = error.to_string();
         let has_none = match error.kind() {
             AccountErrorKind::JetStream(error) => NOT_ENABLED.contains(&error.error_code()),

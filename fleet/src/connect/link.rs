@@ -1,9 +1,16 @@
 //! What the connection has reported: whether it is there, and what the server did not permit.
 
 use async_nats::ClientError;
+use async_nats::ConnectErrorKind;
 use async_nats::Event;
 use async_nats::ServerError;
 use tokio::sync::watch;
+
+/// Errors of a server that does not accept who connects.
+pub(super) const REFUSALS: [ConnectErrorKind; 2] = [
+    ConnectErrorKind::AuthorizationViolation,
+    ConnectErrorKind::Authentication,
+];
 
 /// The state of the connection, which several tasks may wait for.
 #[derive(Debug, Clone)]
@@ -16,8 +23,10 @@ struct State {
     ended: u64,
     /// The last violation of permissions, with its number.
     violation: (u64, String),
-    /// The last error.
+    /// The last error of this connection, or of the attempts since the last one.
     error: Option<String>,
+    /// The server has refused the last attempt to connect again.
+    is_refused: bool,
 }
 
 impl Link {
@@ -28,7 +37,11 @@ impl Link {
     /// Records an event of the connection.
     pub(super) fn record(&self, event: &Event) {
         self.0.send_modify(|state| match event {
-            Event::Connected => state.is_connected = true,
+            Event::Connected => {
+                state.is_connected = true;
+                state.is_refused = false;
+                state.error = None;
+            }
             Event::Disconnected | Event::Closed => {
                 state.is_connected = false;
                 state.ended += 1;
@@ -39,7 +52,10 @@ impl Link {
                 state.violation = (state.violation.0 + 1, text.clone());
             }
             Event::ServerError(error) => state.error = Some(error.to_string()),
-            Event::ClientError(ClientError::Other(error)) => state.error = Some(error.clone()),
+            Event::ClientError(ClientError::Other(error)) => {
+                state.is_refused = REFUSALS.iter().any(|kind| kind.to_string() == *error);
+                state.error = Some(error.clone());
+            }
             _ => {}
         });
     }
@@ -78,6 +94,12 @@ impl Link {
     /// The last error that the connection reported.
     pub(crate) fn error(&self) -> Option<String> {
         self.0.borrow().error.clone()
+    }
+
+    /// What the server said, if it has refused the last attempt to connect again.
+    pub(super) fn refusal(&self) -> Option<String> {
+        let state = self.0.borrow();
+        state.error.clone().filter(|_| state.is_refused)
     }
 
     /// Waits until the server reports that something with this subject is not permitted; returns its words.

@@ -5,6 +5,7 @@ mod address;
 mod blocking;
 mod broker;
 mod bucket;
+mod jwt;
 mod link;
 mod secret;
 

@@ -22,10 +22,12 @@ use super::reader::Break;
 use super::reader::StartAt;
 use super::run::Run;
 use super::snapshot::Snapshot;
+use crate::connect::Broker;
 use crate::connect::ConnectError;
 use crate::connect::Prepared;
 use crate::partition::Partition;
 use crate::partition::Partitions;
+use crate::setup;
 use crate::setup::SettingsError;
 
 /// Name of the thread.
@@ -43,6 +45,33 @@ pub struct MemberConfig {
     pub partitions: Option<Partitions>,
     /// Where a partition without a snapshot begins.
     pub fresh: StartAt,
+}
+
+impl MemberConfig {
+    /// The number of partitions of the fleet, if it is as expected, and those that were chosen are among them.
+    pub(super) async fn partitions_of(&self, broker: &Broker) -> Result<Partitions, StartError> {
+        let settings = setup::read_settings(broker)
+            .await
+            .map_err(StartError::Settings)?;
+        if let Some(expected) = self.partitions {
+            settings
+                .expect_partitions(expected)
+                .map_err(StartError::Settings)?;
+        }
+        let count = settings.partitions.count();
+        match &self.choice {
+            Choice::Some(set) if set.is_empty() => Err(StartError::NoChoice),
+            Choice::Some(set) if set.last().is_some_and(|last| last.0 >= count) => {
+                let chosen = set
+                    .iter()
+                    .copied()
+                    .filter(|chosen| chosen.0 >= count)
+                    .collect();
+                Err(StartError::Choice { chosen, count })
+            }
+            Choice::All | Choice::Some(_) | Choice::Auto => Ok(settings.partitions),
+        }
+    }
 }
 
 /// The caller's chains, one a partition.

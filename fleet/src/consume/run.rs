@@ -24,7 +24,6 @@ use super::lease::Leases;
 use super::lease::RENEW_INTERVAL;
 use super::lease_store::LeaseStore;
 use super::lease_store::WriteError;
-use super::lease_value::Choice;
 use super::lease_value::Lease;
 use super::lease_value::Presence;
 use super::lock;
@@ -40,10 +39,7 @@ use super::tenure;
 use super::tenure::Ended;
 use super::tenure::Tenure;
 use crate::connect;
-use crate::connect::Broker;
 use crate::partition::Partition;
-use crate::partition::Partitions;
-use crate::setup;
 
 /// How often the broker is looked at: a lease that stands still is found this much later.
 const STEP_INTERVAL: Duration = Duration::from_millis(500);
@@ -58,6 +54,7 @@ pub(super) struct Run {
     tenures: BTreeMap<Partition, Tenure>,
     ended: JoinSet<(Partition, Ended)>,
     is_stopping: bool,
+    is_refusal_told: bool,
 }
 
 /// A write of a lease that was sent.
@@ -78,7 +75,7 @@ impl Run {
         let broker = connect::connect(&config.broker)
             .await
             .map_err(StartError::Connect)?;
-        let partitions = partitions(&broker, &config).await?;
+        let partitions = config.partitions_of(&broker).await?;
         let id = Api::new(&broker, STEP_INTERVAL).unique();
         lock(&status).id.clone_from(&id);
         let context = tenure::Context {
@@ -107,6 +104,7 @@ impl Run {
             tenures: BTreeMap::new(),
             ended: JoinSet::new(),
             is_stopping: false,
+            is_refusal_told: false,
         })
     }
 
@@ -153,8 +151,15 @@ impl Run {
 
     async fn observe(&mut self) -> Result<(), String> {
         if !self.is_connected() {
-            return Err("there is no connection to the broker".to_owned());
+            let Some(refusal) = self.context.broker.refusal() else {
+                return Err("there is no connection to the broker".to_owned());
+            };
+            if !std::mem::replace(&mut self.is_refusal_told, true) {
+                tracing::warn!("{refusal}");
+            }
+            return Err(refusal.to_string());
         }
+        self.is_refusal_told = false;
         let (leases, consumers) = tokio::join!(self.store.leases(), self.store.consumers());
         self.leases.observe(Instant::now(), leases?, consumers?);
         Ok(())
@@ -363,31 +368,6 @@ impl Run {
     fn note_error(&self, error: String) {
         tracing::warn!("{error}");
         lock(&self.context.status).last_error = Some(error);
-    }
-}
-
-/// The number of partitions of the fleet, if it is as expected, and those that were chosen are among them.
-async fn partitions(broker: &Broker, config: &MemberConfig) -> Result<Partitions, StartError> {
-    let settings = setup::read_settings(broker)
-        .await
-        .map_err(StartError::Settings)?;
-    if let Some(expected) = config.partitions {
-        settings
-            .expect_partitions(expected)
-            .map_err(StartError::Settings)?;
-    }
-    let count = settings.partitions.count();
-    match &config.choice {
-        Choice::Some(set) if set.is_empty() => Err(StartError::NoChoice),
-        Choice::Some(set) if set.last().is_some_and(|last| last.0 >= count) => {
-            let chosen = set
-                .iter()
-                .copied()
-                .filter(|chosen| chosen.0 >= count)
-                .collect();
-            Err(StartError::Choice { chosen, count })
-        }
-        Choice::All | Choice::Some(_) | Choice::Auto => Ok(settings.partitions),
     }
 }
 

@@ -62,8 +62,8 @@ enum Outcome {
     Unanswered,
     /// There is no connection, or it ended: whether the broker has the frame is not known then.
     Disconnected(String),
-    /// The user may not publish it.
-    NotPermitted(String),
+    /// The user may not connect, or not publish it: a person has to do something.
+    Refused(String),
 }
 
 impl Outcome {
@@ -250,9 +250,14 @@ impl Sender {
         let link = broker.link();
         let connected = tokio::time::timeout(RECONNECT_TIMEOUT, link.connected()).await;
         if connected.is_err() {
-            let error = link.error().unwrap_or_default();
-            let cause = format!("the broker is away: {error}");
-            return (outgoing, Outcome::Disconnected(cause));
+            let outcome = match broker.refusal() {
+                Some(refusal) => Outcome::Refused(refusal.to_string()),
+                None => {
+                    let error = link.error().unwrap_or_default();
+                    Outcome::Disconnected(format!("the broker is away: {error}"))
+                }
+            };
+            return (outgoing, outcome);
         }
         let subject = names::events_subject(outgoing.id.partition, &self.host);
         let mut headers = HeaderMap::new();
@@ -277,7 +282,10 @@ impl Sender {
         };
         let outcome = tokio::select! {
             answer = publish => Outcome::of_answer(answer),
-            words = violation => Outcome::NotPermitted(words),
+            words = violation => Outcome::Refused(format!(
+                "the broker does not permit to publish as {}: {words}",
+                self.host.name()
+            )),
             () = ended => Outcome::Disconnected("the connection to the broker was lost".to_owned()),
         };
         (outgoing, outcome)
@@ -324,11 +332,7 @@ impl Sender {
                 spool.fail(&cause);
                 told.failed(&cause, false);
             }
-            Outcome::NotPermitted(words) => {
-                let cause = format!(
-                    "the broker does not permit to publish as {}: {words}",
-                    self.host.name()
-                );
+            Outcome::Refused(cause) => {
                 spool.give_back(outgoing);
                 spool.fail(&cause);
                 backoff.failed(true);

@@ -5,6 +5,7 @@
 pub mod cluster;
 pub mod disk;
 pub mod fleet;
+pub mod jwt;
 pub mod server;
 
 use std::process::Child;
