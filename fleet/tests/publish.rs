@@ -145,6 +145,13 @@ fn while_the_broker_is_away_the_oldest_frames_are_dropped_and_counted() {
     );
 }
 
+/// How long the broker is away: 2 s. `RETRANS_FLEET_OUTAGE` sets another number of seconds.
+fn outage() -> Duration {
+    let set = std::env::var("RETRANS_FLEET_OUTAGE").ok();
+    let seconds = set.map_or(2, |number| number.parse().expect("a number"));
+    Duration::from_secs(seconds)
+}
+
 #[test]
 fn a_broker_that_goes_away_for_longer_than_the_spool_lasts_gets_the_newest_frames() {
     let mut fleet = Fleet::start();
@@ -154,7 +161,14 @@ fn a_broker_that_goes_away_for_longer_than_the_spool_lasts_gets_the_newest_frame
     publish(&publisher, 0..40);
     wait_for_acknowledged(&publisher, 40);
     fleet.server.kill();
-    publish(&publisher, 40..1_000);
+    for begin in (40..1_000).step_by(40) {
+        publish(&publisher, begin..begin + 40);
+        let counted = publisher.counted();
+        assert!(counted.balances(), "{counted:?}");
+        assert!(counted.spool_bytes <= 64 << 10, "{counted:?}");
+        // 24 times.
+        std::thread::sleep(outage() / 24);
+    }
     let dropped = publisher.counted().dropped.frames;
     assert!(dropped > 800, "{dropped}");
     fleet.server.restart();
