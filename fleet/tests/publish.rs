@@ -174,18 +174,29 @@ fn a_broker_that_goes_away_for_longer_than_the_spool_lasts_gets_the_newest_frame
     fleet.server.restart();
     let counted = finish(publisher);
     assert_eq!(counted.acknowledged.frames + counted.dropped.frames, 1_000);
-    let stored: Vec<u64> = fleet.stored().iter().map(|stored| index(&stored.frame)).collect();
+    let stored: Vec<u64> = fleet
+        .stored()
+        .iter()
+        .map(|stored| index(&stored.frame))
+        .collect();
     let mut indices = stored.clone();
     indices.sort_unstable();
     indices.dedup();
-    assert_eq!(indices.len(), stored.len(), "a frame is there twice: {stored:?}");
+    assert_eq!(
+        indices.len(),
+        stored.len(),
+        "a frame is there twice: {stored:?}"
+    );
     (0..40)
         .chain(960..1_000)
         .for_each(|index| assert!(stored.contains(&index), "{index}"));
-    // The connection ended before these were answered, and they were dropped before they could be sent again: the broker
-    // may have them nevertheless, one of each partition.
+    // The connection ended before these were answered, and they were dropped before they could be sent again: the
+    // broker may have them nevertheless, one of each partition.
     let unanswered = stored.len() as u64 - counted.acknowledged.frames;
-    assert!(unanswered <= partitions().count().into(), "{unanswered}: {counted:?}");
+    assert!(
+        unanswered <= partitions().count().into(),
+        "{unanswered}: {counted:?}"
+    );
 }
 
 #[test]

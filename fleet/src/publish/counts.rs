@@ -37,8 +37,8 @@ pub struct PublishCounts {
     /// Acknowledged by the broker.
     pub acknowledged: Amount,
     /// Not known to be delivered: the oldest when the spool was full, and frames that could not be written, read or
-    /// sent. The broker may have one of each partition for each lost connection: a frame whose answer was lost, and that
-    /// gave way before it could be sent again. Consumers count it as consumed.
+    /// sent. The broker may have one of each partition for each lost connection: a frame whose answer was lost, and
+    /// that gave way before it could be sent again. Consumers count it as consumed.
     pub dropped: Amount,
     /// In the spool. After the end of the run: left in the directory for the next one.
     pub queued: Amount,
