@@ -198,7 +198,7 @@ fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duratio
             network: config::Network::default(),
             verbosity: config::Verbosity::Quiet,
         },
-        files: vec![capture.to_owned()],
+        inputs: vec![config::Recorded::File(capture.to_owned())],
         speed: None,
         filters: Default::default(),
         times: config::TimeRange::default(),
@@ -211,7 +211,7 @@ fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duratio
     thread::scope(|scope| {
         let chain = scope.spawn(move || chain.run(&received, &used, ()));
         let channel = Channel { items, recycled };
-        let inputs = replay::open(&config.files, &stop, &ProgressBar::hidden());
+        let inputs = replay::open(&config.inputs, &stop, &ProgressBar::hidden());
         let stats = inputs.and_then(|inputs| {
             let inputs = inputs.unwrap_or_default();
             replay::run(

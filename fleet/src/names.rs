@@ -117,6 +117,15 @@ pub fn partition_subjects(partition: Partition) -> [String; 2] {
     ]
 }
 
+/// The partition of a message with this subject. Whether it is one of the fleet, and written as a number is, remains to be
+/// checked.
+pub fn partition_of(subject: &str) -> Option<Partition> {
+    let mut tokens = subject.strip_prefix("retrans.v1.")?.split('.');
+    let is_message = matches!(tokens.next()?, "ev" | "tick");
+    let number = tokens.next().filter(|_| is_message)?;
+    number.parse().ok().map(Partition)
+}
+
 /// The subject of lines that plugins printed about this partition.
 pub fn out_subject(partition: Partition) -> String {
     format!("retrans.v1.out.{partition}")
@@ -207,6 +216,24 @@ mod tests {
             assert_eq!(HostToken::from_token(bad), None, "{bad}");
         }
         assert_eq!(HostToken::of("a.b").as_str(), "a=2Eb");
+    }
+
+    #[test]
+    fn a_partition_is_read_from_the_subjects_of_its_messages() {
+        let partition = Partition(31);
+        let frame = events_subject(partition, &HostToken::of("web-1.example"));
+        assert_eq!(partition_of(&frame), Some(partition));
+        assert_eq!(partition_of(&tick_subject(partition)), Some(partition));
+        for foreign in [
+            "",
+            "retrans.v1.out.3",
+            "retrans.v1.ev",
+            "retrans.v1.ev.x.web-1",
+            "retrans.v1.tick.70000",
+            "retrans.v2.tick.3",
+        ] {
+            assert_eq!(partition_of(foreign), None, "{foreign}");
+        }
     }
 
     #[test]

@@ -33,6 +33,7 @@ Examples:
   retrans-host replay events.jsonl --plugin threshold-alert --set threshold=5
   zcat events.jsonl.gz | retrans-host replay -     replay JSON lines, of json-print or your own
   retrans-host replay lossy.rtc --plugin threshold-alert --sink alertmanager=http://localhost:9093
+  retrans-host replay nats://broker:4222 --since 10m --plugin ./mine.wasm    what a fleet has published
   retrans-host replay lossy.rtc --from 2026-01-01T12:00:00Z --count 10k --record part.rtc
   retrans-host replay lossy.rtc --speed 1x --from 2026-01-01T12:00:00Z --to 2026-01-01T12:05:00Z";
 
@@ -69,6 +70,7 @@ Examples:
   retrans-host report lossy.rtc -o report.html
   retrans-host report lossy.rtc.1 lossy.rtc --peer 10.0.0.0/8 --from 2026-01-01T12:00:00Z -o report.html
   retrans-host report lossy.rtc --plugin threshold-alert --set threshold=20 -o report.html
+  retrans-host report nats://broker:4222 --since 1h -o fleet.html
   retrans-host report --compare before.rtc after.rtc -o changes.html
   sudo retrans-host --record - --duration 1h | retrans-host report - -o report.html";
 
@@ -88,6 +90,7 @@ Examples:
   sudo retrans-host top --plugin threshold-alert --set threshold=50
   retrans-host top lossy.rtc --speed 10x           a capture, ten times as fast as it was recorded
   retrans-host top lossy.rtc.1 lossy.rtc --speed max
+  retrans-host top nats://broker:4222 --kind timeout                         what the hosts of a fleet publish
   ssh web1 sudo retrans-host --record - | retrans-host top -";
 
 /// Of `demo`.

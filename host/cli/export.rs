@@ -8,7 +8,7 @@ use retrans_event::FieldPath;
 
 use super::filters;
 use super::filters::FilterArgs;
-use super::runs::at_most_one_stdin;
+use super::inputs::at_most_one_stdin;
 use super::usage_error::UsageError;
 use super::values;
 use crate::config::Export;

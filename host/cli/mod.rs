@@ -9,6 +9,7 @@ mod filters;
 #[cfg(feature = "fleet")]
 mod fleet;
 mod hint;
+mod inputs;
 mod limits;
 mod manual;
 mod plugin_args;

@@ -14,7 +14,7 @@ use crate::sink::FINISH_TIMEOUT;
 pub(super) const MAX_PARTITIONS: u16 = 1024;
 
 /// How the broker is reached.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct BrokerArgs {
     /// Proves the identity with this credentials file of NATS, as nsc writes it
     #[arg(long, value_name = "FILE", help_heading = "Broker")]
@@ -91,17 +91,21 @@ pub struct PublishArgs {
     pub broker: BrokerArgs,
 }
 
-/// What is to be published.
-pub(super) fn publish(args: &PublishArgs) -> Result<Option<Publish>, UsageError> {
+/// What is to be published. `reads_broker`: the options of a broker are about one that is read.
+pub(super) fn publish(
+    args: &PublishArgs,
+    reads_broker: bool,
+) -> Result<Option<Publish>, UsageError> {
     let Some(servers) = &args.publish else {
-        let is_given =
-            args.publish_name.is_some() || args.publish_spool.is_some() || is_given(&args.broker);
+        let is_given = args.publish_name.is_some()
+            || args.publish_spool.is_some()
+            || is_given(&args.broker) && !reads_broker;
         return match is_given {
             true => Err(UsageError::NoPublish),
             false => Ok(None),
         };
     };
-    check_publish(servers)?;
+    check_built("--publish")?;
     Ok(Some(Publish {
         broker: broker("--publish", servers, &args.broker)?,
         name: args.publish_name.clone(),
@@ -112,17 +116,20 @@ pub(super) fn publish(args: &PublishArgs) -> Result<Option<Publish>, UsageError>
     }))
 }
 
+/// Refuses what `option` asks for in a build without the fleet.
 #[cfg(feature = "fleet")]
-fn check_publish(_: &str) -> Result<(), UsageError> {
+pub(super) fn check_built(_: &'static str) -> Result<(), UsageError> {
     Ok(())
 }
 
+/// Refuses what `option` asks for in a build without the fleet.
 #[cfg(not(feature = "fleet"))]
-fn check_publish(_: &str) -> Result<(), UsageError> {
-    Err(UsageError::NoFleet)
+pub(super) fn check_built(option: &'static str) -> Result<(), UsageError> {
+    Err(UsageError::NoFleet(option))
 }
 
-fn is_given(args: &BrokerArgs) -> bool {
+/// Returns whether an option about a broker is given.
+pub(super) fn is_given(args: &BrokerArgs) -> bool {
     let BrokerArgs {
         nats_credentials,
         nats_nkey,

@@ -9,10 +9,15 @@ use clap::parser::ValueSource;
 
 use super::filters;
 use super::filters::FilterArgs;
+use super::inputs::Reading;
+use super::inputs::at_most_one_stdin;
+use super::inputs::input;
+use super::inputs::inputs;
+use super::inputs::refuse_without_broker;
+use super::inputs::time_range;
 use super::plugins;
 use super::plugins::ChainOptions;
-use super::runs::at_most_one_stdin;
-use super::runs::time_range;
+use super::publish::BrokerArgs;
 use super::usage_error::UsageError;
 use crate::config::ChainConfig;
 use crate::config::LinesTo;
@@ -24,7 +29,11 @@ use crate::config::Verbosity;
 /// The files to report on, the part of them, and the output.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// Captures, or files of JSON lines as json-print writes them, the oldest first. - is standard input
+    /// Captures, or files of JSON lines as json-print writes them, the oldest first. - is standard input. Or the broker
+    /// of a fleet: nats://a:4222,nats://b:4222, or tls:// with encryption
+    ///
+    /// Of a broker, the report is about what all hosts have published, from the oldest message, or from --since or
+    /// --from, to the last one; consumers are not disturbed.
     #[arg(
         value_name = "FILE",
         required_unless_present = "compare",
@@ -83,9 +92,17 @@ pub struct ReportArgs {
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
 
+    /// Omits events before this time ago, such as 10m or 1h
+    #[arg(long, value_name = "TIME", conflicts_with = "from")]
+    pub since: Option<String>,
+
     /// Omits events at this time of day and later
     #[arg(long, value_name = "TIME")]
     pub to: Option<String>,
+
+    /// How a broker is reached.
+    #[command(flatten)]
+    pub broker: BrokerArgs,
 
     /// The filters.
     #[command(flatten)]
@@ -126,22 +143,35 @@ pub fn config(
         stats_every: None,
         verbosity,
     });
+    let times = time_range(
+        args.from.as_deref(),
+        args.since.as_deref(),
+        args.to.as_deref(),
+    )?;
+    let reading = Reading::of(times);
     let compare = args.compare.map(at_most_one_stdin).transpose()?;
     let what = match compare.as_deref() {
-        Some([before, after]) => Reported::Compare {
-            before: before.clone(),
-            after: after.clone(),
-        },
-        _ => Reported::Files {
-            files: at_most_one_stdin(args.files)?,
-            chain: chain.map(Box::new),
-        },
+        Some([before, after]) => {
+            let [before, after] =
+                [before, after].map(|file| input(file.clone(), reading, &args.broker));
+            let (before, after) = (before?, after?);
+            refuse_without_broker(&[before.clone(), after.clone()], &args.broker)?;
+            Reported::Compare { before, after }
+        }
+        _ => {
+            let inputs = inputs(args.files, reading, &args.broker)?;
+            refuse_without_broker(&inputs, &args.broker)?;
+            Reported::Inputs {
+                inputs,
+                chain: chain.map(Box::new),
+            }
+        }
     };
     Ok(Report {
         what,
         output: args.output.filter(|file| file.as_os_str() != "-"),
         force: args.force,
-        times: time_range(args.from, args.to)?,
+        times,
         filters: filters::replay(&args.filters)?,
         selection,
         verbosity,
@@ -154,7 +184,7 @@ fn selection(matches: &ArgMatches) -> Vec<(String, String)> {
     let filters = filters
         .get_arguments()
         .map(|argument| argument.get_id().to_string());
-    let ids = filters.chain(["from", "to"].map(str::to_owned));
+    let ids = filters.chain(["from", "since", "to"].map(str::to_owned));
     let given = ids.filter(|id| {
         let source = matches
             .try_contains_id(id)

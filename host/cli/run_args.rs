@@ -238,9 +238,11 @@ pub struct RecordArgs {
 /// The files to replay, the part of them, and the speed.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
-    /// Captures, or files of JSON lines as json-print writes them, the oldest first. - is standard input
+    /// Captures, or files of JSON lines as json-print writes them, the oldest first. - is standard input. Or the broker
+    /// of a fleet: nats://a:4222,nats://b:4222, or tls:// with encryption
     ///
-    /// Standard input may be a pipe that is still written to: each line is replayed as soon as it arrives.
+    /// Standard input may be a pipe that is still written to: each line is replayed as soon as it arrives. Of a broker,
+    /// what all hosts have published is replayed, from the oldest message to the last one; consumers are not disturbed.
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
 
@@ -257,9 +259,17 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
 
+    /// Omits events before this time ago, such as 10m or 1h
+    #[arg(long, value_name = "TIME", conflicts_with = "from")]
+    pub since: Option<String>,
+
     /// Omits events at this time of day and later
     #[arg(long, value_name = "TIME")]
     pub to: Option<String>,
+
+    /// Goes on after the last message of a broker: events are replayed as hosts publish them
+    #[arg(long)]
+    pub follow: bool,
 
     /// What is served over HTTP.
     #[command(flatten)]

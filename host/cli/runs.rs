@@ -3,7 +3,6 @@
 use std::io;
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::path::absolute;
 
 use clap::ArgMatches;
@@ -11,6 +10,11 @@ use clap::ArgMatches;
 use super::args::GenerateArgs;
 use super::args::InspectArgs;
 use super::filters;
+use super::inputs::Reading;
+use super::inputs::at_most_one_stdin;
+use super::inputs::inputs;
+use super::inputs::reads_broker;
+use super::inputs::time_range;
 use super::plugins;
 use super::plugins::ChainOptions;
 use super::publish;
@@ -32,7 +36,6 @@ use crate::config::RecordConfig;
 use crate::config::RecordFile;
 use crate::config::Replay;
 use crate::config::SinkConfig;
-use crate::config::TimeRange;
 use crate::config::Verbosity;
 use crate::config::Watch;
 use crate::system::privileges::User;
@@ -99,7 +102,7 @@ pub(super) fn watch(
     {
         record.existing = ExistingFile::MoveAside;
     }
-    let publish = publish::publish(&args.publish)?;
+    let publish = publish::publish(&args.publish, false)?;
     publish_alone(&mut chain, publish.is_some());
     Ok(Watch {
         chain,
@@ -193,12 +196,28 @@ pub(super) fn replay(
     verbosity: Verbosity,
     matches: &ArgMatches,
 ) -> Result<Replay, UsageError> {
-    let times = time_range(args.from, args.to)?;
+    let times = time_range(
+        args.from.as_deref(),
+        args.since.as_deref(),
+        args.to.as_deref(),
+    )?;
+    let reading = Reading {
+        follows: args.follow,
+        ..Reading::of(times)
+    };
+    let inputs = inputs(args.files, reading, &args.publish.broker)?;
+    let reads_broker = reads_broker(&inputs);
+    if args.follow && !reads_broker {
+        return Err(UsageError::FollowFiles);
+    }
+    if reads_broker && args.publish.publish.is_some() {
+        return Err(UsageError::PublishedAgain);
+    }
     // In the foreground a replay is a trial: its operator wants every line of the log.
     let is_trial = io::stderr().is_terminal();
     let (mut chain, record) =
         recorded_chain(&args.chain, &args.record, verbosity, matches, is_trial)?;
-    let mut publish = publish::publish(&args.publish)?;
+    let mut publish = publish::publish(&args.publish, reads_broker)?;
     let wait = values::duration("--publish-wait", &args.publish_wait)?;
     publish.iter_mut().for_each(|publish| publish.wait = wait);
     publish_alone(&mut chain, publish.is_some());
@@ -206,7 +225,7 @@ pub(super) fn replay(
         chain,
         record,
         publish,
-        files: at_most_one_stdin(args.files)?,
+        inputs,
         filters: filters::replay(&args.filters)?,
         speed: args.speed.as_deref().map(values::speed).transpose()?,
         times,
@@ -219,28 +238,6 @@ pub(super) fn listen(args: &ListenArgs) -> Result<Option<SocketAddr>, UsageError
     args.listen.as_deref().map(values::listen).transpose()
 }
 
-/// The times of day of `--from` and `--to`.
-pub(super) fn time_range(
-    from: Option<String>,
-    to: Option<String>,
-) -> Result<TimeRange, UsageError> {
-    let time = |option, text: &Option<String>| {
-        let text = text.as_deref();
-        text.map(|text| values::time(option, text)).transpose()
-    };
-    let times = TimeRange {
-        from: time("--from", &from)?,
-        to: time("--to", &to)?,
-    };
-    match (times.from, times.to) {
-        (Some(begin), Some(end)) if end <= begin => Err(UsageError::EmptyTimeRange {
-            from: from.unwrap_or_default(),
-            to: to.unwrap_or_default(),
-        }),
-        _ => Ok(times),
-    }
-}
-
 /// Of a summary.
 pub(super) fn inspect(args: InspectArgs) -> Result<Inspect, UsageError> {
     let by = args.by.iter().map(|text| text.parse());
@@ -248,7 +245,7 @@ pub(super) fn inspect(args: InspectArgs) -> Result<Inspect, UsageError> {
         files: at_most_one_stdin(args.files)?,
         by: by.collect::<Result<_, _>>().map_err(UsageError::Grouping)?,
         top: args.top,
-        times: time_range(args.from, args.to)?,
+        times: time_range(args.from.as_deref(), None, args.to.as_deref())?,
         filters: filters::replay(&args.filters)?,
         json: args.json,
     })
@@ -266,15 +263,6 @@ pub(super) fn generate(args: GenerateArgs, verbosity: Verbosity) -> Result<Gener
         force: args.force,
         verbosity,
     })
-}
-
-/// Returns the files, or an error if standard input (`-`) is more than one of them.
-pub(super) fn at_most_one_stdin(files: Vec<PathBuf>) -> Result<Vec<PathBuf>, UsageError> {
-    let stdin = files.iter().filter(|file| file.as_os_str() == "-");
-    if stdin.count() > 1 {
-        return Err(UsageError::StdinTwice);
-    }
-    Ok(files)
 }
 
 /// Checks the size of the ring. BPF_MAP_TYPE_RINGBUF requires a power of two, and a multiple of the page size.

@@ -12,17 +12,21 @@ use clap::parser::ValueSource;
 
 use super::filters;
 use super::filters::FilterArgs;
+use super::inputs::Reading;
+use super::inputs::inputs;
+use super::inputs::reads_broker;
+use super::inputs::refuse_without_broker;
+use super::inputs::time_range;
 use super::plugins;
 use super::run_args::AlertFormat;
 use super::run_args::WatchArgs;
-use super::runs::at_most_one_stdin;
 use super::runs::listen;
 use super::runs::recorded_chain;
-use super::runs::time_range;
 use super::runs::watch;
 use super::usage_error::UsageError;
 use super::values;
 use crate::config::FilterWords;
+use crate::config::ObserveFrom;
 use crate::config::Replay;
 use crate::config::Top;
 use crate::config::TopSource;
@@ -34,7 +38,7 @@ use crate::system::stdio::Screen;
 const CENSUS: &str = "10s";
 
 /// The options of watching that a replay does not have, by their identifiers.
-const OF_WATCHING: [&str; 13] = [
+const OF_WATCHING: [&str; 18] = [
     "config",
     "ring_size",
     "backlog",
@@ -48,24 +52,37 @@ const OF_WATCHING: [&str; 13] = [
     "no_sandbox",
     "cgroup",
     "max_rate",
+    "publish",
+    "publish_name",
+    "publish_spool",
+    "publish_spool_size",
+    "publish_partitions",
 ];
 
 /// What is shown, and how a recording is made from the view.
 #[derive(Debug, Args)]
 pub struct TopArgs {
-    /// Captures, or files of JSON lines, to be shown as if they happened now, the oldest first. - is standard input.
-    /// Without a file, the live probe is shown
+    /// Captures, or files of JSON lines, to be shown as if they happened now, the oldest first. - is standard input. Or
+    /// the broker of a fleet: nats://a:4222,nats://b:4222, or tls:// with encryption. Without a file, the live probe is
+    /// shown
+    ///
+    /// Of a broker, what all hosts publish from now on is shown, or from --since or --from on; consumers are not
+    /// disturbed.
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
-    /// Speed relative to the recording, such as 10x; max is as fast as possible. 1x by default. The end stays on the
-    /// screen
+    /// Speed relative to the recording, such as 10x; max is as fast as possible. 1x by default, and of a broker max. The
+    /// end stays on the screen
     #[arg(long, value_name = "FACTOR", requires = "files")]
     pub speed: Option<String>,
 
     /// Omits events of the files before this time of day, such as 2026-01-01T12:00:00Z
     #[arg(long, value_name = "TIME", requires = "files")]
     pub from: Option<String>,
+
+    /// Omits events before this time ago, such as 10m or 1h
+    #[arg(long, value_name = "TIME", conflicts_with = "from", requires = "files")]
+    pub since: Option<String>,
 
     /// Omits events of the files at this time of day and later
     #[arg(long, value_name = "TIME", requires = "files")]
@@ -148,9 +165,23 @@ fn files(
         record,
         filters,
         listen: address,
+        publish,
         ..
     } = args.watch;
+    let times = time_range(
+        args.from.as_deref(),
+        args.since.as_deref(),
+        args.to.as_deref(),
+    )?;
+    let reading = Reading {
+        from: times.from.map_or(ObserveFrom::Now, ObserveFrom::Time),
+        follows: true,
+    };
+    let inputs = inputs(args.files, reading, &publish.broker)?;
+    refuse_without_broker(&inputs, &publish.broker)?;
     let speed = match args.speed.as_deref() {
+        // It is shown as it comes.
+        None if reads_broker(&inputs) => None,
         None => Some(1.0),
         Some("max") => None,
         Some(speed) => Some(values::speed(speed)?),
@@ -160,10 +191,10 @@ fn files(
     Ok(TopSource::Replay(Box::new(Replay {
         chain,
         record,
-        files: at_most_one_stdin(args.files)?,
+        inputs,
         filters: filters::replay(&filters)?,
         speed,
-        times: time_range(args.from, args.to)?,
+        times,
         publish: None,
         listen: listen(&address)?,
     })))

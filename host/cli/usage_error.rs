@@ -128,13 +128,29 @@ pub enum UsageError {
         "the options --publish-... and --nats-... are about the broker of --publish, which is missing"
     )]
     NoPublish,
+    /// What is about a broker that is read, without one.
+    #[error(
+        "the options --nats-... are about a broker, which is missing: name it as FILE, as in nats://a:4222"
+    )]
+    NoBroker,
+    /// A broker beside other inputs.
+    #[error("FILE: a broker such as nats://a:4222 is read alone, without files and other brokers")]
+    BrokerAndFiles,
+    /// Files that are to be followed.
+    #[error(
+        "--follow is for a broker such as nats://a:4222; standard input (-) is followed without it"
+    )]
+    FollowFiles,
+    /// What a broker has is to be published.
+    #[error("--publish: events that are read from a broker are not published again")]
+    PublishedAgain,
     /// One of two options that need each other.
     #[error("{0} and {1} need each other")]
     Pair(&'static str, &'static str),
     /// A broker in a build without the feature `fleet`.
     #[cfg(not(feature = "fleet"))]
-    #[error("--publish: this program was built without the feature fleet")]
-    NoFleet,
+    #[error("{0}: this program was built without the feature fleet")]
+    NoFleet(&'static str),
     /// A number of events for a consumer.
     #[cfg(feature = "fleet")]
     #[error("--count: a consumer shares the events with others; use --duration")]
@@ -170,9 +186,9 @@ pub enum UsageError {
     )]
     OwnersUnknown,
     /// A time range that ends before it begins.
-    #[error("--to: {to} is not after --from {from}")]
+    #[error("--to: {to} is not after {from}")]
     EmptyTimeRange {
-        /// The value of `--from`.
+        /// `--from` or `--since`, with its value.
         from: String,
         /// The value of `--to`.
         to: String,
@@ -191,7 +207,7 @@ pub enum UsageError {
     )]
     ScreenTaken(&'static str),
     /// An option of watching that top does not have here.
-    #[error("--{}: top does not have it for files", .0.replace('_', "-"))]
+    #[error("--{}: top does not have it for files and brokers", .0.replace('_', "-"))]
     OfWatching(&'static str),
     /// A directory of recordings that is none.
     #[error("--record-dir {}: there is no such directory; make it first", .0.display())]

@@ -16,6 +16,7 @@ use crate::capture::Recorder;
 use crate::capture::Summary;
 use crate::config::RecordConfig;
 use crate::config::RecordFile;
+use crate::config::Recorded;
 use crate::config::Replay;
 use crate::config::SinkConfig;
 use crate::source::observer::Observer;
@@ -78,7 +79,7 @@ pub fn refuse_inputs(config: &Replay) -> Result<()> {
     };
     let refuse = |doing: &str, target: &Path| {
         let target_identity = identity(target);
-        let mut inputs = config.files.iter();
+        let mut inputs = config.inputs.iter().filter_map(Recorded::file);
         match target_identity.is_some() && inputs.any(|input| identity(input) == target_identity) {
             true => bail!(
                 "cannot {doing} to {}: it is the file that is replayed; choose another name",

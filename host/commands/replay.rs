@@ -30,7 +30,7 @@ use crate::stats::counters::ReplayStats;
 use crate::system::progress;
 use crate::system::stdio::print_status;
 
-/// Replays the files, until their end, `--count`, `--duration` or a signal.
+/// Replays what was recorded, until its end, `--count`, `--duration` or a signal.
 pub fn replay(config: &Replay) -> Result<()> {
     replay_with(config, &mut Lines)
 }
@@ -71,7 +71,7 @@ pub fn replay_with(config: &Replay, presentation: &mut impl Presentation) -> Res
     let progress = presentation.progress(verbosity);
     let begun = Instant::now();
     let source = |channel: &_| {
-        let inputs = match replay::open(&config.files, &stop, &progress)? {
+        let inputs = match replay::open(&config.inputs, &stop, &progress)? {
             Some(inputs) => inputs,
             // The run ends before anything was read. The ledger counts no event, and no capture is begun.
             None => return Ok(Stats::of_replay(ReplayStats::default())),

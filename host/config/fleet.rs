@@ -56,6 +56,28 @@ pub struct Publish {
     pub wait: Duration,
 }
 
+/// What is read of a fleet, beside its consumers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observe {
+    /// Of which broker.
+    pub broker: BrokerConfig,
+    /// Where reading begins.
+    pub from: ObserveFrom,
+    /// Whether reading goes on for what is published later.
+    pub follows: bool,
+}
+
+/// Where reading begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObserveFrom {
+    /// With the oldest message that is there.
+    Oldest,
+    /// With the next message.
+    Now,
+    /// With what the broker has stored since this Unix time.
+    Time(Duration),
+}
+
 /// A consumer.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Consume {

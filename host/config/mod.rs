@@ -4,6 +4,7 @@ mod fleet;
 mod network;
 mod plugin;
 mod record;
+mod recorded;
 mod reread;
 mod terminal;
 mod top;
@@ -21,6 +22,8 @@ pub use self::fleet::Consume;
 pub use self::fleet::Fleet;
 pub use self::fleet::FleetCommand;
 pub use self::fleet::FleetLimits;
+pub use self::fleet::Observe;
+pub use self::fleet::ObserveFrom;
 pub use self::fleet::Publish;
 pub use self::fleet::WantedPartitions;
 pub use self::network::Network;
@@ -42,6 +45,7 @@ pub use self::record::ExistingFile;
 pub use self::record::RecordConfig;
 pub use self::record::RecordFile;
 pub use self::record::Rotate;
+pub use self::recorded::Recorded;
 pub use self::reread::Reconfigured;
 pub use self::reread::Reread;
 pub use self::top::FilterWords;
@@ -197,8 +201,8 @@ pub struct Watch {
 pub struct Replay {
     /// The chain.
     pub chain: ChainConfig,
-    /// The files, in this order; `-` is standard input.
-    pub files: Vec<PathBuf>,
+    /// What is replayed, in this order.
+    pub inputs: Vec<Recorded>,
     /// Speed as a multiple of the recorded speed; `None`: as fast as possible.
     pub speed: Option<f64>,
     /// The times of day of the events to replay.
@@ -289,19 +293,19 @@ pub struct Report {
 /// What a report is about.
 #[derive(Debug, PartialEq)]
 pub enum Reported {
-    /// The events of files.
-    Files {
-        /// The files, in this order; `-` is standard input.
-        files: Vec<PathBuf>,
+    /// Recorded events.
+    Inputs {
+        /// What they are read from, in this order.
+        inputs: Vec<Recorded>,
         /// The chain through which they go as well; `None`: there is none.
         chain: Option<Box<ChainConfig>>,
     },
-    /// What has changed from one file to another.
+    /// What has changed from one input to another.
     Compare {
         /// The one.
-        before: PathBuf,
+        before: Recorded,
         /// The other.
-        after: PathBuf,
+        after: Recorded,
     },
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::Recorded;
 use super::Replay;
 use super::Verbosity;
 use super::Watch;
@@ -24,7 +25,7 @@ pub struct Top {
 pub enum TopSource {
     /// The live probe.
     Live(Box<Watch>),
-    /// Files.
+    /// What was recorded, or what the hosts of a fleet publish.
     Replay(Box<Replay>),
 }
 
@@ -33,7 +34,10 @@ impl TopSource {
     pub fn reads_stdin(&self) -> bool {
         match self {
             TopSource::Live(_) => false,
-            TopSource::Replay(replay) => replay.files.iter().any(|file| file.as_os_str() == "-"),
+            TopSource::Replay(replay) => {
+                let mut files = replay.inputs.iter().filter_map(Recorded::file);
+                files.any(|file| file.as_os_str() == "-")
+            }
         }
     }
 

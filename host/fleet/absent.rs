@@ -1,11 +1,17 @@
-//! What takes the place of the publisher in a build without the fleet: nothing is published.
+//! What takes the place of the publisher and of what reads from a broker in a build without the fleet: nothing is published
+//! or read.
+
+use std::task::Poll;
 
 use anyhow::Result;
+use anyhow::bail;
 
 use crate::capture::Host;
+use crate::config::Observe;
 use crate::config::Publish;
 use crate::source::clock::Clock;
 use crate::source::observer::Observer;
+use crate::stream::batch::Item;
 use crate::system::sandbox::files::Files;
 
 /// Nothing is published.
@@ -41,5 +47,20 @@ impl Plan {
     /// There is no observer.
     pub fn start(self, _: Option<&Host>, _: AgentClock) -> Result<Option<Box<dyn Observer>>> {
         Ok(None)
+    }
+}
+
+/// Nothing is read from a broker.
+pub enum Observed {}
+
+impl Observed {
+    /// The command line refuses it before.
+    pub fn open(_: &Observe) -> Result<Observed> {
+        bail!("this program was built without the feature fleet")
+    }
+
+    /// There is none.
+    pub fn next(&mut self) -> Poll<Option<Item>> {
+        match *self {}
     }
 }

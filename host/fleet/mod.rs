@@ -10,6 +10,8 @@
 //!  partition_chain  the chain of one partition, from a snapshot on
 //!  host_counts      what came from each host
 //!  partition_sink   its sink: the sinks of the run, shared
+//!  fragments        the items of frames
+//!  observed         what all hosts publish, read beside the consumers
 //!  open_alerts      its alerts that fire
 //!  saved_state      its state, as it is in a snapshot
 //!  status_text      how the fleet does, as text
@@ -24,7 +26,11 @@ pub mod broker;
 #[cfg(feature = "fleet")]
 pub mod chains;
 #[cfg(feature = "fleet")]
+pub mod fragments;
+#[cfg(feature = "fleet")]
 pub mod host_counts;
+#[cfg(feature = "fleet")]
+mod observed;
 #[cfg(feature = "fleet")]
 pub mod open_alerts;
 #[cfg(feature = "fleet")]
@@ -43,8 +49,12 @@ pub mod stream_time;
 #[cfg(not(feature = "fleet"))]
 pub use self::absent::AgentClock;
 #[cfg(not(feature = "fleet"))]
+pub use self::absent::Observed;
+#[cfg(not(feature = "fleet"))]
 pub use self::absent::Plan;
 #[cfg(feature = "fleet")]
 pub use self::agent::AgentClock;
 #[cfg(feature = "fleet")]
 pub use self::agent::Plan;
+#[cfg(feature = "fleet")]
+pub use self::observed::Observed;

@@ -3,8 +3,6 @@
 //!
 //! Everything that it does follows from the messages, so that a chain that goes on from a snapshot does the same.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -18,9 +16,9 @@ use retrans_fleet::consume::Frame;
 use retrans_fleet::consume::Line;
 use retrans_fleet::consume::Message;
 use retrans_fleet::consume::Snapshot;
-use retrans_fleet::head::HeadDigest;
 use retrans_fleet::partition::Partition;
 
+use super::fragments::Fragments;
 use super::host_counts::HostCounts;
 use super::open_alerts::OpenAlerts;
 use super::open_alerts::StoredAlert;
@@ -30,8 +28,6 @@ use super::partition_sink::SharedLines;
 use super::partition_sink::SharedSinks;
 use super::saved_state::SavedState;
 use super::stream_time::Published;
-use crate::capture::fragment::FragmentError;
-use crate::capture::fragment::FragmentReader;
 use crate::chain::Chain;
 use crate::chain::ChainError;
 use crate::plugin::Plugin;
@@ -45,9 +41,6 @@ use crate::stream::batch::Moment;
 
 /// The name in the identifiers of lines: those of all plugins are numbered together.
 const CHAIN: &str = "chain";
-
-/// Heads that are kept at most. Hosts of one version have the same one.
-const MAX_HEADS: usize = 64;
 
 /// What chains of all partitions have in common.
 #[derive(Debug, Clone)]
@@ -74,7 +67,7 @@ pub struct PartitionChain {
     alerts: SharedAlerts,
     lines: Option<SharedLines>,
     cursors: Cursors,
-    readers: HashMap<HeadDigest, FragmentReader>,
+    fragments: Fragments,
     /// The message that was taken last.
     sequence: u64,
     /// The stream's time.
@@ -109,7 +102,7 @@ impl PartitionChain {
             sinks,
             alerts,
             lines,
-            readers: HashMap::new(),
+            fragments: Fragments::default(),
             sequence: 0,
             now: Duration::ZERO,
             lost: 0,
@@ -269,7 +262,7 @@ impl PartitionChain {
             }
             Accept::New { missing } => self.note_missing(&frame, missing),
         }
-        let items = match self.read(&frame) {
+        let items = match self.fragments.read(&frame) {
             Ok(items) => items,
             Err(error) => {
                 self.damaged(&format!("frame {}: {error}", frame.id), frame.events);
@@ -298,17 +291,6 @@ impl PartitionChain {
                 frame.id
             );
         }
-    }
-
-    fn read(&mut self, frame: &Frame) -> Result<Vec<Item>, FragmentError> {
-        if self.readers.len() >= MAX_HEADS {
-            self.readers.clear();
-        }
-        let reader = match self.readers.entry(frame.head.digest()) {
-            Entry::Occupied(reader) => reader.into_mut(),
-            Entry::Vacant(place) => place.insert(FragmentReader::new(frame.head.bytes())?),
-        };
-        reader.read(&frame.payload)
     }
 
     fn item(&mut self, mut item: Item, published: Published) -> Result<(), ChainError> {

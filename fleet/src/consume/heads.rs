@@ -76,6 +76,16 @@ impl Heads {
         self.values.clone()
     }
 
+    /// A head. It is read from the bucket if it is not known.
+    pub async fn get(&mut self, digest: HeadDigest) -> Result<Arc<Head>, String> {
+        if let Some(known) = self.known(digest) {
+            return known;
+        }
+        let found = fetch(&self.values, digest).await;
+        self.keep(digest, found.clone());
+        found
+    }
+
     /// Keeps what [`fetch`] has found.
     pub fn keep(&mut self, digest: HeadDigest, found: Result<Arc<Head>, String>) {
         let found = found.map_err(|reason| Missing {

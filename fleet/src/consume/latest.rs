@@ -207,3 +207,9 @@ pub(crate) fn unix_time(time: async_nats::datetime::DateTime) -> Duration {
     let nanos = u64::try_from(time.unix_timestamp_nanos()).unwrap_or(0);
     Duration::from_nanos(nanos)
 }
+
+/// A Unix time as one of the client, which every time until the year 2554 has.
+pub(crate) fn date_time(time: Duration) -> async_nats::datetime::DateTime {
+    let nanos = time.as_nanos().min(u128::from(u64::MAX)) as i128;
+    async_nats::datetime::from_nanos(nanos).unwrap_or_else(|_| async_nats::datetime::now())
+}

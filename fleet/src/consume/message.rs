@@ -103,6 +103,17 @@ impl Arrived {
 }
 
 impl Content<HeadDigest> {
+    /// What a message says whose subject is of no partition.
+    pub fn foreign(subject: &str) -> Content<HeadDigest> {
+        Content::Damaged {
+            reason: format!(
+                "its subject is {}: expected one of a partition",
+                quoted(subject)
+            ),
+            events: 0,
+        }
+    }
+
     /// What the message of this partition with this subject, these headers and this payload says.
     pub fn parse(
         partition: Partition,
@@ -243,6 +254,15 @@ mod tests {
             payload,
         };
         assert_eq!(content, Content::Frame(expected));
+    }
+
+    #[test]
+    fn a_subject_of_no_partition_is_quoted() {
+        let Content::Damaged { reason, events } = Content::foreign("retrans.v1.ev.x.y") else {
+            panic!("it is damaged");
+        };
+        assert!(reason.contains("\"retrans.v1.ev.x.y\""), "{reason}");
+        assert_eq!(events, 0);
     }
 
     #[test]

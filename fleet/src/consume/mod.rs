@@ -7,6 +7,8 @@
 //!                                                   state ◀── Snapshot ◀──┤
 //!                                                   out   ◀── Line     ◀──┘
 //! ```
+//!
+//! An [`Observation`] reads all partitions beside them: it has no lease and no state, and writes nothing.
 
 pub(crate) mod api;
 mod buckets;
@@ -22,6 +24,7 @@ mod member;
 mod member_status;
 mod message;
 mod objects;
+mod observation;
 mod out;
 mod phase;
 mod reader;
@@ -57,6 +60,10 @@ pub use message::Arrived;
 pub use message::Content;
 pub use message::Frame;
 pub use message::Message;
+pub use observation::Observation;
+pub use observation::ObserveError;
+pub use observation::Observed;
+pub use observation::Until;
 pub use out::Line;
 pub use reader::Break;
 pub use reader::Read;

@@ -1,4 +1,4 @@
-//! Reads a partition in order, from a sequence on, through restarts of the broker.
+//! Reads a partition, or all of them, in order, from a place on, through restarts of the broker.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,12 +15,14 @@ use tokio::time::timeout;
 
 use super::api::Api;
 use super::api::causes;
+use super::latest::date_time;
 use super::latest::unix_time;
 use super::message::Arrived;
 use super::message::Content;
 use super::message::Message;
 use crate::connect::Broker;
 use crate::names::STREAM;
+use crate::names::partition_of;
 use crate::names::partition_subjects;
 use crate::partition::Partition;
 
@@ -54,6 +56,8 @@ pub enum StartAt {
     End,
     /// At the first message with this sequence or a later one.
     Sequence(u64),
+    /// At the first message that the broker stored at this Unix time or later.
+    Time(Duration),
 }
 
 /// What a reader gives.
@@ -85,10 +89,11 @@ pub enum Break {
     },
 }
 
-/// Reads a partition in order. Each message is given once.
+/// Reads a partition, or all of them, in order. Each message is given once.
 pub struct Reader {
     api: Api,
-    partition: Partition,
+    /// `None`: all of them.
+    partition: Option<Partition>,
     next: StartAt,
     source: Option<Source>,
     status: watch::Sender<ReaderStatus>,
@@ -97,7 +102,7 @@ pub struct Reader {
 /// How reading goes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReaderStatus {
-    /// Number of messages of the partition after the last one, when the server sent that. None: not connected yet.
+    /// Number of messages to be read after the last one, when the server sent that. None: not connected yet.
     pub lag: Option<u64>,
     /// Why nothing is read now. None: reading.
     pub problem: Option<String>,
@@ -116,6 +121,15 @@ struct Source {
 impl Reader {
     /// A reader of this partition. It connects to the stream when it is first asked.
     pub fn new(broker: &Broker, partition: Partition, from: StartAt) -> Reader {
+        Reader::of(broker, Some(partition), from)
+    }
+
+    /// A reader of all partitions, in the order of the stream.
+    pub fn all(broker: &Broker, from: StartAt) -> Reader {
+        Reader::of(broker, None, from)
+    }
+
+    fn of(broker: &Broker, partition: Option<Partition>, from: StartAt) -> Reader {
         Reader {
             api: Api::new(broker, REQUEST_TIMEOUT),
             partition,
@@ -128,6 +142,23 @@ impl Reader {
     /// How reading goes, also while [`Reader::next`] waits.
     pub fn status(&self) -> watch::Receiver<ReaderStatus> {
         self.status.subscribe()
+    }
+
+    /// Connects to the stream now, once. Otherwise [`Reader::next`] does, and tries again until it can.
+    ///
+    /// # Errors
+    ///
+    /// If the stream cannot be read.
+    pub async fn open(&mut self) -> Result<(), String> {
+        // It is not at a sequence yet, so that nothing can be missing.
+        self.connect().await.map(drop)
+    }
+
+    /// Ends reading: the consumer in the broker is deleted. It waits for that, for `within` at most.
+    pub async fn close(mut self, within: Duration) {
+        if let Some(source) = self.source.take() {
+            let _ = timeout(within, delete(self.api.jetstream.clone(), source.name)).await;
+        }
     }
 
     /// Waits for the next message. While the broker does not answer, it is asked again. It may be dropped while it
@@ -159,8 +190,8 @@ impl Reader {
     fn report(&self, problem: String) {
         self.status.send_if_modified(|status| {
             if status.problem.is_none() {
-                let partition = self.partition;
-                tracing::debug!("reading partition {partition} is interrupted: {problem}");
+                let what = self.what();
+                tracing::debug!("reading {what} is interrupted: {problem}");
             }
             let is_new = status.problem.as_ref() != Some(&problem);
             status.problem = Some(problem);
@@ -213,18 +244,30 @@ impl Reader {
         Ok(None)
     }
 
+    /// What is read, in words.
+    fn what(&self) -> String {
+        match self.partition {
+            Some(partition) => format!("partition {partition}"),
+            None => "all partitions".to_owned(),
+        }
+    }
+
     fn config(&self) -> pull::Config {
-        let partition = self.partition;
+        // The stream has no messages of anything else.
+        let subjects = self.partition.map(partition_subjects);
         pull::Config {
-            description: Some(format!("partition {partition}")),
+            description: Some(self.what()),
             deliver_policy: match self.next {
                 StartAt::Beginning | StartAt::End => DeliverPolicy::All,
                 StartAt::Sequence(start_sequence) => {
                     DeliverPolicy::ByStartSequence { start_sequence }
                 }
+                StartAt::Time(time) => DeliverPolicy::ByStartTime {
+                    start_time: date_time(time),
+                },
             },
             ack_policy: AckPolicy::None,
-            filter_subjects: partition_subjects(partition).to_vec(),
+            filter_subjects: subjects.map(Vec::from).unwrap_or_default(),
             inactive_threshold: INACTIVE_THRESHOLD,
             num_replicas: 1,
             memory_storage: true,
@@ -282,12 +325,14 @@ impl Drop for Reader {
             return;
         };
         let (jetstream, name) = (self.api.jetstream.clone(), source.name.clone());
-        runtime.spawn(async move {
-            let deleted = jetstream.delete_consumer_from_stream(&name, STREAM).await;
-            if let Err(error) = deleted {
-                tracing::debug!("cannot delete the consumer {name}: {}", causes(&error));
-            }
-        });
+        runtime.spawn(delete(jetstream, name));
+    }
+}
+
+async fn delete(jetstream: jetstream::Context, name: String) {
+    let deleted = jetstream.delete_consumer_from_stream(&name, STREAM).await;
+    if let Err(error) = deleted {
+        tracing::debug!("cannot delete the consumer {name}: {}", causes(&error));
     }
 }
 
@@ -299,17 +344,20 @@ fn missing(asked: u64, first: u64, last: u64) -> Option<Break> {
     (asked < first).then_some(Break::Expired { asked, first })
 }
 
-/// The message, its number in the consumer, and the number of messages after it.
-fn read(partition: Partition, message: jetstream::Message) -> Result<(Arrived, u64, u64), String> {
+/// The message, its number in the consumer, and the number of messages after it. Without a partition, the subject tells
+/// which one it is.
+fn read(
+    partition: Option<Partition>,
+    message: jetstream::Message,
+) -> Result<(Arrived, u64, u64), String> {
     let info = message.info().map_err(|error| error.to_string())?;
     let (sequence, stamped) = (info.stream_sequence, unix_time(info.published));
     let (number, pending) = (info.consumer_sequence, info.pending);
-    let content = Content::parse(
-        partition,
-        &message.subject,
-        message.headers.as_ref(),
-        message.payload.clone(),
-    );
+    let (subject, headers) = (&message.subject, message.headers.as_ref());
+    let content = match partition.or_else(|| partition_of(subject)) {
+        Some(partition) => Content::parse(partition, subject, headers, message.payload.clone()),
+        None => Content::foreign(subject),
+    };
     let arrived = Message {
         sequence,
         stamped,

@@ -53,7 +53,7 @@ fn summarize(file: &Path, config: &Inspect) -> Result<Summary> {
     let progress = progress::on_terminal(stdio::is_terminal());
     let mut capture = match Input::open(file, &progress, None)? {
         Input::Capture(capture) => capture,
-        Input::Lines(_) => bail!("it is not a capture"),
+        Input::Lines(_) | Input::Fleet(..) => bail!("it is not a capture"),
     };
     progress::show_percentage(&progress);
     let selection = Selection::new(config.times, config.filters.clone());

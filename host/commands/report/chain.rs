@@ -1,7 +1,6 @@
 //! Passes the events of a report through plugins as well, whose alerts it lists.
 
 use std::mem;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -14,6 +13,7 @@ use retrans_view::report::collect::Collected;
 use super::interrupted;
 use super::read::Reading;
 use crate::config::ChainConfig;
+use crate::config::Recorded;
 use crate::pipeline;
 use crate::pipeline::Handlers;
 use crate::pipeline::Outputs;
@@ -70,11 +70,11 @@ impl Destination for Raised {
     }
 }
 
-/// Reads the files into `collected` and through the chain.
+/// Reads the inputs into `collected` and through the chain.
 pub fn run(
     config: &ChainConfig,
     reading: &Reading<'_>,
-    files: &[PathBuf],
+    recorded: &[Recorded],
     collected: &mut Collected,
 ) -> Result<()> {
     let stop = reading.stop;
@@ -95,7 +95,7 @@ pub fn run(
     };
     let names = config.plugins.iter().map(|plugin| plugin.name.clone());
     collected.plugins = Some(names.collect());
-    let inputs = reading.open(files)?;
+    let inputs = reading.open(recorded)?;
     let host = inputs.iter().find_map(Input::host);
     run.set(Run {
         source: EventSource::Replay,
@@ -104,7 +104,7 @@ pub fn run(
     });
     let ended = pipeline::run(chain, stop, REPLAY_BACKLOG, |channel| {
         let mut out = Outflow::new(channel, stop, Vec::new());
-        let read = reading.read(files, inputs, collected, |item| out.send(item));
+        let read = reading.read(recorded, inputs, collected, |item| out.send(item));
         let read = match read {
             Ok(read) => read,
             Err(error) => {

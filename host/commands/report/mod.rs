@@ -5,9 +5,6 @@ mod output;
 mod read;
 mod take;
 
-use std::path::Path;
-use std::path::PathBuf;
-
 use anyhow::Context as _;
 use anyhow::Result;
 use anyhow::bail;
@@ -20,6 +17,7 @@ use retrans_view::report::compare::Series;
 use self::output::Output;
 use self::read::Reading;
 use self::take::Take;
+use crate::config::Recorded;
 use crate::config::Report;
 use crate::config::Reported;
 use crate::config::Verbosity;
@@ -48,19 +46,19 @@ pub fn report(config: &Report) -> Result<()> {
 fn make(config: &Report, stop: &Stop, progress: &ProgressBar) -> Result<(String, [String; 3])> {
     let reading = Reading::new(config, stop, progress);
     match &config.what {
-        Reported::Files { files, chain } => {
+        Reported::Inputs { inputs, chain } => {
             let mut collected = Collected::default();
             collected.selection.clone_from(&config.selection);
             match chain {
-                None => read_all(&reading, files, &mut collected)?,
-                Some(chain) => chain::run(chain, &reading, files, &mut collected)?,
+                None => read_all(&reading, inputs, &mut collected)?,
+                Some(chain) => chain::run(chain, &reading, inputs, &mut collected)?,
             }
             Ok((report::render(&collected)?, report::in_short(&collected)))
         }
         Reported::Compare { before, after } => {
             let mut sides = [Series::default(), Series::default()];
-            for (file, side) in [before, after].into_iter().zip(&mut sides) {
-                read_all(&reading, std::slice::from_ref(file), side)?;
+            for (input, side) in [before, after].into_iter().zip(&mut sides) {
+                read_all(&reading, std::slice::from_ref(input), side)?;
             }
             let [before, after] = &sides;
             Ok((
@@ -71,10 +69,10 @@ fn make(config: &Report, stop: &Stop, progress: &ProgressBar) -> Result<(String,
     }
 }
 
-/// Reads the files to their end, without a chain.
-fn read_all(reading: &Reading<'_>, files: &[PathBuf], to: &mut dyn Take) -> Result<()> {
-    let inputs = reading.open(files)?;
-    reading.read(files, inputs, to, |_| true)?;
+/// Reads all to its end, without a chain.
+fn read_all(reading: &Reading<'_>, recorded: &[Recorded], to: &mut dyn Take) -> Result<()> {
+    let inputs = reading.open(recorded)?;
+    reading.read(recorded, inputs, to, |_| true)?;
     Ok(())
 }
 
@@ -83,10 +81,10 @@ fn interrupted<T>() -> Result<T> {
     bail!("interrupted by a signal: there is no report")
 }
 
-/// A file as it is named in errors and in the page.
-fn shown(file: &Path) -> String {
-    match file.as_os_str() == "-" {
-        true => "standard input".to_owned(),
-        false => file.display().to_string(),
+/// An input as it is named in errors and in the page.
+fn shown(recorded: &Recorded) -> String {
+    match recorded.file() {
+        Some(file) if file.as_os_str() == "-" => "standard input".to_owned(),
+        _ => recorded.to_string(),
     }
 }

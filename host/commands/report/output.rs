@@ -16,6 +16,7 @@ use anyhow::bail;
 use tempfile::Builder;
 
 use crate::capture::rotation;
+use crate::config::Recorded;
 use crate::config::Report;
 use crate::config::Reported;
 use crate::system::private_files;
@@ -96,12 +97,13 @@ fn is_read(config: &Report, file: &Path) -> bool {
         Some((metadata.dev(), metadata.ino()))
     };
     let read = match &config.what {
-        Reported::Files { files, .. } => files.iter().collect(),
+        Reported::Inputs { inputs, .. } => inputs.iter().collect(),
         Reported::Compare { before, after } => vec![before, after],
     };
     let output = identity(file);
-    let is_output = |input: &PathBuf| input.as_os_str() != "-" && identity(input) == output;
-    output.is_some() && read.into_iter().any(is_output)
+    let is_output = |input: &Path| input.as_os_str() != "-" && identity(input) == output;
+    let mut files = read.into_iter().filter_map(Recorded::file);
+    output.is_some() && files.any(is_output)
 }
 
 fn write_file(file: &Path, force: bool, page: &str) -> io::Result<()> {

@@ -1,8 +1,6 @@
-//! Reads files for a report: what is wanted of them, in order.
+//! Reads inputs for a report: what is wanted of them, in order.
 
 use std::mem;
-use std::path::Path;
-use std::path::PathBuf;
 
 use anyhow::Result;
 use anyhow::anyhow;
@@ -14,6 +12,7 @@ use super::interrupted;
 use super::shown;
 use super::take::Take;
 use crate::capture::CaptureError;
+use crate::config::Recorded;
 use crate::config::Report;
 use crate::pipeline::stop::Stop;
 use crate::source::replay::Input;
@@ -29,7 +28,7 @@ use crate::system::progress;
 /// Number of items after which the end of the run is checked for.
 const CHECK_INTERVAL: u64 = 64;
 
-/// How files are read.
+/// How inputs are read.
 pub struct Reading<'a> {
     /// Ends the run.
     pub stop: &'a Stop,
@@ -58,33 +57,33 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Opens all files, so that the errors of all are reported before any is read.
-    pub fn open(&self, files: &[PathBuf]) -> Result<Vec<Input<'a>>> {
-        let mut inputs = Vec::with_capacity(files.len());
-        for file in files {
-            match Input::open(file, self.progress, Some(self.stop)) {
+    /// Opens all, so that the errors of all are reported before any is read.
+    pub fn open(&self, recorded: &[Recorded]) -> Result<Vec<Input<'a>>> {
+        let mut inputs = Vec::with_capacity(recorded.len());
+        for recorded in recorded {
+            match Input::of(recorded, self.progress, Some(self.stop)) {
                 Ok(input) => inputs.push(input),
                 Err(error) if error.is_stop() => return interrupted(),
-                Err(error) => return Err(failed(file, error)),
+                Err(error) => return Err(failed(recorded, error)),
             }
         }
         progress::show_percentage(self.progress);
         Ok(inputs)
     }
 
-    /// Reads the files to their end, and passes what is wanted to `to`, then to `forward`, which returns whether to go on.
+    /// Reads all to its end, and passes what is wanted to `to`, then to `forward`, which returns whether to go on.
     pub fn read(
         &self,
-        files: &[PathBuf],
+        recorded: &[Recorded],
         inputs: Vec<Input<'a>>,
         to: &mut dyn Take,
         mut forward: impl FnMut(Item) -> bool,
     ) -> Result<Read> {
         let mut read = Read::default();
         let mut items = 0_u64;
-        for (mut input, file) in inputs.into_iter().zip(files) {
+        for (mut input, recorded) in inputs.into_iter().zip(recorded) {
             to.begin(Source {
-                name: shown(file),
+                name: shown(recorded),
                 host: input.host().map(|host| Host {
                     name: host.name.clone(),
                     kernel: host.kernel.clone(),
@@ -110,11 +109,11 @@ impl<'a> Reading<'a> {
                     Err(error) if error.is_stop() => return interrupted(),
                     // The part before the cut is valid.
                     Err(InputError::Capture(error @ CaptureError::Cut { .. })) => {
-                        tracing::warn!("{}: {error}", file.display());
+                        tracing::warn!("{recorded}: {error}");
                         to.cut(error.to_string());
                         break;
                     }
-                    Err(error) => return Err(failed(file, error)),
+                    Err(error) => return Err(failed(recorded, error)),
                 }
             }
         }
@@ -160,13 +159,15 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// The error of a file that cannot be read.
-fn failed(file: &Path, error: InputError) -> anyhow::Error {
-    let file = shown(file);
+/// The error of an input that cannot be read.
+fn failed(recorded: &Recorded, error: InputError) -> anyhow::Error {
+    let input = shown(recorded);
     match error {
+        // It names the broker.
+        InputError::Fleet(error) => error,
         InputError::Line(LineError::Line { line, what }) => {
-            anyhow!("cannot report on {file}:{line}: {what}")
+            anyhow!("cannot report on {input}:{line}: {what}")
         }
-        error => anyhow!("cannot report on {file}: {error}"),
+        error => anyhow!("cannot report on {input}: {error}"),
     }
 }

@@ -15,6 +15,7 @@ mod signals;
 mod ui;
 
 use std::env;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -40,6 +41,8 @@ use super::presentation::Stream;
 use super::replay;
 use super::watch;
 use crate::config::FilterWords;
+use crate::config::Recorded;
+use crate::config::Replay;
 use crate::config::Top;
 use crate::config::TopSource;
 use crate::config::Verbosity;
@@ -60,10 +63,7 @@ pub fn top(config: &Top) -> Result<()> {
     let source = match &config.source {
         // How the probe is attached is known later.
         TopSource::Live(_) => Source::Live(String::new()),
-        TopSource::Replay(replay) => Source::Replay {
-            files: replay.files.clone(),
-            speed: replay.speed,
-        },
+        TopSource::Replay(replay) => replayed(replay),
     };
     let mut model = Model::new(source);
     if config.record_dir.is_some() {
@@ -79,6 +79,18 @@ pub fn top(config: &Top) -> Result<()> {
     match &config.source {
         TopSource::Live(config) => watch::watch_with(config, &mut live_view),
         TopSource::Replay(config) => replay::replay_with(config, &mut live_view),
+    }
+}
+
+/// Where the events of a replay come from.
+fn replayed(replay: &Replay) -> Source {
+    if let [Recorded::Fleet(fleet)] = replay.inputs.as_slice() {
+        return Source::Fleet(fleet.broker.servers());
+    }
+    let files = replay.inputs.iter().filter_map(Recorded::file);
+    Source::Replay {
+        files: files.map(Path::to_owned).collect(),
+        speed: replay.speed,
     }
 }
 

@@ -1,10 +1,12 @@
-//! Opens and reads a file to be replayed: a capture or lines of JSON.
+//! Opens and reads what is replayed: a capture, lines of JSON, or the stream of a fleet.
 
 use std::io;
 use std::io::BufRead as _;
 use std::io::BufReader;
 use std::io::Read;
 use std::path::Path;
+use std::task::Poll;
+use std::time::Duration;
 
 use indicatif::ProgressBar;
 
@@ -13,10 +15,13 @@ use super::lines::Lines;
 use super::lines::Pollable;
 use super::readable::Readable;
 use super::readable::is_stop;
+use super::readable::stopped;
 use crate::capture::CaptureError;
 use crate::capture::Host;
 use crate::capture::MAGIC;
 use crate::capture::Reader;
+use crate::config::Recorded;
+use crate::fleet::Observed;
 use crate::pipeline::stop::Stop;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
@@ -30,6 +35,9 @@ pub enum InputError {
     /// A line is invalid.
     #[error(transparent)]
     Line(#[from] LineError),
+    /// The broker of a fleet cannot be used.
+    #[error("{0:#}")]
+    Fleet(anyhow::Error),
     /// An I/O error of the file.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -70,15 +78,36 @@ impl Pollable for Bytes<'_> {
     }
 }
 
-/// A file that is being replayed.
+/// What is being replayed.
 pub enum Input<'a> {
     /// A capture.
     Capture(Box<Reader<Bytes<'a>>>),
     /// Lines of JSON.
     Lines(Box<Lines<Bytes<'a>>>),
+    /// The stream of a fleet.
+    Fleet(Box<Observed>, Option<&'a Stop>),
 }
 
 impl<'a> Input<'a> {
+    /// Opens what was recorded; a file as [`Input::open`] does. Without `stop`, a stream without an end is read for ever.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Input::open`], and [`InputError::Fleet`] if the broker cannot be used.
+    pub fn of(
+        recorded: &Recorded,
+        progress: &ProgressBar,
+        stop: Option<&'a Stop>,
+    ) -> Result<Input<'a>, InputError> {
+        match recorded {
+            Recorded::File(file) => Input::open(file, progress, stop),
+            Recorded::Fleet(fleet) => {
+                let observed = Observed::open(fleet).map_err(InputError::Fleet)?;
+                Ok(Input::Fleet(Box::new(observed), stop))
+            }
+        }
+    }
+
     /// Opens a file; `-` is standard input. Adds its size to the length of `progress`, which reading then advances.
     /// A read that blocks returns when `stop` ends the run.
     ///
@@ -101,19 +130,30 @@ impl<'a> Input<'a> {
         Ok(Input::Lines(Box::new(Lines::new(bytes)?)))
     }
 
-    /// Reads the next item; `None` at the end of the file. `empty` provides an empty batch for events.
+    /// Reads the next item; `None` at the end. `empty` provides an empty batch for events.
     pub fn item(&mut self, empty: impl FnOnce() -> Batch) -> Result<Option<Item>, InputError> {
         match self {
             Input::Capture(capture) => Ok(capture.item(empty)?),
             Input::Lines(lines) => Ok(lines.item(empty)?),
+            Input::Fleet(observed, stop) => loop {
+                match observed.next() {
+                    Poll::Ready(item) => return Ok(item),
+                    Poll::Pending => {
+                        // The caller checks for the end of the run at items only.
+                        if stop.is_some_and(|stop| stop.is_ending_within(Duration::ZERO)) {
+                            return Err(stopped().into());
+                        }
+                    }
+                }
+            },
         }
     }
 
-    /// Whether the file may have a census. Of lines that is not known before they were read.
+    /// Whether there may be a census. Of lines and of a stream that is not known before they were read.
     pub fn may_have_census(&self) -> bool {
         match self {
             Input::Capture(capture) => capture.head().has_census,
-            Input::Lines(_) => true,
+            Input::Lines(_) | Input::Fleet(..) => true,
         }
     }
 
@@ -121,7 +161,7 @@ impl<'a> Input<'a> {
     pub fn host(&self) -> Option<&Host> {
         match self {
             Input::Capture(capture) => capture.head().host.as_ref(),
-            Input::Lines(_) => None,
+            Input::Lines(_) | Input::Fleet(..) => None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The replay source: reads recorded events from files, and sends them as a live source does.
+//! The replay source: reads recorded events from files or from the broker of a fleet, and sends them as a live source does.
 
 mod input;
 mod line;
@@ -8,8 +8,6 @@ mod readable;
 mod selection;
 
 use std::fmt;
-use std::path::Path;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use retrans_event::Event;
@@ -17,6 +15,7 @@ use retrans_event::Event;
 use self::pace::Pace;
 use super::outflow::Outflow;
 use crate::capture::CaptureError;
+use crate::config::Recorded;
 use crate::config::Replay;
 use crate::pipeline::channel::Channel;
 use crate::pipeline::stop::Stop;
@@ -35,43 +34,45 @@ pub use self::input::InputError;
 pub use self::lines::LineError;
 pub use self::selection::Selection;
 
-/// A file that cannot be replayed.
+/// An input that cannot be replayed.
 #[derive(Debug)]
 pub struct ReplayError {
-    /// Path of the file, as given by the user.
-    pub file: String,
+    /// The path or the addresses, as given by the user.
+    pub input: String,
     /// Why it cannot be replayed.
     pub error: InputError,
 }
 
 impl fmt::Display for ReplayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ReplayError { file, error } = self;
+        let ReplayError { input, error } = self;
         match error {
+            // It names the broker.
+            InputError::Fleet(_) => error.fmt(f),
             InputError::Line(LineError::Line { line, what }) => {
-                write!(f, "cannot replay {file}:{line}: {what}")
+                write!(f, "cannot replay {input}:{line}: {what}")
             }
-            error => write!(f, "cannot replay {file}: {error}"),
+            error => write!(f, "cannot replay {input}: {error}"),
         }
     }
 }
 
 impl std::error::Error for ReplayError {}
 
-/// Opens the files. The errors of all files are thus reported before the first event of any
+/// Opens the inputs. The errors of all are thus reported before the first event of any
 /// file is sent. `None` if the run is to end before all are open. Adds the sizes of the files
 /// to the length of `progress`, which reading then advances.
 pub fn open<'a>(
-    files: &[PathBuf],
+    recorded: &[Recorded],
     stop: &'a Stop,
     progress: &indicatif::ProgressBar,
 ) -> Result<Option<Vec<Input<'a>>>, ReplayError> {
-    let mut inputs = Vec::with_capacity(files.len());
-    for file in files {
-        match Input::open(file, progress, Some(stop)) {
+    let mut inputs = Vec::with_capacity(recorded.len());
+    for recorded in recorded {
+        match Input::of(recorded, progress, Some(stop)) {
             Ok(input) => inputs.push(input),
             Err(error) if error.is_stop() => return Ok(None),
-            Err(error) => return Err(failed(file, error)),
+            Err(error) => return Err(failed(recorded, error)),
         }
     }
     Ok(Some(inputs))
@@ -87,7 +88,7 @@ pub fn are_of_one_boot(inputs: &[Input<'_>]) -> bool {
     }
 }
 
-/// Sends the contents of the files until all are read, the run is to end, or the chain has ended.
+/// Sends the contents of the inputs until all are read, the run is to end, or the chain has ended.
 /// Returns the statistics of the replay and of the observers.
 ///
 /// # Errors
@@ -116,7 +117,7 @@ pub fn run(
         recorded_end: None,
     };
     let mut boot: Option<String> = None;
-    for (mut input, file) in inputs.into_iter().zip(&replay.files) {
+    for (mut input, recorded) in inputs.into_iter().zip(&replay.inputs) {
         // The time between two files is known only if both are of the same boot.
         let next = input.host().map(|host| host.boot_id.clone());
         if (next.is_none() || next != boot)
@@ -132,8 +133,7 @@ pub fn run(
                 Ok(Some(item)) => {
                     if std::mem::take(&mut first) && same_boot && begins_before(&item, last) {
                         tracing::warn!(
-                            "{} begins before the end of the file named before it; name older files first",
-                            file.display()
+                            "{recorded} begins before the end of the file named before it; name older files first"
                         );
                     }
                     if !sender.send(item) {
@@ -144,12 +144,12 @@ pub fn run(
                 Err(error) if error.is_stop() => return Ok(sender.end()),
                 // The part before the cut is valid.
                 Err(InputError::Capture(error @ CaptureError::Cut { .. })) => {
-                    tracing::warn!("{}: {error}", file.display());
+                    tracing::warn!("{recorded}: {error}");
                     break;
                 }
                 Err(error) => {
                     sender.end();
-                    return Err(failed(file, error));
+                    return Err(failed(recorded, error));
                 }
             }
         }
@@ -167,9 +167,9 @@ fn begins_before(item: &Item, time: Duration) -> bool {
     begin + Duration::from_secs(1) < time
 }
 
-fn failed(file: &Path, error: InputError) -> ReplayError {
-    let file = file.display().to_string();
-    ReplayError { file, error }
+fn failed(recorded: &Recorded, error: InputError) -> ReplayError {
+    let input = recorded.to_string();
+    ReplayError { input, error }
 }
 
 struct Sender<'a> {

@@ -27,6 +27,11 @@ const RECHECK_INTERVAL: Duration = Duration::from_secs(3_600);
 #[error("the run was ended")]
 struct Stopped;
 
+/// The error of a read that is interrupted because the run is to end.
+pub fn stopped() -> io::Error {
+    io::Error::other(Stopped)
+}
+
 /// Returns whether a read was interrupted because the run is to end.
 pub fn is_stop(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|error| error.is::<Stopped>())
@@ -90,7 +95,7 @@ impl<'a> Readable<'a> {
             match stop.wait(self.file.as_fd(), None, RECHECK_INTERVAL)? {
                 Wake::Ready => return Ok(()),
                 Wake::Timeout => {}
-                Wake::Stop => return Err(io::Error::other(Stopped)),
+                Wake::Stop => return Err(stopped()),
             }
         }
     }
@@ -101,7 +106,7 @@ impl Read for Readable<'_> {
         // The caller checks for the end of the run at items only. Lines without events produce no items, so that the
         // check is also needed here.
         if self.stop.is_some_and(Stop::is_ending) {
-            return Err(io::Error::other(Stopped));
+            return Err(stopped());
         }
         // A FIFO that no process has opened for writing yet would report the end of the file.
         if self.can_block {

@@ -34,6 +34,8 @@ pub enum Source {
         /// Speed as a multiple of the recorded speed; `None`: as fast as possible.
         speed: Option<f64>,
     },
+    /// The hosts of a fleet; the addresses of its broker, which may be any text.
+    Fleet(String),
 }
 
 /// The recording that is made from the view.

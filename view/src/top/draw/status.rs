@@ -98,6 +98,9 @@ fn source(scene: Scene<'_>) -> Vec<Part> {
                 parts.push(part(9, format!("from {host}"), plain));
             }
         }
+        Source::Fleet(servers) => {
+            parts.push(part(5, format!("fleet at {}", text::clean(servers)), plain));
+        }
     }
     if let Some(filtered) = model.filtered() {
         let text = text::cut(&text::clean(&filtered.filter.text), MAX_FILTER);
