@@ -11,7 +11,7 @@ use crate::processes::eventually;
 use crate::processes::output;
 
 /// Publishes a message by the protocol of NATS alone.
-fn publish(port: u16, subject: &str, headers: &str, payload: &[u8]) {
+pub fn publish(port: u16, subject: &str, headers: &str, payload: &[u8]) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a server");
     let mut reader = BufReader::new(stream.try_clone().expect("a stream"));
     let mut line = String::new();

@@ -9,6 +9,9 @@ mod ledger;
 #[path = "../common/pipes.rs"]
 #[allow(dead_code, reason = "another test program uses the rest")]
 mod pipes;
+#[path = "../common/screens.rs"]
+#[allow(dead_code, reason = "another test program uses the rest")]
+mod screens;
 #[path = "../../fleet/tests/support/server.rs"]
 #[allow(dead_code, reason = "another test program uses the rest")]
 mod server;
@@ -21,4 +24,5 @@ mod consumers;
 mod foreign;
 mod hosts;
 mod kills;
+mod observers;
 mod processes;
