@@ -60,7 +60,7 @@ impl Observed {
     }
 
     /// There is none.
-    pub fn next(&mut self) -> Poll<Option<Item>> {
+    pub fn item(&mut self) -> Poll<Option<Item>> {
         match *self {}
     }
 }

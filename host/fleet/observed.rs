@@ -76,14 +76,14 @@ impl Observed {
     }
 
     /// The next item; `None` at the end. Pending: there is none now. It waits a moment at most.
-    pub fn next(&mut self) -> Poll<Option<Item>> {
+    pub fn item(&mut self) -> Poll<Option<Item>> {
         if let Some(item) = self.stream.items.pop_front() {
             return Poll::Ready(Some(item));
         }
         if self.has_ended {
             return Poll::Ready(None);
         }
-        match self.observation.next() {
+        match self.observation.observe() {
             consume::Observed::Message(message) => {
                 self.heard = Instant::now();
                 self.stream.message(message);

@@ -137,7 +137,7 @@ impl Observation {
     }
 
     /// What comes next. It waits a moment at most. Must not be called in a runtime.
-    pub fn next(&mut self) -> Observed {
+    pub fn observe(&mut self) -> Observed {
         let observed = self.observed.as_mut();
         let next = observed.and_then(mpsc::Receiver::blocking_recv);
         next.unwrap_or(Observed::End)

@@ -136,7 +136,7 @@ impl<'a> Input<'a> {
             Input::Capture(capture) => Ok(capture.item(empty)?),
             Input::Lines(lines) => Ok(lines.item(empty)?),
             Input::Fleet(observed, stop) => loop {
-                match observed.next() {
+                match observed.item() {
                     Poll::Ready(item) => return Ok(item),
                     Poll::Pending => {
                         // The caller checks for the end of the run at items only.
