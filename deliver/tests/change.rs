@@ -168,7 +168,7 @@ fn receivers_that_stay_know_what_is_active_and_send_nothing_twice() {
         ((4, 4), (4, 4), (5, 5))
     );
     // The first delivery was tried twice. Of "before", two in a minute are one, which the end of the alert hurries.
-    let requests = stays.requests();
+    let requests = stays.wait_for(6);
     let delivered: Vec<_> = requests
         .iter()
         .map(|request| {
@@ -210,7 +210,7 @@ fn a_receiver_with_another_url_begins_when_the_old_one_has_delivered_its_queue()
     network.send("a", State::Resolved);
     let arrived = new.wait_for(1);
     assert_eq!(names(&arrived), ["a"]);
-    let delivered = old.requests();
+    let delivered = old.wait_for(3);
     assert_eq!(names(&delivered), ["a", "a", "b"]);
     assert!(delivered.iter().all(|request| request.at <= arrived[0].at));
     let counted = network.finish(PATIENCE);

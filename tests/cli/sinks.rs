@@ -155,7 +155,7 @@ fn what_arrives_is_what_the_ledger_counts() {
     let sink = format!("webhook/127.0.0.1:{}", receiver.port);
     assert_eq!(counted(&ledger, &sink), [number, number, 0, 0, 0]);
     let bodies: Vec<Value> = receiver
-        .requests()
+        .wait_for(alerts.len())
         .iter()
         .map(|request| request.body())
         .collect();

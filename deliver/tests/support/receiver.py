@@ -46,6 +46,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with lock:
             answer = answers.pop(0) if len(answers) > 1 else answers[0]
             request = {
+                "at": time.monotonic(),
                 "path": self.path,
                 "headers": {name.lower(): value for name, value in self.headers.items()},
                 "body": body.decode("utf-8" if "json" in self.headers["Content-Type"] else "latin-1"),

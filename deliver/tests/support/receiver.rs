@@ -7,7 +7,6 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
-use std::time::Instant;
 
 use serde_json::Value;
 
@@ -25,8 +24,8 @@ pub struct Receiver {
 /// A request that it got.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// When.
-    pub at: Instant,
+    /// When the receiver got it, by the clock that counts since boot.
+    pub at: Duration,
     /// Its path, headers with names in lower case, body, and whether the signature is genuine.
     pub json: Value,
 }
@@ -71,9 +70,11 @@ impl Receiver {
         let shared = Arc::clone(&requests);
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
+                let json: Value = serde_json::from_str(&line).expect("JSON");
+                let at = json["at"].as_f64().expect("a time");
                 let request = Request {
-                    at: Instant::now(),
-                    json: serde_json::from_str(&line).expect("JSON"),
+                    at: Duration::from_secs_f64(at),
+                    json,
                 };
                 shared.lock().expect("no panic").push(request);
             }
@@ -90,7 +91,8 @@ impl Receiver {
         format!("http://127.0.0.1:{}/services/T0/B0/secret", self.port)
     }
 
-    /// The requests so far.
+    /// The requests that this process has heard of so far. A sender may have its answer before: [`Receiver::wait_for`]
+    /// waits for what must have come.
     pub fn requests(&self) -> Vec<Request> {
         self.requests.lock().expect("no panic").clone()
     }
