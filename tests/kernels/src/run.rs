@@ -52,7 +52,7 @@ pub struct RunArguments {
     #[arg(long, default_value_t = default_jobs(), value_name = "N")]
     jobs: usize,
     /// A guest that takes longer is ended.
-    #[arg(long, default_value_t = 1_200, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 3_600, value_name = "SECONDS")]
     limit: u64,
 }
 
