@@ -21,6 +21,7 @@ use retrans_host::capture::Reader;
 use retrans_host::capture::Writer;
 use retrans_host::chain::Chain;
 use retrans_host::config;
+use retrans_host::fleet;
 use retrans_host::pipeline::channel::Channel;
 use retrans_host::pipeline::stop::Stop;
 use retrans_host::plugin::Compiler;
@@ -211,7 +212,12 @@ fn replayed(engine: &Engine, plugin: &Origin, capture: &Path) -> Result<[Duratio
     thread::scope(|scope| {
         let chain = scope.spawn(move || chain.run(&received, &used, ()));
         let channel = Channel { items, recycled };
-        let inputs = replay::open(&config.inputs, &stop, &ProgressBar::hidden());
+        let inputs = replay::open(
+            &config.inputs,
+            fleet::observe,
+            &stop,
+            &ProgressBar::hidden(),
+        );
         let stats = inputs.and_then(|inputs| {
             let inputs = inputs.unwrap_or_default();
             replay::run(

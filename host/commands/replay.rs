@@ -71,7 +71,7 @@ pub fn replay_with(config: &Replay, presentation: &mut impl Presentation) -> Res
     let progress = presentation.progress(verbosity);
     let begun = Instant::now();
     let source = |channel: &_| {
-        let inputs = match replay::open(&config.inputs, &stop, &progress)? {
+        let inputs = match replay::open(&config.inputs, fleet::observe, &stop, &progress)? {
             Some(inputs) => inputs,
             // The run ends before anything was read. The ledger counts no event, and no capture is begun.
             None => return Ok(Stats::of_replay(ReplayStats::default())),

@@ -1,8 +1,6 @@
 //! What takes the place of the publisher and of what reads from a broker in a build without the fleet: nothing is published
 //! or read.
 
-use std::task::Poll;
-
 use anyhow::Result;
 use anyhow::bail;
 
@@ -11,7 +9,7 @@ use crate::config::Observe;
 use crate::config::Publish;
 use crate::source::clock::Clock;
 use crate::source::observer::Observer;
-use crate::stream::batch::Item;
+use crate::source::replay::ItemStream;
 use crate::system::sandbox::files::Files;
 
 /// Nothing is published.
@@ -50,17 +48,7 @@ impl Plan {
     }
 }
 
-/// Nothing is read from a broker.
-pub enum Observed {}
-
-impl Observed {
-    /// The command line refuses it before.
-    pub fn open(_: &Observe) -> Result<Observed> {
-        bail!("this program was built without the feature fleet")
-    }
-
-    /// There is none.
-    pub fn item(&mut self) -> Poll<Option<Item>> {
-        match *self {}
-    }
+/// Nothing is read from a broker: the command line refuses it before.
+pub fn observe(_: &Observe) -> Result<Box<dyn ItemStream>> {
+    bail!("this program was built without the feature fleet")
 }

@@ -49,12 +49,12 @@ pub mod stream_time;
 #[cfg(not(feature = "fleet"))]
 pub use self::absent::AgentClock;
 #[cfg(not(feature = "fleet"))]
-pub use self::absent::Observed;
-#[cfg(not(feature = "fleet"))]
 pub use self::absent::Plan;
+#[cfg(not(feature = "fleet"))]
+pub use self::absent::observe;
 #[cfg(feature = "fleet")]
 pub use self::agent::AgentClock;
 #[cfg(feature = "fleet")]
 pub use self::agent::Plan;
 #[cfg(feature = "fleet")]
-pub use self::observed::Observed;
+pub use self::observed::observe;

@@ -27,6 +27,7 @@ use super::fragments::Fragments;
 use super::stream_time::Published;
 use crate::config::Observe;
 use crate::config::ObserveFrom;
+use crate::source::replay::ItemStream;
 use crate::stream::batch::Item;
 use crate::stream::batch::Mark;
 
@@ -36,8 +37,35 @@ const MARK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long runs of hosts are known of a stream that keeps messages for ever.
 const LONGEST_AGE: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 
+/// Connects to the broker, to read what its hosts have published.
+///
+/// # Errors
+///
+/// If the broker cannot be used, or is not set up.
+pub fn observe(config: &Observe) -> Result<Box<dyn ItemStream>> {
+    let prepared = broker::prepare(&config.broker, "retrans-host observer")?;
+    let from = match config.from {
+        ObserveFrom::Oldest => StartAt::Beginning,
+        ObserveFrom::Now => StartAt::End,
+        ObserveFrom::Time(time) => StartAt::Time(time),
+    };
+    let until = match config.follows {
+        true => Until::Dropped,
+        false => Until::End,
+    };
+    let observation = Observation::start(prepared, from, until)?;
+    let max_age = Some(observation.max_age()).filter(|age| !age.is_zero());
+    Ok(Box::new(Observed {
+        stream: Stream::new(max_age.unwrap_or(LONGEST_AGE)),
+        observation,
+        follows: config.follows,
+        heard: Instant::now(),
+        has_ended: false,
+    }))
+}
+
 /// Reads the stream of a fleet.
-pub struct Observed {
+struct Observed {
     observation: Observation,
     /// Whether it goes on at the end of the stream.
     follows: bool,
@@ -47,36 +75,8 @@ pub struct Observed {
     has_ended: bool,
 }
 
-impl Observed {
-    /// Connects to the broker.
-    ///
-    /// # Errors
-    ///
-    /// If the broker cannot be used, or is not set up.
-    pub fn open(config: &Observe) -> Result<Observed> {
-        let prepared = broker::prepare(&config.broker, "retrans-host observer")?;
-        let from = match config.from {
-            ObserveFrom::Oldest => StartAt::Beginning,
-            ObserveFrom::Now => StartAt::End,
-            ObserveFrom::Time(time) => StartAt::Time(time),
-        };
-        let until = match config.follows {
-            true => Until::Dropped,
-            false => Until::End,
-        };
-        let observation = Observation::start(prepared, from, until)?;
-        let max_age = Some(observation.max_age()).filter(|age| !age.is_zero());
-        Ok(Observed {
-            stream: Stream::new(max_age.unwrap_or(LONGEST_AGE)),
-            observation,
-            follows: config.follows,
-            heard: Instant::now(),
-            has_ended: false,
-        })
-    }
-
-    /// The next item; `None` at the end. Pending: there is none now. It waits a moment at most.
-    pub fn item(&mut self) -> Poll<Option<Item>> {
+impl ItemStream for Observed {
+    fn item(&mut self) -> Poll<Option<Item>> {
         if let Some(item) = self.stream.items.pop_front() {
             return Poll::Ready(Some(item));
         }

@@ -8,7 +8,6 @@ use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::AccountErrorKind;
 
 use super::access::Prepared;
-use super::bucket::Bucket;
 use super::jwt;
 use super::link::Link;
 use super::link::REFUSALS;
@@ -198,10 +197,6 @@ impl Broker {
 
     pub(crate) fn link(&self) -> &Link {
         &self.link
-    }
-
-    pub(crate) fn bucket(&self, name: &'static str) -> Bucket<'_> {
-        Bucket::new(self, name)
     }
 
     async fn check_jetstream(&self) -> Result<(), ConnectError> {

@@ -39,11 +39,14 @@ pub(crate) enum BucketError {
     Other(&'static str, String),
 }
 
-impl<'a> Bucket<'a> {
-    pub(super) fn new(broker: &'a Broker, name: &'static str) -> Bucket<'a> {
-        Bucket { broker, name }
+impl Broker {
+    /// The bucket of this name.
+    pub(crate) fn bucket(&self, name: &'static str) -> Bucket<'_> {
+        Bucket { broker: self, name }
     }
+}
 
+impl Bucket<'_> {
     /// The value of a key, if it has one.
     pub(crate) async fn get(&self, key: &str) -> Result<Option<Entry>, BucketError> {
         let stream = format!("KV_{}", self.name);

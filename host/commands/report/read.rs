@@ -14,6 +14,7 @@ use super::take::Take;
 use crate::capture::CaptureError;
 use crate::config::Recorded;
 use crate::config::Report;
+use crate::fleet;
 use crate::pipeline::stop::Stop;
 use crate::source::replay::Input;
 use crate::source::replay::InputError;
@@ -61,7 +62,7 @@ impl<'a> Reading<'a> {
     pub fn open(&self, recorded: &[Recorded]) -> Result<Vec<Input<'a>>> {
         let mut inputs = Vec::with_capacity(recorded.len());
         for recorded in recorded {
-            match Input::of(recorded, self.progress, Some(self.stop)) {
+            match Input::of(recorded, fleet::observe, self.progress, Some(self.stop)) {
                 Ok(input) => inputs.push(input),
                 Err(error) if error.is_stop() => return interrupted(),
                 Err(error) => return Err(failed(recorded, error)),

@@ -20,8 +20,8 @@ use crate::capture::CaptureError;
 use crate::capture::Host;
 use crate::capture::MAGIC;
 use crate::capture::Reader;
+use crate::config::Observe;
 use crate::config::Recorded;
-use crate::fleet::Observed;
 use crate::pipeline::stop::Stop;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
@@ -78,6 +78,15 @@ impl Pollable for Bytes<'_> {
     }
 }
 
+/// A stream of items that is not in a file.
+pub trait ItemStream {
+    /// The next item; `None` at the end. Pending: there is none now. It waits a moment at most.
+    fn item(&mut self) -> Poll<Option<Item>>;
+}
+
+/// Opens what the hosts of a fleet have published.
+pub type OpenFleet = fn(&Observe) -> anyhow::Result<Box<dyn ItemStream>>;
+
 /// What is being replayed.
 pub enum Input<'a> {
     /// A capture.
@@ -85,7 +94,7 @@ pub enum Input<'a> {
     /// Lines of JSON.
     Lines(Box<Lines<Bytes<'a>>>),
     /// The stream of a fleet.
-    Fleet(Box<Observed>, Option<&'a Stop>),
+    Fleet(Box<dyn ItemStream>, Option<&'a Stop>),
 }
 
 impl<'a> Input<'a> {
@@ -96,14 +105,15 @@ impl<'a> Input<'a> {
     /// Those of [`Input::open`], and [`InputError::Fleet`] if the broker cannot be used.
     pub fn of(
         recorded: &Recorded,
+        open_fleet: OpenFleet,
         progress: &ProgressBar,
         stop: Option<&'a Stop>,
     ) -> Result<Input<'a>, InputError> {
         match recorded {
             Recorded::File(file) => Input::open(file, progress, stop),
             Recorded::Fleet(fleet) => {
-                let observed = Observed::open(fleet).map_err(InputError::Fleet)?;
-                Ok(Input::Fleet(Box::new(observed), stop))
+                let stream = open_fleet(fleet).map_err(InputError::Fleet)?;
+                Ok(Input::Fleet(stream, stop))
             }
         }
     }
@@ -135,8 +145,8 @@ impl<'a> Input<'a> {
         match self {
             Input::Capture(capture) => Ok(capture.item(empty)?),
             Input::Lines(lines) => Ok(lines.item(empty)?),
-            Input::Fleet(observed, stop) => loop {
-                match observed.item() {
+            Input::Fleet(stream, stop) => loop {
+                match stream.item() {
                     Poll::Ready(item) => return Ok(item),
                     Poll::Pending => {
                         // The caller checks for the end of the run at items only.

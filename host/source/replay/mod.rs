@@ -31,6 +31,8 @@ use crate::stream::batch::Mark;
 
 pub use self::input::Input;
 pub use self::input::InputError;
+pub use self::input::ItemStream;
+pub use self::input::OpenFleet;
 pub use self::lines::LineError;
 pub use self::selection::Selection;
 
@@ -64,12 +66,13 @@ impl std::error::Error for ReplayError {}
 /// to the length of `progress`, which reading then advances.
 pub fn open<'a>(
     recorded: &[Recorded],
+    open_fleet: OpenFleet,
     stop: &'a Stop,
     progress: &indicatif::ProgressBar,
 ) -> Result<Option<Vec<Input<'a>>>, ReplayError> {
     let mut inputs = Vec::with_capacity(recorded.len());
     for recorded in recorded {
-        match Input::of(recorded, progress, Some(stop)) {
+        match Input::of(recorded, open_fleet, progress, Some(stop)) {
             Ok(input) => inputs.push(input),
             Err(error) if error.is_stop() => return Ok(None),
             Err(error) => return Err(failed(recorded, error)),
