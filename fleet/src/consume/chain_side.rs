@@ -2,8 +2,8 @@
 
 use tokio::sync::mpsc;
 
-use super::member::ChainEnds;
-use super::member::Work;
+use super::chains::ChainEnds;
+use super::chains::Work;
 use super::out::Line;
 use super::snapshot::Snapshot;
 

@@ -9,108 +9,18 @@ use std::time::Duration;
 use std::time::Instant;
 
 use tokio::runtime::Builder;
-use tokio::sync::mpsc;
 use tokio::sync::watch;
 
-use super::lease_value::Choice;
+use super::chains::Chains;
 use super::lock;
+use super::member_config::MemberConfig;
+use super::member_config::StartError;
+use super::member_config::THREAD_NAME;
+use super::member_config::list;
 use super::member_status::MemberStatus;
-use super::message::Message;
-use super::out::Line;
 use super::phase::Phase;
-use super::reader::Break;
-use super::reader::StartAt;
 use super::run::Run;
-use super::snapshot::Snapshot;
-use crate::connect::Broker;
-use crate::connect::ConnectError;
-use crate::connect::Prepared;
 use crate::partition::Partition;
-use crate::partition::Partitions;
-use crate::setup;
-use crate::setup::SettingsError;
-
-/// Name of the thread.
-const THREAD_NAME: &str = "fleet-consumer";
-
-/// What a member is to do.
-pub struct MemberConfig {
-    /// The broker. The member has a connection of its own.
-    pub broker: Prepared,
-    /// The consumer's name, for people.
-    pub name: String,
-    /// Which partitions it takes.
-    pub choice: Choice,
-    /// Number of partitions that the fleet is expected to have. None: any.
-    pub partitions: Option<Partitions>,
-    /// Where a partition without a snapshot begins.
-    pub fresh: StartAt,
-}
-
-impl MemberConfig {
-    /// The number of partitions of the fleet, if it is as expected, and those that were chosen are among them.
-    pub(super) async fn partitions_of(&self, broker: &Broker) -> Result<Partitions, StartError> {
-        let settings = setup::read_settings(broker)
-            .await
-            .map_err(StartError::Settings)?;
-        if let Some(expected) = self.partitions {
-            settings
-                .expect_partitions(expected)
-                .map_err(StartError::Settings)?;
-        }
-        let count = settings.partitions.count();
-        match &self.choice {
-            Choice::Some(set) if set.is_empty() => Err(StartError::NoChoice),
-            Choice::Some(set) if set.last().is_some_and(|last| last.0 >= count) => {
-                let chosen = set
-                    .iter()
-                    .copied()
-                    .filter(|chosen| chosen.0 >= count)
-                    .collect();
-                Err(StartError::Choice { chosen, count })
-            }
-            Choice::All | Choice::Some(_) | Choice::Auto => Ok(settings.partitions),
-        }
-    }
-}
-
-/// The caller's chains, one a partition.
-pub trait Chains: Send {
-    /// The partition is this consumer's now, and this is its last snapshot. Starts what takes its messages, and does
-    /// not wait for it: it runs in the thread that renews the leases.
-    ///
-    /// # Errors
-    ///
-    /// The chain cannot be started, or cannot use the snapshot: the partition is left to other consumers.
-    fn begin(
-        &mut self,
-        partition: Partition,
-        snapshot: Option<Snapshot>,
-    ) -> Result<ChainEnds, String>;
-}
-
-/// The ends of a chain that its member holds.
-pub struct ChainEnds {
-    /// What it is to do, in order. The chain ends when all of it was taken and this is dropped; it saves a snapshot
-    /// only after [`Work::Release`].
-    pub work: mpsc::Sender<Work>,
-    /// Its snapshots. What they contain has left: alerts were delivered, lines were given to `lines`. The chain drops
-    /// its side when it has ended.
-    pub snapshots: mpsc::Receiver<Snapshot>,
-    /// The lines of its plugins. All lines that were sent before a snapshot are in the broker before it is saved.
-    pub lines: mpsc::Receiver<Line>,
-}
-
-/// What a chain is to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Work {
-    /// The next message.
-    Message(Message),
-    /// Messages are missing, or come again.
-    Break(Break),
-    /// All messages are given: send a snapshot after all of them, then end.
-    Release,
-}
 
 /// A consumer among others. Dropped without [`Member::stop`], it leaves its partitions without a last snapshot, and
 /// others take them after [`LEASE_TIMEOUT`](super::lease::LEASE_TIMEOUT).
@@ -120,37 +30,6 @@ pub struct Member {
     thread: Option<JoinHandle<()>>,
     /// Closed when the thread has ended.
     ended: std_mpsc::Receiver<()>,
-}
-
-/// Why a member did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The thread or its runtime.
-    #[error("cannot start the thread {THREAD_NAME}: {0}")]
-    Thread(std::io::Error),
-    /// The broker cannot be used.
-    #[error(transparent)]
-    Connect(ConnectError),
-    /// The settings of the fleet are missing, or others than expected.
-    #[error(transparent)]
-    Settings(SettingsError),
-    /// Partitions were chosen that the fleet does not have.
-    #[error(
-        "there is no partition {}: the fleet has {count}, from 0",
-        list(chosen)
-    )]
-    Choice {
-        /// Those that are not there.
-        chosen: Vec<Partition>,
-        /// Number of partitions of the fleet.
-        count: u16,
-    },
-    /// No partition was chosen.
-    #[error("no partition is chosen: expected at least one")]
-    NoChoice,
-    /// Something that a fleet needs cannot be opened.
-    #[error("{0}")]
-    Broker(String),
 }
 
 /// Why a member did not stop in order.
@@ -260,9 +139,4 @@ impl Drop for Member {
     fn drop(&mut self) {
         self.phase.send_replace(Phase::Abort);
     }
-}
-
-fn list(partitions: &[Partition]) -> String {
-    let partitions: Vec<String> = partitions.iter().map(Partition::to_string).collect();
-    partitions.join(", ")
 }

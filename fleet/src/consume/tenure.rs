@@ -12,13 +12,13 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio::time::sleep_until;
 
+use super::chains::ChainEnds;
+use super::chains::Chains;
+use super::chains::Work;
 use super::head::Head;
 use super::heads;
 use super::heads::Heads;
 use super::lock;
-use super::member::ChainEnds;
-use super::member::Chains;
-use super::member::Work;
 use super::member_status::MemberStatus;
 use super::member_status::PartitionStatus;
 use super::out::Line;
