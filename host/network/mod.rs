@@ -33,9 +33,9 @@ pub use self::files::allow as allow_names;
 #[cfg(feature = "network")]
 pub use self::plan::Plan;
 #[cfg(feature = "network")]
-pub use self::plan::names;
-#[cfg(feature = "network")]
 pub use self::receivers::Receivers;
+#[cfg(feature = "network")]
+pub use self::receivers::names;
 
 /// Why the receivers of a run stay as they are.
 #[derive(Debug, thiserror::Error)]

@@ -7,15 +7,13 @@ use anyhow::Result;
 use retrans_deliver::Outlets;
 use retrans_deliver::Runner;
 
-use super::Receivers;
 use super::files;
 use super::receivers::Deliveries;
+use super::receivers::Receivers;
+use super::receivers::receivers_of;
 use super::sink::NetworkSink;
 use crate::config::ChainConfig;
 use crate::config::Network;
-use crate::plugin::Origin;
-use crate::plugin::Spec;
-use crate::plugin::bundled;
 use crate::sink::Sink;
 use crate::system::sandbox;
 use crate::system::sandbox::files::Files;
@@ -116,39 +114,9 @@ impl Plan {
     }
 }
 
-/// The names of the sinks.
-pub fn names(network: &Network) -> Vec<String> {
-    let receivers = &network.receivers;
-    let alertmanagers = receivers.alertmanagers.iter().map(|sink| &sink.name);
-    let webhooks = receivers.webhooks.iter().map(|sink| &sink.name);
-    let otlp = receivers.otlp.iter().map(|sink| &sink.name);
-    alertmanagers.chain(webhooks).chain(otlp).cloned().collect()
-}
-
 fn prepare(receivers: &retrans_deliver::Config) -> Result<(Outlets, Runner)> {
     let prepared = retrans_deliver::prepare(receivers);
     prepared.map_err(|error| anyhow::anyhow!("sink {error}"))
-}
-
-/// The receivers of alerts of these plugins.
-pub(super) fn receivers_of(network: &Network, plugins: &[Spec]) -> retrans_deliver::Config {
-    let mut receivers = network.receivers.clone();
-    let resolving = resolving_plugins(plugins);
-    for alertmanager in &mut receivers.alertmanagers {
-        alertmanager.resolving_plugins.extend(resolving.clone());
-    }
-    receivers
-}
-
-/// The instances of plugins that resolve each of their alerts.
-fn resolving_plugins(plugins: &[Spec]) -> Vec<String> {
-    let resolves = |origin: &Origin| match origin {
-        Origin::Bundled(name) => bundled::RESOLVING_ALERTS.contains(name),
-        Origin::File(_) => false,
-    };
-    let plugins = plugins.iter();
-    let plugins = plugins.filter(|plugin| resolves(&plugin.origin));
-    plugins.map(|plugin| plugin.name.clone()).collect()
 }
 
 #[cfg(test)]
@@ -161,6 +129,9 @@ mod tests {
     use super::*;
     use crate::config::LinesTo;
     use crate::config::Verbosity;
+    use crate::network::names;
+    use crate::plugin::Origin;
+    use crate::plugin::Spec;
 
     fn chain(network: Network, plugins: &[(&str, &str)]) -> ChainConfig {
         let plugins = plugins.iter().map(|(name, file)| {
@@ -223,18 +194,5 @@ mod tests {
         plan.allow_files(&mut files);
         assert_ne!(files, Files::default());
         assert!(!files.are_all());
-    }
-
-    #[test]
-    #[cfg_attr(not(feature = "bundled"), ignore = "no plugin is bundled")]
-    fn bundled_plugins_that_resolve_their_alerts_are_known_by_their_instances() {
-        let plugins = [
-            ("a", "threshold-alert"),
-            ("b", "./b.wasm"),
-            ("c", "ratio-alert"),
-            ("d", "json-print"),
-        ];
-        let chain = chain(Network::default(), &plugins);
-        assert_eq!(resolving_plugins(&chain.plugins), ["a", "c"]);
     }
 }

@@ -1,4 +1,4 @@
-//! The receivers of a run, which change when the configuration is read again.
+//! The receivers of a run: which ones the configuration asks for, and how they change when it is read again.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -9,10 +9,10 @@ use std::time::Duration;
 use retrans_deliver::Outlets;
 
 use super::Refused;
-use super::plan::names;
-use super::plan::receivers_of;
 use crate::config::Network;
+use crate::plugin::Origin;
 use crate::plugin::Spec;
+use crate::plugin::bundled;
 use crate::sink::FINISH_TIMEOUT;
 
 /// What the sink in the chain's thread and that which changes it share.
@@ -107,6 +107,36 @@ impl Receivers {
     }
 }
 
+/// The names of the sinks.
+pub fn names(network: &Network) -> Vec<String> {
+    let receivers = &network.receivers;
+    let alertmanagers = receivers.alertmanagers.iter().map(|sink| &sink.name);
+    let webhooks = receivers.webhooks.iter().map(|sink| &sink.name);
+    let otlp = receivers.otlp.iter().map(|sink| &sink.name);
+    alertmanagers.chain(webhooks).chain(otlp).cloned().collect()
+}
+
+/// The receivers of alerts of these plugins.
+pub(super) fn receivers_of(network: &Network, plugins: &[Spec]) -> retrans_deliver::Config {
+    let mut receivers = network.receivers.clone();
+    let resolving = resolving_plugins(plugins);
+    for alertmanager in &mut receivers.alertmanagers {
+        alertmanager.resolving_plugins.extend(resolving.clone());
+    }
+    receivers
+}
+
+/// The instances of plugins that resolve each of their alerts.
+fn resolving_plugins(plugins: &[Spec]) -> Vec<String> {
+    let resolves = |origin: &Origin| match origin {
+        Origin::Bundled(name) => bundled::RESOLVING_ALERTS.contains(name),
+        Origin::File(_) => false,
+    };
+    let plugins = plugins.iter();
+    let plugins = plugins.filter(|plugin| resolves(&plugin.origin));
+    plugins.map(|plugin| plugin.name.clone()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU32;
@@ -189,5 +219,21 @@ mod tests {
             .map(|counted| counted.name.as_str())
             .collect();
         assert_eq!(names, ["a 127.0.0.1:9"]);
+    }
+
+    #[test]
+    #[cfg_attr(not(feature = "bundled"), ignore = "no plugin is bundled")]
+    fn bundled_plugins_that_resolve_their_alerts_are_known_by_their_instances() {
+        let plugins = [
+            ("a", "threshold-alert"),
+            ("b", "./b.wasm"),
+            ("c", "ratio-alert"),
+            ("d", "json-print"),
+        ];
+        let plugins = plugins.map(|(name, file)| {
+            let origin = Origin::named(file).expect("a plugin");
+            Spec::new(name, origin)
+        });
+        assert_eq!(resolving_plugins(&plugins), ["a", "c"]);
     }
 }
