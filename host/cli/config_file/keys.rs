@@ -9,8 +9,6 @@ use toml::de::DeValue;
 use super::Entry;
 use super::Lines;
 use super::Mistake;
-use super::plugins;
-use super::sinks;
 
 /// How the value of a key becomes that of an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,37 +189,8 @@ pub(super) fn members<'a>(
     members
 }
 
-/// Reads a whole file.
-pub(super) fn read<'a>(
-    file: &'a DeTable<'a>,
-    directory: &Path,
-    lines: Lines<'a>,
-    entries: &mut Vec<Entry>,
-) -> Result<(), Mistake> {
-    let tables = ["listen", "record", "publish", "filter"];
-    for (name, at) in members("", file, lines) {
-        match at.value.get_ref() {
-            DeValue::Table(table) if tables.contains(&name) => {
-                for (name, inner) in members(&at.path, table, lines) {
-                    one(&at.path, name, &inner, directory, entries)?;
-                }
-            }
-            _ if tables.contains(&name) => return Err(at.expected("a table")),
-            _ if name == "plugin" || name == "sink" => {}
-            _ => one("", name, &at, directory, entries)?,
-        }
-    }
-    // Last, so that limits and actions for all plugins precede them.
-    let lists = members("", file, lines);
-    let list = |wanted| lists.iter().find(|(name, _)| *name == wanted);
-    if let Some((_, at)) = list("plugin") {
-        plugins::read(at, directory, entries)?;
-    }
-    list("sink").map_or(Ok(()), |(_, at)| sinks::read(at, directory, entries))
-}
-
 /// Reads the value of a key.
-fn one(
+pub(super) fn one(
     table: &str,
     name: &str,
     at: &At<'_>,

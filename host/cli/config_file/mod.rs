@@ -4,6 +4,7 @@
 //! keys      the keys that there are, and the options that they stand for
 //! plugins   [[plugin]], with what belongs to each
 //! sinks     [[sink]], with what belongs to each
+//! read      the whole file, in this order
 //! layers    command line over environment over file
 //! show      what is in force, and where it comes from
 //! ```
@@ -14,6 +15,7 @@
 mod keys;
 mod layers;
 mod plugins;
+mod read;
 mod show;
 mod sinks;
 #[cfg(test)]
@@ -123,7 +125,7 @@ fn entries(text: &str, directory: &Path) -> Result<Vec<Entry>, Mistake> {
         text: format!("it is not TOML: {}", error.message()),
     })?;
     let mut entries = Vec::new();
-    keys::read(table.get_ref(), directory, lines, &mut entries)?;
+    read::read(table.get_ref(), directory, lines, &mut entries)?;
     Ok(entries)
 }
 
