@@ -2,7 +2,6 @@
 
 use clap::Command;
 use clap::CommandFactory as _;
-use clap::ValueEnum;
 use clap_complete::Shell as Generator;
 use clap_mangen::Man;
 use clap_mangen::roff::Roff;
@@ -10,17 +9,7 @@ use clap_mangen::roff::bold;
 use clap_mangen::roff::roman;
 
 use super::args::Cli;
-
-/// A shell whose command lines can be completed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Shell {
-    /// Bash.
-    Bash,
-    /// Zsh.
-    Zsh,
-    /// Fish.
-    Fish,
-}
+use super::args::Shell;
 
 /// The variables that change what the host does; docs/operating.md says more.
 const ENVIRONMENT: &[(&str, &str)] = &[

@@ -1,6 +1,7 @@
 //! Parses and checks the command line, and converts it to a [`Config`]. No other module uses clap.
 
 mod args;
+mod capture_args;
 mod config_file;
 mod crate_name;
 mod examples;

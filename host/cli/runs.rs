@@ -7,8 +7,8 @@ use std::path::absolute;
 
 use clap::ArgMatches;
 
-use super::args::GenerateArgs;
-use super::args::InspectArgs;
+use super::capture_args::GenerateArgs;
+use super::capture_args::InspectArgs;
 use super::filters;
 use super::inputs::Reading;
 use super::inputs::at_most_one_stdin;
