@@ -21,7 +21,7 @@ use super::proto::number;
 use super::proto::text;
 use crate::alert::Alert;
 use crate::alert::Severity;
-use crate::outlets::EventRecord;
+use crate::event_record::EventRecord;
 
 /// Labels that say where something runs. They are attributes of the resource.
 const OF_RESOURCE: [&str; 6] = [

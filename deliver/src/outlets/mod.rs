@@ -5,124 +5,46 @@
 //!  courier    desks, and the task that delivers from one of them
 //!  receivers  those that there are, and what those before them have counted
 //!  runner     the thread: starts couriers, and ends those of receivers that are gone
+//!  shared     what the thread and the sender of alerts share
+//!  config     the configuration of all
 //! ```
 
+mod config;
 pub(crate) mod courier;
 mod outlet;
 mod receivers;
 mod runner;
+mod shared;
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::RwLock;
-use std::sync::RwLockReadGuard;
-use std::sync::RwLockWriteGuard;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
 
+pub use self::config::Config;
+pub use self::config::ConfigCause;
+pub use self::config::ConfigError;
+pub use self::receivers::Changed;
 pub use self::runner::Runner;
 
 use self::outlet::Receiver;
-use self::outlet::Running;
-use self::receivers::Receivers;
-use self::receivers::Step;
+use self::shared::Shared;
 use crate::alert::Alert;
-use crate::alertmanager;
 use crate::counted::Counted;
+use crate::event_record::EventRecord;
 use crate::limit::Limit;
 use crate::moment::Clock;
-use crate::moment::Moment;
-use crate::otlp;
 use crate::otlp::Item;
 use crate::otlp::Metrics;
-use crate::webhook;
-
-/// The receivers of a host.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Config {
-    /// Number of new alerts a minute that each plugin may raise. `None`: no limit.
-    pub alerts_per_minute: Option<NonZeroU32>,
-    /// Alertmanagers, each with its replicas.
-    pub alertmanagers: Vec<alertmanager::Config>,
-    /// Webhooks.
-    pub webhooks: Vec<webhook::Config>,
-    /// Collectors of OTLP.
-    pub otlp: Vec<otlp::Config>,
-}
-
-/// A receiver cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{name}: {cause}")]
-pub struct ConfigError {
-    /// Its name.
-    pub name: String,
-    /// Why.
-    pub cause: Box<ConfigCause>,
-}
-
-/// Why a receiver cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigCause {
-    /// An Alertmanager cannot be used.
-    #[error(transparent)]
-    Alertmanager(#[from] alertmanager::ConfigError),
-    /// A webhook cannot be used.
-    #[error(transparent)]
-    Webhook(#[from] webhook::ConfigError),
-    /// A collector cannot be used.
-    #[error(transparent)]
-    Otlp(#[from] otlp::ConfigError),
-}
 
 /// The sender of alerts to all receivers. It never waits for the network.
 pub struct Outlets {
     clock: Clock,
     shared: Arc<Shared>,
-}
-
-/// An event, for collectors of logs.
-#[derive(Debug, Clone, Copy)]
-pub struct EventRecord<'a> {
-    /// The bytes of a [`retrans_event::Event`].
-    pub record: &'a [u8],
-    /// Its labels. Those of containers and pods, such as `k8s.pod.name`, say where it belongs.
-    pub labels: &'a [(&'a str, &'a str)],
-}
-
-/// What has become of the receivers by [`Outlets::change`]. One whose configuration has changed is in both.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Changed {
-    /// Names of those that are new.
-    pub started: Vec<String>,
-    /// Names of those that are gone.
-    pub ended: Vec<String>,
-}
-
-impl Changed {
-    /// Returns whether all receivers are the same as before.
-    pub fn is_empty(&self) -> bool {
-        self.started.is_empty() && self.ended.is_empty()
-    }
-}
-
-struct Shared {
-    limit: Mutex<Limit>,
-    /// The limit was reached, or has changed.
-    limit_reached: Notify,
-    /// Written to only when receivers change, and never locked while something waits.
-    receivers: RwLock<Receivers>,
-    /// Held by a change: there is one at a time.
-    changing: Mutex<()>,
-    /// What the thread is to start and to end.
-    steps: mpsc::UnboundedSender<Vec<Step>>,
-    running: Arc<Running>,
-    /// The thread is to end, whatever is queued.
-    stop: Notify,
 }
 
 /// Prepares all receivers: checks the configuration, and reads the files that it names. Makes no connection and starts
@@ -144,38 +66,6 @@ pub fn prepare(config: &Config) -> Result<(Outlets, Runner), ConfigError> {
     let files = outlets.shared.receivers().files();
     let runner = Runner::new(clock, Arc::clone(&outlets.shared), received, files);
     Ok((outlets, runner))
-}
-
-impl Shared {
-    fn limit(&self) -> MutexGuard<'_, Limit> {
-        self.limit.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn receivers(&self) -> RwLockReadGuard<'_, Receivers> {
-        self.receivers
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn receivers_mut(&self) -> RwLockWriteGuard<'_, Receivers> {
-        self.receivers
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Hands alerts about the limit to all receivers.
-    fn tell_of_limit(&self, clock: Clock) {
-        let now = clock.now();
-        let own = self.limit().take_own(now);
-        let own: Vec<(&Alert, bool)> = own.iter().map(|alert| (alert, true)).collect();
-        self.accept(&own, now);
-    }
-
-    fn accept(&self, alerts: &[(&Alert, bool)], now: Moment) {
-        if !alerts.is_empty() {
-            self.receivers().accept(alerts, now);
-        }
-    }
 }
 
 impl Outlets {

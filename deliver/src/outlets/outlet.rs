@@ -17,9 +17,9 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::Config;
-use super::ConfigCause;
-use super::ConfigError;
+use super::config::Config;
+use super::config::ConfigCause;
+use super::config::ConfigError;
 use super::courier;
 use super::courier::Counter;
 use super::courier::Desk;

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Changed;
-use super::ConfigError;
+use super::config::ConfigError;
 use super::courier::Desk;
 use super::outlet::Outlet;
 use super::outlet::Receiver;
@@ -52,6 +51,22 @@ pub(super) struct Next {
     outlets: Vec<Arc<Outlet>>,
     /// What is to be started and ended.
     steps: Vec<Step>,
+}
+
+/// What has become of the receivers by [`Outlets::change`](super::Outlets::change). One whose configuration has changed is in both.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// Names of those that are new.
+    pub started: Vec<String>,
+    /// Names of those that are gone.
+    pub ended: Vec<String>,
+}
+
+impl Changed {
+    /// Returns whether all receivers are the same as before.
+    pub fn is_empty(&self) -> bool {
+        self.started.is_empty() && self.ended.is_empty()
+    }
 }
 
 /// Finds out which of the `current` receivers stay, and prepares what is new.

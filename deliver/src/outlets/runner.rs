@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::Shared;
 use super::outlet::Task;
 use super::receivers::Gone;
 use super::receivers::Step;
+use super::shared::Shared;
 use crate::moment::Clock;
 
 /// Most threads for what takes time: two look-ups of names of hosts, for which the C library waits, and a slow page.

@@ -1,12 +1,15 @@
 //! What runs in the thread beside deliveries, and what becomes of receivers that change.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Instant;
 
 use super::*;
 use crate::alert::State;
+use crate::alertmanager;
 use crate::testing::alert;
+use crate::webhook;
 
 /// Tells when it is dropped.
 struct Told(mpsc::Sender<&'static str>);
