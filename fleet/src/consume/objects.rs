@@ -91,22 +91,29 @@ pub(super) async fn delete(api: &Api, objects: &ObjectStore, name: &str) {
     }
 }
 
-/// The objects of this partition, without this one.
-pub(super) async fn others(
-    objects: &ObjectStore,
-    partition: Partition,
-    without: Option<&str>,
-) -> Vec<String> {
-    let prefix = format!("p.{partition}.");
+/// The objects of this partition, without this one. They are read from the subjects of the stream: the client's own list
+/// reads their descriptions as messages, and waits for ever for one that another partition deletes meanwhile.
+pub(super) async fn others(api: &Api, partition: Partition, without: Option<&str>) -> Vec<String> {
+    let objects = format!("p.{partition}.");
+    let descriptions = format!("$O.{LARGE_BUCKET}.M.");
     let list = async {
         let mut found = Vec::new();
-        let Ok(mut list) = objects.list().await else {
+        let stream = api
+            .jetstream
+            .get_stream_no_info(format!("OBJ_{LARGE_BUCKET}"));
+        let Ok(stream) = stream.await else {
             return found;
         };
-        while let Some(Ok(object)) = list.next().await {
-            if object.name.starts_with(&prefix) && Some(object.name.as_str()) != without {
-                found.push(object.name);
-            }
+        let Ok(mut subjects) = stream.info_with_subjects(format!("{descriptions}*")).await else {
+            return found;
+        };
+        while let Some(Ok((subject, _))) = subjects.next().await {
+            let name = subject.strip_prefix(&descriptions);
+            let name = name.and_then(|name| URL_SAFE.decode(name).ok());
+            let name = name.and_then(|name| String::from_utf8(name).ok());
+            let is_other =
+                |name: &String| name.starts_with(&objects) && Some(name.as_str()) != without;
+            found.extend(name.filter(is_other));
         }
         found
     };

@@ -270,7 +270,7 @@ impl StateStore {
         let forgotten = match before {
             Some(before) if before == object => Vec::new(),
             Some(before) => before.into_iter().collect(),
-            None => objects::others(&self.objects, partition, object.as_deref()).await,
+            None => objects::others(&self.api, partition, object.as_deref()).await,
         };
         for name in forgotten {
             objects::delete(&self.api, &self.objects, &name).await;
