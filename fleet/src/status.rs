@@ -1,5 +1,9 @@
 //! What a fleet does, read from its broker: the stream, who has which partition, consumers, agents.
 
+mod coverage;
+
+pub use coverage::Coverage;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -136,30 +140,6 @@ pub struct AgentState {
     pub coverage: Option<Coverage>,
     /// What it said.
     pub report: Value,
-}
-
-/// How many of the events of a host are in the broker, or wait for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Coverage {
-    /// Events that the broker has, or that wait for it.
-    pub covered: u64,
-    /// Those, those that were dropped on their way, and those that the host has lost before.
-    pub all: u64,
-}
-
-impl Coverage {
-    /// What a report says.
-    fn of(report: &Value) -> Option<Coverage> {
-        let number = |path: &str| report.pointer(path).and_then(Value::as_u64);
-        let [acknowledged, queued, dropped] = ["acknowledged", "queued", "dropped"]
-            .map(|name| number(&format!("/counts/{name}/events")));
-        let covered = acknowledged?.saturating_add(queued?);
-        let gone = dropped?.saturating_add(number("/about/lost")?);
-        Some(Coverage {
-            covered,
-            all: covered.saturating_add(gone),
-        })
-    }
 }
 
 /// The status cannot be read.

@@ -50,7 +50,7 @@ async fn publish_to(broker: &Broker, partitions: u16, numbers: std::ops::Range<u
 fn next(observation: &mut Observation) -> Option<Observed> {
     let begun = Instant::now();
     loop {
-        match observation.observe() {
+        match observation.observe().expect("it reads") {
             Observed::Idle => assert!(begun.elapsed() < PATIENCE, "nothing comes"),
             Observed::End => return None,
             observed => return Some(observed),

@@ -167,6 +167,31 @@ async fn a_snapshot_above_the_payload_limit_goes_to_the_object_store_and_the_one
     assert_eq!(objects(&broker).await, (vec![], 0));
 }
 
+/// A consumer that begins with a partition looks for objects that nothing refers to, while another one deletes its own.
+#[tokio::test]
+async fn a_snapshot_does_not_wait_for_an_object_that_is_deleted_meanwhile() {
+    const ROUNDS: u64 = 30;
+    let (_server, broker) = fleet(8).await;
+    let save_all = async |partition: Partition| {
+        let mut revision = 0;
+        for round in 1..=ROUNDS {
+            // Another one each time: it looks for objects at its first snapshot.
+            let mut state = StateStore::open(&broker).await.expect("an answer");
+            let large = snapshot(round, 1_200_000);
+            revision = state
+                .save(partition, &large, revision)
+                .await
+                .expect("an answer");
+        }
+    };
+    let both = async { tokio::join!(save_all(Partition(0)), save_all(Partition(1))) };
+    // Before, one round in ten waited for 30 s, which is the time for an object.
+    tokio::time::timeout(Duration::from_secs(25), both)
+        .await
+        .expect("no snapshot waits");
+    assert_eq!(objects(&broker).await.0.len(), 2);
+}
+
 #[tokio::test]
 async fn a_corrupt_snapshot_is_an_error_that_says_where_it_is() {
     let (_server, broker) = fleet(8).await;

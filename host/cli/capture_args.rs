@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::filters::FilterArgs;
+use super::inputs::TimeArgs;
 
 /// The synthetic capture.
 #[derive(Debug, Args)]
@@ -59,13 +60,9 @@ pub struct InspectArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// Omits events before this time of day, such as 2026-01-01T12:00:00Z
-    #[arg(long, value_name = "TIME")]
-    pub from: Option<String>,
-
-    /// Omits events at this time of day and later
-    #[arg(long, value_name = "TIME")]
-    pub to: Option<String>,
+    /// The times of the events.
+    #[command(flatten)]
+    pub times: TimeArgs,
 
     /// The filters.
     #[command(flatten)]

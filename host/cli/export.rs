@@ -9,12 +9,11 @@ use retrans_event::FieldPath;
 use super::filters;
 use super::filters::FilterArgs;
 use super::inputs::at_most_one_stdin;
+use super::inputs::time_range;
 use super::usage_error::UsageError;
-use super::values;
 use crate::config::Export;
 use crate::config::ExportField;
 use crate::config::ExportFormat;
-use crate::config::TimeRange;
 use crate::config::Verbosity;
 
 /// The files to export, the part of them, and the form.
@@ -51,6 +50,10 @@ pub struct ExportArgs {
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
 
+    /// Omits events before this time ago, such as 10m or 1h
+    #[arg(long, value_name = "TIME", conflicts_with = "from")]
+    pub since: Option<String>,
+
     /// Omits events at this time of day and later
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
@@ -81,7 +84,11 @@ impl From<Format> for ExportFormat {
 /// The configuration of an export.
 pub fn config(args: ExportArgs, verbosity: Verbosity) -> Result<Export, UsageError> {
     Ok(Export {
-        times: times(args.from.as_deref(), args.until.as_deref())?,
+        times: time_range(
+            args.from.as_deref(),
+            args.since.as_deref(),
+            ("--until", args.until.as_deref()),
+        )?,
         filters: filters::replay(&args.filters)?,
         fields: args.fields.as_deref().map(fields).transpose()?,
         files: at_most_one_stdin(args.files)?,
@@ -90,25 +97,6 @@ pub fn config(args: ExportArgs, verbosity: Verbosity) -> Result<Export, UsageErr
         force: args.force,
         verbosity,
     })
-}
-
-fn times(from: Option<&str>, until: Option<&str>) -> Result<TimeRange, UsageError> {
-    let time = |option, text: Option<&str>| text.map(|text| values::time(option, text)).transpose();
-    let times = TimeRange {
-        from: time("--from", from)?,
-        to: time("--until", until)?,
-    };
-    match (times.from, times.to) {
-        (Some(begin), Some(end)) if end <= begin => Err(UsageError::Filters(
-            "--until",
-            format!(
-                "{} is not after --from {}",
-                until.unwrap_or_default(),
-                from.unwrap_or_default()
-            ),
-        )),
-        _ => Ok(times),
-    }
 }
 
 /// The fields with these names. One that is named twice is exported once.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
+use clap::Args;
+
 use super::publish::BrokerArgs;
 use super::publish::broker;
 use super::publish::check_built;
@@ -100,11 +102,44 @@ pub(super) fn at_most_one_stdin(files: Vec<PathBuf>) -> Result<Vec<PathBuf>, Usa
     Ok(files)
 }
 
-/// The times of day of `--from`, or of `--since` before now, and `--to`.
+/// The times of day of the events that are wanted.
+#[derive(Debug, Default, Args)]
+pub struct TimeArgs {
+    /// Omits events before this time of day, such as 2026-01-01T12:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+
+    /// Omits events before this time ago, such as 10m or 1h
+    #[arg(long, value_name = "TIME", conflicts_with = "from")]
+    pub since: Option<String>,
+
+    /// Omits events at this time of day and later
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+}
+
+impl TimeArgs {
+    /// Returns whether one of them is given.
+    pub(super) fn is_given(&self) -> bool {
+        let TimeArgs { from, since, to } = self;
+        from.is_some() || since.is_some() || to.is_some()
+    }
+
+    /// The times.
+    pub(super) fn range(&self) -> Result<TimeRange, UsageError> {
+        time_range(
+            self.from.as_deref(),
+            self.since.as_deref(),
+            ("--to", self.to.as_deref()),
+        )
+    }
+}
+
+/// The times of day of `--from`, or of `--since` before now, and of the option that ends them.
 pub(super) fn time_range(
     from: Option<&str>,
     since: Option<&str>,
-    to: Option<&str>,
+    (option, to): (&'static str, Option<&str>),
 ) -> Result<TimeRange, UsageError> {
     let begin = match (from, since) {
         (Some(from), _) => Some(values::time("--from", from)?),
@@ -113,7 +148,7 @@ pub(super) fn time_range(
     };
     let times = TimeRange {
         from: begin,
-        to: to.map(|to| values::time("--to", to)).transpose()?,
+        to: to.map(|to| values::time(option, to)).transpose()?,
     };
     match (times.from, times.to) {
         (Some(begin), Some(end)) if end <= begin => Err(UsageError::EmptyTimeRange {
@@ -121,6 +156,7 @@ pub(super) fn time_range(
                 (None, Some(since)) => format!("--since {since}"),
                 (from, _) => format!("--from {}", from.unwrap_or_default()),
             },
+            option,
             to: to.unwrap_or_default().to_owned(),
         }),
         _ => Ok(times),
@@ -197,13 +233,18 @@ mod tests {
     fn times_begin_at_a_time_of_day_or_before_now() {
         let hour = Duration::from_secs(3_600);
         let before = before_now(hour);
-        let times = time_range(None, Some("1h"), None).expect("a time");
+        let since = |to: Option<&str>| TimeArgs {
+            since: Some("1h".to_owned()),
+            to: to.map(str::to_owned),
+            ..TimeArgs::default()
+        };
+        let times = since(None).range().expect("a time");
         let from = times.from.expect("a begin");
         assert!((before..=before_now(hour)).contains(&from), "{from:?}");
         assert_eq!(Reading::of(times).from, ObserveFrom::Time(from));
-        let all = time_range(None, None, None).expect("no times");
+        let all = TimeArgs::default().range().expect("no times");
         assert_eq!(Reading::of(all).from, ObserveFrom::Oldest);
-        let error = time_range(None, Some("1h"), Some("2026-01-01T00:00:00Z"));
+        let error = since(Some("2026-01-01T00:00:00Z")).range();
         let error = error.expect_err("it is over").to_string();
         assert_eq!(error, "--to: 2026-01-01T00:00:00Z is not after --since 1h");
     }

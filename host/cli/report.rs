@@ -10,11 +10,11 @@ use clap::parser::ValueSource;
 use super::filters;
 use super::filters::FilterArgs;
 use super::inputs::Reading;
+use super::inputs::TimeArgs;
 use super::inputs::at_most_one_stdin;
 use super::inputs::input;
 use super::inputs::inputs;
 use super::inputs::refuse_without_broker;
-use super::inputs::time_range;
 use super::plugins;
 use super::plugins::ChainOptions;
 use super::publish::BrokerArgs;
@@ -88,17 +88,9 @@ pub struct ReportArgs {
     #[arg(long = "verify-key", value_name = "KEY", value_hint = clap::ValueHint::FilePath)]
     pub verify_keys: Vec<String>,
 
-    /// Omits events before this time of day, such as 2026-01-01T12:00:00Z
-    #[arg(long, value_name = "TIME")]
-    pub from: Option<String>,
-
-    /// Omits events before this time ago, such as 10m or 1h
-    #[arg(long, value_name = "TIME", conflicts_with = "from")]
-    pub since: Option<String>,
-
-    /// Omits events at this time of day and later
-    #[arg(long, value_name = "TIME")]
-    pub to: Option<String>,
+    /// The times of the events.
+    #[command(flatten)]
+    pub times: TimeArgs,
 
     /// How a broker is reached.
     #[command(flatten)]
@@ -143,11 +135,7 @@ pub fn config(
         stats_every: None,
         verbosity,
     });
-    let times = time_range(
-        args.from.as_deref(),
-        args.since.as_deref(),
-        args.to.as_deref(),
-    )?;
+    let times = args.times.range()?;
     let reading = Reading::of(times);
     let compare = args.compare.map(at_most_one_stdin).transpose()?;
     let what = match compare.as_deref() {

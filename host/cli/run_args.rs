@@ -8,6 +8,7 @@ use clap::ValueEnum;
 
 use super::filters::FilterArgs;
 use super::filters::LiveFilterArgs;
+use super::inputs::TimeArgs;
 use super::publish::PublishArgs;
 use super::sinks::NetworkArgs;
 use crate::plugin::OnFault;
@@ -255,17 +256,9 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "FACTOR")]
     pub speed: Option<String>,
 
-    /// Omits events before this time of day, such as 2026-01-01T12:00:00Z
-    #[arg(long, value_name = "TIME")]
-    pub from: Option<String>,
-
-    /// Omits events before this time ago, such as 10m or 1h
-    #[arg(long, value_name = "TIME", conflicts_with = "from")]
-    pub since: Option<String>,
-
-    /// Omits events at this time of day and later
-    #[arg(long, value_name = "TIME")]
-    pub to: Option<String>,
+    /// The times of the events.
+    #[command(flatten)]
+    pub times: TimeArgs,
 
     /// Goes on after the last message of a broker: events are replayed as hosts publish them
     #[arg(long)]

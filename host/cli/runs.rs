@@ -14,7 +14,6 @@ use super::inputs::Reading;
 use super::inputs::at_most_one_stdin;
 use super::inputs::inputs;
 use super::inputs::reads_broker;
-use super::inputs::time_range;
 use super::plugins;
 use super::plugins::ChainOptions;
 use super::publish;
@@ -196,11 +195,7 @@ pub(super) fn replay(
     verbosity: Verbosity,
     matches: &ArgMatches,
 ) -> Result<Replay, UsageError> {
-    let times = time_range(
-        args.from.as_deref(),
-        args.since.as_deref(),
-        args.to.as_deref(),
-    )?;
+    let times = args.times.range()?;
     let reading = Reading {
         follows: args.follow,
         ..Reading::of(times)
@@ -245,7 +240,7 @@ pub(super) fn inspect(args: InspectArgs) -> Result<Inspect, UsageError> {
         files: at_most_one_stdin(args.files)?,
         by: by.collect::<Result<_, _>>().map_err(UsageError::Grouping)?,
         top: args.top,
-        times: time_range(args.from.as_deref(), None, args.to.as_deref())?,
+        times: args.times.range()?,
         filters: filters::replay(&args.filters)?,
         json: args.json,
     })

@@ -13,10 +13,10 @@ use clap::parser::ValueSource;
 use super::filters;
 use super::filters::FilterArgs;
 use super::inputs::Reading;
+use super::inputs::TimeArgs;
 use super::inputs::inputs;
 use super::inputs::reads_broker;
 use super::inputs::refuse_without_broker;
-use super::inputs::time_range;
 use super::plugins;
 use super::run_args::AlertFormat;
 use super::run_args::WatchArgs;
@@ -76,17 +76,9 @@ pub struct TopArgs {
     #[arg(long, value_name = "FACTOR", requires = "files")]
     pub speed: Option<String>,
 
-    /// Omits events of the files before this time of day, such as 2026-01-01T12:00:00Z
-    #[arg(long, value_name = "TIME", requires = "files")]
-    pub from: Option<String>,
-
-    /// Omits events before this time ago, such as 10m or 1h
-    #[arg(long, value_name = "TIME", conflicts_with = "from", requires = "files")]
-    pub since: Option<String>,
-
-    /// Omits events of the files at this time of day and later
-    #[arg(long, value_name = "TIME", requires = "files")]
-    pub to: Option<String>,
+    /// The times of the events.
+    #[command(flatten)]
+    pub times: TimeArgs,
 
     /// The key r begins a recording in a new file of this directory, such as retrans-20260101T120000Z.rtc, and ends it
     #[arg(long, value_name = "DIR")]
@@ -141,6 +133,9 @@ fn live(
     verbosity: Verbosity,
     matches: &ArgMatches,
 ) -> Result<TopSource, UsageError> {
+    if args.times.is_given() {
+        return Err(UsageError::TimesOfProbe);
+    }
     let mut options = args.watch;
     options.census = match args.no_census {
         true => None,
@@ -168,11 +163,7 @@ fn files(
         publish,
         ..
     } = args.watch;
-    let times = time_range(
-        args.from.as_deref(),
-        args.since.as_deref(),
-        args.to.as_deref(),
-    )?;
+    let times = args.times.range()?;
     let reading = Reading {
         from: times.from.map_or(ObserveFrom::Now, ObserveFrom::Time),
         follows: true,

@@ -186,13 +186,18 @@ pub enum UsageError {
     )]
     OwnersUnknown,
     /// A time range that ends before it begins.
-    #[error("--to: {to} is not after {from}")]
+    #[error("{option}: {to} is not after {from}")]
     EmptyTimeRange {
         /// `--from` or `--since`, with its value.
         from: String,
-        /// The value of `--to`.
+        /// The option that ends it.
+        option: &'static str,
+        /// Its value.
         to: String,
     },
+    /// Times of a live view of the probe.
+    #[error("--from, --since and --to: top has them for files and brokers; name one")]
+    TimesOfProbe,
     /// `-`, standard input, as more than one of the files.
     #[error("-: standard input can be read once only")]
     StdinTwice,

@@ -76,14 +76,18 @@ struct Observed {
 }
 
 impl ItemStream for Observed {
-    fn item(&mut self) -> Poll<Option<Item>> {
+    fn item(&mut self) -> Poll<Result<Option<Item>>> {
         if let Some(item) = self.stream.items.pop_front() {
-            return Poll::Ready(Some(item));
+            return Poll::Ready(Ok(Some(item)));
         }
         if self.has_ended {
-            return Poll::Ready(None);
+            return Poll::Ready(Ok(None));
         }
-        match self.observation.observe() {
+        let observed = match self.observation.observe() {
+            Ok(observed) => observed,
+            Err(error) => return Poll::Ready(Err(error.into())),
+        };
+        match observed {
             consume::Observed::Message(message) => {
                 self.heard = Instant::now();
                 self.stream.message(message);
@@ -97,8 +101,8 @@ impl ItemStream for Observed {
             }
         }
         match self.stream.items.pop_front() {
-            Some(item) => Poll::Ready(Some(item)),
-            None if self.has_ended => Poll::Ready(None),
+            Some(item) => Poll::Ready(Ok(Some(item))),
+            None if self.has_ended => Poll::Ready(Ok(None)),
             None => Poll::Pending,
         }
     }

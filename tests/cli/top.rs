@@ -1,6 +1,7 @@
 //! `top` on a terminal: what is on the screen, and what keys do.
 
 use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use crate::common::captures::host;
 use crate::common::captures::least;
 use crate::common::captures::ran;
 use crate::common::components::Files;
+use crate::common::refusal::USAGE;
+use crate::common::refusal::assert_refused;
 use crate::common::screens::Screen;
 
 pub const SIZE: (u16, u16) = (80, 24);
@@ -40,6 +43,15 @@ pub fn quit(mut screen: Screen) {
     let left = screen.left();
     assert_eq!(left.status.code(), Some(0), "{}", left.text);
     assert_eq!(left.text.trim(), "", "nothing is left");
+}
+
+#[test]
+fn times_are_those_of_files_and_brokers() {
+    for option in ["--from", "--since", "--to"] {
+        let mut command = host(Path::new("/"), &["top", option, "1h"]);
+        let words = ["--from, --since and --to: top has them for files and brokers"];
+        assert_refused(&mut command, USAGE, &words);
+    }
 }
 
 #[test]

@@ -7,12 +7,15 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::process::Stdio;
 use std::time::Duration;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
 
 use retrans_event::Event;
 use retrans_event::Record;
 use retrans_event::synth::Synth;
 use retrans_host::stream::batch::Item;
 use retrans_host::stream::batch::Mark;
+use serde_json::Value;
 
 use crate::common::captures::END;
 use crate::common::captures::capture;
@@ -29,6 +32,7 @@ use crate::common::fixtures::TAG_NETWORK;
 use crate::common::fixtures::fixture;
 use crate::common::refusal::BINARY;
 use crate::common::refusal::FAILURE;
+use crate::common::refusal::USAGE;
 use crate::common::refusal::assert_refused;
 
 /// 2026-01-01T00:00:00Z.
@@ -234,6 +238,58 @@ fn only_the_time_that_is_asked_for_is_replayed() {
         let ledger =
             format!("ledger: replay read=3000 left_out={left_out} delivered={delivered}\n");
         assert!(stderr.starts_with(&ledger), "{times:?}: {stderr}");
+    }
+}
+
+#[test]
+fn what_happened_before_a_time_ago_is_left_out_by_each_command() {
+    let files = Files::new();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("it is after 1970");
+    let mut records: Vec<Record> = Synth::new(1).take(7).collect();
+    // Two days ago, and half an hour ago.
+    let (old, new) = records.split_at_mut(4);
+    let at = |records: &mut [Record], ago: u64| {
+        let time = now - Duration::from_secs(ago);
+        records
+            .iter_mut()
+            .for_each(|record| record.set_wall_time(time));
+    };
+    at(old, 172_800);
+    at(new, 1_800);
+    files.write("a.rtc", capture(&head(), &[vec![events(&records, 0)]]));
+    for (since, expected) in [("72h", 7), ("1h", 3), ("10m", 0)] {
+        let run = |arguments: &[&str]| {
+            let mut command = host(files.path(), arguments);
+            ran(command.args(["a.rtc", "--since", since]))
+        };
+        assert_eq!(run(&["replay"]).0.lines().count(), expected, "{since}");
+        let table = run(&["export", "--to", "csv"]).0;
+        // With the line of the names.
+        assert_eq!(table.lines().count(), expected + 1, "{since}");
+        let sums: Value = serde_json::from_str(&run(&["inspect", "--json"]).0).expect("JSON");
+        assert_eq!(sums["events"], expected, "{since}");
+    }
+    let (_, said) = ran(host(files.path(), &["report", "a.rtc", "--since", "1h"])
+        .args(["--output", "a.html", "--force"]));
+    assert!(said.contains("3 segments"), "{said}");
+    let early = "2001-01-01T00:00:00Z";
+    for (command, end) in [
+        ("replay", "--to"),
+        ("inspect", "--to"),
+        ("report", "--to"),
+        ("export", "--until"),
+    ] {
+        let mut host = host(
+            files.path(),
+            &[command, "a.rtc", "--since", "1h", end, early],
+        );
+        if command == "export" {
+            host.args(["--to", "csv"]);
+        }
+        let words = format!("{end}: {early} is not after --since 1h");
+        assert_refused(&mut host, USAGE, &[&words]);
     }
 }
 

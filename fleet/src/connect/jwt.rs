@@ -20,18 +20,17 @@ pub(super) fn expiry(credentials: &str) -> Option<u64> {
 
 /// A Unix time in seconds, such as `2026-11-28 15:08:15 UTC`.
 pub(super) fn utc(seconds: u64) -> String {
-    let (day, second) = (seconds / 86_400, seconds % 86_400);
-    // Years that begin in March, in eras of 400 years: a leap day is the last of its year.
-    let day = day + 719_468;
-    let (era, day) = (day / 146_097, day % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = era * 400 + year + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+    match async_nats::datetime::from_nanos(i128::from(seconds) * 1_000_000_000) {
+        Ok(at) => format!(
+            "{} {:02}:{:02}:{:02} UTC",
+            at.date(),
+            at.hour(),
+            at.minute(),
+            at.second()
+        ),
+        // Beyond the year 9999.
+        Err(_) => format!("{seconds} s after 1970"),
+    }
 }
 
 #[cfg(test)]
@@ -58,13 +57,14 @@ mod tests {
     }
 
     #[test]
-    fn times_are_those_of_the_command_date() {
+    fn times_are_written_as_the_command_date_does() {
         for (seconds, expected) in [
             (0, "1970-01-01 00:00:00 UTC"),
             (951_782_400, "2000-02-29 00:00:00 UTC"),
             (1_709_251_199, "2024-02-29 23:59:59 UTC"),
             (1_795_878_495, "2026-11-28 15:08:15 UTC"),
             (4_107_542_400, "2100-03-01 00:00:00 UTC"),
+            (u64::MAX, "18446744073709551615 s after 1970"),
         ] {
             assert_eq!(utc(seconds), expected);
         }

@@ -89,6 +89,9 @@ pub enum ObserveError {
     /// The stream cannot be read.
     #[error("cannot read from the broker {0}: {1}")]
     Stream(String, String),
+    /// The thread has ended before it has given all.
+    #[error("the thread {THREAD_NAME} has ended before all was read; please report this as a bug")]
+    Ended,
 }
 
 impl Observation {
@@ -123,9 +126,8 @@ impl Observation {
         };
         let thread = std::thread::Builder::new().name(THREAD_NAME.to_owned());
         let thread = thread.spawn(body).map_err(ObserveError::Thread)?;
-        let ended = || ObserveError::Thread(std::io::Error::other("it has ended"));
         Ok(Observation {
-            max_age: starts.recv().map_err(|_| ended())??,
+            max_age: starts.recv().map_err(|_| ObserveError::Ended)??,
             observed: Some(observed),
             thread: Some(thread),
         })
@@ -136,11 +138,15 @@ impl Observation {
         self.max_age
     }
 
-    /// What comes next. It waits a moment at most. Must not be called in a runtime.
-    pub fn observe(&mut self) -> Observed {
+    /// What comes next. It waits a moment at most. Must not be called in a runtime, nor after [`Observed::End`].
+    ///
+    /// # Errors
+    ///
+    /// [`ObserveError::Ended`]: what was read is not all.
+    pub fn observe(&mut self) -> Result<Observed, ObserveError> {
         let observed = self.observed.as_mut();
         let next = observed.and_then(mpsc::Receiver::blocking_recv);
-        next.unwrap_or(Observed::End)
+        next.ok_or(ObserveError::Ended)
     }
 }
 

@@ -81,7 +81,11 @@ impl Pollable for Bytes<'_> {
 /// A stream of items that is not in a file.
 pub trait ItemStream {
     /// The next item; `None` at the end. Pending: there is none now. It waits a moment at most.
-    fn item(&mut self) -> Poll<Option<Item>>;
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read to its end.
+    fn item(&mut self) -> Poll<anyhow::Result<Option<Item>>>;
 }
 
 /// Opens what the hosts of a fleet have published.
@@ -147,7 +151,7 @@ impl<'a> Input<'a> {
             Input::Lines(lines) => Ok(lines.item(empty)?),
             Input::Fleet(stream, stop) => loop {
                 match stream.item() {
-                    Poll::Ready(item) => return Ok(item),
+                    Poll::Ready(item) => return item.map_err(InputError::Fleet),
                     Poll::Pending => {
                         // The caller checks for the end of the run at items only.
                         if stop.is_some_and(|stop| stop.is_ending_within(Duration::ZERO)) {
