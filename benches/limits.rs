@@ -23,7 +23,7 @@ use retrans_host::plugin::Spec;
 use retrans_host::plugin::bundled;
 use retrans_host::stream::batch::Batch;
 use retrans_host::stream::batch::Item;
-use retrans_host::stream::batch::Mark;
+use retrans_host::stream::moment::Mark;
 use rustix::time::ClockId;
 use rustix::time::clock_gettime;
 

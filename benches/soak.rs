@@ -29,7 +29,7 @@ use retrans_host::capture::Head;
 use retrans_host::capture::Writer;
 use retrans_host::stream::batch::Batch;
 use retrans_host::stream::batch::Item;
-use retrans_host::stream::batch::Mark;
+use retrans_host::stream::moment::Mark;
 use rustix::process::Pid;
 use rustix::process::Signal;
 use rustix::process::kill_process;

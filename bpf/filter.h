@@ -5,7 +5,7 @@
  * All functions are pure: they depend on the filters and on the facts about one
  * retransmit. The probe compiles them for the kernel, and a test compiles them for
  * user space, where it compares them with the filters of `replay`
- * (host/source/filter/). The includer defines __u8 and so on, bool and
+ * (host/filter/). The includer defines __u8 and so on, bool and
  * __always_inline.
  */
 #ifndef RETRANS_FILTER_H

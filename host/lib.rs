@@ -10,8 +10,9 @@
 //! ```
 //!
 //! - [`source`]: the live probe ([`source::live`]) or a [`source::replay`]. It completes records, finds the owner
-//!   of each socket, and shows every item to its [observers](source::observer) before it sends it.
-//! - [`stream`]: what flows: batches of events with labels, marks of time, alerts.
+//!   of each socket, and shows every item to its [observers][observer] before it sends it.
+//! - [`stream`]: what flows: batches of events with labels, marks of time, alerts. [`filter`]: the events that a run is
+//!   about.
 //! - [`pipeline`]: threads, the bounded channel, the end of a run, and new versions of plugins.
 //! - [`chain`]: each batch goes through the [`plugin`]s in order; what one keeps, the next one sees.
 //! - [`sink`]: where lines, alerts and events leave the host. [`network`]: over the network.
@@ -28,9 +29,11 @@ pub mod chain;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod filter;
 pub mod fleet;
 pub mod metrics;
 pub mod network;
+pub mod observer;
 pub mod pipeline;
 pub mod plugin;
 pub mod sink;

@@ -23,7 +23,7 @@ use retrans_host::source::replay::ReplayError;
 use retrans_host::stream::batch::Batch;
 use retrans_host::stream::batch::Item;
 use retrans_host::stream::batch::MAX_EVENTS;
-use retrans_host::stream::batch::Mark;
+use retrans_host::stream::moment::Mark;
 
 /// The limit on memory in bytes: a stored frame and a decompressed one, 16 MiB each, and as
 /// much again for everything else.

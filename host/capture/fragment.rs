@@ -115,7 +115,7 @@ mod tests {
     use retrans_event::Record;
 
     use super::*;
-    use crate::stream::batch::Mark;
+    use crate::stream::moment::Mark;
 
     fn fragment(lost: u64) -> Vec<u8> {
         let mut batch = Batch::new();

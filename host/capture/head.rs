@@ -34,7 +34,7 @@ pub struct Host {
     pub booted: String,
     /// Identifier of the boot (`/proc/sys/kernel/random/boot_id`).
     pub boot_id: String,
-    /// How the probe was attached: the name of an [`Attach`](crate::source::live::attach::Attach).
+    /// How the probe was attached: the name of an [`Attach`](crate::config::attach::Attach).
     pub attached: String,
 }
 

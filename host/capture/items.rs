@@ -12,10 +12,10 @@ use retrans_event::CensusRow;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 use crate::stream::batch::MAX_EVENTS;
-use crate::stream::batch::Mark;
 use crate::stream::census::Census;
 use crate::stream::labels::Column;
 use crate::stream::labels::MAX_COLUMNS;
+use crate::stream::moment::Mark;
 
 const EVENTS: u8 = 1;
 const MARK: u8 = 2;

@@ -16,7 +16,6 @@ mod output;
 mod read;
 mod recorder;
 pub(crate) mod rotation;
-mod summary;
 mod translate;
 mod write;
 
@@ -30,8 +29,6 @@ pub use output::CaptureOutput;
 pub use read::CaptureError;
 pub use read::Reader;
 pub use recorder::Recorder;
-pub use summary::OutputFailure;
-pub use summary::Summary;
 pub use write::Writer;
 
 /// The first bytes of every capture: a byte that does not occur in UTF-8 text, and a name. The version of the format

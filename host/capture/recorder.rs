@@ -11,12 +11,12 @@ use super::destination::RecordError;
 use super::head::Head;
 use super::head::Host;
 use super::output::CaptureOutput;
-use super::summary::Summary;
 use crate::config;
-use crate::source::observer::Observer;
+use crate::observer::Observer;
+use crate::stats::RecordingStats;
 use crate::stats::Stats;
 use crate::stream::batch::Item;
-use crate::stream::batch::Mark;
+use crate::stream::moment::Mark;
 use crate::system::timestamp::now;
 
 /// Records the items of a stream.
@@ -41,7 +41,7 @@ pub struct Recorder {
     missing: Tally,
     /// The error of the first failed write since writing last worked; `None` while writing works.
     failure: Option<io::ErrorKind>,
-    summary: Summary,
+    summary: RecordingStats,
 }
 
 /// Counts of a part of the stream.
@@ -89,10 +89,10 @@ impl Recorder {
         stdout: impl FnOnce() -> io::Result<Box<dyn Write + Send>>,
     ) -> Result<Recorder, RecordError> {
         let (destination, writer) = Destination::begin(config, &head(&host, has_census), stdout)?;
-        let summary = Summary {
+        let summary = RecordingStats {
             file: destination.path().to_owned(),
             files: 1,
-            ..Summary::default()
+            ..RecordingStats::default()
         };
         Ok(Recorder {
             destination,
@@ -109,9 +109,9 @@ impl Recorder {
     }
 
     /// The counters so far, including the file that is being written.
-    pub fn summary(&self) -> Summary {
+    pub fn summary(&self) -> RecordingStats {
         let written = self.writer.as_ref().map_or(0, Writer::written);
-        Summary {
+        RecordingStats {
             bytes: self.summary.bytes + written,
             ..self.summary.clone()
         }

@@ -11,7 +11,7 @@ use crate::sink::Sink;
 use crate::stats::counters::ChainStats;
 use crate::stats::counters::PluginStats;
 use crate::stats::counters::Since;
-use crate::stream::batch::Mark;
+use crate::stream::moment::Mark;
 
 /// The plugins that a chain has from now on.
 pub struct Change {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::source::clock::Clock;
 use crate::stats::counters::LatencyStats;
 use crate::stats::counters::Quantiles;
 use crate::stats::histogram;
 use crate::stream::batch::Batch;
+use crate::stream::clock::Clock;
 
 /// Precision of a histogram in decimal digits. With two digits it takes 21 KiB.
 const SIGNIFICANT_DIGITS: u8 = 2;

@@ -37,16 +37,16 @@ use self::slot::Slot;
 use crate::plugin::Outcome;
 use crate::plugin::Plugin;
 use crate::sink::Sink;
-use crate::source::clock::Clock;
 use crate::stats::Publisher;
 use crate::stats::SharedStats;
 use crate::stats::Stats;
 use crate::stats::counters::ChainStats;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
-use crate::stream::batch::Mark;
-use crate::stream::batch::Moment;
 use crate::stream::census::Census;
+use crate::stream::clock::Clock;
+use crate::stream::moment::Mark;
+use crate::stream::moment::Moment;
 use crate::system::heap;
 
 /// The most rows that wait for a mark, 30 MiB, unless a single census has more. A live census has half as many at most, and

@@ -6,7 +6,7 @@ use super::ChainError;
 use crate::plugin::Snapshot;
 use crate::sink::Sink;
 use crate::stream::alert::Severity;
-use crate::stream::batch::Moment;
+use crate::stream::moment::Moment;
 
 /// What another chain has saved of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -32,9 +32,9 @@ use crate::stats::counters::ChainStats;
 use crate::stats::counters::PluginStats;
 use crate::stats::counters::PluginUsage;
 use crate::stream::batch::Batch;
-use crate::stream::batch::Mark;
-use crate::stream::batch::Moment;
 use crate::stream::census::Census;
+use crate::stream::moment::Mark;
+use crate::stream::moment::Moment;
 use crate::system::heap;
 
 /// A plugin, its running instance, and everything that the host records about it.

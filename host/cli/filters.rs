@@ -11,18 +11,18 @@ use retrans_event::TcpState;
 
 use super::UsageError;
 use super::values;
-use crate::source::filter::Filters;
-use crate::source::filter::IpVersion;
-use crate::source::filter::LiveFilters;
-use crate::source::filter::OwnerFilter;
-use crate::source::filter::cgroup;
-use crate::source::filter::cgroup::MAX_CGROUPS;
-use crate::source::filter::netns;
-use crate::source::filter::netns::MAX_NETNS;
-use crate::source::filter::netns::NetnsError;
-use crate::source::filter::networks;
-use crate::source::filter::networks::Networks;
-use crate::source::filter::ports::Ports;
+use crate::filter::Filters;
+use crate::filter::IpVersion;
+use crate::filter::LiveFilters;
+use crate::filter::OwnerFilter;
+use crate::filter::cgroup;
+use crate::filter::cgroup::MAX_CGROUPS;
+use crate::filter::netns;
+use crate::filter::netns::MAX_NETNS;
+use crate::filter::netns::NetnsError;
+use crate::filter::networks;
+use crate::filter::networks::Networks;
+use crate::filter::ports::Ports;
 
 /// Longest name of a process in bytes (TASK_COMM_LEN without the NUL).
 const MAX_COMM: usize = 15;

@@ -11,8 +11,8 @@ use super::filters::LiveFilterArgs;
 use super::inputs::TimeArgs;
 use super::publish::PublishArgs;
 use super::sinks::NetworkArgs;
+use crate::config::attach;
 use crate::plugin::OnFault;
-use crate::source::live::attach;
 
 /// The plugins of the chain, the outputs of the run, and when it ends.
 #[derive(Debug, Args)]

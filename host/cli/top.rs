@@ -31,7 +31,7 @@ use crate::config::Replay;
 use crate::config::Top;
 use crate::config::TopSource;
 use crate::config::Verbosity;
-use crate::source::filter::Filters;
+use crate::filter::Filters;
 use crate::system::stdio::Screen;
 
 /// The interval of the census, unless another is given.

@@ -6,8 +6,8 @@ use retrans_view::key::BadGrouping;
 
 use super::config_file::FileError;
 use super::sinks::SinkError;
+use crate::filter::Contradiction;
 use crate::plugin::ParseDigestError;
-use crate::source::filter::Contradiction;
 use crate::system::privileges::UserError;
 
 /// A command line that clap accepts and the host refuses.

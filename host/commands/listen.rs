@@ -13,9 +13,9 @@ use crate::metrics::Metrics;
 use crate::metrics::pages::pages;
 use crate::metrics::recent::Alerts;
 use crate::network::Plan;
+use crate::observer::Observer;
 use crate::pipeline::stop::Stop;
 use crate::sink::queue::Queue;
-use crate::source::observer::Observer;
 use crate::stats::SharedStats;
 use crate::system::stdio::print_status;
 

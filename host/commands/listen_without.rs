@@ -8,9 +8,9 @@ use anyhow::bail;
 
 use crate::capture;
 use crate::network::Plan;
+use crate::observer::Observer;
 use crate::pipeline::stop::Stop;
 use crate::sink::queue::Queue;
-use crate::source::observer::Observer;
 use crate::stats::SharedStats;
 
 /// Nothing is served.

@@ -8,11 +8,11 @@ use indicatif::ProgressBar;
 
 use crate::capture;
 use crate::config::Verbosity;
+use crate::observer::Observer;
 use crate::pipeline::Handlers;
 use crate::pipeline::Outputs;
 use crate::pipeline::stop::Signals;
 use crate::pipeline::stop::Stop;
-use crate::source::observer::Observer;
 use crate::source::replay::ReplayError;
 use crate::system::progress;
 use crate::system::stdio::print_status;

@@ -10,16 +10,16 @@ use anyhow::bail;
 
 use super::capture_output::capture_output;
 use crate::capture::Host;
-use crate::capture::OutputFailure;
 use crate::capture::RecordError;
 use crate::capture::Recorder;
-use crate::capture::Summary;
 use crate::config::RecordConfig;
 use crate::config::RecordFile;
 use crate::config::Recorded;
 use crate::config::Replay;
 use crate::config::SinkConfig;
-use crate::source::observer::Observer;
+use crate::observer::Observer;
+use crate::stats::OutputFailure;
+use crate::stats::RecordingStats;
 use crate::system::stdio::StdoutStatus;
 
 /// Begins the recording, if there is one. `host` is the machine of the events; `has_census`: the stream may have a
@@ -50,7 +50,7 @@ pub fn has_no_reader(error: &anyhow::Error, stdout_status: &StdoutStatus) -> boo
 }
 
 /// Returns an error if a capture on standard output ended before the run did: the capture is the purpose of the run.
-pub fn result(recorded: Option<Summary>, stdout_status: &StdoutStatus) -> Result<()> {
+pub fn result(recorded: Option<RecordingStats>, stdout_status: &StdoutStatus) -> Result<()> {
     match recorded.and_then(|summary| summary.output_failure) {
         None => Ok(()),
         // As with `| head -c 100`, or after Ctrl-C. The ledger counts what is missing.
@@ -61,7 +61,10 @@ pub fn result(recorded: Option<Summary>, stdout_status: &StdoutStatus) -> Result
 
 /// Returns an error if any replayed event is missing in the capture, which is the purpose of such a run. This concerns
 /// files as well.
-pub fn result_of_replay(recorded: Option<Summary>, stdout_status: &StdoutStatus) -> Result<()> {
+pub fn result_of_replay(
+    recorded: Option<RecordingStats>,
+    stdout_status: &StdoutStatus,
+) -> Result<()> {
     let missing = recorded.as_ref().map_or(0, |summary| summary.not_recorded);
     result(recorded, stdout_status)?;
     match missing {

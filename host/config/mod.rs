@@ -1,5 +1,6 @@
 //! The configuration of a run: checked, and independent of the command line's syntax.
 
+pub mod attach;
 mod fleet;
 mod network;
 mod plugin;
@@ -51,11 +52,11 @@ pub use self::reread::Reread;
 pub use self::top::FilterWords;
 pub use self::top::Top;
 pub use self::top::TopSource;
+use crate::config::attach::Attach;
+use crate::filter::Filters;
+use crate::filter::LiveFilters;
 use crate::plugin::Limits;
 use crate::plugin::Spec;
-use crate::source::filter::Filters;
-use crate::source::filter::LiveFilters;
-use crate::source::live::attach::Attach;
 use crate::system::privileges::User;
 
 /// The command to run, with its configuration.

@@ -7,7 +7,7 @@ use super::Recorded;
 use super::Replay;
 use super::Verbosity;
 use super::Watch;
-use crate::source::filter::Filters;
+use crate::filter::Filters;
 
 /// The configuration of the live view.
 #[derive(Debug, PartialEq)]

@@ -7,9 +7,9 @@ use anyhow::bail;
 use crate::capture::Host;
 use crate::config::Observe;
 use crate::config::Publish;
-use crate::source::clock::Clock;
-use crate::source::observer::Observer;
+use crate::observer::Observer;
 use crate::source::replay::ItemStream;
+use crate::stream::clock::Clock;
 use crate::system::sandbox::files::Files;
 
 /// Nothing is published.

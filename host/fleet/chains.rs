@@ -26,7 +26,7 @@ use crate::plugin::StartError;
 use crate::plugin::THREAD_STACK;
 use crate::stats::counters::ChainStats;
 use crate::stats::fleet::FleetStats;
-use crate::stream::batch::Moment;
+use crate::stream::moment::Moment;
 use crate::system::privileges;
 use crate::system::threads;
 

@@ -29,7 +29,7 @@ use crate::config::Observe;
 use crate::config::ObserveFrom;
 use crate::source::replay::ItemStream;
 use crate::stream::batch::Item;
-use crate::stream::batch::Mark;
+use crate::stream::moment::Mark;
 
 /// The stream's time between two marks.
 const MARK_INTERVAL: Duration = Duration::from_secs(1);

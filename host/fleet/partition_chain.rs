@@ -36,8 +36,8 @@ use crate::stats::counters::ChainStats;
 use crate::stats::fleet::FleetStats;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
-use crate::stream::batch::Mark;
-use crate::stream::batch::Moment;
+use crate::stream::moment::Mark;
+use crate::stream::moment::Moment;
 
 /// The name in the identifiers of lines: those of all plugins are numbered together.
 const CHAIN: &str = "chain";

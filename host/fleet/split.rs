@@ -10,9 +10,9 @@ use crate::capture::FrameWriter;
 use crate::capture::fragment::FragmentWriter;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
-use crate::stream::batch::Mark;
 use crate::stream::census::Census;
 use crate::stream::labels::Column;
+use crate::stream::moment::Mark;
 
 /// The label with the name of the host that saw an event.
 pub const HOST_LABEL: &str = "host.name";

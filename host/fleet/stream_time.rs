@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use crate::stream::batch::Item;
-use crate::stream::batch::Mark;
 use crate::stream::census::Census;
+use crate::stream::moment::Mark;
 
 /// When a frame was published, on two clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

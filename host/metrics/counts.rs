@@ -263,8 +263,8 @@ mod tests {
 
     use super::*;
     use crate::stream::batch::Batch;
-    use crate::stream::batch::Mark;
     use crate::stream::census::Census;
+    use crate::stream::moment::Mark;
 
     fn event(kind: Kind, state: TcpState) -> Record {
         let mut event = Record::new();

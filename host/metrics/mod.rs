@@ -39,7 +39,7 @@ use self::family as families;
 use self::health::Phase;
 use self::recent::Recent;
 use crate::capture;
-use crate::source::observer::Observer;
+use crate::observer::Observer;
 use crate::stats::SharedStats;
 use crate::stats::Stats;
 use crate::stream::batch::Item;

@@ -2,7 +2,7 @@
 
 use super::exposition::Writer;
 use super::family;
-use crate::capture::Summary;
+use crate::stats::RecordingStats;
 use crate::stats::Stats;
 use crate::stats::counters::CensusStats;
 use crate::stats::counters::ChainStats;
@@ -251,7 +251,7 @@ fn write_plugins(chain: &ChainStats, writer: &mut Writer) {
     }
 }
 
-fn write_capture(recorded: &Summary, writer: &mut Writer) {
+fn write_capture(recorded: &RecordingStats, writer: &mut Writer) {
     writer
         .family(&family::CAPTURE)
         .sample(&["recorded"], recorded.events)

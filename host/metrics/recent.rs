@@ -22,8 +22,8 @@ use crate::sink::queue::Message;
 use crate::sink::queue::Subscription;
 use crate::stream::alert::Alert;
 use crate::stream::batch::Item;
-use crate::stream::batch::Moment;
 use crate::stream::collect;
+use crate::stream::moment::Moment;
 use crate::system::heap;
 use crate::system::timestamp;
 
@@ -224,8 +224,8 @@ mod tests {
     use crate::stream::alert::Severity;
     use crate::stream::alert::State;
     use crate::stream::batch::Batch;
-    use crate::stream::batch::Mark;
     use crate::stream::census::Census;
+    use crate::stream::moment::Mark;
 
     const DAY: Duration = Duration::from_secs(1_800_000_000);
 

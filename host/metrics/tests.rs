@@ -12,7 +12,7 @@ use retrans_event::TcpState;
 
 use super::family::Family;
 use super::*;
-use crate::capture::Summary;
+use crate::stats::RecordingStats;
 use crate::stats::counters::CensusStats;
 use crate::stats::counters::ChainStats;
 use crate::stats::counters::KernelStats;
@@ -30,8 +30,8 @@ use crate::stats::fleet::PublishStats;
 use crate::stats::histogram::Histogram;
 use crate::stats::plugin_histogram::PluginHistogram;
 use crate::stream::batch::Batch;
-use crate::stream::batch::Mark;
 use crate::stream::census::Census;
+use crate::stream::moment::Mark;
 
 fn chain() -> ChainStats {
     const BOUNDS: &[Duration] = &[Duration::from_millis(1)];
@@ -117,12 +117,12 @@ fn live() -> Stats {
             cpu: Duration::from_millis(1_500),
         }),
         chain: chain(),
-        recorded: Some(Summary {
+        recorded: Some(RecordingStats {
             events: 9,
             not_recorded: 1,
             bytes: 1_000,
             files: 2,
-            ..Summary::default()
+            ..RecordingStats::default()
         }),
         published: Some(PublishStats {
             events: 10,

@@ -8,7 +8,7 @@ use retrans_deliver::otlp::Metrics;
 use retrans_deliver::otlp::Point;
 use retrans_deliver::otlp::Values;
 
-use crate::capture::Summary;
+use crate::stats::RecordingStats;
 use crate::stats::Stats;
 use crate::stats::counters::CensusStats;
 use crate::stats::counters::ChainStats;
@@ -325,7 +325,7 @@ impl List {
         );
     }
 
-    fn capture(&mut self, recorded: &Summary) {
+    fn capture(&mut self, recorded: &RecordingStats) {
         let outcomes = [
             ("recorded", recorded.events),
             ("not_recorded", recorded.not_recorded),

@@ -9,12 +9,12 @@ use std::fmt::Write as _;
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::source::observer::Observer;
+use crate::observer::Observer;
 use crate::stats::SharedStats;
 use crate::stats::Stats;
 use crate::stats::counters::StreamStats;
 use crate::stream::batch::Item;
-use crate::stream::batch::MARK_INTERVAL;
+use crate::stream::moment::MARK_INTERVAL;
 use crate::system::sanitize::quoted;
 use crate::system::service_manager::ServiceManager;
 

@@ -6,6 +6,7 @@ pub mod hangups;
 pub mod heartbeat;
 pub mod reconfigure;
 pub mod reload;
+pub mod running;
 pub mod stop;
 
 use std::sync::Arc;

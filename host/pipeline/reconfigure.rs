@@ -6,8 +6,8 @@ use crate::config::Network;
 use crate::config::Reconfigured;
 use crate::config::Reread;
 use crate::network::Receivers;
-use crate::pipeline::reload::Reloader;
-use crate::pipeline::reload::Watched;
+use crate::pipeline::running::Running;
+use crate::pipeline::running::Watched;
 use crate::plugin::Plugin;
 use crate::plugin::Spec;
 
@@ -51,9 +51,9 @@ impl Reconfigurer {
         }
     }
 
-    /// Reads the file, changes the sinks over the network and the chain of `reloader`, and logs what became of it. Returns
-    /// the names of the plugins that were started.
-    pub(super) fn reconfigure(&mut self, reloader: &mut Reloader) -> Vec<String> {
+    /// Reads the file, changes the sinks over the network and the chain, and logs what became of it. Returns the names of
+    /// the plugins that were started.
+    pub(super) fn reconfigure(&mut self, chain: &mut Running) -> Vec<String> {
         let file = self.reread.file().to_owned();
         let file = file.display();
         let Reconfigured {
@@ -74,16 +74,16 @@ impl Reconfigurer {
         }
         // Before the plugins: their first alerts then reach sinks that are new.
         let are_sinks_same = self.change_sinks(&network, &plugins);
-        let running = reloader.plugins.iter().map(|plugin| &plugin.spec);
+        let running = chain.plugins.iter().map(|plugin| &plugin.spec);
         if running.eq(&plugins) {
             if needs_restart.is_empty() && are_sinks_same {
                 tracing::info!("{file}: the configuration has not changed");
             }
             return Vec::new();
         }
-        match self.change(reloader, plugins) {
+        match self.change(chain, plugins) {
             Ok(started) => {
-                let names = reloader.plugins.iter().map(|plugin| &*plugin.spec.name);
+                let names = chain.plugins.iter().map(|plugin| &*plugin.spec.name);
                 let names: Vec<_> = names.collect();
                 tracing::info!("{file}: the plugins are now {}", names.join(", "));
                 started
@@ -117,21 +117,21 @@ impl Reconfigurer {
     }
 
     /// Starts what is new, and hands the plugins to the chain. Returns the names of those that were started.
-    fn change(&self, reloader: &mut Reloader, specs: Vec<Spec>) -> Result<Vec<String>, Refused> {
+    fn change(&self, chain: &mut Running, specs: Vec<Spec>) -> Result<Vec<String>, Refused> {
         let mut members = Vec::new();
         let mut watched = Vec::new();
         for spec in &specs {
-            let place = reloader.plugins.iter().position(|running| {
+            let place = chain.plugins.iter().position(|running| {
                 // Another component has nothing of the state of this one.
                 running.spec.name == spec.name && running.spec.origin == spec.origin
             });
             let plugin = match place {
-                Some(place) if reloader.plugins[place].spec == *spec => {
+                Some(place) if chain.plugins[place].spec == *spec => {
                     members.push(Member::Same(place));
                     watched.push(None);
                     continue;
                 }
-                _ => self.start(reloader, spec)?,
+                _ => self.start(chain, spec)?,
             };
             watched.push(Some(Watched::new(&plugin)));
             let plugin = Box::new(plugin);
@@ -141,8 +141,8 @@ impl Reconfigurer {
             });
         }
         let places: Vec<_> = members.iter().map(Member::place).collect();
-        let results = reloader.change(members).map_err(|_| Refused::Ended)?;
-        let mut running: Vec<_> = std::mem::take(&mut reloader.plugins)
+        let results = chain.change(members).map_err(|_| Refused::Ended)?;
+        let mut running: Vec<_> = std::mem::take(&mut chain.plugins)
             .into_iter()
             .map(Some)
             .collect();
@@ -163,17 +163,17 @@ impl Reconfigurer {
                 }
                 (None, _) => old(),
             };
-            reloader.plugins.extend(kept);
+            chain.plugins.extend(kept);
         }
         Ok(started)
     }
 
     /// Starts a plugin, unless it needs what the process has given up.
-    fn start(&self, reloader: &Reloader, spec: &Spec) -> Result<Plugin, Refused> {
+    fn start(&self, chain: &Running, spec: &Spec) -> Result<Plugin, Refused> {
         if !spec.grants.read.is_empty() && !self.can.read_files {
             return Err(Refused::Files(spec.name.clone()));
         }
-        let plugin = Plugin::start(&reloader.engine, spec);
+        let plugin = Plugin::start(&chain.engine, spec);
         let plugin = plugin.map_err(|error| Refused::Start(error.to_string()))?;
         match plugin.prepared.asks_for_census() && !self.can.have_census {
             true => Err(Refused::Census(spec.name.clone())),

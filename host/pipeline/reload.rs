@@ -27,6 +27,9 @@ use crate::chain::Member;
 use crate::chain::SwapError;
 use crate::pipeline::hangups::Hangups;
 use crate::pipeline::reconfigure::Reconfigurer;
+use crate::pipeline::running::Failure;
+use crate::pipeline::running::Running;
+use crate::pipeline::running::Watched;
 use crate::pipeline::stop::EndHandle;
 use crate::plugin::Digest;
 use crate::plugin::Engine;
@@ -66,44 +69,11 @@ pub enum Trigger {
 
 /// Checks for new versions of plugins, and loads them.
 pub struct Reloader {
-    pub(super) engine: Engine,
-    pub(super) plugins: Vec<Watched>,
-    changes: Sender<Change>,
+    running: Running,
     /// Reads the configuration file at SIGHUP; `None`: there is none.
     reconfigurer: Option<Reconfigurer>,
     /// Told at SIGHUP when that begins and when it is done.
     manager: ServiceManager,
-}
-
-/// A plugin of the chain.
-pub(super) struct Watched {
-    pub(super) spec: Spec,
-    running: Digest,
-    /// What the running instance has read of its granted files.
-    files: FilesRead,
-    /// The failure that was logged last, so that it is logged once.
-    failure: Option<Failure>,
-}
-
-/// Why a new version could not be loaded.
-#[derive(Debug, PartialEq, Eq)]
-enum Failure {
-    /// The file cannot be read.
-    Unreadable(String),
-    /// This version cannot be started with these files.
-    Unusable(OnDisk, FilesRead),
-}
-
-impl Watched {
-    /// For a plugin that was just started.
-    pub(super) fn new(plugin: &Plugin) -> Watched {
-        Watched {
-            spec: plugin.prepared.spec().clone(),
-            running: plugin.prepared.digest(),
-            files: plugin.instance.files_read().clone(),
-            failure: None,
-        }
-    }
 }
 
 /// What has changed since a plugin was started.
@@ -117,15 +87,13 @@ struct FilesChanged {
 impl Reloader {
     /// For the plugins of a chain, in their order. The chain receives changes from the returned channel.
     pub fn new(engine: Engine, plugins: &[Plugin]) -> (Reloader, Receiver<Change>) {
-        let (changes, receiver) = bounded(0);
+        let (running, changes) = Running::new(engine, plugins);
         let reloader = Reloader {
-            engine,
-            plugins: plugins.iter().map(Watched::new).collect(),
-            changes,
+            running,
             reconfigurer: None,
             manager: ServiceManager::default(),
         };
-        (reloader, receiver)
+        (reloader, changes)
     }
 
     /// Reads the configuration file at SIGHUP, too.
@@ -142,7 +110,7 @@ impl Reloader {
     /// The directories to watch: a change in one of them may be a new version.
     fn directories(&self) -> BTreeSet<PathBuf> {
         let mut directories = BTreeSet::new();
-        for plugin in &self.plugins {
+        for plugin in &self.running.plugins {
             // If the file is a symbolic link, either the link or its target may be replaced.
             if let Origin::File(path) = &plugin.spec.origin {
                 directories.extend(files::directories(path));
@@ -195,13 +163,12 @@ impl Reloader {
     pub fn check(&mut self, trigger: Trigger) {
         let mut started = Vec::new();
         if trigger == Trigger::Requested
-            && let Some(mut reconfigurer) = self.reconfigurer.take()
+            && let Some(reconfigurer) = &mut self.reconfigurer
         {
-            started = reconfigurer.reconfigure(self);
-            self.reconfigurer = Some(reconfigurer);
+            started = reconfigurer.reconfigure(&mut self.running);
         }
-        for index in 0..self.plugins.len() {
-            let Watched { spec, running, .. } = &self.plugins[index];
+        for index in 0..self.running.plugins.len() {
+            let Watched { spec, running, .. } = &self.running.plugins[index];
             if started.contains(&spec.name) {
                 continue;
             }
@@ -219,7 +186,7 @@ impl Reloader {
                 Err(error) if trigger == Trigger::Changed && error.is_not_found() => {}
                 Err(error) => {
                     let error = error.to_string();
-                    let plugin = &mut self.plugins[index];
+                    let plugin = &mut self.running.plugins[index];
                     let failure = Some(Failure::Unreadable(error.clone()));
                     if trigger == Trigger::Requested || plugin.failure != failure {
                         tracing::warn!("{error}; the running version stays");
@@ -233,7 +200,7 @@ impl Reloader {
     /// Replaces a plugin if the digest of its file or one of its granted files has changed. What failed is tried again
     /// at SIGHUP only, until the file, its signature or one of its granted files changes.
     fn check_plugin(&mut self, index: usize, on_disk: OnDisk, trigger: Trigger) {
-        let plugin = &mut self.plugins[index];
+        let plugin = &mut self.running.plugins[index];
         let change = FilesChanged {
             on_disk,
             is_code_new: on_disk.code != plugin.running,
@@ -262,10 +229,10 @@ impl Reloader {
     /// Replaces a plugin, and logs what became of it.
     fn replace(&mut self, index: usize, change: &FilesChanged) {
         // A failed start may have read a part of the files only.
-        let mut attempted = self.plugins[index].files.now();
+        let mut attempted = self.running.plugins[index].files.now();
         let mut read = FilesRead::default();
         let swapped = self.swap(index, &mut read);
-        let plugin = &mut self.plugins[index];
+        let plugin = &mut self.running.plugins[index];
         let Spec { name, origin, .. } = &plugin.spec;
         match swapped {
             Ok((running, identity)) if change.is_code_new => {
@@ -302,28 +269,20 @@ impl Reloader {
     /// Starts the new version, sends it to the chain, and waits for the result. Returns the digest of what runs now,
     /// and its identity in words. `read` becomes what the new version has read of its granted files.
     fn swap(&self, index: usize, read: &mut FilesRead) -> Result<(Digest, String), SwapError> {
-        let plugin = Plugin::start_noting(&self.engine, &self.plugins[index].spec, read);
+        let plugin = Plugin::start_noting(
+            &self.running.engine,
+            &self.running.plugins[index].spec,
+            read,
+        );
         let plugin = plugin.map_err(|error| SwapError::NewFailed(error.to_string()))?;
         // The digest of the bytes that were compiled: the file may have changed again.
         let running = (plugin.prepared.digest(), plugin.prepared.identity());
-        let members = (0..self.plugins.len()).map(Member::Same);
+        let members = (0..self.running.plugins.len()).map(Member::Same);
         let mut members: Vec<_> = members.collect();
         members[index] = Member::Replaced(index, Box::new(plugin));
-        let mut results = self.change(members)?;
+        let mut results = self.running.change(members)?;
         results.swap_remove(index)?;
         Ok(running)
-    }
-
-    /// Sends a change to the chain, and waits for it. Returns what became of each member.
-    pub(super) fn change(
-        &self,
-        members: Vec<Member>,
-    ) -> Result<Vec<Result<(), SwapError>>, SwapError> {
-        let (done, changed) = bounded(1);
-        let ended = || SwapError::OldFailed("the chain has ended".to_owned());
-        let change = Change { members, done };
-        self.changes.send(change).map_err(|_| ended())?;
-        changed.recv().map_err(|_| ended())
     }
 
     /// Starts a thread that checks for new versions, as long as the process lives: at SIGHUP, and with `watch_files`

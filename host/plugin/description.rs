@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::census_use::CensusUse;
 use super::load;
 use super::load::Loaded;
 use super::load::engine::Engine;
@@ -49,18 +50,6 @@ pub struct Description {
     pub memory: u64,
     /// What the host needs to hold it beside linear memory, in bytes; `None` if that was not measured.
     pub footprint: Option<u64>,
-}
-
-/// Whether a plugin takes a census.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CensusUse {
-    /// It takes none.
-    None,
-    /// It takes one that is made anyway.
-    Optional,
-    /// A live run makes one for it.
-    Required,
 }
 
 /// Which optional interfaces a plugin exports.
@@ -132,7 +121,7 @@ impl Description {
             summary: joined(value("summary")),
             contract: contract(&loaded),
             settings: schema.settings(),
-            census: census_use(&loaded, &described),
+            census: CensusUse::of(&loaded, &described),
             exports: Exports {
                 timer: instance.has_timer(),
                 state: instance.has_state(),
@@ -146,16 +135,6 @@ impl Description {
             memory: memory as u64,
             footprint: loaded.footprint,
         })
-    }
-}
-
-/// Whether the plugin takes a census, by its imports and its description of itself.
-pub(super) fn census_use(loaded: &Loaded, described: &[(String, String)]) -> CensusUse {
-    let is_optional = |(key, value): &(String, String)| key == "census" && value == "optional";
-    match loaded.imports_census {
-        false => CensusUse::None,
-        true if described.iter().any(is_optional) => CensusUse::Optional,
-        true => CensusUse::Required,
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`Fault`] ends an instance.
 
 pub mod bundled;
+pub mod census_use;
 pub mod componentize;
 pub mod description;
 #[cfg(fuzzing)]

@@ -4,8 +4,7 @@ use std::io;
 
 use serde_json::Value;
 
-use super::description;
-use super::description::CensusUse;
+use super::census_use::CensusUse;
 use super::load;
 use super::load::LoadError;
 use super::load::Loaded;
@@ -27,7 +26,7 @@ use super::spec::grants::GrantError;
 use super::spec::schema::Schema;
 use super::spec::schema::SchemaError;
 use super::spec::settings::SettingsError;
-use crate::stream::batch::Moment;
+use crate::stream::moment::Moment;
 
 /// Why a plugin could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -113,7 +112,7 @@ impl Plugin {
         };
         let mut instance = prepared.new_unconfigured(&prepared.log_lines)?;
         let described = instance.describe()?;
-        let census = description::census_use(&prepared.loaded, &described);
+        let census = CensusUse::of(&prepared.loaded, &described);
         prepared.asks_for_census = census == CensusUse::Required;
         let schema = schema(&described).map_err(|error| settings_error(error.into()))?;
         let settings = spec.settings.in_force(&schema);

@@ -2,7 +2,7 @@
 //!
 //! Standard output is written in the thread of the chain: a slow reader makes the kernel's ring fill, where losses are
 //! counted. Every other sink is a [`Destination`](queue::Destination) behind a [`Queue`](queue::Queue), or hands over to
-//! a thread of its own as [`network`](crate::network) does: it never blocks the chain, and has a line in the ledger.
+//! a thread of its own, as those over the network do: it never blocks the chain, and has a line in the ledger.
 
 pub mod alert_lines;
 pub mod alerts_file;

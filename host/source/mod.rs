@@ -2,10 +2,7 @@
 
 pub mod bpf;
 pub mod census;
-pub mod clock;
-pub mod filter;
 pub mod live;
-pub mod observer;
 pub mod outflow;
 pub mod owner;
 pub mod replay;

@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 
-use super::observer::Observer;
+use crate::observer::Observer;
 use crate::pipeline::channel::Channel;
 use crate::pipeline::channel::Unsent;
 use crate::pipeline::stop::Stop;
 use crate::stats::Stats;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
-use crate::stream::batch::Mark;
+use crate::stream::moment::Mark;
 
 /// Passes items to the observers and sends them to the chain.
 pub struct Outflow<'a> {

@@ -9,6 +9,7 @@ pub mod percent;
 pub mod plugin_histogram;
 mod progress;
 pub mod reconcile;
+mod recording;
 mod shared;
 mod sum;
 
@@ -23,10 +24,11 @@ use self::fleet::PartitionStats;
 use self::fleet::PublishStats;
 pub use self::progress::Progress;
 use self::reconcile::Report;
+pub use self::recording::OutputFailure;
+pub use self::recording::RecordingStats;
 pub use self::shared::Publisher;
 pub use self::shared::Requests;
 pub use self::shared::SharedStats;
-use crate::capture::Summary;
 
 /// The counters of each stage, as of its last mark.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +40,7 @@ pub struct Stats {
     /// Counters of the chain and of the sinks.
     pub chain: ChainStats,
     /// Counters of the recorder; `None`: nothing is recorded.
-    pub recorded: Option<Summary>,
+    pub recorded: Option<RecordingStats>,
     /// The partitions of a fleet that this consumer has.
     pub partitions: Vec<PartitionStats>,
     /// The hosts of a fleet whose frames this consumer got, by their names.

@@ -1,18 +1,15 @@
-//! The items of the stream: batches of events, and marks of time between them.
-
-use std::time::Duration;
+//! The items of the stream: batches of events, a census, and marks of time between them.
 
 use retrans_event::Event;
 use retrans_event::RECORD_SIZE;
 
 use crate::stream::census::Census;
 use crate::stream::labels::Labels;
+use crate::stream::moment::Mark;
+use crate::stream::moment::Moment;
 
 /// Maximum number of events in a batch.
 pub const MAX_EVENTS: usize = 256;
-
-/// Interval of the marks in a stream.
-pub const MARK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the source sends to the chain.
 #[derive(Debug)]
@@ -25,45 +22,6 @@ pub enum Item {
     Mark(Mark),
     /// The stream has ended. No item follows.
     End(Mark),
-}
-
-/// A moment of the stream.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Moment {
-    /// Time since boot, in which windows are measured.
-    pub time: Duration,
-    /// The same moment as a time since 1970-01-01T00:00:00Z, for display.
-    pub wall_time: Duration,
-}
-
-/// A mark: the stream has reached this moment.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Mark {
-    /// Time since boot, in which windows are measured.
-    pub time: Duration,
-    /// The same moment as a time since 1970-01-01T00:00:00Z, for display.
-    pub wall_time: Duration,
-    /// Number of events that were lost since the previous item.
-    pub lost: u64,
-}
-
-impl Mark {
-    /// A mark at the time of an event, with this number of losses.
-    pub fn at(event: &Event, lost: u64) -> Mark {
-        Mark {
-            time: event.time(),
-            wall_time: event.wall_time(),
-            lost,
-        }
-    }
-
-    /// The moment of the mark.
-    pub fn now(&self) -> Moment {
-        Moment {
-            time: self.time,
-            wall_time: self.wall_time,
-        }
-    }
 }
 
 /// The events that the source read at once: 1 to [`MAX_EVENTS`], with their labels.

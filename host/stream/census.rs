@@ -3,7 +3,7 @@
 use retrans_event::CENSUS_ROW_SIZE;
 use retrans_event::CensusRow;
 
-use super::batch::Moment;
+use super::moment::Moment;
 
 /// The rows of one interval.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

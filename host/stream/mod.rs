@@ -4,5 +4,7 @@
 pub mod alert;
 pub mod batch;
 pub mod census;
+pub mod clock;
 pub mod collect;
 pub mod labels;
+pub mod moment;

@@ -24,8 +24,8 @@ pub struct Thread {
     kept: CapabilitySet,
 }
 
-/// A thread with this name. A thread that runs plugins needs a stack of
-/// [`THREAD_STACK`](crate::plugin::THREAD_STACK) instead.
+/// A thread with this name. A thread that runs plugins needs another
+/// [`stack_size`](Thread::stack_size).
 ///
 /// A new thread has the capabilities of the thread that starts it, and drops them first, unless the user is root.
 pub fn named(name: &str) -> Thread {

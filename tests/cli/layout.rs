@@ -1,8 +1,5 @@
 //! The record has the same layout in C and in Rust.
 
-use std::fs;
-use std::path::Path;
-
 use retrans_event::FIELDS;
 use retrans_event::Field;
 use retrans_event::RECORD_SIZE;
@@ -62,49 +59,5 @@ fn presence_bits_are_within_the_presence_words_and_no_two_fields_share_one() {
         );
         assert!(!seen.contains(&bit), "{}: {bit} is taken", field.name);
         seen.push(bit);
-    }
-}
-
-/// The paths in a document: targets of links to files of this repository, and names in code of files below `host/`,
-/// `event/`, `bpf/` and `tests/`.
-fn paths(document: &str) -> Vec<&str> {
-    let links = document.split("](../").skip(1);
-    let links = links.filter_map(|rest| rest.split([')', '#']).next());
-    let code = document.split('`').skip(1).step_by(2);
-    let code = code.filter(|code| {
-        let folder = ["host/", "event/", "bpf/", "tests/"]
-            .iter()
-            .any(|folder| code.starts_with(folder));
-        folder && !code.contains("NAME") && !code.contains(char::is_whitespace)
-    });
-    links.chain(code).collect()
-}
-
-#[test]
-fn every_file_that_the_architecture_names_is_there() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let document = fs::read_to_string(root.join("docs/architecture.md")).expect("a document");
-    let paths = paths(&document);
-    assert!(paths.len() > 60, "{paths:?}");
-    for path in paths {
-        assert!(root.join(path).exists(), "{path} is not there");
-    }
-}
-
-#[test]
-fn every_module_of_the_host_is_in_a_folder_that_the_architecture_names() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let document = fs::read_to_string(root.join("docs/architecture.md")).expect("a document");
-    for entry in fs::read_dir(root.join("host")).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let name = path
-            .file_name()
-            .expect("a name")
-            .to_string_lossy()
-            .into_owned();
-        assert!(
-            !path.is_dir() || document.contains(&format!("`host/{name}/`")),
-            "docs/architecture.md does not tell what host/{name}/ is for"
-        );
     }
 }

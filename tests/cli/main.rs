@@ -7,6 +7,7 @@ mod common;
 mod receivers;
 
 mod alerts_file;
+mod architecture;
 mod bad_filters;
 mod bad_input;
 mod columns;

@@ -12,8 +12,8 @@ use retrans_host::capture::Reader;
 use retrans_host::capture::Writer;
 use retrans_host::stream::batch::Batch;
 use retrans_host::stream::batch::Item;
-use retrans_host::stream::batch::Mark;
 use retrans_host::stream::labels::Labels;
+use retrans_host::stream::moment::Mark;
 
 use super::refusal::BINARY;
 use super::refusal::output;

@@ -27,7 +27,7 @@ use retrans_host::stats::counters::ReplayStats;
 use retrans_host::stream::alert::Alert;
 use retrans_host::stream::batch::Batch;
 use retrans_host::stream::batch::Item;
-use retrans_host::stream::batch::Mark;
+use retrans_host::stream::moment::Mark;
 use serde_json::Value;
 
 use super::fixtures::fixture;

@@ -6,7 +6,7 @@ use retrans_event::Record;
 use retrans_event::synth::Synth;
 use retrans_host::capture::Writer;
 use retrans_host::stream::batch::Item;
-use retrans_host::stream::batch::Mark;
+use retrans_host::stream::moment::Mark;
 
 use crate::common::captures::events;
 use crate::common::captures::head;

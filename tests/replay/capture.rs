@@ -10,8 +10,8 @@ use retrans_host::capture::Reader;
 use retrans_host::capture::Writer;
 use retrans_host::stream::batch::Batch;
 use retrans_host::stream::batch::Item;
-use retrans_host::stream::batch::Mark;
 use retrans_host::stream::labels::Column;
+use retrans_host::stream::moment::Mark;
 
 use crate::common::captures::END;
 use crate::common::captures::HEAD;

@@ -11,7 +11,7 @@ use retrans_event::Event;
 use retrans_event::Record;
 use retrans_event::synth::Synth;
 use retrans_host::stream::batch::Item;
-use retrans_host::stream::batch::Mark;
+use retrans_host::stream::moment::Mark;
 
 use crate::common::captures::capture;
 use crate::common::captures::events;

@@ -18,7 +18,7 @@ use crate::capture::CaptureError;
 use crate::capture::Reader;
 use crate::config::ExistingFile;
 use crate::stream::batch::Batch;
-use crate::stream::batch::Mark;
+use crate::stream::moment::Mark;
 
 /// Content of a file that is not a capture.
 const OTHER_CONTENT: &str = "not a capture";
@@ -30,7 +30,7 @@ struct Folder {
 }
 
 /// Ends a recording, and returns its counters.
-fn finished(mut recorder: Recorder) -> Summary {
+fn finished(mut recorder: Recorder) -> RecordingStats {
     recorder.finish();
     recorder.summary()
 }

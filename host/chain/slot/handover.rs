@@ -14,7 +14,7 @@ use crate::plugin::Plugin;
 use crate::plugin::Snapshot;
 use crate::plugin::runtime::cpu_clock;
 use crate::sink::Sink;
-use crate::stream::batch::Moment;
+use crate::stream::moment::Moment;
 
 impl Slot {
     /// Saves the state of the running instance.

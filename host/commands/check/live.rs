@@ -28,15 +28,14 @@ use socket2::Domain;
 use socket2::Socket;
 use socket2::Type;
 
+use crate::config::attach::Attach;
+use crate::filter::Filters;
+use crate::filter::LiveFilters;
+use crate::filter::OwnerFilter;
+use crate::filter::ports::PortRange;
+use crate::filter::ports::Ports;
 use crate::pipeline::channel::Channel;
 use crate::pipeline::stop::Stop;
-use crate::source::clock::Clock;
-use crate::source::filter::Filters;
-use crate::source::filter::LiveFilters;
-use crate::source::filter::OwnerFilter;
-use crate::source::filter::ports::PortRange;
-use crate::source::filter::ports::Ports;
-use crate::source::live::attach::Attach;
 use crate::source::live::intake::Processing;
 use crate::source::live::probe::Probe;
 use crate::source::live::probe::ProbeOptions;
@@ -45,6 +44,7 @@ use crate::stats::Publisher;
 use crate::stats::SharedStats;
 use crate::stats::counters::StreamStats;
 use crate::stream::batch::Item;
+use crate::stream::clock::Clock;
 use crate::system::threads;
 
 /// How long to wait for the retransmit. The kernel sends a SYN again after one second, and after two more.

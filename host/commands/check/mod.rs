@@ -15,13 +15,12 @@ use serde::Serialize;
 
 use super::print_result;
 use crate::config::Check;
+use crate::config::attach::Attach;
+use crate::filter::LiveFilters;
 use crate::plugin::cache;
 use crate::plugin::worker::confinement;
 use crate::source::bpf::permissions::Facts;
 use crate::source::census::CensusProgram;
-use crate::source::clock::Clock;
-use crate::source::filter::LiveFilters;
-use crate::source::live::attach::Attach;
 use crate::source::live::members::MemberList;
 use crate::source::live::preflight;
 use crate::source::live::preflight::KernelFeatures;
@@ -31,6 +30,7 @@ use crate::source::live::probe::ProbeOptions;
 use crate::source::owner::Owners;
 use crate::source::owner::ScanProgram;
 use crate::source::owner::names::Places;
+use crate::stream::clock::Clock;
 use crate::system::sandbox;
 
 /// One thing that the host needs or can use.

@@ -10,8 +10,8 @@ use retrans_event::Event;
 use retrans_event::Kind;
 use retrans_event::RTT_BUCKETS;
 
-use crate::stream::batch::Moment;
 use crate::stream::census::Census;
+use crate::stream::moment::Moment;
 
 /// Payload of a segment of synthetic events in bytes.
 const MSS: u64 = 1_448;

@@ -25,8 +25,8 @@ use crate::pipeline::stop::Stop;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 use crate::stream::batch::MAX_EVENTS;
-use crate::stream::batch::Mark;
 use crate::stream::census::Census;
+use crate::stream::moment::Mark;
 use crate::system::stdio;
 use crate::system::stdio::print_status;
 

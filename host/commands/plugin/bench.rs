@@ -27,7 +27,7 @@ use crate::plugin::bundled;
 use crate::sink::Sink;
 use crate::stream::alert::Alert;
 use crate::stream::batch::Batch;
-use crate::stream::batch::Moment;
+use crate::stream::moment::Moment;
 use crate::system::threads;
 
 /// Numbers of events in a call.

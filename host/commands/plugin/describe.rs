@@ -13,7 +13,7 @@ use crate::plugin::Engine;
 use crate::plugin::Origin;
 use crate::plugin::Spec;
 use crate::plugin::VerifyKey;
-use crate::plugin::description::CensusUse;
+use crate::plugin::census_use::CensusUse;
 use crate::plugin::description::Description;
 use crate::plugin::spec::schema::Setting;
 

@@ -28,7 +28,7 @@ use crate::plugin::runtime::samples::Samples;
 use crate::plugin::runtime::samples::Stacks;
 use crate::stream::batch::Item;
 use crate::stream::batch::MAX_EVENTS;
-use crate::stream::batch::Moment;
+use crate::stream::moment::Moment;
 use crate::system::stdio::print_status;
 use crate::system::threads;
 

@@ -34,8 +34,8 @@ use crate::source::replay::InputError;
 use crate::stream::alert::Alert;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
-use crate::stream::batch::Mark;
 use crate::stream::census::Census;
+use crate::stream::moment::Mark;
 use crate::system::threads;
 
 /// Recorded events, and the marks between them.

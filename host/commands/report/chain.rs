@@ -31,8 +31,8 @@ use crate::source::replay::Input;
 use crate::stats::SharedStats;
 use crate::stats::Stats;
 use crate::stats::counters::ReplayStats;
-use crate::stream::batch::Mark;
 use crate::stream::collect;
+use crate::stream::moment::Mark;
 
 /// Collects the alerts in the thread of their queue. They are bounded there.
 #[derive(Debug, Clone, Default)]

@@ -23,7 +23,7 @@ use crate::source::replay::Selection;
 use crate::stats::counters::ReplayStats;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
-use crate::stream::batch::Mark;
+use crate::stream::moment::Mark;
 use crate::system::progress;
 
 /// Number of items after which the end of the run is checked for.

@@ -7,12 +7,12 @@ use indicatif::ProgressBar;
 
 use super::recordings::Recordings;
 use super::shared::Shared;
-use crate::source::observer::Observer;
+use crate::observer::Observer;
 use crate::stats::Stats;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
-use crate::stream::batch::Mark;
 use crate::stream::collect;
+use crate::stream::moment::Mark;
 
 /// The observer of the stream.
 pub struct Feed {

@@ -16,9 +16,9 @@ use crate::config::ExistingFile;
 use crate::config::RecordConfig;
 use crate::config::RecordFile;
 use crate::config::Rotate;
-use crate::source::observer::Observer as _;
+use crate::observer::Observer as _;
 use crate::stream::batch::Item;
-use crate::stream::batch::Mark;
+use crate::stream::moment::Mark;
 use crate::system::sandbox;
 use crate::system::timestamp;
 

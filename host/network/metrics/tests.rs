@@ -94,10 +94,10 @@ fn each_counter_is_a_value_of_a_metric() {
             sinks: vec![sink],
             ..ChainStats::default()
         },
-        recorded: Some(Summary {
+        recorded: Some(RecordingStats {
             events: 10,
             not_recorded: 11,
-            ..Summary::default()
+            ..RecordingStats::default()
         }),
         ..Stats::default()
     };

@@ -22,7 +22,7 @@ use rustix::fs::fstat;
 use rustix::fs::openat;
 use serde_json::Value;
 
-use super::granted_files::open_beneath;
+use super::beneath::open_beneath;
 use crate::system::sandbox::files;
 use crate::system::sanitize::quoted;
 

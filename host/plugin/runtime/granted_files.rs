@@ -1,9 +1,6 @@
 //! The files below the granted directories, which a plugin can read while it is configured.
 //!
-//! The kernel resolves each path, and refuses every path that leads out of the directory (`openat2` with
-//! `RESOLVE_BENEATH`, since Linux 5.6). The host compares no strings, and a rename during the resolution has no effect
-//! on safety. Only regular files and directories are opened. All of them are closed once the plugin is configured, so
-//! that events never wait for a disk.
+//! All of them are closed once the plugin is configured, so that events never wait for a disk.
 //!
 //! The standard library of a plugin looks for the directory that has a path itself. So there is one more directory, `/`,
 //! in which nothing is found: it only records which paths the plugin tried to open without a grant.
@@ -19,17 +16,19 @@ use rustix::fs::Dir;
 use rustix::fs::FileType;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
-use rustix::fs::ResolveFlags;
 use rustix::fs::Stat;
 use rustix::fs::fstat;
 use rustix::fs::openat;
-use rustix::fs::openat2;
 use rustix::fs::readlinkat;
 use rustix::io::Errno;
 use rustix::io::pread;
 use rustix::io::retry_on_intr;
-use rustix::path::Arg;
 
+use super::beneath::Follow;
+use super::beneath::is_file;
+use super::beneath::open;
+use super::beneath::open_beneath;
+use super::beneath::open_path;
 use super::files_read::FilesRead;
 use super::files_read::GrantedPath;
 use crate::plugin::spec::grants::GrantError;
@@ -40,9 +39,6 @@ const MAX_OPEN: usize = 128;
 
 /// Maximum number of bytes of one read.
 const MAX_READ: u64 = 64 << 10;
-
-/// Maximum number of times that a path is resolved, if a rename interferes.
-const MAX_TRIES: usize = 8;
 
 /// The directory of all paths that no grant covers.
 const NOT_GRANTED: &str = "/";
@@ -281,73 +277,6 @@ impl Files {
         self.next = next;
         Ok(number)
     }
-}
-
-/// Whether a symbolic link at the end of a path is followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Follow {
-    Yes,
-    No,
-}
-
-impl Follow {
-    fn flags(self) -> OFlags {
-        match self {
-            Follow::Yes => OFlags::empty(),
-            Follow::No => OFlags::NOFOLLOW,
-        }
-    }
-}
-
-/// Opens a descriptor with O_PATH: it gives the metadata of the file, and can be used for nothing else.
-fn open_path(directory: &OwnedFd, path: &str, follow: Follow) -> Result<OwnedFd, Errno> {
-    open_beneath(directory, path, OFlags::PATH | follow.flags())
-}
-
-/// Opens a file or a directory to read it.
-fn open(directory: &OwnedFd, path: &str, follow: Follow, flags: OFlags) -> Result<OwnedFd, Errno> {
-    // The type is checked before the file is opened: opening alone would wake a process that waits to write to a
-    // FIFO, and some devices.
-    check_kind(&fstat(open_path(directory, path, follow)?)?)?;
-    let flags = flags | follow.flags() | OFlags::NOCTTY | OFlags::NONBLOCK;
-    let file = open_beneath(directory, path, OFlags::RDONLY | flags)?;
-    // The path may lead to another file by now.
-    check_kind(&fstat(&file)?)?;
-    Ok(file)
-}
-
-/// Opens what is at a path below a directory.
-pub(super) fn open_beneath(
-    directory: &OwnedFd,
-    path: impl Arg + Copy,
-    flags: OFlags,
-) -> Result<OwnedFd, Errno> {
-    let flags = flags | OFlags::CLOEXEC;
-    // Magic links are those in /proc, which can lead anywhere.
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    let mut tries = MAX_TRIES;
-    loop {
-        match openat2(directory, path, flags, Mode::empty(), resolve) {
-            // AGAIN: a rename interfered while `..` was resolved.
-            Err(Errno::AGAIN | Errno::INTR) if tries > 1 => tries -= 1,
-            // The path leads out of the directory.
-            Err(Errno::XDEV) => return Err(Errno::PERM),
-            result => return result,
-        }
-    }
-}
-
-/// Refuses everything except files and directories: opening a FIFO blocks, and opening a device can have any effect.
-fn check_kind(stat: &Stat) -> Result<(), Errno> {
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile | FileType::Directory => Ok(()),
-        FileType::Symlink => Err(Errno::LOOP),
-        _ => Err(Errno::PERM),
-    }
-}
-
-fn is_file(file: &OwnedFd) -> bool {
-    fstat(file).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
 }
 
 fn read(file: &OwnedFd, length: u64, offset: u64) -> Result<Vec<u8>, Errno> {

@@ -34,8 +34,8 @@ use crate::plugin::load::epochs::RunningCall;
 use crate::plugin::spec::Spec;
 use crate::plugin::spec::grants::GrantError;
 use crate::stream::batch::Batch;
-use crate::stream::batch::Mark;
-use crate::stream::batch::Moment;
+use crate::stream::moment::Mark;
+use crate::stream::moment::Moment;
 use crate::system::sanitize::one_line;
 use crate::system::sanitize::printable;
 

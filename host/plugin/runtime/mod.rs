@@ -1,6 +1,7 @@
 //! Running plugins: instances, calls in both directions, limits, and faults.
 
 pub mod bad_answer;
+pub mod beneath;
 pub mod census_parts;
 pub mod contract;
 pub mod cpu_clock;

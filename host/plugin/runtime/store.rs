@@ -16,9 +16,9 @@ use crate::plugin::run::RunInfo;
 use crate::plugin::spec::grants::ResolvedGrants;
 use crate::plugin::spec::limits::Limits;
 use crate::stream::batch::Batch;
-use crate::stream::batch::Moment;
 use crate::stream::census::Census;
 use crate::stream::labels::Labels;
+use crate::stream::moment::Moment;
 
 /// The data of an instance's wasmtime store.
 #[derive(Debug)]

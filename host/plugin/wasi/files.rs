@@ -25,8 +25,8 @@ use super::linking::link_unavailable;
 use super::linking::new_handle;
 use super::streams;
 use super::streams::IoError;
+use crate::plugin::runtime::beneath::Follow;
 use crate::plugin::runtime::granted_files::Files;
-use crate::plugin::runtime::granted_files::Follow;
 use crate::plugin::runtime::store::HostState;
 
 /// Marks handles of files and directories.

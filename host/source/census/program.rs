@@ -17,6 +17,7 @@ use libbpf_rs::skel::SkelBuilder as _;
 use super::rows::KEY_SIZE;
 use super::rows::SUMS_SIZE;
 use super::rows::Sums;
+use crate::filter::LiveFilters;
 use crate::source::bpf::census::CensusSkelBuilder;
 use crate::source::bpf::census::types::retrans_census_control;
 use crate::source::bpf::census::types::retrans_census_losses;
@@ -27,7 +28,6 @@ use crate::source::bpf::libbpf;
 use crate::source::bpf::recursion;
 use crate::source::bpf::retrans::types::retrans_filter;
 use crate::source::bpf::retrans::types::retrans_filters;
-use crate::source::filter::LiveFilters;
 use crate::source::live::kernel_filters;
 
 /// Indices of the map of maps: the rows that connections add to, and those of the interval that has ended.

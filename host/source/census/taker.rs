@@ -16,10 +16,10 @@ use super::program::Losses;
 use super::program::system;
 use super::rows::Interval;
 use crate::source::bpf::permissions;
-use crate::source::clock::Clock;
-use crate::source::clock::Now;
 use crate::stats::counters::CensusStats;
 use crate::stream::census::Census;
+use crate::stream::clock::Clock;
+use crate::stream::clock::Now;
 use crate::system::threads;
 
 /// Censuses that wait for the source. If it is further behind, the interval of the next one is longer.

@@ -7,13 +7,11 @@ use retrans_event::Event;
 
 use super::ring_event::RingEvent;
 use super::stream::Stream;
+use crate::filter::OwnerFilter;
+use crate::observer::Observer;
 use crate::pipeline::channel::Channel;
 use crate::pipeline::stop::Stop;
 use crate::source::census::CensusTaker;
-use crate::source::clock::Clock;
-use crate::source::clock::Now;
-use crate::source::filter::OwnerFilter;
-use crate::source::observer::Observer;
 use crate::source::outflow::Outflow;
 use crate::source::owner::Owners;
 use crate::source::owner::names::NameFinder;
@@ -24,6 +22,8 @@ use crate::stats::counters::OwnerStats;
 use crate::stats::counters::SourceStats;
 use crate::stats::counters::StreamStats;
 use crate::stats::reconcile::Reconciliation;
+use crate::stream::clock::Clock;
+use crate::stream::clock::Now;
 
 /// If sending takes longer than this, the chain is behind and its backlog blocks the source.
 const BLOCKED_AFTER: Duration = Duration::from_millis(1);

@@ -4,17 +4,17 @@ use std::mem::offset_of;
 
 use super::preflight::ProbeError;
 use super::preflight::kernel_features;
+use crate::filter::LiveFilters;
+use crate::filter::cgroup::MAX_CGROUPS;
+use crate::filter::netns::MAX_NETNS;
+use crate::filter::networks::MAX_RANGES;
+use crate::filter::networks::Networks;
 use crate::source::bpf::retrans::types::retrans_address;
 use crate::source::bpf::retrans::types::retrans_cgroup;
 use crate::source::bpf::retrans::types::retrans_filter;
 use crate::source::bpf::retrans::types::retrans_filters;
 use crate::source::bpf::retrans::types::retrans_networks;
 use crate::source::bpf::retrans::types::retrans_range;
-use crate::source::filter::LiveFilters;
-use crate::source::filter::cgroup::MAX_CGROUPS;
-use crate::source::filter::netns::MAX_NETNS;
-use crate::source::filter::networks::MAX_RANGES;
-use crate::source::filter::networks::Networks;
 
 // What the command line admits fits into the arrays of the probe.
 const _: () = {

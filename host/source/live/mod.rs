@@ -1,6 +1,5 @@
 //! The live source: the probe in the kernel, the ring buffer that it fills, and the events in its records.
 
-pub mod attach;
 pub mod intake;
 pub mod kernel_filters;
 pub mod left_out;

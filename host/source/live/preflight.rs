@@ -9,8 +9,8 @@ use libbpf_rs::btf::BtfType;
 use libbpf_rs::btf::types::Struct;
 use libbpf_rs::btf::types::Typedef;
 
-use super::attach::Attach;
 use super::programs;
+use crate::config::attach::Attach;
 use crate::source::bpf::kernel_error::KernelError;
 use crate::source::bpf::libbpf;
 use crate::source::bpf::permissions::Facts;

@@ -12,7 +12,6 @@ use libbpf_rs::skel::OpenSkel as _;
 use libbpf_rs::skel::Skel as _;
 use libbpf_rs::skel::SkelBuilder as _;
 
-use super::attach::Attach;
 use super::intake::Intake;
 use super::intake::Processing;
 use super::kernel_filters;
@@ -24,6 +23,8 @@ use super::programs;
 use super::ring::Counters;
 use super::ring::RingReader;
 use super::ring::build_ring;
+use crate::config::attach::Attach;
+use crate::filter::LiveFilters;
 use crate::pipeline::channel::Channel;
 use crate::pipeline::stop::Stop;
 use crate::pipeline::stop::Wake;
@@ -31,12 +32,11 @@ use crate::source::bpf::libbpf;
 use crate::source::bpf::recursion;
 use crate::source::bpf::retrans::RetransSkel;
 use crate::source::bpf::retrans::RetransSkelBuilder;
-use crate::source::clock;
-use crate::source::filter::LiveFilters;
 use crate::stats::Stats;
 use crate::stats::counters::KernelStats;
 use crate::stats::reconcile::MAX_NAMESPACES;
-use crate::stream::batch::MARK_INTERVAL;
+use crate::stream::clock;
+use crate::stream::moment::MARK_INTERVAL;
 
 /// What the probe is loaded with.
 pub struct ProbeOptions<'a> {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use super::attach::Attach;
+use crate::config::attach::Attach;
 
 /// A BPF program and its tracepoint.
 #[derive(Debug, PartialEq, Eq)]

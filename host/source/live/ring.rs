@@ -23,10 +23,10 @@ use super::ring_event::RING_EVENT_SIZE;
 use crate::pipeline::stop::Stop;
 use crate::pipeline::stop::Wake;
 use crate::source::bpf::retrans::types::retrans_counters;
-use crate::source::clock::Now;
 use crate::stats::counters::KernelStats;
 use crate::stats::counters::StreamStats;
 use crate::stream::batch::MAX_EVENTS;
+use crate::stream::clock::Now;
 use crate::system::heap;
 
 /// How long to wait at the end, after the last record, for a probe that is still running on another CPU.

@@ -6,7 +6,7 @@ use retrans_event::Event;
 
 use super::ring_event;
 use super::ring_event::RingEvent;
-use crate::source::filter::OwnerFilter;
+use crate::filter::OwnerFilter;
 use crate::source::outflow::Outflow;
 use crate::source::owner::ResolvedOwner;
 use crate::source::owner::container::Container;
@@ -17,9 +17,9 @@ use crate::stats::counters::OwnerStats;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
 use crate::stream::batch::MAX_EVENTS;
-use crate::stream::batch::Mark;
 use crate::stream::census::Census;
 use crate::stream::labels::Column;
+use crate::stream::moment::Mark;
 
 /// Name of the label with the whole id of the container of an event's owner, as OpenTelemetry names it.
 const CONTAINER_LABEL: &str = "container.id";

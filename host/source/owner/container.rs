@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::source::clock::Clock;
+use crate::stream::clock::Clock;
 use crate::system::procfs;
 
 /// The longest name of a machine in bytes: HOST_NAME_MAX, as in systemd. Longer names are not names of machines: a

@@ -15,9 +15,9 @@ use retrans_event::Process;
 use super::collect::MAX_WANTED;
 use super::holder_table::Holder;
 use super::holder_table::HolderTable;
-use crate::source::clock::Clock;
 use crate::source::owner::container;
 use crate::source::owner::container::Container;
+use crate::stream::clock::Clock;
 use crate::system::heap;
 
 /// The most sockets that are remembered as not found, 2 MiB. Events of further sockets wait for a scan each time.

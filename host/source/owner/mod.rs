@@ -21,7 +21,7 @@ use self::lookup::Lookup;
 use self::lookup::Registry;
 use self::scan::Scanner;
 use self::waiting::WaitQueue;
-use crate::source::clock::Clock;
+use crate::stream::clock::Clock;
 
 pub use self::lookup::ResolvedOwner;
 pub use self::scan::ScanError;

@@ -27,7 +27,7 @@ use crate::source::bpf::iterator;
 use crate::source::bpf::iterator::LoadError;
 use crate::source::bpf::libbpf;
 use crate::source::bpf::permissions;
-use crate::source::clock::Clock;
+use crate::stream::clock::Clock;
 use crate::system::threads;
 
 /// The shortest time from the beginning of one scan to the beginning of the next.

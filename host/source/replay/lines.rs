@@ -14,13 +14,13 @@ use super::line::Labels;
 use super::line::ParsedLine;
 use crate::stream::batch::Batch;
 use crate::stream::batch::Item;
-use crate::stream::batch::MARK_INTERVAL;
 use crate::stream::batch::MAX_EVENTS;
-use crate::stream::batch::Mark;
-use crate::stream::batch::Moment;
 use crate::stream::census::Census;
 use crate::stream::labels::Column;
 use crate::stream::labels::MAX_COLUMNS;
+use crate::stream::moment::MARK_INTERVAL;
+use crate::stream::moment::Mark;
+use crate::stream::moment::Moment;
 
 /// The most marks that are inserted for a period without events: those of its last hour, because no window of a plugin
 /// is expected to be longer. Also the most losses in a row that are reported separately.

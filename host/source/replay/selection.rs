@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::TimeRange;
-use crate::source::filter::Filters;
+use crate::filter::Filters;
 use crate::stream::batch::Batch;
 use crate::stream::census::Census;
 

@@ -39,8 +39,8 @@ use self::namespaces::Namespaces;
 use self::report::NamespaceLine;
 pub use self::report::Report;
 use self::tally::SegmentTally;
-use crate::source::clock::Clock;
 use crate::stats::counters::KernelStats;
+use crate::stream::clock::Clock;
 
 /// A running comparison: the kernel's counters at the begin, and the recorded events, of each network namespace.
 pub struct Reconciliation {

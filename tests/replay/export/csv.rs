@@ -7,7 +7,7 @@ use std::process::Stdio;
 use retrans_event::FIELDS;
 use retrans_event::Format;
 use retrans_host::stream::batch::Item;
-use retrans_host::stream::batch::Mark;
+use retrans_host::stream::moment::Mark;
 use serde_json::Value;
 
 use super::CAPTURES;

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use retrans_event::SendError;
 use retrans_event::synth::Synth;
 use retrans_host::stream::batch::Item;
-use retrans_host::stream::batch::Mark;
+use retrans_host::stream::moment::Mark;
 
 use super::CAPTURES;
 use super::Printed;

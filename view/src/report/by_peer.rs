@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use retrans_event::Kind;
 
 use super::evidence::Evidence;
-use super::tracks::Track;
+use super::track::Track;
 use crate::key::Connection;
 
 /// Maximum number of peers that are told apart: 25 MB.

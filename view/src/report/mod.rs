@@ -14,6 +14,7 @@ mod rtt;
 mod text;
 mod theme;
 mod together;
+mod track;
 mod tracks;
 mod trend;
 

@@ -28,13 +28,13 @@ use retrans_event::Tracepoint;
 use tempfile::TempDir;
 
 use super::*;
+use crate::filter::Filters;
+use crate::filter::IpVersion;
+use crate::filter::OwnerFilter;
+use crate::filter::networks::parse;
+use crate::filter::ports::PortRange;
+use crate::filter::ports::Ports;
 use crate::source::bpf::retrans::types::retrans_subject;
-use crate::source::filter::Filters;
-use crate::source::filter::IpVersion;
-use crate::source::filter::OwnerFilter;
-use crate::source::filter::networks::parse;
-use crate::source::filter::ports::PortRange;
-use crate::source::filter::ports::Ports;
 
 /// Bits of an answer, as in `bpf/tests/filter.c`.
 const ADMITTED: u8 = 1;

@@ -20,7 +20,7 @@ use crate::report::text::counted;
 use crate::report::text::duration;
 use crate::report::text::number;
 use crate::report::text::share;
-use crate::report::tracks::Track;
+use crate::report::track::Track;
 
 /// Number of connections that are shown.
 const SHOWN: usize = 10;

@@ -21,7 +21,7 @@ use super::by_peer::ByPeer;
 use super::by_peer::Together;
 use super::evidence::Evidence;
 use super::together::SharedSeconds;
-use super::tracks::Track;
+use super::track::Track;
 
 /// A rule says nothing about a connection with fewer events of its kind than this.
 pub const MIN_OF_CONNECTION: u64 = 5;

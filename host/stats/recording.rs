@@ -8,7 +8,7 @@ use crate::system::sanitize::word;
 
 /// Counters of a recording. [`Display`](fmt::Display) writes them as a line of the ledger.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Summary {
+pub struct RecordingStats {
     /// Path of the file; `-` for standard output.
     pub file: PathBuf,
     /// Events that were recorded, over all files of the run.
@@ -47,9 +47,9 @@ impl From<&io::Error> for OutputFailure {
     }
 }
 
-impl fmt::Display for Summary {
+impl fmt::Display for RecordingStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary {
+        let RecordingStats {
             file,
             events,
             not_recorded,
@@ -72,9 +72,9 @@ mod tests {
 
     #[test]
     fn the_name_of_a_file_is_one_word_of_the_ledger() {
-        let summary = Summary {
+        let summary = RecordingStats {
             file: PathBuf::from("day=1/a b\n.rtc"),
-            ..Summary::default()
+            ..RecordingStats::default()
         };
         let line =
             r"ledger: capture day=1/a\u{20}b\u{a}.rtc events=0 not_recorded=0 bytes=0 files=0";

@@ -14,7 +14,7 @@ use rustix::time::Timespec;
 use rustix::time::clock_getres;
 use rustix::time::clock_gettime;
 
-use crate::stream::batch::Mark;
+use crate::stream::moment::Mark;
 
 /// The initial time namespace, with which the kernel boots (PROC_TIME_INIT_INO). Its offset is 0.
 const INITIAL_NAMESPACE: &str = "time:[4026531834]";
