@@ -19,7 +19,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Connections at the same time. With the kernel's own part, 136 bytes each, allocated when the programs are loaded. */
+/* Connections at the same time. With the kernel's own part, 144 bytes each, allocated when the programs are loaded. */
 #define MAX_CONNECTIONS 262144
 /* Connections that end on one CPU while the pass reads them on another one: at most one for each CPU. */
 #define MAX_CONFLICTS 4096
@@ -33,19 +33,29 @@ const volatile struct retrans_filters filters = {};
 /* Always 0, which the verifier does not know: see has_address(). */
 volatile __u64 search_start;
 
-/* By the address of the socket. */
+/*
+ * A connection. The kernel uses the memory of a socket for the next one at once: without the ports, a connection whose
+ * end the pass has not counted yet would be the one that begins at its address.
+ */
+struct connection_id {
+	__u64 socket; /* its address */
+	__u16 local_port; /* both in network byte order */
+	__u16 peer_port;
+	__u32 reserved;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MAX_CONNECTIONS);
-	__type(key, __u64);
+	__type(key, struct connection_id);
 	__type(value, struct connection);
 } connections SEC(".maps");
 
-/* Connections that the pass or a program at their end is working on, by the address of the socket. */
+/* Connections that the pass or a program at their end is working on. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MAX_CONFLICTS);
-	__type(key, __u64);
+	__type(key, struct connection_id);
 	__type(value, __u8);
 } claims SEC(".maps");
 
@@ -53,7 +63,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MAX_CONFLICTS);
-	__type(key, __u64);
+	__type(key, struct connection_id);
 	__type(value, struct counts);
 } ended SEC(".maps");
 
@@ -84,6 +94,20 @@ static __always_inline const volatile struct retrans_census_control *orders(void
 	return bpf_map_lookup_elem(&control, &zero);
 }
 
+/* The ports stay until the socket is released, or connected again. */
+static __always_inline struct connection_id id_of(struct sock *sk)
+{
+	struct inet_sock *inet = (struct inet_sock *)sk;
+	const bool probed = true;
+	const struct connection_id id = {
+		.socket = (__u64)sk,
+		.local_port = LOAD(inet, inet_sport),
+		.peer_port = LOAD(sk, __sk_common.skc_dport),
+	};
+
+	return id;
+}
+
 /*
  * Sets who is connected. Returns whether the filters admit the connection. At the end of a connection
  * its socket has no skc_num any more.
@@ -106,8 +130,6 @@ static __always_inline bool identify(struct connection *connection, struct tcp_s
 			 sizeof(subject.peer_address));
 	connection->key.netns_inode = subject.netns_inode;
 	connection->key.service_port = accepted ? subject.local_port : subject.peer_port;
-	connection->local_port = subject.local_port;
-	connection->peer_port = subject.peer_port;
 	return true;
 }
 
@@ -123,20 +145,21 @@ static __always_inline bool is_of_listener(struct tcp_sock *tp, const bool probe
 	return bpf_map_lookup_elem(&listeners, &listener);
 }
 
-static __always_inline bool claim(__u64 id)
+static __always_inline bool claim(const struct connection_id *id)
 {
 	const __u8 any = 0;
 
-	return !bpf_map_update_elem(&claims, &id, &any, BPF_NOEXIST);
+	return !bpf_map_update_elem(&claims, id, &any, BPF_NOEXIST);
 }
 
-static __always_inline void release(__u64 id)
+static __always_inline void release(const struct connection_id *id)
 {
-	bpf_map_delete_elem(&claims, &id);
+	bpf_map_delete_elem(&claims, id);
 }
 
 /* Counts what the connection has sent at last. */
-static __always_inline void end(__u64 id, struct connection *connection, const struct counts *last)
+static __always_inline void end(const struct connection_id *id, struct connection *connection,
+				const struct counts *last)
 {
 	struct retrans_census_sums *sums = sums_of(&connection->key, CURRENT);
 
@@ -144,31 +167,31 @@ static __always_inline void end(__u64 id, struct connection *connection, const s
 		settle(connection, last, sums);
 		__sync_fetch_and_add(&sums->closed, 1);
 	}
-	bpf_map_delete_elem(&connections, &id);
+	bpf_map_delete_elem(&connections, id);
 }
 
 /*
  * Ends a connection whose last counters are in `ended`. The end of the connection calls this after it has put them
  * there, and the pass after it has released its claim: the later one of the two gets the claim.
  */
-static __always_inline void end_if_ended(__u64 id)
+static __always_inline void end_if_ended(const struct connection_id *id)
 {
 	struct connection *connection;
-	struct counts *last = bpf_map_lookup_elem(&ended, &id);
+	struct counts *last = bpf_map_lookup_elem(&ended, id);
 
 	if (!last || !claim(id))
 		return;
-	last = bpf_map_lookup_elem(&ended, &id);
-	connection = bpf_map_lookup_elem(&connections, &id);
+	last = bpf_map_lookup_elem(&ended, id);
+	connection = bpf_map_lookup_elem(&connections, id);
 	if (last && connection)
 		end(id, connection, last);
-	bpf_map_delete_elem(&ended, &id);
+	bpf_map_delete_elem(&ended, id);
 	release(id);
 }
 
 static __always_inline void begin_connection(struct tcp_sock *tp, bool accepted, bool is_passing)
 {
-	const __u64 id = (__u64)tp;
+	const struct connection_id id = id_of((struct sock *)tp);
 	struct connection connection = { .is_new = 1 };
 
 	if (!identify(&connection, tp, accepted, false))
@@ -186,7 +209,7 @@ static __always_inline void begin_connection(struct tcp_sock *tp, bool accepted,
 
 static __always_inline void end_connection(struct tcp_sock *tp, bool is_passing)
 {
-	const __u64 id = (__u64)tp;
+	const struct connection_id id = id_of((struct sock *)tp);
 	struct connection *connection = bpf_map_lookup_elem(&connections, &id);
 	struct retrans_census_sums *sums;
 	struct counts last = {};
@@ -203,11 +226,11 @@ static __always_inline void end_connection(struct tcp_sock *tp, bool is_passing)
 	}
 	read_counts(&last, tp, false);
 	if (!is_passing) {
-		end(id, connection, &last);
+		end(&id, connection, &last);
 		return;
 	}
 	bpf_map_update_elem(&ended, &id, &last, 0);
-	end_if_ended(id);
+	end_if_ended(&id);
 }
 
 /*
@@ -248,15 +271,16 @@ int census_state(__u64 *ctx)
 SEC("tp_btf/tcp_retransmit_skb")
 int census_retransmit(__u64 *ctx)
 {
-	const __u64 id = ctx[0];
 	struct sk_buff *skb = (struct sk_buff *)ctx[1];
 	struct tcp_skb_cb *cb = (struct tcp_skb_cb *)&skb->cb[0];
 	struct connection *connection;
+	struct connection_id id;
 
 	if (!(read_tcp_flags(cb, false) & TCPHDR_FIN) || skb->len)
 		return 0;
 	if (HAS_ERR && failed_before_counting((int)ctx[2]))
 		return 0;
+	id = id_of((struct sock *)ctx[0]);
 	connection = bpf_map_lookup_elem(&connections, &id);
 	if (connection)
 		__sync_fetch_and_add(&connection->bare_fins, 1);
@@ -264,28 +288,27 @@ int census_retransmit(__u64 *ctx)
 }
 
 /* Does the entry belong to the connection that the socket is used for? */
-static __always_inline bool is_current(struct connection *connection, struct sock *sk)
+static __always_inline bool is_current(const struct connection_id *id, struct sock *sk)
 {
-	struct inet_sock *inet = (struct inet_sock *)sk;
+	const struct connection_id now = id_of(sk);
 	const bool probed = true;
 
 	return LOAD(sk, __sk_common.skc_state) != TCP_CLOSE &&
-	       bpf_ntohs(LOAD(inet, inet_sport)) == connection->local_port &&
-	       bpf_ntohs(LOAD(sk, __sk_common.skc_dport)) == connection->peer_port;
+	       now.local_port == id->local_port && now.peer_port == id->peer_port;
 }
 
 /* The pass adds to the previous rows, to which no other program adds. */
-static __always_inline void visit(__u64 id, struct connection *connection)
+static __always_inline void visit(const struct connection_id *id, struct connection *connection)
 {
-	struct sock *sk = (struct sock *)id;
+	struct sock *sk = (struct sock *)id->socket;
 	struct retrans_census_sums *sums;
 	struct counts now = {};
 
-	if (!is_current(connection, sk)) {
+	if (!is_current(id, sk)) {
 		/* Or its end is just being counted: the next pass tells. */
 		if (connection->is_suspect) {
 			COUNT_LOSS(stale);
-			bpf_map_delete_elem(&connections, &id);
+			bpf_map_delete_elem(&connections, id);
 			return;
 		}
 		connection->is_suspect = 1;
@@ -294,7 +317,7 @@ static __always_inline void visit(__u64 id, struct connection *connection)
 	connection->is_suspect = 0;
 	read_counts(&now, (struct tcp_sock *)sk, true);
 	/* It has ended meanwhile, and its memory may have been used again before it was read. */
-	if (bpf_map_lookup_elem(&ended, &id))
+	if (bpf_map_lookup_elem(&ended, id))
 		return;
 	sums = sums_of(&connection->key, PREVIOUS);
 	if (!sums)
@@ -309,22 +332,22 @@ int census_pass(struct bpf_iter__bpf_map_elem *ctx)
 	const volatile struct retrans_census_control *control = orders();
 	const __u8 any = 0;
 	/* Read once: the verifier forgets the check of a value that is read again. */
-	const __u64 *key = ctx->key;
+	const struct connection_id *key = ctx->key;
 	struct connection *connection;
-	__u64 id;
+	struct connection_id id;
 
 	if (!key || !control)
 		return 0;
 	id = *key;
 	connection = bpf_map_lookup_elem(&connections, &id);
-	if (connection && connection->pass != control->pass && claim(id)) {
+	if (connection && connection->pass != control->pass && claim(&id)) {
 		connection = bpf_map_lookup_elem(&connections, &id);
 		if (connection) {
 			connection->pass = control->pass;
-			visit(id, connection);
+			visit(&id, connection);
 		}
-		release(id);
-		end_if_ended(id);
+		release(&id);
+		end_if_ended(&id);
 	}
 	/*
 	 * A read ends when its buffer is full. Without output the kernel would make the whole pass at once, without
@@ -337,7 +360,7 @@ int census_pass(struct bpf_iter__bpf_map_elem *ctx)
 static __always_inline void adopt(struct sock *sk)
 {
 	const bool probed = true;
-	const __u64 id = (__u64)sk;
+	const struct connection_id id = id_of(sk);
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
 	struct connection connection = {};
 	const unsigned char state = LOAD(sk, __sk_common.skc_state);

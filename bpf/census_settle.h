@@ -23,8 +23,6 @@ struct counts {
 
 struct connection {
 	struct retrans_census_key key;
-	__u16 local_port;
-	__u16 peer_port;
 	__u32 pass; /* the last pass that has visited it */
 	struct counts counted; /* what is in a row */
 	__u32 bare_fins; /* retransmits of FINs without data */
