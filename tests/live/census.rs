@@ -118,16 +118,32 @@ fn root_a_thousand_short_connections_are_counted_each_once() -> Result<()> {
             exchange(&mut flow, 1)?;
         }
         let counted = host.stop()?;
-        let sent = counted.only(&lab.sender, RECEIVER_V4, PORT);
-        assert_eq!(sent.opened, 1_000);
-        assert_eq!(first(&sent), (1_000, 1_000 * SEGMENT_BYTES));
         // With the FIN of each.
-        assert_eq!(first(&sent).0 + 1_000, first_sent(&lab.sender)?);
-        assert_eq!(sent.unknown, 0);
+        assert_eq!(first_sent(&lab.sender)?, 2_000);
+        assert_eq!(counted.ledger("connections_missed"), 0);
+        // In a slow virtual machine it is rare that the kernel skips no call. A skipped one costs a connection.
+        let missed = counted.ledger("recursion_misses");
+        let sums = |namespace, peer| match missed {
+            0 => counted.only(namespace, peer, PORT),
+            _ => counted.known(namespace, peer, PORT),
+        };
+        let sent = sums(&lab.sender, RECEIVER_V4);
+        let received = sums(&lab.receiver, SENDER_V4);
+        assert!(
+            counted.ledger("stale") <= missed,
+            "{:?}",
+            counted.run.ledger
+        );
+        let known = 1_000_u64.saturating_sub(missed)..=1_000;
+        assert!(known.contains(&sent.opened), "{missed}: {sent:?}");
+        let (segments, bytes) = first(&sent);
+        assert!(known.contains(&segments), "{missed}: {sent:?}");
+        assert_eq!(bytes, segments * SEGMENT_BYTES);
+        assert!(sent.unknown <= missed, "{missed}: {sent:?}");
         // Those in FIN-WAIT-2 or LAST-ACK end in a moment.
-        assert!(sent.closed > 990, "{sent:?}");
-        let received = counted.only(&lab.receiver, SENDER_V4, PORT);
-        assert_eq!((received.opened, received.segments), (1_000, 0));
+        assert!(sent.closed + missed > 990, "{missed}: {sent:?}");
+        assert!(known.contains(&received.opened), "{missed}: {received:?}");
+        assert_eq!(received.segments, 0);
         Ok(())
     })
 }
