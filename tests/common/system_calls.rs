@@ -63,7 +63,7 @@ const EVERYWHERE: &[Call] = calls![
     SYS_userfaultfd SYS_utimensat SYS_vmsplice SYS_wait4 SYS_waitid SYS_write SYS_writev
 ];
 
-/// Those that x86-64 alone has.
+/// Those that x86-64 has, and newer processors do not.
 #[cfg(target_arch = "x86_64")]
 const HERE: &[Call] = calls![
     SYS_access SYS_alarm SYS_arch_prctl SYS_chmod SYS_chown SYS_creat SYS_dup2 SYS_epoll_create
@@ -73,5 +73,10 @@ const HERE: &[Call] = calls![
     SYS_select SYS_set_thread_area SYS_setrlimit SYS_signalfd SYS_stat SYS_symlink SYS_sync_file_range SYS_time
     SYS_unlink SYS_utime SYS_utimes SYS_vfork
 ];
-#[cfg(not(target_arch = "x86_64"))]
+/// Those that AArch64 has, and newer processors do not.
+#[cfg(target_arch = "aarch64")]
+const HERE: &[Call] = calls![
+    SYS_getrlimit SYS_renameat SYS_setrlimit SYS_sync_file_range
+];
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 const HERE: &[Call] = calls![];
