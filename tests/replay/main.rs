@@ -17,3 +17,4 @@ mod generate;
 mod inspect;
 mod record;
 mod report;
+mod times;
