@@ -14,7 +14,6 @@ use socket2::Socket;
 use socket2::Type;
 
 use crate::support::census::CensusHost;
-use crate::support::census::census_test;
 use crate::support::census::exchange;
 use crate::support::census::first;
 use crate::support::census::first_sent;
@@ -36,12 +35,13 @@ use crate::support::oracle::Nstat;
 use crate::support::oracle::WAIT_TIMEOUT;
 use crate::support::oracle::wait_for_counter;
 use crate::support::oracle::wait_until;
+use crate::support::root_test;
 
 const SEGMENT_BYTES: u64 = SEGMENT as u64;
 
 #[test]
 fn root_what_is_sent_again_is_counted_beside_what_is_sent() -> Result<()> {
-    census_test(|root| {
+    root_test(|root| {
         let lab = Lab::new()?;
         let host = CensusHost::start(root, "1s", &[])?;
         let v4 = lab.five_fast_retransmits(RECEIVER_V4)?;
@@ -76,7 +76,7 @@ fn root_what_is_sent_again_is_counted_beside_what_is_sent() -> Result<()> {
 
 #[test]
 fn root_both_versions_of_ip_have_rows_of_their_own() -> Result<()> {
-    census_test(|root| {
+    root_test(|root| {
         let lab = Lab::new()?;
         let host = CensusHost::start(root, "5m", &[])?;
         for peer in [IpAddr::from(RECEIVER_V4), IpAddr::from(RECEIVER_V6)] {
@@ -105,7 +105,7 @@ fn root_both_versions_of_ip_have_rows_of_their_own() -> Result<()> {
 
 #[test]
 fn root_a_thousand_short_connections_are_counted_each_once() -> Result<()> {
-    census_test(|root| {
+    root_test(|root| {
         let lab = Lab::new()?;
         let host = CensusHost::start(root, "1s", &[])?;
         let listener = lab::listen(&lab.receiver, SocketAddr::new(RECEIVER_V4.into(), PORT))?;
@@ -150,7 +150,7 @@ fn root_a_thousand_short_connections_are_counted_each_once() -> Result<()> {
 
 #[test]
 fn root_a_fin_that_is_sent_again_is_no_data() -> Result<()> {
-    census_test(|root| {
+    root_test(|root| {
         let lab = Lab::new()?;
         let host = CensusHost::start(root, "1s", &[])?;
         let mut flow = lab.connect(RECEIVER_V4)?;
@@ -173,7 +173,7 @@ fn root_a_fin_that_is_sent_again_is_no_data() -> Result<()> {
 
 #[test]
 fn root_handshakes_that_are_sent_again_are_no_data() -> Result<()> {
-    census_test(|root| {
+    root_test(|root| {
         let lab = Lab::new()?;
         let host = CensusHost::start(root, "1s", &[])?;
         lab.lose_first(1, &format!("tcp dport {PORT} tcp flags & (syn|ack) == syn"))?;
@@ -192,7 +192,7 @@ fn root_handshakes_that_are_sent_again_are_no_data() -> Result<()> {
 
 #[test]
 fn root_data_in_a_syn_is_data() -> Result<()> {
-    census_test(|root| {
+    root_test(|root| {
         let lab = Lab::new()?;
         let host = CensusHost::start(root, "1s", &[])?;
         // The server does not take it: it is sent again, behind the handshake.
@@ -210,7 +210,7 @@ fn root_data_in_a_syn_is_data() -> Result<()> {
 
 #[test]
 fn root_what_was_sent_before_the_census_began_is_not_counted() -> Result<()> {
-    census_test(|root| {
+    root_test(|root| {
         let lab = Lab::new()?;
         // The listener stays open, as that of a service does.
         let listener = lab::listen(&lab.receiver, SocketAddr::new(RECEIVER_V4.into(), PORT))?;
@@ -235,7 +235,7 @@ fn root_what_was_sent_before_the_census_began_is_not_counted() -> Result<()> {
 
 #[test]
 fn root_a_socket_that_several_processes_hold_is_counted_once() -> Result<()> {
-    census_test(|root| {
+    root_test(|root| {
         let lab = Lab::new()?;
         let mut flow = lab.connect(RECEIVER_V4)?;
         let copies: Vec<_> = (0..20)
@@ -259,7 +259,7 @@ fn root_a_socket_that_several_processes_hold_is_counted_once() -> Result<()> {
 
 #[test]
 fn root_a_socket_that_is_used_again_is_another_connection() -> Result<()> {
-    census_test(|root| {
+    root_test(|root| {
         let lab = Lab::new()?;
         let host = CensusHost::start(root, "1s", &[])?;
         let listener = lab::listen(&lab.receiver, SocketAddr::new(RECEIVER_V4.into(), PORT))?;
@@ -285,7 +285,7 @@ fn root_a_socket_that_is_used_again_is_another_connection() -> Result<()> {
 
 #[test]
 fn root_a_socket_without_a_process_is_counted_until_it_ends() -> Result<()> {
-    census_test(|root| {
+    root_test(|root| {
         let lab = Lab::new()?;
         lab.patient_timers()?;
         let host = CensusHost::start(root, "1s", &[])?;
@@ -311,7 +311,7 @@ fn root_a_socket_without_a_process_is_counted_until_it_ends() -> Result<()> {
 
 #[test]
 fn root_a_connection_in_time_wait_has_ended() -> Result<()> {
-    census_test(|root| {
+    root_test(|root| {
         let lab = Lab::new()?;
         let host = CensusHost::start(root, "1s", &[])?;
         let mut flow = lab.connect(RECEIVER_V4)?;
@@ -341,7 +341,7 @@ fn root_a_connection_in_time_wait_has_ended() -> Result<()> {
 
 #[test]
 fn root_filters_for_addresses_ports_and_namespaces_apply() -> Result<()> {
-    census_test(|root| {
+    root_test(|root| {
         let lab = Lab::new()?;
         let netns = lab.sender.inode().to_string();
         let mut rows = Vec::new();
@@ -366,7 +366,7 @@ fn root_filters_for_addresses_ports_and_namespaces_apply() -> Result<()> {
 #[test]
 fn root_subflows_of_mptcp_are_connections_whether_they_begin_before_the_census_or_later()
 -> Result<()> {
-    census_test(|root| {
+    root_test(|root| {
         if !has_mptcp() {
             return Ok(());
         }

@@ -16,7 +16,6 @@ use crate::support::captures::Directory;
 use crate::support::captures::assert_same;
 use crate::support::captures::replay;
 use crate::support::census::CensusHost;
-use crate::support::census::census_test;
 use crate::support::census::exchange;
 use crate::support::census::first;
 use crate::support::census::rows;
@@ -27,10 +26,11 @@ use crate::support::lab::Lab;
 use crate::support::lab::PORT;
 use crate::support::lab::RECEIVER_V4;
 use crate::support::netns::Namespace;
+use crate::support::root_test;
 
 #[test]
 fn root_the_ratio_alert_has_the_numbers_of_the_kernel_live_and_in_a_replay() -> Result<()> {
-    census_test(|root| {
+    root_test(|root| {
         let lab = Lab::new()?;
         // Without --census: the plugin asks for one.
         let directory = Directory::new()?;
@@ -74,7 +74,7 @@ fn root_the_ratio_alert_has_the_numbers_of_the_kernel_live_and_in_a_replay() -> 
 
 #[test]
 fn root_without_a_wish_for_it_there_is_no_census() -> Result<()> {
-    census_test(|root| {
+    root_test(|root| {
         let lab = Lab::new()?;
         let directory = Directory::new()?;
         for (plugins, is_made) in [
@@ -99,7 +99,7 @@ fn root_without_a_wish_for_it_there_is_no_census() -> Result<()> {
 
 #[test]
 fn root_a_namespace_that_ends_between_two_censuses_is_counted_until_then() -> Result<()> {
-    census_test(|root| {
+    root_test(|root| {
         let host = CensusHost::start(root, "5m", &[])?;
         let lab = Lab::new()?;
         exchange(&mut lab.connect(RECEIVER_V4)?, 3)?;
@@ -116,7 +116,7 @@ fn root_a_namespace_that_ends_between_two_censuses_is_counted_until_then() -> Re
 
 #[test]
 fn root_another_user_with_the_two_capabilities_makes_one() -> Result<()> {
-    census_test(|root| {
+    root_test(|root| {
         let lab = Lab::new()?;
         let netns = lab.sender.inode().to_string();
         let arguments = [
@@ -151,7 +151,7 @@ const PEERS: u32 = MAX_ROWS + 1_000;
 
 #[test]
 fn root_what_finds_no_row_is_counted_in_one_that_all_share() -> Result<()> {
-    census_test(|root| {
+    root_test(|root| {
         let namespace = Namespace::new()?;
         let inode = namespace.inode();
         let host = CensusHost::start(root, "5m", &["--netns", &inode.to_string()])?;

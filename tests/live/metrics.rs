@@ -16,7 +16,6 @@ use crate::support::host::Host;
 use crate::support::lab::Lab;
 use crate::support::lab::RECEIVER_V4;
 use crate::support::oracle::Nstat;
-use crate::support::oracle::wait_until;
 use crate::support::root_test;
 
 #[test]
@@ -38,7 +37,7 @@ fn root_segments_in_the_metrics_are_those_of_the_kernel() -> Result<()> {
         let said = host.said();
         let line = said.iter().find(|line| line.contains("metrics are at"));
         let address = address_in(line.with_context(|| format!("no address: {said:#?}"))?);
-        wait_until("a host that is ready", || {
+        host.wait_until("a host that is ready", || {
             Ok(get(address, "/readyz").status == 200)
         })?;
         // What it may do while it serves: nothing else.
@@ -53,11 +52,11 @@ fn root_segments_in_the_metrics_are_those_of_the_kernel() -> Result<()> {
         lab.lossy_transfer()?;
         let segments = Nstat::of(&lab.sender)?.retransmitted_segments()?;
         ensure!(segments > 0, "segments were lost");
-        wait_until("all segments in the metrics", || {
+        host.wait_until("all segments in the metrics", || {
             Ok(sum(&get(address, "/metrics").body, "retrans_segments_total") == segments as f64)
         })?;
         // Every stage has told its numbers a second later, and a census was made.
-        wait_until("the numbers of every stage", || {
+        host.wait_until("the numbers of every stage", || {
             let metrics = get(address, "/metrics").body;
             let events = sum(&metrics, "retrans_events_total");
             let delivered = sample(

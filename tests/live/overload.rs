@@ -22,7 +22,6 @@ use crate::support::burst::syn_burst;
 use crate::support::bystander::Bystander;
 use crate::support::host::Host;
 use crate::support::lab::Lab;
-use crate::support::oracle::wait_until;
 use crate::support::reconcile::compared;
 use crate::support::reconcile::compared_in_all;
 use crate::support::root_test_alone;
@@ -59,7 +58,7 @@ fn root_what_a_slow_plugin_makes_the_ring_lose_is_counted_and_every_plugin_is_to
         let hidden = hidden_of_burst(&lab, &trace, BURST)?;
         // After a signal a host ends within 4.5 s. On a busy machine the slow plugin takes longer than that
         // for what is in the ring and in channels.
-        wait_until("every event to be printed or counted as lost", || {
+        host.wait_until("every event to be printed or counted as lost", || {
             thread::sleep(Duration::from_millis(100));
             let printed = host.printed("retransmit")?;
             Ok(printed.len() as u64 + lost_in_gaps(&host.printed("gap")?) >= BURST - hidden)

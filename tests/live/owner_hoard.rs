@@ -12,7 +12,6 @@ use serde_json::Value;
 use crate::support::Root;
 use crate::support::host::Host;
 use crate::support::lab::Lab;
-use crate::support::oracle::wait_until;
 use crate::support::owners::AT_RECEIVER;
 use crate::support::owners::accept;
 use crate::support::owners::boot_time;
@@ -103,7 +102,7 @@ fn root_more_open_sockets_than_the_host_keeps_hide_no_owner_and_their_memory_com
         let crowded = host.most_memory()?;
         drop(forks);
         drop(hoarder);
-        wait_until("the memory to come back", || {
+        host.wait_until("the memory to come back", || {
             let_answers_expire();
             lose_a_segment(&lab, &mut client, &mut peer)?;
             Ok(host.memory()? < peaceful + GROWTH_KIB)

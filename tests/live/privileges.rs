@@ -138,7 +138,7 @@ fn root_after_it_has_attached_no_thread_of_a_user_has_a_capability() -> Result<(
         )?;
         let kept = if is_since(5, 19)? { 0 } else { BPF };
         // The last one begins when the host has said that it is attached.
-        wait_until("all threads to run", || {
+        host.wait_until("all threads to run", || {
             let threads = confined_threads(host.pid(), kept)?;
             Ok(THREADS.iter().all(|name| threads.contains(*name)))
         })?;
@@ -204,14 +204,14 @@ fn root_keeps_what_files_of_other_users_need_and_plugins_do_not_have_it() -> Res
             _ => 0,
         };
         // A thread drops them first of all, but the host does not wait for that.
-        wait_until("each thread to have what it needs, and no more", || {
+        host.wait_until("each thread to have what it needs, and no more", || {
             let mut threads = threads(host.pid())?.into_iter();
             Ok(threads.all(|(name, status)| {
                 set(&status, "CapEff:").is_ok_and(|set| set & !old == kept(&name))
             }))
         })?;
         lab.five_fast_retransmits(RECEIVER_V4)?;
-        wait_until("a second capture", || {
+        host.wait_until("a second capture", || {
             Ok(Path::new(&format!("{capture}.1")).exists())
         })?;
         host.signal(Signal::HUP)?;

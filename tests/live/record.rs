@@ -99,7 +99,7 @@ fn root_a_capture_goes_through_a_pipe_and_lines_of_plugins_do_not() -> Result<()
             let host = Host::start_by(root, &launcher, &[&["--record", "-"], chain].concat())?;
             lab.five_fast_retransmits(RECEIVER_V4)?;
             let replayed = || fs::read_to_string(&printed);
-            wait_until("a replay while the host runs", || {
+            host.wait_until("a replay while the host runs", || {
                 Ok(replayed()?.lines().count() >= 5)
             })?;
             let run = host.stop()?;
@@ -226,9 +226,10 @@ fn root_a_host_that_is_killed_leaves_what_it_has_seen_and_no_end() -> Result<()>
         let host = Host::start(root, &["--record", &capture])?;
         lab.five_fast_retransmits(RECEIVER_V4)?;
         // They are written at the next mark, while the host runs.
-        wait_until("the events to be in the file", || {
+        let waited = host.wait_until("the events to be in the file", || {
             Ok(Held::by(&capture)?.events_of(&lab.sender) == 5)
-        })?;
+        });
+        waited.with_context(|| format!("of {}: {:?}", lab.sender.inode(), Held::by(&capture)))?;
         let run = host.stop_with(Signal::KILL)?;
 
         assert_eq!(run.status.code(), None, "a signal ended it");

@@ -21,7 +21,6 @@ use crate::support::host::Run;
 use crate::support::lab::Lab;
 use crate::support::lab::RECEIVER_V4;
 use crate::support::netns;
-use crate::support::oracle::wait_until;
 use crate::support::root_test_alone;
 
 /// SYNs that are retransmitted: more than fit into the smallest file and the smallest disk.
@@ -45,7 +44,7 @@ fn root_a_full_disk_makes_a_gap_in_the_recording_and_nothing_else() -> Result<()
         let host = Host::start_by(root, &launcher, &[RING, &["--record", &file]].concat())?;
         let seen_by_host = format!("/proc/{}/root{file}", host.pid());
         lab.five_fast_retransmits(RECEIVER_V4)?;
-        wait_until("the first events to be in the file", || {
+        host.wait_until("the first events to be in the file", || {
             Ok(Held::by(&seen_by_host)?.events_of(&lab.sender) == 5)
         })?;
         syn_burst(&lab, BURST)?;

@@ -29,7 +29,6 @@ use crate::support::captures::replay;
 use crate::support::host::Host;
 use crate::support::lab::Lab;
 use crate::support::lab::RECEIVER_V4;
-use crate::support::oracle::wait_until;
 use crate::support::root_test;
 
 /// The contents of an existing file.
@@ -207,7 +206,7 @@ fn root_files_by_age_hold_every_event_once_and_each_is_whole() -> Result<()> {
         let rotation = ["--record", &file, "--record-rotate", "1s"];
         let host = Host::start(root, &[&rotation[..], &["--record-keep", "1000"]].concat())?;
         lab.tail_loss_probe_and_three_timeouts(RECEIVER_V4)?;
-        wait_until("a third file", || Ok(directory.names()?.len() >= 3))?;
+        host.wait_until("a third file", || Ok(directory.names()?.len() >= 3))?;
         lab.five_fast_retransmits(RECEIVER_V4)?;
         let run = host.stop()?;
 
@@ -241,9 +240,9 @@ fn root_only_so_many_older_files_are_kept() -> Result<()> {
         let rotation = ["--record", &file, "--record-rotate", "1s"];
         let host = Host::start(root, &[&rotation[..], &["--record-keep", "2"]].concat())?;
         let oldest = directory.file("kept.rtc.2");
-        wait_until("two older files", || Ok(Path::new(&oldest).exists()))?;
+        host.wait_until("two older files", || Ok(Path::new(&oldest).exists()))?;
         let begun = Held::by(&oldest)?.head.begun;
-        wait_until("the oldest file to go", || {
+        host.wait_until("the oldest file to go", || {
             Ok(Held::by(&oldest)?.head.begun > begun)
         })?;
         let run = host.stop()?;
@@ -272,7 +271,7 @@ fn root_a_service_that_was_killed_begins_again_and_loses_no_capture() -> Result<
         for (earlier, arguments) in [&rotating[..2], &rotating].into_iter().enumerate() {
             let host = Host::start(root, arguments)?;
             lab.five_fast_retransmits(RECEIVER_V4)?;
-            wait_until("the events to be in the file", || {
+            host.wait_until("the events to be in the file", || {
                 Ok(Held::by(&file)?.events_of(&lab.sender) == 5)
             })?;
             host.stop_with(Signal::KILL)?;
@@ -306,12 +305,12 @@ fn root_a_file_that_is_deleted_is_told_and_another_one_begins() -> Result<()> {
         let lab = Lab::new()?;
         let host = Host::start(root, &["--record", &file])?;
         lab.five_fast_retransmits(RECEIVER_V4)?;
-        wait_until("the events to be in the file", || {
+        host.wait_until("the events to be in the file", || {
             Ok(Held::by(&file)?.events_of(&lab.sender) == 5)
         })?;
         fs::remove_file(&file)?;
         host.wait_until_said("was deleted")?;
-        wait_until("another file", || Ok(Path::new(&file).exists()))?;
+        host.wait_until("another file", || Ok(Path::new(&file).exists()))?;
         lab.five_fast_retransmits(RECEIVER_V4)?;
         let run = host.stop()?;
 
@@ -358,7 +357,7 @@ fn root_without_any_older_file_the_file_itself_begins_anew() -> Result<()> {
         let rotation = ["--record", &file, "--record-rotate", "1s"];
         let host = Host::start(root, &[&rotation[..], &["--record-keep", "0"]].concat())?;
         let begun = Held::by(&file)?.head.begun;
-        wait_until("the file to begin anew", || {
+        host.wait_until("the file to begin anew", || {
             Ok(Held::by(&file)?.head.begun > begun)
         })?;
         host.stop()?;

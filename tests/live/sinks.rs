@@ -13,7 +13,6 @@ use crate::support::host::Host;
 use crate::support::lab::Lab;
 use crate::support::lab::RECEIVER_V4;
 use crate::support::lab::RECEIVER_V6;
-use crate::support::oracle::wait_until;
 use crate::support::root_test;
 
 /// The status of the network's thread of a host.
@@ -66,7 +65,7 @@ fn root_a_retransmit_is_an_alert_and_a_log_record_at_receivers_found_by_name() -
         assert_eq!(labels["peer"], RECEIVER_V4.to_string());
         assert_eq!(labels["instance"], name.trim());
         rotel.wait_for("EventName: retrans.alert");
-        wait_until("five log records", || {
+        host.wait_until("five log records", || {
             let records = rotel
                 .output()
                 .matches("EventName: retrans.retransmit")

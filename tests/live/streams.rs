@@ -40,7 +40,6 @@ use crate::support::captures::replay;
 use crate::support::host::Host;
 use crate::support::lab::Lab;
 use crate::support::lab::RECEIVER_V4;
-use crate::support::oracle::wait_until;
 use crate::support::root_test;
 
 /// SYNs that are retransmitted: more than a pipe, the channel and a batch hold.
@@ -104,7 +103,7 @@ fn root_the_capture_is_whole_as_soon_as_a_signal_came() -> Result<()> {
         wait_until_stuck(&read);
         host.signal(Signal::TERM)?;
         // The chain waits for the reader for three more seconds.
-        wait_until("the capture to end", || Ok(!Held::by(&file)?.is_cut))?;
+        host.wait_until("the capture to end", || Ok(!Held::by(&file)?.is_cut))?;
         host.signal(Signal::KILL)?;
         let held = Held::by(&file)?.events;
         let traced = traced_of_burst(&lab, BURST)?;
@@ -215,7 +214,7 @@ fn root_a_live_pipe_into_a_replay_delivers_what_is_there() -> Result<()> {
         lab.five_fast_retransmits(RECEIVER_V4)?;
         let mut printed = Vec::new();
         // Both processes still run: lines pass without an end of the stream or a following line.
-        wait_until("five lines through both", || {
+        host.wait_until("five lines through both", || {
             let mut bytes = [0; 65_536];
             if rustix::io::ioctl_fionread(&out)? > 0 {
                 let read = out.read(&mut bytes)?;

@@ -101,7 +101,7 @@ url = \"http://127.0.0.1:{}\"
 
         // The configuration is read again: there is nothing new, and all goes on.
         host.signal(Signal::HUP)?;
-        wait_until("the configuration to be read", || {
+        host.wait_until("the configuration to be read", || {
             let said = host.said();
             Ok(said
                 .iter()

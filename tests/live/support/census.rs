@@ -1,11 +1,8 @@
 //! The census of a run, from its capture, and the kernel's own counters beside it.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io::BufReader;
 use std::net::IpAddr;
-use std::panic;
-use std::panic::AssertUnwindSafe;
 
 use anyhow::Context;
 use anyhow::Result;
@@ -22,37 +19,6 @@ use super::host::Run;
 use super::lab::Flow;
 use super::netns::Namespace;
 use super::oracle::Nstat;
-use super::root::say;
-use super::root::test_name;
-use super::root_test;
-
-/// How often an exact test is run.
-const ATTEMPTS: u32 = 3;
-
-thread_local! {
-    /// Calls that the kernel has skipped, of the programs of hosts that this test has stopped.
-    static MISSES: Cell<u64> = const { Cell::new(0) };
-}
-
-/// [`root_test`] for exact sums. A test that fails is repeated if, and only if, the kernel has skipped a call of the
-/// programs: a state that changes in a softirq, within the program on the same CPU. Standard error has a line about it.
-pub fn census_test(test: impl Fn(&Root) -> Result<()>) -> Result<()> {
-    root_test(|root| {
-        for attempt in 1.. {
-            MISSES.set(0);
-            let outcome = panic::catch_unwind(AssertUnwindSafe(|| test(root)));
-            let misses = MISSES.get();
-            if matches!(outcome, Ok(Ok(()))) || misses == 0 || attempt == ATTEMPTS {
-                return outcome.unwrap_or_else(|panic| panic::resume_unwind(panic));
-            }
-            say(format_args!(
-                "again: {}: the kernel has skipped {misses} calls of the census",
-                test_name()
-            ));
-        }
-        Ok(())
-    })
-}
 
 /// A host that makes a census, and records it.
 pub struct CensusHost {
@@ -92,9 +58,7 @@ impl CensusHost {
             .as_ref()
             .context("the ledger has a line of the census")?;
         let rows = rows(&directory.file("census.rtc"))?;
-        let counted = Counted { rows, run };
-        MISSES.set(MISSES.get() + counted.ledger("recursion_misses"));
-        Ok(counted)
+        Ok(Counted { rows, run })
     }
 }
 

@@ -1,5 +1,6 @@
 //! `retrans-host` as a child process, watching the live probe.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::io::BufRead;
@@ -29,6 +30,7 @@ use serde_json::Value;
 
 use super::Root;
 use super::kernel::is_since;
+use super::misses;
 use super::netns::Namespace;
 use super::netns::command;
 use super::oracle::wait_until;
@@ -246,14 +248,36 @@ impl Host {
             .parse()?)
     }
 
+    /// Waits until a condition holds. If it does not hold in time, the error tells what the host has said.
+    pub fn wait_until(
+        &self,
+        what: impl fmt::Display,
+        condition: impl FnMut() -> Result<bool>,
+    ) -> Result<()> {
+        wait_until(what, condition).with_context(|| {
+            let misses = misses::of_process(self.pid());
+            misses::add(misses);
+            format!(
+                "the kernel has skipped {misses} calls, and retrans-host has said: {:#?}",
+                self.said()
+            )
+        })
+    }
+
     /// Waits until standard error has these words.
     pub fn wait_until_said(&self, words: &str) -> Result<()> {
-        wait_until_in(&self.stderr, words)
+        self.wait_until_in(&self.stderr, words)
     }
 
     /// Waits until standard output has these words.
     pub fn wait_until_printed(&self, words: &str) -> Result<()> {
-        wait_until_in(&self.stdout, words)
+        self.wait_until_in(&self.stdout, words)
+    }
+
+    fn wait_until_in(&self, lines: &Lines, words: &str) -> Result<()> {
+        self.wait_until(format_args!("{words:?}"), || {
+            Ok(lines.so_far().iter().any(|line| line.contains(words)))
+        })
     }
 
     /// The lines of this type so far.
@@ -288,6 +312,7 @@ impl Host {
         let stderr = self.stderr.finish();
         let ledger = Ledger::parse(stderr.iter().map(String::as_str))
             .with_context(|| format!("retrans-host said: {stderr:#?}"))?;
+        misses::add(misses::in_ledger(&ledger));
         Ok(Run {
             lines: self.stdout.finish(),
             ledger,
@@ -302,12 +327,6 @@ impl Drop for Host {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn wait_until_in(lines: &Lines, words: &str) -> Result<()> {
-    wait_until(format_args!("{words:?}"), || {
-        Ok(lines.so_far().iter().any(|line| line.contains(words)))
-    })
 }
 
 impl Run {

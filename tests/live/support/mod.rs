@@ -13,6 +13,7 @@ pub mod host;
 pub mod kernel;
 pub mod lab;
 pub mod mib;
+pub mod misses;
 pub mod mptcp;
 pub mod netns;
 pub mod oracle;

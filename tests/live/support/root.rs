@@ -15,6 +15,7 @@ use anyhow::Result;
 use rustix::thread::CapabilitySet;
 use rustix::thread::capabilities;
 
+use super::misses;
 use super::netns;
 use super::tracefs::Trace;
 use super::tracefs::interrupted_init;
@@ -38,10 +39,13 @@ impl Root {
 /// Runs a test as root. Without root it returns, and reports on standard error that the test was
 /// skipped and why; with `CI=true` that is a failure instead.
 ///
-/// Some kernels hide a retransmit from every BPF program where it interrupts process 1
-/// ([`interrupted_init`]). A test that fails is repeated if, and only if, the kernel's own trace shows
-/// that this happened, and standard error has a line about it. Tests may run at the same time: the
-/// retransmit may have been another test's.
+/// A test that fails is repeated if, and only if, the kernel itself tells that it has not run a BPF program
+/// for a call that the test may need. Standard error has a line about it. There are two such cases:
+///
+/// - Some kernels hide a retransmit from every BPF program where it interrupts process 1
+///   ([`interrupted_init`]); their own trace shows it. Tests may run at the same time: the retransmit may have
+///   been another test's.
+/// - The kernel has skipped calls of a host's programs ([`misses`]).
 pub fn root_test(test: impl Fn(&Root) -> Result<()>) -> Result<()> {
     let _running = RUNNING.read().unwrap_or_else(PoisonError::into_inner);
     run_as_root(test)
@@ -69,18 +73,20 @@ fn run_as_root(test: impl Fn(&Root) -> Result<()>) -> Result<()> {
     };
     for attempt in 1.. {
         let trace = Trace::start()?;
+        misses::take();
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| test(&root)));
         if let Ok(Ok(())) = outcome {
             break;
         }
         let lines = trace.lines_with(&[])?;
-        let hidden = lines.iter().filter(|line| interrupted_init(line)).count();
-        if hidden == 0 || attempt == ATTEMPTS {
+        let hidden = lines.iter().filter(|line| interrupted_init(line)).count() as u64;
+        let skipped = misses::take();
+        if hidden + skipped == 0 || attempt == ATTEMPTS {
             return outcome.unwrap_or_else(|panic| panic::resume_unwind(panic));
         }
         say(format_args!(
             "again: {}: {hidden} retransmits interrupted process 1, where this kernel may run no \
-             BPF program",
+             BPF program; the kernel has skipped {skipped} calls of the host's programs",
             test_name()
         ));
     }
