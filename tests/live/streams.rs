@@ -204,7 +204,7 @@ fn root_a_live_pipe_into_a_replay_delivers_what_is_there() -> Result<()> {
         let lab = Lab::new()?;
         let (read, write) = pipe();
         let (mut out, into) = pipe();
-        // Bursts of other tests would take minutes through pipes that are read bit by bit.
+        // Bursts of other tests would take minutes through pipes that take 4 KiB at a time.
         let netns = lab.sender.inode().to_string();
         let host = Host::start_into(root, write, &["--netns", &netns])?;
         let mut second = Command::new(BINARY);
