@@ -20,7 +20,6 @@ use crate::support::lab::Lab;
 use crate::support::lab::RECEIVER_V4;
 use crate::support::lab::RECEIVER_V6;
 use crate::support::oracle::Nstat;
-use crate::support::oracle::wait_until;
 use crate::support::root_test;
 
 /// The address at which this host serves its metrics.
@@ -82,7 +81,7 @@ url = \"http://127.0.0.1:{}\"
             requests[0].body()
         );
         let records = |number| {
-            wait_until(format_args!("{number} log records"), || {
+            host.wait_until(format_args!("{number} log records"), || {
                 let output = rotel.output();
                 Ok(output.matches("EventName: retrans.retransmit").count() == number)
             })

@@ -255,7 +255,7 @@ impl Host {
         condition: impl FnMut() -> Result<bool>,
     ) -> Result<()> {
         wait_until(what, condition).with_context(|| {
-            let misses = misses::of_process(self.pid());
+            let misses = misses::of_process(self.pid()).unwrap_or(0);
             misses::add(misses);
             format!(
                 "the kernel has skipped {misses} calls, and retrans-host has said: {:#?}",

@@ -7,6 +7,12 @@
 use std::cell::Cell;
 use std::fs;
 
+use anyhow::Result;
+use anyhow::bail;
+
+use super::host::Host;
+use super::kernel::is_since;
+use super::root_test;
 use crate::common::ledger::Ledger;
 
 thread_local! {
@@ -32,19 +38,40 @@ pub fn in_ledger(ledger: &Ledger) -> u64 {
         .sum()
 }
 
-/// What the kernel tells of the programs that a process has open.
-pub fn of_process(pid: u32) -> u64 {
-    let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fdinfo")) else {
-        return 0; // the process has ended
-    };
+/// What the kernel tells of the programs that a process has open; `None` before 5.12, and where it has none.
+pub fn of_process(pid: u32) -> Option<u64> {
+    let descriptors = fs::read_dir(format!("/proc/{pid}/fdinfo")).ok()?;
     let infos =
         descriptors.filter_map(|descriptor| fs::read_to_string(descriptor.ok()?.path()).ok());
-    infos
-        .filter_map(|info| {
-            let misses = info
-                .lines()
-                .find_map(|line| line.strip_prefix("recursion_misses:"))?;
-            misses.trim().parse::<u64>().ok()
-        })
-        .sum()
+    let misses = infos.filter_map(|info| {
+        let misses = info
+            .lines()
+            .find_map(|line| line.strip_prefix("recursion_misses:"))?;
+        misses.trim().parse::<u64>().ok()
+    });
+    misses.reduce(|sum, misses| sum + misses)
+}
+
+#[test]
+fn root_the_kernel_tells_what_it_has_skipped_of_a_running_host() -> Result<()> {
+    root_test(|root| {
+        let host = Host::start(root, &[])?;
+        assert_eq!(of_process(host.pid()).is_some(), is_since(5, 12)?);
+        host.stop()?;
+        Ok(())
+    })
+}
+
+#[test]
+fn root_a_test_that_fails_is_repeated_where_the_kernel_has_skipped_a_call() -> Result<()> {
+    let attempts = Cell::new(0);
+    root_test(|_| {
+        attempts.set(attempts.get() + 1);
+        if attempts.get() == 1 {
+            add(1);
+            bail!("an event is missing");
+        }
+        assert_eq!(attempts.get(), 2);
+        Ok(())
+    })
 }
