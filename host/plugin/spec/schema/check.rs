@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
-use std::fmt;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
@@ -18,79 +17,25 @@ use super::Object;
 use super::Range;
 use super::Shape;
 use super::Text;
-use super::words;
-use crate::system::sanitize::joined;
+use super::mismatch::Difference;
+use super::mismatch::Mismatch;
+use super::mismatch::Step;
+use super::mismatch::What;
 
-/// Minimum similarity, from 0 to 1, of a key to one that is suggested instead.
-const SIMILAR: f64 = 0.8;
-
-/// Maximum number of characters of a value in a message.
-const MAX_SHOWN: usize = 60;
-
-/// Maximum number of keys in a message.
-const MAX_KEYS: usize = 40;
-
-/// A difference between settings and their schema.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Mismatch {
-    /// A value is not what the schema asks for.
-    #[error("{key}: expected {expected}, not {found}")]
-    Value {
-        /// The key, such as `rules[2].port`.
-        key: String,
-        /// What the schema asks for, in words.
-        expected: String,
-        /// The value.
-        found: String,
-    },
-    /// There is no such key.
-    #[error("unknown setting {key}{hint}")]
-    Unknown {
-        /// The key.
-        key: String,
-        /// The key that was meant, or the keys that exist.
-        hint: String,
-    },
-    /// A key that is required is missing.
-    #[error("{key} is required: {expected}")]
-    Missing {
-        /// The key.
-        key: String,
-        /// What the schema asks for, in words.
-        expected: String,
-    },
-}
+/// Maximum relative error of the ratio of two numbers, each of which is rounded.
+const MAX_ROUNDING: f64 = 2.0 * f64::EPSILON;
 
 /// Compares settings with the schema of their object.
 pub(super) fn settings(schema: &Object, settings: &Map<String, Value>) -> Result<(), Mismatch> {
-    object(schema, settings, &Path::Root)
+    object(schema, settings).map_err(Mismatch::from)
 }
 
 /// Whether a value is what a shape asks for.
 pub(super) fn fits(shape: &Shape, found: &Value) -> bool {
-    value(shape, found, &Path::Root).is_ok()
+    value(shape, found).is_ok()
 }
 
-/// The way from the settings to a value. It is written out only for a message.
-#[derive(Clone, Copy)]
-enum Path<'a> {
-    Root,
-    Key(&'a Path<'a>, &'a str),
-    Item(&'a Path<'a>, usize),
-}
-
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Path::Root => Ok(()),
-            Path::Key(Path::Root, key) => f.write_str(&joined(key)),
-            Path::Key(above, key) => write!(f, "{above}.{}", joined(key)),
-            Path::Item(above, index) => write!(f, "{above}[{index}]"),
-        }
-    }
-}
-
-fn value(shape: &Shape, found: &Value, path: &Path) -> Result<(), Mismatch> {
+fn value<'a>(shape: &'a Shape, found: &'a Value) -> Result<(), Difference<'a>> {
     let fits = match (shape, found) {
         (Shape::Any, _) => true,
         (Shape::Nothing, _) => false,
@@ -100,16 +45,12 @@ fn value(shape: &Shape, found: &Value, path: &Path) -> Result<(), Mismatch> {
         (Shape::Text(form), Value::String(text)) => form.has(text),
         (Shape::Word(words), Value::String(text)) => words.iter().any(|word| word.word == *text),
         (Shape::Value(values), found) => values.iter().any(|value| same(value, found)),
-        (Shape::List(form), Value::Array(items)) => return list(shape, form, items, found, path),
-        (Shape::Object(form), Value::Object(members)) => return object(form, members, path),
-        (Shape::AnyOf(choices), found) => return any_of(shape, choices, found, path),
-        (Shape::OneOf(choices), found) => {
-            any_of(shape, choices, found, path)?;
-            let fitting = choices.iter().filter(|choice| self::fits(choice, found));
-            fitting.take(2).count() == 1
-        }
+        (Shape::List(form), Value::Array(items)) if form.has(items) => return list(form, items),
+        (Shape::Object(form), Value::Object(members)) => return object(form, members),
+        (Shape::AnyOf(choices), found) => return choice(shape, choices, found, false),
+        (Shape::OneOf(choices), found) => return choice(shape, choices, found, true),
         (Shape::AllOf(parts), found) => {
-            return parts.iter().try_for_each(|part| value(part, found, path));
+            return parts.iter().try_for_each(|part| value(part, found));
         }
         (
             Shape::Number(_) | Shape::Text(_) | Shape::Word(_) | Shape::List(_) | Shape::Object(_),
@@ -118,122 +59,73 @@ fn value(shape: &Shape, found: &Value, path: &Path) -> Result<(), Mismatch> {
     };
     match fits {
         true => Ok(()),
-        false => Err(mismatch(shape, found, path)),
+        false => Err(Difference::new(What::Value(shape, found))),
     }
 }
 
-fn mismatch(shape: &Shape, found: &Value, path: &Path) -> Mismatch {
-    Mismatch::Value {
-        key: path.to_string(),
-        expected: words::expected(shape),
-        found: shown(found),
+/// Whether one of the choices fits, and no other one if `only_one`. Each is asked once: choices are in choices.
+fn choice<'a>(
+    shape: &'a Shape,
+    choices: &'a [Shape],
+    found: &'a Value,
+    only_one: bool,
+) -> Result<(), Difference<'a>> {
+    let mut fitting = 0;
+    // What is wrong within the choices that have the form of the value.
+    let mut alike = Vec::new();
+    for choice in choices {
+        match (value(choice, found), choice, found) {
+            (Ok(()), ..) => fitting += 1,
+            (Err(within), Shape::List(_), Value::Array(_))
+            | (Err(within), Shape::Object(_), Value::Object(_)) => alike.push(within),
+            (Err(_), ..) => {}
+        }
+        if fitting > usize::from(only_one) {
+            break;
+        }
+    }
+    match (fitting, alike.pop(), alike.is_empty()) {
+        (1, ..) => Ok(()),
+        // Where one choice alone has the form of the value, what is wrong within it says more.
+        (0, Some(within), true) => Err(within),
+        _ => Err(Difference::new(What::Value(shape, found))),
     }
 }
 
-/// A value as it is quoted in a message: JSON, cut.
-fn shown(value: &Value) -> String {
-    let text = joined(&value.to_string());
-    match text.chars().count() > MAX_SHOWN {
-        true => text.chars().take(MAX_SHOWN).chain(['…']).collect(),
-        false => text,
-    }
-}
-
-fn any_of(shape: &Shape, choices: &[Shape], found: &Value, path: &Path) -> Result<(), Mismatch> {
-    if choices.iter().any(|choice| fits(choice, found)) {
-        return Ok(());
-    }
-    // Where one choice alone has the form of the value, what is wrong within it says more.
-    let alike = |choice: &&Shape| match choice {
-        Shape::List(_) => found.is_array(),
-        Shape::Object(_) => found.is_object(),
-        _ => false,
-    };
-    let mut alike = choices.iter().filter(alike);
-    match (alike.next(), alike.next()) {
-        (Some(only), None) => value(only, found, path),
-        _ => Err(mismatch(shape, found, path)),
-    }
-}
-
-fn list(
-    shape: &Shape,
-    form: &List,
-    items: &[Value],
-    found: &Value,
-    path: &Path,
-) -> Result<(), Mismatch> {
-    let many = items.len() < form.min || form.max.is_some_and(|max| items.len() > max);
-    // Objects have their keys in one order only.
-    let distinct: HashSet<String> = match form.unique {
-        true => items.iter().map(Value::to_string).collect(),
-        false => HashSet::new(),
-    };
-    if many || (form.unique && distinct.len() < items.len()) {
-        return Err(mismatch(shape, found, path));
-    }
+fn list<'a>(form: &'a List, items: &'a [Value]) -> Result<(), Difference<'a>> {
     items.iter().enumerate().try_for_each(|(index, item)| {
         let shape = form.first.get(index).unwrap_or(&form.rest);
-        value(shape, item, &Path::Item(path, index))
+        value(shape, item).map_err(|difference| difference.below(Step::Item(index)))
     })
 }
 
-fn object(form: &Object, members: &Map<String, Value>, path: &Path) -> Result<(), Mismatch> {
+fn object<'a>(form: &'a Object, members: &'a Map<String, Value>) -> Result<(), Difference<'a>> {
     for (key, member) in members {
-        let shape = form.shape_of(key).ok_or_else(|| Mismatch::Unknown {
-            key: Path::Key(path, key).to_string(),
-            hint: hint(form, key),
-        })?;
-        value(shape, member, &Path::Key(path, key))?;
+        let below = |difference: Difference<'a>| difference.below(Step::Key(key));
+        let shapes = form.shapes_of(key);
+        if shapes.is_empty() {
+            return Err(below(Difference::new(What::Unknown(form, key))));
+        }
+        for shape in shapes {
+            value(shape, member).map_err(below)?;
+        }
     }
     let missing = form
         .properties
         .iter()
         .find(|property| property.required && !members.contains_key(&property.key));
     if let Some(property) = missing {
-        return Err(Mismatch::Missing {
-            key: Path::Key(path, &property.key).to_string(),
-            expected: words::expected(&property.shape),
-        });
+        let missing = Difference::new(What::Missing(form, &property.key));
+        return Err(missing.below(Step::Key(&property.key)));
     }
-    if members.len() < form.min || form.max.is_some_and(|max| members.len() > max) {
-        let key = match path {
-            Path::Root => "the settings".to_owned(),
-            path => path.to_string(),
-        };
-        return Err(Mismatch::Value {
-            key,
-            expected: words::number_of("key", form.min, form.max),
-            found: members.len().to_string(),
-        });
-    }
-    Ok(())
-}
-
-/// The key that was meant, or the keys that exist.
-fn hint(form: &Object, key: &str) -> String {
-    let similarity = |other: &&super::Property| strsim::jaro_winkler(&other.key, key);
-    let nearest = form
-        .properties
-        .iter()
-        .max_by(|a, b| similarity(a).total_cmp(&similarity(b)))
-        .filter(|nearest| similarity(nearest) >= SIMILAR);
-    if let Some(nearest) = nearest {
-        return format!("; did you mean {}?", joined(&nearest.key));
-    }
-    let keys = form.properties.iter().take(MAX_KEYS);
-    let mut keys: Vec<_> = keys.map(|property| joined(&property.key)).collect();
-    if form.properties.len() > MAX_KEYS {
-        keys.push("…".to_owned());
-    }
-    match keys.is_empty() {
-        true => ": there are no settings".to_owned(),
-        false => format!("; there are {}", keys.join(", ")),
+    match members.len() < form.min || form.max.is_some_and(|max| members.len() > max) {
+        true => Err(Difference::new(What::Keys(form, members.len()))),
+        false => Ok(()),
     }
 }
 
 /// Whether two values are equal; 1 and 1.0 are.
-fn same(a: &Value, b: &Value) -> bool {
+pub(super) fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => compare(a, b) == Some(Ordering::Equal),
         (a, b) => a == b,
@@ -241,7 +133,7 @@ fn same(a: &Value, b: &Value) -> bool {
 }
 
 /// Compares numbers, exactly where both are whole.
-fn compare(a: &Number, b: &Number) -> Option<Ordering> {
+pub(super) fn compare(a: &Number, b: &Number) -> Option<Ordering> {
     match (a.as_i128(), b.as_i128()) {
         (Some(a), Some(b)) => Some(a.cmp(&b)),
         _ => a.as_f64()?.partial_cmp(&b.as_f64()?),
@@ -262,7 +154,11 @@ impl Range {
             (_, Some(0)) => false,
             (Some(number), Some(step)) => number % step == 0,
             _ => match (number.as_f64(), step.as_f64()) {
-                (Some(number), Some(step)) => (number / step).fract() == 0.0,
+                // 0.3 / 0.1 is not quite 3: numbers, and their ratio, are rounded.
+                (Some(number), Some(step)) => {
+                    let ratio = number / step;
+                    (ratio - ratio.round()).abs() <= MAX_ROUNDING * ratio.abs()
+                }
                 _ => false,
             },
         };
@@ -270,6 +166,17 @@ impl Range {
             && within(&self.low, Ordering::Less)
             && within(&self.high, Ordering::Greater)
             && self.step.as_ref().is_none_or(is_multiple)
+    }
+}
+
+impl List {
+    /// Whether it may have as many items, and these beside one another.
+    fn has(&self, items: &[Value]) -> bool {
+        // Objects have their keys in one order only.
+        let mut seen = HashSet::new();
+        items.len() >= self.min
+            && self.max.is_none_or(|max| items.len() <= max)
+            && (!self.unique || items.iter().all(|item| seen.insert(item.to_string())))
     }
 }
 

@@ -1,10 +1,13 @@
 //! The settings schema of a plugin: a subset of JSON Schema, which the host enforces for plugins in every language.
 //!
 //! `parse` reads it, `check` compares settings with it, `text` turns the text of `--set` into values, and `words`
-//! describes it to an operator. A schema comes from a plugin, which may be a stranger's: its depth, its size and its
-//! patterns are bounded.
+//! describes it to an operator.
+//!
+//! A schema comes from a plugin, which may be a stranger's. `parse/budget` bounds its size. Functions that walk through it
+//! visit each choice once: choices are in choices, and two visits at each level are 2³² at the last.
 
 mod check;
+mod mismatch;
 mod parse;
 mod text;
 mod words;
@@ -14,7 +17,7 @@ use serde_json::Map;
 use serde_json::Number;
 use serde_json::Value;
 
-pub use self::check::Mismatch;
+pub use self::mismatch::Mismatch;
 pub use self::parse::SchemaError;
 pub use self::words::Setting;
 pub use self::words::Word;
@@ -28,10 +31,8 @@ impl Schema {
     pub fn any() -> Schema {
         Schema(Object {
             properties: Vec::new(),
-            others: vec![Others {
-                keys: None,
-                shape: Shape::Any,
-            }],
+            patterns: Vec::new(),
+            rest: Shape::Any,
             min: 0,
             max: None,
         })
@@ -51,20 +52,19 @@ impl Schema {
         check::settings(&self.0, settings)
     }
 
-    /// Converts the text of a setting to the value that the schema asks for. Text that fits nothing becomes a string,
-    /// which [`check`](Schema::check) refuses.
+    /// Converts the text of a setting to the value that the schema asks for. If there is none, [`check`](Schema::check)
+    /// refuses the value.
     pub fn value(&self, key: &str, text: &str) -> Value {
-        match self.0.shape_of(key) {
-            Some(shape) => text::value(shape, text),
-            None => Value::String(text.to_owned()),
-        }
+        text::value(&self.0.shapes_of(key), text)
     }
 
     /// Returns whether there is a setting with this key, for values of the type of this one, that takes it. A number must be
     /// a whole one. A setting that takes anything is for nothing in particular.
     pub fn takes(&self, key: &str, value: &Value) -> bool {
         let property = self.0.property(key);
-        property.is_some_and(|property| property.shape.is_for(value))
+        let shape = property.and_then(|property| property.shape.as_ref());
+        let fits = |shape: &&Shape| check::fits(shape, value);
+        shape.is_some_and(|shape| shape.is_for(value)) && self.0.shapes_of(key).iter().all(fits)
     }
 
     /// Describes each setting in words.
@@ -165,8 +165,9 @@ struct List {
 #[derive(Debug)]
 struct Object {
     properties: Vec<Property>,
-    /// What other keys there may be. No entry: none.
-    others: Vec<Others>,
+    patterns: Vec<Pattern>,
+    /// Values whose keys are not listed and match no pattern. Nothing: there are no such keys.
+    rest: Shape,
     min: usize,
     max: Option<usize>,
 }
@@ -175,17 +176,17 @@ struct Object {
 #[derive(Debug)]
 struct Property {
     key: String,
-    shape: Shape,
+    /// `None`: it is required, but not listed; patterns and the rest say what it is.
+    shape: Option<Shape>,
     required: bool,
     default: Option<Value>,
     description: String,
 }
 
-/// The shape of values whose keys are not listed as properties.
+/// The shape of values whose keys match a pattern.
 #[derive(Debug)]
-struct Others {
-    /// The keys; `None`: all that no other pattern matches.
-    keys: Option<Regex>,
+struct Pattern {
+    keys: Regex,
     shape: Shape,
 }
 
@@ -194,16 +195,21 @@ impl Object {
         self.properties.iter().find(|property| property.key == key)
     }
 
-    /// The shape of the value with this key; `None`: there is no such key.
-    fn shape_of(&self, key: &str) -> Option<&Shape> {
-        if let Some(property) = self.property(key) {
-            return Some(&property.shape);
+    /// The shapes that the value with this key has, all of them. None: there is no such key.
+    fn shapes_of(&self, key: &str) -> Vec<&Shape> {
+        let listed = self
+            .property(key)
+            .and_then(|property| property.shape.as_ref());
+        let matching = self
+            .patterns
+            .iter()
+            .filter(|pattern| pattern.keys.is_match(key));
+        let matching = matching.map(|pattern| &pattern.shape);
+        let shapes: Vec<_> = listed.into_iter().chain(matching).collect();
+        match (shapes.is_empty(), &self.rest) {
+            (true, Shape::Nothing) | (false, _) => shapes,
+            (true, rest) => vec![rest],
         }
-        let by_pattern =
-            |others: &&Others| matches!(&others.keys, Some(keys) if keys.is_match(key));
-        let found = self.others.iter().find(by_pattern);
-        let found = found.or_else(|| self.others.iter().find(|others| others.keys.is_none()));
-        found.map(|others| &others.shape)
     }
 }
 

@@ -4,13 +4,13 @@
 //! themselves. A keyword that would change what is valid, and is not supported, refuses the schema: a setting must never
 //! be accepted because a keyword was not understood.
 
+mod budget;
 mod keywords;
 
-use regex_lite::Regex;
-use regex_lite::RegexBuilder;
 use serde_json::Map;
 use serde_json::Value;
 
+use self::budget::Budget;
 use self::keywords::any_of;
 use self::keywords::constants;
 use self::keywords::count;
@@ -22,26 +22,14 @@ use self::keywords::range;
 use super::Format;
 use super::List;
 use super::Object;
-use super::Others;
+use super::Pattern;
 use super::Property;
 use super::Shape;
 use super::Text;
+use super::check::fits;
 use crate::system::sanitize::joined;
 use crate::system::sanitize::one_line;
 use crate::system::sanitize::quoted;
-
-/// Maximum length of a schema in bytes.
-const MAX_LEN: usize = 1 << 20;
-
-/// Maximum depth of references, choices, lists and objects.
-const MAX_DEPTH: usize = 32;
-
-/// Maximum number of subschemas, where one that is referred to twice counts twice.
-const MAX_PARTS: usize = 10_000;
-
-/// Maximum number of patterns, and of bytes of memory for each.
-const MAX_PATTERNS: usize = 256;
-const MAX_PATTERN_SIZE: usize = 1 << 20;
 
 /// Keywords of JSON Schema that change what is valid, and that are not supported.
 const UNSUPPORTED: &[&str] = &[
@@ -83,21 +71,19 @@ pub enum SchemaError {
     #[error("{0}: cannot use the pattern {1}: {2}")]
     Pattern(String, String, String),
     /// A bound is exceeded.
-    #[error("it has more than {0}")]
+    #[error("it is too large: it has more than {0}")]
     TooLarge(String),
 }
 
 /// Reads the schema of an object from JSON.
 pub(super) fn parse(json: &str) -> Result<Object, SchemaError> {
-    if json.len() > MAX_LEN {
-        return Err(SchemaError::TooLarge(format!("{MAX_LEN} bytes")));
-    }
+    let mut budget = Budget::default();
+    budget.schema(json)?;
     let root: Value =
         serde_json::from_str(json).map_err(|error| SchemaError::NotJson(one_line(&error)))?;
     let mut parser = Parser {
         root: &root,
-        parts: 0,
-        patterns: 0,
+        budget,
     };
     let place = Place {
         path: "#".to_owned(),
@@ -130,9 +116,7 @@ impl Place {
 
 struct Parser<'a> {
     root: &'a Value,
-    /// Subschemas that were read.
-    parts: usize,
-    patterns: usize,
+    budget: Budget,
 }
 
 impl<'a> Parser<'a> {
@@ -151,14 +135,7 @@ impl<'a> Parser<'a> {
     }
 
     fn shape(&mut self, schema: &'a Value, place: &Place) -> Result<Shape, SchemaError> {
-        self.parts += 1;
-        if self.parts > MAX_PARTS {
-            return Err(SchemaError::TooLarge(format!("{MAX_PARTS} parts")));
-        }
-        if place.depth > MAX_DEPTH {
-            let what = format!("{MAX_DEPTH} levels, or it refers to itself");
-            return Err(SchemaError::TooLarge(what));
-        }
+        self.budget.part(place.depth)?;
         let schema = match schema {
             Value::Bool(true) => return Ok(Shape::Any),
             Value::Bool(false) => return Ok(Shape::Nothing),
@@ -175,17 +152,16 @@ impl<'a> Parser<'a> {
         }
         all.extend(self.choices(schema, "anyOf", place)?.map(any_of));
         all.extend(self.choices(schema, "oneOf", place)?.map(one_of));
-        let types = self.types(schema, place)?;
-        match (constants(schema, place)?, types) {
-            // Constants of another type can never be valid.
-            (Some(mut values), Some(types)) => {
-                values.retain(|value| super::check::fits(&types, value));
-                all.push(one_of_values(values, schema));
-            }
-            (Some(values), None) => all.push(one_of_values(values, schema)),
-            (None, Some(types)) => all.push(types),
-            (None, None) => {}
+        let mut constants = constants(schema, place)?;
+        let mut types = self.types(schema, place)?;
+        if let (Some(values), Some(only), false) = (&mut constants, &types, has_keywords(schema)) {
+            // Constants of another type can never be valid. Where there is more than the type, a setting is compared
+            // with both: constants that a plugin chooses are not matched with patterns that it chooses.
+            values.retain(|value| fits(only, value));
+            types = None;
         }
+        all.extend(constants.map(|values| one_of_values(values, schema)));
+        all.extend(types);
         Ok(match all.len() {
             0 => Shape::Any,
             1 => all.remove(0),
@@ -202,6 +178,7 @@ impl<'a> Parser<'a> {
             .and_then(|path| self.root.pointer(path));
         let target =
             target.ok_or_else(|| SchemaError::Reference(place.path.clone(), joined(text)))?;
+        self.budget.target(target)?;
         let place = Place {
             path: joined(text),
             depth: place.depth + 1,
@@ -241,14 +218,18 @@ impl<'a> Parser<'a> {
                 .collect::<Result<_, _>>()?,
             Some(_) => return Err(place.invalid("type", expected)),
             // Keywords of a type concern values of that type alone.
-            None if KEYWORDS.iter().any(|keyword| schema.contains_key(*keyword)) => {
+            None if has_keywords(schema) => {
                 vec!["null", "boolean", "number", "string", "array", "object"]
             }
             None => return Ok(None),
         };
         let mut shapes = Vec::new();
-        for name in names {
-            shapes.push(match name {
+        for (index, name) in names.iter().enumerate() {
+            // Among names that were read already, of which there are at most as many as types.
+            if names[..index].contains(name) {
+                return Err(place.invalid("type", "each type once"));
+            }
+            shapes.push(match *name {
                 "null" => Shape::Null,
                 "boolean" => Shape::Boolean,
                 "integer" => range(schema, true, place)?,
@@ -263,15 +244,18 @@ impl<'a> Parser<'a> {
     }
 
     fn text(&mut self, schema: &Map<String, Value>, place: &Place) -> Result<Shape, SchemaError> {
-        let pattern = schema.get("pattern");
-        let pattern = pattern.map(|pattern| self.pattern(pattern, place));
+        let pattern = match schema.get("pattern") {
+            Some(Value::String(pattern)) => Some(self.budget.pattern(pattern, &place.path)?),
+            Some(_) => return Err(place.invalid("pattern", "text")),
+            None => None,
+        };
         let examples = schema.get("examples").and_then(Value::as_array);
         let examples = examples.into_iter().flatten().filter_map(Value::as_str);
         let format = schema.get("format").and_then(Value::as_str);
         Ok(Shape::Text(Text {
             min: count(schema, "minLength", place)?.unwrap_or(0),
             max: count(schema, "maxLength", place)?,
-            pattern: pattern.transpose()?,
+            pattern,
             format: format.map(|name| match name {
                 "ip" => Format::Ip,
                 "ipv4" => Format::Ipv4,
@@ -280,21 +264,6 @@ impl<'a> Parser<'a> {
             }),
             examples: examples.take(3).map(joined).collect(),
         }))
-    }
-
-    /// regex-lite matches in linear time, whatever the pattern.
-    fn pattern(&mut self, pattern: &Value, place: &Place) -> Result<Regex, SchemaError> {
-        self.patterns += 1;
-        if self.patterns > MAX_PATTERNS {
-            return Err(SchemaError::TooLarge(format!("{MAX_PATTERNS} patterns")));
-        }
-        let text = pattern
-            .as_str()
-            .ok_or_else(|| place.invalid("pattern", "text"))?;
-        let regex = RegexBuilder::new(text).size_limit(MAX_PATTERN_SIZE).build();
-        regex.map_err(|error| {
-            SchemaError::Pattern(place.path.clone(), joined(text), one_line(&error))
-        })
     }
 
     fn list(
@@ -329,48 +298,42 @@ impl<'a> Parser<'a> {
         schema: &'a Map<String, Value>,
         place: &Place,
     ) -> Result<Shape, SchemaError> {
-        let required = names(schema, "required", place)?;
+        let mut required = names(schema, "required", place)?;
         let mut properties = Vec::new();
         for (key, property) in members(schema, "properties", place)? {
             properties.push(Property {
                 key: key.clone(),
-                shape: self.shape(property, &place.below("properties").below(key))?,
-                required: required.contains(&key.as_str()),
+                shape: Some(self.shape(property, &place.below("properties").below(key))?),
+                required: required.remove(key.as_str()),
                 default: property.get("default").cloned(),
                 description: joined(property["description"].as_str().unwrap_or_default()),
             });
         }
-        let mut others = Vec::new();
+        // Those that are required, and are not among the properties.
+        for key in required {
+            self.budget.part(place.depth)?;
+            properties.push(Property {
+                key: key.to_owned(),
+                shape: None,
+                required: true,
+                default: None,
+                description: String::new(),
+            });
+        }
+        let mut patterns = Vec::new();
         for (pattern, values) in members(schema, "patternProperties", place)? {
-            others.push(Others {
-                keys: Some(self.pattern(&Value::String(pattern.clone()), place)?),
+            patterns.push(Pattern {
+                keys: self.budget.pattern(pattern, &place.path)?,
                 shape: self.shape(values, &place.below("patternProperties"))?,
             });
         }
-        let rest = match schema.get("additionalProperties") {
-            Some(rest) => self.shape(rest, &place.below("additionalProperties"))?,
-            None => Shape::Any,
-        };
-        if !matches!(rest, Shape::Nothing) {
-            others.push(Others {
-                keys: None,
-                shape: rest,
-            });
-        }
-        for key in required {
-            if properties.iter().all(|property| property.key != key) {
-                properties.push(Property {
-                    key: key.to_owned(),
-                    shape: Shape::Any,
-                    required: true,
-                    default: None,
-                    description: String::new(),
-                });
-            }
-        }
         Ok(Shape::Object(Box::new(Object {
             properties,
-            others,
+            patterns,
+            rest: match schema.get("additionalProperties") {
+                Some(rest) => self.shape(rest, &place.below("additionalProperties"))?,
+                None => Shape::Any,
+            },
             min: count(schema, "minProperties", place)?.unwrap_or(0),
             max: count(schema, "maxProperties", place)?,
         })))
@@ -400,6 +363,11 @@ const KEYWORDS: &[&str] = &[
     "required",
     "uniqueItems",
 ];
+
+fn has_keywords(schema: &Map<String, Value>) -> bool {
+    let mut keywords = KEYWORDS.iter();
+    keywords.any(|keyword| schema.contains_key(*keyword))
+}
 
 fn refuse_unsupported(schema: &Map<String, Value>, place: &Place) -> Result<(), SchemaError> {
     match UNSUPPORTED.iter().find(|name| schema.contains_key(**name)) {

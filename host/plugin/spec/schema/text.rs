@@ -7,8 +7,18 @@ use super::List;
 use super::Shape;
 use super::check::fits;
 
-/// The value that `text` stands for in a setting of this shape. Text that fits nothing becomes a string.
-pub(super) fn value(shape: &Shape, text: &str) -> Value {
+/// Maximum number of values that are tried where several shapes must fit. There are six types.
+const MAX_TRIED: usize = 8;
+
+/// The value that `text` stands for in a setting that has all of these shapes. If nothing fits, the value does not.
+pub(super) fn value(shapes: &[&Shape], text: &str) -> Value {
+    match shapes {
+        [shape] => one(shape, text),
+        shapes => all(shapes, text).unwrap_or_else(|| Value::String(text.to_owned())),
+    }
+}
+
+fn one(shape: &Shape, text: &str) -> Value {
     match shape {
         Shape::Null => word(text, "null", Value::Null),
         Shape::Boolean => boolean(text),
@@ -18,13 +28,32 @@ pub(super) fn value(shape: &Shape, text: &str) -> Value {
         Shape::Object(_) => serde_json::from_str(text).ok().filter(Value::is_object),
         Shape::AnyOf(choices) | Shape::OneOf(choices) => choice(choices, text),
         Shape::AllOf(parts) => {
-            let values = parts.iter().map(|part| value(part, text));
-            let mut fitting = values.filter(|value| fits(shape, value));
-            fitting.next()
+            let parts: Vec<&Shape> = parts.iter().collect();
+            all(&parts, text)
         }
         Shape::Text(_) | Shape::Word(_) | Shape::Nothing => None,
     }
     .unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+/// The first value of one of the shapes that fits all of them; if there is none, the first one, which can be named in a
+/// message. Shapes may be many: equal values are tried once.
+fn all(shapes: &[&Shape], text: &str) -> Option<Value> {
+    let mut tried = Vec::new();
+    for shape in shapes {
+        let value = one(shape, text);
+        if tried.contains(&value) {
+            continue;
+        }
+        if shapes.iter().all(|shape| fits(shape, &value)) {
+            return Some(value);
+        }
+        tried.push(value);
+        if tried.len() == MAX_TRIED {
+            break;
+        }
+    }
+    tried.into_iter().next()
 }
 
 fn word(text: &str, word: &str, value: Value) -> Option<Value> {
@@ -61,8 +90,7 @@ fn list_value(list: &List, text: &str) -> Option<Value> {
     }
     let items = text.split(',').map(str::trim);
     let items = items.filter(|item| !item.is_empty()).enumerate();
-    let values =
-        items.map(|(index, item)| value(list.first.get(index).unwrap_or(&list.rest), item));
+    let values = items.map(|(index, item)| one(list.first.get(index).unwrap_or(&list.rest), item));
     Some(values.collect())
 }
 
@@ -71,7 +99,7 @@ fn json_list(text: &str) -> Option<Value> {
 }
 
 /// The first choice whose value fits. Any text is a valid string, so that strings are tried after all others; text
-/// without a comma is a list only where it is nothing else.
+/// without a comma is a list only where it is nothing else. Each choice is read once: choices are in choices.
 fn choice(choices: &[Shape], text: &str) -> Option<Value> {
     let several = text.contains(',') || json_list(text).is_some();
     let turn = |choice: &Shape| match choice {
@@ -83,13 +111,16 @@ fn choice(choices: &[Shape], text: &str) -> Option<Value> {
     };
     let mut choices: Vec<&Shape> = choices.iter().collect();
     choices.sort_by_key(|choice| turn(choice));
-    let values = choices.iter().map(|choice| (choice, value(choice, text)));
-    let fitting = values.clone().find(|(choice, value)| fits(choice, value));
     // Of a list that does not fit, the item that is wrong can be named.
-    let list = || {
-        values
-            .clone()
-            .find(|(choice, _)| several && matches!(choice, Shape::List(_)))
-    };
-    fitting.or_else(list).map(|(_, value)| value)
+    let mut list = None;
+    for choice in choices {
+        let value = one(choice, text);
+        if fits(choice, &value) {
+            return Some(value);
+        }
+        if several && matches!(choice, Shape::List(_)) {
+            list.get_or_insert(value);
+        }
+    }
+    list
 }

@@ -15,6 +15,9 @@ use crate::system::sanitize::joined;
 /// Maximum number of words that are spelled out.
 const MAX_WORDS: usize = 64;
 
+/// Maximum number of characters about a shape. Choices are in choices, so that words of a plugin can add up.
+const MAX_SHOWN: usize = 4096;
+
 /// A setting of a plugin.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Setting {
@@ -47,11 +50,14 @@ pub(super) fn settings(object: &Object) -> Vec<Setting> {
     properties
         .map(|property| Setting {
             key: joined(&property.key),
-            takes: takes(&property.shape, &|_| "one of the words below".to_owned()),
+            takes: match &property.shape {
+                Some(shape) => takes(shape, &|_| "one of the words below".to_owned()),
+                None => "any value".to_owned(),
+            },
             default: property.default.clone(),
             required: property.required,
             description: property.description.clone(),
-            words: words(&property.shape),
+            words: property.shape.as_ref().map(words).unwrap_or_default(),
         })
         .collect()
 }
@@ -79,6 +85,9 @@ fn words(shape: &Shape) -> Vec<Word> {
 }
 
 fn collect_words(shape: &Shape, found: &mut Vec<Word>) {
+    if found.len() == MAX_WORDS {
+        return;
+    }
     match shape {
         Shape::Word(words) => {
             for word in words {
@@ -106,7 +115,7 @@ fn collect_words(shape: &Shape, found: &mut Vec<Word>) {
 }
 
 fn takes(shape: &Shape, choice: &impl Fn(&[Word]) -> String) -> String {
-    match shape {
+    let text = match shape {
         Shape::Any => "any value".to_owned(),
         Shape::Nothing => "no value".to_owned(),
         Shape::Null => "null".to_owned(),
@@ -126,6 +135,10 @@ fn takes(shape: &Shape, choice: &impl Fn(&[Word]) -> String) -> String {
             let parts = distinct(parts, choice);
             parts.join(", and ")
         }
+    };
+    match text.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 

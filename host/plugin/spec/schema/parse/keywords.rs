@@ -1,15 +1,20 @@
 //! Reads the values of single keywords of a schema, and puts shapes together.
 
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::collections::HashSet;
+
 use serde_json::Map;
 use serde_json::Value;
 
-use super::MAX_PARTS;
 use super::Place;
 use super::SchemaError;
 use crate::plugin::spec::schema::Bound;
 use crate::plugin::spec::schema::Range;
 use crate::plugin::spec::schema::Shape;
 use crate::plugin::spec::schema::Word;
+use crate::plugin::spec::schema::check::compare;
+use crate::plugin::spec::schema::check::same;
 use crate::system::sanitize::joined;
 
 pub(super) fn any_of(shapes: Vec<Shape>) -> Shape {
@@ -17,10 +22,20 @@ pub(super) fn any_of(shapes: Vec<Shape>) -> Shape {
 }
 
 pub(super) fn one_of(shapes: Vec<Shape>) -> Shape {
-    choice(shapes, Shape::OneOf)
+    let mut seen = HashSet::new();
+    let words = shapes.iter().flat_map(|shape| match shape {
+        Shape::Word(words) => words.as_slice(),
+        _ => &[],
+    });
+    let distinct = words.map(|word| &word.word).all(|word| seen.insert(word));
+    // A word that is in two of them is refused.
+    match distinct {
+        true => choice(shapes, Shape::OneOf),
+        false => Shape::OneOf(shapes),
+    }
 }
 
-/// A choice. Choices of words are one choice of words, where each word is in one of them alone.
+/// A choice. Choices of words are one choice of words.
 fn choice(mut shapes: Vec<Shape>, of: fn(Vec<Shape>) -> Shape) -> Shape {
     if shapes.len() == 1 {
         return shapes.remove(0);
@@ -37,19 +52,23 @@ fn choice(mut shapes: Vec<Shape>, of: fn(Vec<Shape>) -> Shape) -> Shape {
     Shape::Word(words)
 }
 
-/// The values of `const` or `enum`.
+/// The values of `const` or `enum`; of both, if there are both.
 pub(super) fn constants(
     schema: &Map<String, Value>,
     place: &Place,
 ) -> Result<Option<Vec<Value>>, SchemaError> {
-    if let Some(value) = schema.get("const") {
-        return Ok(Some(vec![value.clone()]));
-    }
-    match schema.get("enum") {
-        Some(Value::Array(values)) if values.len() <= MAX_PARTS => Ok(Some(values.clone())),
-        Some(_) => Err(place.invalid("enum", "a list of at most 10000 values")),
-        None => Ok(None),
-    }
+    let listed = match schema.get("enum") {
+        Some(Value::Array(values)) => Some(values),
+        Some(_) => return Err(place.invalid("enum", "a list of values")),
+        None => None,
+    };
+    Ok(match (schema.get("const"), listed) {
+        (Some(value), Some(values)) if !values.iter().any(|other| same(value, other)) => {
+            Some(Vec::new())
+        }
+        (Some(value), _) => Some(vec![value.clone()]),
+        (None, values) => values.cloned(),
+    })
 }
 
 pub(super) fn one_of_values(values: Vec<Value>, schema: &Map<String, Value>) -> Shape {
@@ -79,21 +98,29 @@ pub(super) fn range(
         Some(_) => Err(place.invalid(keyword, "a number")),
         None => Ok(None),
     };
-    let bound = |inclusive: &str, exclusive: &str| {
-        let outside = number(exclusive)?.map(|number| Bound {
-            number,
-            exclusive: true,
-        });
+    // Of two bounds the narrower one holds; of equal ones, that which excludes the number itself.
+    let bound = |inclusive: &str, exclusive: &str, narrower: Ordering| {
         let inside = number(inclusive)?.map(|number| Bound {
             number,
             exclusive: false,
         });
-        Ok(inside.or(outside))
+        let outside = number(exclusive)?.map(|number| Bound {
+            number,
+            exclusive: true,
+        });
+        Ok(match (inside, outside) {
+            (Some(inside), Some(outside))
+                if compare(&inside.number, &outside.number) == Some(narrower) =>
+            {
+                Some(inside)
+            }
+            (inside, outside) => outside.or(inside),
+        })
     };
     Ok(Shape::Number(Range {
         whole,
-        low: bound("minimum", "exclusiveMinimum")?,
-        high: bound("maximum", "exclusiveMaximum")?,
+        low: bound("minimum", "exclusiveMinimum", Ordering::Greater)?,
+        high: bound("maximum", "exclusiveMaximum", Ordering::Less)?,
         step: number("multipleOf")?,
     }))
 }
@@ -116,15 +143,15 @@ pub(super) fn names<'a>(
     schema: &'a Map<String, Value>,
     keyword: &str,
     place: &Place,
-) -> Result<Vec<&'a str>, SchemaError> {
-    let invalid = || place.invalid(keyword, "a list of at most 10000 keys");
+) -> Result<BTreeSet<&'a str>, SchemaError> {
+    let invalid = || place.invalid(keyword, "a list of keys");
     match schema.get(keyword) {
-        Some(Value::Array(names)) if names.len() <= MAX_PARTS => names
+        Some(Value::Array(names)) => names
             .iter()
             .map(|name| name.as_str().ok_or_else(invalid))
             .collect(),
         Some(_) => Err(invalid()),
-        None => Ok(Vec::new()),
+        None => Ok(BTreeSet::new()),
     }
 }
 
