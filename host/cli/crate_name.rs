@@ -6,7 +6,8 @@ use crate::plugin::sources;
 /// Maximum length of a name.
 const MAX_LEN: usize = 64;
 
-/// Names with a meaning of their own: keywords of Rust, crates of its standard library, and names that cargo refuses.
+/// Names with a meaning of their own: keywords of Rust, crates of its standard library, names that cargo refuses, and
+/// `retrans`, the SDK in other languages.
 const RESERVED: &[&str] = &[
     "abstract",
     "alloc",
@@ -50,6 +51,7 @@ const RESERVED: &[&str] = &[
     "proc_macro",
     "pub",
     "ref",
+    "retrans",
     "return",
     "self",
     "static",
@@ -112,6 +114,7 @@ mod tests {
             "ä",
             "fn",
             "test",
+            "retrans",
             "retrans-event",
             &long,
         ] {

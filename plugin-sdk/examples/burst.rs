@@ -1,4 +1,4 @@
-//! Raises an alert when a peer has many retransmits within a sliding window.
+//! Raises an alert when a peer has many retransmits within a sliding window, and resolves it when it has few again.
 
 use retrans_plugin_sdk::prelude::*;
 
@@ -12,40 +12,54 @@ settings! {
     }
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(crate = "retrans_plugin_sdk::serde")]
 struct Burst {
-    threshold: u64,
     seen: SlidingCounter<IpAddr>,
+    alarm: Alarm<IpAddr>,
 }
 
 impl Plugin for Burst {
     type Settings = Settings;
 
     fn new(settings: Settings) -> Result<Self> {
-        ensure!(settings.threshold > 0, "threshold: expected at least 1");
+        let Settings { threshold, window } = settings;
+        ensure!(threshold > 0, "threshold: expected at least 1");
         Ok(Burst {
-            threshold: settings.threshold,
-            seen: SlidingCounter::new(settings.window, settings.threshold),
+            seen: SlidingCounter::new(window, threshold),
+            alarm: Alarm::new("retransmit-burst")
+                .warning_at(threshold)
+                .hold(window),
         })
     }
 
     fn on_event(&mut self, event: &mut Event, out: &mut Output) -> Result<Verdict> {
-        let peer = event.peer().ip();
-        if self.seen.add(peer, event.time()) == self.threshold {
-            out.alert(Alert::warning("retransmit-burst").label("peer", peer));
-        }
+        let (peer, now) = (event.peer().ip(), event.time());
+        let count = self.seen.add(peer, now);
+        let raised = self
+            .alarm
+            .update(peer, count, now, |alert| alert.label("peer", peer));
+        out.alerts(raised);
         Ok(Verdict::Keep)
+    }
+
+    fn on_tick(&mut self, now: Duration, out: &mut Output) -> Result<()> {
+        self.seen.remove_idle(now);
+        out.alerts(self.alarm.tick(now, |_, alert| alert));
+        Ok(())
     }
 }
 
 impl Stateful for Burst {
-    type State = SlidingCounter<IpAddr>;
+    type State = Self;
 
-    fn state(&self) -> &Self::State {
-        &self.seen
+    fn state(&self) -> &Self {
+        self
     }
 
-    fn restore(&mut self, seen: Self::State) -> Result<()> {
-        self.seen.restore(seen);
+    fn restore(&mut self, saved: Self) -> Result<()> {
+        self.seen.restore(saved.seen);
+        self.alarm.restore(saved.alarm);
         Ok(())
     }
 }
@@ -59,16 +73,19 @@ mod tests {
     use retrans_plugin_sdk::testing::Synth;
 
     #[test]
-    fn reaching_the_threshold_raises_one_alert() -> Result<()> {
+    fn an_alert_rises_once_and_ends() -> Result<()> {
         let first = Synth::new(7).next().context("the stream has no end")?;
+        let end = first.time() + Duration::from_secs(10);
         let outcome = Scenario::new()
             .setting("threshold", 30)
             .events(vec![first; 100])
+            .tick(end)
             .run::<Burst>()?;
         assert_eq!(outcome.kept.len(), 100);
-        assert_eq!(outcome.alerts.len(), 1);
+        assert_eq!(outcome.alerts.len(), 2);
         assert_eq!(outcome.alerts[0].name, "retransmit-burst");
         assert_eq!(outcome.alerts[0].event, Some(29));
+        assert_eq!(outcome.alerts[1].state, AlertState::Resolved);
         Ok(())
     }
 

@@ -65,7 +65,9 @@ impl Plugin for KindSummary {
     }
 
     fn on_tick(&mut self, now: Duration, out: &mut Output) -> Result<()> {
-        let mut next = self.state.next.unwrap_or(now + self.every);
+        // A time too far ahead is that of an earlier boot: a replay may have several.
+        let latest = now + self.every;
+        let mut next = self.state.next.map_or(latest, |next| next.min(latest));
         if now >= next {
             self.print(now, out)?;
             while next <= now {

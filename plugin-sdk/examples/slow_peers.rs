@@ -16,6 +16,9 @@ settings! {
     }
 }
 
+/// Remote hosts choose the addresses of peers: no more than so many have an alert at a time.
+const MAX_PEERS: usize = 1_000;
+
 struct SlowPeers {
     settings: Settings,
     /// The last time at which each peer with an active alert was slow. Peers are in the order of their bytes.
@@ -40,7 +43,11 @@ impl Plugin for SlowPeers {
             return Ok(Verdict::Keep);
         };
         let peer = event.peer().ip();
-        let last = self.active.entry(mapped(peer)).or_insert_with(|| {
+        let key = mapped(peer);
+        if self.active.len() >= MAX_PEERS && !self.active.contains_key(&key) {
+            return Ok(Verdict::Keep);
+        }
+        let last = self.active.entry(key).or_insert_with(|| {
             let alert = Alert::warning("slow-peer").label("peer", peer);
             let millis = timeout.as_millis();
             out.alert(alert.summary(format_args!("retransmission timeout of {millis} ms")));
@@ -53,6 +60,8 @@ impl Plugin for SlowPeers {
     fn on_tick(&mut self, now: Duration, out: &mut Output) -> Result<()> {
         let hold = self.settings.hold;
         self.active.retain(|peer, last| {
+            // A later time is that of an earlier boot: a replay may have several.
+            *last = now.min(*last);
             let is_over = *last + hold <= now;
             if is_over {
                 let mut alert = Alert::warning("slow-peer").label("peer", peer.to_canonical());

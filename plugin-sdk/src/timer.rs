@@ -81,7 +81,7 @@ impl Every {
         self.period
     }
 
-    /// Takes over the begin of the current period from another timer, such as a saved one. The period stays that of this
+    /// Takes over the start of the current period from another timer, such as a saved one. The period stays that of this
     /// timer.
     pub fn restore(&mut self, other: Every) {
         self.begun = other.begun;

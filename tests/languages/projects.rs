@@ -15,10 +15,10 @@ fn next_steps(printed: &str) -> Vec<&str> {
 }
 
 /// Makes a project, and does what the host says is next.
-fn build(language: &str, template: &str) {
+fn build(name: &str, language: &str, template: &str) {
     let directory = TempDir::new().expect("a temporary directory");
     let made = Command::new(BINARY)
-        .args(["plugin", "new", "my-plugin", "--lang", language, template])
+        .args(["plugin", "new", name, "--lang", language, template])
         .current_dir(directory.path())
         .output()
         .expect("the host runs");
@@ -28,7 +28,7 @@ fn build(language: &str, template: &str) {
         "{}",
         String::from_utf8_lossy(&made.stderr)
     );
-    let readme = directory.path().join("my-plugin/README.md");
+    let readme = directory.path().join(name).join("README.md");
     let readme = fs::read_to_string(readme).expect("a project has a README");
     assert!(!readme.contains("{{"), "{readme}");
     let steps = next_steps(&printed);
@@ -44,27 +44,29 @@ fn build(language: &str, template: &str) {
         .expect("there is a shell");
     let printed = String::from_utf8_lossy(&done.stdout);
     assert!(done.status.success(), "{language} {template}: {printed}");
-    assert!(directory.path().join("my-plugin/my-plugin.wasm").is_file());
+    let component = format!("{name}/{name}.wasm");
+    assert!(directory.path().join(component).is_file());
 }
 
 // Another template for each language: scripts/languages builds and tests all four samples in the repository.
 
 #[test]
 fn a_new_project_in_c_builds_tests_and_explains() {
-    build("c", "--filter");
+    build("my-plugin", "c", "--filter");
 }
 
 #[test]
 fn a_new_project_in_go_builds_tests_and_explains() {
-    build("go", "--transform");
+    // As a package of its library.
+    build("time", "go", "--transform");
 }
 
 #[test]
 fn a_new_project_in_python_builds_tests_and_explains() {
-    build("python", "--stateful");
+    build("my-plugin", "python", "--stateful");
 }
 
 #[test]
 fn a_new_project_in_javascript_builds_tests_and_explains() {
-    build("javascript", "--alert");
+    build("my-plugin", "javascript", "--alert");
 }

@@ -244,7 +244,7 @@ extern const retrans_plugin retrans_the_plugin;
 
 /* ---- A map ---- */
 
-/* A map from keys of bytes to values of a fixed size. retrans_map_of(key size, value size) makes an empty one. */
+/* A map from keys of bytes to values of a fixed size. RETRANS_MAP(Key, Value), with two types, is an empty one. */
 typedef struct retrans_map {
     size_t key_size;
     size_t value_size;

@@ -6,6 +6,8 @@ const BIGINT = "$bigint";
 const MAP = "$map";
 const SET = "$set";
 const BYTES = "$bytes";
+/** A plain object with a key that begins with $: it could be taken for one of the others. */
+const OBJECT = "$object";
 
 /**
  * JSON of a value; `undefined` where JSON has none. The host saves after each tick. `JSON.stringify`, with a function
@@ -50,25 +52,37 @@ function objectToJson(value) {
   if (typeof value.toJSON === "function") {
     return toJson(value.toJSON());
   }
+  const keys = Object.keys(value);
+  const isList = keys.some((key) => key[0] === "$");
   const members = [];
-  for (const key of Object.keys(value)) {
+  for (const key of keys) {
     const text = toJson(value[key]);
     if (text !== undefined) {
-      members.push(`${JSON.stringify(key)}:${text}`);
+      members.push(isList ? `[${JSON.stringify(key)},${text}]` : `${JSON.stringify(key)}:${text}`);
     }
   }
-  return `{${members.join(",")}}`;
+  return isList ? `{"${OBJECT}":[${members.join(",")}]}` : `{${members.join(",")}}`;
 }
 
 function decode(_, value) {
-  if (typeof value !== "object" || value === null) {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return value;
   }
-  if (value[BIGINT] !== undefined) return BigInt(value[BIGINT]);
-  if (value[MAP] !== undefined) return new Map(value[MAP]);
-  if (value[SET] !== undefined) return new Set(value[SET]);
-  if (value[BYTES] !== undefined) return Uint8Array.from(value[BYTES]);
-  return value;
+  const keys = Object.keys(value);
+  switch (keys.length === 1 && keys[0]) {
+    case BIGINT:
+      return BigInt(value[BIGINT]);
+    case MAP:
+      return new Map(value[MAP]);
+    case SET:
+      return new Set(value[SET]);
+    case BYTES:
+      return Uint8Array.from(value[BYTES]);
+    case OBJECT:
+      return Object.fromEntries(value[OBJECT]);
+    default:
+      return value;
+  }
 }
 
 export function encodeState(state) {

@@ -129,6 +129,8 @@ test("state survives with its types", () => {
     m: new Map([["a", new Set([1, "x"])]]),
     b: Uint8Array.of(1, 255),
     o: { u: undefined, e: null },
+    // Keys that the SDK writes itself.
+    p: { $map: 1, nginx: 2n, $set: { $bigint: "x" }, $object: [["a", { $bytes: 3 }]] },
   };
   const create = () => {
     let state = first;

@@ -14,6 +14,9 @@ static const retrans_setting settings[] = {
     {0},
 };
 
+/* Remote hosts choose the addresses of peers: no more than so many have an alert at a time. */
+#define MAX_PEERS 1000
+
 /* The last time at which each peer with an active alert was slow. */
 static retrans_map active = RETRANS_MAP(retrans_address, retrans_ns);
 
@@ -32,6 +35,7 @@ static retrans_verdict on_event(retrans_event *event) {
     retrans_ns rto;
     if (!retrans_rto(event, &rto) || rto < timeout) return RETRANS_KEEP;
     retrans_address peer = retrans_peer_address(event);
+    if (active.count >= MAX_PEERS && !retrans_map_get(&active, &peer)) return RETRANS_KEEP;
     bool added;
     retrans_ns *last = retrans_map_add(&active, &peer, &added);
     if (added) {
@@ -48,7 +52,9 @@ static bool on_tick(retrans_ns now) {
     size_t count = active.count;
     retrans_address *peers = (retrans_address *)retrans_map_keys(&active);
     for (size_t i = 0; i < count; i++) {
-        const retrans_ns *last = retrans_map_get(&active, &peers[i]);
+        retrans_ns *last = retrans_map_get(&active, &peers[i]);
+        /* A later time is that of an earlier boot: a replay may have several. */
+        if (*last > now) *last = now;
         if (retrans_after(*last, hold) > now) continue;
         emit(&peers[i], "its timeouts are short again", true);
         retrans_map_remove(&active, &peers[i]);

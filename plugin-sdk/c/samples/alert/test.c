@@ -30,5 +30,16 @@ static void a_new_version_knows_the_alert(void) {
           "alert: resolved warning slow-peer peer=192.0.2.1: its timeouts are short again\n");
 }
 
+static void an_alert_of_an_earlier_boot_ends(void) {
+    slow(3 * RETRANS_SECOND, 5000);
+    retrans_test_tick(1 * RETRANS_SECOND);
+    retrans_test_tick(61 * RETRANS_SECOND);
+    CHECK(retrans_test_run(""),
+          "event 0: kept\n"
+          "alert: firing warning slow-peer peer=192.0.2.1 event 0: retransmission timeout of 3000 ms\n"
+          "alert: resolved warning slow-peer peer=192.0.2.1: its timeouts are short again\n");
+}
+
 RETRANS_TESTS({"an alert rises and ends", an_alert_rises_and_ends},
-              {"a new version knows the alert", a_new_version_knows_the_alert})
+              {"a new version knows the alert", a_new_version_knows_the_alert},
+              {"an alert of an earlier boot ends", an_alert_of_an_earlier_boot_ends})

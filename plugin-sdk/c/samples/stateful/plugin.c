@@ -67,7 +67,8 @@ static void print(retrans_ns now) {
 }
 
 static bool on_tick(retrans_ns now) {
-    if (counted.next == 0) counted.next = retrans_after(now, every);
+    /* A time too far ahead is that of an earlier boot: a replay may have several. */
+    if (counted.next == 0 || counted.next > retrans_after(now, every)) counted.next = retrans_after(now, every);
     if (now >= counted.next) {
         print(now);
         while (counted.next <= now) counted.next = retrans_after(counted.next, every);

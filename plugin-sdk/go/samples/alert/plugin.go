@@ -18,6 +18,9 @@ type settings struct {
 	Hold    time.Duration `retrans:"hold" default:"60s" doc:"How long timeouts must be short before it is resolved."`
 }
 
+// maxPeers is the largest number of peers with an alert: remote hosts choose their addresses.
+const maxPeers = 1_000
+
 type slowPeers struct {
 	settings settings
 	// lastLong has the time of the last long timeout of each peer that has an alert.
@@ -37,6 +40,9 @@ func (s *slowPeers) OnEvent(event *retrans.Event, out *retrans.Output) (retrans.
 	peer := event.PeerAddress()
 	last, isActive := s.lastLong[peer]
 	if !isActive {
+		if len(s.lastLong) >= maxPeers {
+			return retrans.Keep, nil
+		}
 		out.Alert(alert(peer, retrans.Firing,
 			"retransmission timeout of "+strconv.FormatInt(timeout.Milliseconds(), 10)+" ms"))
 	}
@@ -47,6 +53,9 @@ func (s *slowPeers) OnEvent(event *retrans.Event, out *retrans.Output) (retrans.
 func (s *slowPeers) OnTick(now time.Duration, out *retrans.Output) error {
 	var short []netip.Addr
 	for peer, last := range s.lastLong {
+		// A later time is that of an earlier boot: a replay may have several.
+		last = min(last, now)
+		s.lastLong[peer] = last
 		if now-last >= s.settings.Hold {
 			short = append(short, peer)
 		}

@@ -41,6 +41,14 @@ func TestAnAlertRisesOnceAndEnds(t *testing.T) {
 	}
 }
 
+func TestAnAlertOfAnEarlierBootEnds(t *testing.T) {
+	outcome := retranstest.Run(t, plugin, nil, retranstest.Events(timeout(3*time.Second, 5000)),
+		retranstest.Tick(time.Second), retranstest.Tick(61*time.Second))
+	if len(outcome.Alerts) != 2 || outcome.Alerts[1].State != retrans.Resolved {
+		t.Errorf("alerts: %+v", outcome.Alerts)
+	}
+}
+
 func TestAnUnknownTimeoutIsNotLong(t *testing.T) {
 	outcome := retranstest.Run(t, plugin, retranstest.Settings{"timeout": "0"},
 		retranstest.Events(retranstest.Record("192.0.2.1:443")))

@@ -39,7 +39,8 @@ func (s *summary) OnLost(count uint64, _ *retrans.Output) error {
 }
 
 func (s *summary) OnTick(now time.Duration, out *retrans.Output) error {
-	if s.next == 0 {
+	// A time too far ahead is that of an earlier boot: a replay may have several.
+	if s.next == 0 || s.next > now+s.every {
 		s.next = now + s.every
 	}
 	if now < s.next {

@@ -35,6 +35,15 @@ func TestKindsAreCountedInEachPeriod(t *testing.T) {
 	}
 }
 
+func TestLinesGoOnInTheNextBoot(t *testing.T) {
+	outcome := retranstest.Run(t, plugin, nil, retranstest.Tick(5000*time.Second),
+		retranstest.Events(kind(retrans.KindFast)), retranstest.Tick(time.Second), retranstest.Tick(11*time.Second))
+	const expected = `{"type":"kind_summary","boot_time_ns":11000000000,"events":1,"lost":0,"kinds":{"fast":1}}`
+	if !slices.Equal(outcome.Lines, []string{expected}) {
+		t.Errorf("lines: %q", outcome.Lines)
+	}
+}
+
 func TestAPeriodOfLessThanASecondIsRefused(t *testing.T) {
 	_, err := retranstest.Play(plugin, retranstest.Settings{"every": "999ms"})
 	const expected = `every: expected a duration such as 10s, 250ms or 1m30s, at least 1s, not "999ms"`

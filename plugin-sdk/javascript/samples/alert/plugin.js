@@ -1,6 +1,9 @@
 // Raises an alert for each peer whose retransmission timeout is long, and resolves it when it has been short again.
 import { definePlugin, IpAddress, MILLISECOND, parseAddress, setting } from "./retrans/index.js";
 
+/** Remote hosts choose the addresses of peers: no more than so many have an alert at a time. */
+const MAX_PEERS = 1_000;
+
 export default definePlugin({
   name: "{{name}}",
   summary: "Raises an alert for each peer whose retransmission timeout is long",
@@ -26,6 +29,9 @@ export default definePlugin({
         const { time } = event;
         const last = active.get(peer);
         if (last === undefined) {
+          if (active.size >= MAX_PEERS) {
+            return;
+          }
           out.alert({ ...alert(peer), summary: `retransmission timeout of ${rto / MILLISECOND} ms` });
         }
         if (last === undefined || time > last) {
@@ -36,6 +42,11 @@ export default definePlugin({
       onTick(now, out) {
         const ended = [];
         active.forEach((last, peer) => {
+          if (last > now) {
+            // It is of an earlier boot: a replay may have several.
+            last = now;
+            active.set(peer, now);
+          }
           if (last + hold <= now) {
             ended.push(parseAddress(peer));
           }

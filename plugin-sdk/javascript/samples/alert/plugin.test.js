@@ -33,6 +33,14 @@ test("alerts end in the order of addresses, also after a reload", () => {
   );
 });
 
+test("an alert of an earlier boot ends", () => {
+  const { alerts } = run(plugin, [event("192.0.2.1", "3s", "5000s"), tick("1s"), tick("61s")]);
+  assert.deepEqual(
+    alerts.map(({ state }) => state),
+    ["firing", "resolved"],
+  );
+});
+
 test("an unknown timeout is not long", () => {
   assert.deepEqual(run(plugin, [record({ rto: undefined })]).alerts, []);
 });

@@ -37,7 +37,8 @@ export default definePlugin({
       },
 
       onTick(now, out) {
-        if (next === 0n) {
+        // A time too far ahead is that of an earlier boot: a replay may have several.
+        if (next === 0n || next > now + every) {
           next = now + every;
         }
         if (now < next) {

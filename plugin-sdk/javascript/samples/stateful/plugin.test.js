@@ -30,6 +30,11 @@ test("there is no summary of nothing, and a late tick skips intervals", () => {
   assert.deepEqual(run(plugin, steps).lines, [line("140000000000", 1, 0, '{"fast":1}')]);
 });
 
+test("lines go on in the next boot", () => {
+  const steps = [tick("5000s"), record(), tick("1s"), tick("11s")];
+  assert.deepEqual(run(plugin, steps).lines, [line("11000000000", 1, 0, '{"fast":1}')]);
+});
+
 test("counts and times survive a reload", () => {
   const steps = [tick("100s"), record(), reload(), record(), tick("110s")];
   assert.deepEqual(run(plugin, steps).lines, [line("110000000000", 2, 0, '{"fast":2}')]);

@@ -16,6 +16,9 @@ from retrans import (
     setting,
 )
 
+# Remote hosts choose the addresses of peers: no more than so many have an alert at a time.
+MAX_PEERS = 1_000
+
 
 @export
 class SlowPeers(Plugin):
@@ -34,16 +37,18 @@ class SlowPeers(Plugin):
         if rto is not None and rto >= self.timeout:
             peer, time = event.peer.ip, event.time
             last = self._last.get(peer)
-            if last is None:
+            if last is not None:
+                # Events may come a little out of order.
+                self._last[peer] = max(last, time)
+            elif len(self._last) < MAX_PEERS:
                 summary = f"retransmission timeout of {rto // MILLISECOND} ms"
                 out.alert("slow-peer", summary, labels={"peer": peer})
-                self._last[peer] = time
-            elif time > last:
-                # Events may come a little out of order.
                 self._last[peer] = time
         return KEEP
 
     def on_tick(self, now: int, out: Output) -> None:
+        # A later time is that of an earlier boot: a replay may have several.
+        self._last = {peer: min(last, now) for peer, last in self._last.items()}
         ended = [peer for peer, last in self._last.items() if last + self.hold <= now]
         for peer in sorted(ended, key=address_bytes):
             del self._last[peer]

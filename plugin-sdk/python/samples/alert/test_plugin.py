@@ -39,6 +39,10 @@ class SlowPeersTest(unittest.TestCase):
         outcome = Scenario(SlowPeers).event(rto=3 * SECOND).reload().event(rto=3 * SECOND).run()
         self.assertEqual(len(outcome.alerts), 1)
 
+    def test_an_alert_of_an_earlier_boot_ends(self) -> None:
+        outcome = Scenario(SlowPeers).event(rto=3 * SECOND, time=5_000 * SECOND).tick(SECOND).tick(61 * SECOND).run()
+        self.assertEqual([alert.state for alert in outcome.alerts], [AlertState.FIRING, AlertState.RESOLVED])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -25,7 +25,8 @@ class KindSummary(Plugin):
         self._lost += events
 
     def on_tick(self, now: int, out: Output) -> None:
-        if self._next is None:
+        # A time too far ahead is that of an earlier boot: a replay may have several.
+        if self._next is None or self._next > now + self.every:
             self._next = now + self.every
         elif now >= self._next:
             self._print(now, out)

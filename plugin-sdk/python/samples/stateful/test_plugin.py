@@ -26,6 +26,13 @@ class KindSummaryTest(unittest.TestCase):
             outcome.lines, ['{"type":"kind_summary","boot_time_ns":2000000000,"events":1,"lost":0,"kinds":{"syn":1}}']
         )
 
+    def test_lines_go_on_in_the_next_boot(self) -> None:
+        scenario = Scenario(KindSummary).tick(5_000 * SECOND).event(kind=Kind.SYN)
+        outcome = scenario.tick(SECOND).tick(11 * SECOND).run()
+        self.assertEqual(
+            outcome.lines, ['{"type":"kind_summary","boot_time_ns":11000000000,"events":1,"lost":0,"kinds":{"syn":1}}']
+        )
+
     def test_the_interval_has_a_least_value(self) -> None:
         with self.assertRaisesRegex(Failure, "^every: expected at least 1s, not 500ms$"):
             Scenario(KindSummary, every="500ms").run()

@@ -36,7 +36,7 @@ impl Plugin for SlowPeers {
     }
 
     fn on_event(&mut self, event: &mut Event, out: &mut Output) -> Result<Verdict> {
-        // Unknown before Linux 5.8, and for attempts without a connection.
+        // Unknown for attempts without a connection.
         if let Some(timeout) = event.rto() {
             let peer = event.peer().ip();
             let raised = self
