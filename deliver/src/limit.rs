@@ -80,7 +80,7 @@ impl Limit {
             plugin.used = 0;
             plugin.is_told = false;
         }
-        let raised = plugin.firing.remove(&hash);
+        let raised = plugin.firing.get(&hash).copied();
         let is_known = match alert.state {
             State::Firing => raised.is_some_and(|raised| now.steady < raised + SAME_WITHIN),
             State::Resolved => raised.is_some(),
@@ -94,13 +94,19 @@ impl Limit {
             if !std::mem::replace(&mut plugin.is_told, true) {
                 self.own.push(reached(&alert.plugin, per_minute, now));
             }
+            // If an earlier one was let through, it stays in `firing`: its end costs nothing.
             return false;
         }
         plugin.used = plugin.used.saturating_add(u32::from(!is_known));
-        if alert.state == State::Firing {
-            plugin.firing.insert(hash, now.steady);
-            if plugin.firing.len() > MAX_REMEMBERED {
-                plugin.firing.pop_front();
+        match alert.state {
+            State::Firing => {
+                plugin.firing.insert(hash, now.steady);
+                if plugin.firing.len() > MAX_REMEMBERED {
+                    plugin.firing.pop_front();
+                }
+            }
+            State::Resolved => {
+                plugin.firing.remove(&hash);
             }
         }
         true
@@ -240,6 +246,14 @@ mod tests {
         assert!(limit.admits(&alert("a", State::Firing), Moment::at(0)));
         assert!(limit.admits(&alert("b", State::Firing), Moment::at(299)));
         assert!(!limit.admits(&alert("a", State::Firing), Moment::at(300)));
+        assert!(
+            limit.admits(&alert("a", State::Resolved), Moment::at(301)),
+            "it was let through at first, and fires at its receiver"
+        );
+        assert!(
+            !limit.admits(&alert("a", State::Resolved), Moment::at(302)),
+            "it has ended"
+        );
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    /// The meaning of a status code. `excerpt` is the begin of the body of the answer, `retry_after` the value of that
+    /// The meaning of a status code. `excerpt` is the start of the body of the answer, `retry_after` the value of that
     /// header.
     pub(crate) fn of_answer(
         status: StatusCode,

@@ -124,7 +124,7 @@ fn other_methods_and_paths_are_refused_with_those_that_there_are() {
         let (head, body) = get(address, path);
         assert_status(&head, "404");
         assert_eq!(
-            body, "there are /large, /metrics, /panic, /readyz\n",
+            body, "not found; the paths are /large, /metrics, /panic, /readyz\n",
             "{path}"
         );
     }

@@ -74,7 +74,7 @@ impl<T: Default + Clone + AddAssign> Timeline<T> {
         self.width
     }
 
-    /// The begin of each interval as a time of day, and its sums.
+    /// The start of each interval as a time of day, and its sums.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Duration, &T)> {
         let millis = self.width.as_millis() as u64;
         let begin = move |index: usize| Duration::from_millis((self.first + index as u64) * millis);
@@ -82,7 +82,7 @@ impl<T: Default + Clone + AddAssign> Timeline<T> {
         intervals.map(move |(index, sums)| (begin(index), sums))
     }
 
-    /// The begin of the first interval and the end of the last one, as times of day.
+    /// The start of the first interval and the end of the last one, as times of day.
     pub fn ends(&self) -> Option<(Duration, Duration)> {
         let (first, _) = self.iter().next()?;
         let (last, _) = self.iter().next_back()?;
@@ -135,7 +135,7 @@ fn millis(time: Duration) -> u64 {
 }
 
 /// The next length of an interval.
-fn longer(width: Duration) -> Duration {
+pub(crate) fn longer(width: Duration) -> Duration {
     let millis = width.as_millis() as u64;
     let next = WIDTHS_MS.iter().find(|longer| **longer > millis);
     Duration::from_millis(next.copied().unwrap_or_else(|| millis.saturating_mul(10)))

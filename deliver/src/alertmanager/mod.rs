@@ -80,7 +80,7 @@ pub enum ConfigError {
     /// It has no URL.
     #[error("the Alertmanager has no URL: expected one such as http://localhost:9093")]
     NoUrl,
-    /// A URL is none.
+    /// A URL is invalid.
     #[error("Alertmanager {url}: {error}")]
     Url {
         /// The text. A password in it is left out.
@@ -91,7 +91,7 @@ pub enum ConfigError {
     /// A URL is there twice.
     #[error("Alertmanager {0} is named twice: name each replica once")]
     Twice(String),
-    /// The external URL is none. Alertmanager would refuse every alert.
+    /// The external URL is invalid. Alertmanager would refuse every alert.
     #[error("external URL {url}: {error}")]
     ExternalUrl {
         /// The text.

@@ -66,7 +66,7 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     /// The time for which the receiver asks to be left alone.
     pub(crate) retry_after: Option<Duration>,
-    /// The begin of the body; all of it, if it is not longer than 16 KiB.
+    /// The start of the body; all of it, if it is not longer than 16 KiB.
     pub(crate) body: Vec<u8>,
 }
 
@@ -216,7 +216,7 @@ pub(crate) fn cause(error: &hyper_util::client::legacy::Error) -> String {
     cause
 }
 
-/// The begin of the body.
+/// The start of the body.
 async fn begin(mut answer: Response<Incoming>) -> Vec<u8> {
     let mut bytes = Vec::new();
     // A connection is used again only if its answer was read to the end.

@@ -21,8 +21,8 @@ pub enum UrlError {
     /// It has no host.
     #[error("the URL has no host: expected one such as https://host:port/path")]
     NoHost,
-    /// Its port is none.
-    #[error("the URL has a port that is none: expected 1 to 65535")]
+    /// Its port is invalid.
+    #[error("the port of the URL is invalid: expected 1 to 65535")]
     Port,
     /// It has a user or a password.
     #[error(

@@ -109,7 +109,7 @@ impl Config {
 /// A collector cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// Its URL is none.
+    /// Its URL is invalid.
     #[error("the URL of the OTLP collector for {signal} cannot be used: {error}")]
     Url {
         /// Logs or metrics.

@@ -34,7 +34,7 @@ use crate::text::quoted;
 /// Time for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Time for the begin of an answer, and between two parts of it.
+/// Time for the start of an answer, and between two parts of it.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Redirects that are followed, one after the other: registries have one, to where they keep layers.

@@ -30,7 +30,8 @@ pub(super) async fn answer<B>(pages: &Pages, request: &hyper::Request<B>) -> Res
     }
     let Some(entry) = pages.get(request.uri().path()) else {
         let paths: Vec<_> = pages.paths().collect();
-        let reply = Reply::text(format_args!("there are {}", paths.join(", ")));
+        let paths = paths.join(", ");
+        let reply = Reply::text(format_args!("not found; the paths are {paths}"));
         return response(StatusCode::NOT_FOUND, reply);
     };
     let asked = Request {

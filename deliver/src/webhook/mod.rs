@@ -95,7 +95,7 @@ impl Config {
 /// A webhook cannot be used. The message does not contain its URL.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// Its URL is none.
+    /// Its URL is invalid.
     #[error("the URL of the webhook cannot be used: {0}")]
     Url(UrlError),
     /// The file with its URL, or with its keys, cannot be used.

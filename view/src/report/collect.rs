@@ -122,6 +122,11 @@ impl Collected {
         self.coverage.begin();
     }
 
+    /// The marks of the current source were not recorded: they do not tell what it covers.
+    pub fn ignore_marks(&mut self) {
+        self.coverage.ignore_marks();
+    }
+
     /// The current source was cut off.
     pub fn cut(&mut self, why: String) {
         if let Some(source) = self.sources.last_mut() {

@@ -12,21 +12,33 @@ const MAX_SPANS: usize = 1_000;
 #[derive(Debug, Clone, Default)]
 pub struct Coverage {
     spans: Vec<(Duration, Duration)>,
-    /// The latest time of the current source; `None` at its begin.
+    /// The latest time of the current source; `None` at its start.
     current: Option<Duration>,
     has_marks: bool,
-    /// Whether spans were joined because there were too many.
-    is_coarse: bool,
+    /// Whether marks of the current source were not recorded.
+    ignores_marks: bool,
+    /// Whether marks of any source were not recorded, or spans were joined because there were too many.
+    is_unknown: bool,
 }
 
 impl Coverage {
     /// Another source begins: the time before its first item is not covered.
     pub fn begin(&mut self) {
         self.current = None;
+        self.ignores_marks = false;
+    }
+
+    /// The marks of the current source were not recorded: it is not known what it covers.
+    pub fn ignore_marks(&mut self) {
+        self.ignores_marks = true;
+        self.is_unknown = true;
     }
 
     /// The stream has reached this time of day. `is_mark`: by a mark, and not by an event.
     pub fn reach(&mut self, time: Duration, is_mark: bool) {
+        if is_mark && self.ignores_marks {
+            return;
+        }
         self.has_marks |= is_mark;
         let last = self.current.filter(|last| last.abs_diff(time) <= MAX_STEP);
         let follows = last.is_some();
@@ -34,7 +46,7 @@ impl Coverage {
         let is_full = self.spans.len() >= MAX_SPANS;
         match self.spans.last_mut() {
             Some(span) if follows || is_full => {
-                self.is_coarse |= !follows;
+                self.is_unknown |= !follows;
                 span.1 = span.1.max(time);
                 // Events of different sockets are out of order by up to a second.
                 span.0 = span.0.min(time);
@@ -45,7 +57,7 @@ impl Coverage {
 
     /// Whether it is known what was covered: without marks it is not.
     pub fn is_known(&self) -> bool {
-        self.has_marks && !self.is_coarse
+        self.has_marks && !self.is_unknown
     }
 
     /// The covered times in order, without overlaps.
@@ -117,6 +129,23 @@ mod tests {
         coverage.reach(seconds(4), false);
         assert!(!coverage.is_known());
         assert_eq!(coverage.ends(), Some((seconds(4), seconds(5))));
+    }
+
+    #[test]
+    fn marks_that_were_not_recorded_cover_nothing() {
+        let mut coverage = Coverage::default();
+        coverage.begin();
+        coverage.ignore_marks();
+        coverage.reach(seconds(5), false);
+        (6..=30).for_each(|second| coverage.reach(seconds(second), true));
+        coverage.reach(seconds(20), false);
+        assert!(!coverage.is_known());
+        assert_eq!(coverage.ends(), Some((seconds(5), seconds(20))));
+        // Another source has marks. What the first one covers is still not known.
+        coverage.begin();
+        coverage.reach(seconds(40), true);
+        assert!(!coverage.is_known());
+        assert_eq!(coverage.ends(), Some((seconds(5), seconds(40))));
     }
 
     #[test]

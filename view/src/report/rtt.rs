@@ -32,7 +32,7 @@ impl ByClass {
     pub fn add(&mut self, rtt: Duration) {
         let micros = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX).max(1);
         let doublings = micros.ilog2();
-        // The upper half of a doubling begins at its begin times the square root of 2.
+        // The upper half of a doubling begins at its start times the square root of 2.
         let begin = 1_u64 << doublings;
         let is_upper = u128::from(micros).pow(2) >= 2 * u128::from(begin).pow(2);
         let class = (2 * doublings + u32::from(is_upper)).saturating_sub(2 * FIRST);
@@ -54,7 +54,7 @@ impl ByClass {
     }
 }
 
-/// The begin of a class.
+/// The start of a class.
 pub fn begin(class: usize) -> Duration {
     Duration::from_secs_f64(2_f64.powf(f64::from(FIRST) + class as f64 / 2.0) / 1e6)
 }

@@ -45,7 +45,7 @@ pub struct Keyboard(Parser);
 impl Keyboard {
     /// The keys in these bytes. Alt and a letter are an escape character and the letter, which a slow line may have put
     /// together. `has_more`: further bytes follow at once, so that an escape character at the end is
-    /// not the key, but the begin of another key's sequence. What is no key is left out.
+    /// not the key, but the start of another key's sequence. What is no key is left out.
     pub fn keys(&mut self, bytes: &[u8], has_more: bool) -> Vec<Key> {
         self.0.advance(bytes, has_more);
         let sequences = self.0.by_ref();

@@ -39,7 +39,7 @@ pub fn width(text: &str) -> usize {
     text.chars().map(|char| char.width().unwrap_or(0)).sum()
 }
 
-/// The begin of a clean text that fits into this number of cells; it ends in `…` if something is left out.
+/// The start of a clean text that fits into this number of cells; it ends in `…` if something is left out.
 pub fn cut(text: &str, cells: usize) -> String {
     if width(text) <= cells {
         return text.to_owned();

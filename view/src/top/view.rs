@@ -45,7 +45,7 @@ pub enum Pane {
 /// A place in a list that may grow at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Scroll {
-    /// Lines above the end of the list; or, for the help, lines below its begin.
+    /// Lines above the end of the list; or, for the help, lines below its start.
     pub lines: usize,
     /// Columns at the left that are not shown.
     pub columns: usize,
@@ -209,7 +209,7 @@ impl View {
     /// Scrolls a pane. What is beyond its ends is found when it is drawn.
     fn scroll_key(&mut self, key: Key) {
         let Scroll { lines, columns } = self.scroll;
-        // The help begins at its begin, the others at their end.
+        // The help begins at its top, the others at their end.
         let (further, nearer) = match self.pane {
             Pane::Help => (Key::Down, Key::Up),
             _ => (Key::Up, Key::Down),

@@ -77,7 +77,7 @@ pub fn estimate(blocks: &[Block]) -> Option<Estimate> {
     let number = blocks.len();
     let length = run_length(number);
     let runs = number.div_ceil(length);
-    // Sums of the blocks before each, twice around, so that a run may go on at the begin.
+    // Sums of the blocks before each, twice around, so that a run may go on at the start.
     let mut before = vec![(0.0, 0.0)];
     let (mut count, mut base) = (0.0, 0.0);
     for block in blocks.iter().chain(&blocks[..length]) {

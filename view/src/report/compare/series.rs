@@ -20,6 +20,7 @@ use crate::report::collect::Source;
 use crate::report::coverage::Coverage;
 use crate::sums::ByKind;
 use crate::sums::Sums;
+use crate::timeline;
 use crate::timeline::Timeline;
 
 /// Length of a block. Of long streams blocks are longer.
@@ -137,6 +138,11 @@ impl Series {
         self.coverage.begin();
     }
 
+    /// The marks of the current source were not recorded: they do not tell what it covers.
+    pub fn ignore_marks(&mut self) {
+        self.coverage.ignore_marks();
+    }
+
     /// The current source was cut off.
     pub fn cut(&mut self, why: String) {
         if let Some(source) = self.sources.last_mut() {
@@ -192,27 +198,33 @@ impl Series {
         self.coverage.reach(wall_time, true);
     }
 
-    /// Length of a block.
+    /// Length of a block. It follows from all that was recorded: the events may be in a part of it alone.
     pub fn width(&self) -> Duration {
-        self.counts.width()
+        let spans = self.spans();
+        let mut width = self.counts.width();
+        while number_of_blocks(&spans, width) > MAX_BLOCKS as u64 {
+            width = timeline::longer(width);
+        }
+        width
+    }
+
+    /// The times that were recorded, in order.
+    fn spans(&self) -> Vec<(Duration, Duration)> {
+        match self.coverage.is_known() {
+            true => self.coverage.spans(),
+            // Without marks, all between the first and the last event counts.
+            false => self.coverage.ends().into_iter().collect(),
+        }
     }
 
     /// The blocks that were covered, and for how many minutes: their begins, in order. A block of which less than half
     /// was covered is left out.
     pub fn covered(&self) -> Vec<(Duration, f64)> {
         let width = self.width();
-        let spans = match self.coverage.is_known() {
-            true => self.coverage.spans(),
-            // Without marks, all between the first and the last event counts.
-            false => self.coverage.ends().into_iter().collect(),
-        };
-        let Some((_, last)) = spans.last().copied() else {
-            return Vec::new();
-        };
         let mut covered: Vec<(Duration, f64)> = Vec::new();
-        for (from, to) in spans {
+        for (from, to) in self.spans() {
             let mut begin = floor(from, width);
-            while begin <= to && begin <= last {
+            while begin <= to {
                 let end = begin.saturating_add(width);
                 let part = to.min(end).saturating_sub(from.max(begin));
                 match covered.last_mut() {
@@ -220,9 +232,6 @@ impl Series {
                         *minutes += part.as_secs_f64() / 60.0
                     }
                     _ => covered.push((begin, part.as_secs_f64() / 60.0)),
-                }
-                if covered.len() > 2 * MAX_BLOCKS {
-                    break;
                 }
                 begin = end;
             }
@@ -322,6 +331,15 @@ fn shares(timeline: &Timeline<Share>) -> Vec<Block> {
     blocks.filter(|block| block.base > 0.0).collect()
 }
 
+/// The number of blocks of this length that have a part of these times. A block of two of them counts twice.
+fn number_of_blocks(spans: &[(Duration, Duration)], width: Duration) -> u64 {
+    let number = |time: Duration| time.as_secs() / width.as_secs().max(1);
+    let numbers = spans
+        .iter()
+        .map(|(from, to)| number(*to) - number(*from) + 1);
+    numbers.sum()
+}
+
 fn floor(time: Duration, width: Duration) -> Duration {
     let seconds = width.as_secs().max(1);
     Duration::from_secs(time.as_secs() / seconds * seconds)
@@ -373,6 +391,30 @@ mod tests {
     }
 
     #[test]
+    fn all_that_was_recorded_counts_where_events_are_in_a_part_of_it_alone() {
+        let mut series = Series::default();
+        let at = |second: u64| Duration::from_secs(1_767_225_600 + second);
+        // A day, with an event a minute in its last four hours.
+        for second in 0..=24 * 3_600 {
+            series.mark(at(second));
+            if second >= 20 * 3_600 && second % 60 == 30 {
+                series.event(&Record::new().with(|event| {
+                    event.set_wall_time(at(second));
+                    event.set_segments(Some(2));
+                }));
+            }
+        }
+        assert_eq!(series.width(), Duration::from_secs(60));
+        let rate = series.rate(None);
+        assert_eq!(rate.len(), 24 * 60);
+        let sum = |of: fn(&Block) -> f64| rate.iter().map(of).sum::<f64>();
+        assert!((sum(|block| block.base) - 24.0 * 60.0).abs() < 1e-6);
+        assert_eq!(sum(|block| block.count), 2.0 * 4.0 * 60.0);
+        let (key, _) = series.top(Part::Peer, 1).remove(0);
+        assert_eq!(series.rate_of(Part::Peer, &key), rate);
+    }
+
+    #[test]
     fn forged_times_cost_no_memory() {
         let mut series = Series::default();
         for seconds in [0, u64::MAX / 1_000_000_000, 1_767_225_600] {
@@ -380,6 +422,6 @@ mod tests {
                 Record::new().with(|event| event.set_wall_time(Duration::from_secs(seconds)));
             series.event(&event);
         }
-        assert!(series.rate(None).len() <= 2 * MAX_BLOCKS + 1);
+        assert!(series.rate(None).len() <= MAX_BLOCKS);
     }
 }

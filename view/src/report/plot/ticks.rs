@@ -105,7 +105,7 @@ fn fractions(begin: Duration, span: f64, count: f64) -> Vec<(f64, String)> {
     ticks.collect()
 }
 
-/// Seconds since a begin, at most about `count`, with their texts.
+/// Seconds since a start, at most about `count`, with their texts.
 pub fn seconds(span: f64, count: usize) -> Vec<(f64, String)> {
     let span = span.max(1e-6);
     let count = count.max(1) as f64;

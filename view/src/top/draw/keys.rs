@@ -54,7 +54,7 @@ pub fn draw_editor(
     let mut pen = Pen::new(buffer);
     let (before, after) = editor.parts();
     let (before, after) = (text::clean(before), text::clean(after));
-    // What is left of the cursor is cut at its begin.
+    // What is left of the cursor is cut at its start.
     let room = usize::from(area.width).saturating_sub(2);
     let mut left = before.as_str();
     while text::width(left) > room {
