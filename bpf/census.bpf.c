@@ -24,6 +24,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Connections that end on one CPU while the pass reads them on another one: at most one for each CPU. */
 #define MAX_CONFLICTS 4096
 #define MAX_LISTENERS 16384
+/* Of a map that is full: include/uapi/asm-generic/errno-base.h. */
+#define E2BIG 7
 /* The kernel's own limit of subflows is lower. */
 #define MAX_SUBFLOWS 32
 
@@ -372,7 +374,8 @@ static __always_inline void adopt(struct sock *sk)
 		return;
 	read_counts(&connection.counted, tp, true);
 	/* One that began after the programs were attached has an entry. */
-	bpf_map_update_elem(&connections, &id, &connection, BPF_NOEXIST);
+	if (bpf_map_update_elem(&connections, &id, &connection, BPF_NOEXIST) == -E2BIG)
+		COUNT_LOSS(connections);
 	if (LOAD(sk, __sk_common.skc_state) == TCP_CLOSE)
 		bpf_map_delete_elem(&connections, &id);
 }

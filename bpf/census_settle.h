@@ -79,7 +79,7 @@ static __always_inline void settle(struct connection *connection, const struct c
 	}
 	if (now->dsacks != counted->dsacks)
 		__sync_fetch_and_add(&sums->dsacks, (__u32)(now->dsacks - counted->dsacks));
-	/* That of a connection which sends nothing is old. */
+	/* The round-trip time of a connection that has sent nothing is out of date. */
 	if (segments && now->srtt_us) {
 		bucket = log2_of(now->srtt_us < MAX_BUCKET_RTT ? now->srtt_us : MAX_BUCKET_RTT);
 		/*

@@ -17,7 +17,7 @@ const volatile __u32 jiffy_us = 0;
 
 /*
  * The parts of a record that are filled: all, except where benches/probe.rs measures
- * what each of them costs. Constant when the probe is loaded: all cost no check.
+ * what each of them costs. It is constant when the probe is loaded: filling all parts needs no check at run time.
  */
 enum retrans_part {
 	PART_ADDRESSES = 1,

@@ -131,7 +131,7 @@ impl Filters {
             && peer_ports.admit(peer.port())
             && locals.admit(local.ip())
             && peers.admit(peer.ip())
-            && (kinds.is_empty() || kinds.contains(&event.classify()))
+            && (kinds.is_empty() || kinds.contains(&event.kind()))
             && (states.is_empty() || states.contains(&event.state()))
             && (netns.is_empty() || event.netns_inode().is_some_and(|ns| netns.contains(&ns)))
     }

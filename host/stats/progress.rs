@@ -1,11 +1,15 @@
-//! Whether the chain takes the items that the source offers it.
+//! Whether the chain takes the items that the source offers it, or whether the chains of a consumer go on.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
-/// Numbers of items that were offered and taken, and when that changed last. Threads use it without a lock.
+/// Numbers of items that were offered and taken, and when that changed last. Threads use them without a lock.
 #[derive(Debug)]
 pub struct Progress {
     begin: Instant,
@@ -13,6 +17,8 @@ pub struct Progress {
     taken: AtomicU64,
     /// When an item was taken last, or was offered while none waited, in ms since `begin`.
     moved_ms: AtomicU64,
+    /// When each chain of several that is at work has begun with its message, by the number of the chain.
+    working: Mutex<BTreeMap<u64, Instant>>,
 }
 
 impl Default for Progress {
@@ -22,6 +28,7 @@ impl Default for Progress {
             offered: AtomicU64::new(0),
             taken: AtomicU64::new(0),
             moved_ms: AtomicU64::new(0),
+            working: Mutex::default(),
         }
     }
 }
@@ -41,11 +48,28 @@ impl Progress {
         self.taken.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Time for which items have waited while the chain took none. `None` if no item waits.
+    /// One of several chains begins with a message.
+    pub fn begin_work(&self, chain: u64) {
+        self.working().insert(chain, Instant::now());
+    }
+
+    /// One of several chains is done with its message, or has ended.
+    pub fn end_work(&self, chain: u64) {
+        self.working().remove(&chain);
+    }
+
+    /// Time for which items have waited while the chain took none, or for which one of several chains has been at one
+    /// message. `None` if nothing waits.
     pub fn stalled(&self) -> Option<Duration> {
         let moved = Duration::from_millis(self.moved_ms.load(Ordering::Relaxed));
         let waits = self.offered.load(Ordering::Relaxed) > self.taken.load(Ordering::Relaxed);
-        waits.then(|| self.begin.elapsed().saturating_sub(moved))
+        let waited = waits.then(|| self.begin.elapsed().saturating_sub(moved));
+        let worked = self.working().values().map(Instant::elapsed).max();
+        waited.max(worked)
+    }
+
+    fn working(&self) -> MutexGuard<'_, BTreeMap<u64, Instant>> {
+        self.working.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn moved(&self) {
@@ -81,6 +105,19 @@ mod tests {
         let begun_again = progress.stalled().expect("one waits");
         assert!(begun_again < later, "{begun_again:?}");
         progress.take();
+        assert_eq!(progress.stalled(), None);
+    }
+
+    #[test]
+    fn a_chain_that_is_held_up_is_a_stall_while_others_go_on() {
+        let progress = Progress::default();
+        progress.begin_work(1);
+        sleep(SHORT);
+        progress.begin_work(2);
+        progress.end_work(2);
+        let stalled = progress.stalled().expect("the first is at work");
+        assert!(stalled >= SHORT, "{stalled:?}");
+        progress.end_work(1);
         assert_eq!(progress.stalled(), None);
     }
 }

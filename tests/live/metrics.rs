@@ -13,6 +13,7 @@ use crate::common::http::get_as;
 use crate::common::http::sample;
 use crate::common::http::sum;
 use crate::support::host::Host;
+use crate::support::kernel::is_since;
 use crate::support::lab::Lab;
 use crate::support::lab::RECEIVER_V4;
 use crate::support::oracle::Nstat;
@@ -80,6 +81,9 @@ fn root_segments_in_the_metrics_are_those_of_the_kernel() -> Result<()> {
         ] {
             ensure!(sample(&metrics, name) == Some(value), "{name}\n{metrics}");
         }
+        // Since Linux 5.12 the kernel tells how many calls of the probe it has skipped.
+        let skipped = sample(&metrics, "retrans_probe_recursion_misses_total");
+        ensure!(skipped.is_some() == is_since(5, 12)?, "{metrics}");
         // This process has the sockets.
         let held = sample(&metrics, "retrans_owner_events_total{status=\"held\"}");
         ensure!(held.is_some_and(|held| held > 0.0), "{held:?} of {events}");

@@ -33,11 +33,13 @@ use crate::common::refusal::FAILURE;
 use crate::common::refusal::assert_refused;
 use crate::support::burst::RING;
 use crate::support::burst::syn_burst;
+use crate::support::burst::syn_trickle;
 use crate::support::burst::traced_of_burst;
 use crate::support::captures::Directory;
 use crate::support::captures::Held;
 use crate::support::captures::replay;
 use crate::support::host::Host;
+use crate::support::kernel::is_since;
 use crate::support::lab::Lab;
 use crate::support::lab::RECEIVER_V4;
 use crate::support::root_test;
@@ -87,6 +89,40 @@ fn root_where_no_reader_reads_a_signal_ends_the_run_and_the_capture_has_every_ev
             let again = replay(&[file], &[])?.stdout;
             assert!(again.starts_with(printed.rsplit_once('\n').context("lines")?.0));
         }
+        Ok(())
+    })
+}
+
+/// A mark is a moment of the stream. While sending is blocked, events gather in the ring: a mark with the present time
+/// would be ahead of them.
+#[test]
+fn root_no_mark_is_ahead_of_events_that_waited_for_a_blocked_reader() -> Result<()> {
+    /// SYNs that are retransmitted one by one: more than a pipe and the channel hold.
+    const TRICKLE: u64 = 400;
+    root_test(|root| {
+        let directory = Directory::new()?;
+        let file = directory.file("late.rtc");
+        let lab = Lab::new()?;
+        let netns = lab.sender.inode().to_string();
+        let (read, write) = pipe();
+        let arguments = [RING, &["--record", &file, "--netns", &netns]].concat();
+        let host = Host::start_into(root, write, &arguments)?;
+        syn_trickle(&lab, TRICKLE)?;
+        wait_until_stuck(&read);
+        assert!(
+            Held::by(&file)?.events < TRICKLE,
+            "nothing waits in the ring"
+        );
+        thread::sleep(Duration::from_secs(2));
+        let printed = read_later(read, Duration::ZERO);
+        let traced = traced_of_burst(&lab, TRICKLE)?;
+        host.wait_until("every event", || Ok(Held::by(&file)?.events >= traced))?;
+        let run = host.stop()?;
+        run.ledger.assert_complete();
+        let lines = printed.join().expect("it is read").lines().count() as u64;
+        assert_eq!(lines, run.ledger.host.get("delivered"));
+        let late = Held::by(&file)?.late;
+        assert!(late < Duration::from_secs(1), "{late:?}");
         Ok(())
     })
 }
@@ -391,6 +427,9 @@ fn root_statistics_of_a_live_run_are_printed_at_sigusr1() -> Result<()> {
         assert!(ledger.host.get("delivered") >= 5, "{ledger:?}");
         assert!(ledger.kernel.get("recorded") >= ledger.host.get("recorded"));
         assert!(ledger.plugin("json-print").get("in") >= 5, "{ledger:?}");
+        // Since Linux 5.12 the kernel tells how many calls it has skipped.
+        let skipped = ledger.kernel.find("recursion_misses");
+        assert_eq!(skipped.is_some(), is_since(5, 12)?, "{ledger:?}");
         let run = host.stop()?;
         run.ledger.assert_balances();
         assert_eq!(run.status.code(), Some(0), "{:?}", run.stderr);

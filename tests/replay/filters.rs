@@ -1,6 +1,7 @@
 //! A replay leaves out what its filters do not admit, and reports every loss that it read.
 
 use std::collections::BTreeMap;
+use std::fs;
 
 use serde_json::Value;
 
@@ -21,6 +22,26 @@ fn values(lines: &str, kind: &str) -> Vec<Value> {
     values
         .filter(|value: &Value| value["type"] == kind)
         .collect()
+}
+
+/// A line written by hand has a kind, and no evidence from which it could be derived.
+#[test]
+fn the_kind_is_that_of_the_event() {
+    let line = |kind: &str| {
+        format!(
+            r#"{{"type":"retransmit","timestamp":"2026-01-01T12:00:00Z","state":"ESTABLISHED","source":{{"ip":"10.0.0.1","port":40000}},"destination":{{"ip":"10.0.0.2","port":443}},"retransmit":{{"kind":"{kind}"}}}}"#
+        )
+    };
+    let files = Files::new();
+    let lines = [line("timeout"), line("fast"), line("timeout")].join("\n");
+    fs::write(files.path().join("a.jsonl"), lines).expect("a temporary file");
+    let mut replay = host(files.path(), &["replay", "a.jsonl", "--kind", "timeout"]);
+    let found = values(&ran(&mut replay).0, "retransmit");
+    let kinds: Vec<_> = found
+        .iter()
+        .map(|event| &event["retransmit"]["kind"])
+        .collect();
+    assert_eq!(kinds, ["timeout", "timeout"]);
 }
 
 #[test]

@@ -95,9 +95,10 @@ pub(super) struct Losses {
 }
 
 impl Losses {
-    /// Returns whether everything was counted between `self` and `later`.
+    /// Returns whether everything was counted between `self` and `later`. A connection for which there was no room is
+    /// not counted until it ends, and when that is, is not known.
     pub(super) fn is_complete_until(&self, later: &Losses) -> bool {
-        self.connections == later.connections
+        later.connections == 0
             && self.stale == later.stale
             && self.recursion_misses == later.recursion_misses
     }
@@ -322,5 +323,35 @@ fn drain(half: &MapHandle, take: &mut impl FnMut(Sums<'_>)) -> Result<(), Census
             let error = io::Error::other("some rows are left");
             return Err(system("read all rows of the census")(error));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_is_complete_if_nothing_is_missing_in_it() {
+        let none = Losses::default();
+        let stale = Losses { stale: 1, ..none };
+        let skipped = Losses {
+            recursion_misses: 1,
+            ..none
+        };
+        let beyond = Losses { beyond: 1, ..none };
+        assert!(none.is_complete_until(&none));
+        // What is in the shared row is counted.
+        assert!(none.is_complete_until(&beyond));
+        for lost in [stale, skipped] {
+            assert!(!none.is_complete_until(&lost));
+            assert!(lost.is_complete_until(&lost));
+        }
+        // A connection that was missed may still be open.
+        let missed = Losses {
+            connections: 1,
+            ..none
+        };
+        assert!(!none.is_complete_until(&missed));
+        assert!(!missed.is_complete_until(&missed));
     }
 }

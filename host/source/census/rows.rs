@@ -91,7 +91,8 @@ impl Sums<'_> {
             interval: interval.length,
             is_complete: interval.is_complete,
             is_overflow: self.key.iter().all(|byte| *byte == 0),
-            // A FIN whose retransmit is counted before the segment is: the difference is below 0 until the next census.
+            // If the retransmit of a FIN is counted before the socket's own counter is read, the difference is below 0
+            // until the next census.
             retransmitted_segments: match row.retransmitted_segments.cast_signed() {
                 ..0 => 0,
                 _ => row.retransmitted_segments,

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
-use std::os::fd::AsFd as _;
 
 use libbpf_rs::Link;
 use libbpf_rs::MapCore as _;
@@ -29,11 +28,9 @@ use crate::pipeline::channel::Channel;
 use crate::pipeline::stop::Stop;
 use crate::pipeline::stop::Wake;
 use crate::source::bpf::libbpf;
-use crate::source::bpf::recursion;
 use crate::source::bpf::retrans::RetransSkel;
 use crate::source::bpf::retrans::RetransSkelBuilder;
 use crate::stats::Stats;
-use crate::stats::counters::KernelStats;
 use crate::stats::reconcile::MAX_NAMESPACES;
 use crate::stream::clock;
 use crate::stream::moment::MARK_INTERVAL;
@@ -157,7 +154,9 @@ impl<'obj> Probe<'obj> {
     ) -> Result<Stats, ProbeError> {
         let Probe { skel, links, .. } = self;
         let clock = processing.clock;
-        let counters = Counters::new(&skel.maps.counters);
+        let programs = skel.object().progs();
+        let loaded = programs.filter(|program| program.autoload());
+        let counters = Counters::new(&skel.maps.counters, loaded.collect());
         let intake = RefCell::new(Intake::new(processing, channel, stop));
         let (kernel, reported_lost) = {
             let ring = build_ring(&skel.maps.events, &intake)?;
@@ -173,29 +172,15 @@ impl<'obj> Probe<'obj> {
                 continues = reader.read()?;
                 let now = clock.now();
                 if now.boot() >= next_mark {
-                    continues = continues && reader.mark(now)?;
+                    continues = continues && reader.mark()?;
                     // Marks that were missed while the source was blocked, as by a full channel, are not sent later.
                     next_mark = (next_mark + MARK_INTERVAL).max(now.boot());
                 }
             }
             reader.freeze();
-            let misses = recursion_misses(&skel);
             drop(links);
-            let kernel = KernelStats {
-                recursion_misses: misses,
-                ..reader.drain()?
-            };
-            (kernel, reader.reported_lost())
+            (reader.drain()?, reader.reported_lost())
         };
         Ok(intake.into_inner().end(kernel, reported_lost))
     }
-}
-
-/// The number of calls that the kernel skipped because the program was already running on that CPU; `None` before 5.12.
-fn recursion_misses(skel: &RetransSkel<'_>) -> Option<u64> {
-    let programs = skel.object().progs();
-    programs
-        .filter(|program| program.autoload())
-        .map(|program| recursion::misses(program.as_fd()))
-        .sum()
 }

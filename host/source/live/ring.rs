@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::mem::offset_of;
+use std::os::fd::AsFd as _;
 use std::os::fd::BorrowedFd;
 use std::thread;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Instant;
 
 use libbpf_rs::MapCore;
 use libbpf_rs::MapFlags;
+use libbpf_rs::Program;
 use libbpf_rs::RingBuffer;
 use libbpf_rs::RingBufferBuilder;
 
@@ -22,11 +24,11 @@ use super::preflight::explain;
 use super::ring_event::RING_EVENT_SIZE;
 use crate::pipeline::stop::Stop;
 use crate::pipeline::stop::Wake;
+use crate::source::bpf::recursion;
 use crate::source::bpf::retrans::types::retrans_counters;
 use crate::stats::counters::KernelStats;
 use crate::stats::counters::StreamStats;
 use crate::stream::batch::MAX_EVENTS;
-use crate::stream::clock::Now;
 use crate::system::heap;
 
 /// How long to wait at the end, after the last record, for a probe that is still running on another CPU.
@@ -38,19 +40,34 @@ const RECORD_HEADER_SIZE: usize = 8;
 /// How often to check at the end whether there are more records, and whether the last owners are known.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(1);
 
-/// The probe's counters, one set per CPU.
-pub struct Counters<'a>(&'a dyn MapCore);
+/// The counters of the probe and of the kernel's calls of it.
+pub struct Counters<'a> {
+    /// One set per CPU.
+    map: &'a dyn MapCore,
+    /// The programs of the probe.
+    programs: Vec<Program<'a>>,
+}
 
 impl<'a> Counters<'a> {
-    /// The counters in `map`, a per-CPU array with one entry.
-    pub fn new(map: &'a dyn MapCore) -> Counters<'a> {
-        Counters(map)
+    /// The counters in `map`, a per-CPU array with one entry, and those that the kernel keeps of `programs`.
+    pub fn new(map: &'a dyn MapCore, programs: Vec<Program<'a>>) -> Counters<'a> {
+        Counters { map, programs }
     }
 
-    /// The sums over all CPUs. `recursion_misses` is not among these counters.
-    pub fn read(&self) -> Result<KernelStats, ProbeError> {
+    /// All counters, with the calls that the kernel skipped.
+    fn read_all(&self) -> Result<KernelStats, ProbeError> {
+        let misses = self.programs.iter();
+        let misses = misses.map(|program| recursion::misses(program.as_fd()));
+        Ok(KernelStats {
+            recursion_misses: misses.sum(),
+            ..self.read()?
+        })
+    }
+
+    /// The probe's own counters: sums over all CPUs. Without `recursion_misses`, for which files of `/proc` are read.
+    fn read(&self) -> Result<KernelStats, ProbeError> {
         let key = 0u32.to_ne_bytes();
-        let values = self.0.lookup_percpu(&key, MapFlags::ANY);
+        let values = self.map.lookup_percpu(&key, MapFlags::ANY);
         let values = values.map_err(|error| explain("read the counters of", error))?;
         let mut sum = KernelStats::default();
         for cpu in values.unwrap_or_default() {
@@ -169,18 +186,21 @@ impl<'a, 'b> RingReader<'a, 'b> {
 
     /// Sends a mark. Returns false if the source is to end.
     ///
-    /// A mark is a moment of the *stream*. While the ring buffer has more records, the mark has
-    /// the time of the latest event. With the present time, the events that follow would be
-    /// older than the mark by as much as the source is behind.
-    pub fn mark(&mut self, now: Now) -> Result<bool, ProbeError> {
+    /// A mark is a moment of the *stream*: what is older has been read. That is the moment at which the last read
+    /// began, if it emptied the ring buffer, and the time of the latest event while there are more records. With the
+    /// present time, the events that follow would be older than the mark by as much as the source is behind: records
+    /// gather in the ring buffer for as long as sending is blocked.
+    pub fn mark(&mut self) -> Result<bool, ProbeError> {
         let lost = newly_lost(&self.counters, &mut self.reported_lost)?;
         let mut intake = self.intake.borrow_mut();
         let moment = if self.behind {
             intake.newest
         } else {
-            intake.processing.owners.rest(now.boot());
-            now.boot()
+            let read = intake.now.boot();
+            intake.processing.owners.rest(read);
+            read
         };
+        let begun = intake.processing.clock.now();
         let mut continues = true;
         let mut census = None;
         {
@@ -194,10 +214,10 @@ impl<'a, 'b> RingReader<'a, 'b> {
                 census = Some(taker.stats());
             }
         }
-        continues &= intake.stream.mark(now.mark(moment, lost));
-        intake.account_for_sending(&now);
+        continues &= intake.stream.mark(begun.mark(moment, lost));
+        intake.account_for_sending(&begun);
         let live = StreamStats::Live {
-            kernel: self.counters.read()?,
+            kernel: self.counters.read_all()?,
             source: intake.source_stats(),
             owners: intake.owner_stats(),
         };
@@ -239,7 +259,7 @@ impl<'a, 'b> RingReader<'a, 'b> {
             // If the counters still differ at the deadline, a probe is still running on another CPU.
             let over = settled || Instant::now() > deadline;
             if over && !self.intake.borrow().processing.owners.is_waiting() {
-                return Ok(kernel);
+                return self.counters.read_all();
             }
             thread::sleep(DRAIN_INTERVAL);
         }

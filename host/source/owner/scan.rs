@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
+use crossbeam_channel::TryRecvError;
 use crossbeam_channel::bounded;
 use libbpf_rs::Link;
 use libbpf_rs::skel::OpenSkel as _;
@@ -189,7 +190,7 @@ impl Scanner {
             return false;
         }
         if self.requests.try_send(wanted()).is_err() {
-            // The thread has panicked, which was printed. There are no more scans.
+            // As in `result`.
             self.next = Duration::MAX;
             return false;
         }
@@ -220,7 +221,16 @@ impl Scanner {
             table,
             cpu_time,
             elapsed,
-        } = self.results.try_recv().ok()?;
+        } = match self.results.try_recv() {
+            Ok(result) => result,
+            Err(TryRecvError::Empty) => return None,
+            // The thread has panicked, which was printed. There are no more scans.
+            Err(TryRecvError::Disconnected) => {
+                self.running = false;
+                self.next = Duration::MAX;
+                return None;
+            }
+        };
         self.running = false;
         let interval = MIN_INTERVAL.max(cpu_time * INTERVAL_FACTOR);
         self.next = self.last_begun + interval;
@@ -282,6 +292,33 @@ fn run_scans(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Otherwise all events of a socket that is not known yet would wait for a scan that never ends.
+    #[test]
+    fn there_are_no_more_scans_once_the_thread_has_panicked() {
+        let (requests, requested) = bounded(1);
+        let (finished, results) = bounded(1);
+        let mut scanner = Scanner {
+            requests,
+            results,
+            ready: Arc::new(eventfd(0, EventfdFlags::NONBLOCK).expect("an eventfd")),
+            running: false,
+            next: Duration::ZERO,
+            last_begun: Duration::ZERO,
+            interval: MIN_INTERVAL,
+            scans: 0,
+            scans_cut: 0,
+            failed: false,
+        };
+        let now = Duration::from_secs(5);
+        assert!(scanner.begin(now, HashSet::new));
+        assert!(scanner.result().is_none(), "it runs");
+        assert!(scanner.begin_after(now).is_some());
+        drop((requested, finished));
+        assert!(scanner.result().is_none());
+        assert_eq!(scanner.begin_after(now), None);
+        assert!(!scanner.begin(now * 2, HashSet::new));
+    }
 
     #[test]
     fn answers_hold_until_the_next_scan_is_done_but_a_second_at_least_and_a_minute_at_most() {

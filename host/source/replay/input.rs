@@ -171,6 +171,11 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// Whether marks were recorded. Those of lines are inserted while they are read, for the chain.
+    pub fn has_recorded_marks(&self) -> bool {
+        !matches!(self, Input::Lines(_))
+    }
+
     /// The machine that the events come from, if the file is a capture and names it.
     pub fn host(&self) -> Option<&Host> {
         match self {

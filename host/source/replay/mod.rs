@@ -206,8 +206,9 @@ impl Sender<'_> {
                 self.select(&mut batch);
                 item_stats.delivered = batch.len() as u64;
                 item_stats.left_out = item_stats.read - item_stats.delivered;
-                // A loss among events that are left out by a filter remains a loss of this time.
-                self.lost_before += std::mem::take(&mut batch.lost);
+                // A loss is kept even if all events around it are filtered out.
+                let lost = std::mem::take(&mut batch.lost);
+                self.lost_before = self.lost_before.saturating_add(lost);
                 if !batch.is_empty() {
                     batch.lost = std::mem::take(&mut self.lost_before);
                 }
@@ -227,13 +228,15 @@ impl Sender<'_> {
             Item::Mark(mut mark) => {
                 let time = self.selected_time(&mark);
                 if time.is_some() {
-                    mark.lost += std::mem::take(&mut self.lost_before);
+                    let lost = std::mem::take(&mut self.lost_before);
+                    mark.lost = mark.lost.saturating_add(lost);
                 }
                 (Item::Mark(mark), time)
             }
             Item::End(mut mark) => {
                 if self.selected_time(&mark).is_some() && self.send_recorded_end() {
-                    mark.lost += std::mem::take(&mut self.lost_before);
+                    let lost = std::mem::take(&mut self.lost_before);
+                    mark.lost = mark.lost.saturating_add(lost);
                     self.recorded_end = Some(mark);
                 }
                 return !self.is_run_ending();
@@ -314,7 +317,7 @@ impl Sender<'_> {
             .publish_last(|stats| stats.stream = Some(StreamStats::Replay(read)));
         let mut stats = Stats::of_replay(self.read);
         let mut end = self.recorded_end.unwrap_or(self.last);
-        end.lost += self.lost_before;
+        end.lost = end.lost.saturating_add(self.lost_before);
         self.out.end(end, &mut stats);
         stats
     }

@@ -1,6 +1,8 @@
 //! Many unanswered connections, whose SYNs are all retransmitted at almost the same time.
 
 use std::net::SocketAddr;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::Context;
 use anyhow::Result;
@@ -40,6 +42,21 @@ pub fn begin_syn_burst(lab: &Lab, connections: u64) -> Result<Vec<Socket>> {
     let sockets = lab.sender.enter(|| connect_all(PORT, connections))??;
     wait_for_counter(&lab.sender, "TcpExtTCPSynRetrans", connections)?;
     Ok(sockets)
+}
+
+/// Connects sockets as [`syn_burst`] does, one every 2 ms: their SYNs are retransmitted one by one, a second later.
+pub fn syn_trickle(lab: &Lab, connections: u64) -> Result<()> {
+    lab.one_syn_retransmit()?;
+    lab.lose(&format!("tcp dport {PORT}"))?;
+    let connect = |_| {
+        thread::sleep(Duration::from_millis(2));
+        connect_all(PORT, 1)
+    };
+    let connected = lab
+        .sender
+        .enter(|| (0..connections).map(connect).collect::<Result<Vec<_>>>());
+    let _sockets = connected??;
+    wait_for_counter(&lab.sender, "TcpExtTCPSynRetrans", connections)
 }
 
 /// Checks RetransSegs and the kernel's trace, which must both have every retransmitted SYN; returns the

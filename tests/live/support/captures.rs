@@ -11,6 +11,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::Context;
 use anyhow::Result;
@@ -91,6 +92,8 @@ pub struct Held {
     pub lost: u64,
     /// Whether it has no end.
     pub is_cut: bool,
+    /// The most by which an event is older than a mark before it.
+    pub late: Duration,
 }
 
 impl Held {
@@ -105,18 +108,27 @@ impl Held {
             by_namespace: BTreeMap::new(),
             lost: 0,
             is_cut: false,
+            late: Duration::ZERO,
         };
+        let mut marked = Duration::ZERO;
         loop {
             match reader.item(Batch::new) {
                 Ok(Some(Item::Events(batch))) => {
                     held.events += batch.len() as u64;
+                    let late = batch
+                        .events()
+                        .map(|event| marked.saturating_sub(event.time()));
+                    held.late = held.late.max(late.max().unwrap_or_default());
                     for inode in batch.events().filter_map(Event::netns_inode) {
                         *held.by_namespace.entry(inode.into()).or_default() += 1;
                     }
                     held.lost += batch.lost;
                 }
                 Ok(Some(Item::Census(_))) => {}
-                Ok(Some(Item::Mark(mark) | Item::End(mark))) => held.lost += mark.lost,
+                Ok(Some(Item::Mark(mark) | Item::End(mark))) => {
+                    held.lost += mark.lost;
+                    marked = marked.max(mark.time);
+                }
                 Ok(None) => return Ok(held),
                 Err(CaptureError::Cut { .. }) => {
                     held.is_cut = true;

@@ -87,7 +87,7 @@ impl Drop for Trace {
 }
 
 /// Whether the softirq of this line interrupted a thread of process 1. Some virtual machines run no BPF
-/// program at all then (seen on a vendor's 6.18, with threads of the machine's agent; tracefs is not
+/// program at all then (seen on a modified 6.18, with threads of a management program; tracefs is not
 /// affected), and do not count it.
 pub fn interrupted_init(line: &str) -> bool {
     // "tokio-rt-worker-75      [001] ..s.. 12.3: tcp_retransmit_skb: …"

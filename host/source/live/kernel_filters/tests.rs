@@ -249,6 +249,8 @@ prop_compose! {
         event.set_tlp_high_seq(Some(tlp_high_seq));
         event.set_netns_inode(Some(netns));
         event.set_socket_cookie(cookie);
+        let kind = event.classify();
+        event.set_kind(kind);
         event
     }
 }

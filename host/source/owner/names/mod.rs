@@ -5,6 +5,7 @@
 
 mod engine;
 mod kubelet;
+mod mounts;
 mod places;
 mod reader;
 

@@ -26,6 +26,7 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 use rustix::thread::CapabilitySet;
 
+use super::mounts::Mounts;
 use crate::system::sandbox::files::Files;
 use crate::system::sanitize::clean;
 
@@ -208,7 +209,8 @@ impl Places {
     }
 }
 
-/// The directories of users who have containers, among the first in `/etc/passwd`.
+/// The directories of users who have containers, among the first in `/etc/passwd`. Homes on file systems that may not
+/// answer are left out: the host would block at its start, when no signal ends it yet.
 fn users(root: &Path) -> BTreeMap<u32, Engines> {
     let mut text = Vec::new();
     let opened = File::open(root.join("etc/passwd"));
@@ -217,9 +219,13 @@ fn users(root: &Path) -> BTreeMap<u32, Engines> {
         return BTreeMap::new();
     }
     let text = String::from_utf8_lossy(&text);
+    let mounts = Mounts::read();
     let users = text.lines().filter_map(uid_and_home);
     let engines = users.filter_map(|(uid, home)| {
         let home = root.join(home);
+        if mounts.may_not_answer(&home) {
+            return None;
+        }
         let docker = Place::of_user(&home, DOCKER_OF_USER, uid);
         let storage = Place::of_user(&home, STORAGE_OF_USER, uid);
         let has_any = docker.directory().is_some() || storage.directory().is_some();
