@@ -132,7 +132,7 @@ fn agent() {
     let publisher = start(config);
     for index in 0.. {
         publish(&publisher, index..index + 1);
-        // The end of the spool is being written when the process is killed, and its begin is being sent.
+        // The end of the spool is being written when the process is killed, and its start is being sent.
         while publisher.counted().queued.frames > 100 {
             std::thread::yield_now();
         }

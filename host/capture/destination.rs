@@ -29,6 +29,17 @@ pub enum RecordError {
         .0.display()
     )]
     NotACapture(PathBuf),
+    /// The recording would move or replace an existing file of which it is not known whether it is a capture.
+    #[error(
+        "cannot record: {} cannot be read, so it is neither moved nor replaced: {error}",
+        file.display()
+    )]
+    Unreadable {
+        /// Path of the file.
+        file: PathBuf,
+        /// Why it cannot be read.
+        error: io::Error,
+    },
     /// The file cannot be created or written to.
     #[error("cannot record to {}: {error}", file.display())]
     Io {
@@ -74,8 +85,8 @@ impl Destination {
             config::RecordConfig::File(config) => {
                 check(config)?;
                 let existing = existing(config);
-                let is_moved =
-                    existing == Existing::MoveAside && rotation::is_capture(&config.file);
+                let is_moved = existing == Existing::MoveAside
+                    && matches!(rotation::is_capture(&config.file), Ok(true));
                 let opened = rotation::begin(&config.file, head, existing);
                 if is_moved && opened.is_ok() {
                     let file = config.file.display();
@@ -131,7 +142,8 @@ fn check(config: &config::RecordFile) -> Result<(), RecordError> {
         Existing::Refuse | Existing::Replace => None,
     };
     match moved.and_then(|numbers| rotation::find_non_capture(file, numbers)) {
-        Some(other) => Err(RecordError::NotACapture(other)),
+        Some((file, Ok(()))) => Err(RecordError::NotACapture(file)),
+        Some((file, Err(error))) => Err(RecordError::Unreadable { file, error }),
         None => Ok(()),
     }
 }

@@ -68,9 +68,10 @@ impl Tally {
         }
     }
 
+    /// A file that is replayed may tell of any number of losses.
     fn add(&mut self, other: Tally) {
         self.events += other.events;
-        self.lost += other.lost;
+        self.lost = self.lost.saturating_add(other.lost);
     }
 }
 
@@ -182,6 +183,7 @@ impl Recorder {
     fn count_written(&mut self) {
         let written = mem::take(&mut self.pending);
         self.summary.events += written.events;
+        self.summary.written += written.events;
         self.in_file.add(written);
     }
 
@@ -362,7 +364,7 @@ impl Observer for Recorder {
 fn with_missing(mark: &Mark, missing: &mut Tally) -> Mark {
     let Tally { events, lost } = mem::take(missing);
     Mark {
-        lost: mark.lost + lost + events,
+        lost: mark.lost.saturating_add(lost).saturating_add(events),
         ..*mark
     }
 }

@@ -101,11 +101,16 @@ fn older(file: &Path, number: u32) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Finds a file that is not a capture and has the name of the recording or of one of its `keep` older files.
-pub fn find_non_capture(file: &Path, keep: u32) -> Option<PathBuf> {
-    let is_other = |path: &Path| exists(path) && !is_capture(path);
-    if is_other(file) {
-        return Some(file.to_owned());
+/// Finds a file that is not a capture and has the name of the recording or of one of its `keep` older files. With an
+/// error, it is not known whether that file is a capture.
+pub fn find_non_capture(file: &Path, keep: u32) -> Option<(PathBuf, io::Result<()>)> {
+    let other = |path: PathBuf| match is_capture(&path) {
+        Ok(true) => None,
+        Ok(false) => exists(&path).then_some((path, Ok(()))),
+        Err(error) => Some((path, Err(error))),
+    };
+    if let Some(found) = other(file.to_owned()) {
+        return Some(found);
     }
     let prefix = [file.file_name()?.as_bytes(), b"."].concat();
     // The directory is read because `keep` may be too large to try every name. If it cannot be read, no file is found.
@@ -114,8 +119,10 @@ pub fn find_non_capture(file: &Path, keep: u32) -> Option<PathBuf> {
         let name = entry.file_name();
         let number = name.as_bytes().strip_prefix(prefix.as_slice())?;
         let number: u32 = str::from_utf8(number).ok()?.parse().ok()?;
-        let path = older(file, number);
-        ((1..=keep).contains(&number) && is_other(&path)).then_some(path)
+        match (1..=keep).contains(&number) {
+            true => other(older(file, number)),
+            false => None,
+        }
     })
 }
 
@@ -125,25 +132,47 @@ fn exists(path: &Path) -> bool {
 
 /// Returns whether the path is a regular file that begins with [`MAGIC`], or an empty one: a machine that loses its power
 /// may leave such a capture. A link to one is not. Does not block on a FIFO.
-pub fn is_capture(path: &Path) -> bool {
+///
+/// # Errors
+///
+/// If there is a file that cannot be opened or read: it may be a capture.
+pub fn is_capture(path: &Path) -> io::Result<bool> {
+    match begins_with_magic(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        result => result,
+    }
+}
+
+fn begins_with_magic(path: &Path) -> io::Result<bool> {
+    // A socket, for example, cannot be opened.
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Ok(false);
+    }
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let mut options = OpenOptions::new();
-    let opened = options
+    let mut file = OpenOptions::new()
         .read(true)
         .custom_flags(flags.bits().cast_signed())
-        .open(path);
-    let Ok(mut file) = opened else { return false };
-    let Ok(about) = file.metadata() else {
-        return false;
-    };
+        .open(path)?;
+    let about = file.metadata()?;
+    if !about.is_file() || about.len() == 0 {
+        return Ok(about.is_file());
+    }
     let mut begin = [0; MAGIC.len()];
-    about.is_file() && (about.len() == 0 || file.read_exact(&mut begin).is_ok() && begin == MAGIC)
+    match file.read_exact(&mut begin) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        read => read.map(|()| begin == MAGIC),
+    }
 }
 
 /// Renames FILE to FILE.1, FILE.1 to FILE.2, and so on. The oldest file is overwritten if there are `keep` of
-/// them, and no other file is. Leaves FILE in place, to be replaced, if it is not a capture or if `keep` is 0.
+/// them, and no other file is. Leaves FILE in place, to be replaced, if it is not a capture or if `keep` is 0. An error
+/// if it is not known whether FILE is a capture.
 fn make_room(file: &Path, keep: u32) -> io::Result<()> {
-    if !is_capture(file) {
+    let is_capture = is_capture(file).map_err(|error| {
+        let text = format!("it cannot be read, so it is neither moved nor replaced: {error}");
+        io::Error::new(error.kind(), text)
+    })?;
+    if !is_capture {
         return Ok(());
     }
     let last = (1..=keep).find(|number| *number == keep || !exists(&older(file, *number)));
@@ -229,21 +258,37 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_cannot_be_read_is_not_taken_for_one_that_is_no_capture() {
+        let directory = files(&["a"]);
+        // Root reads a file of any mode. What is below a file fails for everyone.
+        let below = directory.path().join("a/b");
+        let error = make_room(&below, 3).expect_err("it is not known what is there");
+        assert_eq!(error.kind(), io::ErrorKind::NotADirectory);
+        let text = error.to_string();
+        let words = "neither moved nor replaced: Not a directory";
+        assert!(text.contains(words), "{text}");
+        let found = find_non_capture(&below, 3).expect("the same error");
+        assert_eq!(found.0, below);
+        assert!(found.1.is_err(), "{found:?}");
+    }
+
+    #[test]
     fn what_is_no_capture_is_found_among_those_that_are_kept() {
         let directory = files(&["a", "a.1"]);
         let path = |name: &str| directory.path().join(name);
+        let found = |keep| find_non_capture(&path("a"), keep).map(|(path, _)| path);
         for name in ["a.old", "a.0", "a.7", "ab.1"] {
             fs::write(path(name), name).expect("a file");
         }
-        assert_eq!(find_non_capture(&path("a"), 6), None);
-        assert_eq!(find_non_capture(&path("a"), 7), Some(path("a.7")));
+        assert_eq!(found(6), None);
+        assert_eq!(found(7), Some(path("a.7")));
         // A prefix of the magic bytes is not enough. An empty file is a capture that was cut off.
         fs::write(path("a.5"), "").expect("a file");
-        assert_eq!(find_non_capture(&path("a"), 6), None);
+        assert_eq!(found(6), None);
         fs::write(path("a"), &MAGIC[..4]).expect("a file");
-        assert_eq!(find_non_capture(&path("a"), 6), Some(path("a")));
+        assert_eq!(found(6), Some(path("a")));
         fs::remove_file(path("a")).expect("it was there");
         fs::create_dir(path("a")).expect("a directory");
-        assert_eq!(find_non_capture(&path("a"), 6), Some(path("a")));
+        assert_eq!(found(6), Some(path("a")));
     }
 }

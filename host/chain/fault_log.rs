@@ -124,12 +124,10 @@ fn action_name(on_fault: OnFault) -> &'static str {
     }
 }
 
-/// Logs a fault of a batch that did not occur again in any of its parts.
-pub(super) fn fault_not_reproduced(mut fault_report: FaultReport) {
+/// Logs a fault of a batch for which no event was found, and the outcome of the search.
+pub(super) fn event_not_found(mut fault_report: FaultReport, outcome: &str) {
     fault_report.write_log();
-    tracing::error!(
-        "{fault_report}\n    and the fault did not occur again when parts of the batch were retried"
-    );
+    tracing::error!("{fault_report}\n    and {outcome}");
 }
 
 /// Logs that the search for the event on which the plugin fails took too long, and that the last `events` events were

@@ -1,4 +1,5 @@
-//! Examples at the end of help texts and manual pages.
+//! Examples at the end of help texts and manual pages. A paragraph of prose is one line: clap breaks it to the width of
+//! the terminal.
 
 /// Of watching, and the exit codes.
 pub const RUN: &str = "\
@@ -20,9 +21,9 @@ Examples:
   sudo retrans-host --plugin ./strange.wasm --limit time=50ms,memory=8MiB --on-fault drop
   sudo retrans-host --watch --plugin ./zones.wasm --allow read=/etc/zones --plugin json-print
 
-Exit codes: 0 at the end of a replay, after --duration or --count, after Ctrl-C or SIGTERM, or if
-the reader of a pipe on standard output has closed it; 2 for a wrong command line or setting; 1 for
-any other error, and for a `generate` that a signal cut short; 130 after a second signal.";
+Exit codes: 0 at the end of a replay, after --duration or --count, after Ctrl-C or SIGTERM, or if the reader of a pipe \
+on standard output has closed it; 2 for a wrong command line or setting; 1 for any other error, and for a `generate` \
+that a signal cut short; 130 after a second signal.";
 
 /// Of `replay`.
 pub const REPLAY: &str = "\
@@ -99,9 +100,9 @@ Examples:
   sudo retrans-host demo                           takes some five seconds
   sudo retrans-host demo --quiet --dir /var/tmp/retrans-demo
 
-The demo makes two network namespaces with a link between them, sends data over 13 connections while every
-eighth segment is lost, and watches these namespaces alone. They are gone when it ends. It compares what
-was seen with the kernel's own counter. Exit codes: 0 if they agree; 1 if not, or if it cannot run here.";
+The demo makes two network namespaces with a link between them, sends data over 13 connections while every eighth \
+segment is lost, and watches these namespaces alone. They are gone when it ends. It compares what was seen with the \
+kernel's own counter. Exit codes: 0 if they agree; 1 if not, or if it cannot run here.";
 
 /// Of `check`, and its exit codes.
 pub const CHECK: &str = "\

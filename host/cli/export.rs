@@ -46,7 +46,7 @@ pub struct ExportArgs {
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     pub fields: Option<Vec<String>>,
 
-    /// Omits events before this time of day, such as 2026-01-01T12:00:00Z
+    /// Omits events before this point in time (RFC 3339), such as 2026-01-01T12:00:00Z
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
 
@@ -54,7 +54,7 @@ pub struct ExportArgs {
     #[arg(long, value_name = "TIME", conflicts_with = "from")]
     pub since: Option<String>,
 
-    /// Omits events at this time of day and later
+    /// Omits events at this point in time and later
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
 

@@ -23,6 +23,9 @@ pub fn hint(error: &anyhow::Error) -> Option<String> {
         Some(RecordError::NotACapture(_)) => {
             return Some("remove it, or overwrite it with --force".to_owned());
         }
+        Some(RecordError::Unreadable { .. }) => {
+            return Some("move it away, or let the user of the host read it".to_owned());
+        }
         Some(RecordError::Io { .. }) | None => {}
     }
     let error = error.downcast_ref::<ProbeError>()?;

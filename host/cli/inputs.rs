@@ -1,4 +1,4 @@
-//! What is read again: files, or the broker of a fleet; and the times of day of the events that are wanted.
+//! What is read again: files, or the broker of a fleet; and the points in time between which events are wanted.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// From the begin of these times on; without one, from the oldest message on. It ends with what is there now.
+    /// From the start of these times on; without one, from the oldest message on. It ends with what is there now.
     pub(super) fn of(times: TimeRange) -> Reading {
         Reading {
             from: times.from.map_or(ObserveFrom::Oldest, ObserveFrom::Time),
@@ -102,10 +102,10 @@ pub(super) fn at_most_one_stdin(files: Vec<PathBuf>) -> Result<Vec<PathBuf>, Usa
     Ok(files)
 }
 
-/// The times of day of the events that are wanted.
+/// The points in time between which events are wanted.
 #[derive(Debug, Default, Args)]
 pub struct TimeArgs {
-    /// Omits events before this time of day, such as 2026-01-01T12:00:00Z
+    /// Omits events before this point in time (RFC 3339), such as 2026-01-01T12:00:00Z
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
 
@@ -113,7 +113,7 @@ pub struct TimeArgs {
     #[arg(long, value_name = "TIME", conflicts_with = "from")]
     pub since: Option<String>,
 
-    /// Omits events at this time of day and later
+    /// Omits events at this point in time and later
     #[arg(long, value_name = "TIME")]
     pub to: Option<String>,
 }
@@ -135,7 +135,7 @@ impl TimeArgs {
     }
 }
 
-/// The times of day of `--from`, or of `--since` before now, and of the option that ends them.
+/// The points in time of `--from`, or of `--since` before now, and of the option that ends them.
 pub(super) fn time_range(
     from: Option<&str>,
     since: Option<&str>,

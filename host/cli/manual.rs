@@ -26,8 +26,22 @@ const ENVIRONMENT: &[(&str, &str)] = &[
         "Whether standard output and standard error are the journal.",
     ),
     (
+        "RETRANS_HOST_*",
+        "Options of a live run, such as RETRANS_HOST_RING_SIZE for --ring-size, and \
+         RETRANS_HOST_CONFIG for its configuration file.",
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_*, OTEL_METRIC_EXPORT_INTERVAL, OTEL_SERVICE_NAME, \
+         OTEL_RESOURCE_ATTRIBUTES",
+        "Settings of sinks of OTLP that the sink does not have itself.",
+    ),
+    (
         "NO_COLOR, TERM",
         "No colours if the first is set and not empty, or if the second is \"dumb\".",
+    ),
+    (
+        "COLORTERM, LC_ALL, LC_CTYPE, LANG",
+        "Colours and characters of top.",
     ),
     (
         "REGISTRY_AUTH_FILE, DOCKER_CONFIG, HOME",
@@ -44,6 +58,15 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     (
         "COLUMNS",
         "Width of --help if its output is not a terminal.",
+    ),
+    (
+        "PATH",
+        "Where demo finds the programs that make its network, and plugin new looks for the \
+         toolchain of the language.",
+    ),
+    (
+        "TMPDIR",
+        "Directory in which demo makes a new one, without --dir.",
     ),
     (
         "RUST_BACKTRACE",

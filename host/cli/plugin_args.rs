@@ -158,8 +158,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Gets a plugin, and its signature, from a registry of OCI, such as ghcr.io
     ///
-    /// It prints the digests by which the very same plugin is got and run the next time. User and password are those of
-    /// `docker login`. Files are complete, and the signature fits, or nothing is written.
+    /// It prints the digests that identify this plugin. User and password are those of `docker login`. Files are
+    /// complete, and with --verify-key the signature fits, or nothing is written.
     #[cfg(feature = "network")]
     #[command(max_term_width = 100)]
     Pull(PullArgs),

@@ -73,17 +73,16 @@ pub fn consume(config: &Consume) -> Result<()> {
     });
     let mut network = network::Plan::prepare(&config.chain)?;
     let is_verbose = config.chain.verbosity >= Verbosity::Normal;
-    let listening = listen::start(server, &mut network, &shared, &stop, is_verbose);
+    let listening = listen::start_consumer(server, &mut network, &shared, &stop, is_verbose);
     let mut outputs = presentation.outputs();
     outputs.beside.extend(network.start()?);
-    outputs.queues.extend(listening.queue()?);
     let prepared =
         pipeline::prepare_plugins(&config.chain, handlers, &stop, &shared, &run, outputs)?;
     let Some((plugins, sinks)) = prepared else {
         return Ok(());
     };
     let sinks = SharedSinks::new(sinks);
-    let progress = SharedProgress::default();
+    let progress = SharedProgress::new(shared.clone());
     let hosts = HostCounts::default();
     let terms = Terms {
         max_lateness: config.max_lateness,
@@ -110,16 +109,22 @@ pub fn consume(config: &Consume) -> Result<()> {
     }
     manager.ready(&line);
     let result = wait(&member, &stop, &progress, &hosts, &sinks, &shared);
+    listening.end();
     manager.stopping("ending: partitions are released");
     let released = member.stop(RELEASE_TIMEOUT);
-    let (fleet, mut chain) = progress.sums();
-    chain.sinks = sinks.lock().finish();
-    let stats = Stats {
+    let (fleet, chain) = progress.sums();
+    let mut stats = Stats {
         stream: Some(StreamStats::Fleet(fleet)),
         chain,
-        not_printed: stop.stdout_status().not_printed(),
         ..Stats::default()
     };
+    let mut sinks = sinks.lock();
+    stats.chain.sinks = sinks.counted();
+    // The last metrics have the numbers of the ledger.
+    sinks.stats(&stats);
+    stats.chain.sinks = sinks.finish();
+    drop(sinks);
+    stats.not_printed = stop.stdout_status().not_printed();
     *shared.stats() = stats.clone();
     if is_verbose {
         stdio::print(&stats.final_ledger());

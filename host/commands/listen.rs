@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use anyhow::Result;
+use retrans_deliver::serve::Pages;
 use retrans_deliver::serve::Server;
 
 use crate::capture;
 use crate::metrics::About;
 use crate::metrics::Metrics;
-use crate::metrics::pages::pages;
+use crate::metrics::pages;
 use crate::metrics::recent::Alerts;
 use crate::network::Plan;
 use crate::observer::Observer;
@@ -36,6 +37,30 @@ pub fn start(
     shared: &SharedStats,
     stop: &Stop,
     is_verbose: bool,
+) -> Listening {
+    start_with(server, network, shared, stop, is_verbose, pages::pages)
+}
+
+/// Serves as [`start`] does, what a consumer of a fleet has: no report of events.
+#[cfg(feature = "fleet")]
+pub fn start_consumer(
+    server: Option<Server>,
+    network: &mut Plan,
+    shared: &SharedStats,
+    stop: &Stop,
+    is_verbose: bool,
+) -> Listening {
+    let pages = pages::of_consumer;
+    start_with(server, network, shared, stop, is_verbose, pages)
+}
+
+fn start_with(
+    server: Option<Server>,
+    network: &mut Plan,
+    shared: &SharedStats,
+    stop: &Stop,
+    is_verbose: bool,
+    pages: fn(&Arc<Metrics>) -> Pages,
 ) -> Listening {
     let Some(server) = server else {
         return Listening(None);
@@ -78,6 +103,14 @@ impl Listening {
     pub fn begin(&self) {
         if let Listening(Some(metrics)) = self {
             metrics.begin();
+        }
+    }
+
+    /// Notes that the run ends, where there is no observer that sees it.
+    #[cfg(feature = "fleet")]
+    pub fn end(&self) {
+        if let Listening(Some(metrics)) = self {
+            metrics.end();
         }
     }
 }

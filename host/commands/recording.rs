@@ -1,4 +1,4 @@
-//! The recording of a run, live or of a replay: its begin, and its effect on the result of the run.
+//! The recording of a run, live or of a replay: its start, and its effect on the result of the run.
 
 use std::fs;
 use std::io;

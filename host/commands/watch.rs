@@ -122,6 +122,7 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
     let mut outputs = presentation.outputs();
     outputs.receivers = Some(network.receivers());
     outputs.manager = manager.clone();
+    outputs.without_census = config.census.is_none();
     outputs.beside.extend(network.start()?);
     outputs.queues.extend(listening.queue()?);
     let prepared = pipeline::prepare_with(

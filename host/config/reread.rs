@@ -52,11 +52,6 @@ impl Reread {
         &self.file
     }
 
-    /// Whether the user asked for a census at the start.
-    pub fn has_census(&self) -> bool {
-        self.at_start.census.is_some()
-    }
-
     /// Reads the configuration.
     ///
     /// # Errors

@@ -249,11 +249,11 @@ impl Observer for Agent {
         self.note_time(item);
         let full = self.splitter.item(item);
         self.publish(full);
-        self.lost += match item {
+        self.lost = self.lost.saturating_add(match item {
             Item::Events(batch) => batch.lost,
             Item::Mark(mark) | Item::End(mark) => mark.lost,
             Item::Census(_) => 0,
-        };
+        });
         if let Item::Mark(_) | Item::End(_) = item {
             let rest = self.splitter.flush();
             self.publish(rest);

@@ -24,6 +24,7 @@ use crate::plugin::Plugin;
 use crate::plugin::Prepared;
 use crate::plugin::StartError;
 use crate::plugin::THREAD_STACK;
+use crate::stats::SharedStats;
 use crate::stats::counters::ChainStats;
 use crate::stats::fleet::FleetStats;
 use crate::stream::moment::Moment;
@@ -44,24 +45,42 @@ pub struct PartitionChains {
     progress: SharedProgress,
 }
 
+/// What one consumer does with a partition: the partition, and a number of its own. A partition that was lost may be
+/// claimed again before its former chain has ended.
+type Tenure = (Partition, u64);
+
 /// What the chains of all partitions have done so far.
 #[derive(Debug, Default)]
 pub struct Progress {
     /// Of chains that have ended.
     ended: (FleetStats, ChainStats),
     /// Of chains that run.
-    running: BTreeMap<Partition, (FleetStats, ChainStats)>,
+    running: BTreeMap<Tenure, (FleetStats, ChainStats)>,
+    /// Number of tenures that have begun.
+    tenures: u64,
     /// Why a chain has ended, if the run must end with it.
     failed: Option<ChainError>,
 }
 
 /// Shared by the chains and the main thread.
-#[derive(Debug, Clone, Default)]
-pub struct SharedProgress(Arc<Mutex<Progress>>);
+#[derive(Debug, Clone)]
+pub struct SharedProgress {
+    progress: Arc<Mutex<Progress>>,
+    /// Those of the run: they tell whether the chains go on.
+    shared: SharedStats,
+}
 
 impl SharedProgress {
+    /// Of a run with these statistics.
+    pub fn new(shared: SharedStats) -> SharedProgress {
+        SharedProgress {
+            progress: Arc::default(),
+            shared,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Progress> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The sums over all partitions.
@@ -75,12 +94,12 @@ impl SharedProgress {
         (fleet, chain)
     }
 
-    /// Events that were passed to the chains that run.
+    /// Events that were passed to the chains that run. Of a partition with two, to the later one.
     pub fn delivered(&self) -> BTreeMap<Partition, u64> {
         let progress = self.lock();
         let running = progress.running.iter();
         running
-            .map(|(partition, (fleet, _))| (*partition, fleet.delivered))
+            .map(|((partition, _), (fleet, _))| (*partition, fleet.delivered))
             .collect()
     }
 
@@ -94,13 +113,20 @@ impl SharedProgress {
         self.lock().failed.take()
     }
 
-    fn note(&self, partition: Partition, counted: (FleetStats, ChainStats)) {
-        self.lock().running.insert(partition, counted);
+    fn begin(&self, partition: Partition) -> Tenure {
+        let mut progress = self.lock();
+        progress.tenures += 1;
+        (partition, progress.tenures)
     }
 
-    fn end(&self, partition: Partition, (fleet, chain): (FleetStats, ChainStats)) {
+    fn note(&self, tenure: Tenure, counted: (FleetStats, ChainStats)) {
+        self.lock().running.insert(tenure, counted);
+    }
+
+    fn end(&self, tenure: Tenure, (fleet, chain): (FleetStats, ChainStats)) {
+        self.shared.progress().end_work(tenure.1);
         let mut progress = self.lock();
-        progress.running.remove(&partition);
+        progress.running.remove(&tenure);
         progress.ended.0 += fleet;
         progress.ended.1.add(&chain);
     }
@@ -183,8 +209,9 @@ fn run(
     mut side: ChainSide,
     progress: &SharedProgress,
 ) {
-    let result = take_all(&mut chain, partition, resumed, &mut side, progress);
-    progress.end(partition, chain.counted());
+    let tenure = progress.begin(partition);
+    let result = take_all(&mut chain, tenure, resumed, &mut side, progress);
+    progress.end(tenure, chain.counted());
     if let Err(error) = result {
         progress.lock().failed.get_or_insert(error);
     }
@@ -192,16 +219,21 @@ fn run(
 
 fn take_all(
     chain: &mut PartitionChain,
-    partition: Partition,
+    tenure: Tenure,
     resumed: Option<(Snapshot, SavedState)>,
     side: &mut ChainSide,
     progress: &SharedProgress,
 ) -> Result<(), ChainError> {
+    let (_, number) = tenure;
+    let working = progress.shared.progress();
+    working.begin_work(number);
     if let Some((snapshot, saved)) = resumed {
         chain.restore(snapshot, saved)?;
     }
+    working.end_work(number);
     let mut due = Instant::now() + SNAPSHOT_INTERVAL;
     while let Some(work) = side.take() {
+        working.begin_work(number);
         let is_tick = match work {
             Work::Message(message) => chain.message(message)?,
             Work::Break(missing) => {
@@ -219,12 +251,14 @@ fn take_all(
                 break;
             }
         };
+        // Lines and snapshots may wait for the broker: a chain is not held up by that.
+        working.end_work(number);
         chain
             .take_lines()
             .into_iter()
             .for_each(|line| side.line(line));
         if is_tick {
-            progress.note(partition, chain.counted());
+            progress.note(tenure, chain.counted());
             let now = Instant::now();
             if now >= due && (chain.has_delivered() || now >= due + DELIVERY_TIMEOUT) {
                 side.save(chain.snapshot()?);
@@ -240,5 +274,105 @@ fn wait_for_delivery(chain: &PartitionChain) {
     let end = Instant::now() + Duration::from_secs(1);
     while !chain.has_delivered() && Instant::now() < end {
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use retrans_fleet::consume::Content;
+    use retrans_fleet::consume::Message;
+
+    use super::*;
+    use crate::fleet::host_counts::HostCounts;
+    use crate::sink::Sink;
+    use crate::sink::fan_out::FanOut;
+    use crate::stream::alert::Alert;
+
+    struct Nowhere;
+
+    impl Sink for Nowhere {
+        fn lines(&mut self, _lines: &[u8]) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn alerts(&mut self, _alerts: &[Alert]) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[track_caller]
+    fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+        let end = Instant::now() + Duration::from_secs(30);
+        while !is_so() {
+            assert!(Instant::now() < end, "waited in vain: {what}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn a_chain_that_ends_late_leaves_the_counters_of_the_next_one() {
+        let progress = SharedProgress::new(SharedStats::default());
+        let partition = Partition(3);
+        let counted = |delivered| {
+            let fleet = FleetStats {
+                delivered,
+                ..FleetStats::default()
+            };
+            (fleet, ChainStats::default())
+        };
+        let delivered = || progress.sums().0.delivered;
+        let former = progress.begin(partition);
+        progress.note(former, counted(5));
+        // The partition was lost and claimed again.
+        let next = progress.begin(partition);
+        progress.note(next, counted(2));
+        assert_eq!(delivered(), 7);
+        progress.end(former, counted(6));
+        assert_eq!(delivered(), 8);
+        assert_eq!(progress.delivered(), BTreeMap::from([(partition, 2)]));
+        progress.end(next, counted(3));
+        assert_eq!(delivered(), 9);
+        assert!(progress.delivered().is_empty());
+    }
+
+    #[test]
+    fn a_chain_is_at_work_while_its_sink_takes_nothing() {
+        let shared = SharedStats::default();
+        let direct: Box<dyn Sink + Send> = Box::new(Nowhere);
+        let sinks = SharedSinks::new(FanOut::new(direct, Vec::new(), Vec::new()));
+        let terms = Terms {
+            max_lateness: Duration::from_secs(30),
+            max_age: Duration::from_secs(3_600),
+            chain: String::new(),
+            publishes_lines: false,
+            hosts: HostCounts::default(),
+        };
+        let progress = SharedProgress::new(shared.clone());
+        let mut chains = PartitionChains::new(Vec::new(), sinks.clone(), terms, progress);
+        let ends = chains.begin(Partition(3), None).expect("it begins");
+        let is_idle = || shared.progress().stalled().is_none();
+        // Another chain, or a reader that takes nothing, has the sinks.
+        let held = sinks.lock();
+        let tick = Message {
+            sequence: 1,
+            stamped: Duration::from_secs(1),
+            content: Content::Tick,
+        };
+        let sent = ends.work.blocking_send(Work::Message(tick));
+        sent.expect("the chain runs");
+        let is_long = || {
+            let stalled = shared.progress().stalled();
+            stalled.is_some_and(|time| time >= Duration::from_millis(100))
+        };
+        wait_until("the chain is held up", is_long);
+        drop(held);
+        wait_until("the chain goes on", is_idle);
+        drop(ends);
     }
 }

@@ -156,7 +156,7 @@ impl Stream {
             Accept::Duplicate => return,
             // The number of their events is not known: each counts as one.
             Accept::New { missing } => {
-                self.lost += missing;
+                self.lost = self.lost.saturating_add(missing);
                 self.not_read.missing += missing;
             }
         }
@@ -175,7 +175,7 @@ impl Stream {
                 // A host tells in each partition what it has lost. Time is that of the stream alone.
                 Item::Mark(mark) | Item::End(mark) => {
                     if partition == Partition(0) {
-                        self.lost += mark.lost;
+                        self.lost = self.lost.saturating_add(mark.lost);
                     }
                     continue;
                 }
@@ -186,7 +186,7 @@ impl Stream {
     }
 
     fn damaged(&mut self, sequence: u64, reason: &str, events: u64) {
-        self.lost += events;
+        self.lost = self.lost.saturating_add(events);
         self.not_read.damaged(sequence, reason, events);
     }
 

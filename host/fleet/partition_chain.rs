@@ -283,7 +283,7 @@ impl PartitionChain {
     fn note_missing(&mut self, frame: &Frame, missing: u64) {
         if missing > 0 {
             self.counted.missing_frames += missing;
-            self.lost += missing;
+            self.lost = self.lost.saturating_add(missing);
             tracing::warn!(
                 "partition {}: {missing} frames of {} before {} did not arrive",
                 self.partition,
@@ -307,7 +307,7 @@ impl PartitionChain {
                 self.counted.received += received;
                 self.counted.delivered += delivered;
                 self.counted.late += received - delivered;
-                self.lost += received - delivered;
+                self.lost = self.lost.saturating_add(received - delivered);
                 if batch.is_empty() {
                     return Ok(());
                 }
@@ -316,9 +316,9 @@ impl PartitionChain {
             Item::Census(census) => census.retain(|row| !is_late(row.time)),
             // A host tells in each partition what it has lost. Marks of hosts are no ticks of the stream.
             Item::Mark(mark) | Item::End(mark) => {
-                self.lost += mark.lost;
+                self.lost = self.lost.saturating_add(mark.lost);
                 if self.partition == Partition(0) {
-                    self.counted.lost += mark.lost;
+                    self.counted.lost = self.counted.lost.saturating_add(mark.lost);
                 }
                 return Ok(());
             }
@@ -331,7 +331,7 @@ impl PartitionChain {
         self.counted.damaged_frames += 1;
         self.counted.received += events;
         self.counted.damaged += events;
-        self.lost += events;
+        self.lost = self.lost.saturating_add(events);
         tracing::warn!(
             "partition {}: message {} cannot be used: {reason}",
             self.partition,

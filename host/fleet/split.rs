@@ -20,6 +20,9 @@ pub const HOST_LABEL: &str = "host.name";
 /// Bytes of items, before compression, from which on a fragment is full. Most servers take messages of 1 MiB.
 const FULL: usize = 256 << 10;
 
+/// The most rows of a census in one item: 240 kB, so that a fragment with them has less than 512 KiB.
+const MAX_ROWS: usize = 1_000;
+
 /// A fragment of one partition.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fragment {
@@ -58,12 +61,14 @@ impl Splitter {
 
     /// Adds an item. Returns the fragments that are full.
     pub fn item(&mut self, item: &Item) -> io::Result<Vec<Fragment>> {
+        let mut full = Vec::new();
         match item {
             Item::Events(batch) => self.events(batch),
-            Item::Census(census) => self.census(census),
+            Item::Census(census) => full = self.census(census)?,
             Item::Mark(mark) | Item::End(mark) => self.losses(mark),
         }
-        self.take(FULL)
+        full.extend(self.take(FULL)?);
+        Ok(full)
     }
 
     /// Makes fragments of everything that was added.
@@ -94,15 +99,27 @@ impl Splitter {
         }
     }
 
-    fn census(&mut self, census: &Census) {
+    /// Adds the rows in items of at most [`MAX_ROWS`]: a consumer takes each as a census of the same time. Returns the
+    /// fragments that are full.
+    fn census(&mut self, census: &Census) -> io::Result<Vec<Fragment>> {
+        let mut full = Vec::new();
         let mut parts: BTreeMap<Partition, Census> = BTreeMap::new();
         for row in census.rows() {
             let partition = self.partitions.of_peer(row.peer_address);
-            parts.entry(partition).or_default().push(&row);
+            let part = parts.entry(partition).or_default();
+            part.push(&row);
+            if part.len() >= MAX_ROWS {
+                let rows = std::mem::take(part);
+                self.add(partition, &Item::Census(rows), 0);
+                full.extend(self.take(FULL)?);
+            }
         }
         for (partition, rows) in parts {
-            self.add(partition, &Item::Census(rows), 0);
+            if !rows.is_empty() {
+                self.add(partition, &Item::Census(rows), 0);
+            }
         }
+        Ok(full)
     }
 
     /// What the ring lost belongs to no key: it is told in each partition.
@@ -142,6 +159,7 @@ mod tests {
     use std::net::IpAddr;
     use std::time::Duration;
 
+    use retrans_event::CENSUS_ROW_SIZE;
     use retrans_event::CensusRow;
     use retrans_event::Record;
 
@@ -280,5 +298,44 @@ mod tests {
             }
         }
         assert_eq!((rows, events + rest), (20, 2560));
+    }
+
+    #[test]
+    fn a_large_census_is_in_several_fragments_with_each_row_once() {
+        const ROWS: u64 = 20_000;
+        let mut splitter = splitter();
+        // Of one peer, so that all are in one partition, after events that are not sent yet.
+        let mut fragments = splitter
+            .item(&Item::Events(batch([1; 10])))
+            .expect("memory");
+        let rows = (0..ROWS).map(|segments| CensusRow {
+            peer_address: peer(1),
+            time: Duration::from_secs(1),
+            segments,
+            ..CensusRow::EMPTY
+        });
+        let census = Item::Census(Census::new(rows));
+        fragments.extend(splitter.item(&census).expect("memory"));
+        fragments.extend(splitter.flush().expect("memory"));
+        let mut seen = Vec::new();
+        let mut events = 0;
+        for fragment in &fragments {
+            let before = seen.len();
+            for item in read(fragment) {
+                match item {
+                    Item::Events(batch) => events += batch.len(),
+                    Item::Census(census) => {
+                        assert!((1..=MAX_ROWS).contains(&census.len()));
+                        seen.extend(census.rows().map(|row| row.segments));
+                    }
+                    item => panic!("{item:?}"),
+                }
+            }
+            // Also without compression a server takes it.
+            let bytes = (seen.len() - before) * CENSUS_ROW_SIZE;
+            assert!(bytes < 512 << 10, "{bytes}");
+        }
+        assert_eq!(events, 10);
+        assert!(seen.into_iter().eq(0..ROWS));
     }
 }

@@ -130,11 +130,13 @@ impl Counts {
     pub fn add(&mut self, item: &Item) {
         match item {
             Item::Events(batch) => {
-                self.lost += batch.lost;
+                self.lost = self.lost.saturating_add(batch.lost);
                 batch.events().for_each(|event| self.event(event));
             }
             Item::Census(census) => self.census(census.rows()),
-            Item::Mark(mark) | Item::End(mark) => self.lost += mark.lost,
+            Item::Mark(mark) | Item::End(mark) => {
+                self.lost = self.lost.saturating_add(mark.lost);
+            }
         }
     }
 

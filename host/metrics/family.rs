@@ -164,7 +164,9 @@ families! {
         "Items for the sink, such as alerts: sent, dropped (its queue was full), failed.";
     SINK_QUEUED: Gauge "retrans_sink_queued_items" ["sink"] "Items that wait for the sink.";
     NOT_PRINTED: Counter "retrans_stdout_lines_not_printed" [] "Lines that could not be printed to standard output.";
-    CAPTURE: Counter "retrans_capture_events" ["outcome"] "Events for the file of --record: recorded, not_recorded.";
+    CAPTURE: Counter "retrans_capture_events" ["outcome"]
+        "Events for the file of --record: recorded, not_recorded. Recorded events whose file is deleted later count \
+        in both.";
     CAPTURE_BYTES: Gauge "retrans_capture_bytes" [] "Size of all files of this run that were not deleted.";
     CAPTURE_FILES: Counter "retrans_capture_files" [] "Files of --record that were begun.";
     PUBLISHED: Counter "retrans_published_events" ["outcome"]

@@ -94,6 +94,11 @@ impl Metrics {
         self.phase.begin();
     }
 
+    /// The source has ended.
+    pub fn end(&self) {
+        self.phase.end();
+    }
+
     /// The last minutes.
     pub fn recent(&self) -> &Recent {
         &self.recent
@@ -180,7 +185,7 @@ impl Observer for Watcher {
     }
 
     fn finish(&mut self) {
-        self.0.phase.end();
+        self.0.end();
     }
 
     fn report(&self, _stats: &mut Stats) {}

@@ -254,7 +254,7 @@ fn write_plugins(chain: &ChainStats, writer: &mut Writer) {
 fn write_capture(recorded: &RecordingStats, writer: &mut Writer) {
     writer
         .family(&family::CAPTURE)
-        .sample(&["recorded"], recorded.events)
+        .sample(&["recorded"], recorded.written)
         .sample(&["not_recorded"], recorded.not_recorded);
     writer
         .family(&family::CAPTURE_BYTES)

@@ -1,7 +1,7 @@
 //! The last minutes of a stream, in bounded memory, and the report of them.
 //!
 //! The items themselves are kept, and a report is collected when one is asked for: to keep an event costs a copy of its
-//! bytes. What is older than the time, or finds no room, is dropped from the begin.
+//! bytes. What is older than the time, or finds no room, is dropped from the start.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -131,10 +131,10 @@ impl Recent {
         collected.selection.push(("time".to_owned(), time));
         if let Some(time) = kept.made_room {
             let since = format!(
-                "what is later than {}: there was no room for earlier events",
+                "after {}: earlier ones were removed because memory was full",
                 timestamp::show(time, 0)
             );
-            collected.selection.push(("of these".to_owned(), since));
+            collected.selection.push(("only events".to_owned(), since));
         }
         let begin = kept.items.front().map_or(Duration::ZERO, |(first, _)| {
             // A batch has the moment of its last event.
@@ -308,7 +308,7 @@ mod tests {
         let kept = MAX_BYTES / each;
         assert_eq!(collected.sums.events, 256 * kept as u64);
         let (name, since) = &collected.selection[1];
-        assert_eq!(name, "of these");
+        assert_eq!(name, "only events");
         let last = timestamp::show(at(799 - kept as u64).wall_time, 0);
         assert!(since.contains(&last), "{since} {last}");
         // A quarter of an hour later nothing is missing.

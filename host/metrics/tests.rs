@@ -118,7 +118,8 @@ fn live() -> Stats {
         }),
         chain: chain(),
         recorded: Some(RecordingStats {
-            events: 9,
+            events: 7,
+            written: 9,
             not_recorded: 1,
             bytes: 1_000,
             files: 2,
@@ -357,6 +358,14 @@ fn a_replay_has_no_probe_and_tells_what_its_recording_lacks() {
         ],
     );
     assert!(!text.contains("retrans_probe_"), "{text}");
+    // A file may tell of more losses than can be counted.
+    observer.item(&Item::Mark(Mark {
+        lost: u64::MAX,
+        ..Mark::default()
+    }));
+    let text = metrics.exposition(Format::Text);
+    let lost = "retrans_lost_events_total{stage=\"recording\"} 18446744073709551615";
+    assert_has(&text, &[lost]);
 }
 
 #[test]

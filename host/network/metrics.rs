@@ -327,10 +327,11 @@ impl List {
 
     fn capture(&mut self, recorded: &RecordingStats) {
         let outcomes = [
-            ("recorded", recorded.events),
+            ("recorded", recorded.written),
             ("not_recorded", recorded.not_recorded),
         ];
-        let events = "Events for the recording.";
+        let events =
+            "Events for the recording. Recorded events whose file is deleted later count in both.";
         self.counter(
             ("retrans.capture.events", "{event}", events),
             outcomes.map(|(outcome, events)| point([("outcome", outcome)], events)),

@@ -112,6 +112,8 @@ pub struct Outputs {
     pub receivers: Option<Receivers>,
     /// Told when the configuration and the plugins are read again.
     pub manager: ServiceManager,
+    /// Whether the run has no census unless a plugin asks for one at the start.
+    pub without_census: bool,
 }
 
 /// Like [`prepare`], with these outputs.
@@ -126,6 +128,7 @@ pub fn prepare_with(
 ) -> Result<Option<Chain<Sinks>>> {
     let receivers = outputs.receivers.take();
     let manager = outputs.manager.clone();
+    let without_census = outputs.without_census;
     let hangups = handlers.hangups;
     let started = start(
         config,
@@ -145,11 +148,12 @@ pub fn prepare_with(
         return Ok(None);
     };
     let (reloader, changes) = Reloader::new(engine, &plugins);
-    let mut reloader = reloader.tell(manager);
+    let any = |has: fn(&Plugin) -> bool| plugins.iter().any(has);
+    let can_have_census = !without_census || any(|plugin| plugin.prepared.asks_for_census());
+    let mut reloader = reloader.tell(manager).refuse_census_unless(can_have_census);
     if let Some(reread) = config.reread.clone() {
-        let any = |has: fn(&Plugin) -> bool| plugins.iter().any(has);
         let can = Can {
-            have_census: reread.has_census() || any(|plugin| plugin.prepared.asks_for_census()),
+            have_census: can_have_census,
             read_files: any(|plugin| !plugin.prepared.spec().grants.read.is_empty()),
         };
         reloader = reloader.reconfigure_by(Reconfigurer::new(reread, can, receivers));
@@ -256,6 +260,7 @@ fn start_sinks(
         beside,
         receivers: _,
         manager: _,
+        without_census: _,
     } = outputs;
     if !beside.is_empty() {
         stdout_status.set_other_output();

@@ -70,6 +70,8 @@ pub enum Trigger {
 /// Checks for new versions of plugins, and loads them.
 pub struct Reloader {
     running: Running,
+    /// Whether plugins can have a census.
+    can_have_census: bool,
     /// Reads the configuration file at SIGHUP; `None`: there is none.
     reconfigurer: Option<Reconfigurer>,
     /// Told at SIGHUP when that begins and when it is done.
@@ -90,10 +92,19 @@ impl Reloader {
         let (running, changes) = Running::new(engine, plugins);
         let reloader = Reloader {
             running,
+            can_have_census: true,
             reconfigurer: None,
             manager: ServiceManager::default(),
         };
         (reloader, changes)
+    }
+
+    /// Refuses new versions that ask for a census, unless plugins can have one.
+    pub fn refuse_census_unless(self, can_have_census: bool) -> Reloader {
+        Reloader {
+            can_have_census,
+            ..self
+        }
     }
 
     /// Reads the configuration file at SIGHUP, too.
@@ -275,6 +286,11 @@ impl Reloader {
             read,
         );
         let plugin = plugin.map_err(|error| SwapError::NewFailed(error.to_string()))?;
+        if plugin.prepared.asks_for_census() && !self.can_have_census {
+            let refused =
+                "it asks for a census, and there was none at the start: that needs a restart";
+            return Err(SwapError::NewFailed(refused.to_owned()));
+        }
         // The digest of the bytes that were compiled: the file may have changed again.
         let running = (plugin.prepared.digest(), plugin.prepared.identity());
         let members = (0..self.running.plugins.len()).map(Member::Same);

@@ -100,7 +100,7 @@ impl AddAssign for FleetStats {
         self.damaged += other.damaged;
         self.damaged_frames += other.damaged_frames;
         self.missing_frames += other.missing_frames;
-        self.lost += other.lost;
+        self.lost = self.lost.saturating_add(other.lost);
     }
 }
 

@@ -13,6 +13,8 @@ pub struct RecordingStats {
     pub file: PathBuf,
     /// Events that were recorded, over all files of the run.
     pub events: u64,
+    /// Events that were written, also to files that were deleted later. For metrics: it never decreases.
+    pub written: u64,
     /// Events that are in no file, because writing failed or their file was deleted.
     pub not_recorded: u64,
     /// Bytes of all files of the run that were not deleted.
@@ -52,6 +54,7 @@ impl fmt::Display for RecordingStats {
         let RecordingStats {
             file,
             events,
+            written: _,
             not_recorded,
             bytes,
             files,

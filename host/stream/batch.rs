@@ -157,7 +157,7 @@ impl Batch {
         debug_assert_eq!(self.record_size, other.record_size);
         self.labels.append(&other.labels, self.len() as u32);
         self.records.extend_from_slice(&other.records);
-        self.lost += other.lost;
+        self.lost = self.lost.saturating_add(other.lost);
     }
 
     /// A batch of some of the events, with their labels. The indices must be strictly ascending.

@@ -67,7 +67,7 @@ impl ServiceManager {
             Err(error) => {
                 let address = clean(&address.to_string_lossy());
                 tracing::warn!(
-                    "cannot tell the service manager how this process is (NOTIFY_SOCKET={address}): {error}"
+                    "cannot send the state of this process to the service manager (NOTIFY_SOCKET={address}): {error}"
                 );
                 ServiceManager::default()
             }
@@ -168,7 +168,7 @@ impl Connection {
             && !self.has_failed.swap(true, Ordering::Relaxed)
         {
             let error = io::Error::from(error);
-            tracing::warn!("cannot tell the service manager how this process is: {error}");
+            tracing::warn!("cannot send the state of this process to the service manager: {error}");
         }
         sent.is_ok()
     }

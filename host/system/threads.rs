@@ -27,7 +27,7 @@ pub struct Thread {
 /// A thread with this name. A thread that runs plugins needs another
 /// [`stack_size`](Thread::stack_size).
 ///
-/// A new thread has the capabilities of the thread that starts it, and drops them first, unless the user is root.
+/// A new thread has the capabilities of the thread that starts it, and drops them first.
 pub fn named(name: &str) -> Thread {
     Thread {
         builder: thread::Builder::new()

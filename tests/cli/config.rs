@@ -114,6 +114,32 @@ fn the_command_line_precedes_the_environment_and_that_the_file() {
 }
 
 #[test]
+fn a_variable_that_is_false_precedes_the_file() {
+    let top = "owners = false\nreconcile = true\nsandbox = false\n";
+    let files = with(&format!("{top}\n[record]\nfile = 'a.rtc'\nforce = true\n"));
+    let lines = shown(&files, &[], &[]);
+    assert_has(&lines, "reconcile = true # config.toml:2");
+    assert_has(&lines, "sandbox = false # config.toml:3");
+    assert_has(&lines, "force = true # config.toml:7");
+
+    let variables = [
+        // As if it were not set.
+        ("RETRANS_HOST_NO_OWNERS", ""),
+        ("RETRANS_HOST_RECONCILE", "0"),
+        ("RETRANS_HOST_NO_SANDBOX", "false"),
+        ("RETRANS_HOST_FORCE", "false"),
+    ];
+    let lines = shown(&files, &[], &variables);
+    assert_has(&lines, "owners = false # config.toml:1");
+    assert_has(&lines, "reconcile = false # RETRANS_HOST_RECONCILE");
+    assert_has(&lines, "sandbox = true # RETRANS_HOST_NO_SANDBOX");
+    assert_has(&lines, "force = false # RETRANS_HOST_FORCE");
+
+    let lines = shown(&files, &["--no-sandbox"], &variables);
+    assert_has(&lines, "sandbox = false # command line");
+}
+
+#[test]
 fn a_mistake_is_told_with_its_place() {
     let cases: [(&str, &[&str]); 7] = [
         (
@@ -156,7 +182,7 @@ fn a_mistake_is_told_with_its_place() {
         (
             "RETRANS_HOST_CENSUSS",
             "1s",
-            "RETRANS_HOST_CENSUSS: there is no such variable; RETRANS_HOST_CENSUS is one",
+            "RETRANS_HOST_CENSUSS: there is no such variable; did you mean RETRANS_HOST_CENSUS?",
         ),
         (
             "RETRANS_HOST_CENSUS",

@@ -319,7 +319,8 @@ fn other_paths_name_those_that_there_are() {
     let mut served = Served::begin(&files, &["-", "--plugin", "json-print"]);
     let answer = get(served.address, "/nothing");
     assert_eq!(answer.status, 404);
-    assert_eq!(answer.body, "there are /, /healthz, /metrics, /readyz\n");
+    let paths = "/, /healthz, /metrics, /readyz";
+    assert_eq!(answer.body, format!("not found; the paths are {paths}\n"));
     // Before the first event, the page says so.
     let report = get(served.address, "/");
     assert_eq!(report.status, 200);

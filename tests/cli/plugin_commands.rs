@@ -104,7 +104,8 @@ fn a_plugin_is_described_with_its_settings_in_words() {
     for words in [
         "threshold-alert 0.1.0\nAlerts when a peer",
         "contract   retrans:plugin@0.1.0\n",
-        "is told    events, every second, and the end\n",
+        "receives   events, a tick every second, the end of the stream\n",
+        "grants     it can use --allow env=NAME\n",
         "state      survives faults and new versions\n",
         "  threshold: whole number from 1 to 524288, by default 10\n      Count at which the alert fires.\n",
         "  window: text such as 10s, 250ms, 1m30s, by default 10s\n",
@@ -142,8 +143,7 @@ fn a_plugin_that_takes_no_census_does_not_import_it() {
         assert_eq!(described["census"], expected, "{name}");
     }
     let text = printed(&["describe", "ratio-alert"]);
-    let words =
-        "is told    events, every second, and the end; a census, which a live run makes for it\n";
+    let words = "the end of the stream; a census, which a live run makes for it\n";
     assert!(text.contains(words), "{text}");
     assert!(text.contains(", by default none\n"), "{text}");
 }

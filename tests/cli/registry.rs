@@ -115,7 +115,7 @@ fn a_plugin_and_its_signature_come_back_as_they_went() {
     let sha256 = sha256(&path);
     assert_eq!(
         run,
-        format!("to run nothing else: --plugin witness.wasm#sha256={sha256}")
+        format!("to run exactly this file: --plugin witness.wasm#sha256={sha256}")
     );
 
     // What it says is what works.
@@ -178,6 +178,28 @@ fn files_are_overwritten_only_with_force_and_never_left_with_another_ones_signat
         sha256(&files.path().join(file))
     );
     assert!(!signature.exists());
+
+    // A signature is not replaced unless the plugin is: here a directory has its name.
+    Author::new().sign(&files.path().join(file));
+    printed(
+        files.path(),
+        &["plugin", "push", file, &address, "--plain-http"],
+    );
+    fs::remove_file(there.path().join("witness.wasm")).expect("it is there");
+    fs::create_dir(there.path().join("witness.wasm")).expect("a directory");
+    there.write("witness.wasm.minisig", "of another");
+    let words = ["cannot write witness.wasm: "];
+    assert_refused(&mut command(there.path(), &forced), FAILURE, &words);
+    let left = fs::read(&signature).expect("it is there");
+    assert_eq!(left, b"of another");
+    let count = fs::read_dir(there.path()).expect("it is there").count();
+    assert_eq!(count, 2, "nothing else is left");
+    let own = files.path().join("witness.wasm.minisig");
+    fs::remove_file(own).expect("it was made");
+    printed(
+        files.path(),
+        &["plugin", "push", file, &address, "--plain-http"],
+    );
 
     // With a key, nothing is written without a signature of it.
     let (empty, key) = (Files::new(), author.line());

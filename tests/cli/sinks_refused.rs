@@ -20,7 +20,7 @@ fn a_mistake_in_a_sink_has_its_line_and_key_and_shows_no_secret() {
         ),
         (
             sink("type = 'alertmanger'"),
-            "config.toml:2: sink[1].type: --sink alertmanger: there is no such type of sink; alertmanager is one",
+            "config.toml:2: sink[1].type: --sink alertmanger: there is no such type of sink; did you mean alertmanager?",
         ),
         (
             sink("type = 'alertmanager'"),
@@ -36,7 +36,7 @@ fn a_mistake_in_a_sink_has_its_line_and_key_and_shows_no_secret() {
         ),
         (
             with("time-out = '1s'"),
-            "config.toml:4: sink[1].time-out: sink webhook: time-out: there is no such key; timeout is one",
+            "config.toml:4: sink[1].time-out: sink webhook: time-out: there is no such key; did you mean timeout?",
         ),
         (
             with("repeat = '1m'"),
@@ -71,6 +71,15 @@ fn a_mistake_in_a_sink_has_its_line_and_key_and_shows_no_secret() {
         (
             with("user = 'me'\ntimeout = '1s'"),
             "config.toml:4: sink[1].user: sink webhook: user: expected a password-file beside it",
+        ),
+        // Keys that exclude each other.
+        (
+            with("url-file = 'token'"),
+            "config.toml:4: sink[1].url-file: sink webhook: set url or url-file, not both",
+        ),
+        (
+            with("token-file = 'token'\nuser = 'me'"),
+            "config.toml:5: sink[1].user: sink webhook: set token-file or user with password-file, not both",
         ),
         // What is complete with a later key is not blamed for the mistake of another one.
         (

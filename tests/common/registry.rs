@@ -111,7 +111,7 @@ impl Drop for Registry {
 /// What a [`Liar`] answers.
 #[derive(Debug, Clone)]
 pub struct Lie {
-    /// The begin of the request, such as `GET /v2/a/manifests/`.
+    /// The start of the request, such as `GET /v2/a/manifests/`.
     pub to: String,
     /// The status line without the version, and further headers.
     pub head: String,

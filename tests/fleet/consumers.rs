@@ -10,6 +10,7 @@ use crate::processes::eventually;
 use crate::processes::ledger;
 use crate::processes::output;
 use crate::processes::run;
+use crate::receivers::rotel::Rotel;
 use crate::server::free_port;
 
 /// A value of a line of JSON, between quotes.
@@ -100,6 +101,10 @@ fn each_host_has_its_own_numbers_in_the_metrics_and_in_the_status() {
     assert_eq!(sample(&text, &events("web-2")), Some(200.0), "{text}");
     let missing = r#"retrans_fleet_host_missing_frames_total{host="web-1"}"#;
     assert_eq!(sample(&text, missing), Some(0.0), "{text}");
+    assert_eq!(http::get(address, "/readyz").status, 200);
+    // It keeps no events, and does not claim that there were none.
+    let page = http::get(address, "/").body;
+    assert!(page.contains("no report of events here"), "{page}");
     consumer.end();
     let status = run(&["fleet", "status", &fleet.server.url()]);
     for (name, events) in [("web-1", "300"), ("web-2", "200")] {
@@ -161,4 +166,38 @@ fn consumer_name(said: &str) -> String {
 
 fn fleet_said(fleet: &Fleet, name: &str) -> String {
     std::fs::read_to_string(fleet.path(&format!("{name}.err"))).expect("a file")
+}
+
+/// How many events were delivered, by the last set of metrics that the collector has shown.
+fn last_delivered(output: &str) -> Option<&str> {
+    let (_, metric) = output.rsplit_once("Name: retrans.source.events\n")?;
+    let (_, point) = metric.split_once("-> outcome: Str(delivered)")?;
+    let (_, value) = point.split_once("Value: ")?;
+    value.lines().next().map(str::trim)
+}
+
+#[test]
+fn the_last_metrics_of_a_consumer_have_the_numbers_of_its_ledger() {
+    let fleet = Fleet::start(2);
+    let rotel = Rotel::start();
+    let capture = fleet.capture("a.rtc", 400, 20);
+    output(&mut fleet.publish(&capture, "web-1", 2));
+    let sink = format!("otlp=http://127.0.0.1:{}", rotel.port);
+    let arguments = [
+        "--from-beginning",
+        "--plugin",
+        "json-print",
+        "--sink",
+        &sink,
+    ];
+    let consumer = fleet.consumer("one", &arguments).begun();
+    eventually("all events", || {
+        (consumer.lines().len() == 400).then_some(())
+    });
+    // At once: most of them are not in the statistics of the last second.
+    let ledger = consumer.end();
+    assert_eq!(ledger.fleet.expect("a line").get("delivered"), 400);
+    eventually("the last metrics", || {
+        (last_delivered(&rotel.output()) == Some("400")).then_some(())
+    });
 }

@@ -234,6 +234,11 @@ fn the_search_for_an_event_takes_no_longer_than_two_calls_may() {
          events were not retried: passed on unseen"
     );
     assert!(log.contains(&told), "{log:#?}");
+    // It may occur again among them.
+    let words = "and the event was not found, because the time for the search was over";
+    assert!(log.iter().any(|line| line == words), "{log:#?}");
+    let words = "the fault did not occur again";
+    assert!(!log.iter().any(|line| line.contains(words)), "{log:#?}");
 }
 
 #[test]

@@ -100,6 +100,32 @@ fn a_plugin_without_state_is_swapped_all_the_same() {
     assert_eq!(report.usage[0].reloads, 1);
 }
 
+/// The programs of a census are freed at the start if no plugin asks for one.
+#[test]
+fn a_new_version_that_asks_for_a_census_is_refused_where_there_is_none() {
+    let versions = Versions::begin();
+    let path = versions.directory().join("ratio.wasm");
+    let first = fs::read(fixture(HTTPS_ONLY)).expect("it was built");
+    let asking = bundled::component("ratio-alert").expect("it is bundled");
+    for can_have_census in [false, true] {
+        fs::write(&path, &first).expect("a temporary file");
+        let mut running = Running::begin(&Spec::new("ratio", Origin::File(path.clone())));
+        running.reloader = running.reloader.refuse_census_unless(can_have_census);
+        fs::write(&path, asking).expect("a temporary file");
+        let log = running.reload();
+        let expected = match can_have_census {
+            true => "plugin ratio was reloaded",
+            false => {
+                "the running version stays: it asks for a census, and there was none at the start: \
+                 that needs a restart"
+            }
+        };
+        assert!(log[0].contains(expected), "{log:#?}");
+        let (_, report) = running.end();
+        assert_eq!(report.usage[0].reloads, u64::from(can_have_census));
+    }
+}
+
 #[test]
 fn a_new_version_ends_a_quarantine() {
     let versions = Versions::begin();

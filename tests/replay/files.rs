@@ -148,6 +148,17 @@ fn losses_beyond_counting_are_as_many_as_can_be_counted() {
     let tag = tag.to_str().expect("the path is text");
     let arguments = ["replay", "gaps.jsonl", "--plugin", tag];
     ran(&mut host(files.path(), &arguments));
+    // Before events that a filter leaves out, all of them are before the next event. Less than a second has no mark.
+    let left_out = |millis| gap.clone() + &least(millis, "192.0.2.7");
+    let lines = left_out(1) + &left_out(2) + &least(3, "192.0.2.8");
+    files.write("hand.jsonl", lines);
+    let found = printed(files.path(), &["hand.jsonl", "--peer", "192.0.2.8"]);
+    assert!(found.starts_with(&gap), "{found}");
+    assert_eq!(found.lines().count(), 2, "{found}");
+    // A recording has them where they were.
+    let all = printed(files.path(), &["hand.jsonl", "--record", "a.rtc"]);
+    assert_eq!(all.matches(&gap).count(), 2, "{all}");
+    assert_eq!(printed(files.path(), &["a.rtc"]), all);
 }
 
 #[test]

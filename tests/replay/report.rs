@@ -44,7 +44,7 @@ fn figure(page: &str, id: &str) -> u64 {
     number(rest)
 }
 
-/// The number at the begin of a text.
+/// The number at the start of a text.
 fn number(text: &str) -> u64 {
     let end = text.find(|char: char| !char.is_ascii_digit() && char != ',');
     let digits = text[..end.unwrap_or(text.len())].replace(',', "");
@@ -166,6 +166,31 @@ fn names_in_a_capture_are_text_in_the_page() {
     assert!(page_of_lines.contains("&#60;img src=x&#62; = &#60;/style&#62;&#60;b&#62;"));
     assert_eq!(page_of_lines.matches("</style>").count(), 1);
     assert!(page_of_lines.contains("the source has no marks of time"));
+}
+
+#[test]
+fn what_lines_cover_is_unknown_and_no_gap_is_invented() {
+    let files = Files::new();
+    // Five seconds apart, and again two hours later.
+    let events = (0..5).map(|number| least(5_000 * number, "10.0.0.2"));
+    let events: String = events.collect();
+    let lost = "{\"type\":\"gap\",\"lost\":2}\n".repeat(3);
+    let later = events.replace("T00:", "T02:");
+    let files_of = [("a.jsonl", &later), ("b.jsonl", &events)];
+    for (name, last) in files_of {
+        files.write(name, format!("{events}{lost}{last}"));
+    }
+    generated(files.path(), "c.rtc", &["--events", "1k"]);
+    for inputs in [&["a.jsonl"][..], &["b.jsonl"], &["a.jsonl", "c.rtc"]] {
+        let (page, _) = page(files.path(), inputs);
+        assert!(page.contains(" id=\"coverage\">unknown<"), "{inputs:?}");
+        assert!(!page.contains("not recorded:") && !page.contains("Shaded:"));
+        assert_eq!(figure(&page, "lost"), 6);
+    }
+    let compare = ["--compare", "a.jsonl", "c.rtc"];
+    let (compared, _) = page(files.path(), &compare);
+    assert!(compared.contains("The source before has no marks of time"));
+    assert!(!compared.contains("The source after has no marks of time"));
 }
 
 #[test]

@@ -15,8 +15,8 @@ use crate::presence::PRESENCE_WORDS;
 /// Bytes of the second presence word.
 const SECOND: Range<usize> = PRESENCE_WORDS[1]..PRESENCE_WORDS[1] + 8;
 
-/// A byte that belongs to no field of this version, in records with and without the second word.
-const FREE: usize = 287;
+/// The byte of a field of the first word, in records with and without the second one.
+const BYTE: usize = 287;
 
 /// The first byte after the second word.
 const APPENDED: usize = SECOND.end;
@@ -51,7 +51,7 @@ fn a_field_of_the_second_word_is_read_back_and_made_absent_again() {
 #[test]
 fn a_record_without_the_whole_second_word_has_none_of_its_fields() {
     // A field whose bytes every one of these records has, and one behind the word.
-    for (offset, first_length) in [(FREE, SECOND.end), (APPENDED, APPENDED + 1)] {
+    for (offset, first_length) in [(BYTE, SECOND.end), (APPENDED, APPENDED + 1)] {
         for length in [288, 292, 296, 300, 376, 380, 383, 384, 385, 388, 392] {
             for number in [64, 127] {
                 let bit = PresenceBit::number(number);
@@ -78,10 +78,10 @@ fn a_field_of_the_first_word_needs_no_second_one() {
         let bit = PresenceBit::number(number);
         let mut bytes = [0; 288];
         let event = event(&mut bytes);
-        event.set_optional::<U8>(bit, FREE, Some(7));
-        assert_eq!(event.optional::<U8>(bit, FREE), Some(7));
+        event.set_optional::<U8>(bit, BYTE, Some(7));
+        assert_eq!(event.optional::<U8>(bit, BYTE), Some(7));
         assert!(event.has(bit));
-        event.forget(bit, FREE..FREE + 1);
+        event.forget(bit, BYTE..BYTE + 1);
         assert!(event.as_bytes().iter().all(|byte| *byte == 0));
     }
 }
@@ -92,7 +92,7 @@ fn the_host_puts_back_no_presence_bit() {
     let mut changed = [0; APPENDED];
     let bits = [0, 63, 64, 127].map(PresenceBit::number);
     for bit in bits {
-        event(&mut changed).set_optional::<U8>(bit, FREE, Some(1));
+        event(&mut changed).set_optional::<U8>(bit, BYTE, Some(1));
     }
     event(&mut changed).restore_host_fields(event(&mut original));
     assert!(bits.iter().all(|bit| event(&mut changed).has(*bit)));

@@ -193,7 +193,7 @@ fn bad(headers: &HeaderMap, name: &str) -> String {
     }
 }
 
-/// The begin of a text from outside, with its control characters escaped.
+/// The start of a text from outside, with its control characters escaped.
 fn quoted(text: &str) -> String {
     let begin: String = text.chars().take(MAX_QUOTED).collect();
     match begin.len() < text.len() {

@@ -3,6 +3,7 @@
 mod existing;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::path::PathBuf;
@@ -12,6 +13,9 @@ use std::thread;
 use std::time::Duration;
 
 use retrans_event::Record as Event;
+use rustix::process::Uid;
+use rustix::process::geteuid;
+use rustix::thread::set_thread_res_uid;
 
 use super::*;
 use crate::capture::CaptureError;
@@ -179,6 +183,8 @@ fn the_events_of_a_deleted_file_are_not_recorded_and_another_file_begins() {
     recorder.item(&end(4));
     let summary = finished(recorder);
     assert_eq!((summary.events, summary.not_recorded), (4, 5));
+    // What a metric has counted stays counted.
+    assert_eq!(summary.written, 3 + 4);
     assert_eq!(summary.files, 2);
     assert_eq!(folder.contents("a.rtc"), (4, 5));
     let bytes = fs::metadata(folder.path("a.rtc")).expect("a file").len();
@@ -312,6 +318,43 @@ fn a_link_that_takes_the_place_of_a_file_is_replaced_at_the_next_rotation() {
             .all(|name| !folder.path(name).is_symlink())
     );
     assert_eq!(fs::read_to_string(&target).expect("text"), OTHER_CONTENT);
+}
+
+/// An error that passes, here that of a mode, does not cost the file that was completed just before.
+#[test]
+fn a_file_that_cannot_be_read_for_a_while_is_not_replaced_by_a_rotation() {
+    without_privileges(|| {
+        let folder = Folder::rotating();
+        let file = folder.path("a.rtc");
+        let mut recorder = folder.begun();
+        let set_mode = |mode| fs::set_permissions(&file, fs::Permissions::from_mode(mode));
+        set_mode(0o0).expect("the file is ours");
+        recorder.item(&events(3));
+        recorder.item(&mark(1));
+        recorder.item(&events(2));
+        set_mode(0o600).expect("the file is ours");
+        recorder.item(&mark(2));
+        recorder.item(&end(3));
+        let summary = finished(recorder);
+        assert_eq!((summary.events, summary.not_recorded), (3, 2));
+        let names = folder.names();
+        let events = names.iter().map(|name| folder.contents(name).0);
+        assert_eq!(events.sum::<u64>(), 3, "{names:?}");
+    });
+}
+
+/// Runs a test on a thread that may not read files of any mode: root's becomes that of another user.
+fn without_privileges(test: impl FnOnce() + Send) {
+    thread::scope(|scope| {
+        let run = || {
+            if geteuid().is_root() {
+                let nobody = Uid::from_raw(65_534);
+                set_thread_res_uid(nobody, nobody, nobody).expect("root can");
+            }
+            test();
+        };
+        scope.spawn(run).join().expect("the test passes");
+    });
 }
 
 /// Accepts this number of bytes, and then fails with this error.

@@ -82,7 +82,14 @@ impl Slot {
             fault_log::search_ended(self.name(), not_tried, self.on_fault());
         }
         if let Some(fault_report) = unexplained {
-            fault_log::fault_not_reproduced(fault_report);
+            let outcome = match &self.instance {
+                _ if not_tried == 0 => {
+                    "the fault did not occur again when parts of the batch were retried"
+                }
+                Some(_) => "the event was not found, because the time for the search was over",
+                None => "the event was not found, because the plugin is in quarantine",
+            };
+            fault_log::event_not_found(fault_report, outcome);
             self.count_fault(sink)?;
         }
         Ok(())

@@ -236,7 +236,7 @@ pub(in crate::cli) fn unknown(name: &str, names: &[&str]) -> String {
         .filter(|(similarity, _)| *similarity > 0.8)
         .max_by(|one, other| one.0.total_cmp(&other.0));
     match nearest {
-        Some((_, nearest)) => format!("there is no such key; {nearest} is one"),
+        Some((_, nearest)) => format!("there is no such key; did you mean {nearest}?"),
         None => format!("there is no such key; there are {}", names.join(", ")),
     }
 }

@@ -45,6 +45,19 @@ pub struct Layered {
     file: Option<PathBuf>,
     /// The options of the environment and of the file that are in force.
     added: Vec<Entry>,
+    /// Options without a value that the environment sets to false: those of the file are not in force.
+    off: Vec<Entry>,
+}
+
+/// What the environment sets.
+#[derive(Default)]
+struct Environment {
+    /// Options.
+    entries: Vec<Entry>,
+    /// Options without a value that are false.
+    off: Vec<Entry>,
+    /// The configuration file.
+    config: Option<PathBuf>,
 }
 
 /// Adds to the command line `given`, parsed as `matches`, the options of environment and configuration file that it does
@@ -62,15 +75,16 @@ pub fn layer(
         let id = option.replace('-', "_");
         matches.value_source(&id) == Some(ValueSource::CommandLine)
     };
-    let (variables, config) = of_environment(variables)?;
-    let file = matches.get_one::<PathBuf>("config").cloned().or(config);
-    let mut added: Vec<Entry> = variables
-        .into_iter()
-        .filter(|entry| !is_given(entry.option))
-        .collect();
+    let environment = of_environment(variables)?;
+    let file = matches.get_one::<PathBuf>("config").cloned();
+    let file = file.or(environment.config);
+    let (mut added, mut off) = (environment.entries, environment.off);
+    added.retain(|entry| !is_given(entry.option));
+    off.retain(|entry| !is_given(entry.option));
     if let Some(path) = &file {
         let ConfigFile { entries, .. } = ConfigFile::read(path)?;
-        let of_environment: Vec<_> = added.iter().map(|entry| entry.option).collect();
+        let of_environment = added.iter().chain(&off).map(|entry| entry.option);
+        let of_environment: Vec<_> = of_environment.collect();
         // A list of plugins, or of sinks, replaces the other one as a whole.
         let (has_plugins, has_sinks) = (is_given("plugins"), is_given("sinks"));
         added.extend(entries.into_iter().filter(|entry| match entry.option {
@@ -79,22 +93,25 @@ pub fn layer(
             option => !is_given(option) && !of_environment.contains(&option),
         }));
     }
-    if file.is_none() && added.is_empty() {
+    if file.is_none() && added.is_empty() && off.is_empty() {
         return Ok(None);
     }
     // What another option requires comes before it, and plugins and sinks last.
     let place = |entry: &Entry| KEYS.iter().position(|key| key.option == entry.option);
     added.sort_by_key(|entry| place(entry).unwrap_or(KEYS.len()));
-    Ok(Some(Layered { given, file, added }))
+    Ok(Some(Layered {
+        given,
+        file,
+        added,
+        off,
+    }))
 }
 
-/// The options of the environment, and the configuration file that it names.
 fn of_environment(
     variables: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Result<(Vec<Entry>, Option<PathBuf>), UsageError> {
+) -> Result<Environment, UsageError> {
     let options: BTreeMap<String, _> = KEYS.iter().map(|key| (variable(key.option), key)).collect();
-    let mut entries = Vec::new();
-    let mut config = None;
+    let mut environment = Environment::default();
     for (name, value) in variables {
         let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
             continue;
@@ -103,7 +120,7 @@ fn of_environment(
             continue;
         }
         if name == variable("config") {
-            config = Some(PathBuf::from(value));
+            environment.config = Some(PathBuf::from(value));
             continue;
         }
         let refused = |what: String| UsageError::Variable(name.to_owned(), what);
@@ -116,22 +133,24 @@ fn of_environment(
         };
         let value = value.into_string();
         let value = value.map_err(|_| refused("it is not UTF-8 text".to_owned()))?;
-        let value = match key.form {
-            Form::One | Form::File | Form::Many => Some(value),
+        let (value, set) = match key.form {
+            Form::One | Form::File | Form::Many => (Some(value), &mut environment.entries),
             Form::WhereTrue | Form::WhereFalse => match value.as_str() {
-                "true" | "1" => None,
-                "false" | "0" | "" => continue,
+                "true" | "1" => (None, &mut environment.entries),
+                "false" | "0" => (None, &mut environment.off),
+                // As if it were not set.
+                "" => continue,
                 _ => return Err(refused(format!("expected true or false, found {value:?}"))),
             },
         };
-        entries.push(Entry {
+        set.push(Entry {
             key: name.to_owned(),
             line: 0,
             option: key.option,
             value,
         });
     }
-    Ok((entries, config))
+    Ok(environment)
 }
 
 /// The variable of an option.
@@ -167,10 +186,11 @@ impl Layered {
         self.given.iter().cloned().chain(added).collect()
     }
 
-    /// Where an added option is from: `config.toml:7` or the name of a variable. `None` if it was not added.
+    /// Where an option is from: `config.toml:7` or the name of a variable. `None` if neither says anything of it.
     pub(super) fn place(&self, option: &str, number: usize) -> Option<String> {
-        let mut added = self.added.iter().filter(|entry| entry.option == option);
-        let entry = added.nth(number)?;
+        let entries = self.added.iter().chain(&self.off);
+        let mut entries = entries.filter(|entry| entry.option == option);
+        let entry = entries.nth(number)?;
         Some(match (&self.file, entry.line) {
             (Some(file), 1..) => format!("{}:{}", file.display(), entry.line),
             _ => entry.key.clone(),

@@ -99,12 +99,12 @@ fn a_mistake_has_its_line_and_its_key() {
         (
             "ring_size = 1\n",
             1,
-            "ring_size: there is no such key; ring-size is one",
+            "ring_size: there is no such key; did you mean ring-size?",
         ),
         (
             "\n[filter]\npeers = []\n",
             3,
-            "filter.peers: there is no such key; peer is one",
+            "filter.peers: there is no such key; did you mean peer?",
         ),
         (
             "zzz = 1\n",
@@ -136,7 +136,7 @@ fn a_mistake_has_its_line_and_its_key() {
         (
             "[[plugin]]\nfile = 'a'\n[[plugin]]\nfile = 'b'\nsetting = {}\n",
             5,
-            "plugin[2].setting: there is no such key; settings is one",
+            "plugin[2].setting: there is no such key; did you mean settings?",
         ),
         (
             "[[plugin]]\nfile = 'a'\nsettings = 1\n",

@@ -48,6 +48,10 @@ pub enum SinkError {
         /// A description of valid values, with an example.
         expected: &'static str,
     },
+    /// Keys that exclude each other: the name of the sink, and the keys.
+    #[cfg(feature = "network")]
+    #[error("sink {0}: set {1}, not both")]
+    Both(String, &'static str),
     /// A file that cannot be read.
     #[cfg(feature = "network")]
     #[error("sink {sink}: {key}: cannot read {}: {cause}", file.display())]

@@ -119,7 +119,7 @@ fn webhook(
     let url = match (sink.text("url"), sink.file("url-file")) {
         (Some(url), None) => UrlSource::Text(url),
         (None, Some(file)) => UrlSource::File(file),
-        (Some(_), Some(_)) => return Err(sink.expected("url-file", "no url beside it")),
+        (Some(_), Some(_)) => return Err(SinkError::Both(sink.name.clone(), "url or url-file")),
         (None, None) => return Err(sink.expected("url", "a URL, or a file with one (url-file)")),
     };
     let mut config = webhook::Config::new(url, instance(sink, host));

@@ -116,7 +116,8 @@ impl SinkOptions {
                 });
             }
             (Some(_), ..) => {
-                return Err(self.expected("token-file", "no user and no password-file beside it"));
+                let keys = "token-file or user with password-file";
+                return Err(SinkError::Both(self.name.clone(), keys));
             }
             (None, Some(_), None) => {
                 return Err(self.expected("user", "a password-file beside it"));

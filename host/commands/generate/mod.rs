@@ -33,7 +33,7 @@ use crate::system::stdio::print_status;
 /// Number of events between two gaps. A capture of at most this number has its gap after half of them.
 const GAP_INTERVAL: u64 = 10_000;
 
-/// The begin of every synthetic capture: a constant, so that the same seed produces the same file.
+/// The start of every synthetic capture: a constant, so that the same seed produces the same file.
 const BEGUN: &str = "2026-01-01T00:00:00.000Z";
 
 /// Writes a synthetic capture to a file, or to standard output (`-`).

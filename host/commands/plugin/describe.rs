@@ -16,6 +16,7 @@ use crate::plugin::VerifyKey;
 use crate::plugin::census_use::CensusUse;
 use crate::plugin::description::Description;
 use crate::plugin::spec::schema::Setting;
+use crate::system::sanitize::joined;
 
 /// Width of the names of properties.
 const NAME: usize = 10;
@@ -76,8 +77,8 @@ impl fmt::Display for Text<'_> {
                 footprint.unwrap_or_default()
             ),
         )?;
-        let told = match plugin.exports.timer {
-            true => "events, every second, and the end",
+        let received = match plugin.exports.timer {
+            true => "events, a tick every second, the end of the stream",
             false => "events",
         };
         let census = match plugin.census {
@@ -85,7 +86,7 @@ impl fmt::Display for Text<'_> {
             CensusUse::Optional => "; a census, if one is made",
             CensusUse::Required => "; a census, which a live run makes for it",
         };
-        property("is told", &format!("{told}{census}"))?;
+        property("receives", &format!("{received}{census}"))?;
         let state = match plugin.exports.state {
             true => "survives faults and new versions",
             false => "none",
@@ -93,8 +94,8 @@ impl fmt::Display for Text<'_> {
         property("state", state)?;
         let grants: Vec<_> = plugin.grants.iter().map(|grant| grant.option()).collect();
         let grants = match grants.is_empty() {
-            true => "none are of use".to_owned(),
-            false => format!("can use {}", grants.join(", ")),
+            true => "it can use none".to_owned(),
+            false => format!("it can use {}", grants.join(", ")),
         };
         property("grants", &grants)?;
         if plugin.settings.is_empty() {
@@ -108,9 +109,10 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-fn write_setting(f: &mut fmt::Formatter<'_>, setting: &Setting) -> fmt::Result {
+fn write_setting(f: &mut impl fmt::Write, setting: &Setting) -> fmt::Result {
     let default = match &setting.default {
-        Some(value) => format!(", by default {}", as_set(value)),
+        // A text from the plugin.
+        Some(value) => format!(", by default {}", joined(&as_set(value))),
         None if setting.required => ", required".to_owned(),
         None => String::new(),
     };
@@ -132,5 +134,28 @@ fn as_set(value: &Value) -> String {
         Value::Array(items) if items.is_empty() => "none".to_owned(),
         Value::Array(items) => items.iter().map(as_set).collect::<Vec<_>>().join(","),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_default_cannot_be_taken_for_a_line_of_the_host() {
+        let setting = Setting {
+            key: "word".to_owned(),
+            takes: "text".to_owned(),
+            default: Some(json!(["a\nsignature  good", "\u{1b}[2J"])),
+            required: false,
+            description: String::new(),
+            words: Vec::new(),
+        };
+        let mut text = String::new();
+        write_setting(&mut text, &setting).expect("memory takes it");
+        let expected = "  word: text, by default a signature good,\u{fffd}[2J\n";
+        assert_eq!(text, expected);
     }
 }

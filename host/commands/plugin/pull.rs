@@ -23,6 +23,7 @@ use crate::plugin::signature;
 use crate::plugin::signature::Signed;
 use crate::system::progress;
 use crate::system::whole_file;
+use crate::system::whole_file::Complete;
 
 /// What was pulled.
 #[derive(Serialize)]
@@ -50,7 +51,7 @@ enum Signature {
     Checked(Signed),
 }
 
-/// Pulls a plugin, and tells by which digests it is the same one the next time.
+/// Pulls a plugin, and tells the digests that identify it.
 pub fn pull(config: &PluginPull) -> Result<()> {
     let address = &config.address;
     let file = config.output.clone();
@@ -100,13 +101,17 @@ pub fn pull(config: &PluginPull) -> Result<()> {
             Signature::Checked(signed)
         }
     };
-    // The signature first: a run that watches the directory finds it when it finds the plugin.
-    match &signature {
-        Some(signature) => write(&signature_file, signature, config.force)?,
+    // Both are complete before one has its name: a full disk must not leave the old plugin beside the new signature.
+    let plugin = prepare(&file, &wasm)?;
+    let signature = signature.as_deref();
+    let signature = signature.map(|signature| prepare(&signature_file, signature));
+    let signature = signature.transpose()?;
+    place(plugin, config.force)?;
+    match signature {
+        Some(signature) => place(signature, config.force)?,
         None if config.force => remove(&signature_file)?,
         None => {}
     }
-    write(&file, &wasm, config.force)?;
     let report = Report {
         file,
         address: address.pinned(manifest).to_string(),
@@ -140,7 +145,7 @@ impl Report {
             "{file}: {}\n\
              signature: {signature}\n\
              to get it again: retrans-host plugin pull {}\n\
-             to run nothing else: --plugin {named}#sha256={}\n",
+             to run exactly this file: --plugin {named}#sha256={}\n",
             ByteSize(self.size as u64),
             self.address,
             self.sha256,
@@ -148,11 +153,17 @@ impl Report {
     }
 }
 
-/// Writes a file, if there is none of its name or if it may be replaced.
-fn write(file: &Path, bytes: &[u8], overwrites: bool) -> Result<()> {
-    match whole_file::write(file, bytes, overwrites) {
+fn prepare<'a>(file: &'a Path, bytes: &[u8]) -> Result<Complete<'a>> {
+    let prepared = whole_file::prepare(file, bytes);
+    prepared.with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// Gives a file its name, if there is none of that name or if it may be replaced.
+fn place(complete: Complete<'_>, overwrites: bool) -> Result<()> {
+    let file = complete.file;
+    match complete.place(overwrites) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => bail!("{}", exists(file)),
-        written => written.with_context(|| format!("cannot write {}", file.display())),
+        placed => placed.with_context(|| format!("cannot write {}", file.display())),
     }
 }
 

@@ -91,6 +91,9 @@ impl<'a> Reading<'a> {
                 }),
                 cut: None,
             });
+            if !input.has_recorded_marks() {
+                to.ignore_marks();
+            }
             loop {
                 items += 1;
                 if items.is_multiple_of(CHECK_INTERVAL) && self.stop.is_ending() {

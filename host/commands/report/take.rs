@@ -12,6 +12,9 @@ pub trait Take {
     /// A file begins.
     fn begin(&mut self, source: Source);
 
+    /// The marks of the file were not recorded: they do not tell what it covers.
+    fn ignore_marks(&mut self);
+
     /// The file was cut off.
     fn cut(&mut self, why: String);
 
@@ -22,6 +25,10 @@ pub trait Take {
 impl Take for Collected {
     fn begin(&mut self, source: Source) {
         Collected::begin(self, source);
+    }
+
+    fn ignore_marks(&mut self) {
+        Collected::ignore_marks(self);
     }
 
     fn cut(&mut self, why: String) {
@@ -36,6 +43,10 @@ impl Take for Collected {
 impl Take for Series {
     fn begin(&mut self, source: Source) {
         Series::begin(self, source);
+    }
+
+    fn ignore_marks(&mut self) {
+        Series::ignore_marks(self);
     }
 
     fn cut(&mut self, why: String) {

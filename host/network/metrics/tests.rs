@@ -95,7 +95,8 @@ fn each_counter_is_a_value_of_a_metric() {
             ..ChainStats::default()
         },
         recorded: Some(RecordingStats {
-            events: 10,
+            events: 8,
+            written: 10,
             not_recorded: 11,
             ..RecordingStats::default()
         }),

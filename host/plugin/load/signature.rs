@@ -158,7 +158,7 @@ pub(crate) fn digest(spec: &Spec) -> Option<Digest> {
     Some(Digest::of(&signature))
 }
 
-/// Reads a signature, or the begin of it.
+/// Reads a signature, or the start of it.
 fn read(path: &Path) -> Result<Vec<u8>, Refused> {
     let failed = |error| Refused::Io(sandbox::explained(path, error));
     let file = regular_file::open(path).map_err(|error| match error {
@@ -203,7 +203,7 @@ pub fn verify(keys: &[VerifyKey], bytes: &[u8], signature: &[u8]) -> Result<Sign
         let expected = keys.iter().map(|key| key.id).collect();
         return Err(Refused::OtherKey { found, expected });
     }
-    // No legacy signatures: which of the two kinds it is, is not signed itself.
+    // No legacy signatures: a signature does not cover its own kind, so the kind could be changed.
     match same.any(|key| key.key.verify(bytes, &signature, false).is_ok()) {
         true => Ok(Signed {
             key: found,
@@ -256,7 +256,7 @@ QtKMXWyYcwdpZAlPF7tE2ENJkRd1ujvKjlj1m9RtHTBnZPa5WKU5uWRs5GoP5M/VqE81QFuMKI5k/SfN
     fn legacy_signatures_are_refused() {
         let refused = checked(b"test", LEGACY).expect_err("legacy");
         assert!(refused.contains("a legacy signature"), "{refused}");
-        // Which kind it is, is in bytes that are not signed.
+        // The signature does not cover the bytes that tell its kind.
         let disguised = LEGACY.replace("RWQf6L", "RUQf6L");
         let refused = checked(b"test", &disguised).expect_err("legacy");
         assert!(refused.contains("not for these bytes"), "{refused}");

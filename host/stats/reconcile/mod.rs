@@ -5,7 +5,7 @@
 //!
 //! Precision: the kernel counts a segment, sends it, and then calls the tracepoint, where the event gets its time
 //! stamp. An event is on the wrong side of a reading only if the reading, which takes some 25 µs, fell between the
-//! counting and the stamping. Its time stamp is then after the begin of the reading, and within
+//! counting and the stamping. Its time stamp is then after the start of the reading, and within
 //! [`EDGE_TOLERANCE`](account::EDGE_TOLERANCE) of its end. Segments of such events are reported as `uncertain`: the
 //! comparison is exact to their number, and exact if there are none. Up to 6.16, failed attempts are no events.
 //! TCPRetransFail accounts for them, but is read after RetransSegs: the growth of RetransSegs between the two reads is
@@ -42,7 +42,7 @@ use self::tally::SegmentTally;
 use crate::stats::counters::KernelStats;
 use crate::stream::clock::Clock;
 
-/// A running comparison: the kernel's counters at the begin, and the recorded events, of each network namespace.
+/// A running comparison: the kernel's counters at the start, and the recorded events, of each network namespace.
 pub struct Reconciliation {
     namespaces: Namespaces,
     /// By the inode of the namespace.

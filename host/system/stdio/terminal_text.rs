@@ -68,7 +68,7 @@ pub fn coloured_lines(text: &str, colours: Colours) -> Cow<'_, str> {
     Cow::Owned(lines)
 }
 
-/// The length of the escape sequence at the begin of the text, if it sets colours and styles (SGR).
+/// The length of the escape sequence at the start of the text, if it sets colours and styles (SGR).
 fn colour_length(text: &str) -> Option<usize> {
     let parameters = text.strip_prefix("\x1b[")?;
     let end = parameters.find(|char: char| !char.is_ascii_digit() && char != ';')?;

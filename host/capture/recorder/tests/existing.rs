@@ -73,6 +73,26 @@ fn what_is_no_capture_is_neither_moved_nor_replaced_unless_asked_for() {
     finished(folder.begun());
 }
 
+/// The service of an earlier version ran as root, this one runs as a user.
+#[test]
+fn a_capture_that_may_not_be_read_is_refused_for_that_reason() {
+    without_privileges(|| {
+        for name in ["a.rtc", "a.rtc.2"] {
+            let folder = Folder::with_rotation();
+            folder.earlier_run(name, 7);
+            let path = folder.path(name);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).expect("it is ours");
+            let refused = folder.begin().err().expect("the file is protected");
+            let text = refused.to_string();
+            let place = path.to_string_lossy();
+            for words in [&*place, "cannot be read", "Permission denied"] {
+                assert!(text.contains(words), "{words}: {text}");
+            }
+            assert_eq!(folder.names(), [name]);
+        }
+    });
+}
+
 #[test]
 fn a_link_to_a_capture_is_no_capture() {
     let folder = Folder::with_rotation();

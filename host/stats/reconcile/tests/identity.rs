@@ -343,7 +343,7 @@ fn a_first_event_with_another_cookie_does_not_belong_to_the_baseline() -> Result
 
 #[test]
 fn counters_of_a_namespace_with_another_cookie_are_not_compared() -> Result<()> {
-    // At the begin: the namespace of the event has gone.
+    // At the start: the namespace of the event has gone.
     let machine = Machine::new()?;
     let mut reconciliation = machine.begin();
     machine.process_with_cookie(100, INODE, 8)?;
