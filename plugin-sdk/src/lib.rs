@@ -25,8 +25,8 @@
 //! }
 //!
 //! struct Burst {
-//!     threshold: u64,
 //!     seen: SlidingCounter<IpAddr>,
+//!     alarm: Alarm<IpAddr>,
 //! }
 //!
 //! impl Plugin for Burst {
@@ -34,16 +34,23 @@
 //!
 //!     fn new(settings: Settings) -> Result<Self> {
 //!         ensure!(settings.threshold > 0, "threshold: expected at least 1");
-//!         let seen = SlidingCounter::new(settings.window, settings.threshold);
-//!         Ok(Burst { threshold: settings.threshold, seen })
+//!         Ok(Burst {
+//!             seen: SlidingCounter::new(settings.window, settings.threshold),
+//!             alarm: Alarm::new("retransmit-burst").warning_at(settings.threshold).hold(settings.window),
+//!         })
 //!     }
 //!
 //!     fn on_event(&mut self, event: &mut Event, out: &mut Output) -> Result<Verdict> {
-//!         let peer = event.peer().ip();
-//!         if self.seen.add(peer, event.time()) == self.threshold {
-//!             out.alert(Alert::warning("retransmit-burst").label("peer", peer));
-//!         }
+//!         let (peer, now) = (event.peer().ip(), event.time());
+//!         let count = self.seen.add(peer, now);
+//!         out.alerts(self.alarm.update(peer, count, now, |alert| alert.label("peer", peer)));
 //!         Ok(Verdict::Keep)
+//!     }
+//!
+//!     fn on_tick(&mut self, now: Duration, out: &mut Output) -> Result<()> {
+//!         self.seen.remove_idle(now);
+//!         out.alerts(self.alarm.tick(now, |_, alert| alert));
+//!         Ok(())
 //!     }
 //! }
 //!
