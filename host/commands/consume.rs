@@ -31,6 +31,7 @@ use crate::fleet::chains::SharedProgress;
 use crate::fleet::host_counts::HostCounts;
 use crate::fleet::partition_chain::Terms;
 use crate::fleet::partition_sink::SharedSinks;
+use crate::metrics::pages;
 use crate::network;
 use crate::pipeline;
 use crate::pipeline::stop::Stop;
@@ -73,7 +74,14 @@ pub fn consume(config: &Consume) -> Result<()> {
     });
     let mut network = network::Plan::prepare(&config.chain)?;
     let is_verbose = config.chain.verbosity >= Verbosity::Normal;
-    let listening = listen::start_consumer(server, &mut network, &shared, &stop, is_verbose);
+    let listening = listen::start(
+        server,
+        &mut network,
+        &shared,
+        &stop,
+        is_verbose,
+        pages::of_consumer,
+    );
     let mut outputs = presentation.outputs();
     outputs.beside.extend(network.start()?);
     let prepared =

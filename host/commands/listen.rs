@@ -11,7 +11,6 @@ use retrans_deliver::serve::Server;
 use crate::capture;
 use crate::metrics::About;
 use crate::metrics::Metrics;
-use crate::metrics::pages;
 use crate::metrics::recent::Alerts;
 use crate::network::Plan;
 use crate::observer::Observer;
@@ -29,32 +28,9 @@ pub fn bind(address: Option<SocketAddr>) -> Result<Option<Server>> {
     server.context("cannot serve metrics (--listen)")
 }
 
-/// Serves as soon as `network` is started, after this process was confined. Plugins are not ready by then: `/readyz` says
-/// so.
+/// Serves `pages` as soon as `network` is started, after this process was confined. Plugins are not ready by then:
+/// `/readyz` says so.
 pub fn start(
-    server: Option<Server>,
-    network: &mut Plan,
-    shared: &SharedStats,
-    stop: &Stop,
-    is_verbose: bool,
-) -> Listening {
-    start_with(server, network, shared, stop, is_verbose, pages::pages)
-}
-
-/// Serves as [`start`] does, what a consumer of a fleet has: no report of events.
-#[cfg(feature = "fleet")]
-pub fn start_consumer(
-    server: Option<Server>,
-    network: &mut Plan,
-    shared: &SharedStats,
-    stop: &Stop,
-    is_verbose: bool,
-) -> Listening {
-    let pages = pages::of_consumer;
-    start_with(server, network, shared, stop, is_verbose, pages)
-}
-
-fn start_with(
     server: Option<Server>,
     network: &mut Plan,
     shared: &SharedStats,

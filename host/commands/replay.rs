@@ -15,6 +15,7 @@ use crate::config::Replay;
 use crate::config::Verbosity;
 use crate::fleet;
 use crate::fleet::AgentClock;
+use crate::metrics::pages;
 use crate::network;
 use crate::pipeline;
 use crate::pipeline::channel::REPLAY_BACKLOG;
@@ -48,7 +49,14 @@ pub fn replay_with(config: &Replay, presentation: &mut impl Presentation) -> Res
     let fleet = fleet::Plan::prepare(config.publish.as_ref())?.make_directory()?;
     let verbosity = config.chain.verbosity;
     let is_verbose = verbosity >= Verbosity::Normal;
-    let listening = listen::start(server, &mut network, &shared, &stop, is_verbose);
+    let listening = listen::start(
+        server,
+        &mut network,
+        &shared,
+        &stop,
+        is_verbose,
+        pages::pages,
+    );
     let mut outputs = presentation.outputs();
     outputs.beside.extend(network.start()?);
     outputs.queues.extend(listening.queue()?);

@@ -19,6 +19,7 @@ use crate::config::Verbosity;
 use crate::config::Watch;
 use crate::fleet;
 use crate::fleet::AgentClock;
+use crate::metrics::pages;
 use crate::network;
 use crate::pipeline;
 use crate::pipeline::heartbeat::EndNotice;
@@ -118,7 +119,14 @@ pub fn watch_with(config: &Watch, presentation: &mut impl Presentation) -> Resul
         kernel: Some(host.kernel.clone()),
     });
     let is_verbose = config.chain.verbosity >= Verbosity::Normal;
-    let listening = listen::start(server, &mut network, &shared, &stop, is_verbose);
+    let listening = listen::start(
+        server,
+        &mut network,
+        &shared,
+        &stop,
+        is_verbose,
+        pages::pages,
+    );
     let mut outputs = presentation.outputs();
     outputs.receivers = Some(network.receivers());
     outputs.manager = manager.clone();

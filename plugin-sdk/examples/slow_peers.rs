@@ -16,7 +16,7 @@ settings! {
     }
 }
 
-/// Remote hosts choose the addresses of peers: no more than so many have an alert at a time.
+/// The most peers that have an alert at the same time. Remote hosts choose the addresses of peers.
 const MAX_PEERS: usize = 1_000;
 
 struct SlowPeers {

@@ -137,7 +137,16 @@ impl Scanner {
                 doing: "start the thread that scans open files",
                 error,
             })?;
-        Ok(Scanner {
+        Ok(Scanner::new(requests, results, ready))
+    }
+
+    /// A scanner whose thread takes `requests`, sends `results`, and makes `ready` readable.
+    fn new(
+        requests: Sender<HashSet<u64>>,
+        results: Receiver<ScanResult>,
+        ready: Arc<OwnedFd>,
+    ) -> Scanner {
+        Scanner {
             requests,
             results,
             ready,
@@ -148,7 +157,7 @@ impl Scanner {
             scans: 0,
             scans_cut: 0,
             failed: false,
-        })
+        }
     }
 
     /// A descriptor that becomes readable when a scan is done.
@@ -298,18 +307,8 @@ mod tests {
     fn there_are_no_more_scans_once_the_thread_has_panicked() {
         let (requests, requested) = bounded(1);
         let (finished, results) = bounded(1);
-        let mut scanner = Scanner {
-            requests,
-            results,
-            ready: Arc::new(eventfd(0, EventfdFlags::NONBLOCK).expect("an eventfd")),
-            running: false,
-            next: Duration::ZERO,
-            last_begun: Duration::ZERO,
-            interval: MIN_INTERVAL,
-            scans: 0,
-            scans_cut: 0,
-            failed: false,
-        };
+        let ready = eventfd(0, EventfdFlags::NONBLOCK).expect("an eventfd");
+        let mut scanner = Scanner::new(requests, results, Arc::new(ready));
         let now = Duration::from_secs(5);
         assert!(scanner.begin(now, HashSet::new));
         assert!(scanner.result().is_none(), "it runs");

@@ -3,8 +3,9 @@
 //! `parse` reads it, `check` compares settings with it, `text` turns the text of `--set` into values, and `words`
 //! describes it to an operator.
 //!
-//! A schema comes from a plugin, which may be a stranger's. `parse/budget` bounds its size. Functions that walk through it
-//! visit each choice once: choices are in choices, and two visits at each level are 2³² at the last.
+//! A schema comes from a plugin, which may be a stranger's. `parse/budget` bounds its size. Functions that walk through
+//! it visit each choice once: choices contain choices, and with two visits on each of 32 levels there are 2³² of the
+//! innermost one.
 
 mod check;
 mod mismatch;

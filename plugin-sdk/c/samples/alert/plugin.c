@@ -14,7 +14,7 @@ static const retrans_setting settings[] = {
     {0},
 };
 
-/* Remote hosts choose the addresses of peers: no more than so many have an alert at a time. */
+/* The most peers that have an alert at the same time. Remote hosts choose the addresses of peers. */
 #define MAX_PEERS 1000
 
 /* The last time at which each peer with an active alert was slow. */

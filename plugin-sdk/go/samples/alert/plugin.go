@@ -18,7 +18,7 @@ type settings struct {
 	Hold    time.Duration `retrans:"hold" default:"60s" doc:"How long timeouts must be short before it is resolved."`
 }
 
-// maxPeers is the largest number of peers with an alert: remote hosts choose their addresses.
+// maxPeers is the most peers that have an alert at the same time. Remote hosts choose the addresses of peers.
 const maxPeers = 1_000
 
 type slowPeers struct {

@@ -1,7 +1,7 @@
 // Raises an alert for each peer whose retransmission timeout is long, and resolves it when it has been short again.
 import { definePlugin, IpAddress, MILLISECOND, parseAddress, setting } from "./retrans/index.js";
 
-/** Remote hosts choose the addresses of peers: no more than so many have an alert at a time. */
+/** The most peers that have an alert at the same time. Remote hosts choose the addresses of peers. */
 const MAX_PEERS = 1_000;
 
 export default definePlugin({

@@ -1,4 +1,4 @@
-//! What a schema may cost the host. A plugin writes it, and is read outside of the limits of the plugin.
+//! What a schema may cost the host. The plugin writes the schema, and the host reads it outside the plugin's limits.
 //!
 //! Without references, reading takes memory and time in proportion to the length of a schema and to its parts. Each
 //! reference makes the host read its target once more, so that the bytes of targets are counted as well.
